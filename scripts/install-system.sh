@@ -1,0 +1,164 @@
+#!/bin/sh
+# Installs what the system tests need, on Debian 12 as root. Safe to run again: what is there is left alone.
+#
+#   - from the machine's own suite: docker.io (20.10), podman, skopeo, umoci, zstd, pigz, gzip
+#   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 and never installed: a newer docker with its
+#     containerd, libc and libraries
+#
+# DRAYAGE_TEST_ROOT  where the unpacked docker goes; default /var/lib/drayage-test
+#
+# No service is left running: the tests start their own daemons (test/system/support/daemons.ts).
+set -eu
+
+test_root=${DRAYAGE_TEST_ROOT:-/var/lib/drayage-test}
+docker_root=$test_root/docker-28
+packages='docker.io podman skopeo umoci zstd pigz gzip util-linux tar'
+unpacked='docker.io docker-cli docker-buildx containerd runc busybox-static'
+
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+# Set while installing docker.io, so that an interrupted run can put things back.
+policy=/usr/sbin/policy-rc.d
+policy_saved=
+work=
+
+say() { echo "install-system: $*"; }
+fail() { echo "install-system: $*" >&2; exit 1; }
+
+cleanup() {
+  code=$?
+  trap - EXIT
+  restore_policy
+  [ -z "$work" ] || rm -rf "$work"
+  exit "$code"
+}
+
+check_machine() {
+  [ "$(id -u)" = 0 ] || fail 'must run as root'
+  [ -r /etc/os-release ] || fail 'no /etc/os-release: this script is for Debian 12'
+  # shellcheck source=/dev/null
+  os=$(. /etc/os-release && echo "${ID:-} ${VERSION_ID:-}")
+  [ "$os" = 'debian 12' ] || fail "made for Debian 12, this is '$os'"
+}
+
+installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing_packages() {
+  for package in $packages; do
+    installed "$package" || printf '%s ' "$package"
+  done
+}
+
+apt_update() {
+  apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 update
+}
+
+# While a package is installed, invoke-rc.d asks policy-rc.d; 101 says: start nothing.
+forbid_services() {
+  policy_saved=none
+  if [ -e "$policy" ]; then
+    policy_saved=$policy.drayage-saved
+    [ -e "$policy_saved" ] || mv "$policy" "$policy_saved"
+  fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+restore_policy() {
+  case $policy_saved in
+    '') return ;;
+    none) rm -f "$policy" ;;
+    *) mv -f "$policy_saved" "$policy" ;;
+  esac
+  policy_saved=
+}
+
+install_packages() {
+  missing=$(missing_packages)
+  if [ -z "$missing" ]; then
+    say 'packages: already installed'
+    return
+  fi
+  say "packages: installing $missing"
+  apt_update
+  forbid_services
+  # --no-remove: rather stop than take away a docker that somebody else installed.
+  # shellcheck disable=SC2086
+  apt-get -q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
+    install --no-remove --no-install-recommends $missing
+  restore_policy
+}
+
+# The URI that the machine's own sources (in either format, as apt reads them) give for Debian's main archive.
+mirror() {
+  apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
+    awk -F'|' '$1 == "Debian" && $2 == "main" && $3 !~ /^cdrom:/ { print $3; exit }'
+}
+
+# An apt of its own: nothing of the machine's lists, caches, pins or installed packages is read or written.
+write_apt_config() {
+  mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/empty"
+  : >"$work/state/status"
+  keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  signed_by=
+  [ ! -r "$keyring" ] || signed_by="[signed-by=$keyring] "
+  echo "deb ${signed_by}$1 sid main" >"$work/sources.list"
+  cat >"$work/apt.conf" <<CONF
+Dir::Etc::sourcelist "$work/sources.list";
+Dir::Etc::sourceparts "$work/empty";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "$work/empty";
+Dir::State "$work/state";
+Dir::State::status "$work/state/status";
+Dir::Cache "$work/cache";
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+Acquire::Retries "3";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11-icons::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11-icons-small::DefaultEnabled "false";
+CONF
+}
+
+unpack_docker() {
+  if [ -e "$docker_root/.complete" ]; then
+    say "$docker_root: already unpacked ($(cat "$docker_root/.complete"))"
+    return
+  fi
+  uri=$(mirror)
+  if [ -z "$uri" ]; then
+    # Before the first `apt-get update` apt lists no targets.
+    apt_update
+    uri=$(mirror)
+  fi
+  [ -n "$uri" ] || fail "found no Debian archive in this machine's apt sources"
+
+  mkdir -p "$test_root"
+  work=$(mktemp -d "$test_root/.install.XXXXXX")
+  write_apt_config "$uri"
+  APT_CONFIG=$work/apt.conf
+  export APT_CONFIG
+  say "$docker_root: downloading $unpacked"
+  apt-get -q update
+  # Into an empty status file, so that libc and all other libraries come along.
+  # shellcheck disable=SC2086
+  apt-get -q -y --download-only install $unpacked
+  unset APT_CONFIG
+
+  for deb in "$work"/cache/archives/*.deb; do
+    dpkg -x "$deb" "$work/root"
+  done
+  dpkg-deb -f "$work"/cache/archives/docker.io_*.deb Version >"$work/root/.complete"
+  rm -rf "$work/root/usr/share" "$docker_root"
+  mv "$work/root" "$docker_root"
+  say "$docker_root: docker $(cat "$docker_root/.complete")"
+}
+
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+check_machine
+install_packages
+unpack_docker
+say 'done'

@@ -1,0 +1,140 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor } from './oci/descriptor.ts';
+import type { Digest } from './oci/digest.ts';
+import type { Platform } from './oci/platform.ts';
+
+/** What every operation on content takes. */
+export interface ContentOptions {
+  /** Ends the operation; it rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link ContentSource.open}. */
+export interface OpenOptions extends ContentOptions {
+  /** Skips this many bytes. Such a stream cannot be checked against its digest; the reader has to. Default 0. */
+  offset?: number | undefined;
+}
+
+/** Where content is read from: a layout, a cache, an opened archive, a job artifact, a registry. */
+export interface ContentSource {
+  /** Whether there is content of this digest and size. Says nothing about whether its bytes are intact. */
+  has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean>;
+  /**
+   * Opens content. The stream ends well only if it was the content that `descriptor` names, to the last byte: until then
+   * nothing read from it may be relied on.
+   * @throws {@link DrayageError} `NOT_FOUND`; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`
+   */
+  open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
+}
+
+/** Where content is stored. */
+export interface ContentSink {
+  /**
+   * Stores content. Success means that it is stored and verified, by whomever: where it was there already, `bytes` may be
+   * left unread.
+   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `IO`; nothing is stored then
+   */
+  put(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>, options?: ContentOptions): Promise<void>;
+  /** Begins a blob whose digest is not known yet. */
+  begin(options?: ContentOptions): Promise<BlobWriter>;
+}
+
+/**
+ * A blob that is being written. It becomes visible as a whole at `commit`, or not at all. One of `commit` and `abort` has
+ * to be called; after either, neither does anything more.
+ */
+export interface BlobWriter {
+  /** Where the bytes written so far can be read back, if they can. */
+  readonly path?: string | undefined;
+  /** Appends; resolves when the next chunk is welcome. */
+  write(chunk: Uint8Array): Promise<void>;
+  /**
+   * Ends the blob and stores it.
+   * @param expected what is known of it: a digest or size that differs is an error; `mediaType` is taken over, default
+   * `application/octet-stream`
+   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `IO`
+   */
+  commit(expected?: Partial<Descriptor>): Promise<Descriptor>;
+  /** Drops what was written. */
+  abort(): Promise<void>;
+}
+
+/** An image in an {@link ImageIndex}: its root, and the names it goes by. */
+export interface StoredImage {
+  /** The manifest, or the image index of a multi-platform image. */
+  root: Descriptor;
+  /** Familiar references, `temp:latest`; none where the image has no name. */
+  names: string[];
+  annotations: Record<string, string>;
+}
+
+/** The images of a place, by name. */
+export interface ImageIndex {
+  /** All images, in the order in which they were added. */
+  images(): Promise<StoredImage[]>;
+  /**
+   * Finds one image by name, digest (of its root or its config, also shortened) or by unique tag.
+   * @throws {@link DrayageError} `NOT_FOUND` with the names that exist, `AMBIGUOUS`
+   */
+  resolve(reference: string): Promise<StoredImage>;
+  /** What refers to this content by `subject`: signatures, SBOMs. */
+  referrers(descriptor: Descriptor): Promise<Descriptor[]>;
+}
+
+/** A layer's bytes as they arrive, with what is known of them before the first byte. */
+export interface LayerHint {
+  /** The archive entry or the digest that names them, for errors. */
+  entry: string;
+  /** Bytes to come. */
+  size: number;
+}
+
+/** What is known of a layer after its bytes have passed. */
+export interface IngestedLayer {
+  /** The bytes as they arrived. */
+  received: { digest: Digest; size: number };
+  /** Digest of the uncompressed bytes. */
+  diffId: Digest;
+  uncompressedSize: number;
+  /** The blob that is stored: as it arrived where it was compressed already. */
+  blob: Descriptor;
+  status: 'written' | 'reused';
+}
+
+/** Turns a layer's bytes into a stored blob, in one pass. */
+export type IngestLayer = (bytes: AsyncIterable<Uint8Array>, hint: LayerHint) => Promise<IngestedLayer>;
+
+/** What came of a load. */
+export interface LoadResult {
+  /** What this daemon calls the image: its config digest, or its manifest digest on a containerd store. */
+  daemonId: Digest;
+  status: 'loaded' | 'present';
+  layersSent: number;
+  layersPresent: number;
+  /** Bytes that went to the daemon. */
+  bytesSent: number;
+}
+
+/** Options of {@link ImageEndpoint.load}. */
+export interface LoadOptions extends ContentOptions {
+  /** Called with each number of bytes that has gone out. */
+  onSent?: ((bytes: number) => void) | undefined;
+}
+
+/** A daemon is no blob store: whole images go in and out. */
+export interface ImageEndpoint {
+  /** What the daemon runs on: the platform that a multi-platform image is loaded for. */
+  platform(options?: ContentOptions): Promise<Platform>;
+  /**
+   * Puts an image into the daemon under these names, and verifies that it is there: the config, every diffID. The names
+   * move last.
+   * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and whatever `source` says of damaged content
+   */
+  load(root: Descriptor, source: ContentSource, names: readonly string[], options?: LoadOptions): Promise<LoadResult>;
+  /**
+   * Opens the archive of one image.
+   * @param image a reference with its tag, or an image ID
+   * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`
+   */
+  save(image: string, options?: ContentOptions): Promise<Readable>;
+}

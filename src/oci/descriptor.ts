@@ -1,0 +1,39 @@
+import * as v from 'valibot';
+import type { Digest } from './digest.ts';
+import { digestSchema, sizeSchema } from './parse.ts';
+import type { Platform } from './platform.ts';
+import { platformSchema } from './platform.ts';
+
+/** Names content: what it is, its digest, and how long it is (OCI image-spec, descriptor.md). */
+export interface Descriptor {
+  mediaType: string;
+  digest: Digest;
+  /** Stored bytes. */
+  size: number;
+  annotations?: Record<string, string> | undefined;
+  platform?: Platform | undefined;
+  artifactType?: string | undefined;
+  urls?: string[] | undefined;
+  /** The content itself, base64. Never trusted: the blob is read and checked. */
+  data?: string | undefined;
+}
+
+/** Schema of a descriptor; properties that are not known here are kept. */
+export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.looseObject({
+  mediaType: v.pipe(v.string(), v.maxLength(255)),
+  digest: digestSchema,
+  size: sizeSchema,
+  annotations: v.nullish(v.record(v.string(), v.string())) as v.GenericSchema<
+    unknown,
+    Record<string, string> | undefined
+  >,
+  platform: v.optional(platformSchema),
+  artifactType: v.optional(v.string()),
+  urls: v.optional(v.array(v.string())),
+  data: v.optional(v.string()),
+});
+
+/** The three properties that identify content, without annotations and the like. */
+export function bareDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
+}

@@ -1,0 +1,83 @@
+import * as v from 'valibot';
+import { DrayageError } from '../errors.ts';
+import type { Descriptor } from './descriptor.ts';
+import { bareDescriptor, descriptorSchema } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import { digestOf } from './digest.ts';
+import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
+import { parseDocument } from './parse.ts';
+
+/** An image manifest, OCI (manifest.md) or its Docker schema 2 twin. */
+export interface Manifest {
+  schemaVersion: 2;
+  mediaType?: string | undefined;
+  artifactType?: string | undefined;
+  config: Descriptor;
+  layers: Descriptor[];
+  /** What this manifest refers to (a signature, an SBOM). */
+  subject?: Descriptor | undefined;
+  annotations?: Record<string, string> | undefined;
+}
+
+/** A document as bytes with the descriptor that names it. */
+export interface Document {
+  descriptor: Descriptor;
+  bytes: Uint8Array;
+}
+
+const manifestSchema: v.GenericSchema<unknown, Manifest> = v.looseObject({
+  schemaVersion: v.literal(2),
+  mediaType: v.optional(v.picklist([OCI_MANIFEST, DOCKER_MANIFEST])),
+  artifactType: v.optional(v.string()),
+  config: descriptorSchema,
+  layers: v.pipe(
+    v.nullable(v.array(descriptorSchema)),
+    v.transform((layers) => layers ?? []),
+  ),
+  subject: v.optional(descriptorSchema),
+  annotations: v.nullish(v.record(v.string(), v.string())) as v.GenericSchema<
+    unknown,
+    Record<string, string> | undefined
+  >,
+  // A document that is a manifest and an index at once is an attack on whoever trusts the media type.
+  manifests: v.optional(v.undefined('a manifest must not have "manifests"')),
+});
+
+/**
+ * Reads an image manifest. `layers: null`, which exists, reads as none.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function parseManifest(bytes: Uint8Array, what: string): Manifest {
+  return parseDocument(manifestSchema, bytes, what);
+}
+
+/**
+ * Writes an image manifest as dockerd >= 26 does: compact JSON, keys in the order schemaVersion, mediaType, config,
+ * layers. Over uncompressed layers the digest equals the daemon's own.
+ */
+export function buildManifest(config: Descriptor, layers: Descriptor[]): Document {
+  const mediaType = OCI_MANIFEST;
+  const manifest = { schemaVersion: 2, mediaType, config: bareDescriptor(config), layers: layers.map(bareDescriptor) };
+  return toDocument(mediaType, JSON.stringify(manifest));
+}
+
+/** The document of a text, with its descriptor. */
+export function toDocument(mediaType: string, text: string): Document {
+  const bytes = Buffer.from(text);
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
+}
+
+/**
+ * Pairs each layer's diffID with its blob: the map that `manifest.layers[i]` and `config.rootfs.diff_ids[i]` form.
+ * @throws {@link DrayageError} `MALFORMED` where their counts differ
+ */
+export function pairLayers(manifest: Manifest, diffIds: readonly Digest[]): { diffId: Digest; blob: Descriptor }[] {
+  if (manifest.layers.length !== diffIds.length) {
+    throw new DrayageError(
+      'MALFORMED',
+      `manifest has ${manifest.layers.length} layers, its config ${diffIds.length} diff_ids`,
+      { expected: diffIds.length, actual: manifest.layers.length },
+    );
+  }
+  return manifest.layers.map((blob, i) => ({ diffId: diffIds[i] as Digest, blob }));
+}

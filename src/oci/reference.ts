@@ -1,0 +1,125 @@
+import { DrayageError } from '../errors.ts';
+import type { Digest } from './digest.ts';
+import { isDigest } from './digest.ts';
+
+/** A parsed image reference. */
+export interface Reference {
+  /** Registry host, with its port where one is named: `docker.io`, `localhost:5000`. */
+  domain: string;
+  /** Repository path: `library/temp`. */
+  path: string;
+  tag?: string;
+  digest?: Digest;
+}
+
+const DEFAULT_DOMAIN = 'docker.io';
+const LEGACY_DOMAIN = 'index.docker.io';
+const OFFICIAL = 'library/';
+const MAX_NAME_LENGTH = 255;
+
+const DOMAIN = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?$/;
+const IPV6_DOMAIN = /^\[[0-9a-fA-F:]+\](?::\d+)?$/;
+const PATH = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
+const TAG = /^\w[\w.-]{0,127}$/;
+const BARE_ID = /^[0-9a-f]{64}$/;
+
+/**
+ * Reads an image reference as docker does: `temp` is `docker.io/library/temp`. No tag is added.
+ * @throws {@link DrayageError} `USAGE`
+ */
+export function parseReference(text: string): Reference {
+  const { name, tag, digest } = splitReference(text);
+  const { domain, path } = splitDomain(name);
+  const valid =
+    (DOMAIN.test(domain) || IPV6_DOMAIN.test(domain)) &&
+    PATH.test(path) &&
+    !BARE_ID.test(name) &&
+    (tag === undefined || TAG.test(tag)) &&
+    (digest === undefined || isDigest(digest)) &&
+    domain.length + 1 + path.length <= MAX_NAME_LENGTH;
+  if (!valid) throw invalid(text);
+  return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest: digest as Digest }) };
+}
+
+/** Whether `text` reads as an image reference. */
+export function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The reference with the tag `latest` where it has neither tag nor digest. */
+export function withDefaultTag(reference: Reference): Reference {
+  return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: 'latest' } : reference;
+}
+
+/** The short form that docker shows: `temp:latest`. */
+export function familiarReference(reference: Reference): string {
+  return familiarRepository(reference) + suffix(reference);
+}
+
+/** The full form: `docker.io/library/temp:latest`. */
+export function normalizedReference(reference: Reference): string {
+  return `${reference.domain}/${reference.path}${suffix(reference)}`;
+}
+
+/** The repository in the short form that docker shows: `temp`, `group/temp`, `localhost:5000/temp`. */
+export function familiarRepository({ domain, path }: Reference): string {
+  if (domain !== DEFAULT_DOMAIN) return `${domain}/${path}`;
+  const short = path.startsWith(OFFICIAL) ? path.slice(OFFICIAL.length) : path;
+  return short.includes('/') && path.startsWith(OFFICIAL) ? path : short;
+}
+
+/**
+ * The familiar form with a tag, of any way to write a name: `temp`, `docker.io/library/temp:latest` -> `temp:latest`.
+ * @throws {@link DrayageError} `USAGE`
+ */
+export function normalizeName(text: string): string {
+  return familiarReference(withDefaultTag(parseReference(text)));
+}
+
+/** Whether `text` is an image ID, full or short, with or without its algorithm. A short one may also be a name. */
+export function looksLikeImageId(text: string): boolean {
+  return /^(?:sha256:[0-9a-f]{7,64}|[0-9a-f]{12,64})$/.test(text);
+}
+
+function suffix({ tag, digest }: Reference): string {
+  return (tag === undefined ? '' : `:${tag}`) + (digest === undefined ? '' : `@${digest}`);
+}
+
+function splitReference(text: string): { name: string; tag?: string; digest?: string } {
+  const at = text.indexOf('@');
+  const digest = at < 0 ? undefined : text.slice(at + 1);
+  const rest = at < 0 ? text : text.slice(0, at);
+  const colon = rest.lastIndexOf(':');
+  const hasTag = colon > rest.lastIndexOf('/');
+  return {
+    name: hasTag ? rest.slice(0, colon) : rest,
+    ...(hasTag && { tag: rest.slice(colon + 1) }),
+    ...(digest !== undefined && { digest }),
+  };
+}
+
+function splitDomain(name: string): { domain: string; path: string } {
+  const slash = name.indexOf('/');
+  const first = name.slice(0, Math.max(slash, 0));
+  const isDomain = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
+  if (slash < 0 || !isDomain) return official(DEFAULT_DOMAIN, name);
+  const path = name.slice(slash + 1);
+  if (first === DEFAULT_DOMAIN || first === LEGACY_DOMAIN) return official(DEFAULT_DOMAIN, path);
+  return { domain: first, path };
+}
+
+function official(domain: string, path: string): { domain: string; path: string } {
+  return { domain, path: path.includes('/') ? path : OFFICIAL + path };
+}
+
+function invalid(text: string): DrayageError {
+  const hint = text.toLowerCase() === text ? undefined : 'repository names are lower case';
+  return new DrayageError('USAGE', `not an image reference: ${JSON.stringify(text.slice(0, 300))}`, {
+    ...(hint && { hint }),
+  });
+}

@@ -1,0 +1,19 @@
+/**
+ * What a verb tells while it works. Plain facts; text is made of them by whoever shows them.
+ *
+ * - `image`: work on an image has begun.
+ * - `bytes`: this many more bytes of the stream were taken in (`read`) or given out (`sent`).
+ * - `layer`: a layer is done; `size` is its stored size in bytes.
+ * - `note`: something worth one line to a human.
+ */
+export type ProgressEvent =
+  | { kind: 'image'; name: string }
+  | { kind: 'bytes'; direction: 'read' | 'sent'; bytes: number }
+  | { kind: 'layer'; digest: string; size: number; status: LayerStatus }
+  | { kind: 'note'; message: string };
+
+/** What became of a layer: newly stored, found in place, or left out on purpose. */
+export type LayerStatus = 'written' | 'reused' | 'omitted';
+
+/** Takes progress events. Called synchronously; must not throw. */
+export type OnProgress = (event: ProgressEvent) => void;

@@ -1,0 +1,48 @@
+import { DrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { createDigester, digestAlgorithm } from '../oci/digest.ts';
+
+/** What is checked: the digest and the size of a descriptor. */
+export type Expected = Pick<Descriptor, 'digest' | 'size'>;
+
+/**
+ * Passes bytes through and fails unless they are, to the last one, what `expected` names. Stops at the first byte too many.
+ * @param what names the content in errors
+ * @throws {@link DrayageError} `SIZE_MISMATCH`, `DIGEST_MISMATCH`
+ */
+export async function* verified(
+  bytes: AsyncIterable<Uint8Array>,
+  expected: Expected,
+  what: string = `blob ${expected.digest}`,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const digester = createDigester(digestAlgorithm(expected.digest));
+  let size = 0;
+  for await (const chunk of bytes) {
+    size += chunk.length;
+    if (size > expected.size) throw sizeMismatch(expected, size, what);
+    digester.update(chunk);
+    yield chunk;
+  }
+  if (size !== expected.size) throw sizeMismatch(expected, size, what);
+  const actual = digester.digest();
+  if (actual !== expected.digest) throw digestMismatch(expected, actual, what);
+}
+
+/** The error for content whose digest is not what was promised. */
+export function digestMismatch(expected: Expected, actual: string, what: string): DrayageError {
+  return new DrayageError('DIGEST_MISMATCH', `${what} is damaged: its digest is ${actual}`, {
+    expected: expected.digest,
+    actual,
+    digest: expected.digest,
+  });
+}
+
+/** The error for content that is shorter or longer than was promised. */
+export function sizeMismatch(expected: Expected, actual: number, what: string): DrayageError {
+  const found = actual > expected.size ? `more than ${expected.size}` : `only ${actual}`;
+  return new DrayageError('SIZE_MISMATCH', `${what} is damaged: it has ${found} bytes, not ${expected.size}`, {
+    expected: expected.size,
+    actual,
+    digest: expected.digest,
+  });
+}

@@ -1,0 +1,12 @@
+import type { ViteUserConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/system/**'],
+    testTimeout: 20_000,
+    reporters: ['default', './test/support/tally-reporter.ts'],
+  },
+});
+export default config;
