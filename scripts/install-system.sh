@@ -92,6 +92,7 @@ install_packages() {
 
 # The URI that the machine's own sources (in either format, as apt reads them) give for Debian's main archive.
 mirror() {
+  # shellcheck disable=SC2016 # apt fills these in
   apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
     awk -F'|' '$1 == "Debian" && $2 == "main" && $3 !~ /^cdrom:/ { print $3; exit }'
 }

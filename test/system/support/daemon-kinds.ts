@@ -29,7 +29,7 @@ interface KindSpec {
   readonly client: string;
   /** What `program --version` must match. */
   readonly version: RegExp;
-  args(paths: DaemonPaths): string[];
+  readonly args: (paths: DaemonPaths) => string[];
   /** What goes into `daemon.json`. */
   readonly config: object;
 }
@@ -43,17 +43,30 @@ export const PLUGIN_FOLDER: string = join(DOCKER_28, 'usr/libexec/docker/cli-plu
 
 function dockerdArgs({ folder, socket, dataRoot }: DaemonPaths): string[] {
   return [
-    ...['--config-file', join(folder, 'daemon.json'), '--pidfile', join(folder, 'docker.pid')],
-    ...['--data-root', dataRoot, '--exec-root', join(folder, 'x'), '-H', `unix://${socket}`],
-    ...['--iptables=false', '--ip6tables=false', '--bridge=none'],
+    `--config-file=${join(folder, 'daemon.json')}`,
+    `--pidfile=${join(folder, 'docker.pid')}`,
+    `--data-root=${dataRoot}`,
+    `--exec-root=${join(folder, 'x')}`,
+    `--host=unix://${socket}`,
+    '--iptables=false',
+    '--ip6tables=false',
+    '--bridge=none',
   ];
 }
 
 function podmanArgs({ folder, socket, dataRoot }: DaemonPaths): string[] {
   return [
-    ...['--root', dataRoot, '--runroot', join(folder, 'x'), '--tmpdir', join(folder, 'l')],
-    ...['--storage-driver', 'overlay', '--cgroup-manager', 'cgroupfs', '--events-backend', 'none'],
-    ...['system', 'service', '--time=0', `unix://${socket}`],
+    `--root=${dataRoot}`,
+    `--runroot=${join(folder, 'x')}`,
+    `--tmpdir=${join(folder, 'l')}`,
+    `--network-config-dir=${join(folder, 'n')}`,
+    '--storage-driver=overlay',
+    '--cgroup-manager=cgroupfs',
+    '--events-backend=none',
+    'system',
+    'service',
+    '--time=0',
+    `unix://${socket}`,
   ];
 }
 
@@ -122,7 +135,10 @@ function wrongVersion(spec: KindSpec): string | undefined {
   // The unpacked programs may need the unpacked libc; their clients are made to run anywhere.
   const program = spec.root === '/' ? spec.program : spec.client;
   try {
-    const text = execFileSync(program, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const text = execFileSync(program, ['--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return spec.version.test(text) ? undefined : `${program} is ${text.trim()}, not ${spec.version.source}`;
   } catch (error) {
     return `${program} does not run: ${String(error)}`;

@@ -43,6 +43,9 @@ if [ "$root" = / ]; then
   # No containerd, plugin or lock of the machine's own is seen.
   mount -t tmpfs tmpfs /run
   mount -t tmpfs tmpfs /dev/shm
+  # docker 20.10 always writes a key there.
+  mkdir -p /etc/docker
+  mount -t tmpfs tmpfs /etc/docker
 else
   enter_unpacked_root
 fi

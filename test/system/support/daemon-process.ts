@@ -38,25 +38,23 @@ export function spawnDaemon(folder: string, root: string, command: readonly stri
  */
 export async function waitUntilUp(child: ChildProcess, { folder, socket }: DaemonPaths): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while ((await request(socket, '/_ping')) === undefined) {
+  while (!(await isUp(socket))) {
     if (hasEnded(child)) throw new Error(`the daemon has exited:\n${logTail(folder)}`);
     if (Date.now() > deadline) throw new Error(`the daemon does not come up:\n${logTail(folder)}`);
     await sleep(50);
   }
 }
 
-/** The body of a GET on the daemon's socket, or `undefined` when there is no good answer. */
-export async function request(socketPath: string, path: string): Promise<string | undefined> {
-  const { promise, resolve } = Promise.withResolvers<string | undefined>();
-  const sent = get({ socketPath, path, timeout: 5000 }, (response) => {
-    const chunks: Buffer[] = [];
-    response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('end', () => resolve(response.statusCode === 200 ? Buffer.concat(chunks).toString() : undefined));
-    response.on('error', () => resolve(undefined));
+/** Whether the daemon answers. */
+async function isUp(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const sent = get({ socketPath, path: '/_ping', timeout: 5000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    sent.on('timeout', () => sent.destroy());
+    sent.on('error', () => resolve(false));
   });
-  sent.on('timeout', () => sent.destroy());
-  sent.on('error', () => resolve(undefined));
-  return promise;
 }
 
 /** Kills the daemon with all that it started, by process id, and waits until the last of them is gone. */

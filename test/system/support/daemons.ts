@@ -7,13 +7,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DaemonKind, type DaemonPaths, KIND_SPECS, unavailable } from './daemon-kinds.ts';
-import { killDaemon, request, spawnDaemon, waitUntilUp } from './daemon-process.ts';
-import { type CommandOptions, type CommandResult, run, writeClientConfig } from './docker-cli.ts';
+import { type DaemonKind, type DaemonPaths, KIND_SPECS, PLUGIN_FOLDER, unavailable } from './daemon-kinds.ts';
+import { killDaemon, spawnDaemon, waitUntilUp } from './daemon-process.ts';
+import { type CommandOptions, type CommandResult, run } from './run-command.ts';
 import { makeTempFolder, removeTempFolder, sweepTempFolders } from './temp-folders.ts';
 
 export { DAEMON_KINDS, type DaemonKind, skipReason, unavailable } from './daemon-kinds.ts';
-export type { CommandOptions, CommandResult } from './docker-cli.ts';
+export type { CommandOptions, CommandResult } from './run-command.ts';
 
 export interface TestDaemon {
   readonly kind: DaemonKind;
@@ -25,9 +25,7 @@ export interface TestDaemon {
   readonly socket: string;
   /** Its data root, the same path inside and outside. */
   readonly dataRoot: string;
-  /** Process 1 of its namespaces is this one's child; for reading `/proc`. */
-  readonly pid: number;
-  /** Runs the docker client of the daemon's own version (podman: 20.10) against it. */
+  /** Runs the docker client of the daemon's own version (podman: 20.10) against it. 28 has buildx too. */
   docker(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Ends it at once, as a crash would, and leaves its folder. */
   kill(): Promise<void>;
@@ -48,11 +46,12 @@ export async function startDaemon(kind: DaemonKind): Promise<TestDaemon> {
   const { root, program, args, config } = KIND_SPECS[kind];
   await mkdir(join(folder, 't'));
   await writeFile(join(folder, 'daemon.json'), JSON.stringify(config));
-  const clientConfig = await writeClientConfig(folder);
+  const docker = await makeClient(kind, paths);
   const child = spawnDaemon(folder, root, [program, ...args(paths)]);
   try {
     await waitUntilUp(child, paths);
-    return describe(kind, paths, child, { version: await readVersion(paths.socket), clientConfig });
+    const { stdout } = await docker(['version', '--format', '{{.Server.Version}}']);
+    return assemble(kind, paths, { version: stdout.trim(), child, docker });
   } catch (error) {
     await killDaemon(child, folder);
     await removeTempFolder(folder);
@@ -60,35 +59,36 @@ export async function startDaemon(kind: DaemonKind): Promise<TestDaemon> {
   }
 }
 
-function describe(
+/** A client with a home and settings of its own, so that it knows no credentials and no contexts. */
+async function makeClient(kind: DaemonKind, { folder, socket }: DaemonPaths): Promise<TestDaemon['docker']> {
+  const env = { PATH: '/usr/bin:/bin', HOME: folder, DOCKER_CONFIG: join(folder, 'c') };
+  await mkdir(env.DOCKER_CONFIG);
+  const config = { cliPluginsExtraDirs: [PLUGIN_FOLDER] };
+  await writeFile(join(env.DOCKER_CONFIG, 'config.json'), JSON.stringify(config));
+  return async (args, options = {}) =>
+    run(KIND_SPECS[kind].client, ['-H', `unix://${socket}`, ...args], {
+      ...options,
+      env: { ...env, ...options.env },
+    });
+}
+
+function assemble(
   kind: DaemonKind,
   { folder, socket, dataRoot }: DaemonPaths,
-  child: ChildProcess,
-  { version, clientConfig }: { version: string; clientConfig: string },
+  { version, child, docker }: { version: string; child: ChildProcess; docker: TestDaemon['docker'] },
 ): TestDaemon {
-  const host = `unix://${socket}`;
-  const clientEnv = { PATH: '/usr/bin:/bin', HOME: folder, DOCKER_CONFIG: clientConfig };
+  const kill = async (): Promise<void> => killDaemon(child, folder);
   return {
     kind,
     version,
-    host,
+    host: `unix://${socket}`,
     socket,
     dataRoot,
-    pid: child.pid ?? 0,
-    docker: async (args, { input, env } = {}) =>
-      run(KIND_SPECS[kind].client, ['-H', host, ...args], {
-        env: { ...clientEnv, ...env },
-        ...(input === undefined ? {} : { input }),
-      }),
-    kill: async () => killDaemon(child, folder),
+    docker,
+    kill,
     stop: async () => {
-      await killDaemon(child, folder);
+      await kill();
       await removeTempFolder(folder);
     },
   };
-}
-
-async function readVersion(socket: string): Promise<string> {
-  const body = JSON.parse((await request(socket, '/version')) ?? '{}') as { Version?: string };
-  return body.Version ?? 'unknown';
 }

@@ -1,16 +1,13 @@
-/** Runs a docker client against one daemon, unaware of the machine's own docker settings. */
+/** Runs a program and collects its output. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { PLUGIN_FOLDER } from './daemon-kinds.ts';
 
 export interface CommandOptions {
   /** What the command reads from its standard input; default: nothing. */
-  readonly input?: string | Uint8Array | Readable;
-  /** Added to the environment: `{ DOCKER_BUILDKIT: '1' }`. */
+  readonly input?: string | Buffer | Readable;
+  /** Its environment; for a docker client, what is added to it: `{ DOCKER_BUILDKIT: '1' }`. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -21,21 +18,13 @@ export interface CommandResult {
   readonly code: number;
 }
 
-/** Makes the `DOCKER_CONFIG` folder: no credentials, no contexts, buildx as plugin. */
-export async function writeClientConfig(folder: string): Promise<string> {
-  const config = join(folder, 'c');
-  await mkdir(config);
-  await writeFile(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [PLUGIN_FOLDER] }));
-  return config;
-}
-
 /** Runs `command` to its end. A bad exit code is a result, not an error. */
 export async function run(
   command: string,
   args: readonly string[],
-  { input, env }: CommandOptions = {},
+  { input, env = {} }: CommandOptions = {},
 ): Promise<CommandResult> {
-  const child = spawn(command, args, { env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -54,5 +43,5 @@ export async function run(
 
 function toReadable(input: CommandOptions['input']): Readable {
   if (input instanceof Readable) return input;
-  return Readable.from(input === undefined ? [] : [Buffer.from(input as Uint8Array)]);
+  return Readable.from(input === undefined ? [] : [input]);
 }
