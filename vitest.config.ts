@@ -5,6 +5,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/system/**'],
+    globalSetup: './test/support/build.ts',
     testTimeout: 20_000,
     reporters: ['default', './test/support/tally-reporter.ts'],
   },

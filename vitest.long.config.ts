@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],
+    globalSetup: './test/support/build.ts',
     // Daemons and images of hundreds of megabytes share two cores: one file at a time.
     fileParallelism: false,
     testTimeout: 600_000,

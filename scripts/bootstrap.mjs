@@ -27,7 +27,8 @@ function versions(file) {
 
 const wanted = versions('package-lock.json');
 const installed = versions('node_modules/.package-lock.json');
-const current = installed && wanted && [...wanted].every(([path, version]) => installed.get(path) === version);
+const current =
+  installed && wanted && [...wanted].every(([path, version]) => installed.get(path) === version);
 
 if (!current) {
   console.error('Installing the locked dependencies (npm ci) …');

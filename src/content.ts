@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { DrayageError } from './errors.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import type { Platform } from './oci/platform.ts';
@@ -121,8 +122,22 @@ export interface LoadOptions extends ContentOptions {
   onSent?: ((bytes: number) => void) | undefined;
 }
 
+/** What a daemon says of an image it has. */
+export interface EndpointImage {
+  /** What this daemon calls it: the config digest, or the root's digest on a containerd store. */
+  id: Digest;
+  /** Familiar references with their tags; none where the image has no name. */
+  names: string[];
+}
+
 /** A daemon is no blob store: whole images go in and out. */
 export interface ImageEndpoint {
+  /**
+   * Finds an image.
+   * @param image a reference, `latest` where it has no tag, or an image ID, also shortened
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has, `UNREACHABLE`
+   */
+  inspect(image: string, options?: ContentOptions): Promise<EndpointImage>;
   /** What the daemon runs on: the platform that a multi-platform image is loaded for. */
   platform(options?: ContentOptions): Promise<Platform>;
   /**
@@ -130,11 +145,35 @@ export interface ImageEndpoint {
    * move last.
    * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and whatever `source` says of damaged content
    */
-  load(root: Descriptor, source: ContentSource, names: readonly string[], options?: LoadOptions): Promise<LoadResult>;
+  load(
+    root: Descriptor,
+    source: ContentSource,
+    names: readonly string[],
+    options?: LoadOptions,
+  ): Promise<LoadResult>;
   /**
-   * Opens the archive of one image.
-   * @param image a reference with its tag, or an image ID
+   * Opens the archive of one image, without its names where it is given by ID.
+   * @param image a reference, `latest` where it has no tag, or an image ID
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`
    */
   save(image: string, options?: ContentOptions): Promise<Readable>;
+}
+
+/** Reads from the first of several places that has the content. */
+export function chainSources(sources: readonly ContentSource[]): ContentSource {
+  const find = async (
+    descriptor: Descriptor,
+    options?: ContentOptions,
+  ): Promise<ContentSource | undefined> => {
+    for (const source of sources) if (await source.has(descriptor, options)) return source;
+    return undefined;
+  };
+  return {
+    has: async (descriptor, options) => (await find(descriptor, options)) !== undefined,
+    open: async (descriptor, options) => {
+      const source = (await find(descriptor, options)) ?? sources[0];
+      if (source === undefined) throw new DrayageError('NOT_FOUND', `no place holds ${descriptor.digest}`);
+      return source.open(descriptor, options);
+    },
+  };
 }

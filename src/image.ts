@@ -8,7 +8,14 @@ import type { Index } from './oci/image-index.ts';
 import { parseIndex } from './oci/image-index.ts';
 import type { Manifest } from './oci/manifest.ts';
 import { pairLayers, parseManifest } from './oci/manifest.ts';
-import { isConfigType, isIndexType, isManifestType, layerCompression } from './oci/media-types.ts';
+import {
+  OCI_INDEX,
+  OCI_MANIFEST,
+  isConfigType,
+  isIndexType,
+  isManifestType,
+  layerCompression,
+} from './oci/media-types.ts';
 import type { Platform } from './oci/platform.ts';
 import { formatPlatform, isUnknownPlatform, matchesPlatform } from './oci/platform.ts';
 import { readDocument } from './stream/document.ts';
@@ -29,8 +36,10 @@ export interface Image {
 
 /** Options of {@link readImage}. */
 export interface ReadImageOptions extends ContentOptions {
-  /** Which image of a multi-platform one; default: the only one, else the first. */
+  /** The image has to be for this platform. */
   platform?: Platform | undefined;
+  /** Of several images the one for this platform is taken; the only one is taken whatever it is for. Default: the first. */
+  prefer?: Platform | undefined;
 }
 
 /** How deep indexes may be nested. */
@@ -50,12 +59,14 @@ export async function readImage(
   options: ReadImageOptions = {},
 ): Promise<Image> {
   const candidates: Image[] = [];
+  const wanted = options.platform ?? options.prefer;
   for await (const image of images(source, root, options)) {
-    const { platform } = options;
-    if (platform === undefined || matchesPlatform(platform, configPlatform(image.config.value))) return image;
+    if (wanted === undefined || matchesPlatform(wanted, configPlatform(image.config.value))) return image;
     candidates.push(image);
   }
-  throw noImage(root, candidates, options.platform);
+  const [only, ...others] = candidates;
+  if (options.platform === undefined && only !== undefined && others.length === 0) return only;
+  throw noImage(root, candidates, wanted);
 }
 
 /** All images that a root leads to and whose manifest is present, in the order of the index. Attestations are passed over. */
@@ -65,7 +76,8 @@ export async function* images(
   options: ContentOptions = {},
 ): AsyncGenerator<Image, void, undefined> {
   for await (const node of closure(source, root, options)) {
-    if (node.kind === 'manifest' && isImageManifest(node)) yield await withConfig(source, node.document, options);
+    if (node.kind === 'manifest' && isImageManifest(node.document))
+      yield await readConfig(source, node.document, options);
   }
 }
 
@@ -110,10 +122,14 @@ export async function* closure(
         yield { kind: 'blob', descriptor: blob, parent: document };
       }
     } else {
-      throw new DrayageError('UNSUPPORTED', `${descriptor.digest} is a ${descriptor.mediaType}, not an image`, {
-        digest: descriptor.digest,
-        actual: descriptor.mediaType,
-      });
+      throw new DrayageError(
+        'UNSUPPORTED',
+        `${descriptor.digest} is a ${descriptor.mediaType}, not an image`,
+        {
+          digest: descriptor.digest,
+          actual: descriptor.mediaType,
+        },
+      );
     }
   }
 }
@@ -143,7 +159,7 @@ export async function readIndex(
 }
 
 /** Whether a manifest is of an image that runs somewhere: not of an attestation, a signature or another artifact. */
-function isImageManifest({ document: { value, descriptor } }: { document: Checked<Manifest> }): boolean {
+export function isImageManifest({ value, descriptor }: Checked<Manifest>): boolean {
   return (
     isConfigType(value.config.mediaType) &&
     value.layers.every((layer) => layerCompression(layer.mediaType) !== undefined) &&
@@ -151,7 +167,8 @@ function isImageManifest({ document: { value, descriptor } }: { document: Checke
   );
 }
 
-async function withConfig(
+/** Reads and checks the config that a manifest names. */
+export async function readConfig(
   source: ContentSource,
   manifest: Checked<Manifest>,
   options: ContentOptions,
@@ -167,17 +184,20 @@ async function withConfig(
 }
 
 function assertMediaType(descriptor: Descriptor, stated: string | undefined): void {
-  if (stated === undefined || stated === descriptor.mediaType) return;
+  // Only OCI documents may leave their media type to the descriptor (image-spec, manifest.md#image-manifest-property-descriptions).
+  const isOci = descriptor.mediaType === OCI_MANIFEST || descriptor.mediaType === OCI_INDEX;
+  if (stated === descriptor.mediaType || (stated === undefined && isOci)) return;
   throw new DrayageError(
     'MALFORMED',
-    `${descriptor.digest} calls itself ${stated}, its descriptor ${descriptor.mediaType}`,
-    { expected: descriptor.mediaType, actual: stated, digest: descriptor.digest },
+    `${descriptor.digest} calls itself ${stated ?? 'nothing'}, its descriptor ${descriptor.mediaType}`,
+    { expected: descriptor.mediaType, actual: stated ?? '', digest: descriptor.digest },
   );
 }
 
 function assertBounds(descriptor: Descriptor, depth: number, count: number): void {
   if (depth <= MAX_DEPTH && count <= MAX_DOCUMENTS) return;
-  const what = depth > MAX_DEPTH ? `nested deeper than ${MAX_DEPTH} indexes` : `more than ${MAX_DOCUMENTS} documents`;
+  const what =
+    depth > MAX_DEPTH ? `nested deeper than ${MAX_DEPTH} indexes` : `more than ${MAX_DOCUMENTS} documents`;
   throw new DrayageError('LIMIT', `image index refused: ${what}`, { digest: descriptor.digest });
 }
 

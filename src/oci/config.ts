@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
-import { digestSchema, parseDocument } from './parse.ts';
+import { digestSchema, optional, parseDocument, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 
 /** One step of how an image was made (OCI image-spec, config.md#properties). */
@@ -16,30 +16,27 @@ export interface HistoryEntry {
 export interface ImageConfig extends Platform {
   /** RFC 3339 time of the build. */
   created?: string | undefined;
-  config?: { Labels?: Record<string, string> | null | undefined } | null | undefined;
+  config?: { Labels?: Record<string, string> | undefined } | undefined;
   rootfs: { diff_ids: Digest[] };
-  history?: HistoryEntry[] | null | undefined;
+  history?: HistoryEntry[] | undefined;
 }
 
 const historySchema = v.looseObject({
-  created_by: v.optional(v.string()),
-  empty_layer: v.optional(v.boolean()),
+  created_by: optional(v.string()),
+  empty_layer: optional(v.boolean()),
 });
 
 const configSchema: v.GenericSchema<unknown, ImageConfig> = v.looseObject({
-  architecture: v.optional(v.string(), ''),
-  os: v.optional(v.string(), ''),
-  variant: v.optional(v.string()),
-  'os.version': v.optional(v.string()),
-  created: v.nullish(v.string()) as v.GenericSchema<unknown, string | undefined>,
-  config: v.nullish(v.looseObject({ Labels: v.nullish(v.record(v.string(), v.string())) })),
+  architecture: v.nullish(v.string(), ''),
+  os: v.nullish(v.string(), ''),
+  variant: optional(v.string()),
+  'os.version': optional(v.string()),
+  created: optional(v.string()),
+  config: optional(v.looseObject({ Labels: optional(stringsSchema) })),
   rootfs: v.looseObject({
-    diff_ids: v.pipe(
-      v.nullish(v.array(digestSchema), []),
-      v.transform((ids) => ids ?? []),
-    ),
+    diff_ids: v.nullish(v.array(digestSchema), []),
   }),
-  history: v.nullish(v.array(historySchema)),
+  history: optional(v.array(historySchema)),
 });
 
 /**
@@ -52,6 +49,6 @@ export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
 
 /** The platform that a config states. */
 export function configPlatform(config: ImageConfig): Platform {
-  const { os, architecture, variant } = config;
-  return { os, architecture, ...(variant && { variant }) };
+  const { os, architecture, variant, 'os.version': version } = config;
+  return { os, architecture, ...(variant && { variant }), ...(version && { 'os.version': version }) };
 }

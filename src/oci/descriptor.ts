@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
-import { digestSchema, sizeSchema } from './parse.ts';
+import { digestSchema, optional, sizeSchema, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 import { platformSchema } from './platform.ts';
 
@@ -23,14 +23,11 @@ export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.looseObj
   mediaType: v.pipe(v.string(), v.maxLength(255)),
   digest: digestSchema,
   size: sizeSchema,
-  annotations: v.nullish(v.record(v.string(), v.string())) as v.GenericSchema<
-    unknown,
-    Record<string, string> | undefined
-  >,
-  platform: v.optional(platformSchema),
-  artifactType: v.optional(v.string()),
-  urls: v.optional(v.array(v.string())),
-  data: v.optional(v.string()),
+  annotations: optional(stringsSchema),
+  platform: optional(platformSchema),
+  artifactType: optional(v.string()),
+  urls: optional(v.array(v.string())),
+  data: optional(v.string()),
 });
 
 /** The three properties that identify content, without annotations and the like. */

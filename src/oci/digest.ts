@@ -7,13 +7,11 @@ export type DigestAlgorithm = 'sha256' | 'sha512';
 /** A content digest, `<algorithm>:<lower-case hex>` (OCI image-spec, descriptor.md#digests). */
 export type Digest = `${DigestAlgorithm}:${string}`;
 
-const HEX_LENGTH: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 };
-const SHAPE = /^(sha256|sha512):([0-9a-f]+)$/;
+const SHAPE = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 /** Whether `text` is a well-formed digest: known algorithm, lower-case hex of the full length. */
 export function isDigest(text: string): text is Digest {
-  const match = SHAPE.exec(text);
-  return match !== null && match[2]?.length === HEX_LENGTH[match[1] as DigestAlgorithm];
+  return SHAPE.test(text);
 }
 
 /**

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
-import { parseDocument } from './parse.ts';
+import { list, optional, parseDocument, stringsSchema } from './parse.ts';
 
 /** An image index (OCI image-spec, image-index.md) or a Docker manifest list; also a layout's index.json. */
 export interface Index {
@@ -16,17 +16,11 @@ export interface Index {
 
 const indexSchema: v.GenericSchema<unknown, Index> = v.looseObject({
   schemaVersion: v.literal(2),
-  mediaType: v.optional(v.picklist([OCI_INDEX, DOCKER_MANIFEST_LIST])),
-  artifactType: v.optional(v.string()),
-  manifests: v.pipe(
-    v.nullable(v.array(descriptorSchema)),
-    v.transform((manifests) => manifests ?? []),
-  ),
-  subject: v.optional(descriptorSchema),
-  annotations: v.nullish(v.record(v.string(), v.string())) as v.GenericSchema<
-    unknown,
-    Record<string, string> | undefined
-  >,
+  mediaType: optional(v.picklist([OCI_INDEX, DOCKER_MANIFEST_LIST])),
+  artifactType: optional(v.string()),
+  manifests: list(descriptorSchema),
+  subject: optional(descriptorSchema),
+  annotations: optional(stringsSchema),
   layers: v.optional(v.undefined('an index must not have "layers"')),
   config: v.optional(v.undefined('an index must not have "config"')),
 });

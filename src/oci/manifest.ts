@@ -5,7 +5,7 @@ import { bareDescriptor, descriptorSchema } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { digestOf } from './digest.ts';
 import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
-import { parseDocument } from './parse.ts';
+import { list, optional, parseDocument, stringsSchema } from './parse.ts';
 
 /** An image manifest, OCI (manifest.md) or its Docker schema 2 twin. */
 export interface Manifest {
@@ -27,18 +27,12 @@ export interface Document {
 
 const manifestSchema: v.GenericSchema<unknown, Manifest> = v.looseObject({
   schemaVersion: v.literal(2),
-  mediaType: v.optional(v.picklist([OCI_MANIFEST, DOCKER_MANIFEST])),
-  artifactType: v.optional(v.string()),
+  mediaType: optional(v.picklist([OCI_MANIFEST, DOCKER_MANIFEST])),
+  artifactType: optional(v.string()),
   config: descriptorSchema,
-  layers: v.pipe(
-    v.nullable(v.array(descriptorSchema)),
-    v.transform((layers) => layers ?? []),
-  ),
-  subject: v.optional(descriptorSchema),
-  annotations: v.nullish(v.record(v.string(), v.string())) as v.GenericSchema<
-    unknown,
-    Record<string, string> | undefined
-  >,
+  layers: list(descriptorSchema),
+  subject: optional(descriptorSchema),
+  annotations: optional(stringsSchema),
   // A document that is a manifest and an index at once is an attack on whoever trusts the media type.
   manifests: v.optional(v.undefined('a manifest must not have "manifests"')),
 });
@@ -57,7 +51,12 @@ export function parseManifest(bytes: Uint8Array, what: string): Manifest {
  */
 export function buildManifest(config: Descriptor, layers: Descriptor[]): Document {
   const mediaType = OCI_MANIFEST;
-  const manifest = { schemaVersion: 2, mediaType, config: bareDescriptor(config), layers: layers.map(bareDescriptor) };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType,
+    config: bareDescriptor(config),
+    layers: layers.map(bareDescriptor),
+  };
   return toDocument(mediaType, JSON.stringify(manifest));
 }
 
@@ -71,7 +70,10 @@ export function toDocument(mediaType: string, text: string): Document {
  * Pairs each layer's diffID with its blob: the map that `manifest.layers[i]` and `config.rootfs.diff_ids[i]` form.
  * @throws {@link DrayageError} `MALFORMED` where their counts differ
  */
-export function pairLayers(manifest: Manifest, diffIds: readonly Digest[]): { diffId: Digest; blob: Descriptor }[] {
+export function pairLayers(
+  manifest: Manifest,
+  diffIds: readonly Digest[],
+): { diffId: Digest; blob: Descriptor }[] {
   if (manifest.layers.length !== diffIds.length) {
     throw new DrayageError(
       'MALFORMED',
@@ -79,5 +81,8 @@ export function pairLayers(manifest: Manifest, diffIds: readonly Digest[]): { di
       { expected: diffIds.length, actual: manifest.layers.length },
     );
   }
-  return manifest.layers.map((blob, i) => ({ diffId: diffIds[i] as Digest, blob }));
+  return manifest.layers.flatMap((blob, i) => {
+    const diffId = diffIds[i];
+    return diffId === undefined ? [] : [{ diffId, blob }];
+  });
 }

@@ -18,19 +18,19 @@ export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 /** What a daemon uses for a config or a layer whose kind nobody said. */
 export const OCTET_STREAM = 'application/octet-stream';
 
-const LAYERS: Record<string, Compression> = {
-  [OCI_LAYER]: 'none',
-  [`${OCI_LAYER}+gzip`]: 'gzip',
-  [`${OCI_LAYER}+zstd`]: 'zstd',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar': 'none',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip': 'gzip',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd': 'zstd',
-  'application/vnd.docker.image.rootfs.diff.tar': 'none',
-  'application/vnd.docker.image.rootfs.diff.tar.gzip': 'gzip',
-  'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar': 'none',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip': 'gzip',
-};
+const LAYERS: ReadonlyMap<string, Compression> = new Map([
+  [OCI_LAYER, 'none'],
+  [`${OCI_LAYER}+gzip`, 'gzip'],
+  [`${OCI_LAYER}+zstd`, 'zstd'],
+  ['application/vnd.oci.image.layer.nondistributable.v1.tar', 'none'],
+  ['application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', 'gzip'],
+  ['application/vnd.oci.image.layer.nondistributable.v1.tar+zstd', 'zstd'],
+  ['application/vnd.docker.image.rootfs.diff.tar', 'none'],
+  ['application/vnd.docker.image.rootfs.diff.tar.gzip', 'gzip'],
+  ['application/vnd.docker.image.rootfs.diff.tar.zstd', 'zstd'],
+  ['application/vnd.docker.image.rootfs.foreign.diff.tar', 'none'],
+  ['application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', 'gzip'],
+]);
 
 /** Whether a descriptor of this media type names an image manifest. */
 export function isManifestType(mediaType: string): boolean {
@@ -49,12 +49,12 @@ export function isConfigType(mediaType: string): boolean {
 
 /** What a layer's media type says of its compression; undefined where it names no image layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
-  return LAYERS[mediaType];
+  return LAYERS.get(mediaType);
 }
 
 /** Whether a layer of this media type may be absent on purpose (OCI image-spec, layer.md#non-distributable-layers). */
 export function isNonDistributable(mediaType: string): boolean {
-  return mediaType in LAYERS && /nondistributable|foreign/.test(mediaType);
+  return LAYERS.has(mediaType) && /nondistributable|foreign/.test(mediaType);
 }
 
 /** The OCI media type of a layer compressed so. */

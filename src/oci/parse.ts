@@ -7,13 +7,39 @@ import { isDigest } from './digest.ts';
 export const MAX_DOCUMENT_SIZE: number = 4 * 1024 * 1024;
 
 /** A digest as it stands in a document. */
-export const digestSchema: v.GenericSchema<string, Digest> = v.pipe(
-  v.string(),
-  v.custom<Digest>((text) => typeof text === 'string' && isDigest(text), 'not a sha256 or sha512 digest'),
-) as v.GenericSchema<string, Digest>;
+export const digestSchema: v.GenericSchema<unknown, Digest> = v.custom<Digest>(
+  (text) => typeof text === 'string' && isDigest(text),
+  'not a sha256 or sha512 digest',
+);
 
 /** A size in bytes: a whole number that JavaScript holds exactly, not negative. */
-export const sizeSchema: v.GenericSchema<number> = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(0),
+);
+
+/** A property that may be missing; `null` reads as missing, as it does in Go. */
+export function optional<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T | undefined> {
+  return v.pipe(
+    v.nullish(schema),
+    v.transform((value) => value ?? undefined),
+  );
+}
+
+/** A list that must be there; `null`, as Go writes an empty one, reads as empty. */
+export function list<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[]> {
+  return v.pipe(
+    v.nullable(v.array(schema)),
+    v.transform((items) => items ?? []),
+  );
+}
+
+/** Annotations and labels. */
+export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v.record(
+  v.string(),
+  v.string(),
+);
 
 /**
  * Reads a JSON document and holds it against a schema.
@@ -25,12 +51,12 @@ export function parseDocument<T>(schema: v.GenericSchema<unknown, T>, bytes: Uin
 }
 
 /**
- * Reads JSON, strictly as UTF-8.
+ * Reads JSON, strictly as UTF-8 and without a byte order mark, which docker does not read either.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as unknown;
   } catch (cause) {
     throw new DrayageError('MALFORMED', `${what} is not JSON`, { cause });
   }
@@ -46,4 +72,16 @@ export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unk
   const issue = result.issues[0];
   const where = v.getDotPath(issue);
   throw new DrayageError('MALFORMED', `${what}: ${where ? `${where}: ` : ''}${issue.message}`);
+}
+
+/** The media type that a document states of itself; undefined where it is no JSON object or states none. */
+export function statedMediaType(bytes: Uint8Array): string | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+    const stated: unknown =
+      typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : '';
+    return typeof stated === 'string' && stated !== '' ? stated : undefined;
+  } catch {
+    return undefined;
+  }
 }

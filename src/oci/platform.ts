@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
+import { optional } from './parse.ts';
 
 /** What an image runs on (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
@@ -17,22 +18,30 @@ export interface Platform {
 export const platformSchema: v.GenericSchema<unknown, Platform> = v.looseObject({
   os: v.string(),
   architecture: v.string(),
-  variant: v.optional(v.string()),
-  'os.version': v.optional(v.string()),
+  variant: optional(v.string()),
+  'os.version': optional(v.string()),
 });
 
-const ARCHITECTURES: Record<string, string> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  aarch64: 'arm64',
-  armhf: 'arm',
-  armel: 'arm',
-  i386: '386',
-  x64: 'amd64',
-};
+/** Other names of architectures; some name a variant at once. */
+const ALIASES: ReadonlyMap<string, Pick<Platform, 'architecture' | 'variant'>> = new Map([
+  ['x86_64', { architecture: 'amd64' }],
+  ['x86-64', { architecture: 'amd64' }],
+  ['x64', { architecture: 'amd64' }],
+  ['aarch64', { architecture: 'arm64' }],
+  ['armhf', { architecture: 'arm', variant: 'v7' }],
+  ['armel', { architecture: 'arm', variant: 'v6' }],
+  ['i386', { architecture: '386' }],
+]);
+
+/** The variants that every such machine has. */
+const IMPLIED: ReadonlyMap<string, string> = new Map([
+  ['amd64', 'v1'],
+  ['arm64', 'v8'],
+]);
 
 /**
- * Reads `os/architecture[/variant]`, as `docker build --platform` takes it. Aliases (`x86_64`, `aarch64`) are normalised.
+ * Reads `os/architecture[/variant]`, as `docker build --platform` takes it. Aliases (`x86_64`, `aarch64`) are normalised,
+ * and `arm` alone is `arm/v7`.
  * @throws {@link DrayageError} `USAGE`
  */
 export function parsePlatform(text: string): Platform {
@@ -42,7 +51,7 @@ export function parsePlatform(text: string): Platform {
       expected: 'os/architecture or os/architecture/variant, such as linux/arm64',
     });
   }
-  return normalizePlatform({ os, architecture, ...(variant && { variant }) });
+  return withArmVariant(normalizePlatform({ os, architecture, ...(variant && { variant }) }));
 }
 
 /** Writes a platform as `os/architecture[/variant]`. */
@@ -54,7 +63,7 @@ export function formatPlatform(platform: Platform): string {
 /** Whether an image for `have` is what was meant by `want`: a variant counts only where `want` names one. */
 export function matchesPlatform(want: Platform, have: Platform): boolean {
   const wanted = normalizePlatform(want);
-  const found = normalizePlatform(have);
+  const found = withArmVariant(normalizePlatform(have));
   return (
     wanted.os === found.os &&
     wanted.architecture === found.architecture &&
@@ -67,11 +76,15 @@ export function isUnknownPlatform(platform: Platform): boolean {
   return platform.os === 'unknown' || platform.architecture === 'unknown';
 }
 
-/** Drops the variants that every such machine has, so that `arm64` and `arm64/v8` are the same. */
+/** Undoes aliases and drops implied variants, so that `arm64`, `aarch64` and `arm64/v8` are the same. */
 function normalizePlatform(platform: Platform): Platform {
-  const architecture = ARCHITECTURES[platform.architecture] ?? platform.architecture;
-  const implied = { arm64: 'v8', amd64: 'v1' }[architecture];
-  const { variant, ...rest } = platform;
-  const named = architecture === 'arm' && variant === undefined ? 'v7' : variant;
-  return { ...rest, architecture, ...(named && named !== implied && { variant: named }) };
+  const { variant: given, architecture: named, ...rest } = platform;
+  const { architecture, variant: aliased } = ALIASES.get(named) ?? { architecture: named };
+  const variant = given === undefined ? aliased : given.replace(/^\d/, 'v$&');
+  return { ...rest, architecture, ...(variant && variant !== IMPLIED.get(architecture) && { variant }) };
+}
+
+/** An `arm` image that names no variant is for `v7`. */
+function withArmVariant(platform: Platform): Platform {
+  return platform.architecture === 'arm' ? { variant: 'v7', ...platform } : platform;
 }

@@ -15,9 +15,10 @@ export interface Reference {
 const DEFAULT_DOMAIN = 'docker.io';
 const LEGACY_DOMAIN = 'index.docker.io';
 const OFFICIAL = 'library/';
-const MAX_NAME_LENGTH = 255;
+const MAX_PATH_LENGTH = 255;
 
-const DOMAIN = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?$/;
+const DOMAIN =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?$/;
 const IPV6_DOMAIN = /^\[[0-9a-fA-F:]+\](?::\d+)?$/;
 const PATH = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -33,12 +34,17 @@ export function parseReference(text: string): Reference {
   const valid =
     (DOMAIN.test(domain) || IPV6_DOMAIN.test(domain)) &&
     PATH.test(path) &&
-    !BARE_ID.test(name) &&
+    !BARE_ID.test(text) &&
     (tag === undefined || TAG.test(tag)) &&
     (digest === undefined || isDigest(digest)) &&
-    domain.length + 1 + path.length <= MAX_NAME_LENGTH;
+    path.length <= MAX_PATH_LENGTH;
   if (!valid) throw invalid(text);
-  return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest: digest as Digest }) };
+  return {
+    domain,
+    path,
+    ...(tag !== undefined && { tag }),
+    ...(digest !== undefined && { digest }),
+  };
 }
 
 /** Whether `text` reads as an image reference. */
@@ -53,7 +59,9 @@ export function isReference(text: string): boolean {
 
 /** The reference with the tag `latest` where it has neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
-  return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: 'latest' } : reference;
+  return reference.tag === undefined && reference.digest === undefined
+    ? { ...reference, tag: 'latest' }
+    : reference;
 }
 
 /** The short form that docker shows: `temp:latest`. */
@@ -118,7 +126,9 @@ function official(domain: string, path: string): { domain: string; path: string 
 }
 
 function invalid(text: string): DrayageError {
-  const hint = text.toLowerCase() === text ? undefined : 'repository names are lower case';
+  const lower = text.toLowerCase();
+  const hint =
+    lower !== text && isReference(lower) ? 'repository names and digests are lower case' : undefined;
   return new DrayageError('USAGE', `not an image reference: ${JSON.stringify(text.slice(0, 300))}`, {
     ...(hint && { hint }),
   });

@@ -25,9 +25,13 @@ export async function readDocument(
  */
 export function assertDocumentSize(descriptor: Descriptor, limit: number = MAX_DOCUMENT_SIZE): void {
   if (descriptor.size <= limit) return;
-  throw new DrayageError('LIMIT', `document ${descriptor.digest} has ${descriptor.size} bytes, over the limit of ${limit}`, {
-    expected: limit,
-    actual: descriptor.size,
-    digest: descriptor.digest,
-  });
+  throw new DrayageError(
+    'LIMIT',
+    `document ${descriptor.digest} has ${descriptor.size} bytes, over the limit of ${limit}`,
+    {
+      expected: limit,
+      actual: descriptor.size,
+      digest: descriptor.digest,
+    },
+  );
 }

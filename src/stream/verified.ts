@@ -40,9 +40,13 @@ export function digestMismatch(expected: Expected, actual: string, what: string)
 /** The error for content that is shorter or longer than was promised. */
 export function sizeMismatch(expected: Expected, actual: number, what: string): DrayageError {
   const found = actual > expected.size ? `more than ${expected.size}` : `only ${actual}`;
-  return new DrayageError('SIZE_MISMATCH', `${what} is damaged: it has ${found} bytes, not ${expected.size}`, {
-    expected: expected.size,
-    actual,
-    digest: expected.digest,
-  });
+  return new DrayageError(
+    'SIZE_MISMATCH',
+    `${what} is damaged: it has ${found} bytes, not ${expected.size}`,
+    {
+      expected: expected.size,
+      actual,
+      digest: expected.digest,
+    },
+  );
 }

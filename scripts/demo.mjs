@@ -1,0 +1,95 @@
+// The main job on real input: two small images out of a daemon, through a layout, and in again. Without a daemon an
+// archive that `docker save` wrote takes its place. Cleans up after itself.
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectDocker, exportArchive, Layout, load, save, verify } from '../dist/index.js';
+
+const archive = fileURLToPath(new URL('../fixtures/demo.tar', import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), 'drayage-demo-'));
+const say = (text = '') => console.log(text);
+const kb = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
+const fromArchive = () => ({ archive: createReadStream(archive) });
+
+async function reachDaemon() {
+  try {
+    return await connectDocker({ host: process.env.DOCKER_HOST || undefined });
+  } catch (error) {
+    say(`No daemon (${error.message}):`);
+    say('an archive that docker save wrote stands in for it.\n');
+    return undefined;
+  }
+}
+
+function tellSaved({ images, bytes, seconds }) {
+  for (const { name, id, layers } of images) {
+    const reused = layers.filter(({ status }) => status === 'reused').length;
+    say(
+      `    ${name ?? '(no name)'}  ${id.slice(0, 19)}…  ${layers.length} layers, ${reused} of them already there`,
+    );
+  }
+  say(`    read ${kb(bytes.read)}, stored ${kb(bytes.written)} in ${seconds.toFixed(2)} s`);
+}
+
+async function tellVerified(layout) {
+  const { blobs, bytes, problems } = await verify({ layout });
+  for (const problem of problems) throw problem;
+  say(`    ${blobs} blobs, ${kb(bytes)}: every digest, size and diffID is right`);
+}
+
+/** Puts the demo images into the daemon under tags that only they have, and says what has to be removed afterwards. */
+async function stage(daemon) {
+  const staging = await Layout.create(join(folder, 'staging'));
+  await save({ from: fromArchive(), to: staging, compress: 'none' });
+  const { images } = await load({ from: [staging], to: daemon, names: 'unique' });
+  return images.map(({ ref }) => ref);
+}
+
+async function withDaemon(daemon) {
+  const refs = await stage(daemon);
+  try {
+    const layout = await Layout.create(join(folder, 'layout'));
+    say(`1.  save: two images out of the daemon at ${daemon.host} into an OCI layout`);
+    tellSaved(await save({ from: daemon, images: refs, to: layout }));
+    say('\n2.  the job artifact travels; the daemon of the next job has no such image');
+    for (const ref of refs) await daemon.remove(ref);
+    await tellVerified(layout);
+    say('\n3.  load: into the daemon, verified before and after');
+    const { images, seconds } = await load({ from: [layout], to: daemon, names: 'unique', tags: [] });
+    for (const image of images) {
+      say(`    ${image.ref}  ${image.status}, ${kb(image.bytesSent)} sent`);
+      refs.push(image.ref);
+    }
+    say(`    in ${seconds.toFixed(2)} s`);
+  } finally {
+    for (const ref of new Set(refs)) await daemon.remove(ref).catch(() => {});
+    say('\nThe images were removed again.');
+  }
+}
+
+async function withoutDaemon() {
+  const layout = await Layout.create(join(folder, 'layout'));
+  say('1.  save: two images out of an archive into an OCI layout');
+  tellSaved(await save({ from: fromArchive(), to: layout }));
+  say('\n2.  save again: everything is there already');
+  tellSaved(await save({ from: fromArchive(), to: layout }));
+  say('\n3.  the job artifact travels, and is checked where it arrives');
+  await tellVerified(layout);
+  say('\n4.  load: what a daemon would be sent, read back');
+  const back = await Layout.create(join(folder, 'back'));
+  tellSaved(await save({ from: { archive: await exportArchive({ from: [layout] }) }, to: back }));
+}
+
+try {
+  const daemon = await reachDaemon();
+  if (daemon === undefined) await withoutDaemon();
+  else {
+    await withDaemon(daemon);
+    await daemon.close();
+  }
+  say('\nNext: docker build --iidfile id . && npx drayage save --iidfile id && npx drayage inspect');
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

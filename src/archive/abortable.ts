@@ -1,0 +1,47 @@
+/**
+ * Passes bytes through until `signal` fires; then it rejects with `signal.reason` at once, even where the source is silent,
+ * and destroys the source.
+ */
+export async function* abortable(
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = bytes[Symbol.asyncIterator]();
+  const next = signal === undefined ? async () => chunks.next() : nextOrAbort(chunks, signal);
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await next();
+      ended = done === true;
+      if (ended) return;
+      yield value as Uint8Array;
+    }
+  } finally {
+    if (!ended) end(bytes, chunks);
+  }
+}
+
+function nextOrAbort(
+  chunks: AsyncIterator<Uint8Array>,
+  signal: AbortSignal,
+): () => Promise<IteratorResult<Uint8Array>> {
+  return async () => {
+    signal.throwIfAborted();
+    let onAbort = (): void => undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      onAbort = () => reject(signal.reason as Error);
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([chunks.next(), aborted]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  };
+}
+
+/** An iterator that is waiting for its next chunk cannot be ended by `return`, only its stream can be destroyed. */
+function end(bytes: AsyncIterable<Uint8Array>, chunks: AsyncIterator<Uint8Array>): void {
+  if ('destroy' in bytes && typeof bytes.destroy === 'function') bytes.destroy();
+  chunks.return?.().then(undefined, () => undefined);
+}

@@ -1,0 +1,72 @@
+import * as v from 'valibot';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { checkDocument, parseJson } from '../oci/parse.ts';
+import { normalizeName } from '../oci/reference.ts';
+import { quote } from './tar-header.ts';
+
+/** The file of an archive that says which images it holds. */
+export const DOCKER_MANIFEST_NAME = 'manifest.json';
+
+/** An entry of manifest.json: one image. */
+export interface DockerImage {
+  /** The entry of its config. The name proves nothing. */
+  config: string;
+  /** Familiar references. */
+  names: string[];
+  /** The entries of its layers, bottom first. */
+  layers: string[];
+}
+
+const strings = v.nullish(v.array(v.string()));
+const manifestSchema = v.nullable(
+  v.array(v.object({ config: v.string(), repotags: strings, layers: strings })),
+);
+
+/**
+ * Reads manifest.json. Keys are taken in upper and in lower case, as docker does: some producers write them so.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function parseDockerManifest(bytes: Uint8Array): DockerImage[] {
+  const json = parseJson(bytes, DOCKER_MANIFEST_NAME);
+  const images = Array.isArray(json) ? json.map(lowerKeys) : json;
+  const found = checkDocument<v.InferOutput<typeof manifestSchema>>(
+    manifestSchema,
+    images,
+    DOCKER_MANIFEST_NAME,
+  );
+  return (found ?? []).map(({ config, repotags, layers }) => ({
+    config,
+    layers: layers ?? [],
+    names: [...new Set((repotags ?? []).map(archivedName))],
+  }));
+}
+
+function lowerKeys(image: unknown): unknown {
+  if (typeof image !== 'object' || image === null) return image;
+  const lowered = Object.entries(image).map(([key, value]): [string, unknown] => [key.toLowerCase(), value]);
+  if (new Set(lowered.map(([key]) => key)).size < lowered.length) {
+    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_NAME} has a key twice, in different case`);
+  }
+  return Object.fromEntries(lowered);
+}
+
+function archivedName(text: string): string {
+  try {
+    return normalizeName(text);
+  } catch (cause) {
+    if (!isDrayageError(cause)) throw cause;
+    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_NAME}: not an image name: ${quote(text)}`, {
+      cause,
+    });
+  }
+}
+
+/** Writes a manifest.json, in the order of keys that docker has. */
+export function formatDockerManifest(images: readonly DockerImage[]): Buffer {
+  const entries = images.map(({ config, names, layers }) => ({
+    Config: config,
+    RepoTags: names.length > 0 ? names : null,
+    Layers: layers,
+  }));
+  return Buffer.from(JSON.stringify(entries));
+}

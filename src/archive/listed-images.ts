@@ -1,0 +1,134 @@
+import * as v from 'valibot';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { configPlatform } from '../oci/config.ts';
+import type { Digest } from '../oci/digest.ts';
+import { parseDocument } from '../oci/parse.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { ArchivedImage } from './archived-image.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { ArchiveContents } from './contents.ts';
+import { blobName, missing } from './contents.ts';
+import { DOCKER_MANIFEST_NAME, parseDockerManifest } from './docker-manifest.ts';
+import type { GraphEntry } from './graph.ts';
+import { INDEX_NAME, isDocumentType, readGraph } from './graph.ts';
+import { imagePaths, isComplete } from './graph-walk.ts';
+import type { ImageParts } from './image-parts.ts';
+import { dockerParts, ociParts } from './image-parts.ts';
+import { entryReference } from './oci-name.ts';
+import { settleRoot } from './root.ts';
+
+/** An archive that has passed. */
+export interface ListContext {
+  contents: ArchiveContents;
+  blobs: BlobStore;
+  keepManifests: boolean;
+}
+
+/** An image under one of its names. */
+interface Listed {
+  name: string | undefined;
+  parts: ImageParts;
+}
+
+/** The images that manifest.json lists. What index.json adds is used where it fits. */
+export async function dockerImages(context: ListContext): Promise<ArchivedImage[]> {
+  const { contents } = context;
+  const { bytes } = await contents.document(DOCKER_MANIFEST_NAME, '');
+  const listed: Listed[] = [];
+  for (const image of parseDockerManifest(bytes)) {
+    const parts = await dockerParts(contents, image);
+    listed.push(...(image.names.length === 0 ? [undefined] : image.names).map((name) => ({ name, parts })));
+  }
+  return settle(listed, await hybridEntries(contents), context);
+}
+
+/** The images that index.json lists, of an archive or a layout that has no manifest.json. */
+export async function ociImages(context: ListContext): Promise<ArchivedImage[]> {
+  const { contents, blobs } = context;
+  await assertLayoutVersion(contents);
+  const entries = await readGraph(contents, (error) => {
+    throw error;
+  });
+  const listed: Listed[] = [];
+  for (const entry of entries) {
+    assertPresent(entry);
+    const manifests = [...imagePaths([entry])].map(({ manifest }) => manifest);
+    const complete = manifests.filter((manifest) => isComplete(manifest, blobs));
+    // Where none is complete, the first one says which blob is missing, or wrong.
+    for (const { value } of complete.length > 0 ? complete : manifests.slice(0, 1)) {
+      listed.push({ name: entryReference(entry.descriptor), parts: await ociParts(contents, value) });
+    }
+  }
+  return settle(listed, entries, context);
+}
+
+async function settle(
+  listed: Listed[],
+  entries: GraphEntry[],
+  context: ListContext,
+): Promise<ArchivedImage[]> {
+  if (listed.length === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
+  const images = new Map<Digest, ArchivedImage>();
+  const owners = new Map<string, Digest>();
+  for (const { name, parts } of listed) {
+    const root = await settleRoot(parts, name, { ...context, entries });
+    const image = images.get(root.root.digest) ?? { names: [], ...root };
+    images.set(root.root.digest, image);
+    if (name === undefined) continue;
+    assertOneOwner(owners, name, parts, image);
+    if (!image.names.includes(name)) image.names.push(name);
+  }
+  return [...images.values()];
+}
+
+/** An index may lack some of its children, but not all; other kinds of content are passed over. */
+function assertPresent({ descriptor, node }: GraphEntry): void {
+  if (node === undefined && isDocumentType(descriptor.mediaType)) throw missing(blobName(descriptor.digest));
+  if (node?.kind !== 'index' || node.children.some((child) => child.node !== undefined)) return;
+  const absent = node.children.find((child) => isDocumentType(child.descriptor.mediaType));
+  if (absent !== undefined) throw missing(blobName(absent.descriptor.digest));
+}
+
+/** One name may stand for images of several platforms, but not for two of one. */
+function assertOneOwner(
+  owners: Map<string, Digest>,
+  name: string,
+  { value }: ImageParts,
+  image: ArchivedImage,
+): void {
+  const key = `${name} ${formatPlatform(configPlatform(value))}`;
+  const owner = owners.get(key) ?? image.root.digest;
+  owners.set(key, owner);
+  if (owner !== image.root.digest) {
+    throw new DrayageError('MALFORMED', `the archive gives the name ${name} to two images`, {
+      candidates: [owner, image.root.digest],
+    });
+  }
+}
+
+/** index.json beside a manifest.json: an addition, so that damage to it does no harm. */
+async function hybridEntries(contents: ArchiveContents): Promise<GraphEntry[]> {
+  if (!contents.has(INDEX_NAME)) return [];
+  try {
+    return await readGraph(contents, () => undefined);
+  } catch (error) {
+    if (isDrayageError(error, 'MALFORMED')) return [];
+    throw error;
+  }
+}
+
+async function assertLayoutVersion(contents: ArchiveContents): Promise<void> {
+  const { bytes } = await contents.document('oci-layout', '');
+  const schema = v.object({ imageLayoutVersion: v.string() });
+  const { imageLayoutVersion: version } = parseDocument(schema, bytes, 'oci-layout');
+  if (version === '1.0.0') return;
+  throw new DrayageError(
+    'UNSUPPORTED',
+    `OCI layouts of version ${JSON.stringify(version.slice(0, 40))} are not read`,
+    {
+      entry: 'oci-layout',
+      expected: '1.0.0',
+      actual: version.slice(0, 40),
+    },
+  );
+}

@@ -1,0 +1,77 @@
+import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { DETECT_BYTES, detectCompression, peek, refuseForeign } from '../stream/compression.ts';
+import { decompress } from '../stream/decompress.ts';
+import { abortable } from './abortable.ts';
+import type { ArchivedImage } from './archived-image.ts';
+import { BlobStore } from './blob-store.ts';
+import { collect } from './collect.ts';
+import { ArchiveContents } from './contents.ts';
+import { DOCKER_MANIFEST_NAME } from './docker-manifest.ts';
+import { INDEX_NAME } from './graph.ts';
+import { dockerImages, ociImages } from './listed-images.ts';
+
+/** Options of {@link readArchive}. */
+export interface ReadArchiveOptions extends ContentOptions {
+  /** Takes each layer's bytes. */
+  ingest: IngestLayer;
+  /** Where everything else is stored, and where what is stored can be read back. */
+  content: ContentSource & ContentSink;
+  /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
+  keepManifests?: boolean | undefined;
+}
+
+/**
+ * Reads an archive of images in one pass: of `docker save` of all versions since 1.10, of podman, skopeo, buildx, kaniko,
+ * jib and others, or an OCI layout as a tar; compressed as a whole or not.
+ *
+ * Where there is a manifest.json it is the truth, as it is for docker; else index.json. All that is used is checked: the
+ * digests that entries' names promise, and each layer's diffID. Memory does not grow with the archive.
+ *
+ * On an error it is for the caller to drop what was stored. The source is destroyed then.
+ * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNSUPPORTED`,
+ * `LIMIT`; errors of the source, of `ingest` and of `content` as they are; `signal.reason`
+ */
+export async function readArchive(
+  bytes: AsyncIterable<Uint8Array>,
+  options: ReadArchiveOptions,
+): Promise<ArchivedImage[]> {
+  const entries = await collect(uncompressed(abortable(bytes, options.signal)), options);
+  options.signal?.throwIfAborted();
+  const contents = new ArchiveContents(entries, options);
+  const context = {
+    contents,
+    blobs: new BlobStore(contents, options.content, { signal: options.signal }),
+    keepManifests: options.keepManifests ?? false,
+  };
+  if (contents.has(DOCKER_MANIFEST_NAME)) return dockerImages(context);
+  if (contents.has(INDEX_NAME)) return ociImages(context);
+  throw noImages(contents);
+}
+
+async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const { head, bytes: whole } = await peek(bytes, DETECT_BYTES);
+  if (head.length === 0) throw new DrayageError('TRUNCATED', 'the archive is empty');
+  const compression = refuseForeign(detectCompression(head), 'the archive');
+  yield* decompress(whole, compression, 'the archive');
+}
+
+function noImages(contents: ArchiveContents): DrayageError {
+  const names = [...contents.names()];
+  if (names.includes('repositories') || names.some((name) => /^[0-9a-f]{64}\/json$/.test(name))) {
+    return new DrayageError(
+      'UNSUPPORTED',
+      'the archive is in the form of docker before 1.10, which is not read',
+      {
+        hint: 'load it into a docker daemon and save it from there',
+      },
+    );
+  }
+  return new DrayageError(
+    'MALFORMED',
+    `no image archive: it has neither ${DOCKER_MANIFEST_NAME} nor ${INDEX_NAME}`,
+    {
+      hint: 'make one with "docker save", or as an OCI layout with its files at the top',
+    },
+  );
+}

@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import type { Pack } from 'tar-stream';
+import { pack as createPack } from 'tar-stream';
+import type { ContentOptions } from '../content.ts';
+
+/** A file that goes into an archive. */
+export interface OutgoingEntry {
+  name: string;
+  /** Bytes to come. */
+  size: number;
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/** The same for every archive, so that equal content makes equal archives. */
+const ATTRIBUTES = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'file' } as const;
+
+/**
+ * Writes a tar archive, pulling entries and their bytes as it is read. It ends cleanly only if all of them came; else the
+ * stream fails with their error.
+ * @param entries gets a signal that fires when nobody reads on
+ */
+export function writeTar(
+  entries: (signal: AbortSignal) => AsyncIterable<OutgoingEntry>,
+  { signal }: ContentOptions = {},
+): Readable {
+  const stop = new AbortController();
+  const pack = createPack();
+  const onAbort = (): void => void output.destroy(signal?.reason as Error);
+  let begun = false;
+  const begin = (): void => {
+    begun = true;
+    fill(pack, entries(stop.signal)).catch((error: unknown) => output.destroy(error as Error));
+  };
+  const output = new Readable({
+    read: () => {
+      if (!begun) begin();
+      pack.resume();
+    },
+    destroy: (error, callback) => {
+      signal?.removeEventListener('abort', onAbort);
+      stop.abort(error ?? undefined);
+      pack.destroy();
+      callback(error);
+    },
+  });
+  pack.on('data', (chunk) => {
+    if (!output.push(chunk)) pack.pause();
+  });
+  pack.on('end', () => output.push(null));
+  pack.pause();
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  return output;
+}
+
+/** A file whose bytes are all in memory. */
+export function smallEntry(name: string, bytes: Uint8Array): OutgoingEntry {
+  return { name, size: bytes.length, bytes: [bytes] };
+}
+
+async function fill(pack: Pack, entries: AsyncIterable<OutgoingEntry>): Promise<void> {
+  for await (const entry of entries) await addEntry(pack, entry);
+  pack.finalize();
+}
+
+async function addEntry(pack: Pack, { name, size, bytes }: OutgoingEntry): Promise<void> {
+  let failed = false;
+  let sink: ReturnType<Pack['entry']> | undefined;
+  const packed = new Promise<void>((resolve, reject) => {
+    sink = pack.entry({ ...ATTRIBUTES, name, size }, (error) => (error ? reject(error) : resolve()));
+  });
+  packed.catch(() => {
+    failed = true;
+  });
+  for await (const chunk of bytes) {
+    if (sink?.write(chunk) === false) await Promise.race([once(sink, 'drain'), packed]);
+    if (failed) break;
+  }
+  sink?.end(undefined);
+  await packed;
+}

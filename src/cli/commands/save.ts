@@ -1,0 +1,97 @@
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import type { CodecName, SavedImage, SaveSource } from '../../index.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { openDaemon } from '../daemon.ts';
+import { count, formatBytes, formatSeconds } from '../format.ts';
+import { createLayout, defaultLayout, openLayouts } from '../places.ts';
+import { library } from '../library.ts';
+
+/** Options of `drayage save`. */
+export interface SaveCommandOptions extends CommonOptions {
+  iidfile?: string;
+  from?: string;
+  out?: string;
+  compress?: CodecName;
+  level?: number;
+  host?: string;
+}
+
+/** `drayage save` */
+export async function saveImages(
+  names: readonly string[],
+  options: SaveCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { gitlabAnnotations, readGitLabJob, save } = await library();
+  const { env, signal, onProgress } = context;
+  const images = [...names, ...(options.iidfile === undefined ? [] : [await readImageId(options.iidfile)])];
+  const job = readGitLabJob(env);
+  await using source = await openSource(options, context);
+  const result = await save({
+    from: source.from,
+    images,
+    to: await createLayout(options.out ?? defaultLayout(env), context),
+    compress: options.compress,
+    level: options.level,
+    annotations: job === undefined ? {} : gitlabAnnotations(job),
+    signal,
+    onProgress,
+  });
+  const { total, written } = result.bytes;
+  return {
+    json: result,
+    text: [
+      ...result.images.map(describeImage),
+      `${result.layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new, in ${formatSeconds(result.seconds)}`,
+    ],
+    quiet: result.images.map(({ ref }) => ref),
+  };
+}
+
+function describeImage({ name, id, layers }: SavedImage): string {
+  const reused = layers.filter(({ status }) => status === 'reused').length;
+  return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there`;
+}
+
+interface OpenSource extends AsyncDisposable {
+  from: SaveSource;
+}
+
+async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
+  const nothing = async (): Promise<void> => {};
+  if (from === undefined) {
+    const daemon = await openDaemon(host, context);
+    return { from: daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
+  }
+  if (from === '-') return { from: { archive: context.stdin }, [Symbol.asyncDispose]: nothing };
+  if (await isFolder(from)) {
+    const [layout] = await openLayouts([from], context);
+    if (layout !== undefined) return { from: layout, [Symbol.asyncDispose]: nothing };
+  }
+  const archive = createReadStream(from, { highWaterMark: 1024 * 1024 });
+  return { from: { archive }, [Symbol.asyncDispose]: async () => void archive.destroy() };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (cause) {
+    const { DrayageError } = await library();
+    throw new DrayageError('NOT_FOUND', `${path} cannot be read`, { path, cause });
+  }
+}
+
+async function readImageId(path: string): Promise<string> {
+  const { DrayageError, isDigest } = await library();
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new DrayageError('NOT_FOUND', `the image ID file ${path} cannot be read`, {
+      path,
+      cause,
+      hint: 'write it with docker build --iidfile',
+    });
+  });
+  const id = text.trim();
+  if (isDigest(id)) return id;
+  throw new DrayageError('MALFORMED', `${path} holds no image ID`, { path, actual: id.slice(0, 100) });
+}

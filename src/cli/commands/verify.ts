@@ -1,0 +1,42 @@
+import type { VerifyResult } from '../../index.ts';
+import type { Context, Outcome } from '../context.ts';
+import { OK, exitCodeOf } from '../exit-code.ts';
+import { count, formatBytes } from '../format.ts';
+import { openLayouts } from '../places.ts';
+import { library } from '../library.ts';
+
+/** `drayage verify` */
+export async function verifyLayouts(paths: readonly string[], context: Context): Promise<Outcome> {
+  const { verify } = await library();
+  const { signal, onProgress } = context;
+  const layouts = [];
+  for (const layout of await openLayouts(paths, context)) {
+    layouts.push({ layout: layout.path, ...(await verify({ layout, signal, onProgress })) });
+  }
+  const [worst] = layouts.flatMap(({ problems }) => problems);
+  return {
+    json: { layouts: layouts.map((result) => ({ ...result, problems: result.problems.map(toJson) })) },
+    text: layouts.flatMap(describeLayout),
+    quiet: layouts.filter(({ problems }) => problems.length === 0).map(({ layout }) => layout),
+    exitCode: worst === undefined ? OK : exitCodeOf(worst.code),
+  };
+}
+
+function describeLayout({
+  layout,
+  entries,
+  blobs,
+  bytes,
+  problems,
+}: VerifyResult & { layout: string }): string[] {
+  const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
+  const verdict =
+    problems.length === 0
+      ? 'content intact; origin not checked'
+      : `${count(problems.length, 'problem')} found`;
+  return [...problems.map(({ message }) => `${layout}: ${message}`), `${layout}: ${read}: ${verdict}`];
+}
+
+function toJson({ code, message, facts: { cause: _, ...facts } }: VerifyResult['problems'][number]): object {
+  return { code, message, ...facts };
+}

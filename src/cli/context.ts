@@ -1,0 +1,33 @@
+import type { OnProgress } from '../index.ts';
+
+/** What a command sees of the process; made once, in main. */
+export interface Context {
+  env: Readonly<Record<string, string | undefined>>;
+  stdin: AsyncIterable<Uint8Array>;
+  /** Where an archive goes that is written to standard output. */
+  stdout: NodeJS.WritableStream;
+  signal: AbortSignal;
+  onProgress: OnProgress;
+}
+
+/** What a command gives back. */
+export interface Outcome {
+  /** The document of `--json`. */
+  json: unknown;
+  /** Lines for a human. */
+  text: string[];
+  /** Lines of `--quiet`: references only. */
+  quiet: string[];
+  /** Default 0. */
+  exitCode?: number;
+}
+
+/** Options of every command. */
+export interface CommonOptions {
+  json?: boolean;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+/** A command, ready to run. */
+export type Run = (context: Context) => Promise<Outcome>;

@@ -1,0 +1,34 @@
+import type { ErrorCode } from '../index.ts';
+
+/** Done. */
+export const OK = 0;
+/** Anything that has no code of its own. */
+export const FAILURE = 1;
+/** The request itself is at fault. */
+export const USAGE = 2;
+
+const EXIT_CODES: Record<ErrorCode, number> = {
+  USAGE,
+  AMBIGUOUS: 2,
+  UNSAFE: 2,
+  UNREACHABLE: 3,
+  TIMEOUT: 3,
+  LOCKED: 3,
+  NOT_FOUND: 4,
+  DIGEST_MISMATCH: 4,
+  SIZE_MISMATCH: 4,
+  TRUNCATED: 4,
+  INCOMPLETE: 4,
+  MALFORMED: 4,
+  LINK: 4,
+  POLICY: 5,
+  LIMIT: 6,
+  UNSUPPORTED: FAILURE,
+  DAEMON: FAILURE,
+  IO: FAILURE,
+};
+
+/** The exit code that stands for an error. */
+export function exitCodeOf(code: ErrorCode): number {
+  return EXIT_CODES[code];
+}

@@ -1,0 +1,7 @@
+/**
+ * Loads the library. Once, in one place: answering `--help` must not wait for it, and the compiler does not rewrite the
+ * extension of an import inside a function that has `await using`.
+ */
+export function library(): Promise<typeof import('../index.ts')> {
+  return import('../index.ts');
+}

@@ -1,0 +1,64 @@
+import type { CommonOptions, Outcome } from './context.ts';
+import { OK } from './exit-code.ts';
+import { createProgram } from './program.ts';
+import { createProgressDisplay } from './progress.ts';
+import { describeFailure, Interruption } from './report-error.ts';
+
+/**
+ * Runs the command line: progress and errors go to standard error, the result to standard output.
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const controller = new AbortController();
+  const interrupt = (signal: 'SIGINT' | 'SIGTERM'): void => controller.abort(new Interruption(signal));
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const display = createProgressDisplay(process.stderr);
+  // Known before parsing, since a mistake in the arguments is reported in this form, too.
+  let options: CommonOptions = { json: argv.includes('--json') };
+  try {
+    const program = createProgram(async (run, common) => {
+      options = common;
+      const outcome = await run({
+        env: process.env,
+        stdin: process.stdin,
+        stdout: process.stdout,
+        signal: controller.signal,
+        onProgress: common.quiet === true ? () => {} : display.onProgress,
+      });
+      display.end();
+      printOutcome(outcome, common);
+      process.exitCode = outcome.exitCode ?? OK;
+    });
+    process.exitCode = OK;
+    await program.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode);
+  } catch (error) {
+    display.end();
+    return await printFailure(error, options);
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): void {
+  const lines = options.json === true ? [JSON.stringify(json)] : options.quiet === true ? quiet : text;
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+async function printFailure(error: unknown, options: CommonOptions): Promise<number> {
+  const shown = isShownAlready(error);
+  if (shown !== undefined) return shown;
+  const { exitCode, lines, json } = await describeFailure(error);
+  if (options.json === true) process.stdout.write(`${JSON.stringify(json)}\n`);
+  const [first, ...rest] = lines;
+  process.stderr.write(`drayage: ${first}\n${rest.map((line) => `  ${line}\n`).join('')}`);
+  if (options.debug === true && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return exitCode;
+}
+
+/** Help and version are printed by the parser, which then ends the run with an error of its own. */
+function isShownAlready(error: unknown): number | undefined {
+  const shown = ['commander.helpDisplayed', 'commander.help', 'commander.version'];
+  if (!(error instanceof Error && 'code' in error && shown.includes(String(error.code)))) return undefined;
+  return 'exitCode' in error ? Number(error.exitCode) : OK;
+}

@@ -1,0 +1,63 @@
+import type { Dirent } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { isAbsolute, join, normalize, sep } from 'node:path';
+import type { Layout } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+
+/** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
+const HOME = '.drayage';
+
+/** The layout that a job saves into: its own, so that the artifacts of several jobs never overwrite each other. */
+export function defaultLayout(env: Context['env']): string {
+  const job = env['CI_JOB_ID'];
+  return join(HOME, job !== undefined && /^\d+$/.test(job) ? job : 'images');
+}
+
+/** Opens the layout to save into, making it where there is none. */
+export async function createLayout(path: string, { signal }: Context): Promise<Layout> {
+  const { Layout } = await library();
+  await refuseLinks(path);
+  return Layout.create(path, { signal });
+}
+
+/** Opens the layouts that were named, or every one below `.drayage`. */
+export async function openLayouts(paths: readonly string[], { signal }: Context): Promise<Layout[]> {
+  const { Layout } = await library();
+  const chosen = paths.length > 0 ? paths : await findLayouts();
+  const layouts = [];
+  for (const path of chosen) {
+    await refuseLinks(path);
+    layouts.push(await Layout.open(path, { signal }));
+  }
+  return layouts;
+}
+
+async function findLayouts(): Promise<string[]> {
+  await refuseLinks(HOME);
+  const entries = await readdir(HOME, { withFileTypes: true }).catch((): Dirent[] => []);
+  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+  if (folders.length > 0) return folders.map((entry) => join(HOME, entry.name)).toSorted();
+  const { DrayageError } = await library();
+  throw new DrayageError('NOT_FOUND', `no layout below ${HOME}`, {
+    path: HOME,
+    hint: 'name a layout, or make one with drayage save',
+  });
+}
+
+/** A restored artifact may hold a link where a folder was: nothing below the working folder is reached through one. */
+async function refuseLinks(path: string): Promise<void> {
+  if (isAbsolute(path)) return;
+  let current = '';
+  for (const name of normalize(path).split(sep)) {
+    current = join(current, name);
+    const stats = await lstat(current).catch(() => undefined);
+    if (stats === undefined) return;
+    if (!stats.isSymbolicLink()) continue;
+    const { DrayageError } = await library();
+    throw new DrayageError('LINK', `${current} is a symbolic link`, {
+      path: current,
+      hint: 'remove it: nothing is read or written through links',
+    });
+  }
+}

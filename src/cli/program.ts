@@ -1,0 +1,110 @@
+import { Command, Option } from 'commander';
+import type { LoadCommandOptions } from './commands/load.ts';
+import type { SaveCommandOptions } from './commands/save.ts';
+import type { CommonOptions, Run } from './context.ts';
+import { version } from './version.ts';
+
+/** Runs a command and shows what came of it. */
+type Execute = (run: Run, common: CommonOptions) => Promise<void>;
+
+/** The command line: what may be said, and which command it means. Each command's code is loaded when it is used. */
+export function createProgram(execute: Execute): Command {
+  const program = new Command('drayage')
+    .description('Carries docker images from one CI job to the next as regular job artifacts.')
+    .version(version(), '-V, --version')
+    .showHelpAfterError('(see drayage --help)')
+    .configureOutput({ outputError: () => {} });
+  for (const command of [saveCommand, loadCommand, inspectCommand, verifyCommand]) {
+    program.addCommand(command(execute).copyInheritedSettings(program).exitOverride());
+  }
+  return program.exitOverride();
+}
+
+function saveCommand(execute: Execute): Command {
+  const command = new Command('save')
+    .summary('daemon (or archive, or layout) -> layout')
+    .description('Saves images into an OCI image layout: all of them, or, after any failure, nothing.')
+    .argument('[image...]', 'names or IDs; of an archive or a layout by default all')
+    .addOption(
+      option('--iidfile <file>', 'save the image whose ID this file holds (of docker build --iidfile)'),
+    )
+    .addOption(
+      option('--from <source>', 'an archive, a layout folder, or - for standard input, instead of a daemon'),
+    )
+    .addOption(
+      option('-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'),
+    )
+    .addOption(
+      option('--compress <codec>', 'auto, zstd, gzip or none').choices(['auto', 'zstd', 'gzip', 'none']),
+    )
+    .addOption(option('--level <n>', 'compression level; default 1').argParser(Number))
+    .addOption(hostOption());
+  return withCommon(command).action(async (images: string[], options: SaveCommandOptions & CommonOptions) => {
+    const { saveImages } = await import('./commands/save.ts');
+    await execute((context) => saveImages(images, options, context), options);
+  });
+}
+
+function loadCommand(execute: Execute): Command {
+  const command = new Command('load')
+    .summary('layouts -> daemon')
+    .description('Loads images out of layouts into the daemon and verifies that they are there.')
+    .argument('[layout...]', 'layouts; default: every one below .drayage')
+    .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
+    .addOption(option('--tag <ref...>', 'further names for the one image that is loaded'))
+    .addOption(option('--platform <platform>', 'of a multi-platform image the one for this platform'))
+    .addOption(
+      option('--to <target>', 'docker-archive:FILE, oci:DIR, or - (a docker archive), instead of the daemon'),
+    )
+    .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
+    .addOption(option('--private', 'restore the names, as docker load does'))
+    .addOption(hostOption());
+  return withCommon(command).action(
+    async (layouts: string[], options: LoadCommandOptions & CommonOptions) => {
+      const { loadImages } = await import('./commands/load.ts');
+      await execute((context) => loadImages(layouts, options, context), options);
+    },
+  );
+}
+
+function inspectCommand(execute: Execute): Command {
+  const command = new Command('inspect')
+    .summary('what is in layouts')
+    .description('Says what is in layouts: images, names, digests, layers, sizes, what is shared.')
+    .argument('[layout...]', 'layouts; default: every one below .drayage');
+  return withCommon(command).action(async (layouts: string[], options: CommonOptions) => {
+    const { inspectLayouts } = await import('./commands/inspect.ts');
+    await execute((context) => inspectLayouts(layouts, context), options);
+  });
+}
+
+function verifyCommand(execute: Execute): Command {
+  const command = new Command('verify')
+    .summary('check every digest, size and diffID of layouts')
+    .description('Reads everything in layouts and checks it. Says nothing about who made the images.')
+    .argument('[layout...]', 'layouts; default: every one below .drayage');
+  return withCommon(command).action(async (layouts: string[], options: CommonOptions) => {
+    const { verifyLayouts } = await import('./commands/verify.ts');
+    await execute((context) => verifyLayouts(layouts, context), options);
+  });
+}
+
+function hostOption(): Option {
+  return option(
+    '--host <address>',
+    'the daemon: unix:///… or tcp://…; default $DOCKER_HOST, else the local socket',
+  );
+}
+
+function withCommon(command: Command): Command {
+  return command
+    .addOption(option('--json', 'one JSON document on standard output'))
+    .addOption(option('-q, --quiet', 'references only'))
+    .addOption(option('--debug', 'the stack of an error'));
+}
+
+/** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */
+function option(flags: string, description: string): Option {
+  const made = new Option(flags, description);
+  return made.env(`DRAYAGE_${made.name().toUpperCase().replaceAll('-', '_')}`);
+}

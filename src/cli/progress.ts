@@ -1,0 +1,46 @@
+import type { OnProgress } from '../index.ts';
+import { formatBytes } from './format.ts';
+
+/** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
+const INTERVAL = { terminal: 100, log: 10_000 };
+
+/** Where progress is shown. */
+export interface ProgressOutput {
+  write(text: string): unknown;
+  isTTY?: boolean | undefined;
+}
+
+/** A display of progress. */
+export interface ProgressDisplay {
+  onProgress: OnProgress;
+  /** Clears what is not to stay. */
+  end(): void;
+}
+
+/** Makes text of progress events: on a terminal one line that is redrawn, elsewhere a line now and then. */
+export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
+  const terminal = output.isTTY === true;
+  const total = { read: 0, sent: 0 };
+  let label = '';
+  let shown = performance.now();
+  const show = (): void => {
+    const moved = total.sent > 0 ? `${formatBytes(total.sent)} sent` : `${formatBytes(total.read)} read`;
+    const line = `drayage: ${label === '' ? '' : `${label}: `}${moved}`;
+    output.write(terminal ? `\r\u001B[K${line}` : `${line}\n`);
+    shown = performance.now();
+  };
+  return {
+    onProgress: (event) => {
+      if (event.kind === 'image') label = event.name;
+      else if (event.kind === 'note')
+        output.write(`${terminal ? '\r\u001B[K' : ''}drayage: ${event.message}\n`);
+      else if (event.kind === 'bytes') {
+        total[event.direction] += event.bytes;
+        if (performance.now() - shown >= (terminal ? INTERVAL.terminal : INTERVAL.log)) show();
+      }
+    },
+    end: () => {
+      if (terminal) output.write('\r\u001B[K');
+    },
+  };
+}

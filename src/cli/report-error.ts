@@ -1,0 +1,52 @@
+import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
+import { library } from './library.ts';
+
+/** How a failed run ends. */
+export interface Failure {
+  exitCode: number;
+  /** What goes to standard error: what is wrong and where, then what to do next. */
+  lines: string[];
+  /** The document of `--json`. */
+  json: { error: Record<string, unknown> };
+}
+
+/** What ends a run from outside. */
+export class Interruption extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(signal === 'SIGINT' ? 'interrupted' : 'terminated');
+    this.name = 'Interruption';
+    this.exitCode = signal === 'SIGINT' ? 130 : 143;
+  }
+}
+
+/** Makes an exit code and text of whatever a command threw. */
+export async function describeFailure(error: unknown): Promise<Failure> {
+  if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
+  if (isCommanderError(error)) return plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
+  const { isDrayageError } = await library();
+  if (!isDrayageError(error))
+    return plain(FAILURE, 'INTERNAL', error instanceof Error ? error.message : String(error));
+  const { code, message, facts, retryable } = error;
+  const { cause, ...rest } = facts;
+  const why = cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message})` : '';
+  return {
+    exitCode: exitCodeOf(code),
+    lines: [oneLine(message + why), ...(facts.hint === undefined ? [] : [oneLine(facts.hint)])],
+    json: { error: { code, message, retryable, ...rest } },
+  };
+}
+
+function plain(exitCode: number, code: string, message: string): Failure {
+  return { exitCode, lines: [oneLine(message)], json: { error: { code, message, retryable: false } } };
+}
+
+/** Texts from outside may hold line breaks and control characters; a log line must not. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+}
+
+function isCommanderError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
+}

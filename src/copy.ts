@@ -1,0 +1,84 @@
+import type { ContentOptions, ContentSink, ContentSource } from './content.ts';
+import type { Checked } from './image.ts';
+import { closure, isImageManifest, readConfig } from './image.ts';
+import { verifyLayer } from './layer.ts';
+import type { Descriptor } from './oci/descriptor.ts';
+import type { Digest } from './oci/digest.ts';
+import type { Manifest } from './oci/manifest.ts';
+import { isNonDistributable } from './oci/media-types.ts';
+import { once, tap } from './stream/tap.ts';
+
+/** A layer that was copied or was there already. */
+export interface CopiedLayer {
+  digest: Digest;
+  /** Stored bytes. */
+  size: number;
+  diffId: Digest;
+  uncompressedSize: number;
+  mediaType: string;
+  status: 'written' | 'reused';
+}
+
+/** Options of {@link copyImage}. */
+export interface CopyOptions extends ContentOptions {
+  /** Called with each number of bytes that was read. */
+  onRead?: ((bytes: number) => void) | undefined;
+}
+
+/**
+ * Copies all that a root leads to, byte for byte. Every digest and size is checked, and the diffID of every layer of an
+ * image. What the target has already is not read from the source.
+ * @returns the layers of all images that the root leads to, bottom first, each diffID once
+ * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`
+ */
+export async function copyImage(
+  source: ContentSource,
+  target: ContentSource & ContentSink,
+  root: Descriptor,
+  options: CopyOptions = {},
+): Promise<CopiedLayer[]> {
+  const copied = new Set<Digest>();
+  const manifests: Checked<Manifest>[] = [];
+  for await (const node of closure(source, root, options)) {
+    if (node.kind === 'absent') continue;
+    if (node.kind === 'blob') {
+      const present = await copyBlob(source, target, node.descriptor, options);
+      if (!present) copied.add(node.descriptor.digest);
+    } else {
+      await target.put(node.document.descriptor, once(node.document.bytes), options);
+      if (node.kind === 'manifest' && isImageManifest(node.document)) manifests.push(node.document);
+    }
+  }
+  const layers = new Map<Digest, CopiedLayer>();
+  for (const manifest of manifests) {
+    const image = await readConfig(target, manifest, options);
+    for (const layer of image.layers) {
+      const { blob, diffId } = layer;
+      if (layers.has(diffId) || (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))))
+        continue;
+      const uncompressedSize = await verifyLayer(target, layer, options);
+      const status = copied.has(blob.digest) ? 'written' : 'reused';
+      const { digest, size, mediaType } = blob;
+      layers.set(diffId, { digest, size, diffId, uncompressedSize, mediaType, status });
+    }
+  }
+  return [...layers.values()];
+}
+
+/** @returns whether it was there already */
+async function copyBlob(
+  source: ContentSource,
+  target: ContentSource & ContentSink,
+  descriptor: Descriptor,
+  options: CopyOptions,
+): Promise<boolean> {
+  if (await target.has(descriptor, options)) return true;
+  if (isNonDistributable(descriptor.mediaType) && !(await source.has(descriptor, options))) return true;
+  const bytes = await source.open(descriptor, options);
+  await target.put(
+    descriptor,
+    tap(bytes, (chunk) => options.onRead?.(chunk.length)),
+    options,
+  );
+  return false;
+}

@@ -1,0 +1,172 @@
+import type { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource, ImageEndpoint, LoadOptions, LoadResult } from '../content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Platform } from '../oci/platform.ts';
+import { containerdStore } from './containerd.ts';
+import { graphStore } from './graph.ts';
+import { DEFAULT_HOST, parseHost } from './host.ts';
+import type { DaemonImage, ListedImage } from './images.ts';
+import { Images } from './images.ts';
+import type { DaemonFacts, DaemonKind } from './kind.ts';
+import { greet } from './kind.ts';
+import { loadImage } from './load.ts';
+import { podmanStore } from './podman.ts';
+import { openArchive } from './save.ts';
+import type { Store } from './store.ts';
+import { Transport } from './transport.ts';
+
+/** Options of {@link connectDocker}. */
+export interface DockerOptions extends ContentOptions {
+  /** Where the daemon listens: `unix:///path` or `tcp://host:port`. Default `unix:///var/run/docker.sock`. */
+  host?: string | undefined;
+  /** How long to wait for a connection, and for the daemon's first word, in ms. Default 10 seconds. */
+  connectTimeout?: number | undefined;
+  /**
+   * How often the daemon is asked for a sign of life while it saves or loads, in ms; it counts as dead when it gives none
+   * three times. Default 10 seconds.
+   */
+  probeInterval?: number | undefined;
+}
+
+/** Options of {@link DockerDaemon.remove}. */
+export interface RemoveOptions extends ContentOptions {
+  /** Also where a stopped container uses the image or, given an ID, where it has several names. Default false. */
+  force?: boolean | undefined;
+}
+
+const STORES: Record<DaemonKind, Store> = {
+  graph: graphStore,
+  containerd: containerdStore,
+  podman: podmanStore,
+};
+
+/**
+ * Connects to a docker daemon, or to podman's service, and finds out what it is.
+ * @throws {@link DrayageError} `UNREACHABLE` or `TIMEOUT` with the address that was tried, `UNSUPPORTED` where what listens is
+ * no docker or too old, or for an address of a kind that is not supported, `USAGE` for one that is none
+ */
+export async function connectDocker(options: DockerOptions = {}): Promise<DockerDaemon> {
+  const { host = DEFAULT_HOST, connectTimeout = 10_000, probeInterval = 10_000, signal } = options;
+  const transport = new Transport(parseHost(host), connectTimeout);
+  try {
+    const facts = await greet(transport, connectTimeout, { signal });
+    return new DockerDaemon(transport, facts, probeInterval);
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}
+
+/**
+ * A docker daemon, or podman's service. Made by {@link connectDocker}.
+ *
+ * Beside the errors that each method names, all of them fail with `UNREACHABLE` when the connection breaks, with `DAEMON` and
+ * the daemon's own words when it refuses, and with `signal.reason` when they are aborted.
+ */
+export class DockerDaemon implements ImageEndpoint, AsyncDisposable {
+  /** Its address, without credentials. */
+  readonly host: string;
+  /** What keeps its images. */
+  readonly kind: DaemonKind;
+  /** The version of the Engine API that is spoken with it. */
+  readonly apiVersion: string;
+  /** The daemon's own version. */
+  readonly serverVersion: string;
+  readonly #transport: Transport;
+  readonly #images: Images;
+  readonly #platform: Platform;
+  readonly #probeInterval: number;
+
+  /** @internal */
+  constructor(transport: Transport, facts: DaemonFacts, probeInterval: number) {
+    this.host = transport.host.name;
+    this.kind = facts.kind;
+    this.apiVersion = facts.apiVersion;
+    this.serverVersion = facts.serverVersion;
+    this.#platform = facts.platform;
+    this.#transport = transport;
+    this.#images = new Images(transport, facts.kind);
+    this.#probeInterval = probeInterval;
+  }
+
+  /** What the daemon runs on. */
+  async platform(): Promise<Platform> {
+    return this.#platform;
+  }
+
+  /**
+   * Finds an image.
+   * @param image a reference, `latest` where it has no tag, or an image ID, also shortened
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has
+   */
+  async inspect(image: string, options: ContentOptions = {}): Promise<DaemonImage> {
+    return this.#images.inspect(image, { signal: options.signal });
+  }
+
+  /** All images, also those without a name, but not those that are only a step of another one's build. */
+  async list(options: ContentOptions = {}): Promise<ListedImage[]> {
+    return this.#images.list(options);
+  }
+
+  /**
+   * Gives an image one more name. The name moves if another image has it.
+   * @throws {@link DrayageError} `NOT_FOUND`, `USAGE` for what cannot be a name
+   */
+  async tag(image: string, name: string, options: ContentOptions = {}): Promise<void> {
+    return this.#images.tag(image, name, options);
+  }
+
+  /**
+   * Takes a name away; the image goes with its last one. Given an ID, the image goes.
+   * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 where the image is in use
+   */
+  async remove(image: string, options: RemoveOptions = {}): Promise<void> {
+    return this.#images.remove(image, options);
+  }
+
+  /**
+   * Opens the archive of one image, as `docker save` writes it. The stream fails if the connection breaks; what else the
+   * daemon does wrong shows in the archive only: an error of its own may be written behind a part of it.
+   * @param image a reference, `latest` where it has no tag, or an image ID: the archive names no image then
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has
+   */
+  async save(image: string, options: ContentOptions = {}): Promise<Readable> {
+    const { signal } = options;
+    const interval = this.#probeInterval;
+    return openArchive({ transport: this.#transport, images: this.#images, interval }, image, { signal });
+  }
+
+  /**
+   * Puts an image into the daemon, and verifies that it is there: its ID, every diffID. An image that the daemon has
+   * already, which docker's own store and podman can prove, is neither read nor sent.
+   * @param names of these, the first is the one under which it is sent: one that nobody uses for anything else. The others
+   * move after the image was verified. With none, the image stays without a name
+   * @throws {@link DrayageError} `DAEMON` where the daemon fails, or does not hold what it says it has loaded; `USAGE` for
+   * what cannot be a name; whatever `source` says of damaged content
+   */
+  async load(
+    root: Descriptor,
+    source: ContentSource,
+    names: readonly string[],
+    options: LoadOptions = {},
+  ): Promise<LoadResult> {
+    const target = {
+      transport: this.#transport,
+      images: this.#images,
+      store: STORES[this.kind],
+      platform: this.#platform,
+      interval: this.#probeInterval,
+    };
+    return loadImage(target, root, source, names, options);
+  }
+
+  /** Ends all connections at once. Whatever is under way fails. */
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  /** As {@link close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

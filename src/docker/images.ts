@@ -1,0 +1,179 @@
+import * as v from 'valibot';
+import type { ContentOptions, EndpointImage } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isDigest } from '../oci/digest.ts';
+import { digestSchema, optional } from '../oci/parse.ts';
+import { isReference, looksLikeImageId, normalizeName } from '../oci/reference.ts';
+import type { DaemonKind } from './kind.ts';
+import { familiarNames, parseTagName } from './names.ts';
+import { nearestNames } from './nearest.ts';
+import { assertOk, drain, readJson } from './reply.ts';
+import type { ApiReply, ApiRequest, Transport } from './transport.ts';
+
+/** What a daemon says of one image. */
+export interface DaemonImage extends EndpointImage {
+  /** Digests of the uncompressed layers, the lowest first; none where the daemon finds the image broken. */
+  diffIds: Digest[];
+  architecture: string;
+  os: string;
+  variant?: string | undefined;
+  /** Bytes, as this daemon counts: unpacked, or on a containerd store its content. */
+  size: number;
+  /** RFC 3339 time of the build, where it is known. */
+  created?: string | undefined;
+  /** Of a containerd store, API 1.48 and later: the manifests of the image, and whether all content of each is there. */
+  manifests?: { digest: Digest; available: boolean }[] | undefined;
+}
+
+/** One line of a daemon's list of images. */
+export interface ListedImage extends EndpointImage {
+  /** Bytes; see {@link DaemonImage}. */
+  size: number;
+  /** RFC 3339 time of the build. */
+  created: string;
+}
+
+/** Older podman leaves the algorithm out. */
+const idSchema: v.GenericSchema<unknown, Digest> = v.pipe(
+  v.unknown(),
+  v.transform((id) => (typeof id === 'string' && /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id)),
+  digestSchema,
+);
+const namesSchema = v.nullish(v.array(v.string()));
+const imageSchema = v.looseObject({
+  Id: idSchema,
+  RepoTags: namesSchema,
+  RootFS: optional(v.looseObject({ Layers: optional(v.array(digestSchema)) })),
+  Architecture: v.optional(v.string(), ''),
+  Os: v.optional(v.string(), ''),
+  Variant: optional(v.string()),
+  Size: v.optional(v.number(), 0),
+  Created: optional(v.string()),
+  Manifests: optional(v.array(v.looseObject({ ID: digestSchema, Available: v.boolean() }))),
+});
+const listSchema = v.nullable(
+  v.array(
+    v.looseObject({
+      Id: idSchema,
+      RepoTags: namesSchema,
+      Size: v.optional(v.number(), 0),
+      Created: v.number(),
+    }),
+  ),
+);
+
+/** The images of a daemon: what it says of them, and their names. */
+export class Images {
+  readonly #transport: Transport;
+  readonly #kind: DaemonKind;
+
+  constructor(transport: Transport, kind: DaemonKind) {
+    this.#transport = transport;
+    this.#kind = kind;
+  }
+
+  /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
+  async inspect(image: string, options: ContentOptions & { manifests?: boolean } = {}): Promise<DaemonImage> {
+    const { signal, manifests } = options;
+    const path = `/images/${imageSegment(image)}/json${manifests === true ? '?manifests=1' : ''}`;
+    const reply = await this.#about(image, { signal, path });
+    const found = await readJson(imageSchema, reply, `inspect of ${image}`);
+    return {
+      id: found.Id,
+      names: familiarNames(this.#kind, found.RepoTags),
+      diffIds: found.RootFS?.Layers ?? [],
+      architecture: found.Architecture,
+      os: found.Os,
+      ...(found.Variant && { variant: found.Variant }),
+      size: found.Size,
+      ...(found.Created && { created: found.Created }),
+      ...(found.Manifests && {
+        manifests: found.Manifests.map(({ ID, Available }) => ({ digest: ID, available: Available })),
+      }),
+    };
+  }
+
+  /** As {@link inspect}, undefined where there is no such image. */
+  async find(
+    image: string,
+    options: ContentOptions & { manifests?: boolean } = {},
+  ): Promise<DaemonImage | undefined> {
+    try {
+      return await this.inspect(image, options);
+    } catch (error) {
+      if (isDrayageError(error, 'NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+
+  /** All images but those that are only layers of others. */
+  async list({ signal }: ContentOptions = {}): Promise<ListedImage[]> {
+    const reply = await this.#transport.open({ signal, path: '/images/json' });
+    const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];
+    return images.map(({ Id, RepoTags, Size, Created }) => ({
+      id: Id,
+      names: familiarNames(this.#kind, RepoTags),
+      size: Size,
+      created: new Date(Created * 1000).toISOString(),
+    }));
+  }
+
+  /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
+  async tag(image: string, name: string, { signal }: ContentOptions = {}): Promise<void> {
+    const { repository, tag } = parseTagName(name);
+    const query = new URLSearchParams({ repo: repository, tag });
+    const path = `/images/${imageSegment(image)}/tag?${query}`;
+    const reply = await this.#about(image, { signal, method: 'POST', path });
+    await assertOk(reply, `the name ${name}`);
+    await drain(reply);
+  }
+
+  /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
+  async remove(image: string, options: ContentOptions & { force?: boolean | undefined } = {}): Promise<void> {
+    const { signal, force = false } = options;
+    const path = `/images/${imageSegment(image)}?force=${force}`;
+    const reply = await this.#about(image, { signal, method: 'DELETE', path, timeout: 0 });
+    await assertOk(reply, `to remove ${image}`);
+    await drain(reply);
+  }
+
+  async #about(image: string, request: ApiRequest): Promise<ApiReply> {
+    const reply = await this.#transport.open(request);
+    if (reply.status !== 404) return reply;
+    await drain(reply);
+    throw await this.#notFound(image, request);
+  }
+
+  async #notFound(image: string, { signal }: ContentOptions): Promise<DrayageError> {
+    const names = (await this.list({ signal })).flatMap((listed) => listed.names);
+    const candidates = isDigest(image) ? [] : nearestNames(givenName(image), names);
+    const hint =
+      candidates.length > 0 ? `did you mean ${candidates.join(', ')}?` : 'docker images lists what it has';
+    return new DrayageError('NOT_FOUND', `docker at ${this.#transport.host.name} has no image ${image}`, {
+      candidates,
+      url: this.#transport.host.name,
+      hint,
+    });
+  }
+}
+
+/**
+ * What a daemon is asked for: an ID as it is given, and a name with its tag.
+ * @throws {@link DrayageError} `USAGE` where it is neither
+ */
+export function givenName(image: string): string {
+  return looksLikeImageId(image) ? image : normalizeName(image);
+}
+
+/** As a part of a path: of what is allowed in a reference, only the brackets of an IPv6 address need to be escaped. */
+function imageSegment(image: string): string {
+  return givenName(image).replaceAll('[', '%5B').replaceAll(']', '%5D');
+}
+
+/** Whether `image` names the image of this ID by that ID, full or short. */
+export function isIdOf(image: string, id: Digest): boolean {
+  if (!looksLikeImageId(image)) return !isReference(image);
+  const hex = image.replace('sha256:', '');
+  return id.startsWith(`sha256:${hex}`);
+}

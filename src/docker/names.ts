@@ -1,0 +1,51 @@
+import { DrayageError } from '../errors.ts';
+import {
+  familiarReference,
+  familiarRepository,
+  isReference,
+  normalizeName,
+  parseReference,
+  withDefaultTag,
+} from '../oci/reference.ts';
+import type { DaemonKind } from './kind.ts';
+
+/**
+ * The names of an image as docker shows them, of those that a daemon of this kind reports. Podman keeps its own images
+ * under `localhost/`, where docker has none before the name: that is taken away.
+ */
+export function familiarNames(kind: DaemonKind, reported: readonly string[] | null | undefined): string[] {
+  const names = (reported ?? []).filter(isReference).map((name) => familiarName(kind, name));
+  return [...new Set(names)];
+}
+
+function familiarName(kind: DaemonKind, name: string): string {
+  const reference = withDefaultTag(parseReference(name));
+  if (kind !== 'podman' || reference.domain !== 'localhost') return familiarReference(reference);
+  const { path, tag } = reference;
+  return normalizeName(tag === undefined ? path : `${path}:${tag}`);
+}
+
+/** A name that an image can be given. */
+export interface TagName {
+  /** `temp:latest` */
+  name: string;
+  /** `temp` */
+  repository: string;
+  /** `latest` */
+  tag: string;
+}
+
+/**
+ * Reads a name that an image is to get; `latest` is its tag where it has none.
+ * @throws {@link DrayageError} `USAGE` where it is no reference, or names a digest
+ */
+export function parseTagName(text: string): TagName {
+  const reference = withDefaultTag(parseReference(text));
+  const { tag, digest } = reference;
+  if (tag === undefined || digest !== undefined) {
+    throw new DrayageError('USAGE', `an image cannot be named by a digest: ${JSON.stringify(text)}`, {
+      expected: 'a name with a tag, such as temp:latest',
+    });
+  }
+  return { name: familiarReference(reference), repository: familiarRepository(reference), tag };
+}

@@ -1,0 +1,57 @@
+import type { Readable } from 'node:stream';
+import { Transform, pipeline } from 'node:stream';
+import type { LoadOptions } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import { readLoadReply } from './load-reply.ts';
+import { assertOk } from './reply.ts';
+import type { Transport } from './transport.ts';
+import { watchDaemon } from './watch.ts';
+
+/**
+ * Sends an archive to be loaded, and reads the daemon's verdict. Where the archive itself fails, its error comes out, and
+ * the daemon sees a body that is cut, never one that ends.
+ * @returns the bytes that were sent
+ * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and the archive's own
+ */
+export async function sendArchive(
+  { transport, interval }: { transport: Transport; interval: number },
+  archive: Readable,
+  { signal, onSent }: LoadOptions,
+): Promise<number> {
+  let bytesSent = 0;
+  let failure: unknown;
+  const counted = new Transform({
+    transform: (chunk: Uint8Array, _encoding, callback) => {
+      bytesSent += chunk.length;
+      onSent?.(chunk.length);
+      callback(null, chunk);
+    },
+  });
+  archive.once('error', (error) => (failure = error));
+  pipeline(archive, counted, () => undefined);
+  const watch = watchDaemon(transport, interval, signal);
+  try {
+    await post(transport, counted, watch.signal);
+    return bytesSent;
+  } catch (error) {
+    // Not all failures of the archive are its own: it is also destroyed when the connection is.
+    throw isDrayageError(failure) && !watch.signal.aborted ? failure : error;
+  } finally {
+    watch.stop();
+    archive.destroy();
+  }
+}
+
+async function post(transport: Transport, body: Readable, signal: AbortSignal): Promise<void> {
+  const headers = { 'content-type': 'application/x-tar' };
+  const reply = await transport.open({
+    method: 'POST',
+    path: '/images/load?quiet=1',
+    headers,
+    body,
+    signal,
+    timeout: 0,
+  });
+  await assertOk(reply, 'the image');
+  await readLoadReply(reply.body);
+}

@@ -1,0 +1,93 @@
+import type { Readable } from 'node:stream';
+import { PassThrough, pipeline } from 'node:stream';
+import { Agent, request as send } from 'undici';
+import type { ContentOptions } from '../content.ts';
+import type { DockerHost } from './host.ts';
+import { socketError } from './socket-error.ts';
+
+/** One request to a daemon. */
+export interface ApiRequest extends ContentOptions {
+  method?: 'GET' | 'POST' | 'DELETE' | undefined;
+  /** Path and query, without the API version. */
+  path: string;
+  headers?: Record<string, string> | undefined;
+  body?: Readable | undefined;
+  /** How long to wait for the reply's headers, and then for each piece of its body, in ms; 0 means forever. Default two minutes. */
+  timeout?: number | undefined;
+}
+
+/** The reply to an {@link ApiRequest}; `body` has to be read or destroyed. */
+export interface ApiReply {
+  status: number;
+  header(name: string): string | undefined;
+  /** Errors if the connection dies before its end. */
+  body: Readable;
+}
+
+const DEFAULT_TIMEOUT = 120_000;
+
+/** HTTP to one daemon, over as many connections as there are requests at a time. */
+export class Transport {
+  readonly host: DockerHost;
+  readonly #agent: Agent;
+  #prefix = '';
+
+  /** @param connectTimeout in ms */
+  constructor(host: DockerHost, connectTimeout: number) {
+    const { socketPath } = host;
+    this.host = host;
+    this.#agent = new Agent({
+      connect: { timeout: connectTimeout, ...(socketPath !== undefined && { socketPath }) },
+    });
+  }
+
+  /** From now on, all requests are for this version of the API. */
+  useVersion(version: string): void {
+    this.#prefix = `/v${version}`;
+  }
+
+  /**
+   * Sends a request, and resolves when the reply begins, whatever its status. A body that fails on the way destroys the
+   * connection, so that the daemon sees that it was cut; its error comes out as it is.
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also from the reply's body
+   */
+  async open(request: ApiRequest): Promise<ApiReply> {
+    const { method = 'GET', path, headers, body, signal, timeout = DEFAULT_TIMEOUT } = request;
+    signal?.throwIfAborted();
+    try {
+      const reply = await send(`${this.host.origin}${this.#prefix}${path}`, {
+        dispatcher: this.#agent,
+        method,
+        headersTimeout: timeout,
+        bodyTimeout: timeout,
+        ...(headers && { headers }),
+        ...(body && { body }),
+        ...(signal && { signal }),
+      });
+      return {
+        status: reply.statusCode,
+        header: (name) => [reply.headers[name.toLowerCase()] ?? []].flat()[0],
+        body: this.#checked(reply.body, signal),
+      };
+    } catch (error) {
+      throw this.#explained(error, signal);
+    }
+  }
+
+  /** Ends all connections at once; requests that are under way fail. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #checked(body: Readable, signal: AbortSignal | undefined): Readable {
+    const checked = new PassThrough({
+      destroy: (error, callback) => callback(error && (this.#explained(error, signal) as Error)),
+    });
+    pipeline(body, checked, () => undefined);
+    return checked;
+  }
+
+  #explained(error: unknown, signal: AbortSignal | undefined): unknown {
+    return signal?.aborted === true ? signal.reason : socketError(this.host, error);
+  }
+}

@@ -1,0 +1,56 @@
+import { DrayageError } from '../errors.ts';
+import { drain } from './reply.ts';
+import type { Transport } from './transport.ts';
+
+/** Watches over a request that may take minutes before its reply begins. */
+export interface Watch {
+  /** Fires with the caller's reason, or with `UNREACHABLE` when the daemon shows no sign of life any more. */
+  readonly signal: AbortSignal;
+  stop(): void;
+}
+
+/** So many questions in a row without an answer mean that the daemon is gone. */
+const MAX_FAILURES = 3;
+
+/**
+ * Asks a daemon for a sign of life every `interval` ms, on a connection of its own, until it is stopped: saving and loading
+ * have no time limit, since a daemon says nothing while it packs and unpacks.
+ */
+export function watchDaemon(transport: Transport, interval: number, signal: AbortSignal | undefined): Watch {
+  const dead = new AbortController();
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const ask = async (): Promise<void> => {
+    failures = (await answers(transport, interval)) ? 0 : failures + 1;
+    if (failures >= MAX_FAILURES) dead.abort(deadError(transport, interval));
+    else if (timer !== undefined) next();
+  };
+  const next = (): void => {
+    timer = setTimeout(() => void ask(), interval).unref();
+  };
+  next();
+  return {
+    signal: signal === undefined ? dead.signal : AbortSignal.any([signal, dead.signal]),
+    stop: () => {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}
+
+async function answers(transport: Transport, timeout: number): Promise<boolean> {
+  try {
+    await drain(await transport.open({ path: '/_ping', signal: AbortSignal.timeout(timeout) }));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function deadError({ host }: Transport, interval: number): DrayageError {
+  const seconds = Math.round((interval * MAX_FAILURES) / 100) / 10;
+  return new DrayageError('UNREACHABLE', `docker at ${host.name} shows no sign of life since ${seconds} s`, {
+    url: host.name,
+    hint: 'try again; the log of the daemon may say what it hangs on',
+  });
+}

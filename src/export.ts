@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream';
+import { writeDockerArchive } from './archive/write.ts';
+import type { ContentOptions } from './content.ts';
+import { chainSources } from './content.ts';
+import { readImage } from './image.ts';
+import type { Platform } from './oci/platform.ts';
+import type { ImagePlace } from './selection.ts';
+import { selectImages } from './selection.ts';
+
+/** Options of {@link exportArchive}. */
+export interface ExportOptions extends ContentOptions {
+  /** The layouts to read from. */
+  from: readonly ImagePlace[];
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which image of a multi-platform one; default: the only one, else the first. */
+  platform?: Platform | undefined;
+}
+
+/**
+ * Writes images as one archive of the form that `docker save` had up to version 24 and that every daemon and tool reads:
+ * manifest.json over uncompressed layers. Every layer is checked before its first byte comes out; after a failure the
+ * stream never ends cleanly.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
+ */
+export async function exportArchive(options: ExportOptions): Promise<Readable> {
+  const { from, signal, platform } = options;
+  const chosen = await selectImages(from, options.images);
+  const images = [];
+  for (const { place, image } of chosen) {
+    images.push({ image: await readImage(place, image.root, { signal, platform }), names: image.names });
+  }
+  return writeDockerArchive(images, chainSources(from), { signal });
+}

@@ -1,0 +1,19 @@
+/** Docker daemons and podman: images in and out through the Engine API. */
+export type {
+  ContentOptions,
+  ContentSource,
+  EndpointImage,
+  ImageEndpoint,
+  LoadOptions,
+  LoadResult,
+  OpenOptions,
+} from '../content.ts';
+export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
+export { connectDocker } from '../docker/daemon.ts';
+export type { DaemonImage, ListedImage } from '../docker/images.ts';
+export type { DaemonKind } from '../docker/kind.ts';
+export type { Descriptor } from '../oci/descriptor.ts';
+export type { Digest, DigestAlgorithm } from '../oci/digest.ts';
+export type { Platform } from '../oci/platform.ts';
+export type { ErrorCode, ErrorFacts } from '../errors.ts';
+export { DrayageError, isDrayageError } from '../errors.ts';

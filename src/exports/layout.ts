@@ -1,0 +1,4 @@
+export { Layout, type UpdateOptions } from '../layout/layout.ts';
+export type { ResolveOptions } from '../layout/lookup.ts';
+export { OMITTED_LAYERS } from '../oci/annotations.ts';
+export type { LayoutTransaction } from '../layout/transaction.ts';

@@ -1,0 +1,43 @@
+export type {
+  BlobWriter,
+  ContentOptions,
+  ContentSink,
+  ContentSource,
+  EndpointImage,
+  ImageEndpoint,
+  ImageIndex,
+  IngestedLayer,
+  LoadOptions,
+  LoadResult,
+  OpenOptions,
+  StoredImage,
+} from './content.ts';
+export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';
+export { connectDocker } from './docker/daemon.ts';
+export type { ErrorCode, ErrorFacts } from './errors.ts';
+export { DrayageError, isDrayageError } from './errors.ts';
+export type { ExportOptions } from './export.ts';
+export { exportArchive } from './export.ts';
+export type { GitLabJob } from './gitlab/env.ts';
+export { gitlabAnnotations, readGitLabJob } from './gitlab/env.ts';
+export type { CodecName } from './ingest/codec.ts';
+export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './inspect.ts';
+export { inspect } from './inspect.ts';
+export { Layout } from './layout/layout.ts';
+export type { LayoutTransaction } from './layout/transaction.ts';
+export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './load.ts';
+export { load } from './load.ts';
+export type { Compression } from './oci/media-types.ts';
+export type { Descriptor } from './oci/descriptor.ts';
+export type { Digest, DigestAlgorithm } from './oci/digest.ts';
+export { isDigest } from './oci/digest.ts';
+export type { Platform } from './oci/platform.ts';
+export { parsePlatform } from './oci/platform.ts';
+export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
+export type { SavedLayer, SaveSource } from './arrive.ts';
+export type { SavedImage, SaveOptions, SaveResult } from './save.ts';
+export { save } from './save.ts';
+export type { ImagePlace } from './selection.ts';
+export { joinPlaces } from './selection.ts';
+export type { VerifyOptions, VerifyResult } from './verify.ts';
+export { verify } from './verify.ts';

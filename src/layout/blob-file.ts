@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { OpenOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import { sizeMismatch, verified } from '../stream/verified.ts';
+import { onDisk } from './io-error.ts';
+import { lookBelow, openBelow } from './safe-path.ts';
+
+/** A file below a folder whose links are not followed: a blob of a layout, or one in staging. */
+export interface BlobFile {
+  root: string;
+  names: readonly string[];
+}
+
+/** How much is read at a time, in bytes. */
+const READ_SIZE = 512 * 1024;
+
+/** Where a layout keeps the content of this digest. */
+export function blobNames(digest: Digest): [string, string, string] {
+  return ['blobs', digestAlgorithm(digest), digestHex(digest)];
+}
+
+/** The whole path of a blob file. */
+export function blobPath({ root, names }: BlobFile): string {
+  return join(root, ...names);
+}
+
+/**
+ * Whether a file is there and has the descriptor's size.
+ * @throws {@link DrayageError} `LINK`, `IO`
+ */
+export async function hasBlob(file: BlobFile, descriptor: Descriptor): Promise<boolean> {
+  const stats = await lookBelow(file.root, file.names);
+  return stats !== undefined && stats.size === BigInt(descriptor.size);
+}
+
+/**
+ * Opens a blob file; the contract is that of {@link ContentSource.open}. Errors name the file.
+ * @throws {@link DrayageError} `NOT_FOUND`, `LINK`, `USAGE` for an offset behind the end
+ */
+export async function openBlob(
+  file: BlobFile,
+  descriptor: Descriptor,
+  { offset = 0, signal }: OpenOptions = {},
+): Promise<Readable> {
+  signal?.throwIfAborted();
+  if ((await lookBelow(file.root, file.names)) === undefined) throw blobNotFound(file, descriptor);
+  if (offset < 0 || offset > descriptor.size) {
+    throw new DrayageError('USAGE', `offset ${offset} is outside of blob ${descriptor.digest}`, {
+      expected: descriptor.size,
+      actual: offset,
+    });
+  }
+  // The file is opened with the first read: a stream that is never read holds no handle.
+  return Readable.from(readBlob(file, descriptor, offset, signal), {
+    objectMode: false,
+    highWaterMark: READ_SIZE,
+  });
+}
+
+/** The bytes of a blob file; checked against the descriptor where they are read from the start. */
+export async function* readBlob(
+  file: BlobFile,
+  descriptor: Descriptor,
+  offset: number = 0,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const path = blobPath(file);
+  const handle = await openBelow(file.root, file.names);
+  if (handle === undefined) throw blobNotFound(file, descriptor);
+  try {
+    const { size } = await handle.stat();
+    if (size !== descriptor.size) throw sizeMismatch(descriptor, size, `blob ${path}`);
+    const bytes = readFrom(path, handle, offset, signal);
+    yield* offset > 0 ? bytes : verified(bytes, descriptor, `blob ${path}`);
+  } catch (error) {
+    throw withPath(error, path);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The error for a blob that is not there. */
+export function blobNotFound(file: BlobFile, descriptor: Descriptor): DrayageError {
+  const path = blobPath(file);
+  return new DrayageError('NOT_FOUND', `no blob ${descriptor.digest}: ${path} does not exist`, {
+    path,
+    digest: descriptor.digest,
+  });
+}
+
+async function* readFrom(
+  path: string,
+  handle: Awaited<ReturnType<typeof openBelow>> & object,
+  offset: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let position = offset; ;) {
+    signal?.throwIfAborted();
+    const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+    const { bytesRead } = await onDisk(path, 'read', () => handle.read(buffer, 0, READ_SIZE, position));
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+function withPath(error: unknown, path: string): unknown {
+  if (!isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return error;
+  return new DrayageError(error.code, error.message, { ...error.facts, path });
+}

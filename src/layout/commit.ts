@@ -1,0 +1,169 @@
+import pLimit from 'p-limit';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Index } from '../oci/image-index.ts';
+import { DOCKER_MANIFEST_FILE, dockerManifest } from './docker-manifest.ts';
+import { addImage, listImages, removeImage } from './entries.ts';
+import { checkLayoutFile, folderState, INDEX_FILE, readLayoutIndex } from './layout-files.ts';
+import type { Lock } from './lock.ts';
+import { notFound } from './lookup.ts';
+import { makeLayout, publishBlobs } from './publish.ts';
+import type { Reached } from './reach.ts';
+import { incomplete, reach } from './reach.ts';
+import { syncFolder } from './safe-path.ts';
+import { prepareReplacement } from './small-file.ts';
+import type { Staging } from './staging.ts';
+import type { StoredContent } from './stored-content.ts';
+import type { IndexChange, Transaction } from './transaction.ts';
+import { Undo } from './undo.ts';
+
+/** How many stored blobs are hashed at a time. */
+const HASHED_AT_ONCE = 4;
+
+/** What a commit works on. */
+export interface CommitContext extends ContentOptions {
+  stored: StoredContent;
+  staging: Staging;
+  transaction: Transaction;
+}
+
+/**
+ * What has to be done before the lock is taken: finds out what the added images need, and that all of it is there and
+ * intact.
+ * @throws {@link DrayageError} `INCOMPLETE` naming what is missing or damaged
+ */
+export async function prepareCommit(context: CommitContext): Promise<Reached> {
+  const { transaction, signal } = context;
+  const reached: Reached = { required: new Map(), optional: new Map() };
+  for (const change of transaction.changes) {
+    if (change.kind === 'add') await reach(transaction, change.root, change.annotations, reached, { signal });
+  }
+  await checkRequired(context, reached);
+  for (const digest of [...reached.required.keys(), ...reached.optional.keys()])
+    await transaction.staged.synced(digest);
+  return reached;
+}
+
+/**
+ * Applies a transaction to a layout whose lock is held. Replacing index.json is what makes it happen; where anything fails,
+ * all is taken back.
+ * @param mayCreate whether the layout is made where there is none
+ */
+export async function commit(
+  context: CommitContext,
+  reached: Reached,
+  lock: Lock,
+  mayCreate: boolean,
+): Promise<void> {
+  const undo = new Undo();
+  try {
+    await openForWriting(context, mayCreate, undo);
+    // Hashed already: this only looks whether a file was removed or changed since.
+    await checkRequired(context, reached);
+    await apply(context, reached, lock, undo);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+async function openForWriting(
+  { stored: { root }, staging }: CommitContext,
+  mayCreate: boolean,
+  undo: Undo,
+): Promise<void> {
+  const state = await folderState(root);
+  if (state === 'layout' || !mayCreate) await checkLayoutFile(root);
+  else if (state === 'other') throw unsafeFolder(root);
+  else await makeLayout(root, staging, undo);
+}
+
+async function apply(context: CommitContext, reached: Reached, lock: Lock, undo: Undo): Promise<void> {
+  const { stored, staging, transaction, signal } = context;
+  const { root } = stored;
+  const before = await readLayoutIndex(root);
+  const after = { ...before, manifests: applyChanges(before.manifests, transaction.changes) };
+  const docker = await dockerManifest(transaction, after.manifests, { signal });
+  const replaceDocker = await prepareReplacement(staging, root, DOCKER_MANIFEST_FILE, docker);
+  const replaceIndex = await prepareReplacementOfIndex(staging, root, before, after);
+  await publishBlobs(
+    root,
+    transaction.staged,
+    [...reached.required.values(), ...reached.optional.values()],
+    undo,
+  );
+  await lock.assertHeld();
+  signal?.throwIfAborted();
+  await replaceDocker(undo);
+  await replaceIndex(undo);
+  await syncFolder(root);
+}
+
+async function prepareReplacementOfIndex(
+  staging: Staging,
+  root: string,
+  before: Index,
+  after: Index,
+): Promise<(undo: Undo) => Promise<void>> {
+  const text = JSON.stringify(after);
+  // The same entries may be written in another way: nobody's file is rewritten for that.
+  if (text === JSON.stringify(before)) return async () => {};
+  return prepareReplacement(staging, root, INDEX_FILE, Buffer.from(text));
+}
+
+function applyChanges(entries: readonly Descriptor[], changes: readonly IndexChange[]): Descriptor[] {
+  let result = [...entries];
+  for (const change of changes) {
+    if (change.kind === 'add') {
+      result = addImage(result, change.root, change.names, change.annotations);
+    } else {
+      const left = removeImage(result, change.target);
+      if (left.length === result.length)
+        throw notFound(Object.values(change.target)[0] ?? '', listImages(result));
+      result = left;
+    }
+  }
+  return result;
+}
+
+/** Makes sure that all that is needed is staged, or stored and intact: by its digest, never by its size alone. */
+async function checkRequired(
+  { transaction, stored, signal }: CommitContext,
+  { required }: Reached,
+): Promise<void> {
+  const limit = pLimit(HASHED_AT_ONCE);
+  const checks = [...required.values()].map((descriptor) =>
+    limit(async () => {
+      const staged = transaction.staged.get(descriptor.digest);
+      if (staged === undefined) return stored.verify(descriptor, { signal });
+      if (staged.descriptor.size === descriptor.size) return undefined;
+      throw new DrayageError(
+        'SIZE_MISMATCH',
+        `blob ${descriptor.digest} has ${staged.descriptor.size} bytes`,
+        {
+          expected: descriptor.size,
+          actual: staged.descriptor.size,
+          digest: descriptor.digest,
+        },
+      );
+    }),
+  );
+  try {
+    await Promise.all(checks);
+  } catch (error) {
+    limit.clearQueue();
+    const root = transaction.changes.find((change) => change.kind === 'add')?.root;
+    if (root === undefined || !isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH'))
+      throw error;
+    throw incomplete(root, error);
+  }
+}
+
+/** The error for a folder that holds something else than a layout. */
+export function unsafeFolder(path: string): DrayageError {
+  return new DrayageError('UNSAFE', `${path} is not empty and no image layout: it is left as it is`, {
+    path,
+    hint: 'choose another folder, or empty this one',
+  });
+}

@@ -1,0 +1,81 @@
+import type { ContentOptions, ContentSource } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import type { Image } from '../image.ts';
+import { images } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { blobNames } from './blob-file.ts';
+import { listImages } from './entries.ts';
+import { omittedLayers } from './omitted-layers.ts';
+
+/** The file that lets `docker load` read a layout that is packed as a tar. */
+export const DOCKER_MANIFEST_FILE = 'manifest.json';
+
+interface DockerImage {
+  Config: string;
+  RepoTags: string[] | null;
+  Layers: string[];
+}
+
+/**
+ * Derives manifest.json, in the form of `docker save`, from the entries of index.json: one item for each image config. The
+ * names of a multi-platform image go to the first of its images that is present, since docker keeps one image for a name.
+ * @returns the file's bytes; undefined where there is no image, or one lacks a layer or cannot be read: docker would refuse
+ * the whole file
+ */
+export async function dockerManifest(
+  source: ContentSource,
+  entries: readonly Descriptor[],
+  options: ContentOptions = {},
+): Promise<Buffer | undefined> {
+  const items = new Map<Digest, DockerImage>();
+  const taken = new Set<string>();
+  for (const { root, names, annotations } of listImages(entries)) {
+    if (omittedLayers(annotations, root.digest) > 0) return undefined;
+    const found = await completeImages(source, root, options);
+    if (found === undefined) return undefined;
+    for (const [i, image] of found.entries()) {
+      const item = items.get(image.config.descriptor.digest) ?? toItem(image);
+      items.set(image.config.descriptor.digest, item);
+      if (i > 0) continue;
+      const free = names.filter((name) => !taken.has(name));
+      free.forEach((name) => taken.add(name));
+      if (free.length > 0) item.RepoTags = [...(item.RepoTags ?? []), ...free];
+    }
+  }
+  return items.size === 0 ? undefined : Buffer.from(JSON.stringify([...items.values()]));
+}
+
+function toItem({ config, layers }: Image): DockerImage {
+  return {
+    Config: entryOf(config.descriptor),
+    RepoTags: null,
+    Layers: layers.map(({ blob }) => entryOf(blob)),
+  };
+}
+
+function entryOf({ digest }: Descriptor): string {
+  return blobNames(digest).join('/');
+}
+
+/** The images of a root with all of their layers; undefined where something is missing or damaged. */
+async function completeImages(
+  source: ContentSource,
+  root: Descriptor,
+  options: ContentOptions,
+): Promise<Image[] | undefined> {
+  const found: Image[] = [];
+  try {
+    for await (const image of images(source, root, options)) {
+      for (const { blob } of image.layers) if (!(await source.has(blob, options))) return undefined;
+      found.push(image);
+    }
+    return found;
+  } catch (error) {
+    // Not of a kind that docker loads: the others can be loaded all the same.
+    if (isDrayageError(error, 'UNSUPPORTED')) return [];
+    if (isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'LIMIT'))
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,129 @@
+import type { StoredImage } from '../content.ts';
+import { OMITTED_LAYERS, REF_NAME } from '../oci/annotations.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import type { Platform } from '../oci/platform.ts';
+import { isUnknownPlatform, matchesPlatform } from '../oci/platform.ts';
+import { normalizeName } from '../oci/reference.ts';
+import { entryName, foreignReference, nameAnnotations, withoutNames } from './names.ts';
+
+/** An image with all that it can be found by. */
+export interface ListedImage extends StoredImage {
+  /** What other tools call it; see {@link foreignReference}. */
+  foreign: string[];
+}
+
+/**
+ * Adds an image to the entries of index.json: one entry for each name, or one without a name where the image has none and
+ * is not there yet. A name that another image has for the same platform moves here. Adding the same thing twice changes
+ * nothing.
+ * @throws {@link DrayageError} `USAGE` for what is no name
+ */
+export function addImage(
+  entries: readonly Descriptor[],
+  root: Descriptor,
+  names: readonly string[],
+  annotations: Record<string, string>,
+): Descriptor[] {
+  const own = withoutNames({ ...root.annotations, ...annotations });
+  const present = entries.map((entry) => (entry.digest === root.digest ? withOmitted(entry, own) : entry));
+  if (names.length === 0) return addNameless(present, toEntry(root, own));
+  let result = present.filter((entry) => !(entry.digest === root.digest && isNameless(entry)));
+  for (const name of new Set(names.map(normalizeName))) {
+    result = setName(result, name, toEntry(root, { ...own, ...nameAnnotations(name) }));
+  }
+  return result;
+}
+
+/** The entries without those of a digest, or of a name (for whatever platform), or of another tool's reference. */
+export function removeImage(
+  entries: readonly Descriptor[],
+  target: { digest: Digest } | { name: string },
+): Descriptor[] {
+  if ('digest' in target) return entries.filter((entry) => entry.digest !== target.digest);
+  const name = familiar(target.name);
+  const left = entries.filter((entry) => entryName(entry) !== name);
+  return left.length < entries.length
+    ? left
+    : entries.filter((entry) => foreignReference(entry) !== target.name);
+}
+
+/**
+ * The images that the entries name: roots that are manifests or indexes, in the order in which they first occur. Artifacts
+ * and attestations are passed over, as are entries of other kinds.
+ */
+export function listImages(entries: readonly Descriptor[]): ListedImage[] {
+  const images = new Map<Digest, ListedImage>();
+  for (const entry of entries.filter(isImageEntry)) {
+    const { annotations = {}, ...root } = entry;
+    const name = entryName(entry);
+    const foreign = foreignReference(entry);
+    const image: ListedImage = images.get(root.digest) ?? {
+      root,
+      names: [],
+      annotations: withoutNames(annotations),
+      foreign: [],
+    };
+    images.set(root.digest, image);
+    if (name !== undefined && !image.names.includes(name)) image.names.push(name);
+    if (foreign !== undefined && !image.foreign.includes(foreign)) image.foreign.push(foreign);
+  }
+  return [...images.values()];
+}
+
+/** The familiar form of a name; the text as it is where it is no name. */
+export function familiar(text: string): string {
+  try {
+    return normalizeName(text);
+  } catch {
+    return text;
+  }
+}
+
+function isImageEntry({ mediaType, artifactType, platform }: Descriptor): boolean {
+  return (
+    (isManifestType(mediaType) || isIndexType(mediaType)) &&
+    artifactType === undefined &&
+    !(platform !== undefined && isUnknownPlatform(platform))
+  );
+}
+
+function isNameless(entry: Descriptor): boolean {
+  return entryName(entry) === undefined && entry.annotations?.[REF_NAME] === undefined;
+}
+
+function addNameless(entries: Descriptor[], added: Descriptor): Descriptor[] {
+  const at = entries.findIndex((entry) => entry.digest === added.digest && isNameless(entry));
+  if (at >= 0) return entries.with(at, added);
+  return entries.some((entry) => entry.digest === added.digest) ? entries : [...entries, added];
+}
+
+/** Puts an entry in the place of the one that has its name, where that is the same image; else at the end. */
+function setName(entries: Descriptor[], name: string, added: Descriptor): Descriptor[] {
+  const taken = (entry: Descriptor): boolean =>
+    entryName(entry) === name && samePlatform(entry.platform, added.platform);
+  const at = entries.findIndex((entry) => taken(entry) && entry.digest === added.digest);
+  if (at < 0) return [...entries.filter((entry) => !taken(entry)), added];
+  return entries.flatMap((entry, i) => (i === at ? [added] : taken(entry) ? [] : [entry]));
+}
+
+/** An unknown platform may be any. */
+function samePlatform(a: Platform | undefined, b: Platform | undefined): boolean {
+  return a === undefined || b === undefined || (matchesPlatform(a, b) && matchesPlatform(b, a));
+}
+
+/** What is left out is a fact of the image: the last one who adds it says it for all of its names. */
+function withOmitted(entry: Descriptor, { [OMITTED_LAYERS]: omitted }: Record<string, string>): Descriptor {
+  if (entry.annotations?.[OMITTED_LAYERS] === omitted) return entry;
+  const { [OMITTED_LAYERS]: _, ...rest } = entry.annotations ?? {};
+  return toEntry(entry, omitted === undefined ? rest : { ...rest, [OMITTED_LAYERS]: omitted });
+}
+
+/** Always the same bytes for the same entry: keys in order, nothing that is empty. */
+function toEntry(root: Descriptor, annotations: Record<string, string>): Descriptor {
+  const { mediaType, digest, size, annotations: _annotations, data: _data, ...rest } = root;
+  const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const named = sorted.length > 0 && { annotations: Object.fromEntries(sorted) };
+  return { mediaType, digest, size, ...named, ...rest };
+}

@@ -1,0 +1,43 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { attempt, onDisk } from './io-error.ts';
+
+/**
+ * A file that says "still at work" by its modification time, which is set by writing to it: so the file system's own clock
+ * decides, whatever the clocks of the machines and containers that share it say.
+ */
+export class Heartbeat {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(path: string, handle: FileHandle, interval: number) {
+    this.path = path;
+    this.#handle = handle;
+    this.#timer = setInterval(() => void attempt(() => this.beat()), interval);
+    this.#timer.unref();
+  }
+
+  /**
+   * Makes the file, which must not exist, and refreshes it from then on. Does not keep the process alive.
+   * @param interval time between two beats, in milliseconds
+   */
+  static async start(path: string, interval: number): Promise<Heartbeat> {
+    const handle = await onDisk(path, 'make', () => open(path, 'wx'));
+    return new Heartbeat(path, handle, interval);
+  }
+
+  /** Refreshes the file. Returns what the file system takes the time to be, in milliseconds. */
+  async beat(): Promise<number> {
+    return onDisk(this.path, 'write', async () => {
+      await this.#handle.write('.', 0);
+      return (await this.#handle.stat()).mtimeMs;
+    });
+  }
+
+  /** Stops refreshing; the file stays. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await attempt(() => this.#handle.close());
+  }
+}

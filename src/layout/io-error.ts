@@ -1,0 +1,78 @@
+import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+
+/**
+ * Runs calls to the file system; what it refuses becomes an error that names the path.
+ * @param action what was tried, as it stands after "cannot": `write`, `make the folder`
+ * @throws {@link DrayageError} `IO`; `LINK` where a symbolic link was met
+ */
+export async function onDisk<T>(path: string, action: string, calls: () => Promise<T>): Promise<T> {
+  try {
+    return await calls();
+  } catch (error) {
+    throw toDiskError(error, action, path);
+  }
+}
+
+/** Like {@link onDisk}, with `undefined` where there is no such file or folder. */
+export async function ifThere<T>(
+  path: string,
+  action: string,
+  calls: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await calls();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw toDiskError(error, action, path);
+  }
+}
+
+/** Clean-up that may fail: what stays behind is swept later. */
+export async function attempt(calls: () => Promise<unknown>): Promise<void> {
+  try {
+    await calls();
+  } catch {
+    // Left for a later sweep.
+  }
+}
+
+/** The error for something that is no regular file or folder of its own. */
+export function linkError(path: string, what: string): DrayageError {
+  return new DrayageError('LINK', `${path} is ${what}: a layout holds regular files and folders only`, {
+    path,
+    hint: 'remove it, or have the layout made anew',
+  });
+}
+
+/** The error for a call that the file system refused; other errors as they are. */
+export function toDiskError(error: unknown, action: string, path: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined || isDrayageError(error)) return error;
+  if (code === 'ELOOP') return linkError(path, 'a symbolic link');
+  return new DrayageError('IO', `cannot ${action} ${path}: ${explain(code)}`, {
+    path,
+    actual: code,
+    cause: error,
+    ...(HINTS[code] !== undefined && { hint: HINTS[code] }),
+  });
+}
+
+const EXPLANATIONS: Record<string, string> = {
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  EIO: 'the device failed',
+  ENOENT: 'no such file or folder',
+};
+
+const HINTS: Record<string, string> = {
+  ENOSPC: 'free some space and try again; nothing was changed',
+  EDQUOT: 'free some space and try again; nothing was changed',
+};
+
+function explain(code: string): string {
+  const text = EXPLANATIONS[code];
+  return text === undefined ? code : `${text} (${code})`;
+}

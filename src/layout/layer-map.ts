@@ -1,0 +1,34 @@
+import type { ContentOptions, ContentSource } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import { images } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+
+/** Which blobs hold which layers, as the manifests and configs of images pair them up. */
+export class LayerMap {
+  readonly #blobs = new Map<Digest, Map<Digest, Descriptor>>();
+  readonly #learned = new Set<Digest>();
+
+  /** Takes in all images of a root. One that cannot be read teaches nothing. */
+  async learn(source: ContentSource, root: Descriptor, options: ContentOptions = {}): Promise<void> {
+    if (this.#learned.has(root.digest)) return;
+    try {
+      for await (const { layers } of images(source, root, options)) {
+        for (const { diffId, blob } of layers) this.#note(diffId, blob);
+      }
+      this.#learned.add(root.digest);
+    } catch (error) {
+      if (!isDrayageError(error) || isDrayageError(error, 'LINK', 'IO')) throw error;
+    }
+  }
+
+  /** The blobs that are said to hold this layer, in whatever compression. */
+  blobs(diffId: Digest): Descriptor[] {
+    return [...(this.#blobs.get(diffId)?.values() ?? [])];
+  }
+
+  #note(diffId: Digest, blob: Descriptor): void {
+    const known = this.#blobs.get(diffId) ?? new Map<Digest, Descriptor>();
+    this.#blobs.set(diffId, known.set(blob.digest, known.get(blob.digest) ?? blob));
+  }
+}

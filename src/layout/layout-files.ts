@@ -1,0 +1,81 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DrayageError } from '../errors.ts';
+import type { Index } from '../oci/image-index.ts';
+import { parseIndex } from '../oci/image-index.ts';
+import { OCI_INDEX } from '../oci/media-types.ts';
+import { parseJson } from '../oci/parse.ts';
+import { ifThere } from './io-error.ts';
+import { look } from './safe-path.ts';
+import { readSmallFile } from './small-file.ts';
+import { INNER_HOME } from './staging.ts';
+
+/** The file that makes a folder a layout (OCI image-spec, image-layout.md#oci-layout-file). */
+export const LAYOUT_FILE = 'oci-layout';
+/** The file that names a layout's content (image-layout.md#indexjson-file). */
+export const INDEX_FILE = 'index.json';
+/** The version of layouts that is read and written. */
+const LAYOUT_VERSION = '1.0.0';
+
+/** The bytes of an `oci-layout` file. */
+export const LAYOUT_BYTES: Buffer = Buffer.from(JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
+
+/** The index.json of a layout without images. */
+export const EMPTY_INDEX: Index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
+
+/**
+ * What stands at a layout's path: nothing, a folder that is empty (but for what an update that was killed left of a new
+ * layout), a layout, or something else.
+ * @throws {@link DrayageError} `LINK`, `IO`
+ */
+export async function folderState(path: string): Promise<'nothing' | 'empty' | 'layout' | 'other'> {
+  if ((await look(path, 'folder')) === undefined) return 'nothing';
+  const found = await ifThere(path, 'read the folder', () => readdir(path));
+  if (found === undefined) return 'nothing';
+  const names = found.filter((name) => name !== INNER_HOME);
+  if (names.length === 0 || (names.length === 1 && names[0] === LAYOUT_FILE)) return 'empty';
+  return names.includes(LAYOUT_FILE) ? 'layout' : 'other';
+}
+
+/**
+ * Makes sure that a folder is a layout of the version that is known.
+ * @throws {@link DrayageError} `MALFORMED`, `LINK`, `IO`
+ */
+export async function checkLayoutFile(root: string): Promise<void> {
+  const path = join(root, LAYOUT_FILE);
+  const bytes = await readSmallFile(root, LAYOUT_FILE);
+  if (bytes === undefined) throw malformed(`${root} is no image layout: it has no file ${LAYOUT_FILE}`, root);
+  if (bytes.length === 0) throw malformed(`${path} is empty`, path);
+  const value = parseJson(bytes, path);
+  const version: unknown =
+    typeof value === 'object' && value !== null && 'imageLayoutVersion' in value
+      ? value.imageLayoutVersion
+      : undefined;
+  if (version === LAYOUT_VERSION) return;
+  const actual = typeof version === 'string' ? version : (JSON.stringify(version) ?? 'no version');
+  throw malformed(
+    `${path} states layout version ${actual}, not ${LAYOUT_VERSION}`,
+    path,
+    LAYOUT_VERSION,
+    actual,
+  );
+}
+
+/**
+ * Reads a layout's index.json.
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `LINK`, `IO`
+ */
+export async function readLayoutIndex(root: string): Promise<Index> {
+  const path = join(root, INDEX_FILE);
+  const bytes = await readSmallFile(root, INDEX_FILE);
+  if (bytes === undefined) throw malformed(`${root} is damaged: it has no ${INDEX_FILE}`, path);
+  return parseIndex(bytes, path);
+}
+
+function malformed(message: string, path: string, expected?: string, actual?: string): DrayageError {
+  return new DrayageError('MALFORMED', message, {
+    path,
+    ...(expected !== undefined && { expected }),
+    ...(actual !== undefined && { actual }),
+  });
+}

@@ -1,0 +1,175 @@
+import { resolve as resolvePath } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource, ImageIndex, OpenOptions, StoredImage } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { commit, prepareCommit, unsafeFolder } from './commit.ts';
+import type { ListedImage } from './entries.ts';
+import { listImages } from './entries.ts';
+import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
+import { acquireLock } from './lock.ts';
+import type { ResolveOptions } from './lookup.ts';
+import { resolveImage } from './lookup.ts';
+import { findReferrers, isReferrer } from './referrers.ts';
+import { Staging } from './staging.ts';
+import { StoredContent } from './stored-content.ts';
+import type { LayoutTransaction } from './transaction.ts';
+import { Transaction } from './transaction.ts';
+
+/** Options of {@link Layout.update}. */
+export interface UpdateOptions extends ContentOptions {
+  /** How long to wait for another process that commits, in milliseconds. Default 60 000. */
+  lockTimeout?: number | undefined;
+}
+
+/**
+ * An OCI image layout on disk (OCI image-spec 1.1, image-layout.md): regular files and folders only. A link in its place or
+ * anywhere in it is refused, on reading and on writing. Several processes may read and update one layout at a time.
+ */
+export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
+  /** Absolute path of the folder. */
+  readonly path: string;
+  readonly #stored: StoredContent;
+  readonly #mayCreate: boolean;
+
+  private constructor(path: string, mayCreate: boolean) {
+    this.path = path;
+    this.#stored = new StoredContent(path);
+    this.#mayCreate = mayCreate;
+  }
+
+  /**
+   * Opens a layout, whoever made it.
+   * @throws {@link DrayageError} `NOT_FOUND`; `MALFORMED` where `oci-layout` is missing or of another version, or index.json
+   * is missing or malformed; `LINK`, `IO`
+   */
+  static async open(path: string, { signal }: ContentOptions = {}): Promise<Layout> {
+    signal?.throwIfAborted();
+    const layout = new Layout(resolvePath(path), false);
+    if ((await folderState(layout.path)) === 'nothing') {
+      throw new DrayageError('NOT_FOUND', `no image layout: ${layout.path} does not exist`, {
+        path: layout.path,
+      });
+    }
+    await layout.#check();
+    return layout;
+  }
+
+  /**
+   * Opens a layout, or begins one where nothing is, or an empty folder: it comes into being with the first update that
+   * succeeds.
+   * @throws {@link DrayageError} `UNSAFE` for a folder that holds something else, which is left as it is; `MALFORMED`, `LINK`,
+   * `IO`
+   */
+  static async create(path: string, { signal }: ContentOptions = {}): Promise<Layout> {
+    signal?.throwIfAborted();
+    const layout = new Layout(resolvePath(path), true);
+    const state = await folderState(layout.path);
+    if (state === 'other') throw unsafeFolder(layout.path);
+    if (state === 'layout') await layout.#check();
+    return layout;
+  }
+
+  async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
+    return this.#stored.has(descriptor, options);
+  }
+
+  async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    return this.#stored.open(descriptor, options);
+  }
+
+  /**
+   * Checks a blob by hashing it. A file that this process has hashed before and that has not changed since is not read
+   * again.
+   * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, each naming the file; `LINK`, `IO`
+   */
+  async verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
+    await this.#stored.verify(descriptor, options);
+  }
+
+  /** Every descriptor of index.json as it stands there, of an image or of anything else. */
+  async entries(): Promise<Descriptor[]> {
+    return this.#entries();
+  }
+
+  async images(options: ContentOptions = {}): Promise<StoredImage[]> {
+    const listed = await this.#list(options);
+    return listed.map(({ root, names, annotations }) => ({ root, names, annotations }));
+  }
+
+  async resolve(reference: string, options: ResolveOptions = {}): Promise<StoredImage> {
+    return resolveImage(this, await this.#list(options), reference, options);
+  }
+
+  async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
+    return findReferrers(this, await this.#entries(), descriptor.digest, options);
+  }
+
+  /**
+   * Changes the layout: all of it or nothing. What `work` stages is published when it is done, as far as the images that it
+   * added reach it; the rest is dropped. Where anything fails, the layout is as it was before.
+   * @returns what `work` returns
+   * @throws {@link DrayageError} `INCOMPLETE` where an added image lacks content, `LOCKED`, `IO`, `LINK`, `NOT_FOUND` for a
+   * removal of what is not there; and what `work` throws
+   */
+  async update<T>(
+    work: (transaction: LayoutTransaction) => Promise<T>,
+    options: UpdateOptions = {},
+  ): Promise<T> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const staging = await Staging.open(this.path);
+    try {
+      const roots = async (): Promise<Descriptor[]> => (await this.#list({ signal })).map(({ root }) => root);
+      const transaction = new Transaction(staging, this.#stored, roots, signal);
+      try {
+        const result = await work(transaction);
+        signal?.throwIfAborted();
+        await this.#commit(staging, transaction, options);
+        return result;
+      } finally {
+        await transaction.close();
+      }
+    } finally {
+      await staging.remove();
+    }
+  }
+
+  /** Nothing is held open; for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #commit(staging: Staging, transaction: Transaction, options: UpdateOptions): Promise<void> {
+    const { signal, lockTimeout: timeout } = options;
+    const isThere = (await folderState(this.path)) === 'layout';
+    if (isThere && transaction.changes.length === 0) return;
+    const context = { stored: this.#stored, staging, transaction, signal };
+    const reached = await prepareCommit(context);
+    const lock = await acquireLock(staging.home, staging.path, { signal, timeout });
+    try {
+      await commit(context, reached, lock, this.#mayCreate);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async #check(): Promise<void> {
+    await checkLayoutFile(this.path);
+    await this.#entries();
+  }
+
+  async #entries(): Promise<Descriptor[]> {
+    if (this.#mayCreate && (await folderState(this.path)) !== 'layout') return [];
+    return (await readLayoutIndex(this.path)).manifests;
+  }
+
+  /** The images of the layout; what refers to them is passed over. */
+  async #list(options: ContentOptions): Promise<ListedImage[]> {
+    options.signal?.throwIfAborted();
+    const listed: ListedImage[] = [];
+    for (const image of listImages(await this.#entries())) {
+      const isNamed = image.names.length > 0 || image.foreign.length > 0;
+      if (isNamed || !(await isReferrer(this, image.root, options))) listed.push(image);
+    }
+    return listed;
+  }
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DrayageError, systemCode } from '../errors.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
+import { look } from './safe-path.ts';
+
+/** Options of {@link acquireLock}. */
+export interface LockOptions {
+  /** Ends the wait; it rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  /** How long to wait for another holder, in milliseconds. Default 60 000. */
+  timeout?: number | undefined;
+}
+
+/** A lock that is held. */
+export interface Lock {
+  /**
+   * Makes sure that nobody took the lock for abandoned in the meantime.
+   * @throws {@link DrayageError} `LOCKED`
+   */
+  assertHeld(): Promise<void>;
+  release(): Promise<void>;
+}
+
+const DEFAULT_TIMEOUT = 60_000;
+const BEAT_INTERVAL = 2000;
+/** A holder that was silent for so long, in milliseconds, is gone. */
+const STALE_AFTER = 20_000;
+const MAX_PAUSE = 100;
+
+/**
+ * Takes the lock of a staging folder, waiting for whoever holds it.
+ *
+ * The lock is a folder with one file in it, named at random and refreshed by its holder. It is made aside and renamed into
+ * place, which succeeds only where there is no such folder, or an empty one. An abandoned lock is broken by removing that
+ * one file by its name: so nobody can break a lock but the one he found abandoned.
+ * @param home the folder the lock lies in
+ * @param aside a folder of the caller's own, on the same file system
+ * @throws {@link DrayageError} `LOCKED` when the time is up, `LINK`, `IO`
+ */
+export async function acquireLock(
+  home: string,
+  aside: string,
+  { signal, timeout = DEFAULT_TIMEOUT }: LockOptions = {},
+): Promise<Lock> {
+  const path = join(home, 'lock');
+  const id = randomUUID();
+  const prepared = join(aside, `lock-${id}`);
+  await onDisk(prepared, 'make the folder', () => mkdir(prepared));
+  const heartbeat = await Heartbeat.start(join(prepared, id), BEAT_INTERVAL);
+  try {
+    const start = performance.now();
+    while (!(await take(prepared, path))) {
+      signal?.throwIfAborted();
+      if (await breakAbandoned(path, await heartbeat.beat())) continue;
+      if (performance.now() - start >= timeout) throw timedOut(path, timeout);
+      await pause(signal);
+    }
+  } catch (error) {
+    await heartbeat.stop();
+    throw error;
+  }
+  return heldLock(path, id, heartbeat);
+}
+
+function heldLock(path: string, id: string, heartbeat: Heartbeat): Lock {
+  return {
+    async assertHeld() {
+      if ((await look(join(path, id), 'file')) === undefined) {
+        throw new DrayageError(
+          'LOCKED',
+          `the lock ${path} was taken over: this process was silent for too long`,
+          { path },
+        );
+      }
+    },
+    async release() {
+      await heartbeat.stop();
+      await attempt(() => unlink(join(path, id)));
+      await attempt(() => rmdir(path));
+    },
+  };
+}
+
+async function take(prepared: string, path: string): Promise<boolean> {
+  try {
+    await rename(prepared, path);
+    return true;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    if (code === 'ENOTDIR') await look(path, 'folder');
+    throw toDiskError(error, 'take the lock', path);
+  }
+}
+
+/** Removes what abandoned holders left in the lock. Returns whether it may be free now. */
+async function breakAbandoned(path: string, now: number): Promise<boolean> {
+  const names = await ifThere(path, 'read the folder', () => readdir(path));
+  let freed = names === undefined || names.length === 0;
+  for (const name of names ?? []) {
+    const file = join(path, name);
+    const stats = await ifThere(file, 'look at', () => lstat(file));
+    if (stats !== undefined && now - stats.mtimeMs <= STALE_AFTER) continue;
+    await onDisk(file, 'remove', () => rm(file, { recursive: true, force: true }));
+    freed = true;
+  }
+  return freed;
+}
+
+function pause(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, 1 + Math.random() * MAX_PAUSE);
+    signal?.addEventListener('abort', done);
+  });
+}
+
+function timedOut(path: string, timeout: number): DrayageError {
+  return new DrayageError(
+    'LOCKED',
+    `another process holds the lock ${path} and did not let go within ${timeout} ms`,
+    {
+      path,
+      hint: 'try again when the other job is done',
+    },
+  );
+}

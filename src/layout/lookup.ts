@@ -1,0 +1,139 @@
+import type { ContentOptions, ContentSource, StoredImage } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { images } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestHex, isDigest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
+import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
+import { isReference, parseReference } from '../oci/reference.ts';
+import type { ListedImage } from './entries.ts';
+import { familiar } from './entries.ts';
+import { nearest } from './nearest.ts';
+
+/** Options of {@link resolveImage}. */
+export interface ResolveOptions extends ContentOptions {
+  /** Which one, where several images have one name for different platforms. */
+  platform?: Platform | undefined;
+}
+
+/**
+ * Finds one image among those of a layout. In this order: by a full digest (of a root, of a manifest inside an index, of a
+ * config), by its name, by what another tool calls it, by seven or more digits of a digest. A manifest that was found inside
+ * an index comes with the index's names.
+ * @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `AMBIGUOUS`
+ */
+export async function resolveImage(
+  source: ContentSource,
+  listed: readonly ListedImage[],
+  reference: string,
+  options: ResolveOptions = {},
+): Promise<StoredImage> {
+  const digest = isDigest(reference) ? reference : digestIn(reference);
+  if (digest !== undefined) {
+    const root = listed.find((image) => image.root.digest === digest);
+    if (root !== undefined) return bare(root);
+  } else {
+    const named = byName(listed, reference, options.platform);
+    if (named !== undefined) return named;
+  }
+  const prefix =
+    digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
+  const found = prefix === undefined ? undefined : await byDigest(source, listed, prefix, options);
+  if (found !== undefined) return found;
+  throw notFound(reference, listed);
+}
+
+/** The error for an image that is not there, with the names of those that are. */
+export function notFound(reference: string, listed: readonly ListedImage[]): DrayageError {
+  const names = listed.flatMap((image) => [...image.names, ...image.foreign]);
+  const nameless = listed.filter((image) => image.names.length === 0 && image.foreign.length === 0);
+  const candidates = nearest(familiar(reference), [...names, ...nameless.map(({ root }) => root.digest)]);
+  const hint =
+    candidates.length > 0 ? `there is ${candidates.slice(0, 3).join(', ')}` : 'the layout holds no image';
+  return new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
+    candidates,
+    hint,
+  });
+}
+
+function byName(
+  listed: readonly ListedImage[],
+  reference: string,
+  platform?: Platform,
+): StoredImage | undefined {
+  const name = familiar(reference);
+  const named = listed.filter((image) => image.names.includes(name));
+  const found = named.length > 0 ? named : listed.filter((image) => image.foreign.includes(reference));
+  const fitting = platform === undefined ? found : found.filter((image) => mayRunOn(image, platform));
+  if (fitting.length > 1) {
+    throw ambiguous(
+      reference,
+      fitting.map(({ root }) => root.digest + (root.platform ? ` (${formatPlatform(root.platform)})` : '')),
+    );
+  }
+  return fitting[0] && bare(fitting[0]);
+}
+
+function mayRunOn({ root }: StoredImage, platform: Platform): boolean {
+  return root.platform === undefined || matchesPlatform(platform, root.platform);
+}
+
+/** By the first digits of a digest: all of them name one, or fewer where only one begins so. */
+async function byDigest(
+  source: ContentSource,
+  listed: readonly ListedImage[],
+  prefix: string,
+  options: ContentOptions,
+): Promise<StoredImage | undefined> {
+  const fits = (digest: Digest): boolean => digestHex(digest).startsWith(prefix);
+  const found = new Map<Digest, StoredImage>();
+  for (const image of listed) {
+    if (fits(image.root.digest)) note(found, image.root.digest, bare(image));
+    for await (const { manifest, config } of presentImages(source, image.root, options)) {
+      const one = manifest.descriptor.digest === image.root.digest ? image.root : manifest.descriptor;
+      for (const digest of [manifest.descriptor.digest, config.descriptor.digest]) {
+        if (fits(digest)) note(found, digest, { ...bare(image), root: one });
+      }
+    }
+  }
+  const roots = new Set([...found.values()].map(({ root }) => root.digest));
+  if (found.size > 1 && roots.size > 1) throw ambiguous(prefix, [...found.keys()]);
+  return found.values().next().value;
+}
+
+/** The first image of a digest stands for it: others hold the same. */
+function note(found: Map<Digest, StoredImage>, digest: Digest, image: StoredImage): void {
+  if (!found.has(digest)) found.set(digest, image);
+}
+
+/** The images of a root that are present; none where the root itself is not. */
+async function* presentImages(
+  source: ContentSource,
+  root: Descriptor,
+  options: ContentOptions,
+): ReturnType<typeof images> {
+  if (!(await source.has(root, options))) return;
+  try {
+    yield* images(source, root, options);
+  } catch (error) {
+    // What cannot be walked to its end has been searched as far as it goes.
+    if (!(error instanceof DrayageError) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
+  }
+}
+
+function bare({ root, names, annotations }: ListedImage): StoredImage {
+  return { root, names, annotations };
+}
+
+/** The digest in `temp@sha256:…`. */
+function digestIn(reference: string): Digest | undefined {
+  return isReference(reference) ? parseReference(reference).digest : undefined;
+}
+
+function ambiguous(reference: string, candidates: string[]): DrayageError {
+  return new DrayageError('AMBIGUOUS', `${JSON.stringify(reference)} fits ${candidates.length} images`, {
+    candidates,
+    hint: `choose one of ${candidates.join(', ')}`,
+  });
+}

@@ -1,0 +1,65 @@
+import { rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { blobNames, blobPath } from './blob-file.ts';
+import { onDisk } from './io-error.ts';
+import { EMPTY_INDEX, INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from './layout-files.ts';
+import { ensureFolder, lookBelow, syncFolder } from './safe-path.ts';
+import { prepareReplacement } from './small-file.ts';
+import type { StagedContent } from './staged-content.ts';
+import type { Staging } from './staging.ts';
+import type { Undo } from './undo.ts';
+import { rememberBlobFile } from './verify-blob.ts';
+
+/**
+ * Makes an empty layout. `oci-layout` comes first: a folder with nothing but that counts as empty.
+ * @throws {@link DrayageError} `IO`, `LINK`
+ */
+export async function makeLayout(root: string, staging: Staging, undo: Undo): Promise<void> {
+  await makeFolder(root, undo);
+  const index = Buffer.from(JSON.stringify(EMPTY_INDEX));
+  await (
+    await prepareReplacement(staging, root, LAYOUT_FILE, LAYOUT_BYTES)
+  )(undo);
+  await (
+    await prepareReplacement(staging, root, INDEX_FILE, index)
+  )(undo);
+}
+
+/**
+ * Moves staged blobs to their place in the layout, over whatever stands there: that is the same content, or damaged.
+ * @throws {@link DrayageError} `IO`, `LINK`
+ */
+export async function publishBlobs(
+  root: string,
+  staged: StagedContent,
+  blobs: Iterable<Descriptor>,
+  undo: Undo,
+): Promise<void> {
+  const folders = new Set<string>();
+  for (const { digest } of blobs) {
+    const from = staged.get(digest);
+    if (from === undefined) continue;
+    const names = blobNames(digest);
+    const folder = join(root, names[0], names[1]);
+    if (!folders.has(folder)) {
+      await makeFolder(join(root, names[0]), undo);
+      await makeFolder(folder, undo);
+      folders.add(folder);
+    }
+    const target = join(root, ...names);
+    const isNew = (await lookBelow(root, names)) === undefined;
+    if (isNew) undo.push(() => rm(target, { force: true }));
+    await onDisk(target, 'publish', () => rename(blobPath(from.file), target));
+    staged.forget(digest);
+    await rememberBlobFile({ root, names }, digest);
+  }
+  for (const folder of folders) await syncFolder(folder);
+}
+
+/** Makes a folder unless it is there, and makes sure that it lasts. */
+async function makeFolder(path: string, undo: Undo): Promise<void> {
+  if (!(await ensureFolder(path))) return;
+  undo.push(() => rmdir(path));
+  await syncFolder(dirname(path));
+}

@@ -1,0 +1,60 @@
+import type { ContentOptions, ContentSource } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { closure, isImageManifest } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Manifest } from '../oci/manifest.ts';
+import { isNonDistributable } from '../oci/media-types.ts';
+import { omittedLayers } from './omitted-layers.ts';
+
+/** What images reach. */
+export interface Reached {
+  /** Has to be there, or the images are incomplete. */
+  required: Map<Digest, Descriptor>;
+  /** May be absent: layers that were left out on purpose, and those that are not to be distributed. */
+  optional: Map<Digest, Descriptor>;
+}
+
+/**
+ * Walks what an image leads to and tells what it needs. Documents are checked on the way.
+ * @throws {@link DrayageError} `INCOMPLETE` where a document is missing or damaged, `MALFORMED`, `UNSUPPORTED`, `LIMIT`
+ */
+export async function reach(
+  source: ContentSource,
+  root: Descriptor,
+  annotations: Record<string, string>,
+  reached: Reached,
+  options: ContentOptions,
+): Promise<void> {
+  const omitted = omittedLayers({ ...root.annotations, ...annotations }, root.digest);
+  try {
+    for await (const node of closure(source, root, options)) {
+      if (node.kind === 'index' || node.kind === 'manifest') {
+        reached.required.set(node.document.descriptor.digest, node.document.descriptor);
+      }
+      if (node.kind === 'manifest')
+        needBlobs(node.document.value, isImageManifest(node.document) ? omitted : 0, reached);
+    }
+  } catch (error) {
+    throw isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH')
+      ? incomplete(root, error)
+      : error;
+  }
+}
+
+/** The error for an image that lacks content which it needs. */
+export function incomplete(root: { digest: Digest }, cause: DrayageError): DrayageError {
+  return new DrayageError('INCOMPLETE', `image ${root.digest} is incomplete: ${cause.message}`, {
+    ...cause.facts,
+    cause,
+  });
+}
+
+function needBlobs({ config, layers }: Manifest, omitted: number, { required, optional }: Reached): void {
+  required.set(config.digest, config);
+  for (const [i, layer] of layers.entries()) {
+    const isOmitted = i < omitted;
+    const isElsewhere = isNonDistributable(layer.mediaType) && (layer.urls ?? []).length > 0;
+    (isOmitted || isElsewhere ? optional : required).set(layer.digest, layer);
+  }
+}

@@ -1,0 +1,56 @@
+import type { ContentOptions, ContentSource } from '../content.ts';
+import { closure } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isIndexType, isManifestType } from '../oci/media-types.ts';
+
+/**
+ * Finds the manifests and indexes whose `subject` is this content, among the entries of index.json and what is nested in
+ * them. Their descriptors say what a registry's would: the artifact type and the manifest's own annotations (OCI
+ * distribution-spec, listing referrers). Content that is absent is passed over.
+ * @throws {@link DrayageError} whatever `source` says of damaged content
+ */
+export async function findReferrers(
+  source: ContentSource,
+  entries: readonly Descriptor[],
+  subject: Digest,
+  options: ContentOptions = {},
+): Promise<Descriptor[]> {
+  const found = new Map<Digest, Descriptor>();
+  for (const entry of entries) {
+    const isDocument = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
+    if (!isDocument || !(await source.has(entry, options))) continue;
+    for await (const node of closure(source, entry, options)) {
+      if (node.kind !== 'manifest' && node.kind !== 'index') continue;
+      const { descriptor, value } = node.document;
+      if (value.subject?.digest !== subject) continue;
+      const { mediaType, digest, size } = descriptor;
+      const type = value.artifactType ?? ('config' in value ? value.config.mediaType : undefined);
+      found.set(digest, {
+        mediaType,
+        digest,
+        size,
+        ...(type !== undefined && { artifactType: type }),
+        ...(value.annotations && { annotations: value.annotations }),
+      });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Whether a root is a signature or another thing that refers to an image: not an image itself. */
+export async function isReferrer(
+  source: ContentSource,
+  root: Descriptor,
+  options: ContentOptions,
+): Promise<boolean> {
+  try {
+    for await (const node of closure(source, root, options)) {
+      return (node.kind === 'manifest' || node.kind === 'index') && node.document.value.subject !== undefined;
+    }
+  } catch {
+    options.signal?.throwIfAborted();
+    // What cannot be read is listed: whoever asks for it is told why.
+  }
+  return false;
+}

@@ -1,0 +1,83 @@
+import { rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
+import type { BlobWriter } from '../content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobFile } from './blob-file.ts';
+import { attempt, onDisk } from './io-error.ts';
+import type { StagedFile } from './staged-blob.ts';
+import { StagedBlob } from './staged-blob.ts';
+import type { Staging } from './staging.ts';
+
+/** The blobs of a transaction that are whole but not published yet, each verified while it was written. */
+export class StagedContent {
+  readonly #staging: Staging;
+  readonly #files = new Map<Digest, { path: string; descriptor: Descriptor; synced: Promise<void> }>();
+  readonly #writers = new Set<BlobWriter>();
+  /** Syncing takes threads that compression needs. */
+  readonly #syncing: LimitFunction = pLimit(2);
+
+  constructor(staging: Staging) {
+    this.#staging = staging;
+  }
+
+  /** Begins a blob. */
+  async begin(assertUsable: () => void): Promise<BlobWriter> {
+    const writer: StagedBlob = await StagedBlob.create(
+      this.#staging.newPath('blob'),
+      assertUsable,
+      (file) => {
+        this.#writers.delete(writer);
+        this.#keep(file);
+      },
+    );
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  /** What is staged under this digest. */
+  get(digest: Digest): { descriptor: Descriptor; file: BlobFile } | undefined {
+    const staged = this.#files.get(digest);
+    if (staged === undefined) return undefined;
+    return {
+      descriptor: staged.descriptor,
+      file: { root: dirname(staged.path), names: [basename(staged.path)] },
+    };
+  }
+
+  /**
+   * Waits until a staged blob is on disk.
+   * @throws {@link DrayageError} `IO`
+   */
+  async synced(digest: Digest): Promise<void> {
+    await this.#files.get(digest)?.synced;
+  }
+
+  /** Forgets a blob that was published. */
+  forget(digest: Digest): void {
+    this.#files.delete(digest);
+  }
+
+  /** Drops the blobs that are still being written and waits for the work in the background. */
+  async close(): Promise<void> {
+    for (const writer of this.#writers) await writer.abort();
+    await Promise.allSettled([...this.#files.values()].map(({ synced }) => synced));
+  }
+
+  #keep({ path, descriptor, handle }: StagedFile): void {
+    const isFirst = !this.#files.has(descriptor.digest);
+    const synced = this.#syncing(async () => {
+      try {
+        if (isFirst) await onDisk(path, 'sync', () => handle.sync());
+        else await attempt(() => rm(path));
+      } finally {
+        await onDisk(path, 'close', () => handle.close());
+      }
+    });
+    // Whoever needs the blob awaits this; nobody may.
+    synced.catch(() => {});
+    if (isFirst) this.#files.set(descriptor.digest, { path, descriptor, synced });
+  }
+}

@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DrayageError, systemCode } from '../errors.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
+import { look } from './safe-path.ts';
+
+/** The staging folder of a layout that cannot have it beside itself. */
+export const INNER_HOME = '.drayage-tmp';
+
+const PREFIX = 'tx-';
+const LEASE = 'lease';
+const BEAT_INTERVAL = 30_000;
+/** A transaction that was silent for so long, in milliseconds, is gone. */
+const STALE_AFTER = 600_000;
+const ATTEMPTS = 100;
+
+/**
+ * The private folder of one transaction, on the layout's file system but outside of what becomes the artifact. A lease
+ * file in it says that its owner is at work; folders whose owner is gone are removed by whoever comes next.
+ */
+export class Staging {
+  /** Folder that all transactions on this layout share; the lock is in it. */
+  readonly home: string;
+  /** Folder of this transaction alone. */
+  readonly path: string;
+  readonly #lease: Heartbeat;
+  readonly #madeParents: string[];
+  #count = 0;
+
+  private constructor(path: string, lease: Heartbeat, madeParents: string[]) {
+    this.home = dirname(path);
+    this.path = path;
+    this.#lease = lease;
+    this.#madeParents = madeParents;
+  }
+
+  /**
+   * Makes a staging folder for a layout, which need not exist yet, and sweeps abandoned ones.
+   * @throws {@link DrayageError} `IO`, `LINK`
+   */
+  static async open(layout: string): Promise<Staging> {
+    const madeParents = await makeParents(dirname(layout));
+    try {
+      const path = await makeFolder(layout);
+      const lease = await startLease(path);
+      const staging = new Staging(path, lease, madeParents);
+      await attempt(() => staging.#sweep());
+      return staging;
+    } catch (error) {
+      await removeEmpty(madeParents);
+      throw error;
+    }
+  }
+
+  /** A path in the staging folder that nobody else uses. */
+  newPath(label: string): string {
+    this.#count += 1;
+    return join(this.path, `${this.#count}-${label}`);
+  }
+
+  /** Whether another transaction is at work on this layout. */
+  async hasOthers(): Promise<boolean> {
+    await this.#sweep();
+    const names = await onDisk(this.home, 'read the folder', () => readdir(this.home));
+    return names.some((name) => name.startsWith(PREFIX) && name !== basename(this.path));
+  }
+
+  /** Removes the folder with all that is in it, and the shared one where it is empty. */
+  async remove(): Promise<void> {
+    await this.#lease.stop();
+    await attempt(() => rm(this.path, { recursive: true, force: true, maxRetries: 3 }));
+    // An empty lock is nobody's; one that is held is not empty and stays.
+    await removeEmpty([join(this.home, 'lock')]);
+    await removeEmpty([this.home, ...this.#madeParents]);
+  }
+
+  async #sweep(): Promise<void> {
+    const now = await this.#lease.beat();
+    for (const name of await readdir(this.home)) {
+      const path = join(this.home, name);
+      if (!name.startsWith(PREFIX) || path === this.path) continue;
+      const last = await lastSign(path);
+      if (last !== undefined && now - last > STALE_AFTER) await rm(path, { recursive: true, force: true });
+    }
+  }
+}
+
+/** When a transaction was last seen at work, by the file system's clock. */
+async function lastSign(path: string): Promise<number | undefined> {
+  const lease = join(path, LEASE);
+  const stats =
+    (await ifThere(lease, 'look at', () => lstat(lease))) ??
+    (await ifThere(path, 'look at', () => lstat(path)));
+  return stats?.mtimeMs;
+}
+
+/** Makes `<home>/tx-<random>` in the first place that takes it. */
+async function makeFolder(layout: string): Promise<string> {
+  const outer = join(dirname(layout), `.${basename(layout)}.drayage`);
+  const inner = join(layout, INNER_HOME);
+  const stats = await look(layout, 'folder');
+  if (stats === undefined) return makeIn(outer);
+  const parent = await onDisk(dirname(layout), 'look at', () => stat(dirname(layout), { bigint: true }));
+  if (parent.dev !== stats.dev) return makeIn(inner);
+  try {
+    return await makeIn(outer);
+  } catch (error) {
+    const refused =
+      error instanceof DrayageError && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.facts.actual));
+    if (!refused) throw error;
+    return makeIn(inner);
+  }
+}
+
+async function startLease(path: string): Promise<Heartbeat> {
+  try {
+    return await Heartbeat.start(join(path, LEASE), BEAT_INTERVAL);
+  } catch (error) {
+    await removeEmpty([path, dirname(path)]);
+    throw error;
+  }
+}
+
+async function makeIn(home: string): Promise<string> {
+  const path = join(home, PREFIX + randomBytes(8).toString('hex'));
+  for (let i = 0; ; i++) {
+    try {
+      await mkdir(home).catch((error: unknown) => {
+        if (systemCode(error) !== 'EEXIST') throw error;
+      });
+      await look(home, 'folder');
+      await mkdir(path);
+      return path;
+    } catch (error) {
+      // Somebody who was done has just removed the empty folder.
+      if (systemCode(error) === 'ENOENT' && i < ATTEMPTS) continue;
+      await removeEmpty([home]);
+      throw toDiskError(error, 'make the folder', home);
+    }
+  }
+}
+
+/** Makes a folder and those above it. Returns the ones that were made, innermost first. */
+async function makeParents(folder: string): Promise<string[]> {
+  const first = await onDisk(folder, 'make the folder', () => mkdir(folder, { recursive: true }));
+  if (first === undefined) return [];
+  const made = [folder];
+  for (let path = folder; path !== first && path !== dirname(path);) {
+    path = dirname(path);
+    made.push(path);
+  }
+  return made;
+}
+
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await attempt(() => rmdir(folder));
+}

@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { BlobFile } from './blob-file.ts';
+import { blobNames, hasBlob, openBlob } from './blob-file.ts';
+import { verifyBlobFile } from './verify-blob.ts';
+
+/** The blobs of a layout. */
+export class StoredContent implements ContentSource {
+  /** Folder of the layout. */
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  async has(descriptor: Descriptor, { signal }: ContentOptions = {}): Promise<boolean> {
+    signal?.throwIfAborted();
+    return hasBlob(this.#file(descriptor), descriptor);
+  }
+
+  async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    return openBlob(this.#file(descriptor), descriptor, options);
+  }
+
+  /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
+  async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
+    await verifyBlobFile(this.#file(descriptor), descriptor, options);
+  }
+
+  #file({ digest }: Descriptor): BlobFile {
+    return { root: this.root, names: blobNames(digest) };
+  }
+}

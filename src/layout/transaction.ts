@@ -1,0 +1,154 @@
+import type { Readable } from 'node:stream';
+import type { BlobWriter, ContentOptions, ContentSink, ContentSource, OpenOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isDigest } from '../oci/digest.ts';
+import { hasBlob, openBlob } from './blob-file.ts';
+import { nameAnnotations } from './names.ts';
+import { LayerMap } from './layer-map.ts';
+import { StagedContent } from './staged-content.ts';
+import type { Staging } from './staging.ts';
+import type { StoredContent } from './stored-content.ts';
+
+/** A change of a layout that is being prepared. Reads see what is staged and what is stored. */
+export interface LayoutTransaction extends ContentSource, ContentSink {
+  /** A private folder on the layout's file system, removed at the end. */
+  readonly stagingPath: string;
+  /**
+   * Adds an image. All that it reaches has to be staged or stored when the update ends.
+   * @param names any way to write them; each moves here from the image that has it for the same platform. None: the image
+   * is found by its digest
+   * @param annotations of its entries in index.json
+   * @throws {@link DrayageError} `USAGE` for what is no name
+   */
+  add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void;
+  /** Removes a name, or a root by its digest. Its blobs stay. The update fails with `NOT_FOUND` where there is none. */
+  remove(nameOrDigest: string): void;
+  /**
+   * Finds the blob of a layer whose bytes are known to be intact.
+   * @returns undefined where no image of the layout or of this transaction has the layer, or its blob is absent or damaged
+   */
+  findLayer(diffId: Digest, options?: ContentOptions): Promise<Descriptor | undefined>;
+}
+
+/** A change to index.json. */
+export type IndexChange =
+  | { kind: 'add'; root: Descriptor; names: readonly string[]; annotations: Record<string, string> }
+  | { kind: 'remove'; target: { digest: Digest } | { name: string } };
+
+/** The transaction as the layout sees it. */
+export class Transaction implements LayoutTransaction {
+  readonly stagingPath: string;
+  readonly staged: StagedContent;
+  readonly changes: IndexChange[] = [];
+  readonly #stored: StoredContent;
+  readonly #signal: AbortSignal | undefined;
+  readonly #storedRoots: () => Promise<Descriptor[]>;
+  #layers: Promise<LayerMap> | undefined;
+  #isOver = false;
+
+  /** @param storedRoots tells the roots of the images that the layout holds */
+  constructor(
+    staging: Staging,
+    stored: StoredContent,
+    storedRoots: () => Promise<Descriptor[]>,
+    signal: AbortSignal | undefined,
+  ) {
+    this.stagingPath = staging.path;
+    this.staged = new StagedContent(staging);
+    this.#stored = stored;
+    this.#storedRoots = storedRoots;
+    this.#signal = signal;
+  }
+
+  async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
+    this.#assertUsable(options);
+    const staged = this.staged.get(descriptor.digest);
+    if (staged !== undefined && (await hasBlob(staged.file, descriptor))) return true;
+    return this.#stored.has(descriptor, options);
+  }
+
+  async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    this.#assertUsable(options);
+    const staged = this.staged.get(descriptor.digest);
+    if (staged === undefined) return this.#stored.open(descriptor, options);
+    return openBlob(staged.file, descriptor, options);
+  }
+
+  async put(
+    descriptor: Descriptor,
+    bytes: AsyncIterable<Uint8Array>,
+    options: ContentOptions = {},
+  ): Promise<void> {
+    this.#assertUsable(options);
+    if (await this.#isIntact(descriptor, options)) return;
+    const writer = await this.begin(options);
+    try {
+      for await (const chunk of bytes) await writer.write(chunk);
+      await writer.commit(descriptor);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+  }
+
+  async begin(options?: ContentOptions): Promise<BlobWriter> {
+    this.#assertUsable(options);
+    return this.staged.begin(() => this.#assertUsable(options));
+  }
+
+  add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void {
+    this.#assertUsable();
+    names.forEach(nameAnnotations);
+    this.changes.push({ kind: 'add', root, names: [...names], annotations: { ...annotations } });
+  }
+
+  remove(nameOrDigest: string): void {
+    this.#assertUsable();
+    const target = isDigest(nameOrDigest) ? { digest: nameOrDigest } : { name: nameOrDigest };
+    this.changes.push({ kind: 'remove', target });
+  }
+
+  async findLayer(diffId: Digest, options: ContentOptions = {}): Promise<Descriptor | undefined> {
+    this.#assertUsable(options);
+    this.#layers ??= this.#learnStored();
+    const layers = await this.#layers;
+    for (const change of this.changes)
+      if (change.kind === 'add') await layers.learn(this, change.root, options);
+    for (const blob of layers.blobs(diffId)) if (await this.#isIntact(blob, options)) return blob;
+    return undefined;
+  }
+
+  /** Ends all use of the transaction. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    await this.staged.close();
+  }
+
+  async #learnStored(): Promise<LayerMap> {
+    const layers = new LayerMap();
+    for (const root of await this.#storedRoots())
+      await layers.learn(this.#stored, root, { signal: this.#signal });
+    return layers;
+  }
+
+  /** Whether the content is there and its bytes were hashed, now or earlier. */
+  async #isIntact(descriptor: Descriptor, { signal = this.#signal }: ContentOptions): Promise<boolean> {
+    const staged = this.staged.get(descriptor.digest);
+    if (staged !== undefined) return staged.descriptor.size === descriptor.size;
+    try {
+      await this.#stored.verify(descriptor, { signal });
+      return true;
+    } catch (error) {
+      if (isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return false;
+      throw error;
+    }
+  }
+
+  #assertUsable({ signal }: ContentOptions = {}): void {
+    this.#signal?.throwIfAborted();
+    signal?.throwIfAborted();
+    if (this.#isOver) throw new DrayageError('USAGE', 'the update of the layout is over');
+  }
+}

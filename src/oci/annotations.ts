@@ -1,0 +1,14 @@
+/** The name an image goes by (OCI image-spec, annotations.md): here the familiar reference, `temp:latest`. */
+export const REF_NAME = 'org.opencontainers.image.ref.name';
+/** The normalised reference, `docker.io/library/temp:latest`, as containerd and docker write and read it. */
+export const IMAGE_NAME = 'io.containerd.image.name';
+/** When the image was built: the config's own time. */
+export const CREATED = 'org.opencontainers.image.created';
+/** The commit that the image was built from. */
+export const REVISION = 'org.opencontainers.image.revision';
+/** Where the sources of the image are. */
+export const SOURCE = 'org.opencontainers.image.source';
+/** How many of the first layers are left out of the layout on purpose. */
+export const OMITTED_LAYERS = 'dev.drayage.omitted-layers';
+/** Prefix of the annotations that say which GitLab job saved the image. */
+export const GITLAB_PREFIX = 'dev.drayage.gitlab.';

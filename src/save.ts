@@ -1,0 +1,121 @@
+import type { ContentOptions } from './content.ts';
+import type { Arrival, SavedLayer, SaveSource } from './arrive.ts';
+import { arrive } from './arrive.ts';
+import { readImage } from './image.ts';
+import type { CodecName } from './ingest/codec.ts';
+import { chooseCodec } from './ingest/codec.ts';
+import { createIngest } from './ingest/ingest.ts';
+import type { Layout } from './layout/layout.ts';
+import type { LayoutTransaction } from './layout/transaction.ts';
+import { uniqueReference } from './naming.ts';
+import { CREATED } from './oci/annotations.ts';
+import { configPlatform } from './oci/config.ts';
+import type { Digest } from './oci/digest.ts';
+import { formatPlatform } from './oci/platform.ts';
+import type { LayerStatus, OnProgress } from './progress.ts';
+
+/** Options of {@link save}. */
+export interface SaveOptions extends ContentOptions {
+  from: SaveSource;
+  /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
+  images?: readonly string[] | undefined;
+  /** The layout to save into. */
+  to: Layout;
+  /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
+  compress?: CodecName | undefined;
+  /** Compression level; default 1. */
+  level?: number | undefined;
+  /** Annotations for every image, such as who saves it. */
+  annotations?: Readonly<Record<string, string>> | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** One image that was saved. */
+export interface SavedImage {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** The unique tag that it gets when it is loaded. */
+  ref: string;
+  /** The config digest. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+  /** `os/architecture[/variant]` */
+  platform: string;
+  layers: SavedLayer[];
+}
+
+/** What came of {@link save}. */
+export interface SaveResult {
+  /** The layout's folder. */
+  layout: string;
+  images: SavedImage[];
+  /** Bytes of the source that were read; stored bytes of layers, each counted once. */
+  bytes: { read: number; written: number; reused: number; omitted: number; total: number };
+  seconds: number;
+}
+
+/**
+ * Saves images into a layout: all of them, or, after any failure, nothing.
+ * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `IO`
+ */
+export async function save(options: SaveOptions): Promise<SaveResult> {
+  const started = performance.now();
+  const { onProgress, signal } = options;
+  const codec = chooseCodec(options.compress, options.level);
+  let read = 0;
+  const images = await options.to.update(async (content) => {
+    const ingest = createIngest(content, {
+      codec,
+      signal,
+      findLayer: (diffId) => content.findLayer(diffId),
+      onLayer: ({ blob, status }) =>
+        onProgress?.({ kind: 'layer', digest: blob.digest, size: blob.size, status }),
+    });
+    const arrivals = await arrive({
+      ...options,
+      content,
+      ingest,
+      keepManifests: codec.compression === 'none',
+      onRead: (bytes) => {
+        read += bytes;
+        onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+      },
+    });
+    return Promise.all(arrivals.map((arrival) => store(arrival, content, options)));
+  }, options);
+  const bytes = { read, ...countBytes(images) };
+  return { layout: options.to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Adds what arrived to the layout's index, and says what it is. */
+async function store(
+  { root, names, layers }: Arrival,
+  content: LayoutTransaction,
+  options: SaveOptions,
+): Promise<SavedImage> {
+  const { config } = await readImage(content, root, options);
+  const { created } = config.value;
+  const annotations = { ...(created && { [CREATED]: created }), ...options.annotations };
+  content.add(root, names, annotations);
+  return {
+    name: names[0] ?? null,
+    ref: uniqueReference({ root, names, annotations }, config.descriptor.digest, names[0]),
+    id: config.descriptor.digest,
+    digest: root.digest,
+    platform: formatPlatform(configPlatform(config.value)),
+    layers,
+  };
+}
+
+function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {
+  const layers = new Map(
+    images.flatMap((image) => image.layers.toReversed().map((layer) => [layer.digest, layer])),
+  );
+  const sum = (status?: LayerStatus): number =>
+    [...layers.values()].reduce(
+      (total, layer) => total + (!status || layer.status === status ? layer.size : 0),
+      0,
+    );
+  return { written: sum('written'), reused: sum('reused'), omitted: sum('omitted'), total: sum() };
+}

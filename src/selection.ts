@@ -1,0 +1,97 @@
+import type { ContentSource, ImageIndex, StoredImage } from './content.ts';
+import { chainSources } from './content.ts';
+import { DrayageError, isDrayageError } from './errors.ts';
+
+/** A place that holds images and their content: a layout. */
+export type ImagePlace = ContentSource & ImageIndex;
+
+/** An image and the place that holds it. */
+export interface PlacedImage {
+  place: ImagePlace;
+  image: StoredImage;
+}
+
+/**
+ * Chooses images among several places.
+ * @param references names or digests; none means all images of all places
+ * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `AMBIGUOUS` where one name means
+ * different images in different places
+ */
+export async function selectImages(
+  places: readonly ImagePlace[],
+  references: readonly string[] = [],
+): Promise<PlacedImage[]> {
+  const found = references.length === 0 ? await allImages(places) : await namedImages(places, references);
+  if (found.length === 0) {
+    throw new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
+  }
+  const chosen = [...new Map(found.map((entry) => [entry.image.root.digest, entry])).values()];
+  assertNamesAgree(found);
+  return chosen;
+}
+
+async function allImages(places: readonly ImagePlace[]): Promise<PlacedImage[]> {
+  const lists = await Promise.all(places.map(async (place) => ({ place, images: await place.images() })));
+  return lists.flatMap(({ place, images }) => images.map((image) => ({ place, image })));
+}
+
+async function namedImages(
+  places: readonly ImagePlace[],
+  references: readonly string[],
+): Promise<PlacedImage[]> {
+  const found = [];
+  for (const reference of references) found.push(...(await everywhere(places, reference)));
+  return found;
+}
+
+async function everywhere(places: readonly ImagePlace[], reference: string): Promise<PlacedImage[]> {
+  const found: PlacedImage[] = [];
+  const missing: DrayageError[] = [];
+  for (const place of places) {
+    try {
+      found.push({ place, image: await place.resolve(reference) });
+    } catch (error) {
+      if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+      missing.push(error);
+    }
+  }
+  if (found.length > 0) return found;
+  const candidates = [...new Set(missing.flatMap((error) => error.facts.candidates ?? []))];
+  throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
+    candidates,
+    hint: candidates.length > 0 ? `it holds ${candidates.join(', ')}` : 'drayage inspect lists what it holds',
+  });
+}
+
+function assertNamesAgree(found: readonly PlacedImage[]): void {
+  const roots = new Map<string, string>();
+  for (const { image } of found) {
+    for (const name of image.names) {
+      const other = roots.get(name) ?? image.root.digest;
+      if (other !== image.root.digest) {
+        throw new DrayageError('AMBIGUOUS', `${name} means two images: ${other} and ${image.root.digest}`, {
+          hint: 'choose the layout, or the image by its digest',
+          candidates: [other, image.root.digest],
+        });
+      }
+      roots.set(name, other);
+    }
+  }
+}
+
+/** Several places as one: all their images, and content from whichever has it. */
+export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
+  return {
+    ...chainSources(places),
+    images: async () => (await Promise.all(places.map((place) => place.images()))).flat(),
+    resolve: async (reference) => {
+      const found = await everywhere(places, reference);
+      assertNamesAgree(found);
+      return (found[0] as PlacedImage).image;
+    },
+    referrers: async (descriptor) => {
+      const lists = await Promise.all(places.map((place) => place.referrers(descriptor)));
+      return [...new Map(lists.flat().map((referrer) => [referrer.digest, referrer])).values()];
+    },
+  };
+}

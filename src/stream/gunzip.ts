@@ -1,0 +1,39 @@
+import { createGunzip } from 'node:zlib';
+import { DrayageError, systemCode } from '../errors.ts';
+import type { Passage } from './through.ts';
+import { STREAM_BUFFERS, through } from './through.ts';
+
+/**
+ * Decompresses gzip (RFC 1952), one member or several. Ends well only if the input was gzip to its last byte.
+ * @param what names the content in errors
+ * @throws {@link DrayageError} `TRUNCATED` also for no bytes at all; `MALFORMED` for damage and for anything after the
+ * last member, zeros too
+ */
+export async function* gunzip(
+  bytes: AsyncIterable<Uint8Array>,
+  what: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = createGunzip(STREAM_BUFFERS);
+  const passage: Passage = { received: 0 };
+  try {
+    yield* through(bytes, decoder, passage);
+  } catch (error) {
+    throw error === passage.failure ? error : gzipError(error, what);
+  }
+  // Node takes zeros for padding and then ignores whatever follows them, another member too.
+  if (decoder.bytesWritten !== passage.received) {
+    throw new DrayageError('MALFORMED', `${what} has bytes after its gzip data`, {
+      expected: decoder.bytesWritten,
+      actual: passage.received,
+    });
+  }
+}
+
+function gzipError(cause: unknown, what: string): unknown {
+  const code = systemCode(cause);
+  if (code === 'Z_BUF_ERROR')
+    return new DrayageError('TRUNCATED', `${what} ends within its gzip data`, { cause });
+  if (code?.startsWith('Z_') !== true || code === 'Z_MEM_ERROR') return cause;
+  const reason = cause instanceof Error ? cause.message : code;
+  return new DrayageError('MALFORMED', `${what} is not valid gzip: ${reason}`, { cause });
+}

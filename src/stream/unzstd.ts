@@ -1,0 +1,52 @@
+import { DrayageError } from '../errors.ts';
+import type { DecodeFrame, ZstdFrame } from './zstd-frames.ts';
+import { zstdFrames } from './zstd-frames.ts';
+import { nativeFrameDecoder } from './zstd-native.ts';
+import { decodeFramePortably } from './zstd-portable.ts';
+import { nativeZstd } from './zstd-runtime.ts';
+
+/** The decoder for the Node that runs this: its own zstd, or else one in JavaScript, at a quarter of the speed. */
+export function runtimeFrameDecoder(): DecodeFrame {
+  const native = nativeZstd();
+  return native === undefined ? decodeFramePortably : nativeFrameDecoder(native);
+}
+
+/**
+ * Decompresses zstd (RFC 8878), any number of frames. Ends well only if the input was zstd to its last byte; no bytes at
+ * all are valid. Memory is bounded by the window, 128 MiB at most, not by the length of a frame.
+ * @param what names the content in errors
+ * @param decode decompresses one frame; default: the fastest way that this Node has
+ * @throws {@link DrayageError} `TRUNCATED`; `MALFORMED` also where a frame is not as long as it says; `UNSUPPORTED` for
+ * a dictionary or a window over 128 MiB
+ */
+export async function* unzstd(
+  bytes: AsyncIterable<Uint8Array>,
+  what: string,
+  decode: DecodeFrame = runtimeFrameDecoder(),
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const frame of zstdFrames(bytes, what)) yield* decodeFrame(frame, what, decode);
+}
+
+async function* decodeFrame(
+  frame: ZstdFrame,
+  what: string,
+  decode: DecodeFrame,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const expected = frame.header.contentSize;
+  let actual = 0;
+  for await (const chunk of decode(frame, what)) {
+    actual += chunk.length;
+    if (expected !== undefined && actual > expected) break;
+    if (chunk.length > 0) yield chunk;
+  }
+  if (expected === undefined || actual === expected) return;
+  const found = actual > expected ? 'more' : `only ${actual}`;
+  throw new DrayageError(
+    'MALFORMED',
+    `${what} is not valid zstd: a frame of ${expected} bytes has ${found}`,
+    {
+      expected,
+      actual,
+    },
+  );
+}

@@ -1,0 +1,27 @@
+import { Decompress } from 'fzstd';
+import { DrayageError } from '../errors.ts';
+import type { ZstdFrame } from './zstd-frames.ts';
+
+/**
+ * Decompresses one frame in JavaScript, for a Node without zstd. Ignores the frame's checksum.
+ * @param what names the content in errors
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export async function* decodeFramePortably(
+  { pieces }: ZstdFrame,
+  what: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let output: Uint8Array[] = [];
+  const decoder = new Decompress((chunk) => output.push(chunk));
+  // Block by block, since each push is decompressed before it returns: a few bytes may become 128 KiB.
+  for await (const piece of pieces) {
+    try {
+      decoder.push(piece.bytes, piece.last);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new DrayageError('MALFORMED', `${what} is not valid zstd: ${reason}`, { cause });
+    }
+    yield* output;
+    output = [];
+  }
+}

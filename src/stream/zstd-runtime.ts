@@ -1,0 +1,44 @@
+import type { Transform } from 'node:stream';
+import * as zlib from 'node:zlib';
+
+/** Options of Node's zstd functions: sizes in bytes, `params` by the constants of {@link NativeZstd}. */
+export interface NativeZstdOptions {
+  chunkSize?: number;
+  maxOutputLength?: number;
+  /** For streams: how much output is kept ready. */
+  readableHighWaterMark?: number;
+  params?: Record<number, number>;
+}
+
+/**
+ * The zstd of `node:zlib` (Node >= 22.15), of which these types for Node 20 know nothing. Its decoder stops after the
+ * first frame and reports success, and on Node 22 it takes a truncated frame for a whole one: hand it exactly one frame.
+ */
+export interface NativeZstd {
+  createZstdCompress(options?: NativeZstdOptions): Transform;
+  createZstdDecompress(options?: NativeZstdOptions): Transform;
+  zstdCompress(
+    bytes: Uint8Array,
+    options: NativeZstdOptions,
+    done: (error: Error | null, compressed: Buffer) => void,
+  ): void;
+  zstdCompressSync(bytes: Uint8Array, options?: NativeZstdOptions): Buffer;
+  zstdDecompressSync(bytes: Uint8Array, options?: NativeZstdOptions): Buffer;
+  constants: {
+    ZSTD_c_compressionLevel: number;
+    ZSTD_c_checksumFlag: number;
+    ZSTD_c_contentSizeFlag: number;
+    ZSTD_d_windowLogMax: number;
+  };
+}
+
+/** Node's own zstd; undefined on a Node that has none. */
+export function nativeZstd(): NativeZstd | undefined {
+  const runtime: unknown = zlib;
+  return hasZstd(runtime) ? runtime : undefined;
+}
+
+// One name stands for all: they came with the same release.
+function hasZstd(runtime: unknown): runtime is NativeZstd {
+  return typeof runtime === 'object' && runtime !== null && 'createZstdDecompress' in runtime;
+}

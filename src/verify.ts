@@ -1,0 +1,143 @@
+import type { ContentOptions } from './content.ts';
+import { DrayageError, isDrayageError } from './errors.ts';
+import type { Checked } from './image.ts';
+import { closure, isImageManifest, readConfig } from './image.ts';
+import type { Layer } from './layer.ts';
+import { verifyLayer } from './layer.ts';
+import type { Layout } from './layout/layout.ts';
+import type { Descriptor } from './oci/descriptor.ts';
+import type { Digest } from './oci/digest.ts';
+import type { Manifest } from './oci/manifest.ts';
+import { isIndexType, isManifestType, isNonDistributable } from './oci/media-types.ts';
+import { MAX_DOCUMENT_SIZE, statedMediaType } from './oci/parse.ts';
+import type { OnProgress } from './progress.ts';
+import { drain } from './stream/drain.ts';
+import { readDocument } from './stream/document.ts';
+
+/** Options of {@link verify}. */
+export interface VerifyOptions extends ContentOptions {
+  /** The layout to verify. */
+  layout: Layout;
+  onProgress?: OnProgress | undefined;
+}
+
+/** What came of {@link verify}. */
+export interface VerifyResult {
+  /** Entries of index.json: images, and what refers to them. */
+  entries: number;
+  /** Blobs and documents that were read, each once. */
+  blobs: number;
+  /** Their stored bytes. */
+  bytes: number;
+  /** Everything that is wrong; none where the content is intact. */
+  problems: DrayageError[];
+}
+
+/** Reads content once, and notes what is wrong with it instead of throwing. */
+type Check = (descriptor: Descriptor, read: () => Promise<unknown>) => Promise<void>;
+
+/**
+ * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. Goes on after
+ * a problem, to name them all. Says nothing about who made the images.
+ */
+export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
+  const checked = new Set<Digest>();
+  const result: VerifyResult = { entries: 0, blobs: 0, bytes: 0, problems: [] };
+  const check: Check = async (descriptor, read) => {
+    if (checked.has(descriptor.digest)) return;
+    checked.add(descriptor.digest);
+    await collect(result.problems, read);
+    result.blobs += 1;
+    result.bytes += descriptor.size;
+    onProgress?.({ kind: 'bytes', direction: 'read', bytes: descriptor.size });
+  };
+  for (const entry of await layout.entries()) {
+    result.entries += 1;
+    const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
+    const work = isImage
+      ? verifyRoot(layout, entry, check, { signal })
+      : verifyOther(layout, entry, { signal });
+    await collect(result.problems, () => work);
+  }
+  return result;
+}
+
+async function verifyRoot(
+  layout: Layout,
+  root: Descriptor,
+  check: Check,
+  options: ContentOptions,
+): Promise<void> {
+  for await (const node of closure(layout, root, options)) {
+    // Documents are checked by the walk itself; what a manifest names is read with the manifest.
+    if (node.kind === 'index' || node.kind === 'manifest')
+      await check(node.document.descriptor, async () => {});
+    if (node.kind === 'manifest') await verifyManifest(layout, node.document, check, options);
+  }
+}
+
+/** An entry that claims to be neither manifest nor index must not be one. */
+async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOptions): Promise<void> {
+  const bytes = await layout.open(entry, options);
+  if (entry.size > MAX_DOCUMENT_SIZE) return drain(bytes);
+  const stated = statedMediaType(await readDocument(bytes, entry));
+  if (stated === undefined || stated === entry.mediaType) return;
+  throw new DrayageError(
+    'MALFORMED',
+    `index.json calls ${entry.digest} ${entry.mediaType}, but it is ${stated}`,
+    {
+      digest: entry.digest,
+      expected: stated,
+      actual: entry.mediaType,
+    },
+  );
+}
+
+async function verifyManifest(
+  layout: Layout,
+  manifest: Checked<Manifest>,
+  check: Check,
+  options: ContentOptions,
+): Promise<void> {
+  const { config, layers } = manifest.value;
+  const diffIds = new Map<Digest, Layer>();
+  if (isImageManifest(manifest)) {
+    await check(config, async () => {
+      const image = await readConfig(layout, manifest, options);
+      for (const layer of image.layers) diffIds.set(layer.blob.digest, layer);
+    });
+  }
+  for (const blob of [config, ...layers]) {
+    if (isNonDistributable(blob.mediaType) && !(await layout.has(blob, options))) continue;
+    const layer = diffIds.get(blob.digest);
+    const read = async (): Promise<void> => drain(await layout.open(blob, options));
+    await check(blob, layer === undefined ? read : () => bothDigests(layout, layer, read, options));
+  }
+}
+
+/**
+ * Both digests of a layer come from one reading of it. Where that fails, damaged bytes may have met the decoder before their
+ * digest was known: then the blob by itself says whether it is what was stored.
+ */
+async function bothDigests(
+  layout: Layout,
+  layer: Layer,
+  read: () => Promise<void>,
+  options: ContentOptions,
+): Promise<void> {
+  try {
+    await verifyLayer(layout, layer, options);
+  } catch (error) {
+    await read();
+    throw error;
+  }
+}
+
+async function collect(problems: DrayageError[], work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isDrayageError(error)) throw error;
+    problems.push(error);
+  }
+}

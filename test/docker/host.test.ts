@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { parseHost } from '../../src/docker/host.ts';
+import { isDrayageError } from '../../src/errors.ts';
+
+describe('the address of a daemon', () => {
+  test.each([
+    ['unix:///var/run/docker.sock', { name: 'unix:///var/run/docker.sock', origin: 'http://docker', socketPath: '/var/run/docker.sock' }],
+    ['tcp://docker:2375', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
+    ['tcp://docker', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
+    ['tcp://127.0.0.1:80/', { name: 'tcp://127.0.0.1:80', origin: 'http://127.0.0.1:80' }],
+    ['tcp://[::1]', { name: 'tcp://[::1]:2375', origin: 'http://[::1]:2375' }],
+    ['tcp://[::1]:99', { name: 'tcp://[::1]:99', origin: 'http://[::1]:99' }],
+    ['http://localhost:2375', { name: 'tcp://localhost:2375', origin: 'http://localhost:2375' }],
+  ])('%s is read', (text, host) => {
+    expect(parseHost(text)).toEqual(host);
+  });
+
+  test.each(['', 'docker', '/var/run/docker.sock', 'unix://', 'unix://run/docker.sock', 'tcp://', 'tcp://a/b', 'tcp://a:x', 'udp://a:1'])(
+    '%j is none',
+    (text) => {
+      expect(() => parseHost(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    },
+  );
+
+  test.each(['npipe:////./pipe/docker_engine', 'ssh://me@host', 'https://host:2376', 'fd://'])(
+    '%s is refused with what is supported',
+    (text) => {
+      expect(() => parseHost(text)).toThrow(
+        expect.objectContaining({ code: 'UNSUPPORTED', hint: expect.stringContaining('unix://') }),
+      );
+    },
+  );
+
+  test('a socket path that the kernel would cut is refused', () => {
+    expect(parseHost(`unix:///${'a'.repeat(106)}`).socketPath).toHaveLength(107);
+    expect(() => parseHost(`unix:///${'a'.repeat(107)}`)).toThrow(/at most 107 bytes, this one 108/);
+  });
+
+  test('a password does not get into the message', () => {
+    try {
+      parseHost('ssh://me:secret@host');
+      expect.unreachable();
+    } catch (error) {
+      expect(isDrayageError(error) && error.message).not.toContain('secret');
+    }
+  });
+});

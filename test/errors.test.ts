@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../src/errors.ts';
+import { DrayageError, isDrayageError, systemCode } from '../src/errors.ts';
+
+const RETRYABLE = {
+  USAGE: false,
+  AMBIGUOUS: false,
+  UNSAFE: false,
+  UNREACHABLE: true,
+  TIMEOUT: true,
+  LOCKED: true,
+  NOT_FOUND: false,
+  DIGEST_MISMATCH: false,
+  SIZE_MISMATCH: false,
+  TRUNCATED: false,
+  INCOMPLETE: false,
+  MALFORMED: false,
+  UNSUPPORTED: false,
+  LINK: false,
+  DAEMON: false,
+  POLICY: false,
+  LIMIT: false,
+  IO: false,
+} satisfies Record<ErrorCode, boolean>;
+
+const CODES = Object.keys(RETRYABLE).filter((code): code is ErrorCode => code in RETRYABLE);
+
+describe('DrayageError', () => {
+  test('is an Error with a name, a code, a message and the facts', () => {
+    const error = new DrayageError('NOT_FOUND', 'no image', { path: 'a', candidates: ['b'] });
+    expect(error).toBeInstanceOf(Error);
+    expect(error.name).toBe('DrayageError');
+    expect(String(error)).toBe('DrayageError: no image');
+    expect(error.code).toBe('NOT_FOUND');
+    expect(error.facts).toEqual({ path: 'a', candidates: ['b'] });
+  });
+
+  test('its cause is the standard one, and absent where none was given', () => {
+    const cause = new Error('below');
+    expect(new DrayageError('IO', 'x', { cause }).cause).toBe(cause);
+    expect('cause' in new DrayageError('IO', 'x')).toBe(false);
+  });
+
+  test('its hint is the one among the facts', () => {
+    expect(new DrayageError('IO', 'x', { hint: 'free some space' }).hint).toBe('free some space');
+    expect(new DrayageError('IO', 'x').hint).toBeUndefined();
+  });
+
+  test.each(CODES)('%s is retryable as said above', (code) => {
+    expect(new DrayageError(code, 'x').retryable).toBe(RETRYABLE[code]);
+  });
+});
+
+describe('isDrayageError', () => {
+  const error = new DrayageError('LIMIT', 'x');
+
+  test.each([
+    ['any code, where none is asked for', error, [], true],
+    ['the code asked for', error, ['LIMIT'], true],
+    ['one of the codes asked for', error, ['IO', 'LIMIT'], true],
+    ['another code', error, ['IO'], false],
+    ['an error of another class', new Error('x'), [], false],
+    ['an object of the same shape', { code: 'LIMIT', message: 'x' }, ['LIMIT'], false],
+    ['undefined', undefined, [], false],
+  ] satisfies [string, unknown, ErrorCode[], boolean][])('%s', (_, value, codes, expected) => {
+    expect(isDrayageError(value, ...codes)).toBe(expected);
+  });
+});
+
+test.each([
+  ['a system error', Object.assign(new Error('x'), { code: 'ENOENT' }), 'ENOENT'],
+  ['an error without a code', new Error('x'), undefined],
+  ['an error with a number as its code', Object.assign(new Error('x'), { code: 5 }), undefined],
+  ['an object that is no error', { code: 'ENOENT' }, undefined],
+  ['null', null, undefined],
+])('the system code of %s', (_, error, code) => {
+  expect(systemCode(error)).toBe(code);
+});

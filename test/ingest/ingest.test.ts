@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import type { IngestedLayer } from '../../src/content.ts';
+import type { CodecName } from '../../src/ingest/codec.ts';
+import { chooseCodec } from '../../src/ingest/codec.ts';
+import { createIngest } from '../../src/ingest/ingest.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { decompress } from '../../src/stream/decompress.ts';
+import { nativeZstd } from '../../src/stream/zstd-runtime.ts';
+import { MemoryContent } from '../support/memory-content.ts';
+
+const hint = { entry: 'layer.tar', size: 0 };
+const codecs: CodecName[] = nativeZstd() === undefined ? ['none', 'gzip'] : ['none', 'gzip', 'zstd'];
+
+/** Bytes that compress a little, the same in every run, over several blocks. */
+function sample(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  let state = 1;
+  for (let i = 0; i < size; i++) {
+    state = (state * 1103515245 + 12345) & 0x7fffffff;
+    bytes[i] = (state >> 16) & 0x3f;
+  }
+  return bytes;
+}
+
+function chunked(bytes: Uint8Array, size: number): AsyncIterable<Uint8Array> {
+  const chunks = [];
+  for (let start = 0; start < bytes.length; start += size) chunks.push(bytes.subarray(start, start + size));
+  return Readable.from(chunks);
+}
+
+async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function ingested(bytes: Uint8Array, name: CodecName, chunkSize = 65_536, concurrency?: number) {
+  const content = new MemoryContent();
+  const ingest = createIngest(content, { codec: chooseCodec(name), concurrency });
+  const layer = await ingest(chunked(bytes, chunkSize), hint);
+  const stored = await collect(await content.open(layer.blob));
+  return { layer, stored, content };
+}
+
+const sizes = [0, 1, 1024 * 1024 - 1, 1024 * 1024, 4 * 1024 * 1024 + 1, 9_000_000];
+test.each(codecs.flatMap((codec) => sizes.map((size) => [codec, size] as const)))(
+  '%s: a layer of %i bytes is stored under the digest of its blob and known by the digest of its bytes',
+  async (codec, size) => {
+    const bytes = sample(size);
+    const { layer, stored } = await ingested(bytes, codec);
+    expect(layer.diffId).toBe(digestOf(bytes));
+    expect(layer.received).toEqual({ digest: digestOf(bytes), size });
+    expect(layer.uncompressedSize).toBe(size);
+    expect(layer.status).toBe('written');
+    expect(layer.blob.digest).toBe(`sha256:${createHash('sha256').update(stored).digest('hex')}`);
+    expect(layer.blob.size).toBe(stored.length);
+    const back =
+      codec === 'none' ? stored : await collect(decompress(Readable.from([stored]), codec as 'gzip', 'blob'));
+    expect(back.equals(bytes)).toBe(true);
+  },
+);
+
+test.each(codecs)(
+  '%s: the blob does not depend on how the bytes are cut or how many blocks run at once',
+  async (codec) => {
+    const bytes = sample(5_000_000);
+    const results = [
+      await ingested(bytes, codec, 5_000_000, 1),
+      await ingested(bytes, codec, 1000, 2),
+      await ingested(bytes, codec, 65_537, 8),
+    ];
+    expect(new Set(results.map(({ layer }) => layer.blob.digest)).size).toBe(1);
+  },
+);
+
+test('the media type tells the compression', async () => {
+  const types = await Promise.all(
+    codecs.map(async (codec) => (await ingested(sample(10), codec)).layer.blob.mediaType),
+  );
+  expect(types).toEqual(
+    codecs.map((codec) => `application/vnd.oci.image.layer.v1.tar${codec === 'none' ? '' : `+${codec}`}`),
+  );
+});
+
+test('a layer that arrives compressed is stored as it came, and its diffID is computed', async () => {
+  const bytes = sample(3_000_000);
+  const blob = gzipSync(bytes, { level: 9 });
+  const { layer, stored } = await ingested(blob, 'none', 1000);
+  expect(stored.equals(blob)).toBe(true);
+  expect(layer).toMatchObject({
+    diffId: digestOf(bytes),
+    uncompressedSize: bytes.length,
+    received: { digest: digestOf(blob), size: blob.length },
+    blob: { digest: digestOf(blob), mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' },
+  });
+});
+
+test('a layer that is stored already keeps its blob, whatever codec is asked for', async () => {
+  const bytes = sample(2_000_000);
+  const content = new MemoryContent();
+  const first = await createIngest(content, { codec: chooseCodec('gzip') })(chunked(bytes, 50_000), hint);
+  const asked: Digest[] = [];
+  const ingest = createIngest(content, {
+    codec: chooseCodec('none'),
+    findLayer: async (diffId) => {
+      asked.push(diffId);
+      return diffId === first.diffId ? first.blob : undefined;
+    },
+  });
+  const second = await ingest(chunked(bytes, 50_000), hint);
+  expect(second).toMatchObject({ status: 'reused', blob: first.blob });
+  expect(asked).toEqual([first.diffId]);
+  expect(await content.has({ mediaType: 'x', digest: digestOf(bytes), size: bytes.length })).toBe(false);
+});
+
+test('the same layer twice in one run is stored once', async () => {
+  const content = new MemoryContent();
+  const seen: IngestedLayer[] = [];
+  const ingest = createIngest(content, { codec: chooseCodec('gzip'), onLayer: (layer) => seen.push(layer) });
+  await ingest(chunked(sample(1000), 100), hint);
+  await ingest(chunked(sample(1000), 999), hint);
+  expect(seen.map(({ status }) => status)).toEqual(['written', 'reused']);
+});
+
+test.each([
+  ['a truncated gzip layer', gzipSync(sample(100_000)).subarray(0, 5000), 'TRUNCATED'],
+  [
+    'a gzip layer with trailing bytes',
+    Buffer.concat([gzipSync(sample(1000)), Buffer.alloc(10)]),
+    'MALFORMED',
+  ],
+  ['an xz layer', Buffer.from('fd377a585a0000000000', 'hex'), 'UNSUPPORTED'],
+])('%s is refused and leaves nothing behind', async (_, bytes, code) => {
+  const content = new MemoryContent();
+  const ingest = createIngest(content, { codec: chooseCodec('gzip') });
+  await expect(ingest(chunked(bytes, 777), hint)).rejects.toMatchObject({ code });
+  expect(await content.has({ mediaType: 'x', digest: digestOf(bytes), size: bytes.length })).toBe(false);
+});
+
+test('an aborted ingest rejects with the reason of the signal', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; ; i++) {
+      if (i === 5) controller.abort(reason);
+      yield Buffer.alloc(1000, 65);
+    }
+  }
+  const ingest = createIngest(new MemoryContent(), { codec: chooseCodec('gzip'), signal: controller.signal });
+  await expect(ingest(endless(), hint)).rejects.toBe(reason);
+});
+
+test('auto is zstd where the runtime has it built in, else gzip', () => {
+  expect(chooseCodec().compression).toBe(nativeZstd() === undefined ? 'gzip' : 'zstd');
+});
+
+test.skipIf(nativeZstd() !== undefined)(
+  'asking for zstd where there is none names the Node that has it',
+  () => {
+    expect(() => chooseCodec('zstd')).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('22.15') }),
+    );
+  },
+);
+
+test.each([0, 10, 1.5, Number.NaN])('gzip level %d is refused', (level) => {
+  expect(() => chooseCodec('gzip', level)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+});
+
+test('a stronger level is used', async () => {
+  const bytes = sample(1_000_000);
+  const size = async (level: number) => {
+    const content = new MemoryContent();
+    return (await createIngest(content, { codec: chooseCodec('gzip', level) })(chunked(bytes, 9999), hint))
+      .blob.size;
+  };
+  expect(await size(9)).not.toBe(await size(1));
+});
+
+test('gzip blobs are read by plain gunzip', async () => {
+  const bytes = sample(2_500_000);
+  expect(gunzipSync((await ingested(bytes, 'gzip')).stored).equals(bytes)).toBe(true);
+});

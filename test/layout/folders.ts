@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+/** A folder that lasts as long as the test. */
+export function tempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'drayage-layout-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** All that is below a folder: each path with its kind, mode and content. */
+export function snapshot(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .toSorted()
+    .map((name) => `${name} ${describe(join(folder, name))}`);
+}
+
+function describe(path: string): string {
+  const stats = lstatSync(path);
+  const mode = (stats.mode & 0o777).toString(8);
+  if (stats.isSymbolicLink()) return `link to ${readlinkSync(path)}`;
+  if (stats.isDirectory()) return `folder ${mode}`;
+  return `file ${mode} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+}

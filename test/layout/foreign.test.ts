@@ -1,0 +1,87 @@
+import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { extract } from 'tar-stream';
+import { describe, expect, test } from 'vitest';
+import { images } from '../../src/image.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import { snapshot, tempFolder } from './folders.ts';
+import { addSample, sampleImage } from './sample-images.ts';
+
+const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+
+interface Expected {
+  images: { tags: string[]; configDigest: Digest; diffIds: Digest[] }[];
+  manifests: { digest: Digest; name: string | null; ref: string | null }[];
+}
+const expected = JSON.parse(readFileSync(join(FIXTURES, 'expected.json'), 'utf8')) as Record<
+  string,
+  Expected
+>;
+const layouts = Object.entries(expected).filter(([name]) => name.endsWith('.layout.tar'));
+
+async function unpack(name: string): Promise<string> {
+  const folder = join(tempFolder(), 'layout');
+  for await (const entry of createReadStream(join(FIXTURES, name)).pipe(extract())) {
+    const path = join(folder, entry.header.name);
+    mkdirSync(dirname(path), { recursive: true });
+    const bytes = await buffer(entry);
+    if (entry.header.type === 'file') writeFileSync(path, bytes);
+  }
+  return folder;
+}
+
+describe.each(layouts)('the layout of %s', (name, { images: wanted, manifests }) => {
+  test('has the images, configs and layers that its maker put in', async () => {
+    const layout = await Layout.open(await unpack(name));
+    const found = [];
+    for (const { root } of await layout.images()) {
+      for await (const { config, layers } of images(layout, root)) {
+        found.push({ configDigest: config.descriptor.digest, diffIds: layers.map(({ diffId }) => diffId) });
+        for (const { blob } of layers) await layout.verifyBlob(blob);
+      }
+    }
+    expect(found).toEqual(wanted.map(({ configDigest, diffIds }) => ({ configDigest, diffIds })));
+  });
+
+  test('is resolved by every name and digest', async () => {
+    const layout = await Layout.open(await unpack(name));
+    for (const { digest, name: full, ref } of manifests) {
+      expect((await layout.resolve(full ?? ref ?? digest)).root.digest).toBe(digest);
+      expect((await layout.resolve(digest)).root.digest).toBe(digest);
+    }
+    for (const { configDigest, diffIds } of wanted) {
+      const { root } = await layout.resolve(configDigest);
+      for await (const { layers } of images(layout, root)) {
+        expect(layers.map(({ diffId }) => diffId)).toEqual(diffIds);
+      }
+    }
+  });
+
+  test('takes another image, keeps its own entries, and finds its own layers', async () => {
+    const path = await unpack(name);
+    const before = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8')) as { manifests: unknown[] };
+    const layout = await Layout.create(path);
+    await layout.update(async (transaction) => {
+      for (const diffId of wanted.flatMap(({ diffIds }) => diffIds)) {
+        expect(await transaction.findLayer(diffId)).toBeDefined();
+      }
+      await addSample(transaction, sampleImage(['more']), ['more']);
+    });
+    const after = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8')) as { manifests: unknown[] };
+    expect(after.manifests.slice(0, -1)).toEqual(before.manifests);
+    const docker = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8')) as { Config: string }[];
+    expect(docker.map(({ Config }) => Config.replace('blobs/sha256/', 'sha256:')).slice(0, -1)).toEqual(
+      wanted.map(({ configDigest }) => configDigest),
+    );
+  });
+
+  test('is left as it is by an update that changes nothing', async () => {
+    const path = await unpack(name);
+    const before = snapshot(dirname(path));
+    await (await Layout.open(path)).update(async () => {});
+    expect(snapshot(dirname(path))).toEqual(before);
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { configPlatform, parseConfig } from '../../src/oci/config.ts';
+import { fakeDigest, json, thrown } from './documents.ts';
+
+const CONFIG = {
+  architecture: 'amd64',
+  os: 'linux',
+  created: '2024-01-01T00:00:00Z',
+  config: { Labels: { a: '1' }, Env: ['A=1'] },
+  rootfs: { type: 'layers', diff_ids: [fakeDigest('d')] },
+  history: [{ created_by: 'COPY a b' }, { created_by: 'CMD', empty_layer: true, comment: 'x' }],
+};
+
+test('a config reads as it is, with what is not known here', () => {
+  expect(parseConfig(json(CONFIG), 'x')).toEqual(CONFIG);
+});
+
+test.each([
+  ['null diff_ids', { rootfs: { type: 'layers', diff_ids: null } }],
+  ['no diff_ids', { rootfs: { type: 'layers' } }],
+])('a config with %s has no layers', (_, more) => {
+  expect(parseConfig(json({ ...CONFIG, ...more }), 'x').rootfs.diff_ids).toEqual([]);
+});
+
+test.each(['created', 'config', 'history', 'variant', 'os.version'])(
+  'a config with null %s has none',
+  (key) => {
+    expect(parseConfig(json({ ...CONFIG, [key]: null }), 'x')).toMatchObject({ [key]: undefined });
+  },
+);
+
+test('a config with null labels has none', () => {
+  expect(parseConfig(json({ ...CONFIG, config: { Labels: null } }), 'x').config?.Labels).toBeUndefined();
+});
+
+test.each([
+  { os: undefined, architecture: undefined },
+  { os: null, architecture: null },
+  { os: '', architecture: '' },
+])('a config with the platform %j states none', (more) => {
+  expect(configPlatform(parseConfig(json({ ...CONFIG, ...more }), 'x'))).toEqual({
+    os: '',
+    architecture: '',
+  });
+});
+
+test.each([
+  [{}, { os: 'linux', architecture: 'amd64' }],
+  [
+    { architecture: 'arm', variant: 'v6' },
+    { os: 'linux', architecture: 'arm', variant: 'v6' },
+  ],
+  [{ variant: '' }, { os: 'linux', architecture: 'amd64' }],
+  [
+    { os: 'windows', 'os.version': '10.0.1' },
+    { os: 'windows', architecture: 'amd64', 'os.version': '10.0.1' },
+  ],
+])('the platform of a config with %j is %j', (more, platform) => {
+  expect(configPlatform(parseConfig(json({ ...CONFIG, ...more }), 'x'))).toStrictEqual(platform);
+});
+
+describe('not a config', () => {
+  test.each([
+    ['no rootfs', { rootfs: undefined }, 'rootfs'],
+    ['a null rootfs', { rootfs: null }, 'rootfs'],
+    ['an upper-case diffID', { rootfs: { diff_ids: [fakeDigest('D')] } }, 'rootfs.diff_ids.0'],
+    ['a diffID without algorithm', { rootfs: { diff_ids: ['d'.repeat(64)] } }, 'rootfs.diff_ids.0'],
+    ['a null diffID', { rootfs: { diff_ids: [null] } }, 'rootfs.diff_ids.0'],
+    ['diff_ids that are no list', { rootfs: { diff_ids: fakeDigest('d') } }, 'rootfs.diff_ids'],
+    ['an architecture that is no text', { architecture: 64 }, 'architecture'],
+    ['a label that is no text', { config: { Labels: { a: 1 } } }, 'config.Labels.a'],
+    ['history that is no list', { history: {} }, 'history'],
+  ])('%s', (_, more, where) => {
+    const error = thrown('MALFORMED', () => parseConfig(json({ ...CONFIG, ...more }), 'config x'));
+    expect(error.message.startsWith(`config x: ${where}: `), error.message).toBe(true);
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { digestOf } from '../../src/oci/digest.ts';
+import { verified } from '../../src/stream/verified.ts';
+import { CHUNKINGS, collect, failure, source } from './sources.ts';
+
+const content = Buffer.from('the content of a blob');
+const expected = { digest: digestOf(content), size: content.length };
+
+/** The content with one bit changed. */
+function flipped(at: number): Buffer {
+  const bytes = Buffer.from(content);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  return bytes;
+}
+
+describe.each(CHUNKINGS)('verified, $name', ({ size }) => {
+  test('passes on what it was promised', async () => {
+    expect((await collect(verified(source(content, size), expected))).equals(content)).toBe(true);
+  });
+
+  test('passes on what it was promised by sha512', async () => {
+    const promise = { digest: digestOf(content, 'sha512'), size: content.length };
+    expect((await collect(verified(source(content, size), promise))).equals(content)).toBe(true);
+  });
+
+  test.each([
+    { name: 'a flipped first bit', input: flipped(0), code: 'DIGEST_MISMATCH' },
+    { name: 'a flipped last bit', input: flipped(content.length - 1), code: 'DIGEST_MISMATCH' },
+    { name: 'one byte too few', input: content.subarray(0, -1), code: 'SIZE_MISMATCH' },
+    { name: 'one byte too many', input: Buffer.concat([content, Buffer.from('x')]), code: 'SIZE_MISMATCH' },
+    { name: 'nothing', input: Buffer.alloc(0), code: 'SIZE_MISMATCH' },
+  ])('refuses $name', async ({ input, code }) => {
+    const watched = source(input, size);
+    expect(await failure(verified(watched, expected, 'layer'))).toMatchObject({
+      code,
+      message: expect.stringMatching(/^layer /),
+      facts: { digest: expected.digest },
+    });
+    expect(watched.closed).toBe(true);
+  });
+});
+
+test('the empty blob is a blob', async () => {
+  const empty = Buffer.alloc(0);
+  expect(await failure(verified(source(empty), { digest: digestOf(empty), size: 0 }))).toBeUndefined();
+});
+
+test('reading stops at the first byte too many', async () => {
+  const watched = source(Buffer.alloc(1000), 10);
+  expect(await failure(verified(watched, expected))).toMatchObject({ code: 'SIZE_MISMATCH' });
+  expect(watched.chunks).toBe(3);
+});
+
+test('an error of the source comes through as it is', async () => {
+  const error = new Error('socket closed');
+  expect(await failure(verified(source(content, 4, error), expected))).toBe(error);
+});

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = new URL('../../', import.meta.url);
+
+/** What each subpath of the package exports at run time, in alphabetical order. A change here changes the API. */
+const PINNED: Record<string, string[]> = {
+  '.': [
+    'DrayageError',
+    'Layout',
+    'connectDocker',
+    'exportArchive',
+    'gitlabAnnotations',
+    'inspect',
+    'isDigest',
+    'isDrayageError',
+    'joinPlaces',
+    'load',
+    'parsePlatform',
+    'readGitLabJob',
+    'save',
+    'verify',
+  ],
+  './oci': [
+    'buildManifest',
+    'configPlatform',
+    'createDigester',
+    'digestOf',
+    'familiarReference',
+    'familiarRepository',
+    'formatPlatform',
+    'isDigest',
+    'isIndexType',
+    'isManifestType',
+    'isReference',
+    'layerCompression',
+    'matchesPlatform',
+    'normalizeName',
+    'normalizedReference',
+    'ociLayerType',
+    'pairLayers',
+    'parseConfig',
+    'parseDigest',
+    'parseIndex',
+    'parseManifest',
+    'parsePlatform',
+    'parseReference',
+    'shortDigest',
+    'withDefaultTag',
+  ],
+  './layout': ['Layout', 'OMITTED_LAYERS'],
+  './docker': ['DrayageError', 'connectDocker', 'isDrayageError'],
+};
+
+/** The subpaths that are code: the targets of package.json. */
+const TARGETS: { [subpath: string]: { types: string; default: string } } = codeTargets();
+
+describe('the package', () => {
+  const subpaths = Object.entries(TARGETS);
+
+  test.each(subpaths)('%s has types and code from one source', (_, { types, default: code }) => {
+    expect(code).toMatch(/^\.\/dist\/.*\.js$/);
+    expect(types).toBe(code.replace(/\.js$/, '.d.ts'));
+  });
+
+  test.each(subpaths)('%s exports what is pinned', async (subpath, target) => {
+    const exported: Record<string, unknown> = await import(sourceOf(target).href);
+    expect(Object.keys(exported).toSorted()).toEqual(PINNED[subpath]);
+  });
+
+  test('pins no subpath that it does not have', () => {
+    expect(Object.keys(PINNED).filter((subpath) => !(subpath in TARGETS))).toEqual([]);
+  });
+});
+
+function codeTargets(): typeof TARGETS {
+  const { exports }: { exports: typeof TARGETS } = JSON.parse(
+    readFileSync(new URL('package.json', ROOT), 'utf8'),
+  );
+  return Object.fromEntries(Object.entries(exports).filter(([subpath]) => subpath !== './package.json'));
+}
+
+/** The source of a subpath: `./dist/exports/oci.js` -> src/exports/oci.ts. */
+function sourceOf(target: { default: string }): URL {
+  return new URL(target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'), ROOT);
+}

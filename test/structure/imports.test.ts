@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Sources } from './import-table.ts';
+import { ambientReads, forbiddenImports, importCycles } from './import-table.ts';
+
+const SRC = new URL('../../src/', import.meta.url);
+
+describe('the sources', () => {
+  const sources: Sources = new Map(
+    readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => [file, readFileSync(new URL(file, SRC), 'utf8')]),
+  );
+
+  test('import only what the table allows', () => {
+    expect(sources.size).toBeGreaterThan(10);
+    expect(forbiddenImports(sources)).toEqual([]);
+  });
+
+  test('import each other without cycles', () => {
+    expect(importCycles(sources)).toEqual([]);
+  });
+
+  test('read environment, arguments, working folder and clock in cli only', () => {
+    expect(ambientReads(sources)).toEqual([]);
+  });
+});
+
+describe('an import', () => {
+  test.each([
+    ['oci/a.ts', `import { b } from './b.ts';`],
+    ['oci/a.ts', `import { DrayageError } from '../errors.ts';`],
+    ['oci/a.ts', `import * as v from 'valibot';`],
+    ['image.ts', `import type { ContentSource } from './content.ts';`],
+    ['docker/a.ts', `import { b } from '../archive/b.ts';`],
+    ['layout/a.ts', `import { open } from 'node:fs/promises';`],
+    ['save.ts', `import { a } from './naming.ts';`],
+    ['index.ts', `export { save } from './save.ts';`],
+    ['cli/a.ts', `const { save } = await import('../index.ts');`],
+    ['cli/a.ts', `import type { SaveResult } from '../index.ts';`],
+    ['oci/a.ts', `// import { x } from '../layout/x.ts';\nconst text = "import x from 'undici'";`],
+  ])('in %s is allowed: %s', (file, text) => {
+    expect(forbiddenImports(new Map([[file, text]]))).toEqual([]);
+  });
+
+  test.each([
+    ['errors.ts', `import { a } from './oci/a.ts';`, 'static import of ./oci/a.ts'],
+    ['oci/a.ts', `import { a } from '../progress.ts';`, 'static import of ../progress.ts'],
+    ['oci/a.ts', `import { readFile } from 'node:fs/promises';`, 'static import of node:fs/promises'],
+    ['oci/a.ts', `import fs from 'fs';`, 'static import of fs'],
+    ['content.ts', `import type { Image } from './image.ts';`, 'type import of ./image.ts'],
+    ['archive/a.ts', `export { b } from '../docker/b.ts';`, 'static import of ../docker/b.ts'],
+    ['archive/a.ts', `type B = import('../layout/b.ts').B;`, 'type import of ../layout/b.ts'],
+    ['layout/a.ts', `const b = await import('undici');`, 'dynamic import of undici'],
+    ['layout/a.ts', `const b = await import(name);`, 'dynamic import of name'],
+    ['layout/a.ts', `const b = process.getBuiltinModule('node:net');`, 'dynamic import of node:net'],
+    ['save.ts', `import { load } from './load.ts';`, 'static import of ./load.ts'],
+    ['save.ts', `import { program } from './cli/bin.ts';`, 'static import of ./cli/bin.ts'],
+    ['cli/a.ts', `import { save } from '../index.ts';`, 'static import of ../index.ts'],
+    ['cli/a.ts', `const { save } = await import('../save.ts');`, 'dynamic import of ../save.ts'],
+    ['cli/a.ts', `import type { Save } from '../save.ts';`, 'type import of ../save.ts'],
+    ['helpers.ts', `import { DrayageError } from './errors.ts';`, 'static import of ./errors.ts'],
+    ['save.ts', `import { a } from './helpers.ts';`, 'static import of ./helpers.ts'],
+  ])('in %s is forbidden: %s', (file, text, found) => {
+    expect(forbiddenImports(new Map([[file, text]]))).toEqual([`${file}: ${found}`]);
+  });
+});
+
+test('a cycle is found, type-only imports included', () => {
+  const sources = new Map([
+    ['a.ts', `import './oci/b.ts';`],
+    ['oci/b.ts', `import type { C } from './c.ts';`],
+    ['oci/c.ts', `export { a } from '../a.ts';`],
+    ['d.ts', `import './a.ts'; import './oci/b.ts';`],
+  ]);
+  expect(importCycles(sources)).toEqual(['a.ts > oci/b.ts > oci/c.ts > a.ts']);
+  expect(importCycles(new Map([...sources, ['oci/c.ts', '']]))).toEqual([]);
+});
+
+describe('a read of the surroundings', () => {
+  test.each([
+    ['process.env.HOME', 'process.env'],
+    [`process['env']`, 'process.env'],
+    ['globalThis.process.argv[2]', 'process.argv'],
+    ['process.cwd()', 'process.cwd'],
+    ['const now = Date.now;', 'Date.now'],
+    ['new Date()', 'new Date()'],
+    ['const { env } = process;', 'process under another name'],
+  ])('is found: %s', (text, what) => {
+    expect(ambientReads(new Map([['save.ts', text]]))).toEqual([`save.ts: ${what}`]);
+    expect(ambientReads(new Map([['cli/a.ts', text]]))).toEqual([]);
+  });
+
+  test.each([
+    '// process.env',
+    '/** Date.now() */',
+    '"process.cwd()"',
+    'process.versions.node',
+    'new Date(created)',
+  ])('is not: %s', (text) => {
+    expect(ambientReads(new Map([['save.ts', text]]))).toEqual([]);
+  });
+});

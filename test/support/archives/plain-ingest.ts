@@ -1,0 +1,37 @@
+import { gzipSync } from 'node:zlib';
+import type { IngestLayer } from '../../../src/content.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
+import type { Compression } from '../../../src/oci/media-types.ts';
+import { ociLayerType } from '../../../src/oci/media-types.ts';
+import { detectCompression, refuseForeign } from '../../../src/stream/compression.ts';
+import { decompress } from '../../../src/stream/decompress.ts';
+import type { MemoryContent } from './memory-content.ts';
+
+/** Takes layers in as the real one does, all in memory: what is compressed is stored as it came, the rest as gzip. */
+export function plainIngest(content: MemoryContent, codec: 'gzip' | 'none' = 'gzip'): IngestLayer {
+  return async (bytes, { entry }) => {
+    const received = await gather(bytes);
+    const arrived = refuseForeign(detectCompression(received), entry);
+    const plain = arrived === 'none' ? received : await gather(decompress(once(received), arrived, entry));
+    const codecUsed: Compression = arrived === 'none' ? codec : arrived;
+    const stored = arrived === 'none' && codec === 'gzip' ? gzipSync(received) : received;
+    return {
+      received: { digest: digestOf(received), size: received.length },
+      diffId: digestOf(plain),
+      uncompressedSize: plain.length,
+      blob: content.add(stored, ociLayerType(codecUsed)),
+      status: 'written',
+    };
+  };
+}
+
+/** All bytes of a stream. */
+export async function gather(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

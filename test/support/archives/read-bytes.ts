@@ -1,0 +1,33 @@
+import type { ArchivedImage } from '../../../src/archive/archived-image.ts';
+import type { ReadArchiveOptions } from '../../../src/archive/read.ts';
+import { readArchive } from '../../../src/archive/read.ts';
+import { MemoryContent } from './memory-content.ts';
+import { plainIngest } from './plain-ingest.ts';
+
+/** What came of an archive, and the content that it left. */
+export interface ReadResult {
+  images: ArchivedImage[];
+  content: MemoryContent;
+}
+
+/** Reads an archive that is in memory, in chunks of the given size. */
+export async function readBytes(
+  bytes: Uint8Array,
+  {
+    chunk = 65_536,
+    codec,
+    ...options
+  }: Partial<ReadArchiveOptions> & { chunk?: number; codec?: 'gzip' | 'none' } = {},
+): Promise<ReadResult> {
+  const content = new MemoryContent();
+  const ingest = plainIngest(content, codec);
+  return { images: await readArchive(inChunks(bytes, chunk), { ingest, content, ...options }), content };
+}
+
+/** Bytes as a stream. */
+export async function* inChunks(
+  bytes: Uint8Array,
+  size: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
+}

@@ -1,0 +1,82 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
+
+/** How the command line is run. */
+export interface CliOptions {
+  /** The working folder. */
+  cwd: string;
+  /** Added to an environment that has only PATH and HOME. */
+  env?: Record<string, string>;
+  /** Standard input. */
+  input?: AsyncIterable<Uint8Array>;
+  /** Where standard output goes instead of the result, as a file descriptor. */
+  stdout?: number;
+  /** Called with the process, to interrupt it. */
+  onStart?: (child: ChildProcess) => void;
+}
+
+/** How it ended. */
+export interface CliResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  /** Peak resident memory in bytes, sampled. */
+  peakMemory: number;
+}
+
+/** Runs the built command line in a process of its own. */
+export async function drayage(args: readonly string[], options: CliOptions): Promise<CliResult> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: options.cwd,
+    env: { PATH, HOME, ...options.env },
+    stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
+  });
+  options.onStart?.(child);
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code));
+  });
+  const fed = child.stdin === null ? undefined : pipeline(options.input ?? [], child.stdin).catch(() => {});
+  const [code, stdout, stderr, peakMemory] = await Promise.all([
+    closed,
+    text(child.stdout),
+    text(child.stderr),
+    samplePeak(child, closed),
+    fed,
+  ]);
+  return { code, stdout, stderr, peakMemory };
+}
+
+/** Runs a command with `--json`, expects it to succeed, and gives its document. */
+export async function drayageJson<T>(args: readonly string[], options: CliOptions): Promise<T> {
+  const { code, stdout, stderr } = await drayage([...args, '--json'], options);
+  if (code !== 0) throw new Error(`drayage ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+  return JSON.parse(stdout) as T;
+}
+
+async function text(stream: Readable | null): Promise<string> {
+  if (stream === null) return '';
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+/** The kernel keeps the peak itself; the last sample before the end misses at most what came after it. */
+async function samplePeak(child: ChildProcess, closed: Promise<unknown>): Promise<number> {
+  const { readFile } = await import('node:fs/promises');
+  let peak = 0;
+  let running = true;
+  void closed.then(() => (running = false));
+  while (running) {
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    peak = Math.max(peak, Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024);
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 100).unref())]);
+  }
+  return peak;
+}
