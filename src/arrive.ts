@@ -39,6 +39,8 @@ export interface Arrival {
   root: Descriptor;
   names: string[];
   layers: SavedLayer[];
+  /** What refers to it and came with it: signatures, SBOMs. */
+  referrers: Descriptor[];
 }
 
 /** Options of {@link arrive}. */
@@ -130,9 +132,10 @@ async function readAll(options: ArriveOptions, archive: AsyncIterable<Uint8Array
       signal,
     },
   );
-  return archived.map(({ root, names, layers }) => ({
+  return archived.map(({ root, names, layers, referrers }) => ({
     root,
     names,
+    referrers,
     layers: layers.map(({ blob, diffId, uncompressedSize, status }) => ({
       digest: blob.digest,
       size: blob.size,
@@ -150,7 +153,9 @@ async function fromLayout(options: ArriveOptions, place: ContentSource & ImageIn
   for (const { image } of await selectImages([place], images)) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
     const layers = await copyImage(place, content, image.root, { signal, onRead });
-    arrivals.push({ root: image.root, names: image.names, layers });
+    const referrers = await place.referrers(image.root, { signal });
+    for (const referrer of referrers) await copyImage(place, content, referrer, { signal, onRead });
+    arrivals.push({ root: image.root, names: image.names, layers, referrers });
   }
   return arrivals;
 }

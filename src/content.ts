@@ -72,14 +72,14 @@ export interface StoredImage {
 /** The images of a place, by name. */
 export interface ImageIndex {
   /** All images, in the order in which they were added. */
-  images(): Promise<StoredImage[]>;
+  images(options?: ContentOptions): Promise<StoredImage[]>;
   /**
    * Finds one image by name, digest (of its root or its config, also shortened) or by unique tag.
    * @throws {@link DrayageError} `NOT_FOUND` with the names that exist, `AMBIGUOUS`
    */
-  resolve(reference: string): Promise<StoredImage>;
+  resolve(reference: string, options?: ContentOptions): Promise<StoredImage>;
   /** What refers to this content by `subject`: signatures, SBOMs. */
-  referrers(descriptor: Descriptor): Promise<Descriptor[]>;
+  referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
 }
 
 /** A layer's bytes as they arrive, with what is known of them before the first byte. */

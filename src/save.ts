@@ -90,7 +90,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 
 /** Adds what arrived to the layout's index, and says what it is. */
 async function store(
-  { root, names, layers }: Arrival,
+  { root, names, layers, referrers }: Arrival,
   content: LayoutTransaction,
   options: SaveOptions,
 ): Promise<SavedImage> {
@@ -98,6 +98,7 @@ async function store(
   const { created } = config.value;
   const annotations = { ...(created && { [CREATED]: created }), ...options.annotations };
   content.add(root, names, annotations);
+  for (const referrer of referrers) content.add(referrer, [], {});
   return {
     name: names[0] ?? null,
     ref: uniqueReference({ root, names, annotations }, config.descriptor.digest, names[0]),

@@ -11,10 +11,10 @@ export async function* abortable(
   let ended = false;
   try {
     for (;;) {
-      const { done, value } = await next();
-      ended = done === true;
-      if (ended) return;
-      yield value as Uint8Array;
+      const step = await next();
+      ended = step.done === true;
+      if (step.done === true) return;
+      yield step.value;
     }
   } finally {
     if (!ended) end(bytes, chunks);
@@ -27,9 +27,9 @@ function nextOrAbort(
 ): () => Promise<IteratorResult<Uint8Array>> {
   return async () => {
     signal.throwIfAborted();
-    let onAbort = (): void => undefined;
+    let onAbort = ignore;
     const aborted = new Promise<never>((_resolve, reject) => {
-      onAbort = () => reject(signal.reason as Error);
+      onAbort = () => reject(signal.reason);
     });
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -40,8 +40,10 @@ function nextOrAbort(
   };
 }
 
+function ignore(): void {}
+
 /** An iterator that is waiting for its next chunk cannot be ended by `return`, only its stream can be destroyed. */
 function end(bytes: AsyncIterable<Uint8Array>, chunks: AsyncIterator<Uint8Array>): void {
   if ('destroy' in bytes && typeof bytes.destroy === 'function') bytes.destroy();
-  chunks.return?.().then(undefined, () => undefined);
+  chunks.return?.().then(ignore, ignore);
 }

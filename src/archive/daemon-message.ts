@@ -9,7 +9,8 @@ export function appendedMessage(tail: Uint8Array): string | undefined {
   const match = APPENDED.exec(Buffer.from(tail).toString('utf8'));
   if (match?.[1] === undefined) return undefined;
   try {
-    return JSON.parse(match[1]) as string;
+    const message: unknown = JSON.parse(match[1]);
+    return typeof message === 'string' ? message : undefined;
   } catch {
     return undefined;
   }

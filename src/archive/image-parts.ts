@@ -56,10 +56,11 @@ function checkedParts(
     });
   }
   for (const [i, { entry, layer }] of layers.entries()) {
-    if (layer.diffId === diffIds[i]) continue;
+    const expected = diffIds[i];
+    if (layer.diffId === expected) continue;
     throw new DrayageError('DIGEST_MISMATCH', `layer ${quote(entry)} is not the one that its config names`, {
       entry,
-      expected: diffIds[i] as string,
+      ...(expected && { expected }),
       actual: layer.diffId,
     });
   }

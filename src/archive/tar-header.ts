@@ -4,7 +4,7 @@ import { DrayageError } from '../errors.ts';
 export const BLOCK: number = 512;
 
 /** What a header announces: an entry, or something that extends the header after it. */
-export type HeaderType = EntryType | 'pax' | 'global-pax' | 'long-name' | 'long-link';
+type HeaderType = EntryType | 'pax' | 'global-pax' | 'long-name' | 'long-link';
 /** What kinds of entries an image archive may hold. */
 export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink';
 

@@ -86,8 +86,8 @@ async function readExtension(reader: TailReader, header: TarHeader, extension: E
   if (content.length < header.size) throw truncated(reader, 'a tar header');
   await skipPadding(reader, header.size, 'a tar header');
   const found = parseExtension(header, content);
-  for (const key of Object.keys(found) as (keyof Extension)[]) {
-    if (extension[key] !== undefined)
+  for (const key of ['name', 'target', 'size'] as const) {
+    if (found[key] !== undefined && extension[key] !== undefined)
       throw new DrayageError('MALFORMED', `a tar entry has its ${key} stated twice`);
   }
   Object.assign(extension, found);

@@ -26,11 +26,11 @@ export function writeTar(
 ): Readable {
   const stop = new AbortController();
   const pack = createPack();
-  const onAbort = (): void => void output.destroy(signal?.reason as Error);
+  const onAbort = (): void => void output.destroy(asError(signal?.reason));
   let begun = false;
   const begin = (): void => {
     begun = true;
-    fill(pack, entries(stop.signal)).catch((error: unknown) => output.destroy(error as Error));
+    fill(pack, entries(stop.signal)).catch((error: unknown) => output.destroy(asError(error)));
   };
   const output = new Readable({
     read: () => {
@@ -52,6 +52,10 @@ export function writeTar(
   if (signal?.aborted === true) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });
   return output;
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }
 
 /** A file whose bytes are all in memory. */

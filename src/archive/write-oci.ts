@@ -53,7 +53,7 @@ async function* ociEntries(
   for (const { descriptor, bytes } of documents) yield smallEntry(blobName(descriptor.digest), bytes);
   const wanted = blobs.filter(({ digest }) => omit?.has(digest) !== true);
   yield* oneAhead(wanted, async (blob) => {
-    for await (const _chunk of await source.open(blob, { signal }));
+    for await (const chunk of await source.open(blob, { signal })) void chunk;
     return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
   });
 }

@@ -122,7 +122,7 @@ export class Images {
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
   async tag(image: string, name: string, { signal }: ContentOptions = {}): Promise<void> {
     const { repository, tag } = parseTagName(name);
-    const query = new URLSearchParams({ repo: repository, tag });
+    const query = String(new URLSearchParams({ repo: repository, tag }));
     const path = `/images/${imageSegment(image)}/tag?${query}`;
     const reply = await this.#about(image, { signal, method: 'POST', path });
     await assertOk(reply, `the name ${name}`);

@@ -58,7 +58,7 @@ export async function greet(
 }
 
 /** Whether `a` is the same version as `b`, or a later one. */
-export function atLeast(a: string, b: string): boolean {
+function atLeast(a: string, b: string): boolean {
   return minor(a) >= minor(b);
 }
 

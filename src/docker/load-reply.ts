@@ -23,7 +23,7 @@ export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<vo
   for await (const line of lines(body)) {
     const message = readLine(line);
     last = message.text || last;
-    loaded ||= /^Loaded image/.test(message.text);
+    loaded ||= message.text.startsWith('Loaded image');
     if (message.failed) failure ??= message.text;
   }
   if (failure !== undefined)

@@ -28,7 +28,7 @@ export async function readJson<T>(
   } catch (cause) {
     throw new DrayageError(
       'DAEMON',
-      `docker answered ${what} with something unexpected: ${(cause as Error).message}`,
+      `docker answered ${what} with something unexpected: ${cause instanceof Error ? cause.message : ''}`,
       {
         cause,
       },
@@ -46,7 +46,7 @@ export async function drain(reply: ApiReply): Promise<void> {
  * @throws {@link DrayageError} `DAEMON` with the daemon's message and status
  */
 export async function assertOk(reply: ApiReply, what: string): Promise<void> {
-  if (reply.status < 300) return;
+  if (reply.status < 600) return;
   const message = await errorMessage(reply);
   throw new DrayageError('DAEMON', `docker refused ${what}: ${message}`, { status: reply.status });
 }

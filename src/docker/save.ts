@@ -19,7 +19,7 @@ export async function openArchive(
 ): Promise<Readable> {
   const { id } = await images.inspect(image, { signal });
   const wanted = isIdOf(image, id) || namesDigest(image) ? id : givenName(image);
-  const path = `/images/get?${new URLSearchParams({ names: wanted })}`;
+  const path = `/images/get?names=${encodeURIComponent(wanted)}`;
   const watch = watchDaemon(transport, interval, signal);
   try {
     const reply = await transport.open({ path, signal: watch.signal, timeout: 0 });

@@ -34,8 +34,9 @@ export async function sendArchive(
     await post(transport, counted, watch.signal);
     return bytesSent;
   } catch (error) {
+    if (watch.signal.aborted) throw watch.signal.reason;
     // Not all failures of the archive are its own: it is also destroyed when the connection is.
-    throw isDrayageError(failure) && !watch.signal.aborted ? failure : error;
+    throw isDrayageError(failure) ? failure : error;
   } finally {
     watch.stop();
     archive.destroy();

@@ -39,9 +39,17 @@ const ENDED: ReadonlySet<string> = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED
 
 /** The error that a failure of the connection to a daemon becomes; what is none of these is handed back as it is. */
 export function socketError(host: DockerHost, cause: unknown): unknown {
-  const code = cause instanceof DrayageError ? undefined : systemCode(cause);
-  if (code === undefined) return cause;
+  if (!(cause instanceof Error) || cause instanceof DrayageError) return cause;
   const facts = { url: host.name, cause };
+  if (cause.name === 'HTTPParserError') {
+    return new DrayageError(
+      'UNSUPPORTED',
+      `what listens at ${host.name} does not speak HTTP, so it is no docker`,
+      facts,
+    );
+  }
+  const code = systemCode(cause);
+  if (code === undefined) return cause;
   const connecting = CONNECTING[code];
   if (connecting !== undefined) {
     const [reason, hint] = connecting;
@@ -61,12 +69,5 @@ export function socketError(host: DockerHost, cause: unknown): unknown {
     return new DrayageError('TIMEOUT', `docker at ${host.name} did not answer in time`, facts);
   if (ENDED.has(code))
     return new DrayageError('UNREACHABLE', `the connection to docker at ${host.name} was ended`, facts);
-  if (code.startsWith('HPE_')) {
-    return new DrayageError(
-      'UNSUPPORTED',
-      `what listens at ${host.name} does not speak HTTP, so it is no docker`,
-      facts,
-    );
-  }
   return cause;
 }

@@ -81,7 +81,7 @@ export class Transport {
 
   #checked(body: Readable, signal: AbortSignal | undefined): Readable {
     const checked = new PassThrough({
-      destroy: (error, callback) => callback(error && (this.#explained(error, signal) as Error)),
+      destroy: (error, callback) => callback(error && asError(this.#explained(error, signal))),
     });
     pipeline(body, checked, () => undefined);
     return checked;
@@ -90,4 +90,9 @@ export class Transport {
   #explained(error: unknown, signal: AbortSignal | undefined): unknown {
     return signal?.aborted === true ? signal.reason : socketError(this.host, error);
   }
+}
+
+/** A stream fails with errors only, while an abort's reason may be anything. */
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }

@@ -83,7 +83,7 @@ async function apply(context: CommitContext, reached: Reached, lock: Lock, undo:
   const { stored, staging, transaction, signal } = context;
   const { root } = stored;
   const before = await readLayoutIndex(root);
-  const after = { ...before, manifests: applyChanges(before.manifests, transaction.changes) };
+  const after = { ...before, manifests: applyChanges(root, before.manifests, transaction.changes) };
   const docker = await dockerManifest(transaction, after.manifests, { signal });
   const replaceDocker = await prepareReplacement(staging, root, DOCKER_MANIFEST_FILE, docker);
   const replaceIndex = await prepareReplacementOfIndex(staging, root, before, after);
@@ -112,7 +112,11 @@ async function prepareReplacementOfIndex(
   return prepareReplacement(staging, root, INDEX_FILE, Buffer.from(text));
 }
 
-function applyChanges(entries: readonly Descriptor[], changes: readonly IndexChange[]): Descriptor[] {
+function applyChanges(
+  root: string,
+  entries: readonly Descriptor[],
+  changes: readonly IndexChange[],
+): Descriptor[] {
   let result = [...entries];
   for (const change of changes) {
     if (change.kind === 'add') {
@@ -120,7 +124,7 @@ function applyChanges(entries: readonly Descriptor[], changes: readonly IndexCha
     } else {
       const left = removeImage(result, change.target);
       if (left.length === result.length)
-        throw notFound(Object.values(change.target)[0] ?? '', listImages(result));
+        throw notFound(Object.values(change.target)[0] ?? '', listImages(result), root);
       result = left;
     }
   }

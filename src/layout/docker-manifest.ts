@@ -34,10 +34,9 @@ export async function dockerManifest(
     if (omittedLayers(annotations, root.digest) > 0) return undefined;
     const found = await completeImages(source, root, options);
     if (found === undefined) return undefined;
-    for (const [i, image] of found.entries()) {
+    for (const image of found) {
       const item = items.get(image.config.descriptor.digest) ?? toItem(image);
       items.set(image.config.descriptor.digest, item);
-      if (i > 0) continue;
       const free = names.filter((name) => !taken.has(name));
       free.forEach((name) => taken.add(name));
       if (free.length > 0) item.RepoTags = [...(item.RepoTags ?? []), ...free];

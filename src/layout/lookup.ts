@@ -24,7 +24,7 @@ export interface ResolveOptions extends ContentOptions {
  * @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `AMBIGUOUS`
  */
 export async function resolveImage(
-  source: ContentSource,
+  source: ContentSource & { readonly path: string },
   listed: readonly ListedImage[],
   reference: string,
   options: ResolveOptions = {},
@@ -41,20 +41,18 @@ export async function resolveImage(
     digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
   const found = prefix === undefined ? undefined : await byDigest(source, listed, prefix, options);
   if (found !== undefined) return found;
-  throw notFound(reference, listed);
+  throw notFound(reference, listed, source.path);
 }
 
 /** The error for an image that is not there, with the names of those that are. */
-export function notFound(reference: string, listed: readonly ListedImage[]): DrayageError {
+export function notFound(reference: string, listed: readonly ListedImage[], path: string): DrayageError {
   const names = listed.flatMap((image) => [...image.names, ...image.foreign]);
   const nameless = listed.filter((image) => image.names.length === 0 && image.foreign.length === 0);
   const candidates = nearest(familiar(reference), [...names, ...nameless.map(({ root }) => root.digest)]);
   const hint =
     candidates.length > 0 ? `there is ${candidates.slice(0, 3).join(', ')}` : 'the layout holds no image';
-  return new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
-    candidates,
-    hint,
-  });
+  const message = `no image ${JSON.stringify(reference)} in the layout ${path}`;
+  return new DrayageError('NOT_FOUND', message, { path, candidates, hint });
 }
 
 function byName(

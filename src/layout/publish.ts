@@ -1,6 +1,8 @@
 import { rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { BlobFile } from './blob-file.ts';
 import { blobNames, blobPath } from './blob-file.ts';
 import { onDisk } from './io-error.ts';
 import { EMPTY_INDEX, INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from './layout-files.ts';
@@ -9,7 +11,7 @@ import { prepareReplacement } from './small-file.ts';
 import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';
-import { rememberBlobFile } from './verify-blob.ts';
+import { rememberBlobFile, verifyBlobFile } from './verify-blob.ts';
 
 /**
  * Makes an empty layout. `oci-layout` comes first: a folder with nothing but that counts as empty.
@@ -27,7 +29,7 @@ export async function makeLayout(root: string, staging: Staging, undo: Undo): Pr
 }
 
 /**
- * Moves staged blobs to their place in the layout, over whatever stands there: that is the same content, or damaged.
+ * Moves staged blobs to their place in the layout. What stands there intact is left as it is, what is damaged is replaced.
  * @throws {@link DrayageError} `IO`, `LINK`
  */
 export async function publishBlobs(
@@ -37,7 +39,8 @@ export async function publishBlobs(
   undo: Undo,
 ): Promise<void> {
   const folders = new Set<string>();
-  for (const { digest } of blobs) {
+  for (const descriptor of blobs) {
+    const { digest } = descriptor;
     const from = staged.get(digest);
     if (from === undefined) continue;
     const names = blobNames(digest);
@@ -49,12 +52,23 @@ export async function publishBlobs(
     }
     const target = join(root, ...names);
     const isNew = (await lookBelow(root, names)) === undefined;
+    if (!isNew && (await isIntact({ root, names }, descriptor))) continue;
     if (isNew) undo.push(() => rm(target, { force: true }));
     await onDisk(target, 'publish', () => rename(blobPath(from.file), target));
     staged.forget(digest);
     await rememberBlobFile({ root, names }, digest);
   }
   for (const folder of folders) await syncFolder(folder);
+}
+
+async function isIntact(file: BlobFile, descriptor: Descriptor): Promise<boolean> {
+  try {
+    await verifyBlobFile(file, descriptor);
+    return true;
+  } catch (error) {
+    if (isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return false;
+    throw error;
+  }
 }
 
 /** Makes a folder unless it is there, and makes sure that it lasts. */

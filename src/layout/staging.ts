@@ -60,13 +60,6 @@ export class Staging {
     return join(this.path, `${this.#count}-${label}`);
   }
 
-  /** Whether another transaction is at work on this layout. */
-  async hasOthers(): Promise<boolean> {
-    await this.#sweep();
-    const names = await onDisk(this.home, 'read the folder', () => readdir(this.home));
-    return names.some((name) => name.startsWith(PREFIX) && name !== basename(this.path));
-  }
-
   /** Removes the folder with all that is in it, and the shared one where it is empty. */
   async remove(): Promise<void> {
     await this.#lease.stop();

@@ -21,10 +21,9 @@ interface Expected {
   manifests?: { digest: string; mediaType: string; children?: { digest: string; attestation?: true }[] }[];
 }
 
-const expected = JSON.parse(await readFile(new URL('expected.json', FOLDER), 'utf8')) as Record<
-  string,
-  Expected
->;
+const expected: Record<string, Expected> = JSON.parse(
+  await readFile(new URL('expected.json', FOLDER), 'utf8'),
+);
 const fixture = async (name: string): Promise<Buffer> => readFile(new URL(name, FOLDER));
 
 const complete = Object.entries(expected).filter(([, { images }]) =>

@@ -31,9 +31,10 @@ describe('archives of producers that cannot run here', () => {
   });
 });
 
+const archive = (images: unknown, ...entries: Buffer[]): Buffer =>
+  tar(...entries, entry('manifest.json', json(images)));
+
 describe('images', () => {
-  const archive = (images: unknown, ...entries: Buffer[]): Buffer =>
-    tar(...entries, entry('manifest.json', json(images)));
   const config = imageConfig([]);
 
   test.each([

@@ -14,11 +14,10 @@ import {
   layerTar,
 } from '../support/archives/images.ts';
 import { plainIngest } from '../support/archives/plain-ingest.ts';
-import { CONFIG, LAYERS, PRODUCED } from '../support/archives/producers.ts';
+import { APP, BASE, CONFIG, PRODUCED } from '../support/archives/producers.ts';
 import { inChunks, readBytes } from '../support/archives/read-bytes.ts';
 import { entry, hardlink, header, pax, symlink, tar } from '../support/archives/tar-bytes.ts';
 
-const [BASE, APP] = LAYERS as [Buffer, Buffer];
 const LISTED = json([{ Config: 'c.json', RepoTags: ['temp'], Layers: ['base', 'app'] }]);
 const PARTS = {
   manifest: entry('manifest.json', LISTED),
@@ -29,6 +28,12 @@ const PARTS = {
 const small = tar(...Object.values(PARTS));
 const without = (part: keyof typeof PARTS, ...more: Buffer[]): Buffer =>
   tar(...Object.entries(PARTS).flatMap(([key, bytes]) => (key === part ? [] : [bytes])), ...more);
+
+const index = (...manifests: unknown[]): Buffer => entry('index.json', json({ schemaVersion: 2, manifests }));
+const options = (): { content: MemoryContent; ingest: ReturnType<typeof plainIngest> } => {
+  const content = new MemoryContent();
+  return { content, ingest: plainIngest(content) };
+};
 
 describe('damage', () => {
   test('cut anywhere: an error that says so', async () => {
@@ -179,8 +184,6 @@ describe('an OCI layout', () => {
     config: descriptor(config, OCI_CONFIG),
     layers: [descriptor(layer, `${OCI_LAYER}+gzip`)],
   });
-  const index = (...manifests: unknown[]): Buffer =>
-    entry('index.json', json({ schemaVersion: 2, manifests }));
   const listed = index(descriptor(manifest, OCI_MANIFEST));
   const blobs = [blob(layer), blob(config), blob(manifest)];
 
@@ -318,8 +321,6 @@ describe('a hybrid archive', () => {
       { Config: `blobs/sha256/${hex(config)}`, RepoTags: ['temp:1'], Layers: [`blobs/sha256/${hex(APP)}`] },
     ]),
   );
-  const index = (...manifests: unknown[]): Buffer =>
-    entry('index.json', json({ schemaVersion: 2, manifests }));
   const statement = json({
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
@@ -386,11 +387,6 @@ describe('a hybrid archive', () => {
 });
 
 describe('ending early', () => {
-  const options = (): { content: MemoryContent; ingest: ReturnType<typeof plainIngest> } => {
-    const content = new MemoryContent();
-    return { content, ingest: plainIngest(content) };
-  };
-
   test.each([0, 600, 3000, small.length])(
     'an abort after %i bytes rejects with its reason, and destroys the source',
     async (count) => {

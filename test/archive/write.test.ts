@@ -4,6 +4,7 @@ import { extract } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
 import { writeDockerArchive } from '../../src/archive/write.ts';
 import { writeOciArchive } from '../../src/archive/write-oci.ts';
+import { DrayageError } from '../../src/errors.ts';
 import type { Image } from '../../src/image.ts';
 import { readImage } from '../../src/image.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
@@ -42,11 +43,21 @@ async function entriesOf(archive: Readable): Promise<{ names: string[]; error?: 
     stream.on('end', next).resume();
   });
   try {
-    for await (const chunk of archive) tar.write(chunk as Buffer);
+    for await (const chunk of archive) tar.write(chunk);
     return { names };
   } catch (error) {
     return { names, error };
   }
+}
+
+/** An image with its upper layer's blob changed, or dropped. */
+async function damaged(change: (bytes: Buffer) => Buffer | undefined): Promise<Stored> {
+  const stored = await store([BASE, APP]);
+  const digest = stored.image.layers[1]?.blob.digest ?? '';
+  const bytes = change(Buffer.from(stored.content.blobs.get(digest) ?? ''));
+  if (bytes === undefined) stored.content.blobs.delete(digest);
+  else stored.content.blobs.set(digest, bytes);
+  return stored;
 }
 
 describe('a docker archive', () => {
@@ -74,9 +85,12 @@ describe('a docker archive', () => {
   test('is the same bytes for the same image, however its layers are compressed', async () => {
     const packed = await store([BASE, APP]);
     const plain = await store([BASE, APP], new MemoryContent(), false);
-    const archive = async ({ image, content }: Stored): Promise<Buffer> =>
-      gather(writeDockerArchive([{ image, names: ['a:1'] }], content));
-    expect(await archive(packed)).toEqual(await archive(plain));
+    const archives = await Promise.all(
+      [packed, plain].map(async ({ image, content }) =>
+        gather(writeDockerArchive([{ image, names: ['a:1'] }], content)),
+      ),
+    );
+    expect(archives[0]).toEqual(archives[1]);
   });
 
   test('leaves out what it is told to', async () => {
@@ -131,11 +145,11 @@ describe('an OCI archive', () => {
   });
 
   test('leaves out what it is told to', async () => {
-    const { root, content, image } = await store([BASE, APP]);
-    const [base, app] = image.layers.map(({ blob }) => blob) as [Descriptor, Descriptor];
-    const { names } = await entriesOf(writeOciArchive(root, [], content, { omit: new Set([base.digest]) }));
-    expect(names).toContain(`blobs/sha256/${digestHex(app.digest)}`);
-    expect(names).not.toContain(`blobs/sha256/${digestHex(base.digest)}`);
+    const { root, content } = await store([BASE, APP]);
+    const base = digestOf(gzipSync(BASE));
+    const { names } = await entriesOf(writeOciArchive(root, [], content, { omit: new Set([base]) }));
+    expect(names).toContain(`blobs/sha256/${digestHex(digestOf(gzipSync(APP)))}`);
+    expect(names).not.toContain(`blobs/sha256/${digestHex(base)}`);
   });
 
   test('refuses a name that is no reference at once', async () => {
@@ -155,15 +169,6 @@ describe.each([
     ({ root, content }: Stored, signal?: AbortSignal) => writeOciArchive(root, [], content, { signal }),
   ],
 ])('what goes wrong while a %s archive is written', (_form, write) => {
-  const damaged = async (change: (bytes: Buffer) => Buffer | undefined): Promise<Stored> => {
-    const stored = await store([BASE, APP]);
-    const digest = stored.image.layers[1]?.blob.digest ?? '';
-    const bytes = change(Buffer.from(stored.content.blobs.get(digest) ?? ''));
-    if (bytes === undefined) stored.content.blobs.delete(digest);
-    else stored.content.blobs.set(digest, bytes);
-    return stored;
-  };
-
   test.each<[string, (bytes: Buffer) => Buffer | undefined, string[]]>([
     [
       'a blob with a flipped bit',
@@ -176,37 +181,40 @@ describe.each([
     ['no blob', () => undefined, ['NOT_FOUND']],
   ])('%s: none of it goes out, and the stream fails', async (_title, change, codes) => {
     const { names, error } = await entriesOf(write(await damaged(change)));
-    expect(error).toMatchObject({ name: 'DrayageError' });
-    expect(codes).toContain((error as { code: string }).code);
+    expect(codes).toContain(error instanceof DrayageError ? error.code : undefined);
     expect(names.filter((name) => /blobs|tar$/.test(name)).length).toBeLessThanOrEqual(3);
     expect(names).not.toContain(`${digestHex(digestOf(APP))}.tar`);
   });
 
   test('a layer that is not what its diffID says', async () => {
     const stored = await store([BASE, APP]);
-    const [first, second] = stored.image.layers as [Image['layers'][0], Image['layers'][0]];
-    const swapped = {
-      ...stored.image,
-      layers: [first, { ...second, diffId: digestOf(Buffer.from('other')) }],
-    };
+    const [, app] = stored.image.layers;
+    const other = digestOf(Buffer.from('other'));
+    const layers = stored.image.layers.map((layer) => (layer === app ? { ...layer, diffId: other } : layer));
+    const swapped = { ...stored.image, layers };
     const { error } = await entriesOf(writeDockerArchive([{ image: swapped, names: [] }], stored.content));
-    expect(error).toMatchObject({ code: 'DIGEST_MISMATCH', facts: { actual: second.diffId } });
+    expect(error).toMatchObject({ code: 'DIGEST_MISMATCH', facts: { actual: app?.diffId } });
   });
 
   test('an abort destroys the stream with its reason', async () => {
     const controller = new AbortController();
     const archive = write(await store([layerTar('x'.repeat(50_000)), APP]), controller.signal);
     const reading = (async () => {
-      for await (const _chunk of archive) controller.abort(new Error('enough'));
+      for await (const chunk of archive) if (chunk) controller.abort(new Error('enough'));
     })();
     await expect(reading).rejects.toThrow('enough');
     expect(archive.destroyed).toBe(true);
   });
 
   test('a reader that leaves is no error, and nothing is read on', async () => {
-    const stored = await store(['x', 'y', 'z'].map((x) => layerTar(x.repeat(10_000))), new MemoryContent(), false);
+    const stored = await store(
+      ['x', 'y', 'z'].map((x) => layerTar(x.repeat(10_000))),
+      new MemoryContent(),
+      false,
+    );
     const archive = write(stored);
-    for await (const _chunk of archive) break;
+    await archive[Symbol.asyncIterator]().next();
+    archive.destroy();
     await new Promise((resolve) => setTimeout(resolve, 30));
     const last = stored.image.layers[2]?.blob.digest ?? '';
     expect(stored.content.opened.get(last)).toBe(undefined);

@@ -34,7 +34,10 @@ describe('connecting', () => {
 
   test('a daemon that is too old is refused', async () => {
     const fake = await FakeDaemon.start({ apiVersion: '1.24' });
-    await expect(connectDocker({ host: fake.host })).rejects.toMatchObject({ code: 'UNSUPPORTED', facts: { actual: '1.24' } });
+    await expect(connectDocker({ host: fake.host })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      facts: { actual: '1.24' },
+    });
   });
 
   test('a missing socket is named', async () => {
@@ -56,14 +59,19 @@ describe('connecting', () => {
   });
 
   test('missing permission is told with the group that has it', async () => {
-    const error = socketError({ name: 'unix:///s', origin: '' }, Object.assign(new Error('x'), { code: 'EACCES' }));
+    const error = socketError(
+      { name: 'unix:///s', origin: '' },
+      Object.assign(new Error('x'), { code: 'EACCES' }),
+    );
     expect(error).toMatchObject({ code: 'UNREACHABLE', hint: expect.stringContaining('group docker') });
   });
 
   test('a daemon that says nothing is given up', async () => {
     const fake = await FakeDaemon.start();
     fake.handlers.set('GET /_ping', () => new Promise(() => {}));
-    await expect(connectDocker({ host: fake.host, connectTimeout: 50 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(connectDocker({ host: fake.host, connectTimeout: 50 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+    });
   });
 
   test('what is no docker is refused', async () => {
@@ -81,7 +89,9 @@ describe('connecting', () => {
       response.removeHeader('Api-Version');
       response.writeHead(400).end('Client sent an HTTP request to an HTTPS server.\n');
     });
-    await expect(connectDocker({ host: fake.host })).rejects.toMatchObject({ hint: expect.stringContaining('TLS') });
+    await expect(connectDocker({ host: fake.host })).rejects.toMatchObject({
+      hint: expect.stringContaining('TLS'),
+    });
   });
 
   test('what does not speak HTTP is refused', async () => {
@@ -95,8 +105,9 @@ describe('connecting', () => {
     const fake = await FakeDaemon.start();
     fake.handlers.set('GET /_ping', () => new Promise(() => {}));
     const reason = new Error('enough');
-    const signal = AbortSignal.timeout(20);
-    await expect(connectDocker({ host: fake.host, signal })).rejects.toBe(signal.reason);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(reason), 20);
+    await expect(connectDocker({ host: fake.host, signal: controller.signal })).rejects.toBe(reason);
     await expect(connectDocker({ host: fake.host, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 

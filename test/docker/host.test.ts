@@ -4,7 +4,10 @@ import { isDrayageError } from '../../src/errors.ts';
 
 describe('the address of a daemon', () => {
   test.each([
-    ['unix:///var/run/docker.sock', { name: 'unix:///var/run/docker.sock', origin: 'http://docker', socketPath: '/var/run/docker.sock' }],
+    [
+      'unix:///var/run/docker.sock',
+      { name: 'unix:///var/run/docker.sock', origin: 'http://docker', socketPath: '/var/run/docker.sock' },
+    ],
     ['tcp://docker:2375', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
     ['tcp://docker', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
     ['tcp://127.0.0.1:80/', { name: 'tcp://127.0.0.1:80', origin: 'http://127.0.0.1:80' }],
@@ -15,12 +18,19 @@ describe('the address of a daemon', () => {
     expect(parseHost(text)).toEqual(host);
   });
 
-  test.each(['', 'docker', '/var/run/docker.sock', 'unix://', 'unix://run/docker.sock', 'tcp://', 'tcp://a/b', 'tcp://a:x', 'udp://a:1'])(
-    '%j is none',
-    (text) => {
-      expect(() => parseHost(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
-    },
-  );
+  test.each([
+    '',
+    'docker',
+    '/var/run/docker.sock',
+    'unix://',
+    'unix://run/docker.sock',
+    'tcp://',
+    'tcp://a/b',
+    'tcp://a:x',
+    'udp://a:1',
+  ])('%j is none', (text) => {
+    expect(() => parseHost(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
 
   test.each(['npipe:////./pipe/docker_engine', 'ssh://me@host', 'https://host:2376', 'fd://'])(
     '%s is refused with what is supported',

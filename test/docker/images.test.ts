@@ -17,24 +17,35 @@ async function withImages(kind: 'graph' | 'podman' = 'graph', names = ['temp:lat
 }
 
 describe('images of a daemon', () => {
-  test.each(['temp', 'temp:latest', 'docker.io/library/temp', ID, 'a1a1a1a1a1a1'])('%s is found', async (image) => {
-    const { daemon } = await withImages();
-    expect(await daemon.inspect(image)).toEqual({
-      id: ID,
-      names: ['temp:latest', 'group/api:1'],
-      diffIds: [LAYER],
-      architecture: 'amd64',
-      os: 'linux',
-      size: 0,
-    });
-  });
+  test.each(['temp', 'temp:latest', 'docker.io/library/temp', ID, 'a1a1a1a1a1a1'])(
+    '%s is found',
+    async (image) => {
+      const { daemon } = await withImages();
+      expect(await daemon.inspect(image)).toEqual({
+        id: ID,
+        names: ['temp:latest', 'group/api:1'],
+        diffIds: [LAYER],
+        architecture: 'amd64',
+        os: 'linux',
+        size: 0,
+      });
+    },
+  );
 
   test('names of podman are those that docker shows', async () => {
-    const names = ['localhost/temp:latest', 'docker.io/library/temp:latest', 'docker.io/group/x:1', 'localhost:5000/y:1', '<none>:<none>'];
+    const names = [
+      'localhost/temp:latest',
+      'docker.io/library/temp:latest',
+      'docker.io/group/x:1',
+      'localhost:5000/y:1',
+      '<none>:<none>',
+    ];
     const { fake, daemon } = await withImages('podman', names);
     expect((await daemon.inspect(ID)).names).toEqual(['temp:latest', 'group/x:1', 'localhost:5000/y:1']);
     fake.images.length = 1;
-    expect((await daemon.list()).map((image) => image.names)).toEqual([['temp:latest', 'group/x:1', 'localhost:5000/y:1']]);
+    expect((await daemon.list()).map((image) => image.names)).toEqual([
+      ['temp:latest', 'group/x:1', 'localhost:5000/y:1'],
+    ]);
   });
 
   test('names of docker under localhost/ stay as they are', async () => {
@@ -52,15 +63,18 @@ describe('images of a daemon', () => {
     });
   });
 
-  test.each(['inspect', 'save', 'remove'] as const)('%s of an unknown image tells the nearest names', async (method) => {
-    const { daemon } = await withImages();
-    await expect(daemon[method]('tmp')).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-      message: expect.stringContaining('tmp'),
-      hint: 'did you mean temp:latest?',
-      facts: { candidates: ['temp:latest'] },
-    });
-  });
+  test.each(['inspect', 'save', 'remove'] as const)(
+    '%s of an unknown image tells the nearest names',
+    async (method) => {
+      const { daemon } = await withImages();
+      await expect(daemon[method]('tmp')).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+        message: expect.stringContaining('tmp'),
+        hint: 'did you mean temp:latest?',
+        facts: { candidates: ['temp:latest'] },
+      });
+    },
+  );
 
   test('tag names an image, and moves a name', async () => {
     const { fake, daemon } = await withImages();
@@ -89,7 +103,9 @@ describe('images of a daemon', () => {
 
   test('a refusal is told with the message and the status', async () => {
     const { fake, daemon } = await withImages();
-    fake.handlers.set('DELETE /images/', (_request, response) => json(response, { message: 'conflict:\n in use' }, 409));
+    fake.handlers.set('DELETE /images/', (_request, response) =>
+      json(response, { message: 'conflict:\n in use' }, 409),
+    );
     await expect(daemon.remove('temp')).rejects.toMatchObject({
       code: 'DAEMON',
       message: expect.stringContaining('conflict: in use'),
@@ -103,17 +119,23 @@ describe('images of a daemon', () => {
     await expect(daemon.list()).rejects.toMatchObject({ code: 'DAEMON', facts: { status: 500 } });
   });
 
-  test.each(['null', '"x"', '[{"Id":"x","Created":1}]', 'oops'])('a list that is %s is no crash', async (body) => {
-    const { fake, daemon } = await withImages();
-    fake.handlers.set('GET /images/json', (_request, response) => void response.end(body));
-    if (body === 'null') expect(await daemon.list()).toEqual([]);
-    else await expect(daemon.list()).rejects.toMatchObject({ code: 'DAEMON' });
-  });
+  test.each(['null', '"x"', '[{"Id":"x","Created":1}]', 'oops'])(
+    'a list that is %s is no crash',
+    async (body) => {
+      const { fake, daemon } = await withImages();
+      fake.handlers.set('GET /images/json', (_request, response) => void response.end(body));
+      if (body === 'null') expect(await daemon.list()).toEqual([]);
+      else await expect(daemon.list()).rejects.toMatchObject({ code: 'DAEMON' });
+    },
+  );
 
   test('a connection that dies is told', async () => {
     const { fake, daemon } = await withImages();
     fake.handlers.set('GET /images/json', (request) => void request.socket.destroy());
-    await expect(daemon.list()).rejects.toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining(fake.host) });
+    await expect(daemon.list()).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining(fake.host),
+    });
     fake.handlers.set('GET /images/json', (_request, response) => {
       response.write('[');
       setTimeout(() => response.destroy(), 5);

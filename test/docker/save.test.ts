@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { connectDocker } from '../../src/docker/daemon.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 
+const hang = (): Promise<void> => new Promise(() => {});
+
 const ID = `sha256:${'a1'.repeat(32)}`;
 
 async function start() {
@@ -35,7 +37,10 @@ describe('saving', () => {
     fake.handlers.set('GET /images/get', (_request, response) => {
       response.writeHead(500).end('{"message":"no space left on device"}');
     });
-    await expect(daemon.save('temp')).rejects.toMatchObject({ code: 'DAEMON', message: expect.stringContaining('no space left') });
+    await expect(daemon.save('temp')).rejects.toMatchObject({
+      code: 'DAEMON',
+      message: expect.stringContaining('no space left'),
+    });
   });
 
   test('a connection that dies midway fails the stream, not only ends it', async () => {
@@ -68,32 +73,37 @@ describe('saving', () => {
 
   test.each(['before the first byte', 'midway'])('a daemon that hangs %s is given up', async (when) => {
     const { fake, daemon } = await start();
-    const hang = (): Promise<void> => new Promise(() => {});
     fake.handlers.set('GET /_ping', hang).set('GET /images/get', async (_request, response) => {
       if (when === 'midway') response.write('half');
       await hang();
     });
     const saved = (async () => text(await daemon.save('temp')))();
-    await expect(saved).rejects.toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining('no sign of life') });
+    await expect(saved).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('no sign of life'),
+    });
   });
 
-  test.each(['before the first byte', 'midway'])('aborting %s rejects with the reason, and ends the connection', async (when) => {
-    const { fake, daemon } = await start();
-    fake.handlers.set('GET /images/get', async (_request, response) => {
-      if (when === 'midway') response.write('half');
-      await new Promise(() => {});
-    });
-    const controller = new AbortController();
-    const reason = new Error('enough');
-    const saved = (async () => text(await daemon.save('temp', { signal: controller.signal })))();
-    const outcome = saved.catch((error: unknown) => error);
-    await sleep(50);
-    controller.abort(reason);
-    const before = performance.now();
-    expect(await outcome).toBe(reason);
-    expect(performance.now() - before).toBeLessThan(100);
-    await expect.poll(() => fake.cut('GET /images/get')).toBe(1);
-  });
+  test.each(['before the first byte', 'midway'])(
+    'aborting %s rejects with the reason, and ends the connection',
+    async (when) => {
+      const { fake, daemon } = await start();
+      fake.handlers.set('GET /images/get', async (_request, response) => {
+        if (when === 'midway') response.write('half');
+        await new Promise(() => {});
+      });
+      const controller = new AbortController();
+      const reason = new Error('enough');
+      const saved = (async () => text(await daemon.save('temp', { signal: controller.signal })))();
+      const outcome = saved.catch((error: unknown) => error);
+      await sleep(50);
+      controller.abort(reason);
+      const before = performance.now();
+      expect(await outcome).toBe(reason);
+      expect(performance.now() - before).toBeLessThan(100);
+      await expect.poll(() => fake.cut('GET /images/get')).toBe(1);
+    },
+  );
 
   test('a stream that is given up ends the connection', async () => {
     const { fake, daemon } = await start();

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { closure } from '../../src/image.ts';
@@ -31,7 +30,7 @@ async function expectAllThere(path: string): Promise<void> {
 }
 
 describe('several writers of one new layout', () => {
-  test('in one process all have their images in it', async () => {
+  test('in one process all have their images in it', { timeout: 60_000 }, async () => {
     const path = join(tempFolder(), 'layout');
     const write = async (writer: number): Promise<void> => {
       const layout = await Layout.create(path);
@@ -57,7 +56,6 @@ describe('several writers of one new layout', () => {
       ),
     );
     await expectAllThere(path);
-    expect(fileURLToPath(dist)).toBeTruthy();
   });
 });
 

@@ -11,6 +11,12 @@ const faults = vi.hoisted(() => ({
   failAt: Infinity,
   forGood: false,
   code: 'ENOSPC',
+  guard<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      this.check();
+      return call(...args);
+    };
+  },
   check(): void {
     this.count += 1;
     if (this.count !== this.failAt && !(this.forGood && this.count > this.failAt)) return;
@@ -20,34 +26,32 @@ const faults = vi.hoisted(() => ({
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof Promises>();
-  const guard =
-    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      faults.check();
-      return call(...args);
-    };
   const open = async (...args: Parameters<typeof real.open>): Promise<Promises.FileHandle> => {
     faults.check();
     const handle = await real.open(...args);
     return Object.assign(handle, {
-      write: guard(handle.write.bind(handle)),
-      writeFile: guard(handle.writeFile.bind(handle)),
-      sync: guard(handle.sync.bind(handle)),
+      write: faults.guard(handle.write.bind(handle)),
+      writeFile: faults.guard(handle.writeFile.bind(handle)),
+      sync: faults.guard(handle.sync.bind(handle)),
     });
   };
   const { mkdir, rename, rm, rmdir, unlink } = real;
   return {
     ...real,
     open,
-    mkdir: guard(mkdir),
-    rename: guard(rename),
+    mkdir: faults.guard(mkdir),
+    rename: faults.guard(rename),
     // Cleaning up works on a full disk, and does not when the process is dead.
-    rm: (...args: Parameters<typeof rm>) => (faults.forGood ? guard(rm)(...args) : rm(...args)),
-    rmdir: (...args: Parameters<typeof rmdir>) => (faults.forGood ? guard(rmdir)(...args) : rmdir(...args)),
+    rm: (...args: Parameters<typeof rm>) => (faults.forGood ? faults.guard(rm)(...args) : rm(...args)),
+    rmdir: (...args: Parameters<typeof rmdir>) =>
+      faults.forGood ? faults.guard(rmdir)(...args) : rmdir(...args),
     unlink: (...args: Parameters<typeof unlink>) =>
-      faults.forGood ? guard(unlink)(...args) : unlink(...args),
+      faults.forGood ? faults.guard(unlink)(...args) : unlink(...args),
   };
 });
+
+/** Some fifty updates each, synced to disk: long where others use it. */
+const SLOW = { timeout: 120_000 };
 
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
@@ -106,7 +110,7 @@ describe.each([
     },
   );
 
-  test('that is killed at whichever call leaves the old images or the new ones, whole', async () => {
+  test('that is killed at whichever call leaves the old images or the new ones, whole', SLOW, async () => {
     const calls = await countCalls(isNew);
     for (let i = 1; i <= calls; i++) {
       const { layout } = await place(isNew);

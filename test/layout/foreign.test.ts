@@ -16,10 +16,7 @@ interface Expected {
   images: { tags: string[]; configDigest: Digest; diffIds: Digest[] }[];
   manifests: { digest: Digest; name: string | null; ref: string | null }[];
 }
-const expected = JSON.parse(readFileSync(join(FIXTURES, 'expected.json'), 'utf8')) as Record<
-  string,
-  Expected
->;
+const expected: Record<string, Expected> = JSON.parse(readFileSync(join(FIXTURES, 'expected.json'), 'utf8'));
 const layouts = Object.entries(expected).filter(([name]) => name.endsWith('.layout.tar'));
 
 async function unpack(name: string): Promise<string> {
@@ -62,7 +59,7 @@ describe.each(layouts)('the layout of %s', (name, { images: wanted, manifests })
 
   test('takes another image, keeps its own entries, and finds its own layers', async () => {
     const path = await unpack(name);
-    const before = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8')) as { manifests: unknown[] };
+    const before: { manifests: unknown[] } = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8'));
     const layout = await Layout.create(path);
     await layout.update(async (transaction) => {
       for (const diffId of wanted.flatMap(({ diffIds }) => diffIds)) {
@@ -70,9 +67,9 @@ describe.each(layouts)('the layout of %s', (name, { images: wanted, manifests })
       }
       await addSample(transaction, sampleImage(['more']), ['more']);
     });
-    const after = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8')) as { manifests: unknown[] };
+    const after: { manifests: unknown[] } = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8'));
     expect(after.manifests.slice(0, -1)).toEqual(before.manifests);
-    const docker = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8')) as { Config: string }[];
+    const docker: { Config: string }[] = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8'));
     expect(docker.map(({ Config }) => Config.replace('blobs/sha256/', 'sha256:')).slice(0, -1)).toEqual(
       wanted.map(({ configDigest }) => configDigest),
     );

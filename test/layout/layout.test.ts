@@ -214,6 +214,16 @@ describe('an update', () => {
     expect([snapshot(layout.path), stamps()]).toEqual(before);
   });
 
+  test('that adds what is there leaves an index.json alone that is written in another way', async () => {
+    const layout = await emptyLayout();
+    const add = (): Promise<void> => layout.update((transaction) => addSample(transaction, APP, ['app']));
+    await add();
+    const text = JSON.stringify(readIndex(layout), null, 2);
+    writeFileSync(join(layout.path, 'index.json'), text);
+    await add();
+    expect(readFileSync(join(layout.path, 'index.json'), 'utf8')).toBe(text);
+  });
+
   test('moves a name that another image has, and drops that image where it has no other', async () => {
     const layout = await emptyLayout();
     await layout.update((transaction) => addSample(transaction, APP, ['one', 'two']));
@@ -417,6 +427,15 @@ describe('manifest.json', () => {
       dockerItem(APP, ['one:latest', 'two:latest']),
       dockerItem(TOOLS, null),
     ]);
+  });
+
+  test('is absent while an image is said to lack layers, even where another image brought them', async () => {
+    const layout = await emptyLayout();
+    await layout.update(async (transaction) => {
+      await addSample(transaction, APP, ['app']);
+      await addSample(transaction, TOOLS, ['thin'], { 'dev.drayage.omitted-layers': '1' });
+    });
+    expect(readdirSync(layout.path)).not.toContain('manifest.json');
   });
 
   test('gives the name of an index to its first image', async () => {

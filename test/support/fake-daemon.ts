@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
+import * as v from 'valibot';
 import { onTestFinished } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -116,15 +117,20 @@ export class FakeDaemon {
     else if (route === 'GET /version') json(response, { Version: '28.5.2', Os: 'linux', Arch: 'amd64' });
     else if (route === 'GET /info') json(response, { DriverStatus: this.#driverStatus() });
     else if (route.startsWith('GET /images/json')) json(response, this.#list());
-    else if (route.startsWith('GET /images/get')) this.#image(response, query.get('names') ?? '', () => response.end('tar'));
+    else if (route.startsWith('GET /images/get'))
+      this.#image(response, query.get('names') ?? '', () => response.end('tar'));
     else if (route.startsWith('POST /images/load')) await this.#load(request, response);
-    else if (route.startsWith('GET ')) this.#image(response, name, (image) => json(response, describe(image)));
-    else if (route.startsWith('POST ')) this.#image(response, name, (image) => this.#tag(response, image, query));
+    else if (route.startsWith('GET '))
+      this.#image(response, name, (image) => json(response, describe(image)));
+    else if (route.startsWith('POST '))
+      this.#image(response, name, (image) => this.#tag(response, image, query));
     else this.#image(response, name, (image) => this.#remove(response, image, name));
   }
 
   #driverStatus(): string[][] {
-    return this.#kind === 'containerd' ? [['driver-type', 'io.containerd.snapshotter.v1']] : [['Backing Filesystem', 'extfs']];
+    return this.#kind === 'containerd'
+      ? [['driver-type', 'io.containerd.snapshotter.v1']]
+      : [['Backing Filesystem', 'extfs']];
   }
 
   #list(): unknown[] {
@@ -133,7 +139,9 @@ export class FakeDaemon {
   }
 
   #image(response: ServerResponse, name: string, use: (image: FakeImage) => void): void {
-    const image = this.images.find(({ id, names }) => id === name || id.startsWith(`sha256:${name}`) || names.includes(name));
+    const image = this.images.find(
+      ({ id, names }) => id === name || id.startsWith(`sha256:${name}`) || names.includes(name),
+    );
     if (image === undefined) json(response, { message: `No such image: ${name}` }, 404);
     else use(image);
   }
@@ -162,7 +170,8 @@ export class FakeDaemon {
       this.images.push(image);
     }
     for (const name of loaded.names) this.#moveName(image, name);
-    const text = loaded.names.length > 0 ? `Loaded image: ${loaded.names[0]}` : `Loaded image ID: ${loaded.id}`;
+    const text =
+      loaded.names.length > 0 ? `Loaded image: ${loaded.names[0]}` : `Loaded image ID: ${loaded.id}`;
     response.setHeader('Content-Type', 'application/json');
     response.end(`${JSON.stringify({ stream: `${text}\n` })}\r\n`);
   }
@@ -178,16 +187,33 @@ export function json(response: ServerResponse, value: unknown, status = 200): vo
 }
 
 function describe({ id, names, diffIds, extra }: FakeImage): unknown {
-  return { Id: id, RepoTags: names, RootFS: { Layers: diffIds }, Architecture: 'amd64', Os: 'linux', ...extra };
+  return {
+    Id: id,
+    RepoTags: names,
+    RootFS: { Layers: diffIds },
+    Architecture: 'amd64',
+    Os: 'linux',
+    ...extra,
+  };
 }
+
+const manifestSchema = v.strictTuple([
+  v.object({ Config: v.string(), RepoTags: v.nullish(v.array(v.string())) }),
+]);
+const indexSchema = v.object({ manifests: v.looseTuple([v.object({ digest: v.string() })]) });
+const configSchema = v.object({ rootfs: v.object({ diff_ids: v.array(v.string()) }) });
 
 async function readArchive(archive: IncomingMessage, isOci: boolean): Promise<FakeImage> {
   const files = new Map<string, Buffer>();
   for await (const entry of archive.pipe(extract())) files.set(entry.header.name, await buffer(entry));
-  const parse = (name: string): any => JSON.parse(String(files.get(name)));
-  const [docker] = parse('manifest.json');
+  const parse = (name: string): unknown => JSON.parse(String(files.get(name)));
+  const [docker] = v.parse(manifestSchema, parse('manifest.json'));
   const config = files.get(docker.Config) ?? Buffer.alloc(0);
-  const diffIds = JSON.parse(String(config)).rootfs.diff_ids;
-  const names = (docker.RepoTags ?? []) as string[];
-  return { id: isOci ? parse('index.json').manifests[0].digest : digestOf(config), names, diffIds };
+  const diffIds = v.parse(configSchema, JSON.parse(String(config))).rootfs.diff_ids;
+  const names = docker.RepoTags ?? [];
+  return {
+    id: isOci ? v.parse(indexSchema, parse('index.json')).manifests[0].digest : digestOf(config),
+    names,
+    diffIds,
+  };
 }

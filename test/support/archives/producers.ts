@@ -9,15 +9,19 @@ export interface Produced {
   names: string[];
 }
 
-/** The layers of all of them, bottom first. */
-export const LAYERS: Buffer[] = [layerTar('base'), layerTar('app')];
+/** The lower layer of all of them. */
+export const BASE: Buffer = layerTar('base');
+/** The upper one. */
+export const APP: Buffer = layerTar('app');
+/** Both, bottom first. */
+export const LAYERS: Buffer[] = [BASE, APP];
 /** The config of all of them. */
 export const CONFIG: Buffer = imageConfig(LAYERS, { created: '2024-01-01T00:00:00Z' });
 
-const [BASE, APP] = LAYERS as [Buffer, Buffer];
 const NAME = 'registry.example:5000/team/app:1';
 
 const file = (name: string, content: Buffer | string): Buffer => entry(name, content);
+const gnu = (name: string, content: Buffer): Buffer => entry(name, content, { magic: GNU });
 const folder = (name: string): Buffer => header({ name, type: '5', mode: '0000755\0' });
 const manifest = (config: string, layers: string[], names: string[] | null = [NAME]): Buffer =>
   json([{ Config: config, RepoTags: names, Layers: layers }]);
@@ -57,7 +61,7 @@ function kaniko(): Buffer {
   const names = layers.map((layer) => `${hex(layer)}.tar.gz`);
   return tar(
     file(`sha256:${hex(CONFIG)}`, CONFIG),
-    ...layers.map((layer, i) => file(names[i] as string, layer)),
+    ...layers.map((layer) => file(`${hex(layer)}.tar.gz`, layer)),
     file('manifest.json', manifest(`sha256:${hex(CONFIG)}`, names)),
   );
 }
@@ -67,7 +71,7 @@ function jib(): Buffer {
   const layers = LAYERS.map((layer) => gzipSync(layer));
   const names = layers.map((layer) => `${hex(layer)}.tar.gz`);
   return tar(
-    ...layers.map((layer, i) => file(names[i] as string, layer)),
+    ...layers.map((layer) => file(`${hex(layer)}.tar.gz`, layer)),
     file('config.json', CONFIG),
     file('manifest.json', json([{ config: 'config.json', repoTags: [NAME], layers: names }])),
   );
@@ -75,7 +79,6 @@ function jib(): Buffer {
 
 /** Bazel rules_docker 0.25: `./` names, GNU headers, manifest.json last but one, repositories of layer ids. */
 function bazel(): Buffer {
-  const gnu = (name: string, content: Buffer): Buffer => entry(name, content, { magic: GNU });
   return tar(
     gnu(`./${hex(CONFIG)}.json`, CONFIG),
     gnu(`./${hex(BASE)}/layer.tar`, BASE),
@@ -88,18 +91,18 @@ function bazel(): Buffer {
   );
 }
 
-/** ko 0.15 `--tarball`: as kaniko, without names where `--bare` is not given. */
+/** ko 0.15 `--tarball` (through go-containerregistry): as kaniko, here without a name. */
 function ko(): Buffer {
   const layers = LAYERS.map((layer) => gzipSync(layer));
   const names = layers.map((layer) => `${hex(layer)}.tar.gz`);
   return tar(
     file(`sha256:${hex(CONFIG)}`, CONFIG),
-    ...layers.map((layer, i) => file(names[i] as string, layer)),
+    ...layers.map((layer) => file(`${hex(layer)}.tar.gz`, layer)),
     file('manifest.json', json([{ Config: `sha256:${hex(CONFIG)}`, RepoTags: null, Layers: names }])),
   );
 }
 
-/** podman 3 `save`, and others: a hard link instead of a symlink. */
+/** An archive packed anew by a program that makes hard links of equal files. */
 function hardLinked(): Buffer {
   return tar(
     file('base.tar', BASE),

@@ -15,7 +15,7 @@ export interface HeaderFields {
 }
 
 /** POSIX. */
-export const USTAR = 'ustar\x0000';
+const USTAR = 'ustar\x0000';
 /** GNU tar. */
 export const GNU = 'ustar  \0';
 
@@ -50,15 +50,19 @@ export function header(fields: HeaderFields): Buffer {
   return block;
 }
 
+function toBytes(content: Buffer | string): Buffer {
+  return typeof content === 'string' ? Buffer.from(content) : content;
+}
+
 /** Content filled up to whole blocks. */
 export function padded(content: Buffer | string): Buffer {
-  const bytes = Buffer.from(content as string);
+  const bytes = toBytes(content);
   return Buffer.concat([bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
 }
 
 /** An entry: a file, where nothing else is said. */
 export function entry(name: string, content: Buffer | string = '', fields: HeaderFields = {}): Buffer {
-  const bytes = Buffer.from(content as string);
+  const bytes = toBytes(content);
   return Buffer.concat([header({ name, size: bytes.length, ...fields }), padded(bytes)]);
 }
 
@@ -83,8 +87,8 @@ export function paxRaw(content: Buffer | string, type = 'x'): Buffer {
 }
 
 /** A pax record with its length. */
-export function paxRecord(key: string, value: string | Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value as string), Buffer.from('\n')]);
+function paxRecord(key: string, value: string | Buffer): Buffer {
+  const rest = Buffer.concat([Buffer.from(` ${key}=`), toBytes(value), Buffer.from('\n')]);
   let length = rest.length + 1;
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
   return Buffer.concat([Buffer.from(String(length)), rest]);

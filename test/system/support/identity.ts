@@ -6,7 +6,7 @@ import type { TestDaemon } from './daemons.ts';
 export interface DaemonIdentity {
   configDigest: string;
   diffIds: string[];
-  /** Familiar names, podman's `localhost/` taken off. */
+  /** Familiar names; podman's `localhost/` and full names are mapped back. */
   names: string[];
 }
 
@@ -27,7 +27,9 @@ export async function identify(daemon: TestDaemon, image: string): Promise<Daemo
   return {
     configDigest: await configDigest(daemon, found.Id),
     diffIds: found.RootFS.Layers,
-    names: (found.RepoTags ?? []).map((name) => name.replace(/^localhost\//, '')).toSorted(),
+    names: (found.RepoTags ?? [])
+      .map((name) => name.replace(/^(?:localhost\/|docker\.io\/(?:library\/)?)/, ''))
+      .toSorted(),
   };
 }
 

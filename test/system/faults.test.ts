@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { drayage } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { listFiles } from '../support/list-files.ts';
+import { DAEMON_KINDS, skipReason, startDaemon } from './support/daemons.ts';
+import type { TestDaemon } from './support/daemons.ts';
+import { buildTinyImage } from './support/images.ts';
+import { syntheticArchive } from './support/synthetic-archive.ts';
+
+const exec = promisify(execFile);
+
+describe.each(DAEMON_KINDS)('what goes wrong with %s', (kind) => {
+  const skip = skipReason(kind) !== undefined;
+  let folder: string;
+  let daemon: TestDaemon | undefined;
+  const host = (): string[] => ['--host', daemon?.host ?? ''];
+
+  beforeAll(async () => {
+    if (skip) return;
+    folder = await mkdtemp(join(tmpdir(), 'drayage-faults-'));
+    daemon = await startDaemon(kind);
+  });
+  afterAll(async () => {
+    await daemon?.stop();
+    if (!skip) await rm(folder, { recursive: true, force: true });
+  });
+
+  test.skipIf(skip)('an unknown image is exit 4, with the nearest names that the daemon has', async () => {
+    if (daemon === undefined) return;
+    await buildTinyImage(daemon, ['shop/backend:7']);
+    const { code, stderr } = await drayage(['save', 'shop/backedn:7', ...host()], { cwd: folder });
+    expect(code).toBe(4);
+    expect(stderr).toContain('shop/backedn:7');
+    expect(stderr).toContain('shop/backend:7');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test.skipIf(skip)('an image without a tag is saved by its ID and loaded under its unique tag', async () => {
+    if (daemon === undefined) return;
+    const id = await buildTinyImage(daemon, [], { layers: [`untagged-${kind}`] });
+    await writeFile(join(folder, 'id'), `${id}\n`);
+    const saved = await drayage(['save', '--iidfile', 'id', '-o', 'untagged', ...host()], { cwd: folder });
+    expect(saved.stderr).toBe('');
+    const target = await startDaemon(kind);
+    try {
+      const { code, stdout } = await drayage(['load', 'untagged', '-q', '--host', target.host], {
+        cwd: folder,
+      });
+      expect(code).toBe(0);
+      expect(stdout.trim()).toMatch(/^drayage:drayage-[0-9a-f]{12}$/);
+      const found = await target.docker([
+        'image',
+        'inspect',
+        '--format',
+        '{{len .RootFS.Layers}}',
+        stdout.trim(),
+      ]);
+      expect(found.stdout.trim()).toBe('1');
+    } finally {
+      await target.stop();
+      await rm(join(folder, 'untagged'), { recursive: true });
+    }
+  });
+
+  test.skipIf(skip)('Ctrl-C during a save ends it within a second and leaves nothing', async () => {
+    if (daemon === undefined) return;
+    const load = await drayage(['save', '--from', '-', '-o', 'big', '--compress', 'none'], {
+      cwd: folder,
+      input: syntheticArchive('big:1', 4, 100),
+    });
+    expect(load.code).toBe(0);
+    expect((await drayage(['load', 'big', ...host()], { cwd: folder })).code).toBe(0);
+    await rm(join(folder, 'big'), { recursive: true });
+    let interrupted = 0;
+    const { code } = await drayage(['save', 'big:1', '-o', 'out', ...host()], {
+      cwd: folder,
+      onStart: (child) => {
+        setTimeout(() => {
+          interrupted = performance.now();
+          child.kill('SIGINT');
+        }, 1500);
+      },
+    });
+    const seconds = (performance.now() - interrupted) / 1000;
+    expect(code).toBe(130);
+    console.log(`${kind}: ended ${seconds.toFixed(2)} s after SIGINT`);
+    expect((await listFiles(folder)).map(({ path }) => path)).toEqual(['id']);
+  });
+
+  test.skipIf(skip)('a daemon that dies during a save is exit 3, and nothing is left', async () => {
+    if (daemon === undefined) return;
+    const dying = await startDaemon(kind);
+    const archive = await drayage(['save', '--from', '-', '-o', 'big', '--compress', 'none'], {
+      cwd: folder,
+      input: syntheticArchive('big:1', 4, 100),
+    });
+    expect(archive.code).toBe(0);
+    expect((await drayage(['load', 'big', '--host', dying.host], { cwd: folder })).code).toBe(0);
+    await rm(join(folder, 'big'), { recursive: true });
+    const saving = drayage(['save', 'big:1', '-o', 'out', '--host', dying.host], { cwd: folder });
+    await delay(800);
+    await dying.kill();
+    const { code, stderr } = await saving;
+    await dying.stop();
+    expect(`${code} ${stderr}`).toMatch(/^3 /);
+    expect((await listFiles(folder)).map(({ path }) => path)).toEqual(['id']);
+  });
+});
+
+describe.skipIf(skipReason('docker-20.10') !== undefined)('a full disk', () => {
+  test('is exit 1 with the path, and leaves nothing half-written', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'drayage-full-'));
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    await exec('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]);
+    try {
+      const { code, stderr } = await drayage(
+        ['save', '--from', '-', '-o', join(disk, 'layout'), '--compress', 'none'],
+        {
+          cwd: folder,
+          input: syntheticArchive('full:1', 2, 20),
+        },
+      );
+      expect(code).toBe(1);
+      expect(stderr).toContain(disk);
+      expect(stderr).toMatch(/no space left/i);
+      expect(await listFiles(disk)).toEqual([]);
+    } finally {
+      await exec('umount', [disk]);
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('keeps what the layout had before', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'drayage-full-'));
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    await exec('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]);
+    try {
+      const layout = join(disk, 'layout');
+      await drayage(['save', '--from', fixturePath('demo.tar'), '-o', layout], { cwd: folder });
+      const before = await listFiles(disk);
+      const index = await readFile(join(layout, 'index.json'), 'utf8');
+      const input = syntheticArchive('full:1', 2, 20);
+      const args = ['save', '--from', '-', '-o', layout, '--compress', 'none'];
+      expect((await drayage(args, { cwd: folder, input })).code).toBe(1);
+      expect(await listFiles(disk)).toEqual(before);
+      expect(await readFile(join(layout, 'index.json'), 'utf8')).toBe(index);
+    } finally {
+      await exec('umount', [disk]);
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
