@@ -134,8 +134,7 @@ export async function* closure(
   }
 }
 
-/** Reads and checks an image manifest. */
-export async function readManifest(
+async function readManifest(
   source: ContentSource,
   descriptor: Descriptor,
   options: ContentOptions = {},
@@ -146,8 +145,7 @@ export async function readManifest(
   return { descriptor, bytes, value };
 }
 
-/** Reads and checks an image index. */
-export async function readIndex(
+async function readIndex(
   source: ContentSource,
   descriptor: Descriptor,
   options: ContentOptions = {},

@@ -44,7 +44,10 @@ async function namedImages(
   return found;
 }
 
-async function everywhere(places: readonly ImagePlace[], reference: string): Promise<PlacedImage[]> {
+async function everywhere(
+  places: readonly ImagePlace[],
+  reference: string,
+): Promise<[PlacedImage, ...PlacedImage[]]> {
   const found: PlacedImage[] = [];
   const missing: DrayageError[] = [];
   for (const place of places) {
@@ -55,7 +58,8 @@ async function everywhere(places: readonly ImagePlace[], reference: string): Pro
       missing.push(error);
     }
   }
-  if (found.length > 0) return found;
+  const [first, ...others] = found;
+  if (first !== undefined) return [first, ...others];
   const candidates = [...new Set(missing.flatMap((error) => error.facts.candidates ?? []))];
   throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
     candidates,
@@ -85,9 +89,9 @@ export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
     ...chainSources(places),
     images: async () => (await Promise.all(places.map((place) => place.images()))).flat(),
     resolve: async (reference) => {
-      const found = await everywhere(places, reference);
-      assertNamesAgree(found);
-      return (found[0] as PlacedImage).image;
+      const [first, ...others] = await everywhere(places, reference);
+      assertNamesAgree([first, ...others]);
+      return first.image;
     },
     referrers: async (descriptor) => {
       const lists = await Promise.all(places.map((place) => place.referrers(descriptor)));

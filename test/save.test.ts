@@ -14,6 +14,10 @@ interface Expected {
   images: { tags: string[]; configDigest?: string; diffIds?: string[]; incomplete?: string[] }[];
 }
 const expected = JSON.parse(await readFile(fixturePath('expected.json'), 'utf8')) as Record<string, Expected>;
+const namesOf = async (place: Layout) =>
+  (await inspect({ from: [place] })).images.flatMap((image) => image.names);
+const blobs = async (place: Layout) => (await listFiles(`${place.path}/blobs`)).map(({ path }) => path);
+
 const archives = Object.entries(expected).filter(
   ([, { form, images }]) =>
     form !== 'oci-layout' && images.every(({ incomplete }) => incomplete === undefined),
@@ -38,9 +42,7 @@ test.each(archives)(
     expect(new Set(got(again).map((image) => JSON.stringify(image)))).toEqual(
       new Set(wanted.map((image) => JSON.stringify(image))),
     );
-    const names = async (place: Layout) =>
-      (await inspect({ from: [place] })).images.flatMap((image) => image.names);
-    expect(new Set(await names(back))).toEqual(new Set(await names(layout)));
+    expect(new Set(await namesOf(back))).toEqual(new Set(await namesOf(layout)));
   },
 );
 
@@ -61,8 +63,7 @@ test('images are chosen by name, and the others are not stored', async () => {
   await save({ from: fixtureArchive('demo.tar'), to: all });
   await save({ from: fixtureArchive('demo.tar'), to: layout, images: ['drayage-demo/worker:1.0'] });
   expect((await layout.images()).map(({ names }) => names)).toEqual([['drayage-demo/worker:1.0']]);
-  const blobs = async (of: Layout) => (await listFiles(`${of.path}/blobs`)).length;
-  expect(await blobs(layout)).toBeLessThan(await blobs(all));
+  expect((await blobs(layout)).length).toBeLessThan((await blobs(all)).length);
 });
 
 test('an unknown name of an archive is an error that lists those it has', async () => {
@@ -94,7 +95,6 @@ test('a layout is copied byte for byte into another', async () => {
   expect(copied.images.map(({ digest }) => digest)).toEqual(
     (await source.images()).map(({ root }) => root.digest),
   );
-  const blobs = async (of: Layout) => (await listFiles(`${of.path}/blobs`)).map(({ path }) => path);
   expect(await blobs(target)).toEqual(await blobs(source));
   expect((await verify({ layout: target })).problems).toEqual([]);
   const again = await save({ from: source, to: target });

@@ -15,6 +15,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const display = createProgressDisplay(process.stderr);
   // Known before parsing, since a mistake in the arguments is reported in this form, too.
   let options: CommonOptions = { json: argv.includes('--json') };
+  let exitCode = OK;
   try {
     const program = createProgram(async (run, common) => {
       options = common;
@@ -27,11 +28,10 @@ export async function main(argv: readonly string[]): Promise<number> {
       });
       display.end();
       printOutcome(outcome, common);
-      process.exitCode = outcome.exitCode ?? OK;
+      exitCode = outcome.exitCode ?? OK;
     });
-    process.exitCode = OK;
     await program.parseAsync(argv, { from: 'user' });
-    return Number(process.exitCode);
+    return exitCode;
   } catch (error) {
     display.end();
     return await printFailure(error, options);

@@ -46,7 +46,7 @@ export async function drain(reply: ApiReply): Promise<void> {
  * @throws {@link DrayageError} `DAEMON` with the daemon's message and status
  */
 export async function assertOk(reply: ApiReply, what: string): Promise<void> {
-  if (reply.status < 600) return;
+  if (reply.status < 300) return;
   const message = await errorMessage(reply);
   throw new DrayageError('DAEMON', `docker refused ${what}: ${message}`, { status: reply.status });
 }

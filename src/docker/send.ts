@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
 import type { LoadOptions } from '../content.ts';
-import { isDrayageError } from '../errors.ts';
 import { readLoadReply } from './load-reply.ts';
 import { assertOk } from './reply.ts';
 import type { Transport } from './transport.ts';
@@ -19,7 +18,6 @@ export async function sendArchive(
   { signal, onSent }: LoadOptions,
 ): Promise<number> {
   let bytesSent = 0;
-  let failure: unknown;
   const counted = new Transform({
     transform: (chunk: Uint8Array, _encoding, callback) => {
       bytesSent += chunk.length;
@@ -27,16 +25,15 @@ export async function sendArchive(
       callback(null, chunk);
     },
   });
-  archive.once('error', (error) => (failure = error));
+  // Errors come out of the request, whose body the archive is; later ones are of no interest.
+  archive.on('error', () => undefined);
   pipeline(archive, counted, () => undefined);
   const watch = watchDaemon(transport, interval, signal);
   try {
     await post(transport, counted, watch.signal);
     return bytesSent;
   } catch (error) {
-    if (watch.signal.aborted) throw watch.signal.reason;
-    // Not all failures of the archive are its own: it is also destroyed when the connection is.
-    throw isDrayageError(failure) ? failure : error;
+    throw watch.signal.aborted ? watch.signal.reason : error;
   } finally {
     watch.stop();
     archive.destroy();

@@ -1,3 +1,5 @@
+export type { ErrorCode, ErrorFacts } from '../errors.ts';
+export { DrayageError, isDrayageError } from '../errors.ts';
 export { Layout, type UpdateOptions } from '../layout/layout.ts';
 export type { ResolveOptions } from '../layout/lookup.ts';
 export { OMITTED_LAYERS } from '../oci/annotations.ts';

@@ -1,3 +1,5 @@
+export type { ErrorCode, ErrorFacts } from '../errors.ts';
+export { DrayageError, isDrayageError } from '../errors.ts';
 export type { HistoryEntry, ImageConfig } from '../oci/config.ts';
 export { configPlatform, parseConfig } from '../oci/config.ts';
 export type { Descriptor } from '../oci/descriptor.ts';

@@ -23,7 +23,10 @@ export async function* compress(
   { compression, level }: Codec,
   concurrency: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (compression === 'none') return yield* bytes;
+  if (compression === 'none') {
+    yield* bytes;
+    return;
+  }
   const compressBlock = compression === 'gzip' ? gzipBlocks(level) : zstdBlocks(level);
   const running: Promise<Uint8Array>[] = [];
   for await (const block of blocks(bytes, BLOCK_SIZE[compression])) {

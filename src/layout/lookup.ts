@@ -11,7 +11,7 @@ import type { ListedImage } from './entries.ts';
 import { familiar } from './entries.ts';
 import { nearest } from './nearest.ts';
 
-/** Options of {@link resolveImage}. */
+/** Options of a look-up by name. */
 export interface ResolveOptions extends ContentOptions {
   /** Which one, where several images have one name for different platforms. */
   platform?: Platform | undefined;

@@ -122,6 +122,31 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
     expect(fake.images).toEqual([]);
   });
 
+  test('so it is where the daemon has begun to answer', async () => {
+    const { fake, daemon } = await start(kind);
+    const cargo = largeCargo();
+    const [, last] = cargo.layers;
+    cargo.source.blobs.set(last!.digest, Buffer.alloc(last!.size));
+    fake.handlers.set(LOAD, async (request, response) => {
+      response.write('{"status":"Loading"}\n');
+      for await (const _ of request) await sleep(1);
+    });
+    const load = daemon.load(cargo.root, cargo.source, NAMES);
+    await expect(load).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+
+  test('aborting may have any reason', async () => {
+    const { fake, daemon } = await start(kind);
+    const cargo = makeCargo();
+    const controller = new AbortController();
+    fake.handlers.set(LOAD, (_request, response) => {
+      response.write('{"status":"Loading"}\n');
+      setTimeout(() => controller.abort('enough'), 20);
+    });
+    const load = daemon.load(cargo.root, cargo.source, NAMES, { signal: controller.signal });
+    await expect(load).rejects.toBe('enough');
+  });
+
   test('an error that a daemon answers early is told, not that it stopped reading', async () => {
     const { fake, daemon } = await start(kind);
     const cargo = largeCargo();

@@ -71,6 +71,19 @@ describe('saving', () => {
     expect(fake.seen).toHaveLength(before);
   });
 
+  test('nor when the end comes while one is awaited', async () => {
+    const { fake, daemon } = await start();
+    const probes = (): number => fake.seen.filter(({ line }) => line.endsWith('/_ping')).length;
+    const before = probes();
+    fake.handlers.set('GET /_ping', hang).set('GET /images/get', async (_request, response) => {
+      await expect.poll(probes, { interval: 1 }).toBe(before + 1);
+      response.end('late');
+    });
+    await text(await daemon.save('temp'));
+    await sleep(150);
+    expect(probes()).toBe(before + 1);
+  });
+
   test.each(['before the first byte', 'midway'])('a daemon that hangs %s is given up', async (when) => {
     const { fake, daemon } = await start();
     fake.handlers.set('GET /_ping', hang).set('GET /images/get', async (_request, response) => {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
@@ -71,12 +72,11 @@ async function text(stream: Readable | null): Promise<string> {
 async function samplePeak(child: ChildProcess, closed: Promise<unknown>): Promise<number> {
   const { readFile } = await import('node:fs/promises');
   let peak = 0;
-  let running = true;
-  void closed.then(() => (running = false));
-  while (running) {
+  const ended = closed.then(() => true);
+  for (let done = false; !done;) {
     const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
     peak = Math.max(peak, Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024);
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 100).unref())]);
+    done = await Promise.race([ended, delay(100, false, { ref: false })]);
   }
   return peak;
 }

@@ -157,7 +157,12 @@ export class FakeDaemon {
   }
 
   #remove(response: ServerResponse, image: FakeImage, name: string): void {
-    image.names = image.names.filter((taken) => taken !== name);
+    const isName = image.names.includes(name);
+    if (!isName && image.names.length > 1) {
+      json(response, { message: 'conflict: image is referenced in multiple repositories' }, 409);
+      return;
+    }
+    image.names = isName ? image.names.filter((taken) => taken !== name) : [];
     if (image.names.length === 0) this.images.splice(this.images.indexOf(image), 1);
     json(response, [{ Untagged: name }]);
   }

@@ -7,6 +7,9 @@ import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, openLayouts } from '../places.ts';
 import { library } from '../library.ts';
 
+/** What there is to close of a place that holds nothing open. */
+const nothing = async (): Promise<void> => {};
+
 /** Options of `drayage save`. */
 export interface SaveCommandOptions extends CommonOptions {
   iidfile?: string;
@@ -59,7 +62,6 @@ interface OpenSource extends AsyncDisposable {
 }
 
 async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
-  const nothing = async (): Promise<void> => {};
   if (from === undefined) {
     const daemon = await openDaemon(host, context);
     return { from: daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };

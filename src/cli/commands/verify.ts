@@ -37,6 +37,6 @@ function describeLayout({
   return [...problems.map(({ message }) => `${layout}: ${message}`), `${layout}: ${read}: ${verdict}`];
 }
 
-function toJson({ code, message, facts: { cause: _, ...facts } }: VerifyResult['problems'][number]): object {
-  return { code, message, ...facts };
+function toJson({ code, message, facts }: VerifyResult['problems'][number]): object {
+  return { code, message, ...facts, cause: undefined };
 }

@@ -12,8 +12,7 @@ import { killDaemon, spawnDaemon, waitUntilUp } from './daemon-process.ts';
 import { type CommandOptions, type CommandResult, run } from './run-command.ts';
 import { makeTempFolder, removeTempFolder, sweepTempFolders } from './temp-folders.ts';
 
-export { DAEMON_KINDS, type DaemonKind, skipReason, unavailable } from './daemon-kinds.ts';
-export type { CommandOptions, CommandResult } from './run-command.ts';
+export { DAEMON_KINDS, type DaemonKind, skipReason } from './daemon-kinds.ts';
 
 export interface TestDaemon {
   readonly kind: DaemonKind;

@@ -29,7 +29,7 @@ export async function identify(daemon: TestDaemon, image: string): Promise<Daemo
     diffIds: found.RootFS.Layers,
     names: (found.RepoTags ?? [])
       .map((name) => name.replace(/^(?:localhost\/|docker\.io\/(?:library\/)?)/, ''))
-      .toSorted(),
+      .toSorted((a, b) => a.localeCompare(b)),
   };
 }
 

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createProgressDisplay } from '../../src/cli/progress.ts';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+function display(isTTY: boolean) {
+  const written: string[] = [];
+  const made = createProgressDisplay({ isTTY, write: (text: string) => written.push(text) });
+  const read = (bytes: number): void => made.onProgress({ kind: 'bytes', direction: 'read', bytes });
+  return { ...made, written, read };
+}
+
+test('on a terminal one line is redrawn, at most ten times a second, and cleared at the end', () => {
+  const { onProgress, read, end, written } = display(true);
+  onProgress({ kind: 'image', name: 'app:1' });
+  read(1000);
+  expect(written).toEqual([]);
+  vi.advanceTimersByTime(100);
+  read(1000);
+  read(1000);
+  expect(written).toEqual(['\r\u001B[Kdrayage: app:1: 2.0 kB read']);
+  end();
+  expect(written.at(-1)).toBe('\r\u001B[K');
+});
+
+test('in a log there is a whole line every ten seconds, and nothing at the end', () => {
+  const { read, end, written } = display(false);
+  read(1000);
+  vi.advanceTimersByTime(9999);
+  read(1000);
+  expect(written).toEqual([]);
+  vi.advanceTimersByTime(1);
+  read(1000);
+  end();
+  expect(written).toEqual(['drayage: 3.0 kB read\n']);
+});
+
+test('bytes that were sent count where there are any', () => {
+  const { onProgress, read, written } = display(false);
+  read(1000);
+  vi.advanceTimersByTime(10_000);
+  onProgress({ kind: 'bytes', direction: 'sent', bytes: 2000 });
+  expect(written).toEqual(['drayage: 2.0 kB sent\n']);
+});
+
+test('a note is a line at once', () => {
+  const log = display(false);
+  log.onProgress({ kind: 'note', message: 'something to know' });
+  expect(log.written).toEqual(['drayage: something to know\n']);
+  const terminal = display(true);
+  terminal.onProgress({ kind: 'note', message: 'something to know' });
+  expect(terminal.written).toEqual(['\r\u001B[Kdrayage: something to know\n']);
+});

@@ -1,0 +1,60 @@
+import { CommanderError } from 'commander';
+import { expect, test } from 'vitest';
+import { describeFailure, Interruption } from '../../src/cli/report-error.ts';
+import { DrayageError } from '../../src/errors.ts';
+
+test('an error is a line, its hint another, and its facts fields', async () => {
+  const error = new DrayageError('NOT_FOUND', 'no image "temp"', {
+    hint: 'name another',
+    candidates: ['tmp:1'],
+    cause: new Error('underneath'),
+  });
+  expect(await describeFailure(error)).toEqual({
+    exitCode: 4,
+    lines: ['no image "temp" (underneath)', 'name another'],
+    json: {
+      error: {
+        code: 'NOT_FOUND',
+        message: 'no image "temp"',
+        retryable: false,
+        hint: 'name another',
+        candidates: ['tmp:1'],
+      },
+    },
+  });
+});
+
+test('a cause that the message tells already is not told again', async () => {
+  const error = new DrayageError('IO', 'cannot write: disk full', { cause: new Error('disk full') });
+  expect((await describeFailure(error)).lines).toEqual(['cannot write: disk full']);
+});
+
+test('what is not reachable may be tried again', async () => {
+  const { exitCode, json } = await describeFailure(new DrayageError('UNREACHABLE', 'no daemon'));
+  expect(exitCode).toBe(3);
+  expect(json.error['retryable']).toBe(true);
+});
+
+test('line breaks and control characters do not reach the log', async () => {
+  const error = new DrayageError('DAEMON', 'first\r\nsecond\u001B[31m', { hint: 'a\tb\u0000' });
+  expect((await describeFailure(error)).lines).toEqual(['first second [31m', 'a b']);
+});
+
+test.each([
+  [new Interruption('SIGINT'), 130, 'INTERRUPTED', 'interrupted'],
+  [new Interruption('SIGTERM'), 143, 'INTERRUPTED', 'terminated'],
+  [
+    new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'"),
+    2,
+    'USAGE',
+    "unknown option '--x'",
+  ],
+  [new TypeError('a bug'), 1, 'INTERNAL', 'a bug'],
+  ['a string', 1, 'INTERNAL', 'a string'],
+])('%s ends the run with %d', async (error, exitCode, code, message) => {
+  expect(await describeFailure(error)).toEqual({
+    exitCode,
+    lines: [message],
+    json: { error: { code, message, retryable: false } },
+  });
+});

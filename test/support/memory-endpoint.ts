@@ -1,0 +1,103 @@
+import type { Readable } from 'node:stream';
+import { writeDockerArchive } from '../../src/archive/write.ts';
+import type {
+  ContentOptions,
+  ContentSource,
+  EndpointImage,
+  ImageEndpoint,
+  LoadOptions,
+  LoadResult,
+} from '../../src/content.ts';
+import { DrayageError } from '../../src/errors.ts';
+import { readImage } from '../../src/image.ts';
+import { verifyLayer } from '../../src/layer.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import type { Platform } from '../../src/oci/platform.ts';
+import { isReference, normalizeName } from '../../src/oci/reference.ts';
+
+/** An image in a {@link MemoryEndpoint}. */
+export interface HeldImage extends EndpointImage {
+  root: Descriptor;
+  source: ContentSource;
+}
+
+/** A daemon in memory: it holds images as they were given, and writes down what it was asked to do. */
+export class MemoryEndpoint implements ImageEndpoint {
+  readonly held: HeldImage[] = [];
+  /** The roots and names of every load, in order. */
+  readonly loads: { root: Descriptor; names: string[] }[] = [];
+  /** What every archive was asked for by. */
+  readonly saves: string[] = [];
+  readonly #platform: Platform;
+
+  constructor(platform: Platform = { os: 'linux', architecture: 'amd64' }) {
+    this.#platform = platform;
+  }
+
+  /** Has it hold an image from the start. */
+  async hold(root: Descriptor, source: ContentSource, names: string[]): Promise<Digest> {
+    const { config } = await readImage(source, root, { prefer: this.#platform });
+    const id = config.descriptor.digest;
+    this.held.push({ id, names, root, source });
+    return id;
+  }
+
+  async inspect(image: string, { signal }: ContentOptions = {}): Promise<EndpointImage> {
+    signal?.throwIfAborted();
+    const { id, names } = this.#find(image);
+    return { id, names };
+  }
+
+  async platform({ signal }: ContentOptions = {}): Promise<Platform> {
+    signal?.throwIfAborted();
+    return this.#platform;
+  }
+
+  async load(
+    root: Descriptor,
+    source: ContentSource,
+    names: readonly string[],
+    { signal, onSent }: LoadOptions = {},
+  ): Promise<LoadResult> {
+    this.loads.push({ root, names: [...names] });
+    const image = await readImage(source, root, { prefer: this.#platform, signal });
+    const id = image.config.descriptor.digest;
+    const layers = image.layers.length;
+    const present = this.held.find((held) => held.id === id);
+    let bytesSent = 0;
+    if (present === undefined) {
+      for (const layer of image.layers) {
+        const size = await verifyLayer(source, layer, { signal });
+        bytesSent += size;
+        onSent?.(size);
+      }
+    }
+    for (const other of this.held) other.names = other.names.filter((name) => !names.includes(name));
+    if (present === undefined) this.held.push({ id, names: [...names], root, source });
+    else present.names.push(...names);
+    const layersSent = present === undefined ? layers : 0;
+    const status = present === undefined ? 'loaded' : 'present';
+    return { daemonId: id, status, layersSent, layersPresent: layers - layersSent, bytesSent };
+  }
+
+  async save(image: string, { signal }: ContentOptions = {}): Promise<Readable> {
+    this.saves.push(image);
+    const { id, names, root, source } = this.#find(image);
+    const documents = await readImage(source, root, { prefer: this.#platform, signal });
+    return writeDockerArchive([{ image: documents, names: image === id ? [] : names }], source, { signal });
+  }
+
+  /** By name or ID; as podman does, `localhost/temp` is looked for as `temp`, too. */
+  #find(image: string): HeldImage {
+    const name = isReference(image) ? normalizeName(image) : image;
+    const short = name.replace(/^localhost\//, '');
+    const hex = image.replace(/^sha256:/, '');
+    const found =
+      this.held.find(({ names }) => names.includes(name)) ??
+      this.held.find(({ id, names }) => names.includes(short) || id.slice(7).startsWith(hex));
+    if (found !== undefined) return found;
+    const candidates = this.held.flatMap(({ names }) => names);
+    throw new DrayageError('NOT_FOUND', `no image ${image}`, { candidates });
+  }
+}
