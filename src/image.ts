@@ -201,12 +201,9 @@ function assertBounds(descriptor: Descriptor, depth: number, count: number): voi
 
 function noImage(root: Descriptor, candidates: Image[], platform: Platform | undefined): DrayageError {
   const found = candidates.map((image) => formatPlatform(configPlatform(image.config.value)));
-  const message =
-    platform === undefined
-      ? `${root.digest} holds no image`
-      : `${root.digest} holds no image for ${formatPlatform(platform)}, only for ${found.join(', ') || 'nothing'}`;
-  return new DrayageError(platform === undefined ? 'UNSUPPORTED' : 'NOT_FOUND', message, {
-    digest: root.digest,
-    candidates: found,
-  });
+  if (platform === undefined || found.length === 0) {
+    return new DrayageError('UNSUPPORTED', `${root.digest} holds no image`, { digest: root.digest });
+  }
+  const message = `${root.digest} holds no image for ${formatPlatform(platform)}, only for ${found.join(', ')}`;
+  return new DrayageError('NOT_FOUND', message, { digest: root.digest, candidates: found });
 }

@@ -110,9 +110,9 @@ async function store(
 }
 
 function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {
-  const layers = new Map(
-    images.flatMap((image) => image.layers.toReversed().map((layer) => [layer.digest, layer])),
-  );
+  // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
+  const all = images.flatMap(({ layers }) => layers).toReversed();
+  const layers = new Map(all.map((layer) => [layer.digest, layer]));
   const sum = (status?: LayerStatus): number =>
     [...layers.values()].reduce(
       (total, layer) => total + (!status || layer.status === status ? layer.size : 0),

@@ -23,7 +23,7 @@ test('an image arrives byte for byte, and its layers are told bottom first', asy
     APP.layers.map((blob, i) => ({
       ...blob,
       diffId: APP.diffIds[i],
-      uncompressedSize: 1024,
+      uncompressedSize: 2048,
       status: 'written',
     })),
   );
@@ -68,9 +68,19 @@ test('an artifact is copied, and has no layers of an image', async () => {
 describe('damage in the source', () => {
   const [base, top] = APP.layers as [Descriptor, Descriptor];
   test.each([
-    ['a flipped byte', top, (bytes: Buffer) => Buffer.from(bytes.with(20, (bytes[20] ?? 0) ^ 1)), 'DIGEST_MISMATCH'],
+    [
+      'a flipped byte',
+      top,
+      (bytes: Buffer) => Buffer.from(bytes.with(20, (bytes[20] ?? 0) ^ 1)),
+      'DIGEST_MISMATCH',
+    ],
     ['a byte too few', top, (bytes: Buffer) => bytes.subarray(1), 'SIZE_MISMATCH'],
-    ['a flipped byte in the manifest', APP.root, (bytes: Buffer) => Buffer.from(bytes.with(0, 0)), 'DIGEST_MISMATCH'],
+    [
+      'a flipped byte in the manifest',
+      APP.root,
+      (bytes: Buffer) => Buffer.from(bytes.with(0, 0)),
+      'DIGEST_MISMATCH',
+    ],
     ['a missing layer', base, undefined, 'NOT_FOUND'],
   ])('%s is an error that names the blob', async (_, { digest }, damage, code) => {
     const source = new MemoryContent(APP.source.blobs.values());

@@ -32,7 +32,7 @@ async function collect(source: MemoryContent, root: Descriptor): Promise<Closure
 }
 
 function digestsOf(nodes: readonly ClosureNode[]): string[] {
-  return nodes.map((node) => (('document' in node ? node.document : node).descriptor.digest));
+  return nodes.map((node) => ('document' in node ? node.document : node).descriptor.digest);
 }
 
 describe('the image of a root', () => {
@@ -44,7 +44,12 @@ describe('the image of a root', () => {
     ['an index, for the platform', BOTH, { platform: 'linux/arm64' }, ARM],
     ['an index, for the platform by another name', BOTH, { platform: 'linux/aarch64' }, ARM],
     ['an index, as preferred', BOTH, { prefer: 'linux/arm64' }, ARM],
-    ['an index, the platform before what is preferred', BOTH, { platform: 'linux/amd64', prefer: 'linux/arm64' }, AMD],
+    [
+      'an index, the platform before what is preferred',
+      BOTH,
+      { platform: 'linux/amd64', prefer: 'linux/arm64' },
+      AMD,
+    ],
   ])('%s', async (_, { root }, { platform, prefer }: { platform?: string; prefer?: string }, expected) => {
     const image = await readImage(contentOf(BOTH), root, {
       platform: platform === undefined ? undefined : parsePlatform(platform),
@@ -60,9 +65,16 @@ describe('the image of a root', () => {
   test.each([
     ['a manifest', AMD, { platform: 'linux/arm64' }, ['linux/amd64']],
     ['an index', BOTH, { platform: 'linux/s390x' }, ['linux/amd64', 'linux/arm64']],
-    ['an index of several, none of them preferred', BOTH, { prefer: 'linux/s390x' }, ['linux/amd64', 'linux/arm64']],
+    [
+      'an index of several, none of them preferred',
+      BOTH,
+      { prefer: 'linux/s390x' },
+      ['linux/amd64', 'linux/arm64'],
+    ],
   ])('is not there: %s', async (_, { root }, wanted, candidates) => {
-    const options = Object.fromEntries(Object.entries(wanted).map(([key, text]) => [key, parsePlatform(text)]));
+    const options = Object.fromEntries(
+      Object.entries(wanted).map(([key, text]) => [key, parsePlatform(text)]),
+    );
     await expect(readImage(contentOf(BOTH), root, options)).rejects.toMatchObject({
       code: 'NOT_FOUND',
       message: expect.stringContaining(Object.values(wanted)[0] ?? '') as string,
@@ -105,8 +117,13 @@ describe('the closure of a root', () => {
     const nodes = await collect(contentOf(BOTH), BOTH.root);
     expect(nodes.map(({ kind }) => kind)).toEqual([
       'index',
-      ...['manifest', 'blob', 'blob', 'blob'],
-      ...['manifest', 'blob', 'blob'],
+      'manifest',
+      'blob',
+      'blob',
+      'blob',
+      'manifest',
+      'blob',
+      'blob',
     ]);
     const [, second] = ARM.layers;
     expect(digestsOf(nodes)).toEqual(

@@ -7,7 +7,8 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 
 const APP = sampleImage(['base', 'lib', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
-const size = (layers: readonly { size: number }[]): number => layers.reduce((sum, layer) => sum + layer.size, 0);
+const size = (layers: readonly { size: number }[]): number =>
+  layers.reduce((sum, layer) => sum + layer.size, 0);
 
 async function newLayout(): Promise<Layout> {
   return Layout.create(`${await temporaryFolder()}/layout`);

@@ -25,7 +25,12 @@ async function layoutOf(...images: [TestCargo, ...string[]][]): Promise<Layout> 
     for (const [{ source, root }, ...names] of images) {
       for (const [digest, bytes] of source.blobs) {
         const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
-        await transaction.put(descriptor, (async function* () { yield bytes; })());
+        await transaction.put(
+          descriptor,
+          (async function* () {
+            yield bytes;
+          })(),
+        );
       }
       transaction.add(root, names, {});
     }
@@ -54,7 +59,7 @@ describe('load', () => {
         status: 'loaded',
         layersSent: 2,
         layersPresent: 0,
-        bytesSent: 2048,
+        bytesSent: 4096,
         bytesTotal: APP.layers.reduce((sum, { size }) => sum + size, 0),
       },
     ]);
@@ -122,12 +127,14 @@ describe('load', () => {
     const events: ProgressEvent[] = [];
     const from = [await layoutOf([APP, 'app:1'], [TOOLS])];
     await load({ from, to: daemon, onProgress: (event) => events.push(event) });
-    const sent = { kind: 'bytes', direction: 'sent', bytes: 1024 };
+    const sent = { kind: 'bytes', direction: 'sent', bytes: 2048 };
     expect(events).toEqual([
       { kind: 'image', name: 'app:1' },
-      ...[sent, sent],
+      sent,
+      sent,
       { kind: 'image', name: `drayage:drayage-${short(TOOLS.configDigest)}` },
-      ...[sent, sent],
+      sent,
+      sent,
     ]);
   });
 

@@ -12,7 +12,6 @@ export function createProgram(execute: Execute): Command {
   const program = new Command('drayage')
     .description('Carries docker images from one CI job to the next as regular job artifacts.')
     .version(version(), '-V, --version')
-    .showHelpAfterError('(see drayage --help)')
     .configureOutput({ outputError: () => {} });
   for (const command of [saveCommand, loadCommand, inspectCommand, verifyCommand]) {
     program.addCommand(command(execute).copyInheritedSettings(program).exitOverride());

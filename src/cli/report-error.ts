@@ -24,7 +24,10 @@ export class Interruption extends Error {
 /** Makes an exit code and text of whatever a command threw. */
 export async function describeFailure(error: unknown): Promise<Failure> {
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
-  if (isCommanderError(error)) return plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
+  if (isCommanderError(error)) {
+    const failure = plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
+    return { ...failure, lines: [...failure.lines, 'see drayage --help'] };
+  }
   const { isDrayageError } = await library();
   if (!isDrayageError(error))
     return plain(FAILURE, 'INTERNAL', error instanceof Error ? error.message : String(error));

@@ -1,22 +1,10 @@
+import { editDistance } from '../oci/edit-distance.ts';
+
 /** Texts by how near they are to one that was asked for, the nearest first; at most `count`. */
 export function nearest(wanted: string, texts: Iterable<string>, count: number = 10): string[] {
   return [...new Set(texts)]
-    .map((text) => ({ text, far: distance(wanted, text) }))
+    .map((text) => ({ text, far: editDistance(wanted, text) }))
     .toSorted((a, b) => a.far - b.far || (a.text < b.text ? -1 : 1))
     .slice(0, count)
     .map(({ text }) => text);
-}
-
-/** How many letters have to be put in, taken out or changed to make one text of the other (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      const change = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }

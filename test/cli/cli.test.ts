@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -55,7 +56,12 @@ describe('save', () => {
       expect(Object.keys(image)).toEqual(keys);
       for (const layer of image.layers)
         expect(Object.keys(layer)).toEqual([
-          ...['digest', 'size', 'diffId', 'uncompressedSize', 'mediaType', 'status'],
+          'digest',
+          'size',
+          'diffId',
+          'uncompressedSize',
+          'mediaType',
+          'status',
         ]);
     }
     expect((await files()).every((path) => path.startsWith('.drayage/images/'))).toBe(true);
@@ -108,20 +114,23 @@ describe('save', () => {
     ['SIGINT' as const, 130],
     ['SIGTERM' as const, 143],
   ])('%s while it reads ends it with %d, and nothing is left', async (signal, expected) => {
-    let interrupt = (): void => {};
+    let child: ChildProcess | undefined;
     async function* endless(): AsyncGenerator<Uint8Array, void, undefined> {
       yield header({ name: 'layer.tar', size: 8_000_000_000 });
       const chunk = Buffer.alloc(65_536, 'x');
       for (let count = 0; count < 100_000; count++) {
-        if (count === 100) interrupt();
+        if (count === 100) child?.kill(signal);
         yield chunk;
       }
     }
     const { code, stderr } = await run(['save', '--from', '-'], {
       input: endless(),
-      onStart: (child) => (interrupt = () => void child.kill(signal)),
+      onStart: (started) => (child = started),
     });
-    expect([code, stderr]).toEqual([expected, expect.stringMatching(/^drayage: (interrupted|terminated)\n$/)]);
+    expect([code, stderr]).toEqual([
+      expected,
+      expect.stringMatching(/^drayage: (interrupted|terminated)\n$/),
+    ]);
     expect(await readdir(cwd)).toEqual([]);
   });
 });
@@ -154,7 +163,10 @@ describe('load', () => {
   test('writes one chosen image into another layout', async () => {
     await demoLayout('one');
     const { code, stdout } = await run(['load', 'one', '-i', WORKER, '--to', 'oci:other', '-q']);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^drayage-demo\/worker:drayage-[0-9a-f]{12}\n$/)]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^drayage-demo\/worker:drayage-[0-9a-f]{12}\n$/),
+    ]);
     const images = await (await Layout.open(join(cwd, 'other'))).images();
     expect(images.map(({ names }) => names)).toEqual([[WORKER]]);
   });
@@ -189,7 +201,8 @@ describe('a mistake', () => {
     [['save', '--from', 'missing.tar'], 4, 'NOT_FOUND'],
     [['inspect'], 4, 'NOT_FOUND'],
     [['inspect', 'missing'], 4, 'NOT_FOUND'],
-    [['load', '--to', 'nope:x'], 4, 'NOT_FOUND'],
+    [['load', '--to', 'nope:x'], 2, 'USAGE'],
+    [['load', '--to', '-'], 2, 'USAGE'],
   ])('%j ends with %d', async (args, exitCode, code) => {
     const { code: actual, stdout, stderr } = await run([...args, '--json']);
     expect(actual).toBe(exitCode);

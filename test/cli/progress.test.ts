@@ -8,7 +8,7 @@ function display(isTTY: boolean) {
   const written: string[] = [];
   const made = createProgressDisplay({ isTTY, write: (text: string) => written.push(text) });
   const read = (bytes: number): void => made.onProgress({ kind: 'bytes', direction: 'read', bytes });
-  return { ...made, written, read };
+  return { onProgress: made.onProgress, end: () => made.end(), written, read };
 }
 
 test('on a terminal one line is redrawn, at most ten times a second, and cleared at the end', () => {

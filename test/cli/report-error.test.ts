@@ -43,12 +43,6 @@ test('line breaks and control characters do not reach the log', async () => {
 test.each([
   [new Interruption('SIGINT'), 130, 'INTERRUPTED', 'interrupted'],
   [new Interruption('SIGTERM'), 143, 'INTERRUPTED', 'terminated'],
-  [
-    new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'"),
-    2,
-    'USAGE',
-    "unknown option '--x'",
-  ],
   [new TypeError('a bug'), 1, 'INTERNAL', 'a bug'],
   ['a string', 1, 'INTERNAL', 'a string'],
 ])('%s ends the run with %d', async (error, exitCode, code, message) => {
@@ -56,5 +50,14 @@ test.each([
     exitCode,
     lines: [message],
     json: { error: { code, message, retryable: false } },
+  });
+});
+
+test('a mistake in the arguments says where to look them up', async () => {
+  const error = new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'");
+  expect(await describeFailure(error)).toMatchObject({
+    exitCode: 2,
+    lines: ["unknown option '--x'", 'see drayage --help'],
+    json: { error: { code: 'USAGE', message: "unknown option '--x'" } },
   });
 });

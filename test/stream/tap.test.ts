@@ -55,9 +55,10 @@ test('draining reads to the end, and the error that waits there comes out', asyn
   let seen = 0;
   await drain(tap(numbered(), () => void (seen += 1)));
   expect(seen).toBe(3);
-  async function* failing(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield Uint8Array.of(1);
-    throw new Error('damaged');
-  }
   await expect(drain(failing())).rejects.toThrow('damaged');
 });
+
+async function* failing(): AsyncGenerator<Uint8Array, void, undefined> {
+  yield Uint8Array.of(1);
+  throw new Error('damaged');
+}

@@ -22,6 +22,7 @@ const PINNED: Record<string, string[]> = {
     'verify',
   ],
   './oci': [
+    'DrayageError',
     'buildManifest',
     'configPlatform',
     'createDigester',
@@ -30,6 +31,7 @@ const PINNED: Record<string, string[]> = {
     'familiarRepository',
     'formatPlatform',
     'isDigest',
+    'isDrayageError',
     'isIndexType',
     'isManifestType',
     'isReference',
@@ -48,7 +50,7 @@ const PINNED: Record<string, string[]> = {
     'shortDigest',
     'withDefaultTag',
   ],
-  './layout': ['Layout', 'OMITTED_LAYERS'],
+  './layout': ['DrayageError', 'Layout', 'OMITTED_LAYERS', 'isDrayageError'],
   './docker': ['DrayageError', 'connectDocker', 'isDrayageError'],
 };
 

@@ -1,11 +1,11 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Layout, LoadedImage, Platform } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
 import { count, formatBytes } from '../format.ts';
 import { createLayout, openLayouts } from '../places.ts';
+import type { Target } from '../target.ts';
+import { parseTarget, writeFileWhole } from '../target.ts';
 import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
@@ -34,15 +34,14 @@ export async function loadImages(
   context: Context,
 ): Promise<Outcome> {
   const { parsePlatform } = await library();
+  const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
   const choice: Choice = {
     from: await openLayouts(paths, context),
     images: options.image,
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
     signal: context.signal,
   };
-  return options.to === undefined
-    ? loadIntoDaemon(choice, options, context)
-    : writeTo(options.to, choice, context);
+  return target === undefined ? loadIntoDaemon(choice, options, context) : writeTo(target, choice, context);
 }
 
 async function loadIntoDaemon(
@@ -74,30 +73,16 @@ function describeImage({ name, ref, status, layersSent, bytesSent }: LoadedImage
   return `${name ?? ref}: ${what}, verified; also ${ref}`;
 }
 
-async function writeTo(target: string, choice: Choice, context: Context): Promise<Outcome> {
-  const [, kind, path] = /^(docker-archive|oci):(.+)$/s.exec(target) ?? [];
-  if (kind === 'oci' && path !== undefined) return writeLayout(path, choice, context);
-  if (kind === undefined && target !== '-') {
-    const { DrayageError } = await library();
-    throw new DrayageError('USAGE', `no such target: ${target}`, {
-      expected: 'docker-archive:FILE, oci:DIR or -',
-    });
-  }
+async function writeTo(target: Target, choice: Choice, context: Context): Promise<Outcome> {
+  if (target.kind === 'layout') return writeLayout(target.path, choice, context);
   const { exportArchive } = await library();
   const archive = await exportArchive(choice);
-  if (path === undefined) {
+  if (target.kind === 'stdout') {
     await pipeline(archive, context.stdout, { signal: context.signal, end: false });
-    return { json: undefined, text: [], quiet: [] };
+    return { json: {}, text: [], quiet: [] };
   }
-  const temporary = `${path}.partial`;
-  try {
-    await pipeline(archive, createWriteStream(temporary, { flags: 'wx' }), { signal: context.signal });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  return { json: { archive: path }, text: [`${path}: written`], quiet: [] };
+  await writeFileWhole(target.path, archive, context.signal);
+  return { json: { archive: target.path }, text: [`${target.path}: written`], quiet: [] };
 }
 
 async function writeLayout(

@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { library } from './library.ts';
+
+/** What `--to` may name instead of a daemon. */
+export type Target =
+  | { kind: 'archive'; path: string }
+  | { kind: 'layout'; path: string }
+  | { kind: 'stdout' };
+
+/** Reads `docker-archive:FILE`, `oci:DIR` or `-`. */
+export async function parseTarget(text: string, json: boolean): Promise<Target> {
+  const { DrayageError } = await library();
+  if (text === '-' && !json) return { kind: 'stdout' };
+  if (text === '-') {
+    throw new DrayageError('USAGE', '--json and --to - both want standard output', {
+      hint: 'write the archive to a file: --to docker-archive:FILE',
+    });
+  }
+  const [, kind, path] = /^(docker-archive|oci):(.+)$/s.exec(text) ?? [];
+  if (path !== undefined) return { kind: kind === 'oci' ? 'layout' : 'archive', path };
+  throw new DrayageError('USAGE', `no such target: ${text}`, {
+    hint: 'use docker-archive:FILE, oci:DIR or -',
+  });
+}
+
+/** Writes a file that appears under its name when it is whole, over one that is there. */
+export async function writeFileWhole(path: string, bytes: Readable, signal: AbortSignal): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.partial`;
+  try {
+    await pipeline(bytes, createWriteStream(temporary, { flags: 'wx' }), { signal });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw await asDiskError(error, path);
+  }
+}
+
+async function asDiskError(error: unknown, path: string): Promise<unknown> {
+  const isFileError = error instanceof Error && 'syscall' in error && 'path' in error;
+  const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+  if (!isFileError && !isFull) return error;
+  const { DrayageError } = await library();
+  return new DrayageError('IO', `cannot write ${path}`, { path, cause: error });
+}
