@@ -54,7 +54,10 @@ const TABLE: Record<string, Rule> = {
   export: VERB,
   index: { level: 5 },
   exports: { level: 5 },
-  cli: { level: 6, packages: ['commander', 'valibot', 'node:process', ...DISK, 'node:os', 'node:stream'] },
+  cli: {
+    level: 6,
+    packages: ['commander', 'valibot', 'node:process', 'node:crypto', ...DISK, 'node:os', 'node:stream'],
+  },
 };
 
 /** Source files by their path in src: `oci/digest.ts`. */
