@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectDocker, exportArchive, Layout, load, save, verify } from '../dist/index.js';
+import { connectDocker, exportArchive, inspect, Layout, load, save, verify } from '../dist/index.js';
 
 const archive = fileURLToPath(new URL('../fixtures/demo.tar', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'drayage-demo-'));
@@ -39,20 +39,21 @@ async function tellVerified(layout) {
   say(`    ${blobs} blobs, ${kb(bytes)}: every digest, size and diffID is right`);
 }
 
-/** Puts the demo images into the daemon under tags that only they have, and says what has to be removed afterwards. */
-async function stage(daemon) {
+/** Puts the demo images into the daemon under tags that only they have; these are in `refs` before they are set. */
+async function stage(daemon, refs) {
   const staging = await Layout.create(join(folder, 'staging'));
   await save({ from: fromArchive(), to: staging, compress: 'none' });
-  const { images } = await load({ from: [staging], to: daemon, names: 'unique' });
-  return images.map(({ ref }) => ref);
+  for (const { ref } of (await inspect({ from: [staging] })).images) refs.push(ref);
+  await load({ from: [staging], to: daemon, names: 'unique' });
 }
 
 async function withDaemon(daemon) {
-  const refs = await stage(daemon);
+  const refs = [];
   try {
+    await stage(daemon, refs);
     const layout = await Layout.create(join(folder, 'layout'));
     say(`1.  save: two images out of the daemon at ${daemon.host} into an OCI layout`);
-    tellSaved(await save({ from: daemon, images: refs, to: layout }));
+    tellSaved(await save({ from: daemon, images: [...refs], to: layout }));
     say('\n2.  the job artifact travels; the daemon of the next job has no such image');
     for (const ref of refs) await daemon.remove(ref);
     await tellVerified(layout);

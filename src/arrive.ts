@@ -11,11 +11,12 @@ import type {
 import { copyImage } from './copy.ts';
 import { DrayageError } from './errors.ts';
 import type { Descriptor } from './oci/descriptor.ts';
+import { readImage } from './image.ts';
 import type { Digest } from './oci/digest.ts';
+import { digestHex } from './oci/digest.ts';
 import { isReference, looksLikeImageId, normalizeName, parseReference } from './oci/reference.ts';
 import type { LayerStatus, OnProgress } from './progress.ts';
 import { selectImages } from './selection.ts';
-import { tap } from './stream/tap.ts';
 
 /** Where images are saved from: a daemon, an archive's bytes, or another layout. */
 export type SaveSource =
@@ -37,7 +38,11 @@ export interface SavedLayer {
 /** An image whose content has arrived; nothing names it yet. */
 export interface Arrival {
   root: Descriptor;
+  /** The config digest. */
+  id: Digest;
   names: string[];
+  /** What it was annotated with where it comes from. */
+  annotations: Record<string, string>;
   layers: SavedLayer[];
   /** What refers to it and came with it: signatures, SBOMs. */
   referrers: Descriptor[];
@@ -102,7 +107,19 @@ async function fromEndpointImage(
       `the daemon sent ${others.length + (arrival ? 1 : 0)} images for ${image.id}`,
     );
   }
+  assertAsked(image, arrival);
   return { ...arrival, names };
+}
+
+/** What was sent has to be what was asked for: by its ID, or, where an ID is of a manifest as it was sent, by its layers. */
+function assertAsked({ id, diffIds }: EndpointImage, arrival: Arrival): void {
+  const sent = arrival.layers.map(({ diffId }) => diffId);
+  if (id === arrival.id || id === arrival.root.digest || String(sent) === String(diffIds)) return;
+  throw new DrayageError('DAEMON', `the daemon was asked for ${id} and sent ${arrival.id}`, {
+    expected: id,
+    actual: arrival.id,
+    hint: 'save it again',
+  });
 }
 
 async function fromArchive(options: ArriveOptions, archive: AsyncIterable<Uint8Array>): Promise<Arrival[]> {
@@ -110,31 +127,27 @@ async function fromArchive(options: ArriveOptions, archive: AsyncIterable<Uint8A
   const { images = [] } = options;
   if (images.length === 0) return arrivals;
   return images.map((text) => {
-    const name = nameOf(text) ?? text;
-    const found = arrivals.find(({ root, names }) => names.includes(name) || root.digest === text);
-    if (found !== undefined) return { ...found, names: found.names.includes(name) ? [name] : [] };
-    const candidates = arrivals.flatMap(({ names }) => names);
+    const name = nameOf(text);
+    const named = arrivals.find(({ names }) => name !== undefined && names.includes(name));
+    if (named !== undefined && name !== undefined) return { ...named, names: [name] };
+    const byId = arrivals.find(({ root, id }) => isIdOf(text, id) || isIdOf(text, root.digest));
+    if (byId !== undefined) return { ...byId, names: [] };
+    const candidates = arrivals.flatMap(({ names, id }) => (names.length > 0 ? names : [id]));
     throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(text)} in the archive`, {
       candidates,
-      hint: `it holds ${candidates.join(', ') || 'only images without a name'}`,
+      hint: `it holds ${candidates.join(', ')}`,
     });
   });
 }
 
 async function readAll(options: ArriveOptions, archive: AsyncIterable<Uint8Array>): Promise<Arrival[]> {
   const { content, ingest, keepManifests, onRead, signal } = options;
-  const archived = await readArchive(
-    tap(archive, (chunk) => onRead(chunk.length)),
-    {
-      ingest,
-      content,
-      keepManifests,
-      signal,
-    },
-  );
-  return archived.map(({ root, names, layers, referrers }) => ({
+  const archived = await readArchive(archive, { ingest, content, keepManifests, onRead, signal });
+  return archived.map(({ root, config, names, layers, referrers }) => ({
     root,
+    id: config.digest,
     names,
+    annotations: {},
     referrers,
     layers: layers.map(({ blob, diffId, uncompressedSize, status }) => ({
       digest: blob.digest,
@@ -155,20 +168,24 @@ async function fromLayout(options: ArriveOptions, place: ContentSource & ImageIn
     const layers = await copyImage(place, content, image.root, { signal, onRead });
     const referrers = await place.referrers(image.root, { signal });
     for (const referrer of referrers) await copyImage(place, content, referrer, { signal, onRead });
-    arrivals.push({ root: image.root, names: image.names, layers, referrers });
+    const { config } = await readImage(content, image.root, { signal });
+    arrivals.push({ ...image, id: config.descriptor.digest, layers, referrers });
   }
   return arrivals;
 }
 
 /** The name by which an image was asked for; none where it was asked for by its ID. */
 function nameAsked(text: string, { id, names }: EndpointImage): string | undefined {
-  const byId =
-    looksLikeImageId(text) && id.slice(id.indexOf(':') + 1).startsWith(text.replace(/^sha256:/, ''));
   const name = nameOf(text);
-  if (name === undefined || (byId && !names.includes(name))) return undefined;
+  if (name === undefined || (isIdOf(text, id) && !names.includes(name))) return undefined;
   // podman calls local images localhost/temp, and answers to temp as well.
   const short = name.replace(/^localhost\//, '');
   return !names.includes(name) && names.includes(short) ? short : name;
+}
+
+/** Whether `text` is this ID, or how it begins. */
+function isIdOf(text: string, id: Digest): boolean {
+  return looksLikeImageId(text) && digestHex(id).startsWith(text.replace(/^sha256:/, ''));
 }
 
 function nameOf(text: string): string | undefined {

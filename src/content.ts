@@ -128,6 +128,8 @@ export interface EndpointImage {
   id: Digest;
   /** Familiar references with their tags; none where the image has no name. */
   names: string[];
+  /** Of its layers, bottom first; none where the daemon finds the image broken. */
+  diffIds: Digest[];
 }
 
 /** A daemon is no blob store: whole images go in and out. */

@@ -50,12 +50,15 @@ export async function copyImage(
     }
   }
   const layers = new Map<Digest, CopiedLayer>();
+  const verified = new Set<string>();
   for (const manifest of manifests) {
     const image = await readConfig(target, manifest, options);
     for (const layer of image.layers) {
       const { blob, diffId } = layer;
-      if (layers.has(diffId) || (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))))
-        continue;
+      const pair = `${blob.digest} ${diffId}`;
+      if (verified.has(pair)) continue;
+      verified.add(pair);
+      if (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))) continue;
       const uncompressedSize = await verifyLayer(target, layer, options);
       const status = copied.has(blob.digest) ? 'written' : 'reused';
       const { digest, size, mediaType } = blob;
@@ -72,13 +75,13 @@ async function copyBlob(
   descriptor: Descriptor,
   options: CopyOptions,
 ): Promise<boolean> {
-  if (await target.has(descriptor, options)) return true;
   if (isNonDistributable(descriptor.mediaType) && !(await source.has(descriptor, options))) return true;
-  const bytes = await source.open(descriptor, options);
-  await target.put(
-    descriptor,
-    tap(bytes, (chunk) => options.onRead?.(chunk.length)),
-    options,
-  );
-  return false;
+  let opened = false;
+  // The target says whether what it has is intact; only if not is the source opened.
+  const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    opened = true;
+    yield* tap(await source.open(descriptor, options), (chunk) => options.onRead?.(chunk.length));
+  };
+  await target.put(descriptor, bytes(), options);
+  return !opened;
 }

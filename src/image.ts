@@ -1,5 +1,5 @@
 import type { ContentOptions, ContentSource } from './content.ts';
-import { DrayageError } from './errors.ts';
+import { DrayageError, isDrayageError } from './errors.ts';
 import type { ImageConfig } from './oci/config.ts';
 import { configPlatform, parseConfig } from './oci/config.ts';
 import type { Descriptor } from './oci/descriptor.ts';
@@ -107,7 +107,7 @@ export async function* closure(
     if (seen.has(descriptor.digest)) continue;
     seen.add(descriptor.digest);
     assertBounds(descriptor, depth, seen.size);
-    if (depth > 0 && !(await source.has(descriptor, options))) {
+    if (depth > 0 && (await isAbsent(source, descriptor, options))) {
       yield { kind: 'absent', descriptor };
     } else if (isIndexType(descriptor.mediaType)) {
       const document = await readIndex(source, descriptor, options);
@@ -154,6 +154,22 @@ async function readIndex(
   const value = parseIndex(bytes, `index ${descriptor.digest}`);
   assertMediaType(descriptor, value.mediaType);
   return { descriptor, bytes, value };
+}
+
+/** What is not there as it should be may still be there damaged: opening it tells, by its error. */
+async function isAbsent(
+  source: ContentSource,
+  descriptor: Descriptor,
+  options: ContentOptions,
+): Promise<boolean> {
+  if (await source.has(descriptor, options)) return false;
+  try {
+    (await source.open(descriptor, options)).destroy();
+    return false;
+  } catch (error) {
+    if (isDrayageError(error, 'NOT_FOUND')) return true;
+    throw error;
+  }
 }
 
 /** Whether a manifest is of an image that runs somewhere: not of an attestation, a signature or another artifact. */

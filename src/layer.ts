@@ -2,8 +2,7 @@ import type { ContentOptions, ContentSource } from './content.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import { createDigester } from './oci/digest.ts';
-import { DETECT_BYTES, detectCompression, peek, refuseForeign } from './stream/compression.ts';
-import { decompress } from './stream/decompress.ts';
+import { decompressDetected } from './stream/sniffed.ts';
 import { digestMismatch } from './stream/verified.ts';
 
 /** A layer: the digest of its uncompressed bytes, and the blob that stores it. */
@@ -18,9 +17,7 @@ export async function* openLayer(
   blob: Descriptor,
   options: ContentOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const what = `layer ${blob.digest}`;
-  const { head, bytes } = await peek(await source.open(blob, options), DETECT_BYTES);
-  yield* decompress(bytes, refuseForeign(detectCompression(head), what), what);
+  yield* decompressDetected(await source.open(blob, options), `layer ${blob.digest}`);
 }
 
 /**

@@ -11,6 +11,7 @@ import { uniqueReference } from './naming.ts';
 import { CREATED } from './oci/annotations.ts';
 import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
+import { isManifestType } from './oci/media-types.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { LayerStatus, OnProgress } from './progress.ts';
 
@@ -90,21 +91,28 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 
 /** Adds what arrived to the layout's index, and says what it is. */
 async function store(
-  { root, names, layers, referrers }: Arrival,
+  { root, names, layers, referrers, ...arrival }: Arrival,
   content: LayoutTransaction,
   options: SaveOptions,
 ): Promise<SavedImage> {
   const { config } = await readImage(content, root, options);
   const { created } = config.value;
-  const annotations = { ...(created && { [CREATED]: created }), ...options.annotations };
-  content.add(root, names, annotations);
+  const annotations = {
+    ...arrival.annotations,
+    ...(created && { [CREATED]: created }),
+    ...options.annotations,
+  };
+  // One name may stand for an image of each platform: the index has to tell them apart.
+  const platform = configPlatform(config.value);
+  const told = isManifestType(root.mediaType) && platform.os !== '' && platform.architecture !== '';
+  content.add(told ? { ...root, platform } : root, names, annotations);
   for (const referrer of referrers) content.add(referrer, [], {});
   return {
     name: names[0] ?? null,
     ref: uniqueReference({ root, names, annotations }, config.descriptor.digest, names[0]),
     id: config.descriptor.digest,
     digest: root.digest,
-    platform: formatPlatform(configPlatform(config.value)),
+    platform: formatPlatform(platform),
     layers,
   };
 }

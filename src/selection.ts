@@ -25,9 +25,19 @@ export async function selectImages(
   if (found.length === 0) {
     throw new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
   }
-  const chosen = [...new Map(found.map((entry) => [entry.image.root.digest, entry])).values()];
   assertNamesAgree(found);
-  return chosen;
+  return merged(found);
+}
+
+/** An image that several places hold is one image, with the names of all; the first place says the rest. */
+function merged(found: readonly PlacedImage[]): PlacedImage[] {
+  const byRoot = new Map<string, PlacedImage>();
+  for (const { place, image } of found) {
+    const known = byRoot.get(image.root.digest) ?? { place, image: { ...image, names: [] } };
+    const names = [...new Set([...known.image.names, ...image.names])];
+    byRoot.set(image.root.digest, { place: known.place, image: { ...known.image, names } });
+  }
+  return [...byRoot.values()];
 }
 
 async function allImages(places: readonly ImagePlace[]): Promise<PlacedImage[]> {

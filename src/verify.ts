@@ -10,6 +10,8 @@ import type { Digest } from './oci/digest.ts';
 import type { Manifest } from './oci/manifest.ts';
 import { isIndexType, isManifestType, isNonDistributable } from './oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from './oci/parse.ts';
+import type { Platform } from './oci/platform.ts';
+import { isUnknownPlatform } from './oci/platform.ts';
 import type { OnProgress } from './progress.ts';
 import { drain } from './stream/drain.ts';
 import { readDocument } from './stream/document.ts';
@@ -20,6 +22,9 @@ export interface VerifyOptions extends ContentOptions {
   layout: Layout;
   onProgress?: OnProgress | undefined;
 }
+
+/** Of a descriptor that does not say what it is for. */
+const ANY: Platform = { os: '', architecture: '' };
 
 /** What came of {@link verify}. */
 export interface VerifyResult {
@@ -33,19 +38,20 @@ export interface VerifyResult {
   problems: DrayageError[];
 }
 
-/** Reads content once, and notes what is wrong with it instead of throwing. */
-type Check = (descriptor: Descriptor, read: () => Promise<unknown>) => Promise<void>;
+/** Reads content once, as a layer once for each diffID, and notes what is wrong with it instead of throwing. */
+type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Digest) => Promise<void>;
 
 /**
  * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. Goes on after
  * a problem, to name them all. Says nothing about who made the images.
  */
 export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
-  const checked = new Set<Digest>();
+  const checked = new Set<string>();
   const result: VerifyResult = { entries: 0, blobs: 0, bytes: 0, problems: [] };
-  const check: Check = async (descriptor, read) => {
-    if (checked.has(descriptor.digest)) return;
-    checked.add(descriptor.digest);
+  const check: Check = async (descriptor, read, diffId) => {
+    const key = `${descriptor.digest} ${diffId ?? ''}`;
+    if (checked.has(key)) return;
+    checked.add(key);
     await collect(result.problems, read);
     result.blobs += 1;
     result.bytes += descriptor.size;
@@ -69,6 +75,10 @@ async function verifyRoot(
   options: ContentOptions,
 ): Promise<void> {
   for await (const node of closure(layout, root, options)) {
+    if (node.kind === 'absent' && !isUnknownPlatform(node.descriptor.platform ?? ANY)) {
+      // An attestation may have stayed behind; an image that an index lists has to be there.
+      await check(node.descriptor, async () => drain(await layout.open(node.descriptor, options)));
+    }
     // Documents are checked by the walk itself; what a manifest names is read with the manifest.
     if (node.kind === 'index' || node.kind === 'manifest')
       await check(node.document.descriptor, async () => {});
@@ -111,7 +121,8 @@ async function verifyManifest(
     if (isNonDistributable(blob.mediaType) && !(await layout.has(blob, options))) continue;
     const layer = diffIds.get(blob.digest);
     const read = async (): Promise<void> => drain(await layout.open(blob, options));
-    await check(blob, layer === undefined ? read : () => bothDigests(layout, layer, read, options));
+    if (layer === undefined) await check(blob, read);
+    else await check(blob, () => bothDigests(layout, layer, read, options), layer.diffId);
   }
 }
 

@@ -40,6 +40,17 @@ test('what the target has is not read again', async () => {
   expect(layers.map(({ status }) => status)).toEqual(['reused', 'written']);
 });
 
+test('damaged content of the target is replaced', async () => {
+  const target = new MemoryContent();
+  await copyImage(APP.source, target, APP.root);
+  const [layer] = APP.layers;
+  if (layer === undefined) throw new Error('no layer');
+  target.blobs.set(layer.digest, Buffer.alloc(layer.size, 1));
+  const layers = await copyImage(APP.source, target, APP.root);
+  expect(layers.map(({ status }) => status)).toEqual(['written', 'reused']);
+  expect(target.blobs).toEqual(APP.source.blobs);
+});
+
 test('of an index everything comes along, and each layer is told once', async () => {
   const index = makeIndexCargo([APP, TOOLS], ['amd64', 'arm64']);
   const target = new MemoryContent();

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { exportArchive } from '../src/export.ts';
+import { images as imagesOf } from '../src/image.ts';
 import { inspect } from '../src/inspect.ts';
 import { Layout } from '../src/layout/layout.ts';
 import { save } from '../src/save.ts';
+import { joinPlaces } from '../src/selection.ts';
 import { verify } from '../src/verify.ts';
 import { fixtureArchive, fixturePath } from './support/fixtures.ts';
 import { listFiles } from './support/list-files.ts';
@@ -74,6 +76,44 @@ test('an unknown name of an archive is an error that lists those it has', async 
     code: 'NOT_FOUND',
     facts: { candidates: ['drayage-demo/api:1.0', 'drayage-demo/worker:1.0'] },
   });
+});
+
+test('an image of an archive is chosen by its ID, and has no name then', async () => {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  const [image] = expected['demo.tar']?.images ?? [];
+  const id = image?.configDigest ?? '';
+  const { images } = await save({ from: fixtureArchive('demo.tar'), to: layout, images: [id] });
+  expect(images).toMatchObject([{ id, name: null }]);
+});
+
+test('one name stands for the images of two platforms', async () => {
+  const folder = await temporaryFolder();
+  const layout = await Layout.create(`${folder}/layout`);
+  await save({ from: fixtureArchive('docker-28-containerd-platforms.tar'), to: layout });
+  const [image] = await layout.images();
+  const apart = await Layout.create(`${folder}/apart`);
+  for await (const { manifest } of imagesOf(layout, image?.root ?? expect.fail())) {
+    const source = joinPlaces([layout]);
+    const one = {
+      ...source,
+      images: async () => [{ root: manifest.descriptor, names: ['temp:1'], annotations: {} }],
+    };
+    await save({ from: one, to: apart });
+  }
+  expect((await apart.images()).map(({ names, root }) => [names, root.platform?.architecture])).toEqual([
+    [['temp:1'], expect.any(String)],
+    [['temp:1'], expect.any(String)],
+  ]);
+});
+
+test('a copy keeps what the image was annotated with', async () => {
+  const folder = await temporaryFolder();
+  const source = await Layout.create(`${folder}/source`);
+  const target = await Layout.create(`${folder}/target`);
+  const annotations = { 'dev.drayage.gitlab.pipeline-id': '77' };
+  const first = await save({ from: fixtureArchive('demo.tar'), to: source, annotations });
+  const second = await save({ from: source, to: target });
+  expect(second.images.map(({ ref }) => ref)).toEqual(first.images.map(({ ref }) => ref));
 });
 
 test('annotations say who saved an image and when it was built', async () => {

@@ -95,6 +95,20 @@ test.each([
   }
 });
 
+test.each([
+  ['cut short', async (file: string) => writeFile(file, (await readFile(file)).subarray(0, 10))],
+  ['removed', (file: string) => rm(file)],
+])('a manifest inside an index that was %s is found', async (_, damage) => {
+  const path = await makeLayout('docker-28-containerd-platforms.tar');
+  const [image] = await (await Layout.open(path)).images();
+  const root = join(path, 'blobs/sha256', image?.root.digest.slice(7) ?? '');
+  const index = JSON.parse(await readFile(root, 'utf8')) as { manifests: { digest: string }[] };
+  const name = `blobs/sha256/${index.manifests[1]?.digest.slice(7)}`;
+  await damage(join(path, name));
+  const [problem] = await problemsOf(path);
+  expect(problem?.message).toContain(name);
+});
+
 test('every problem is named, not only the first', async () => {
   const path = await makeLayout('docker-20.10.tar');
   const layers = (await listFiles(path)).filter((file) => file.path.startsWith('blobs/')).slice(0, 3);

@@ -19,6 +19,8 @@ export interface CollectOptions extends ContentOptions {
 
 /** How much is held in memory over all, in bytes. What goes beyond it is stored. */
 const MAX_HELD = 64 * 1024 * 1024;
+/** How much of names and of links' targets is held in memory over all, in bytes. */
+const MAX_NAMES = 32 * 1024 * 1024;
 
 /**
  * Takes an archive's entries as they pass, without knowing yet what any of them is for: layers are ingested, small files
@@ -33,9 +35,12 @@ export async function collect(
   const collector = new Collector(options);
   try {
     for await (const entry of readTar(bytes)) await collector.take(entry);
-  } finally {
-    await collector.settle();
+  } catch (error) {
+    // What came first is what went wrong; later failures most likely follow from it.
+    await collector.settle().catch(() => undefined);
+    throw error;
   }
+  await collector.settle();
   return collector.entries;
 }
 
@@ -47,6 +52,7 @@ class Collector {
   readonly #pending = new Pending();
   readonly #options: CollectOptions;
   #held = 0;
+  #named = 0;
 
   constructor(options: CollectOptions) {
     this.#options = options;
@@ -54,6 +60,10 @@ class Collector {
 
   async take(entry: TarEntry): Promise<void> {
     const name = entryName(entry.name);
+    this.#named += Buffer.byteLength(entry.name) + Buffer.byteLength(entry.target);
+    if (this.#named > MAX_NAMES) {
+      throw new DrayageError('LIMIT', `the names of the archive's entries take up over ${MAX_NAMES} bytes`);
+    }
     this.#claim(name, entry.type === 'directory');
     if (entry.type === 'directory') return;
     if (entry.type === 'file') await this.#takeFile(name, entry);

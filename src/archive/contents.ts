@@ -3,9 +3,9 @@ import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { digestAlgorithm, digestHex, digestOf, isDigest } from '../oci/digest.ts';
+import { digestAlgorithm, digestHex, isDigest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
-import { readDocument } from '../stream/document.ts';
+import { assertDocumentSize, readDocument } from '../stream/document.ts';
 import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
 import { entryName } from './entry-name.ts';
 import { quote } from './tar-header.ts';
@@ -35,6 +35,7 @@ export class ArchiveContents {
   readonly #entries: ReadonlyMap<string, Found>;
   readonly #access: ContentsAccess;
   readonly #layers = new Map<string, Promise<IngestedLayer>>();
+  readonly #documents = new Map<Digest, Promise<Buffer>>();
 
   constructor(entries: ReadonlyMap<string, Found>, access: ContentsAccess) {
     this.#entries = entries;
@@ -59,7 +60,9 @@ export class ArchiveContents {
     const { found, at } = this.#follow(name);
     if (found.kind === 'layer') throw malformed(name, 'is a layer where a document should be');
     const bytes = await this.#bytes(found);
-    const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
+    // Held or stored, its digest is known: many names may lead to one large document.
+    const digest = found.kind === 'held' ? found.digest : found.descriptor.digest;
+    const descriptor = { mediaType, digest, size: bytes.length };
     assertNamed(at, descriptor);
     return { descriptor, bytes };
   }
@@ -116,8 +119,17 @@ export class ArchiveContents {
 
   async #bytes(found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<Buffer> {
     if (found.kind === 'held') return found.bytes;
+    const { digest } = found.descriptor;
+    const bytes = this.#documents.get(digest) ?? this.#read(found.descriptor);
+    this.#documents.set(digest, bytes);
+    return bytes;
+  }
+
+  async #read(descriptor: Descriptor): Promise<Buffer> {
+    // Before it is opened: what is refused for its size would stay open.
+    assertDocumentSize(descriptor);
     const { content, signal } = this.#access;
-    return readDocument(await content.open(found.descriptor, { signal }), found.descriptor);
+    return readDocument(await content.open(descriptor, { signal }), descriptor);
   }
 
   /** An entry that is a layer after all: empty, or of a kind whose first bytes did not tell. */

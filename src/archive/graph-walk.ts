@@ -43,11 +43,11 @@ export function isKept({ value }: GraphManifest, blobs: BlobStore): boolean {
 }
 
 /** Whether the content of all images under an index came with the archive. */
-export function isWhole(index: GraphIndex, blobs: BlobStore): boolean {
+export function isWhole(index: GraphIndex, isThere: (manifest: GraphManifest) => boolean): boolean {
   return index.children.every(({ descriptor, node }) => {
     if (isAttestation(descriptor)) return true;
     if (node === undefined) return false;
-    return node.kind === 'index' ? isWhole(node, blobs) : isComplete(node, blobs);
+    return node.kind === 'index' ? isWhole(node, isThere) : isThere(node);
   });
 }
 
@@ -58,15 +58,20 @@ export function isAttestedIn(index: GraphIndex, digest: Digest): boolean {
   );
 }
 
-/** Stores a document and everything of it that is there, below before above. Attestations that are incomplete are left out. */
-export async function putNode(node: GraphNode, blobs: BlobStore): Promise<void> {
+/**
+ * Stores a document and everything of it that is there, below before above. Attestations that are incomplete are left out.
+ * @param done documents that need not be stored again; what is stored is added
+ */
+export async function putNode(node: GraphNode, blobs: BlobStore, done: Set<GraphNode>): Promise<void> {
+  if (done.has(node)) return;
   if (node.kind === 'manifest') {
     for (const blob of [node.value.config, ...node.value.layers]) await blobs.put(blob);
   } else {
     for (const { node: child } of node.children) {
-      if (child !== undefined && (child.kind === 'index' || isComplete(child, blobs)))
-        await putNode(child, blobs);
+      if (child === undefined || done.has(child)) continue;
+      if (child.kind === 'index' || isComplete(child, blobs)) await putNode(child, blobs, done);
     }
   }
   await blobs.putDocument(node);
+  done.add(node);
 }

@@ -21,6 +21,10 @@ export interface GraphIndex extends Document {
   value: Index;
   /** Its children; those that are absent or unreadable are undefined. */
   children: { descriptor: Descriptor; node: GraphNode | undefined }[];
+  /** How many levels of documents it has below it. */
+  height: number;
+  /** How many steps a walk over all that is below it takes; what is reached in two ways counts twice. */
+  steps: number;
 }
 
 /** A manifest that is in the archive. */
@@ -50,7 +54,7 @@ export async function readGraph(
 ): Promise<GraphEntry[]> {
   const { bytes } = await contents.document(INDEX_NAME, '');
   const reader = new GraphReader(contents, onDamage);
-  return reader.children(parseIndex(bytes, INDEX_NAME), 0);
+  return reader.entries(parseIndex(bytes, INDEX_NAME));
 }
 
 /** Whether a descriptor names a document of a graph: an index or a manifest. */
@@ -85,17 +89,22 @@ class GraphReader {
     this.#onDamage = onDamage;
   }
 
-  async children(index: Index, depth: number): Promise<GraphEntry[]> {
+  async entries(index: Index): Promise<GraphEntry[]> {
+    // index.json may well name a document several times: it has as many entries as the image has names.
+    const entries = await this.#children(index.manifests, 0);
+    assertWalkable(entries);
+    return entries;
+  }
+
+  async #children(descriptors: Iterable<Descriptor>, depth: number): Promise<GraphEntry[]> {
     const children: GraphEntry[] = [];
-    for (const descriptor of index.manifests) {
+    for (const descriptor of descriptors) {
       this.#count++;
-      if (depth > MAX_DEPTH || this.#count > MAX_NODES) {
-        throw new DrayageError(
-          'LIMIT',
-          `${INDEX_NAME} leads to too many documents, or nests them too deeply`,
-        );
-      }
-      children.push({ descriptor, node: await this.#node(descriptor, depth) });
+      if (depth > MAX_DEPTH || this.#count > MAX_NODES) throw tooMuch();
+      const node = await this.#node(descriptor, depth);
+      // A document that was read at the top may come up again further down, with all that is below it.
+      if (node?.kind === 'index' && depth + node.height > MAX_DEPTH) throw tooMuch();
+      children.push({ descriptor, node });
     }
     return children;
   }
@@ -125,6 +134,26 @@ class GraphReader {
       };
     }
     const value = parseIndex(document.bytes, `index ${descriptor.digest}`);
-    return { ...document, kind: 'index', value, children: await this.children(value, depth + 1) };
+    const children = await this.#children(eachOnce(value.manifests), depth + 1);
+    const height = Math.max(0, ...children.map(({ node }) => 1 + (node?.kind === 'index' ? node.height : 0)));
+    return { ...document, kind: 'index', value, children, height, steps: assertWalkable(children) };
   }
+}
+
+/** Within an index, naming a document a second time adds nothing. */
+function eachOnce(descriptors: readonly Descriptor[]): Descriptor[] {
+  const seen = new Set<Digest>();
+  return descriptors.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+}
+
+/** Counts the steps of a walk: shared documents are read once, but every way to them is walked. */
+function assertWalkable(children: readonly GraphEntry[]): number {
+  let steps = 0;
+  for (const { node } of children) steps += 1 + (node?.kind === 'index' ? node.steps : 0);
+  if (steps > MAX_NODES) throw tooMuch();
+  return steps;
+}
+
+function tooMuch(): DrayageError {
+  return new DrayageError('LIMIT', `${INDEX_NAME} leads to too many documents, or nests them too deeply`);
 }

@@ -9,13 +9,14 @@ import type { BlobStore } from './blob-store.ts';
 import type { ArchiveContents } from './contents.ts';
 import { blobName, missing } from './contents.ts';
 import { DOCKER_MANIFEST_NAME, parseDockerManifest } from './docker-manifest.ts';
-import type { GraphEntry } from './graph.ts';
+import type { GraphEntry, GraphManifest } from './graph.ts';
 import { INDEX_NAME, isDocumentType, readGraph } from './graph.ts';
 import { imagePaths, isComplete } from './graph-walk.ts';
 import type { ImageParts } from './image-parts.ts';
-import { dockerParts, ociParts } from './image-parts.ts';
+import { PartsReader } from './image-parts.ts';
+import { memoize } from './memoize.ts';
 import { entryReference } from './oci-name.ts';
-import { settleRoot } from './root.ts';
+import { Roots } from './root.ts';
 
 /** An archive that has passed. */
 export interface ListContext {
@@ -30,16 +31,22 @@ interface Listed {
   parts: ImageParts;
 }
 
+/** How many images an archive may list, under each of their names. */
+const MAX_LISTED = 10_000;
+
 /** The images that manifest.json lists. What index.json adds is used where it fits. */
 export async function dockerImages(context: ListContext): Promise<ArchivedImage[]> {
   const { contents } = context;
   const { bytes } = await contents.document(DOCKER_MANIFEST_NAME, '');
+  const reader = new PartsReader(contents);
   const listed: Listed[] = [];
   for (const image of parseDockerManifest(bytes)) {
-    const parts = await dockerParts(contents, image);
-    listed.push(...(image.names.length === 0 ? [undefined] : image.names).map((name) => ({ name, parts })));
+    const names = image.names.length === 0 ? [undefined] : image.names;
+    assertListable(listed.length + names.length);
+    const parts = await reader.docker(image);
+    for (const name of names) listed.push({ name, parts });
   }
-  return settle(listed, await hybridEntries(contents), context);
+  return settle(listed, await hybridEntries(contents), reader, context);
 }
 
 /** The images that index.json lists, of an archive or a layout that has no manifest.json. */
@@ -49,29 +56,41 @@ export async function ociImages(context: ListContext): Promise<ArchivedImage[]> 
   const entries = await readGraph(contents, (error) => {
     throw error;
   });
+  const reader = new PartsReader(contents);
+  const isThere = memoize((manifest: GraphManifest) => isComplete(manifest, blobs));
   const listed: Listed[] = [];
   for (const entry of entries) {
     assertPresent(entry);
-    const manifests = [...imagePaths([entry])].map(({ manifest }) => manifest);
-    const complete = manifests.filter((manifest) => isComplete(manifest, blobs));
+    const manifests = [...new Set([...imagePaths([entry])].map(({ manifest }) => manifest))];
+    const complete = manifests.filter(isThere);
     // Where none is complete, the first one says which blob is missing, or wrong.
     for (const { value } of complete.length > 0 ? complete : manifests.slice(0, 1)) {
-      listed.push({ name: entryReference(entry.descriptor), parts: await ociParts(contents, value) });
+      listed.push({ name: entryReference(entry.descriptor), parts: await reader.oci(value) });
     }
   }
-  return settle(listed, entries, context);
+  return settle(listed, entries, reader, context);
+}
+
+function assertListable(count: number): void {
+  if (count <= MAX_LISTED) return;
+  throw new DrayageError('LIMIT', `${DOCKER_MANIFEST_NAME} lists over ${MAX_LISTED} images`, {
+    expected: MAX_LISTED,
+    actual: count,
+  });
 }
 
 async function settle(
   listed: Listed[],
   entries: GraphEntry[],
+  reader: PartsReader,
   context: ListContext,
 ): Promise<ArchivedImage[]> {
   if (listed.length === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
+  const roots = new Roots({ ...context, parts: reader, entries });
   const images = new Map<Digest, ArchivedImage>();
   const owners = new Map<string, Digest>();
   for (const { name, parts } of listed) {
-    const root = await settleRoot(parts, name, { ...context, entries });
+    const root = await roots.settle(parts, name);
     const image = images.get(root.root.digest) ?? { names: [], ...root };
     images.set(root.root.digest, image);
     if (name === undefined) continue;

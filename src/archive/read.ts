@@ -1,7 +1,8 @@
 import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../content.ts';
 import { DrayageError } from '../errors.ts';
-import { DETECT_BYTES, detectCompression, peek, refuseForeign } from '../stream/compression.ts';
 import { decompress } from '../stream/decompress.ts';
+import { sniffed } from '../stream/sniffed.ts';
+import { tap } from '../stream/tap.ts';
 import { abortable } from './abortable.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { BlobStore } from './blob-store.ts';
@@ -17,6 +18,8 @@ export interface ReadArchiveOptions extends ContentOptions {
   ingest: IngestLayer;
   /** Where everything else is stored, and where what is stored can be read back. */
   content: ContentSource & ContentSink;
+  /** Called with each number of bytes that has come in. */
+  onRead?: ((bytes: number) => void) | undefined;
   /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
   keepManifests?: boolean | undefined;
 }
@@ -36,7 +39,8 @@ export async function readArchive(
   bytes: AsyncIterable<Uint8Array>,
   options: ReadArchiveOptions,
 ): Promise<ArchivedImage[]> {
-  const entries = await collect(uncompressed(abortable(bytes, options.signal)), options);
+  const counted = tap(abortable(bytes, options.signal), (chunk) => options.onRead?.(chunk.length));
+  const entries = await collect(uncompressed(counted), options);
   options.signal?.throwIfAborted();
   const contents = new ArchiveContents(entries, options);
   const context = {
@@ -50,9 +54,8 @@ export async function readArchive(
 }
 
 async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const { head, bytes: whole } = await peek(bytes, DETECT_BYTES);
-  if (head.length === 0) throw new DrayageError('TRUNCATED', 'the archive is empty');
-  const compression = refuseForeign(detectCompression(head), 'the archive');
+  const { compression, empty, bytes: whole } = await sniffed(bytes, 'the archive');
+  if (empty) throw new DrayageError('TRUNCATED', 'the archive is empty');
   yield* decompress(whole, compression, 'the archive');
 }
 

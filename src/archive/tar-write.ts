@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import type { Pack } from 'tar-stream';
 import { pack as createPack } from 'tar-stream';
@@ -69,16 +68,25 @@ async function fill(pack: Pack, entries: AsyncIterable<OutgoingEntry>): Promise<
 }
 
 async function addEntry(pack: Pack, { name, size, bytes }: OutgoingEntry): Promise<void> {
+  let settled = false;
   let failed = false;
+  let wake: (() => void) | undefined;
   let sink: ReturnType<Pack['entry']> | undefined;
   const packed = new Promise<void>((resolve, reject) => {
-    sink = pack.entry({ ...ATTRIBUTES, name, size }, (error) => (error ? reject(error) : resolve()));
+    sink = pack.entry({ ...ATTRIBUTES, name, size }, (error) => {
+      settled = true;
+      failed = Boolean(error);
+      if (error) reject(error);
+      else resolve();
+      wake?.();
+    });
   });
-  packed.catch(() => {
-    failed = true;
-  });
+  // It is awaited at the end; until then a failure shows in `failed`.
+  packed.catch(() => undefined);
+  // One listener for all waits: each wait has a promise of its own, so that nothing piles up with the size of the entry.
+  sink?.on('drain', () => wake?.());
   for await (const chunk of bytes) {
-    if (sink?.write(chunk) === false) await Promise.race([once(sink, 'drain'), packed]);
+    if (sink?.write(chunk) === false && !settled) await new Promise<void>((resolve) => (wake = resolve));
     if (failed) break;
   }
   sink?.end(undefined);

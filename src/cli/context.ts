@@ -1,9 +1,10 @@
+import type { Readable } from 'node:stream';
 import type { OnProgress } from '../index.ts';
 
 /** What a command sees of the process; made once, in main. */
 export interface Context {
   env: Readonly<Record<string, string | undefined>>;
-  stdin: AsyncIterable<Uint8Array>;
+  stdin: Readable;
   /** Where an archive goes that is written to standard output. */
   stdout: NodeJS.WritableStream;
   signal: AbortSignal;

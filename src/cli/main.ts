@@ -2,6 +2,7 @@ import type { CommonOptions, Outcome } from './context.ts';
 import { OK } from './exit-code.ts';
 import { createProgram } from './program.ts';
 import { createProgressDisplay } from './progress.ts';
+import { printable } from './printable.ts';
 import { describeFailure, Interruption } from './report-error.ts';
 
 /**
@@ -12,6 +13,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const controller = new AbortController();
   const interrupt = (signal: 'SIGINT' | 'SIGTERM'): void => controller.abort(new Interruption(signal));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  process.stdout.on('error', ignoreClosed);
+  process.stderr.on('error', ignoreClosed);
   const display = createProgressDisplay(process.stderr);
   // Known before parsing, since a mistake in the arguments is reported in this form, too.
   let options: CommonOptions = { json: argv.includes('--json') };
@@ -42,7 +45,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): void {
   const lines = options.json === true ? [JSON.stringify(json)] : options.quiet === true ? quiet : text;
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  for (const line of lines) process.stdout.write(`${printable(line)}\n`);
 }
 
 async function printFailure(error: unknown, options: CommonOptions): Promise<number> {
@@ -54,6 +57,11 @@ async function printFailure(error: unknown, options: CommonOptions): Promise<num
   process.stderr.write(`drayage: ${first}\n${rest.map((line) => `  ${line}\n`).join('')}`);
   if (options.debug === true && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return exitCode;
+}
+
+/** Whoever reads our output may stop reading: what was to be done has been done. */
+function ignoreClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** Help and version are printed by the parser, which then ends the run with an error of its own. */

@@ -105,5 +105,9 @@ function withCommon(command: Command): Command {
 /** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */
 function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
-  return made.env(`DRAYAGE_${made.name().toUpperCase().replaceAll('-', '_')}`);
+  const variable = `DRAYAGE_${made.name().toUpperCase().replaceAll('-', '_')}`;
+  const value = process.env[variable];
+  // CI systems set variables to nothing where they mean to unset them; and a flag may be switched off.
+  const unset = value === undefined || value === '' || (made.isBoolean() && /^(?:0|false|no)$/i.test(value));
+  return unset ? made : made.env(variable);
 }

@@ -1,5 +1,6 @@
 import type { OnProgress } from '../index.ts';
 import { formatBytes } from './format.ts';
+import { printable } from './printable.ts';
 
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
 const INTERVAL = { terminal: 100, log: 10_000 };
@@ -31,9 +32,9 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   };
   return {
     onProgress: (event) => {
-      if (event.kind === 'image') label = event.name;
+      if (event.kind === 'image') label = printable(event.name);
       else if (event.kind === 'note')
-        output.write(`${terminal ? '\r\u001B[K' : ''}drayage: ${event.message}\n`);
+        output.write(`${terminal ? '\r\u001B[K' : ''}drayage: ${printable(event.message)}\n`);
       else if (event.kind === 'bytes') {
         total[event.direction] += event.bytes;
         if (performance.now() - shown >= (terminal ? INTERVAL.terminal : INTERVAL.log)) show();

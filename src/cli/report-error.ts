@@ -1,3 +1,4 @@
+import { printable } from './printable.ts';
 import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
 import { library } from './library.ts';
 
@@ -47,7 +48,7 @@ function plain(exitCode: number, code: string, message: string): Failure {
 
 /** Texts from outside may hold line breaks and control characters; a log line must not. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  return printable(text).replaceAll(/\s+/g, ' ').trim();
 }
 
 function isCommanderError(error: unknown): error is Error & { code: string } {

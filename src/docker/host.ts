@@ -15,6 +15,7 @@ export const DEFAULT_HOST = 'unix:///var/run/docker.sock';
 
 /** What the kernel takes as a unix socket's path, in bytes (sun_path without its last zero). */
 const MAX_SOCKET_PATH = 107;
+const MAX_PORT = 65_535;
 /** Docker's own for plain TCP. */
 const DEFAULT_PORT = 2375;
 const SUPPORTED = 'unix:///path/to/socket and tcp://host:port are supported';
@@ -61,6 +62,7 @@ function unixHost(text: string, socketPath: string): DockerHost {
 function tcpHost(text: string, rest: string): DockerHost {
   const authority = rest.replace(/\/$/, '');
   if (!/^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/.test(authority)) throw malformed(text);
+  if (Number(/:(\d+)$/.exec(authority)?.[1] ?? 0) > MAX_PORT) throw malformed(text);
   const address =
     /:\d+$/.test(authority) && !authority.endsWith(']') ? authority : `${authority}:${DEFAULT_PORT}`;
   return { name: `tcp://${address}`, origin: `http://${address}` };
@@ -74,5 +76,5 @@ function malformed(text: string): DrayageError {
 
 /** Without a password. */
 function safe(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, '//').slice(0, 200);
+  return text.replace(/\/\/.*@/, '//').slice(0, 200);
 }

@@ -13,8 +13,6 @@ import type { ApiReply, ApiRequest, Transport } from './transport.ts';
 
 /** What a daemon says of one image. */
 export interface DaemonImage extends EndpointImage {
-  /** Digests of the uncompressed layers, the lowest first; none where the daemon finds the image broken. */
-  diffIds: Digest[];
   architecture: string;
   os: string;
   variant?: string | undefined;
@@ -27,7 +25,7 @@ export interface DaemonImage extends EndpointImage {
 }
 
 /** One line of a daemon's list of images. */
-export interface ListedImage extends EndpointImage {
+export interface ListedImage extends Omit<EndpointImage, 'diffIds'> {
   /** Bytes; see {@link DaemonImage}. */
   size: number;
   /** RFC 3339 time of the build. */

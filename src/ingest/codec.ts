@@ -38,7 +38,7 @@ export function chooseCodec(name: CodecName = 'auto', level?: number): Codec {
     !(Number.isInteger(settled) && settled >= 1 && settled <= MAX_LEVEL[compression])
   ) {
     throw new DrayageError('USAGE', `no ${compression} level: ${settled}`, {
-      expected: `1 to ${MAX_LEVEL[compression]}`,
+      hint: `use 1 to ${MAX_LEVEL[compression]}`,
     });
   }
   return { compression, level: settled };

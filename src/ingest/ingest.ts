@@ -12,8 +12,8 @@ import type { Digest } from '../oci/digest.ts';
 import { createDigester } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { ociLayerType } from '../oci/media-types.ts';
-import { DETECT_BYTES, detectCompression, peek, refuseForeign } from '../stream/compression.ts';
 import { decompress } from '../stream/decompress.ts';
+import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import type { Codec } from './codec.ts';
 import { compress } from './compress.ts';
@@ -38,9 +38,11 @@ export interface IngestOptions extends ContentOptions {
 export function createIngest(sink: ContentSink, options: IngestOptions): IngestLayer {
   const known = new Map<Digest, Descriptor>();
   return async (bytes, hint) => {
-    const { head, bytes: all } = await peek(bytes, DETECT_BYTES);
-    const compression = refuseForeign(detectCompression(head), hint.entry);
-    const writer = await sink.begin(options);
+    const { compression, bytes: all } = await sniffed(bytes, hint.entry);
+    const writer = await sink.begin(options).catch(async (error: unknown) => {
+      await all.return();
+      throw error;
+    });
     try {
       const layer =
         compression === 'none'

@@ -47,7 +47,7 @@ export async function prepareCommit(context: CommitContext): Promise<Reached> {
 
 /**
  * Applies a transaction to a layout whose lock is held. Replacing index.json is what makes it happen; where anything fails,
- * all is taken back.
+ * all is taken back, unless the lock was lost.
  * @param mayCreate whether the layout is made where there is none
  */
 export async function commit(
@@ -58,25 +58,28 @@ export async function commit(
 ): Promise<void> {
   const undo = new Undo();
   try {
-    await openForWriting(context, mayCreate, undo);
+    await openForWriting(context, lock, mayCreate, undo);
     // Hashed already: this only looks whether a file was removed or changed since.
     await checkRequired(context, reached);
     await apply(context, reached, lock, undo);
   } catch (error) {
-    await undo.run();
+    // Without the lock, what was put in place may belong to an index.json that another process wrote meanwhile. Blobs that
+    // are left over do no harm: none is trusted before it is hashed.
+    if (await lock.isHeld()) await undo.run();
     throw error;
   }
 }
 
 async function openForWriting(
   { stored: { root }, staging }: CommitContext,
+  lock: Lock,
   mayCreate: boolean,
   undo: Undo,
 ): Promise<void> {
   const state = await folderState(root);
   if (state === 'layout' || !mayCreate) await checkLayoutFile(root);
   else if (state === 'other') throw unsafeFolder(root);
-  else await makeLayout(root, staging, undo);
+  else await makeLayout(root, staging, lock, undo);
 }
 
 async function apply(context: CommitContext, reached: Reached, lock: Lock, undo: Undo): Promise<void> {

@@ -63,6 +63,7 @@ const EXPLANATIONS: Record<string, string> = {
   EACCES: 'permission denied',
   EPERM: 'not permitted',
   EROFS: 'the file system is read-only',
+  EXDEV: 'the two places are on different file systems or mounts',
   EIO: 'the device failed',
   ENOENT: 'no such file or folder',
 };

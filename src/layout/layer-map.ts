@@ -9,17 +9,18 @@ export class LayerMap {
   readonly #blobs = new Map<Digest, Map<Digest, Descriptor>>();
   readonly #learned = new Set<Digest>();
 
-  /** Takes in all images of a root. One that cannot be read teaches nothing. */
+  /** Takes in all images of a root, once. One that cannot be read teaches nothing; what it lacks may be staged yet. */
   async learn(source: ContentSource, root: Descriptor, options: ContentOptions = {}): Promise<void> {
     if (this.#learned.has(root.digest)) return;
     try {
       for await (const { layers } of images(source, root, options)) {
         for (const { diffId, blob } of layers) this.#note(diffId, blob);
       }
-      this.#learned.add(root.digest);
     } catch (error) {
+      if (isDrayageError(error, 'NOT_FOUND')) return;
       if (!isDrayageError(error) || isDrayageError(error, 'LINK', 'IO')) throw error;
     }
+    this.#learned.add(root.digest);
   }
 
   /** The blobs that are said to hold this layer, in whatever compression. */

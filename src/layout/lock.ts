@@ -21,6 +21,8 @@ export interface Lock {
    * @throws {@link DrayageError} `LOCKED`
    */
   assertHeld(): Promise<void>;
+  /** Whether the lock is known to be held still: where that cannot be found out, it is not. Never throws. */
+  isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -66,15 +68,19 @@ export async function acquireLock(
 }
 
 function heldLock(path: string, id: string, heartbeat: Heartbeat): Lock {
+  const isThere = async (): Promise<boolean> => (await look(join(path, id), 'file')) !== undefined;
   return {
     async assertHeld() {
-      if ((await look(join(path, id), 'file')) === undefined) {
+      if (!(await isThere())) {
         throw new DrayageError(
           'LOCKED',
           `the lock ${path} was taken over: this process was silent for too long`,
           { path },
         );
       }
+    },
+    async isHeld() {
+      return isThere().catch(() => false);
     },
     async release() {
       await heartbeat.stop();

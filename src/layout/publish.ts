@@ -6,6 +6,7 @@ import type { BlobFile } from './blob-file.ts';
 import { blobNames, blobPath } from './blob-file.ts';
 import { onDisk } from './io-error.ts';
 import { EMPTY_INDEX, INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from './layout-files.ts';
+import type { Lock } from './lock.ts';
 import { ensureFolder, lookBelow, syncFolder } from './safe-path.ts';
 import { prepareReplacement } from './small-file.ts';
 import type { StagedContent } from './staged-content.ts';
@@ -15,17 +16,18 @@ import { rememberBlobFile, verifyBlobFile } from './verify-blob.ts';
 
 /**
  * Makes an empty layout. `oci-layout` comes first: a folder with nothing but that counts as empty.
- * @throws {@link DrayageError} `IO`, `LINK`
+ * @throws {@link DrayageError} `IO`, `LINK`; `LOCKED` where the lock was lost
  */
-export async function makeLayout(root: string, staging: Staging, undo: Undo): Promise<void> {
+export async function makeLayout(root: string, staging: Staging, lock: Lock, undo: Undo): Promise<void> {
   await makeFolder(root, undo);
   const index = Buffer.from(JSON.stringify(EMPTY_INDEX));
   await (
     await prepareReplacement(staging, root, LAYOUT_FILE, LAYOUT_BYTES)
   )(undo);
-  await (
-    await prepareReplacement(staging, root, INDEX_FILE, index)
-  )(undo);
+  const replaceIndex = await prepareReplacement(staging, root, INDEX_FILE, index);
+  // Whoever took the lock over may have made the layout, and put images in it.
+  await lock.assertHeld();
+  await replaceIndex(undo);
 }
 
 /**

@@ -17,9 +17,11 @@ export async function findReferrers(
   options: ContentOptions = {},
 ): Promise<Descriptor[]> {
   const found = new Map<Digest, Descriptor>();
-  for (const entry of entries) {
-    const isDocument = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
-    if (!isDocument || !(await source.has(entry, options))) continue;
+  const documents = entries.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
+  // An image has an entry for each of its names.
+  const roots = new Map(documents.map((entry) => [entry.digest, entry]));
+  for (const entry of roots.values()) {
+    if (!(await source.has(entry, options))) continue;
     for await (const node of closure(source, entry, options)) {
       if (node.kind !== 'manifest' && node.kind !== 'index') continue;
       const { descriptor, value } = node.document;

@@ -19,45 +19,41 @@ export interface StagedFile {
   handle: FileHandle;
 }
 
+/** What a {@link StagedBlob} asks and tells the one who made it. */
+export interface StagedBlobOwner {
+  /** Throws when nothing more may be written. */
+  assertUsable(): void;
+  /** Takes over the file when it is whole. */
+  keep(blob: StagedBlob, file: StagedFile): void;
+  /** Hears that the blob is given up and its file removed. */
+  dropped(blob: StagedBlob): void;
+}
+
 /** A blob in staging. It has one path from the first byte to the end of the transaction. */
 export class StagedBlob implements BlobWriter {
   readonly path: string;
   readonly #handle: FileHandle;
   readonly #digester: Digester = createDigester();
-  readonly #assertUsable: () => void;
-  readonly #keep: (file: StagedFile) => void;
+  readonly #owner: StagedBlobOwner;
   #size = 0;
   #commit: Promise<Descriptor> | undefined;
-  #aborted = false;
+  #dropping: Promise<void> | undefined;
 
-  private constructor(
-    path: string,
-    handle: FileHandle,
-    assertUsable: () => void,
-    keep: (file: StagedFile) => void,
-  ) {
+  private constructor(path: string, handle: FileHandle, owner: StagedBlobOwner) {
     this.path = path;
     this.#handle = handle;
-    this.#assertUsable = assertUsable;
-    this.#keep = keep;
+    this.#owner = owner;
   }
 
-  /**
-   * @param assertUsable throws when nothing more may be written
-   * @param keep takes over the file when it is whole
-   */
-  static async create(
-    path: string,
-    assertUsable: () => void,
-    keep: (file: StagedFile) => void,
-  ): Promise<StagedBlob> {
+  /** Makes the file, which must not exist. */
+  static async create(path: string, owner: StagedBlobOwner): Promise<StagedBlob> {
     const handle = await onDisk(path, 'make', () => open(path, 'wx+', 0o644));
-    return new StagedBlob(path, handle, assertUsable, keep);
+    return new StagedBlob(path, handle, owner);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    this.#assertUsable();
-    if (this.#aborted || this.#commit !== undefined) throw over(this.path);
+    this.#owner.assertUsable();
+    if (this.#dropping !== undefined || this.#commit !== undefined) throw over(this.path);
     const position = this.#size;
     this.#size += chunk.length;
     const written = onDisk(this.path, 'write', () => writeAll(this.#handle, chunk, position));
@@ -66,23 +62,28 @@ export class StagedBlob implements BlobWriter {
   }
 
   async commit(expected: Partial<Descriptor> = {}): Promise<Descriptor> {
-    if (this.#aborted) throw over(this.path);
+    if (this.#dropping !== undefined && this.#commit === undefined) throw over(this.path);
     this.#commit ??= this.#finish(expected);
     return this.#commit;
   }
 
   async abort(): Promise<void> {
-    if (this.#aborted || this.#commit !== undefined) return;
-    await this.#drop();
+    if (this.#commit === undefined) await this.#drop();
+  }
+
+  /** Gives the blob up, or waits for the commit that has begun. */
+  async close(): Promise<void> {
+    await this.abort();
+    await attempt(async () => this.#commit);
   }
 
   async #finish(expected: Partial<Descriptor>): Promise<Descriptor> {
     try {
-      this.#assertUsable();
+      this.#owner.assertUsable();
       const descriptor = await this.#check(expected);
       // Readable by everyone, whatever the umask: another job's user reads the artifact.
       await attempt(() => chmod(this.path, 0o644));
-      this.#keep({ path: this.path, descriptor, handle: this.#handle });
+      this.#owner.keep(this, { path: this.path, descriptor, handle: this.#handle });
       return descriptor;
     } catch (error) {
       await this.#drop();
@@ -106,9 +107,14 @@ export class StagedBlob implements BlobWriter {
   }
 
   async #drop(): Promise<void> {
-    this.#aborted = true;
+    this.#dropping ??= this.#remove();
+    await this.#dropping;
+  }
+
+  async #remove(): Promise<void> {
     await attempt(() => this.#handle.close());
     await attempt(() => rm(this.path, { force: true }));
+    this.#owner.dropped(this);
   }
 }
 

@@ -15,7 +15,7 @@ import type { Staging } from './staging.ts';
 export class StagedContent {
   readonly #staging: Staging;
   readonly #files = new Map<Digest, { path: string; descriptor: Descriptor; synced: Promise<void> }>();
-  readonly #writers = new Set<BlobWriter>();
+  readonly #writers = new Set<StagedBlob>();
   /** Syncing takes threads that compression needs. */
   readonly #syncing: LimitFunction = pLimit(2);
 
@@ -25,14 +25,14 @@ export class StagedContent {
 
   /** Begins a blob. */
   async begin(assertUsable: () => void): Promise<BlobWriter> {
-    const writer: StagedBlob = await StagedBlob.create(
-      this.#staging.newPath('blob'),
+    const writer = await StagedBlob.create(this.#staging.newPath('blob'), {
       assertUsable,
-      (file) => {
-        this.#writers.delete(writer);
+      keep: (blob, file) => {
+        this.#writers.delete(blob);
         this.#keep(file);
       },
-    );
+      dropped: (blob) => this.#writers.delete(blob),
+    });
     this.#writers.add(writer);
     return writer;
   }
@@ -60,9 +60,9 @@ export class StagedContent {
     this.#files.delete(digest);
   }
 
-  /** Drops the blobs that are still being written and waits for the work in the background. */
+  /** Drops the blobs that are still being written and waits for those that are being finished: no file stays open. */
   async close(): Promise<void> {
-    for (const writer of this.#writers) await writer.abort();
+    await Promise.all([...this.#writers].map((writer) => writer.close()));
     await Promise.allSettled([...this.#files.values()].map(({ synced }) => synced));
   }
 

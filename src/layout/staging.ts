@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DrayageError, systemCode } from '../errors.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -43,7 +43,10 @@ export class Staging {
   static async open(layout: string): Promise<Staging> {
     const madeParents = await makeParents(dirname(layout));
     try {
-      const path = await makeFolder(layout);
+      // Whoever made the same parents removes them when he is done, if they are empty at that moment.
+      const path = await makeFolder(layout, () =>
+        attempt(async () => madeParents.push(...(await makeParents(dirname(layout))))),
+      );
       const lease = await startLease(path);
       const staging = new Staging(path, lease, madeParents);
       await attempt(() => staging.#sweep());
@@ -89,22 +92,47 @@ async function lastSign(path: string): Promise<number | undefined> {
   return stats?.mtimeMs;
 }
 
-/** Makes `<home>/tx-<random>` in the first place that takes it. */
-async function makeFolder(layout: string): Promise<string> {
+/**
+ * Makes `<home>/tx-<random>` in the first place that takes it and from which files can be moved into the layout.
+ * @param remakeParents makes the folder that the layout is in once more
+ */
+async function makeFolder(layout: string, remakeParents: () => Promise<void>): Promise<string> {
   const outer = join(dirname(layout), `.${basename(layout)}.drayage`);
   const inner = join(layout, INNER_HOME);
   const stats = await look(layout, 'folder');
-  if (stats === undefined) return makeIn(outer);
+  if (stats === undefined) return makeIn(outer, remakeParents);
   const parent = await onDisk(dirname(layout), 'look at', () => stat(dirname(layout), { bigint: true }));
   if (parent.dev !== stats.dev) return makeIn(inner);
   try {
-    return await makeIn(outer);
+    const path = await makeIn(outer, remakeParents);
+    if (await canMove(path, layout)) return path;
+    await removeEmpty([path, outer]);
+    return makeIn(inner);
   } catch (error) {
     const refused =
       error instanceof DrayageError && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.facts.actual));
     if (!refused) throw error;
     return makeIn(inner);
   }
+}
+
+/**
+ * Tries whether the file system moves things from a staging folder into the layout: it does not from one mount to another,
+ * though both may be of one device. The name that is tried is the one that a layout may have in it anyway.
+ */
+async function canMove(path: string, layout: string): Promise<boolean> {
+  const probe = join(path, 'probe');
+  const target = join(layout, INNER_HOME);
+  try {
+    await mkdir(probe);
+    await rename(probe, target);
+    await attempt(() => rmdir(target));
+  } catch (error) {
+    await removeEmpty([probe]);
+    // Whatever else is wrong comes out when something is published, if anything is.
+    return systemCode(error) !== 'EXDEV';
+  }
+  return true;
 }
 
 async function startLease(path: string): Promise<Heartbeat> {
@@ -116,7 +144,7 @@ async function startLease(path: string): Promise<Heartbeat> {
   }
 }
 
-async function makeIn(home: string): Promise<string> {
+async function makeIn(home: string, remakeParents?: () => Promise<void>): Promise<string> {
   const path = join(home, PREFIX + randomBytes(8).toString('hex'));
   for (let i = 0; ; i++) {
     try {
@@ -127,8 +155,11 @@ async function makeIn(home: string): Promise<string> {
       await mkdir(path);
       return path;
     } catch (error) {
-      // Somebody who was done has just removed the empty folder.
-      if (systemCode(error) === 'ENOENT' && i < ATTEMPTS) continue;
+      // Somebody who was done has just removed the empty folder, and maybe those above it.
+      if (systemCode(error) === 'ENOENT' && i < ATTEMPTS) {
+        await remakeParents?.();
+        continue;
+      }
       await removeEmpty([home]);
       throw toDiskError(error, 'make the folder', home);
     }

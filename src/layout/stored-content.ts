@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content.ts';
+import type { Layer } from '../layer.ts';
+import { verifyLayer } from '../layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
@@ -26,6 +28,15 @@ export class StoredContent implements ContentSource {
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
   async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
     await verifyBlobFile(this.#file(descriptor), descriptor, options);
+  }
+
+  /**
+   * Checks that a blob is intact and holds this layer, in one reading.
+   * @throws {@link DrayageError} as {@link verifyLayer}; `LINK`, `IO`
+   */
+  async verifyLayer(layer: Layer, options?: ContentOptions): Promise<void> {
+    const { blob } = layer;
+    await verifyBlobFile(this.#file(blob), blob, options, () => verifyLayer(this, layer, options));
   }
 
   #file({ digest }: Descriptor): BlobFile {

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { BlobWriter, ContentOptions, ContentSink, ContentSource, OpenOptions } from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Layer } from '../layer.ts';
+import { verifyLayer } from '../layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -26,11 +28,25 @@ export interface LayoutTransaction extends ContentSource, ContentSink {
   /** Removes a name, or a root by its digest. Its blobs stay. The update fails with `NOT_FOUND` where there is none. */
   remove(nameOrDigest: string): void;
   /**
-   * Finds the blob of a layer whose bytes are known to be intact.
-   * @returns undefined where no image of the layout or of this transaction has the layer, or its blob is absent or damaged
+   * Finds the blob of a layer whose bytes are known to be intact, and to be that layer.
+   * @returns undefined where no image of the layout or of this transaction has the layer, or its blob is absent, damaged or
+   * another layer's
    */
   findLayer(diffId: Digest, options?: ContentOptions): Promise<Descriptor | undefined>;
 }
+
+/** Which blobs were found to hold which layers: true for good, as both are named by their digests. */
+const proven = new Set<string>();
+
+/** What is wrong with a blob that does not hold the layer it is said to hold. */
+const NOT_THE_LAYER = [
+  'NOT_FOUND',
+  'DIGEST_MISMATCH',
+  'SIZE_MISMATCH',
+  'MALFORMED',
+  'TRUNCATED',
+  'UNSUPPORTED',
+] as const;
 
 /** A change to index.json. */
 export type IndexChange =
@@ -116,7 +132,7 @@ export class Transaction implements LayoutTransaction {
     const layers = await this.#layers;
     for (const change of this.changes)
       if (change.kind === 'add') await layers.learn(this, change.root, options);
-    for (const blob of layers.blobs(diffId)) if (await this.#isIntact(blob, options)) return blob;
+    for (const blob of layers.blobs(diffId)) if (await this.#holds({ diffId, blob }, options)) return blob;
     return undefined;
   }
 
@@ -131,6 +147,22 @@ export class Transaction implements LayoutTransaction {
     for (const root of await this.#storedRoots())
       await layers.learn(this.#stored, root, { signal: this.#signal });
     return layers;
+  }
+
+  /** Whether a blob is there, intact, and holds the layer that some image says it does. */
+  async #holds(layer: Layer, { signal = this.#signal }: ContentOptions): Promise<boolean> {
+    const { diffId, blob } = layer;
+    const pair = `${blob.digest} ${diffId}`;
+    if (proven.has(pair)) return this.#isIntact(blob, { signal });
+    try {
+      if (this.staged.get(blob.digest) === undefined) await this.#stored.verifyLayer(layer, { signal });
+      else await verifyLayer(this, layer, { signal });
+    } catch (error) {
+      if (isDrayageError(error, ...NOT_THE_LAYER)) return false;
+      throw error;
+    }
+    proven.add(pair);
+    return true;
   }
 
   /** Whether the content is there and its bytes were hashed, now or earlier. */

@@ -2,6 +2,8 @@ import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 
+const DAMAGED = 'get it once more; if that does not help, make it anew';
+
 /** What is checked: the digest and the size of a descriptor. */
 export type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
@@ -34,6 +36,7 @@ export function digestMismatch(expected: Expected, actual: string, what: string)
     expected: expected.digest,
     actual,
     digest: expected.digest,
+    hint: DAMAGED,
   });
 }
 
@@ -47,6 +50,7 @@ export function sizeMismatch(expected: Expected, actual: number, what: string): 
       expected: expected.size,
       actual,
       digest: expected.digest,
+      hint: DAMAGED,
     },
   );
 }

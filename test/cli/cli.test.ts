@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { InspectResult, SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
@@ -135,7 +136,42 @@ describe('save', () => {
   });
 });
 
+describe('a source that stays silent', () => {
+  test('does not hold up an interrupt', async () => {
+    const silence = new PassThrough();
+    const { code } = await run(['save', '--from', '-'], {
+      input: silence,
+      onStart: (child) => setTimeout(() => child.kill('SIGINT'), 1500),
+    });
+    expect(code).toBe(130);
+    expect(await readdir(cwd)).toEqual([]);
+  });
+});
+
+describe('variables', () => {
+  test.each(['DRAYAGE_OUT', 'DRAYAGE_LEVEL', 'DRAYAGE_HOST', 'DRAYAGE_COMPRESS'])(
+    'an empty %s counts as unset',
+    async (name) => {
+      const { code } = await run(['save', '--from', fixturePath('demo.tar')], { env: { [name]: '' } });
+      expect(code).toBe(0);
+      expect(await readdir(cwd)).toEqual(['.drayage']);
+    },
+  );
+});
+
 describe('load', () => {
+  test.each([
+    ['--tag', 'x:1', 'docker-archive:x.tar'],
+    ['--host', 'unix:///x', 'oci:x'],
+    ['--shared', '', 'oci:x'],
+    ['--platform', 'linux/amd64', 'oci:x'],
+  ])('%s is refused where it would be ignored', async (flag, value, target) => {
+    await demoLayout();
+    const { code, stderr } = await run(['load', '--to', target, flag, ...(value === '' ? [] : [value])]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(flag)]);
+    expect(await readdir(cwd)).toEqual(['.drayage']);
+  });
+
   test('writes an archive, in place of one that is there, and to standard output', async () => {
     await demoLayout();
     await writeFile(join(cwd, 'out.tar'), 'old');

@@ -1,14 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { DOCKER_MANIFEST_LIST, OCI_CONFIG } from '../../src/oci/media-types.ts';
+import { DOCKER_MANIFEST_LIST, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { chunksOf, describeBytes } from '../contract/content.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import type { SampleImage } from './sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from './sample-images.ts';
+import { addSample, imageOf, sampleImage, sampleIndex, sampleReferrer } from './sample-images.ts';
 
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
@@ -475,6 +476,42 @@ describe('finding a layer', () => {
     });
   });
 
+  test('passes over blobs that are said to hold it and do not', async () => {
+    const layout = await emptyLayout();
+    const liars = [
+      gzipSync('another layer'),
+      Buffer.from([0x1f, 0x8b, 9, 9]),
+      gzipSync('cut').subarray(0, -4),
+    ];
+    await layout.update(async (transaction) => {
+      for (const [i, content] of liars.entries())
+        await addSample(transaction, imageOf([[diffId, content]]), [`liar${i}`]);
+      expect(await transaction.findLayer(diffId)).toBeUndefined();
+    });
+    await layout.update(async (transaction) => {
+      expect(await transaction.findLayer(diffId)).toBeUndefined();
+      await addSample(transaction, APP, ['app']);
+      expect(await transaction.findLayer(diffId)).toEqual(base);
+    });
+    await layout.update(async (transaction) => {
+      expect(await transaction.findLayer(diffId)).toEqual(base);
+    });
+  });
+
+  test('reads an image that cannot be read once', async () => {
+    const layout = await emptyLayout();
+    const junk = Buffer.from('{');
+    const root = describeBytes(junk, OCI_MANIFEST);
+    const update = layout.update(async (transaction) => {
+      await transaction.put(root, chunksOf(junk));
+      transaction.add(root, [], {});
+      const open = vi.spyOn(transaction, 'open');
+      for (let i = 0; i < 3; i++) expect(await transaction.findLayer(diffId)).toBeUndefined();
+      expect(open).toHaveBeenCalledTimes(1);
+    });
+    await expect(update).rejects.toMatchObject({ code: 'MALFORMED' });
+  });
+
   test('does not find one whose blob was left out', async () => {
     const layout = await emptyLayout();
     const thin = { 'dev.drayage.omitted-layers': '1' };
@@ -690,5 +727,14 @@ describe('referrers', () => {
       })),
     );
     expect(await layout.referrers(APP.config)).toEqual([]);
+  });
+
+  test('are looked for once in an image of many names', async () => {
+    const layout = await emptyLayout();
+    const names = Array.from({ length: 5 }, (_, i) => `app:${i}`);
+    await layout.update((transaction) => addSample(transaction, APP, names));
+    const open = vi.spyOn(layout, 'open');
+    await layout.referrers(APP.root);
+    expect(open).toHaveBeenCalledTimes(1);
   });
 });

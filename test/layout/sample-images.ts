@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { LayoutTransaction } from '../../src/layout/transaction.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
@@ -17,11 +18,20 @@ export interface SampleImage {
 
 /** An image of layers that hold these texts; the same texts give the same blobs. */
 export function sampleImage(texts: readonly string[], architecture = 'amd64'): SampleImage {
-  const layers = texts.map((text): [Descriptor, Uint8Array] => {
-    const bytes = Buffer.from(`layer ${text}`);
-    return [describeBytes(bytes, OCI_LAYER), bytes];
+  const layers = texts.map((text): [Digest, Buffer] => {
+    const content = Buffer.from(`layer ${text}`);
+    return [digestOf(content), gzipSync(content)];
   });
-  const diffIds = texts.map((text) => digestOf(Buffer.from(`diff ${text}`)));
+  return imageOf(layers, architecture);
+}
+
+/** An image of these layers: each with the diffID that its config states, and its blob. */
+export function imageOf(content: readonly [Digest, Uint8Array][], architecture = 'amd64'): SampleImage {
+  const layers = content.map(([, bytes]): [Descriptor, Uint8Array] => [
+    describeBytes(bytes, `${OCI_LAYER}+gzip`),
+    bytes,
+  ]);
+  const diffIds = content.map(([diffId]) => diffId);
   const configBytes = Buffer.from(
     JSON.stringify({ architecture, os: 'linux', rootfs: { type: 'layers', diff_ids: diffIds } }),
   );

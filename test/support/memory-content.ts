@@ -41,6 +41,9 @@ export class MemoryContent implements ContentSource, ContentSink {
     bytes: AsyncIterable<Uint8Array>,
     options?: ContentOptions,
   ): Promise<void> {
+    const held = this.blobs.get(descriptor.digest);
+    if (held !== undefined && digestOf(held, digestAlgorithm(descriptor.digest)) === descriptor.digest)
+      return;
     const writer = await this.begin(options);
     for await (const chunk of bytes) await writer.write(chunk);
     await writer.commit(descriptor);

@@ -39,14 +39,14 @@ export class MemoryEndpoint implements ImageEndpoint {
   async hold(root: Descriptor, source: ContentSource, names: string[]): Promise<Digest> {
     const { config } = await readImage(source, root, { prefer: this.#platform });
     const id = config.descriptor.digest;
-    this.held.push({ id, names, root, source });
+    this.held.push({ id, names, diffIds: config.value.rootfs.diff_ids, root, source });
     return id;
   }
 
   async inspect(image: string, { signal }: ContentOptions = {}): Promise<EndpointImage> {
     signal?.throwIfAborted();
-    const { id, names } = this.#find(image);
-    return { id, names };
+    const { id, names, diffIds } = this.#find(image);
+    return { id, names, diffIds };
   }
 
   async platform({ signal }: ContentOptions = {}): Promise<Platform> {
@@ -74,7 +74,8 @@ export class MemoryEndpoint implements ImageEndpoint {
       }
     }
     for (const other of this.held) other.names = other.names.filter((name) => !names.includes(name));
-    if (present === undefined) this.held.push({ id, names: [...names], root, source });
+    if (present === undefined)
+      this.held.push({ id, names: [...names], diffIds: image.config.value.rootfs.diff_ids, root, source });
     else present.names.push(...names);
     const layersSent = present === undefined ? layers : 0;
     const status = present === undefined ? 'loaded' : 'present';

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Layout, LoadedImage, Platform } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -35,6 +36,7 @@ export async function loadImages(
 ): Promise<Outcome> {
   const { parsePlatform } = await library();
   const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
+  if (target !== undefined) await refuseDaemonOptions(options, target);
   const choice: Choice = {
     from: await openLayouts(paths, context),
     images: options.image,
@@ -42,6 +44,18 @@ export async function loadImages(
     signal: context.signal,
   };
   return target === undefined ? loadIntoDaemon(choice, options, context) : writeTo(target, choice, context);
+}
+
+/** What would be ignored is refused. */
+async function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): Promise<void> {
+  const { tag, host, shared, platform } = options;
+  const given = { tag, host, shared, private: options.private, ...(kind === 'layout' && { platform }) };
+  const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
+  if (name === undefined) return;
+  const { DrayageError } = await library();
+  throw new DrayageError('USAGE', `--${name} has no meaning with --to ${options.to ?? ''}`, {
+    hint: kind === 'layout' ? 'layouts are copied as they are' : 'it is for loading into a daemon',
+  });
 }
 
 async function loadIntoDaemon(
@@ -57,7 +71,7 @@ async function loadIntoDaemon(
   const result = await load({ ...choice, to: daemon, names, tags: options.tag, onProgress });
   return {
     json: result,
-    text: result.images.map(describeImage),
+    text: result.images.map((image) => describeImage(image, shared)),
     quiet: result.images.map(({ ref }) => ref),
   };
 }
@@ -67,10 +81,11 @@ function isShared(host: string, env: Context['env']): boolean {
   return env['CI'] === 'true' && !host.startsWith('tcp:');
 }
 
-function describeImage({ name, ref, status, layersSent, bytesSent }: LoadedImage): string {
+/** On a shared daemon the name may be another job's image: it is not told there. */
+function describeImage({ name, ref, status, layersSent, bytesSent }: LoadedImage, shared: boolean): string {
   const what =
     status === 'present' ? 'already there' : `${count(layersSent, 'layer')} sent (${formatBytes(bytesSent)})`;
-  return `${name ?? ref}: ${what}, verified; also ${ref}`;
+  return `${ref}: ${what}, verified${shared || name === null ? '' : `; also ${name}`}`;
 }
 
 async function writeTo(target: Target, choice: Choice, context: Context): Promise<Outcome> {
@@ -78,11 +93,23 @@ async function writeTo(target: Target, choice: Choice, context: Context): Promis
   const { exportArchive } = await library();
   const archive = await exportArchive(choice);
   if (target.kind === 'stdout') {
-    await pipeline(archive, context.stdout, { signal: context.signal, end: false });
+    await writeToStdout(archive, context);
     return { json: {}, text: [], quiet: [] };
   }
   await writeFileWhole(target.path, archive, context.signal);
   return { json: { archive: target.path }, text: [`${target.path}: written`], quiet: [] };
+}
+
+async function writeToStdout(archive: Readable, { stdout, signal }: Context): Promise<void> {
+  try {
+    await pipeline(archive, stdout, { signal, end: false });
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EPIPE')) throw cause;
+    const { DrayageError } = await library();
+    throw new DrayageError('IO', 'whoever reads standard output stopped before the end of the archive', {
+      cause,
+    });
+  }
 }
 
 async function writeLayout(
@@ -92,9 +119,15 @@ async function writeLayout(
 ): Promise<Outcome> {
   const { joinPlaces, save } = await library();
   const to = await createLayout(path, context);
-  const { images: saved } = await save({ from: joinPlaces(from), images, to, signal });
+  const { images: saved, seconds } = await save({
+    from: joinPlaces(from),
+    images,
+    to,
+    signal,
+    onProgress: context.onProgress,
+  });
   return {
-    json: { layout: path, images: saved },
+    json: { layout: path, images: saved, seconds },
     text: saved.map(({ name, digest }) => `${path}: ${name ?? digest}`),
     quiet: saved.map(({ ref }) => ref),
   };

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { CodecName, SavedImage, SaveSource } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
@@ -66,12 +67,16 @@ async function openSource({ from, host }: SaveCommandOptions, context: Context):
     const daemon = await openDaemon(host, context);
     return { from: daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
-  if (from === '-') return { from: { archive: context.stdin }, [Symbol.asyncDispose]: nothing };
+  if (from === '-') return archiveSource(context.stdin);
   if (await isFolder(from)) {
     const [layout] = await openLayouts([from], context);
     if (layout !== undefined) return { from: layout, [Symbol.asyncDispose]: nothing };
   }
   const archive = createReadStream(from, { highWaterMark: 1024 * 1024 });
+  return archiveSource(archive);
+}
+
+function archiveSource(archive: Readable): OpenSource {
   return { from: { archive }, [Symbol.asyncDispose]: async () => void archive.destroy() };
 }
 
