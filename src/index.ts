@@ -12,8 +12,12 @@ export type {
   OpenOptions,
   StoredImage,
 } from './content.ts';
+export type { DaemonAddress, ResolveDockerHostOptions } from './docker/address.ts';
+export { resolveDockerHost } from './docker/address.ts';
 export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';
 export { connectDocker } from './docker/daemon.ts';
+export type { ReachOptions } from './docker/reach.ts';
+export type { DockerTls } from './docker/tls.ts';
 export type { ErrorCode, ErrorFacts } from './errors.ts';
 export { DrayageError, isDrayageError } from './errors.ts';
 export type { ExportOptions } from './export.ts';

@@ -4,12 +4,14 @@
  * - `image`: work on an image has begun.
  * - `bytes`: this many more bytes of the stream were taken in (`read`) or given out (`sent`).
  * - `layer`: a layer is done; `size` is its stored size in bytes.
+ * - `waiting`: certificates or a daemon are not there yet, and are waited for, at most so many seconds; told once for each.
  * - `note`: something worth one line to a human.
  */
 export type ProgressEvent =
   | { kind: 'image'; name: string }
   | { kind: 'bytes'; direction: 'read' | 'sent'; bytes: number }
   | { kind: 'layer'; digest: string; size: number; status: LayerStatus }
+  | { kind: 'waiting'; what: 'certificates' | 'daemon'; where: string; seconds: number }
   | { kind: 'note'; message: string };
 
 /** What became of a layer: newly stored, found in place, or left out on purpose. */

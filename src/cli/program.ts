@@ -91,7 +91,7 @@ function verifyCommand(execute: Execute): Command {
 function hostOption(): Option {
   return option(
     '--host <address>',
-    'the daemon: unix:///… or tcp://…; default $DOCKER_HOST, else the local socket',
+    'the daemon: unix:///…, tcp://… or ssh://…; default $DOCKER_HOST, $DOCKER_CONTEXT, the current context, the local socket',
   );
 }
 

@@ -1,4 +1,4 @@
-import type { OnProgress } from '../index.ts';
+import type { OnProgress, ProgressEvent } from '../index.ts';
 import { formatBytes } from './format.ts';
 import { printable } from './printable.ts';
 
@@ -33,8 +33,8 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   return {
     onProgress: (event) => {
       if (event.kind === 'image') label = printable(event.name);
-      else if (event.kind === 'note')
-        output.write(`${terminal ? '\r\u001B[K' : ''}drayage: ${printable(event.message)}\n`);
+      else if (event.kind === 'note' || event.kind === 'waiting')
+        output.write(`${terminal ? '\r\u001B[K' : ''}drayage: ${printable(lineOf(event))}\n`);
       else if (event.kind === 'bytes') {
         total[event.direction] += event.bytes;
         if (performance.now() - shown >= (terminal ? INTERVAL.terminal : INTERVAL.log)) show();
@@ -44,4 +44,13 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
       if (terminal) output.write('\r\u001B[K');
     },
   };
+}
+
+/** What a human is told at once. */
+function lineOf(event: Extract<ProgressEvent, { kind: 'note' | 'waiting' }>): string {
+  if (event.kind === 'note') return event.message;
+  const { what, where, seconds } = event;
+  const missing =
+    what === 'daemon' ? `docker at ${where} does not answer yet` : `no certificates in ${where} yet`;
+  return `${missing}: waiting for up to ${seconds} s`;
 }

@@ -4,23 +4,19 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { containerdStore } from './containerd.ts';
 import { graphStore } from './graph.ts';
-import { DEFAULT_HOST, parseHost } from './host.ts';
 import type { DaemonImage, ListedImage } from './images.ts';
 import { Images } from './images.ts';
 import type { DaemonFacts, DaemonKind } from './kind.ts';
-import { greet } from './kind.ts';
 import { loadImage } from './load.ts';
 import { podmanStore } from './podman.ts';
+import type { ReachOptions } from './reach.ts';
+import { reachDaemon } from './reach.ts';
 import { openArchive } from './save.ts';
 import type { Store } from './store.ts';
-import { Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** Options of {@link connectDocker}. */
-export interface DockerOptions extends ContentOptions {
-  /** Where the daemon listens: `unix:///path` or `tcp://host:port`. Default `unix:///var/run/docker.sock`. */
-  host?: string | undefined;
-  /** How long to wait for a connection, and for the daemon's first word, in ms. Default 10 seconds. */
-  connectTimeout?: number | undefined;
+export interface DockerOptions extends ReachOptions {
   /**
    * How often the daemon is asked for a sign of life while it saves or loads, in ms; it counts as dead when it gives none
    * three times. Default 10 seconds.
@@ -42,19 +38,14 @@ const STORES: Record<DaemonKind, Store> = {
 
 /**
  * Connects to a docker daemon, or to podman's service, and finds out what it is.
- * @throws {@link DrayageError} `UNREACHABLE` or `TIMEOUT` with the address that was tried, `UNSUPPORTED` where what listens is
- * no docker or too old, or for an address of a kind that is not supported, `USAGE` for one that is none
+ * @throws {@link DrayageError} `UNREACHABLE` or `TIMEOUT` with the address that was tried; `UNSUPPORTED` where what listens is
+ * no docker or too old, or for an address of a kind that is not supported, `USAGE` for one that is none, or where the daemon
+ * does not take the client's certificate; `UNSAFE` where the daemon's certificate is not to be trusted; `NOT_FOUND` or
+ * `MALFORMED` for the certificates of this side
  */
 export async function connectDocker(options: DockerOptions = {}): Promise<DockerDaemon> {
-  const { host = DEFAULT_HOST, connectTimeout = 10_000, probeInterval = 10_000, signal } = options;
-  const transport = new Transport(parseHost(host), connectTimeout);
-  try {
-    const facts = await greet(transport, connectTimeout, { signal });
-    return new DockerDaemon(transport, facts, probeInterval);
-  } catch (error) {
-    await transport.close();
-    throw error;
-  }
+  const { transport, facts } = await reachDaemon(options);
+  return new DockerDaemon(transport, facts, options.probeInterval ?? 10_000);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { DrayageError, systemCode } from '../errors.ts';
 import type { DockerHost } from './host.ts';
+import type { TlsMaterial } from './tls.ts';
+import { certificateHint, tlsError } from './tls-error.ts';
 
 const ELSEWHERE = 'set DOCKER_HOST or --host to the address of a running daemon';
 
@@ -38,8 +40,10 @@ const WAITED: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR
 const ENDED: ReadonlySet<string> = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
 
 /** The error that a failure of the connection to a daemon becomes; what is none of these is handed back as it is. */
-export function socketError(host: DockerHost, cause: unknown): unknown {
+export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial): unknown {
   if (!(cause instanceof Error) || cause instanceof DrayageError) return cause;
+  const untrusted = tls && tlsError(host, tls, cause);
+  if (untrusted !== undefined) return untrusted;
   const facts = { url: host.name, cause };
   if (cause.name === 'HTTPParserError') {
     return new DrayageError(
@@ -59,7 +63,7 @@ export function socketError(host: DockerHost, cause: unknown): unknown {
     });
   }
   if (CLOSED.has(code)) {
-    const hint = 'try again; the log of the daemon says why it closed the connection';
+    const hint = `try again; the log of the daemon says why it closed the connection${tls ? `: ${certificateHint(tls)}` : ''}`;
     return new DrayageError('UNREACHABLE', `docker at ${host.name} closed the connection midway`, {
       ...facts,
       hint,

@@ -1,9 +1,13 @@
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { PassThrough, pipeline } from 'node:stream';
-import { Agent, request as send } from 'undici';
+import { Agent, type buildConnector, request as send } from 'undici';
 import type { ContentOptions } from '../content.ts';
 import type { DockerHost } from './host.ts';
 import { socketError } from './socket-error.ts';
+import type { SshTarget } from './ssh-target.ts';
+import { SshConnection } from './ssh.ts';
+import type { TlsMaterial } from './tls.ts';
 
 /** One request to a daemon. */
 export interface ApiRequest extends ContentOptions {
@@ -24,21 +28,36 @@ export interface ApiReply {
   body: Readable;
 }
 
+/** What connecting takes beside the address. */
+export interface TransportOptions {
+  /** Where TLS is spoken. */
+  tls?: TlsMaterial | undefined;
+  /** The ssh program. Default `ssh`, on the PATH. */
+  sshCommand?: string | undefined;
+}
+
 const DEFAULT_TIMEOUT = 120_000;
+/** How long a connection through ssh is kept for the next request, in ms: it takes a handshake to make another one. */
+const SSH_KEEP_ALIVE = 60_000;
 
 /** HTTP to one daemon, over as many connections as there are requests at a time. */
 export class Transport {
   readonly host: DockerHost;
   readonly #agent: Agent;
+  readonly #tls: TlsMaterial | undefined;
   #prefix = '';
 
-  /** @param connectTimeout in ms */
-  constructor(host: DockerHost, connectTimeout: number) {
-    const { socketPath } = host;
+  /** @param connectTimeout in ms; ssh has its own */
+  constructor(host: DockerHost, connectTimeout: number, options: TransportOptions = {}) {
     this.host = host;
-    this.#agent = new Agent({
-      connect: { timeout: connectTimeout, ...(socketPath !== undefined && { socketPath }) },
-    });
+    this.#tls = options.tls;
+    this.#agent =
+      host.ssh === undefined
+        ? new Agent({ connect: socketOptions(host, connectTimeout, options.tls) })
+        : new Agent({
+            connect: sshConnector(host.ssh, host.name, options.sshCommand),
+            keepAliveTimeout: SSH_KEEP_ALIVE,
+          });
   }
 
   /** From now on, all requests are for this version of the API. */
@@ -88,8 +107,34 @@ export class Transport {
   }
 
   #explained(error: unknown, signal: AbortSignal | undefined): unknown {
-    return signal?.aborted === true ? signal.reason : socketError(this.host, error);
+    return signal?.aborted === true ? signal.reason : socketError(this.host, error, this.#tls);
   }
+}
+
+function socketOptions(
+  { socketPath }: DockerHost,
+  timeout: number,
+  tls: TlsMaterial | undefined,
+): buildConnector.BuildOptions {
+  const { ca, cert, key, verify = true } = tls ?? {};
+  return {
+    timeout,
+    ...(socketPath !== undefined && { socketPath }),
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    rejectUnauthorized: verify,
+  };
+}
+
+function sshConnector(target: SshTarget, name: string, command = 'ssh'): buildConnector.connector {
+  return (_, callback) => {
+    SshConnection.open(target, command, name).then(
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- for HTTP a duplex stream with ref and unref is a socket
+      (connection) => callback(null, connection as unknown as Socket),
+      (error: unknown) => callback(asError(error), null),
+    );
+  };
 }
 
 /** A stream fails with errors only, while an abort's reason may be anything. */

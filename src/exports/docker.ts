@@ -8,12 +8,17 @@ export type {
   LoadResult,
   OpenOptions,
 } from '../content.ts';
+export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/address.ts';
+export { resolveDockerHost } from '../docker/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
 export { connectDocker } from '../docker/daemon.ts';
 export type { DaemonImage, ListedImage } from '../docker/images.ts';
 export type { DaemonKind } from '../docker/kind.ts';
+export type { ReachOptions } from '../docker/reach.ts';
+export type { DockerTls } from '../docker/tls.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 export type { Platform } from '../oci/platform.ts';
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
+export type { LayerStatus, OnProgress, ProgressEvent } from '../progress.ts';

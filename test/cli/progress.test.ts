@@ -52,3 +52,12 @@ test('a note is a line at once', () => {
   terminal.onProgress({ kind: 'note', message: 'something to know' });
   expect(terminal.written).toEqual(['\r\u001B[Kdrayage: something to know\n']);
 });
+
+test.each([
+  ['daemon', 'tcp://docker:2376', 'docker at tcp://docker:2376 does not answer yet: waiting for up to 30 s'],
+  ['certificates', '/certs/client', 'no certificates in /certs/client yet: waiting for up to 30 s'],
+] as const)('a wait for the %s is a line at once', (what, where, line) => {
+  const { onProgress, written } = display(false);
+  onProgress({ kind: 'waiting', what, where, seconds: 30 });
+  expect(written).toEqual([`drayage: ${line}\n`]);
+});

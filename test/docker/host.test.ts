@@ -28,11 +28,37 @@ describe('the address of a daemon', () => {
     'tcp://a/b',
     'tcp://a:x',
     'udp://a:1',
+    'ssh://',
+    'ssh://-oProxyCommand=id',
   ])('%j is none', (text) => {
     expect(() => parseHost(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
 
-  test.each(['npipe:////./pipe/docker_engine', 'ssh://me@host', 'https://host:2376', 'fd://'])(
+  test.each([
+    ['ssh://me@host', { host: 'host', user: 'me' }],
+    ['ssh://host:22/run/docker.sock', { host: 'host', port: '22', socketPath: '/run/docker.sock' }],
+  ])('%s is one behind ssh', (text, ssh) => {
+    expect(parseHost(text)).toEqual({ name: text, origin: 'http://docker', ssh });
+  });
+
+  test('of tcp may be one of TLS, which changes neither name nor port', () => {
+    const host = { name: 'tcp://docker:2375', origin: 'https://docker:2375' };
+    expect(parseHost('tcp://docker', { tls: true })).toEqual(host);
+    expect(parseHost('unix:///s', { tls: true }).origin).toBe('http://docker');
+  });
+
+  test('is a named pipe on Windows only', () => {
+    const text = 'npipe:////./pipe/docker_engine';
+    expect(parseHost(text, { platform: 'win32' })).toEqual({
+      name: text,
+      origin: 'http://docker',
+      socketPath: String.raw`\\.\pipe\docker_engine`,
+    });
+    expect(() => parseHost('npipe:////server/pipe/x', { platform: 'win32' })).toThrow(/not the address/);
+    expect(() => parseHost(text, { platform: 'linux' })).toThrow(/named pipe of Windows/);
+  });
+
+  test.each(['npipe:////./pipe/docker_engine', 'https://host:2376', 'fd://'])(
     '%s is refused with what is supported',
     (text) => {
       expect(() => parseHost(text)).toThrow(

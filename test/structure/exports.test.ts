@@ -18,6 +18,7 @@ const PINNED: Record<string, string[]> = {
     'load',
     'parsePlatform',
     'readGitLabJob',
+    'resolveDockerHost',
     'save',
     'verify',
   ],
@@ -51,7 +52,7 @@ const PINNED: Record<string, string[]> = {
     'withDefaultTag',
   ],
   './layout': ['DrayageError', 'Layout', 'OMITTED_LAYERS', 'isDrayageError'],
-  './docker': ['DrayageError', 'connectDocker', 'isDrayageError'],
+  './docker': ['DrayageError', 'connectDocker', 'isDrayageError', 'resolveDockerHost'],
 };
 
 /** The subpaths that are code: the targets of package.json. */

@@ -1,0 +1,128 @@
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ContextEndpoint } from './context.ts';
+import { currentContext, readContext, stored } from './context.ts';
+import { DEFAULT_HOST } from './host.ts';
+import type { DockerTls } from './tls.ts';
+
+/** Where a daemon is and what it takes to get there. */
+export interface DaemonAddress {
+  /** `unix:///path`, `tcp://host:port` or `ssh://user@host`. Default `unix:///var/run/docker.sock`. */
+  host?: string | undefined;
+  /** TLS, for a tcp address; without it, none is spoken. */
+  tls?: DockerTls | undefined;
+  /** How long to wait for certificates and daemon when they are not there at once, in ms. Default 0. */
+  wait?: number | undefined;
+}
+
+/** Options of {@link resolveDockerHost}. */
+export interface ResolveDockerHostOptions {
+  /** An address that goes before all that the environment says. */
+  host?: string | undefined;
+  /** The socket that is used if it is there and nothing else is said. Default `/var/run/docker.sock`. */
+  defaultSocket?: string | undefined;
+}
+
+/** Environment variables. */
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** GitLab's dind: the name of the service, and where its image leaves the certificates of clients. */
+const DIND = 'tcp://docker';
+const DIND_CERTIFICATES = '/certs/client';
+/** How late a service of a job may be, in ms. */
+const DIND_WAIT = 30_000;
+const TLS_PORT = 2376;
+
+/**
+ * Finds the daemon that an environment names, as docker's own client does: `host`, DOCKER_HOST, DOCKER_CONTEXT, the current
+ * context of docker's configuration (in DOCKER_CONFIG, by default `$HOME/.docker`), the local socket. Tcp addresses take TLS by
+ * DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, without verification by DOCKER_TLS.
+ *
+ * Beyond that, as in jobs with docker:dind as their service: where there is no local socket, DOCKER_TLS_CERTDIR means that
+ * service, with TLS unless it is empty; an address on port 2376 takes TLS where certificates are; and in CI (CI=true) tcp
+ * addresses are worth waiting for.
+ * @param env `process.env`, say
+ * @throws {@link DrayageError} `NOT_FOUND` for a context that there is not, `UNSUPPORTED`, `MALFORMED`, `IO` for one that cannot
+ * be used
+ */
+export async function resolveDockerHost(
+  env: Readonly<Record<string, string | undefined>>,
+  options: ResolveDockerHostOptions = {},
+): Promise<DaemonAddress> {
+  // An empty variable counts as one that is not set, as docker itself has it.
+  const said = options.host ?? (env['DOCKER_HOST'] || undefined);
+  if (said !== undefined) return withTls(said, env);
+  const { host, tls } = (await contextOf(env)) ?? { host: '' };
+  if (host !== '') return { host, tls, wait: waitFor(host, env) };
+  return withTls(await defaultHost(env, options.defaultSocket ?? DEFAULT_HOST.slice('unix://'.length)), env);
+}
+
+/** What the chosen context says; undefined where none is chosen. */
+async function contextOf(env: Env): Promise<ContextEndpoint | undefined> {
+  const folder = configFolder(env);
+  const said = env['DOCKER_CONTEXT'] || undefined;
+  const name = said === undefined ? folder && (await currentContext(folder)) : stored(said);
+  return name === undefined ? undefined : readContext(folder ?? '', name);
+}
+
+async function defaultHost(env: Env, socket: string): Promise<string> {
+  if (env['DOCKER_TLS_CERTDIR'] === undefined) {
+    return asksForTls(env) ? `tcp://localhost:${TLS_PORT}` : `unix://${socket}`;
+  }
+  if (await isSocket(socket)) return `unix://${socket}`;
+  return `${DIND}:${env['DOCKER_TLS_CERTDIR'] !== '' || asksForTls(env) ? TLS_PORT : 2375}`;
+}
+
+async function withTls(host: string, env: Env): Promise<DaemonAddress> {
+  if (!host.startsWith('tcp:')) return { host };
+  return { host, tls: await tlsOf(host, env), wait: waitFor(host, env) };
+}
+
+async function tlsOf(host: string, env: Env): Promise<DockerTls | undefined> {
+  const verify = Boolean(env['DOCKER_TLS_VERIFY']) || !env['DOCKER_TLS'];
+  const isSaid = asksForTls(env);
+  if (!isSaid && !new RegExp(`:${TLS_PORT}/?$`).test(host)) return undefined;
+  const found = await certificateFolder(env);
+  if (found !== undefined) return { certPath: found, verify };
+  if (isSaid) return { certPath: configFolder(env), verify };
+  // The service makes them while it starts: in CI they are worth waiting for.
+  const isLate = env['CI'] === 'true' && env['DOCKER_TLS_CERTDIR'] === undefined;
+  return isLate ? { certPath: DIND_CERTIFICATES } : undefined;
+}
+
+/** The folder that was named, else the first with an authority in it, else the one that the service is to fill. */
+async function certificateFolder(env: Env): Promise<string | undefined> {
+  if (env['DOCKER_CERT_PATH']) return env['DOCKER_CERT_PATH'];
+  const service = env['DOCKER_TLS_CERTDIR'] ? join(env['DOCKER_TLS_CERTDIR'], 'client') : undefined;
+  for (const folder of [service, configFolder(env), DIND_CERTIFICATES]) {
+    if (folder !== undefined && (await isThere(join(folder, 'ca.pem')))) return folder;
+  }
+  return service;
+}
+
+function asksForTls(env: Env): boolean {
+  return Boolean(env['DOCKER_TLS_VERIFY']) || Boolean(env['DOCKER_TLS']);
+}
+
+function waitFor(host: string, env: Env): number {
+  const isService = env['CI'] === 'true' || env['DOCKER_TLS_CERTDIR'] !== undefined;
+  return host.startsWith('tcp:') && isService ? DIND_WAIT : 0;
+}
+
+function configFolder(env: Env): string | undefined {
+  return env['DOCKER_CONFIG'] || (env['HOME'] ? join(env['HOME'], '.docker') : undefined);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isSocket(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isSocket(),
+    () => false,
+  );
+}
