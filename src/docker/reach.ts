@@ -42,6 +42,7 @@ export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon>
   const isTls = tls !== undefined && host.origin.startsWith('https:');
   const material = isTls ? await certificates(tls, patience, options) : undefined;
   const transport = new Transport(host, connectTimeout, { tls: material, sshCommand });
+  const isNotUpYet = (error: unknown): error is DrayageError => mayStart(error, isTls);
   try {
     const facts = await untilThere(
       patience,
@@ -84,10 +85,11 @@ function isNotWrittenYet(error: unknown): boolean {
   return isDrayageError(error, 'NOT_FOUND', 'MALFORMED');
 }
 
-/** Whether a daemon that is about to start would fail so. */
-function isNotUpYet(error: unknown): error is DrayageError {
+/** Whether a daemon that is about to start would fail so. One that has shaken hands and hangs up does not take the client. */
+function mayStart(error: unknown, isTls: boolean): error is DrayageError {
   if (!isDrayageError(error, 'UNREACHABLE', 'TIMEOUT')) return false;
-  return !LASTING.has(systemCode(error.cause) ?? '');
+  const code = systemCode(error.cause) ?? '';
+  return !LASTING.has(code) && !(isTls && code === 'UND_ERR_SOCKET');
 }
 
 function neverCame({ name }: DockerHost, error: DrayageError, wait: number): DrayageError {

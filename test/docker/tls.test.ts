@@ -204,6 +204,9 @@ describe('what comes late', () => {
     const host = await daemon(authority.issue({ names: ['docker'] }));
     const wrong = connectDocker({ host, tls: { certPath }, wait: 60_000, onProgress });
     await expect(wrong).rejects.toMatchObject({ code: 'UNSAFE' });
+    const stranger = await daemon({}, new Authority('Another authority').issue());
+    const refused = connectDocker({ host: stranger, tls: { certPath }, wait: 60_000, onProgress });
+    await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('cert.pem') });
     expect(told).toEqual([]);
   });
 

@@ -14,10 +14,17 @@ const START_TIMEOUT_MS = 60_000;
 /**
  * Spawns `command` as process 1 of its own namespaces (see daemon-namespace.sh). Its output goes to `log` in
  * the folder. The kernel kills it when this process dies, however that comes about.
+ * @param network `host` leaves it in the machine's own network, so that its ports can be reached
  */
-export function spawnDaemon(folder: string, root: string, command: readonly string[]): ChildProcess {
+export function spawnDaemon(
+  folder: string,
+  root: string,
+  command: readonly string[],
+  network: 'own' | 'host' = 'own',
+): ChildProcess {
   const log = openSync(join(folder, 'log'), 'a');
-  const namespaces = ['--mount', '--pid', '--net', '--fork', '--kill-child=SIGKILL'];
+  const net = network === 'own' ? ['--net'] : [];
+  const namespaces = ['--mount', '--pid', ...net, '--fork', '--kill-child=SIGKILL'];
   const child = spawn(
     'setpriv',
     ['--pdeathsig', 'KILL', 'unshare', ...namespaces, NAMESPACE_SCRIPT, folder, root, ...command],

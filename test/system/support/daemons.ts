@@ -32,11 +32,17 @@ export interface TestDaemon {
   stop(): Promise<void>;
 }
 
+/** What a daemon gets beyond what all have. */
+export interface StartOptions {
+  /** Where it listens, beside its socket: arguments of its program. It stays in the machine's own network then. */
+  readonly listen?: readonly string[];
+}
+
 /**
  * Starts a daemon with no images and waits until it answers.
  * @throws {Error} When this kind cannot run here, or does not come up; with the end of its log.
  */
-export async function startDaemon(kind: DaemonKind): Promise<TestDaemon> {
+export async function startDaemon(kind: DaemonKind, { listen }: StartOptions = {}): Promise<TestDaemon> {
   const reason = unavailable(kind);
   if (reason !== undefined) throw new Error(`${kind} cannot run here: ${reason}`);
   await sweepTempFolders();
@@ -46,7 +52,8 @@ export async function startDaemon(kind: DaemonKind): Promise<TestDaemon> {
   await mkdir(join(folder, 't'));
   await writeFile(join(folder, 'daemon.json'), JSON.stringify(config));
   const docker = await makeClient(kind, paths);
-  const child = spawnDaemon(folder, root, [program, ...args(paths)]);
+  const command = [program, ...args(paths), ...(listen ?? [])];
+  const child = spawnDaemon(folder, root, command, listen === undefined ? 'own' : 'host');
   try {
     await waitUntilUp(child, paths);
     const { stdout } = await docker(['version', '--format', '{{.Server.Version}}']);
