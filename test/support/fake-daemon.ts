@@ -59,6 +59,8 @@ export class FakeDaemon {
     this.#kind = kind;
     this.#apiVersion = apiVersion;
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    // Like dockerd, it never hangs up on an idle connection.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('error', () => undefined).once('close', () => this.#sockets.delete(socket));
