@@ -1,0 +1,63 @@
+/** The two images that the contenders carry: real files of this machine, most layers in common. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DaemonKind } from '../test/system/support/daemons.ts';
+import { buildLargeImages, buildTinyImage } from '../test/system/support/images.ts';
+import type { BenchDaemon } from './bench-daemon.ts';
+import type { Lab } from './lab.ts';
+
+/** Seven layers each, of which the lower five are the same. */
+export const FIRST = 'bench/app:1';
+export const SECOND = 'bench/app:2';
+
+/** `docker save` archives of the two, as that kind of daemon writes them. */
+export interface Archives {
+  first: string;
+  second: string;
+  /** Bytes of each. */
+  size: number;
+}
+
+const made = new WeakMap<Lab, Map<DaemonKind, Promise<Archives>>>();
+
+/** Builds the images in a daemon of that kind and saves them; once for each lab and kind. */
+export async function archivesOf(kind: DaemonKind, lab: Lab): Promise<Archives> {
+  const ofLab = made.get(lab) ?? new Map<DaemonKind, Promise<Archives>>();
+  made.set(lab, ofLab);
+  const archives = ofLab.get(kind) ?? build(kind, lab);
+  ofLab.set(kind, archives);
+  return archives;
+}
+
+async function build(kind: DaemonKind, lab: Lab): Promise<Archives> {
+  const daemon = await lab.start(kind);
+  try {
+    lab.say(`${kind}: building images`);
+    await (lab.options.quick ? buildSmallImages(daemon) : buildLarge(daemon));
+    const [first, second] = [join(lab.folder, `${kind}-1.tar`), join(lab.folder, `${kind}-2.tar`)];
+    await daemon.run('save', '--output', first, FIRST);
+    await daemon.run('save', '--output', second, SECOND);
+    return { first, second, size: (await stat(first)).size };
+  } finally {
+    await daemon.stop();
+  }
+}
+
+/** BuildKit, as users build, where the daemon takes the store's own form from it: gzip layers. */
+function usesBuildkit({ kind }: BenchDaemon): boolean {
+  return kind === 'docker-28-containerd';
+}
+
+async function buildLarge(daemon: BenchDaemon): Promise<void> {
+  await buildLargeImages(daemon.test, { first: FIRST, second: SECOND }, { buildkit: usesBuildkit(daemon) });
+}
+
+/** The same shape in small: pieces of node itself, as text. */
+async function buildSmallImages(daemon: BenchDaemon): Promise<void> {
+  const bytes = await readFile(process.execPath);
+  const piece = (n: number): string => bytes.toString('latin1', n * 1_000_000, (n + 1) * 1_000_000);
+  const shared = [1, 2, 3, 4, 5].map(piece);
+  const buildkit = usesBuildkit(daemon);
+  await buildTinyImage(daemon.test, [FIRST], { layers: [...shared, piece(6), piece(7)], buildkit });
+  await buildTinyImage(daemon.test, [SECOND], { layers: [...shared, piece(8), piece(9)], buildkit });
+}
