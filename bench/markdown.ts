@@ -70,7 +70,7 @@ export function describeGoal(goal: Goal): string {
   const what = metric === 'seconds' ? ours : `${ours} (${UNITS[metric]})`;
   if (against === undefined) return `${what} <= ${figure(atMost, metric)}`;
   const slack = plus === undefined ? '' : ` + ${figure(plus, metric)} ${UNITS[metric]}`;
-  return `${what} <= ${atMost} x ${against}${slack}`;
+  return `${what} <= ${Number(atMost.toFixed(DIGITS.ratio))} x ${against}${slack}`;
 }
 
 function goalFigure(value: number, { against, metric = 'seconds', plus }: Goal): string {
