@@ -58,7 +58,7 @@ test('a goal with an allowance says so', () => {
   expect(describeGoal({ ours: 'ours', against: 'other', atMost: 1, plus: 0.4 })).toBe(
     'ours <= 1 x other + 0.40 s',
   );
-  expect(describeGoal({ ours: 'ours', against: 'other', atMost: 16 * 1.2 })).toBe('ours <= 19.2 x other');
+  expect(describeGoal({ ours: 'ours', against: 'other', atMost: 3 * 1.2 })).toBe('ours <= 3.6 x other');
 });
 
 describe('results', () => {
