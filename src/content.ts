@@ -109,15 +109,21 @@ export type IngestLayer = (bytes: AsyncIterable<Uint8Array>, hint: LayerHint) =>
 export interface LoadResult {
   /** What this daemon calls the image: its config digest, or its manifest digest on a containerd store. */
   daemonId: Digest;
+  /** `present`: it was there as a whole, and only names were set. */
   status: 'loaded' | 'present';
   layersSent: number;
+  /** Layers that the daemon had, so that they were neither read nor sent. */
   layersPresent: number;
   /** Bytes that went to the daemon. */
   bytesSent: number;
+  /** The names that meant another image before, and what this daemon calls that. */
+  moved: { name: string; from: Digest }[];
 }
 
 /** Options of {@link ImageEndpoint.load}. */
 export interface LoadOptions extends ContentOptions {
+  /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
+  full?: boolean | undefined;
   /** Called with each number of bytes that has gone out. */
   onSent?: ((bytes: number) => void) | undefined;
 }
@@ -143,8 +149,9 @@ export interface ImageEndpoint {
   /** What the daemon runs on: the platform that a multi-platform image is loaded for. */
   platform(options?: ContentOptions): Promise<Platform>;
   /**
-   * Puts an image into the daemon under these names, and verifies that it is there: the config, every diffID. The names
-   * move last.
+   * Puts an image into the daemon under these names, and verifies that it is there: the config, every diffID. Layers that
+   * the daemon proves to hold are neither read from `source` nor sent. The names move last; after a failure they mean what
+   * they meant.
    * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and whatever `source` says of damaged content
    */
   load(

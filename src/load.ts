@@ -25,6 +25,8 @@ export interface LoadVerbOptions extends ContentOptions {
   names?: 'restore' | 'unique' | undefined;
   /** Further names; with any, exactly one image has to be chosen. */
   tags?: readonly string[] | undefined;
+  /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
+  full?: boolean | undefined;
   /** Which image of a multi-platform one; default: all that the daemon can hold, the one for its platform where that is one. */
   platform?: Platform | undefined;
   onProgress?: OnProgress | undefined;
@@ -85,6 +87,7 @@ async function loadOne(
   const restored = options.names === 'unique' ? [] : stored.names;
   const result = await options.to.load(root, place, [...new Set([ref, ...restored, ...tags])], {
     signal,
+    full: options.full,
     onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
   });
   return {

@@ -60,6 +60,7 @@ describe('load', () => {
         layersSent: 2,
         layersPresent: 0,
         bytesSent: 4096,
+        moved: [],
         bytesTotal: APP.layers.reduce((sum, { size }) => sum + size, 0),
       },
     ]);
@@ -143,6 +144,18 @@ describe('load', () => {
     await load({ from, to: daemon });
     const { images } = await load({ from, to: daemon });
     expect(images[0]).toMatchObject({ status: 'present', layersSent: 0, layersPresent: 2, bytesSent: 0 });
+  });
+
+  test('all of it is sent where that is asked for', async () => {
+    const from = [await layoutOf([APP, 'app:1'])];
+    await load({ from, to: daemon, full: true });
+    expect(daemon.loads).toMatchObject([{ full: true }]);
+  });
+
+  test('a name that meant another image is told', async () => {
+    await daemon.hold(TOOLS.root, TOOLS.source, ['app:1', 'tools:1']);
+    const { images } = await load({ from: [await layoutOf([APP, 'app:1'])], to: daemon });
+    expect(images[0]?.moved).toEqual([{ name: 'app:1', from: TOOLS.configDigest }]);
   });
 
   test('an abort ends it with its reason', async () => {

@@ -55,6 +55,7 @@ function loadCommand(execute: Execute): Command {
     .addOption(
       option('--to <target>', 'docker-archive:FILE, oci:DIR, or - (a docker archive), instead of the daemon'),
     )
+    .addOption(option('--full', 'send everything, also what the daemon has'))
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
     .addOption(option('--private', 'restore the names, as docker load does'))
     .addOption(hostOption());

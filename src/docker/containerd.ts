@@ -1,35 +1,59 @@
 import { writeOciArchive } from '../archive/write-oci.ts';
-import type { Images } from './images.ts';
-import type { Store } from './store.ts';
+import type { ContentOptions } from '../content.ts';
+import { closure } from '../image.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestHex } from '../oci/digest.ts';
+import { probeBlobs } from './containerd-probe.ts';
+import type { DaemonImage, Images } from './images.ts';
+import type { Cargo, Store } from './store.ts';
 import { layerFlaw } from './store.ts';
+
+/** The repository of the names under which images are sent, until they are verified. */
+const STAGING = 'drayage-load';
 
 /**
  * The containerd image store. An image's ID is the digest of its manifest or index, and its content is kept as it was sent:
- * it gets the very documents and blobs. It reports success for images of which blobs are missing, so that whether one is
- * whole is asked in every way there is.
+ * it gets the very documents and blobs. It reports success for images of which blobs are missing, and moves their name: so
+ * images are sent under a name of their own, and whether one is whole is asked in every way there is.
  */
 export const containerdStore: Store = {
-  takesNames: true,
-  archive: ({ root, source }, names, options) => writeOciArchive(root, names, source, options),
+  // The name follows from the content, so that the next load of the image takes over what a killed one has left.
+  stagedName: ({ root }, anchor) => anchor && `${STAGING}:${digestHex(root.digest).slice(0, 128)}`,
+  probe: async (access, cargo, _name, options) => probeBlobs(access, cargo, options),
+  archive: ({ root, source }, { names, omit }, options) =>
+    writeOciArchive(root, names, source, { ...options, omit }),
   idOf: ({ root }) => root.digest,
-  // It may know an image and lack its blobs: nothing short of them proves that it is there.
-  isPresent: async () => false,
-  flaw: async (images, { root, image }, name, { signal }) => {
-    const found = await images.find(name ?? root.digest, { signal, manifests: true });
+  flaw: async (images, cargo, options) => {
+    const { root, image } = cargo;
+    const found = await images.find(root.digest, { ...options, manifests: true });
     if (found === undefined) return 'it is not there';
     if (found.id !== root.digest) return `it is ${found.id}, not ${root.digest}`;
-    const manifest = found.manifests?.find(({ digest }) => digest === image.manifest.descriptor.digest);
-    if (manifest?.available === false) return 'content of it is missing';
-    return layerFlaw(image, found.diffIds) ?? (await listFlaw(images, root.digest, signal));
+    return (
+      (await contentFlaw(cargo, found, options)) ??
+      layerFlaw(image, found.diffIds) ??
+      (await listFlaw(images, root.digest, options))
+    );
   },
 };
 
-/** Docker 26 inspects a broken image without a word, and leaves it out of its list. */
-async function listFlaw(
-  images: Images,
-  id: string,
-  signal: AbortSignal | undefined,
+/** Of every manifest, also of other platforms and of attestations, all content has to be there. */
+async function contentFlaw(
+  { root, source }: Cargo,
+  { manifests }: DaemonImage,
+  options: ContentOptions,
 ): Promise<string | undefined> {
-  const listed = await images.list({ signal });
+  if (manifests === undefined) return undefined;
+  const available = new Set<Digest>();
+  for (const manifest of manifests) if (manifest.available) available.add(manifest.digest);
+  for await (const node of closure(source, root, options)) {
+    if (node.kind !== 'manifest' || available.has(node.document.descriptor.digest)) continue;
+    return `content of it is missing (of ${node.document.descriptor.digest})`;
+  }
+  return undefined;
+}
+
+/** Docker 26 inspects a broken image without a word, and leaves it out of its list. */
+async function listFlaw(images: Images, id: string, options: ContentOptions): Promise<string | undefined> {
+  const listed = await images.list(options);
   return listed.some((image) => image.id === id) ? undefined : 'it is not among the images of the daemon';
 }

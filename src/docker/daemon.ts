@@ -128,10 +128,10 @@ export class DockerDaemon implements ImageEndpoint, AsyncDisposable {
   }
 
   /**
-   * Puts an image into the daemon, and verifies that it is there: its ID, every diffID. An image that the daemon has
-   * already, which docker's own store and podman can prove, is neither read nor sent.
-   * @param names of these, the first is the one under which it is sent: one that nobody uses for anything else. The others
-   * move after the image was verified. With none, the image stays without a name
+   * Puts an image into the daemon, and verifies that it is there: its ID, every diffID, and where the daemon tells, all its
+   * content. Layers that the daemon proves to hold are neither read nor sent. After a failure names mean what they meant.
+   * @param names of these, the first may be set by the load itself: it should be one that nobody uses for anything else. The
+   * others move after the image was verified. With none, the image stays without a name
    * @throws {@link DrayageError} `DAEMON` where the daemon fails, or does not hold what it says it has loaded; `USAGE` for
    * what cannot be a name; whatever `source` says of damaged content
    */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { ContentOptions, EndpointImage } from '../content.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import { digestSchema, optional } from '../oci/parse.ts';
@@ -73,41 +73,29 @@ export class Images {
 
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
   async inspect(image: string, options: ContentOptions & { manifests?: boolean } = {}): Promise<DaemonImage> {
-    const { signal, manifests } = options;
-    const path = `/images/${imageSegment(image)}/json${manifests === true ? '?manifests=1' : ''}`;
-    const reply = await this.#about(image, { signal, path });
-    const found = await readJson(imageSchema, reply, `inspect of ${image}`);
-    return {
-      id: found.Id,
-      names: familiarNames(this.#kind, found.RepoTags),
-      diffIds: found.RootFS?.Layers ?? [],
-      architecture: found.Architecture,
-      os: found.Os,
-      ...(found.Variant && { variant: found.Variant }),
-      size: found.Size,
-      ...(found.Created && { created: found.Created }),
-      ...(found.Manifests && {
-        manifests: found.Manifests.map(({ ID, Available }) => ({ digest: ID, available: Available })),
-      }),
-    };
+    const found = await this.find(image, options);
+    if (found !== undefined) return found;
+    throw await this.#notFound(image, options);
   }
 
   /** As {@link inspect}, undefined where there is no such image. */
   async find(
     image: string,
-    options: ContentOptions & { manifests?: boolean } = {},
+    { signal, manifests }: ContentOptions & { manifests?: boolean } = {},
   ): Promise<DaemonImage | undefined> {
-    try {
-      return await this.inspect(image, options);
-    } catch (error) {
-      if (isDrayageError(error, 'NOT_FOUND')) return undefined;
-      throw error;
-    }
+    const reply = await this.#transport.open({ signal, path: inspectPath(image, manifests) });
+    if (reply.status !== 404) return this.#described(image, reply);
+    await drain(reply);
+    return undefined;
   }
 
-  /** All images but those that are only layers of others. */
-  async list({ signal }: ContentOptions = {}): Promise<ListedImage[]> {
-    const reply = await this.#transport.open({ signal, path: '/images/json' });
+  /**
+   * All images but those that are only layers of others.
+   * @param options.all those too
+   */
+  async list({ signal, all }: ContentOptions & { all?: boolean } = {}): Promise<ListedImage[]> {
+    const path = all === true ? '/images/json?all=1' : '/images/json';
+    const reply = await this.#transport.open({ signal, path });
     const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];
     return images.map(({ Id, RepoTags, Size, Created }) => ({
       id: Id,
@@ -136,6 +124,23 @@ export class Images {
     await drain(reply);
   }
 
+  async #described(image: string, reply: ApiReply): Promise<DaemonImage> {
+    const found = await readJson(imageSchema, reply, `inspect of ${image}`);
+    return {
+      id: found.Id,
+      names: familiarNames(this.#kind, found.RepoTags),
+      diffIds: found.RootFS?.Layers ?? [],
+      architecture: found.Architecture,
+      os: found.Os,
+      ...(found.Variant && { variant: found.Variant }),
+      size: found.Size,
+      ...(found.Created && { created: found.Created }),
+      ...(found.Manifests && {
+        manifests: found.Manifests.map(({ ID, Available }) => ({ digest: ID, available: Available })),
+      }),
+    };
+  }
+
   async #about(image: string, request: ApiRequest): Promise<ApiReply> {
     const reply = await this.#transport.open(request);
     if (reply.status !== 404) return reply;
@@ -162,6 +167,10 @@ export class Images {
  */
 export function givenName(image: string): string {
   return looksLikeImageId(image) ? image : normalizeName(image);
+}
+
+function inspectPath(image: string, manifests = false): string {
+  return `/images/${imageSegment(image)}/json${manifests ? '?manifests=1' : ''}`;
 }
 
 /** As a part of a path: of what is allowed in a reference, only the brackets of an IPv6 address need to be escaped. */

@@ -14,7 +14,7 @@ const lineSchema = v.looseObject({
 /**
  * Reads what a daemon says of a load, to the end: lines of JSON under status 200 even where it failed. A store may say
  * that the image is loaded and then that it cannot be unpacked, so that no line alone means success.
- * @throws {@link DrayageError} `DAEMON` with the daemon's text, where it tells an error, or tells of no image
+ * @throws {@link DrayageError} `DAEMON` where it tells an error, or tells of no image; its own words are `facts.actual`
  */
 export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<void> {
   let loaded = false;
@@ -26,8 +26,10 @@ export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<vo
     loaded ||= message.text.startsWith('Loaded image');
     if (message.failed) failure ??= message.text;
   }
-  if (failure !== undefined)
-    throw new DrayageError('DAEMON', `docker could not load the image: ${oneLine(failure)}`);
+  if (failure !== undefined) {
+    const actual = oneLine(failure);
+    throw new DrayageError('DAEMON', `docker could not load the image: ${actual}`, { actual });
+  }
   if (loaded) return;
   const said = last === '' ? 'it says nothing' : `it says ${oneLine(last)}`;
   throw new DrayageError('DAEMON', `docker does not report that it loaded the image: ${said}`);

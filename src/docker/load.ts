@@ -1,27 +1,18 @@
 import type { ContentSource, LoadOptions, LoadResult } from '../content.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
 import { readImage } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Platform } from '../oci/platform.ts';
-import type { Images } from './images.ts';
+import type { Digest } from '../oci/digest.ts';
+import { cleanupSignal } from './cleanup.ts';
+import type { LoadTarget } from './delivery.ts';
+import { Delivery } from './delivery.ts';
+import { NamesBefore } from './names-before.ts';
 import { parseTagName } from './names.ts';
-import { sendArchive } from './send.ts';
-import type { Cargo, Store } from './store.ts';
-import type { Transport } from './transport.ts';
-
-/** The daemon that a load goes to. */
-export interface LoadTarget {
-  transport: Transport;
-  images: Images;
-  store: Store;
-  platform: Platform;
-  /** Of the signs of life that are asked for, in ms. */
-  interval: number;
-}
+import type { Cargo } from './store.ts';
 
 /**
- * Puts an image into a daemon. It is sent under the first of its names only, verified there, and then gets the others: so
- * the first should be one that nobody uses for anything else.
+ * Puts an image into a daemon: only what it lacks is read and sent, the result is verified, and then it gets its names. The
+ * first of them may be set by the load itself: so it should be one that nobody uses for anything else. After a failure the
+ * names mean what they meant.
  */
 export async function loadImage(
   target: LoadTarget,
@@ -30,69 +21,63 @@ export async function loadImage(
   names: readonly string[],
   options: LoadOptions,
 ): Promise<LoadResult> {
-  const { signal } = options;
+  const { signal, full = false } = options;
+  const { images, store } = target;
   const wanted = [...new Set(names.map((name) => parseTagName(name).name))];
   const image = await readImage(source, root, { signal, prefer: target.platform });
   const cargo: Cargo = { root, image, source };
-  const present = await target.store.isPresent(target.images, cargo, { signal });
-  const bytesSent = present ? 0 : await sendAndVerify(target, cargo, wanted[0], options);
-  const daemonId = target.store.idOf(cargo);
-  for (const name of wanted) await target.images.tag(daemonId, name, { signal });
-  const count = image.layers.length;
-  return {
-    daemonId,
-    status: present ? 'present' : 'loaded',
-    layersSent: present ? 0 : count,
-    layersPresent: present ? count : 0,
-    bytesSent,
-  };
-}
-
-async function sendAndVerify(
-  target: LoadTarget,
-  cargo: Cargo,
-  first: string | undefined,
-  options: LoadOptions,
-): Promise<number> {
-  const { store, images } = target;
-  const { signal } = options;
-  const name = store.takesNames ? first : undefined;
+  const daemonId = store.idOf(cargo);
+  const before = await NamesBefore.ask(images, wanted, { signal });
+  const present = !full && (await store.flaw(images, cargo, { signal })) === undefined;
+  const delivery = new Delivery(target, cargo, wanted[0], options);
+  const tagged: string[] = [];
   try {
-    const archive = store.archive(cargo, name === undefined ? [] : [name], { signal });
-    const bytesSent = await sendArchive(target, archive, options);
-    const flaw = await store.flaw(images, cargo, name, { signal });
-    if (flaw !== undefined) throw flawed(target, cargo, flaw);
-    return bytesSent;
+    const held = present ? image.layers.map(() => true) : await delivery.deliver();
+    for (const name of wanted) {
+      tagged.push(name);
+      await images.tag(daemonId, name, { signal });
+    }
+    return {
+      daemonId,
+      status: present ? 'present' : 'loaded',
+      layersSent: held.filter((isHeld) => !isHeld).length,
+      layersPresent: held.filter(Boolean).length,
+      bytesSent: delivery.bytesSent,
+      moved: before.movedTo(daemonId),
+    };
   } catch (error) {
-    if (isDrayageError(error, 'DAEMON')) await removeBroken(target, cargo, name);
+    await takeBack(target, cargo, { delivery, before, tagged });
     throw error;
+  } finally {
+    await delivery.cleanUp();
   }
 }
 
-function flawed({ transport, store }: LoadTarget, cargo: Cargo, flaw: string): DrayageError {
-  const id = store.idOf(cargo);
-  return new DrayageError(
-    'DAEMON',
-    `docker at ${transport.host.name} reports that it loaded ${id}, but ${flaw}`,
-    {
-      expected: id,
-      url: transport.host.name,
-      hint: 'load it again; if that does not help, the log of the daemon may say why',
-    },
-  );
+/** What a load has done so far. */
+interface Undone {
+  delivery: Delivery;
+  before: NamesBefore;
+  /** The names that were set after the image was verified, the last one maybe not. */
+  tagged: readonly string[];
 }
 
-/** Takes away what a failed load left: a containerd store keeps broken images, under the name too. */
-async function removeBroken(
-  { store, images }: LoadTarget,
+/**
+ * Gives names back, and takes a broken image away. A new name of an image that is whole is left in one case: the unique one
+ * under which it was sent, since whoever loads the same image at the same time sets it, too.
+ */
+async function takeBack(
+  { images, store }: LoadTarget,
   cargo: Cargo,
-  name: string | undefined,
+  { delivery, before, tagged }: Undone,
 ): Promise<void> {
+  const options = { signal: cleanupSignal() };
+  const isWhole = async (id: Digest): Promise<boolean> =>
+    id === store.idOf(cargo) && (await store.flaw(images, cargo, options)) === undefined;
+  const [anchor = delivery.staged, ...others] = tagged;
   try {
-    const left = await images.find(name ?? store.idOf(cargo));
-    if (left === undefined || (await store.flaw(images, cargo, name, {})) === undefined) return;
-    // By ID, an image would go that has got other names before.
-    if (name !== undefined || left.names.length === 0) await images.remove(name ?? left.id);
+    for (const name of others) await before.restore(name, async () => false, options);
+    if (anchor !== undefined) await before.restore(anchor, isWhole, options);
+    await delivery.abandon();
   } catch {
     // What went wrong first is what is told.
   }

@@ -1,9 +1,51 @@
+import type { ContentOptions } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import type { Digest } from '../oci/digest.ts';
 import { graphStore } from './graph.ts';
-import type { Store } from './store.ts';
+import type { Images } from './images.ts';
+import { writeSparseArchive } from './podman-archive.ts';
+import type { Cargo, Held, Store } from './store.ts';
+import { heldNothing } from './store.ts';
+
+/** So many images are asked for at a time. */
+const AT_ONCE = 8;
 
 /**
  * Podman's store, which identifies images as docker's own does. A name inside an archive becomes `localhost/<name>` there,
  * which is not always what docker clients mean by it: images are loaded without a name, and get theirs through the API,
  * which moves a name of `localhost/` where there is one and sets docker's otherwise.
  */
-export const podmanStore: Store = { ...graphStore, takesNames: false };
+export const podmanStore: Store = {
+  ...graphStore,
+  stagedName: () => undefined,
+  probe: async ({ images }, cargo, _name, options) => probeImages(images, cargo, options),
+  archive: (cargo, content, options) =>
+    content.omit.size > 0
+      ? writeSparseArchive(cargo, content.omit, options)
+      : graphStore.archive(cargo, content, options),
+};
+
+/** Podman takes a layer from any image that has it, whatever lies below: what its images have, together, is there. */
+async function probeImages(images: Images, cargo: Cargo, options: ContentOptions): Promise<Held> {
+  const wanted = new Set(cargo.image.layers.map(({ diffId }) => diffId));
+  const found = new Set<Digest>();
+  const ids = (await images.list({ ...options, all: true })).map(({ id }) => id);
+  for (let i = 0; i < ids.length && found.size < wanted.size; i += AT_ONCE) {
+    const lists = await Promise.all(
+      ids.slice(i, i + AT_ONCE).map(async (id) => diffIdsOf(images, id, options)),
+    );
+    for (const diffId of lists.flat()) if (wanted.has(diffId)) found.add(diffId);
+  }
+  const layers = cargo.image.layers.map(({ diffId }) => found.has(diffId));
+  return { ...heldNothing(cargo), layers, omit: found };
+}
+
+/** None of an image that has just gone, or that podman itself cannot read. */
+async function diffIdsOf(images: Images, id: Digest, options: ContentOptions): Promise<readonly Digest[]> {
+  try {
+    return (await images.find(id, options))?.diffIds ?? [];
+  } catch (error) {
+    if (isDrayageError(error, 'DAEMON')) return [];
+    throw error;
+  }
+}

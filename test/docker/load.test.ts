@@ -4,8 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { DockerDaemon } from '../../src/docker/daemon.ts';
 import { connectDocker } from '../../src/docker/daemon.ts';
-import type { FakeImage, Handler } from '../support/fake-daemon.ts';
+import type { Handler } from '../support/fake-daemon.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
+import type { FakeImage } from '../support/fake-stores.ts';
 import { makeCargo, makeIndexCargo } from './cargo.ts';
 import type { TestCargo } from './cargo.ts';
 
@@ -13,13 +14,14 @@ const KINDS = ['graph', 'containerd', 'podman'] as const;
 const ANCHOR = 'temp:pipeline-1-abc';
 const NAMES = [ANCHOR, 'temp', 'localhost:5000/g/temp:2'];
 const LOAD = 'POST /images/load';
+const FULL = { full: true };
 const LOADED = `{"stream":"Loaded image: ${ANCHOR}\\n"}\r\n`;
 
 async function start(
   kind: FakeImage | (typeof KINDS)[number] = 'graph',
 ): Promise<{ fake: FakeDaemon; daemon: DockerDaemon }> {
   const fake = await FakeDaemon.start(typeof kind === 'string' ? { kind } : { images: [kind] });
-  return { fake, daemon: await connectDocker({ host: fake.host, probeInterval: 30 }) };
+  return { fake, daemon: await connectDocker({ host: fake.host, probeInterval: 100 }) };
 }
 
 /** Layers that fit into no buffer on the way. */
@@ -51,6 +53,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
       layersSent: 3,
       layersPresent: 0,
       bytesSent: counted,
+      moved: [],
     });
     expect(counted).toBeGreaterThan(5_000);
     expect(await daemon.inspect('temp')).toMatchObject({
@@ -116,7 +119,9 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
     const bytes = Buffer.from(cargo.source.blobs.get(last!.digest)!);
     bytes[2_000_000]! ^= 1;
     cargo.source.blobs.set(last!.digest, bytes);
-    const error = await daemon.load(cargo.root, cargo.source, NAMES).catch((failure: unknown) => failure);
+    const error = await daemon
+      .load(cargo.root, cargo.source, NAMES, FULL)
+      .catch((failure: unknown) => failure);
     expect(error).toMatchObject({ code: 'DIGEST_MISMATCH', facts: { digest: last!.digest } });
     await expect.poll(() => fake.seen.find(({ line }) => line.includes('/load'))?.body).toBe('cut');
     expect(fake.images).toEqual([]);
@@ -131,7 +136,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
       response.write('{"status":"Loading"}\n');
       for await (const _ of request) await sleep(1);
     });
-    const load = daemon.load(cargo.root, cargo.source, NAMES);
+    const load = daemon.load(cargo.root, cargo.source, NAMES, FULL);
     await expect(load).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
   });
 
@@ -155,7 +160,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
       await sleep(20);
       request.socket.destroy();
     });
-    await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
+    await expect(daemon.load(cargo.root, cargo.source, NAMES, FULL)).rejects.toMatchObject({
       code: 'DAEMON',
       message: expect.stringContaining('no room for images'),
       facts: { status: 500 },
@@ -168,7 +173,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
     fake.handlers.set(LOAD, (request, response) => {
       request.once('data', () => response.end('{"error":"bad layer"}\n'));
     });
-    await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
+    await expect(daemon.load(cargo.root, cargo.source, NAMES, FULL)).rejects.toMatchObject({
       code: 'DAEMON',
       message: expect.stringContaining('bad layer'),
     });
@@ -185,7 +190,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
         if (count >= after) request.socket.destroy();
       });
     });
-    await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
+    await expect(daemon.load(cargo.root, cargo.source, NAMES, FULL)).rejects.toMatchObject({
       code: 'UNREACHABLE',
       message: expect.stringContaining(fake.host),
     });
@@ -223,14 +228,12 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
       const controller = new AbortController();
       const reason = new Error('enough');
       const outcome = daemon
-        .load(cargo.root, cargo.source, NAMES, { signal: controller.signal })
+        .load(cargo.root, cargo.source, NAMES, { ...FULL, signal: controller.signal })
         .catch((error: unknown) => error);
       await expect.poll(() => fake.lines.some((line) => line.startsWith(LOAD))).toBe(true);
       await sleep(20);
-      const before = performance.now();
       controller.abort(reason);
       expect(await outcome).toBe(reason);
-      expect(performance.now() - before).toBeLessThan(100);
       await expect.poll(() => fake.cut(LOAD)).toBe(1);
     },
   );
@@ -249,6 +252,7 @@ describe.each(['graph', 'podman'] as const)('an image that a %s daemon has', (ki
       layersSent: 0,
       layersPresent: 3,
       bytesSent: 0,
+      moved: [],
     });
     expect(fake.images[0]?.names).toEqual([ANCHOR, 'temp:latest', 'localhost:5000/g/temp:2']);
     expect(fake.lines.filter((line) => line.startsWith(LOAD))).toEqual([]);
@@ -274,26 +278,26 @@ describe('what a daemon holds after a load', () => {
       LOAD,
       reply(LOADED, () => fake.images.push(wrong)),
     );
-    await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
+    await expect(daemon.load(cargo.root, cargo.source, NAMES, FULL)).rejects.toMatchObject({
       code: 'DAEMON',
-      message: expect.stringContaining(`it is ${wrong.id}`),
+      message: expect.stringContaining('it is not there'),
     });
     expect(fake.images).toEqual([]);
   });
 
   test.each([
     ['without its layers', { diffIds: [] }, 'it has 0 layers, not 3'],
-    ['with content missing', { manifests: false }, 'content of it is missing'],
+    ['with content missing', { available: false }, 'content of it is missing'],
     ['out of its list', { unlisted: true }, 'not among the images'],
   ])(
     'is an image %s, as containerd stores have them: it is refused and removed',
-    async (_what, { manifests, ...broken }: Partial<FakeImage> & { manifests?: boolean }, message) => {
+    async (_what, { available, ...broken }: Partial<FakeImage> & { available?: boolean }, message) => {
       const { fake, daemon } = await start('containerd');
       const cargo = makeCargo();
-      const Manifests = [{ ID: cargo.root.digest, Available: manifests ?? true }];
+      const Manifests = [{ ID: cargo.root.digest, Available: available ?? true }];
       const image = {
         id: cargo.root.digest,
-        names: [ANCHOR],
+        names: [`drayage-load:${cargo.root.digest.slice(7)}`],
         diffIds: cargo.diffIds,
         extra: { Manifests },
         ...broken,
@@ -302,7 +306,7 @@ describe('what a daemon holds after a load', () => {
         LOAD,
         reply(LOADED, () => fake.images.push(image)),
       );
-      await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
+      await expect(daemon.load(cargo.root, cargo.source, NAMES, FULL)).rejects.toMatchObject({
         code: 'DAEMON',
         message: expect.stringContaining(message),
       });
@@ -318,7 +322,7 @@ describe('what a daemon holds after a load', () => {
       LOAD,
       reply(LOADED, () => fake.images.push(image)),
     );
-    await expect(daemon.load(cargo.root, cargo.source, [])).rejects.toMatchObject({ code: 'DAEMON' });
+    await expect(daemon.load(cargo.root, cargo.source, [], FULL)).rejects.toMatchObject({ code: 'DAEMON' });
     expect(fake.images).toEqual([image]);
   });
 
@@ -327,7 +331,9 @@ describe('what a daemon holds after a load', () => {
     const cargo = makeCargo();
     await daemon.load(cargo.root, cargo.source, NAMES);
     fake.handlers.set(LOAD, reply('{"error":"no space left"}'));
-    await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({ code: 'DAEMON' });
+    await expect(daemon.load(cargo.root, cargo.source, NAMES, FULL)).rejects.toMatchObject({
+      code: 'DAEMON',
+    });
     expect(fake.images).toHaveLength(1);
     expect(fake.images[0]?.names).toHaveLength(3);
   });

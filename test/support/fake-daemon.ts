@@ -5,21 +5,10 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
-import * as v from 'valibot';
 import { onTestFinished } from 'vitest';
-import { digestOf } from '../../src/oci/digest.ts';
+import type { FakeImage, TakeIn } from './fake-stores.ts';
+import { containerdTakesIn, graphTakesIn, podmanTakesIn } from './fake-stores.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-
-/** An image in a fake daemon. */
-export interface FakeImage {
-  id: string;
-  names: string[];
-  diffIds: string[];
-  /** Taken for the answer to inspect as it is. */
-  extra?: Record<string, unknown>;
-  /** Left out of the list, as docker 26 does with broken images. Default false. */
-  unlisted?: boolean;
-}
 
 /** Takes the place of what a daemon does on a route. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -41,11 +30,21 @@ export interface SeenRequest {
   cut?: boolean;
 }
 
+const STORES: Record<NonNullable<FakeOptions['kind']>, TakeIn> = {
+  graph: graphTakesIn,
+  containerd: containerdTakesIn,
+  podman: podmanTakesIn,
+};
+
 /** A running fake daemon; it ends with the test. */
 export class FakeDaemon {
   readonly host: string;
   readonly images: FakeImage[];
+  /** ChainIDs of layers that no image has, as a build cache holds them. */
+  readonly cache: Set<string> = new Set();
   readonly seen: SeenRequest[] = [];
+  /** The files of every archive that was loaded. */
+  readonly loads: string[][] = [];
   /** Faults by route: `POST /images/load`; the longest key that the request begins with counts. */
   readonly handlers: Map<string, Handler> = new Map();
   readonly #kind: NonNullable<FakeOptions['kind']>;
@@ -123,7 +122,7 @@ export class FakeDaemon {
       this.#image(response, query.get('names') ?? '', () => response.end('tar'));
     else if (route.startsWith('POST /images/load')) await this.#load(request, response);
     else if (route.startsWith('GET '))
-      this.#image(response, name, (image) => json(response, describe(image)));
+      this.#image(response, name, (image) => json(response, this.#describe(image, query.has('manifests'))));
     else if (route.startsWith('POST '))
       this.#image(response, name, (image) => this.#tag(response, image, query));
     else this.#image(response, name, (image) => this.#remove(response, image, name));
@@ -148,6 +147,22 @@ export class FakeDaemon {
     else use(image);
   }
 
+  #describe({ id, names, diffIds, extra, content, manifests }: FakeImage, detailed: boolean): unknown {
+    const Manifests = manifests?.map(({ digest, needs }) => ({
+      ID: digest,
+      Available: needs.every((need) => content?.has(need)),
+    }));
+    return {
+      Id: id,
+      RepoTags: names,
+      RootFS: { Layers: diffIds },
+      Architecture: 'amd64',
+      Os: 'linux',
+      ...(detailed && Number(this.#apiVersion.slice(2)) >= 48 && { Manifests }),
+      ...extra,
+    };
+  }
+
   #tag(response: ServerResponse, image: FakeImage, query: URLSearchParams): void {
     this.#moveName(image, `${query.get('repo')}:${query.get('tag')}`);
     response.writeHead(201).end();
@@ -170,17 +185,20 @@ export class FakeDaemon {
   }
 
   async #load(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const loaded = await readArchive(request, this.#kind === 'containerd');
-    let image = this.images.find(({ id }) => id === loaded.id);
-    if (image === undefined) {
-      image = { ...loaded, names: [] };
-      this.images.push(image);
-    }
-    for (const name of loaded.names) this.#moveName(image, name);
-    const text =
-      loaded.names.length > 0 ? `Loaded image: ${loaded.names[0]}` : `Loaded image ID: ${loaded.id}`;
-    response.setHeader('Content-Type', 'application/json');
-    response.end(`${JSON.stringify({ stream: `${text}\n` })}\r\n`);
+    const files = await readFiles(request);
+    this.loads.push([...files.keys()]);
+    const { image, names, says, status = 200 } = STORES[this.#kind](files, this);
+    if (image !== undefined) this.#keep(image, names);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(says.map((line) => `${JSON.stringify(line)}\r\n`).join(''));
+  }
+
+  /** A containerd store takes over content that comes again; the others find the image and leave it. */
+  #keep(image: FakeImage, names: string[]): void {
+    const known = this.images.find(({ id }) => id === image.id);
+    if (known === undefined) this.images.push(image);
+    else if (image.content !== undefined) Object.assign(known, { ...image, names: known.names });
+    for (const name of names) this.#moveName(known ?? image, name);
   }
 }
 
@@ -193,34 +211,8 @@ export function json(response: ServerResponse, value: unknown, status = 200): vo
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
 
-function describe({ id, names, diffIds, extra }: FakeImage): unknown {
-  return {
-    Id: id,
-    RepoTags: names,
-    RootFS: { Layers: diffIds },
-    Architecture: 'amd64',
-    Os: 'linux',
-    ...extra,
-  };
-}
-
-const manifestSchema = v.strictTuple([
-  v.object({ Config: v.string(), RepoTags: v.nullish(v.array(v.string())) }),
-]);
-const indexSchema = v.object({ manifests: v.looseTuple([v.object({ digest: v.string() })]) });
-const configSchema = v.object({ rootfs: v.object({ diff_ids: v.array(v.string()) }) });
-
-async function readArchive(archive: IncomingMessage, isOci: boolean): Promise<FakeImage> {
+async function readFiles(archive: IncomingMessage): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   for await (const entry of archive.pipe(extract())) files.set(entry.header.name, await buffer(entry));
-  const parse = (name: string): unknown => JSON.parse(String(files.get(name)));
-  const [docker] = v.parse(manifestSchema, parse('manifest.json'));
-  const config = files.get(docker.Config) ?? Buffer.alloc(0);
-  const diffIds = v.parse(configSchema, JSON.parse(String(config))).rootfs.diff_ids;
-  const names = docker.RepoTags ?? [];
-  return {
-    id: isOci ? v.parse(indexSchema, parse('index.json')).manifests[0].digest : digestOf(config),
-    names,
-    diffIds,
-  };
+  return files;
 }

@@ -26,7 +26,7 @@ export interface HeldImage extends EndpointImage {
 export class MemoryEndpoint implements ImageEndpoint {
   readonly held: HeldImage[] = [];
   /** The roots and names of every load, in order. */
-  readonly loads: { root: Descriptor; names: string[] }[] = [];
+  readonly loads: { root: Descriptor; names: string[]; full?: boolean }[] = [];
   /** What every archive was asked for by. */
   readonly saves: string[] = [];
   readonly #platform: Platform;
@@ -58,9 +58,9 @@ export class MemoryEndpoint implements ImageEndpoint {
     root: Descriptor,
     source: ContentSource,
     names: readonly string[],
-    { signal, onSent }: LoadOptions = {},
+    { signal, onSent, full }: LoadOptions = {},
   ): Promise<LoadResult> {
-    this.loads.push({ root, names: [...names] });
+    this.loads.push({ root, names: [...names], ...(full !== undefined && { full }) });
     const image = await readImage(source, root, { prefer: this.#platform, signal });
     const id = image.config.descriptor.digest;
     const layers = image.layers.length;
@@ -73,13 +73,18 @@ export class MemoryEndpoint implements ImageEndpoint {
         onSent?.(size);
       }
     }
+    const moved = this.held.flatMap((held) =>
+      held.id === id
+        ? []
+        : held.names.filter((name) => names.includes(name)).map((name) => ({ name, from: held.id })),
+    );
     for (const other of this.held) other.names = other.names.filter((name) => !names.includes(name));
     if (present === undefined)
       this.held.push({ id, names: [...names], diffIds: image.config.value.rootfs.diff_ids, root, source });
     else present.names.push(...names);
     const layersSent = present === undefined ? layers : 0;
     const status = present === undefined ? 'loaded' : 'present';
-    return { daemonId: id, status, layersSent, layersPresent: layers - layersSent, bytesSent };
+    return { daemonId: id, status, layersSent, layersPresent: layers - layersSent, bytesSent, moved };
   }
 
   async save(image: string, { signal }: ContentOptions = {}): Promise<Readable> {

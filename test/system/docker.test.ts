@@ -11,8 +11,8 @@ import { connectDocker } from '../../src/docker/daemon.ts';
 import { graphStore } from '../../src/docker/graph.ts';
 import { parseHost } from '../../src/docker/host.ts';
 import { Images } from '../../src/docker/images.ts';
+import type { LoadTarget } from '../../src/docker/delivery.ts';
 import { loadImage } from '../../src/docker/load.ts';
-import type { LoadTarget } from '../../src/docker/load.ts';
 import type { Store } from '../../src/docker/store.ts';
 import { Transport } from '../../src/docker/transport.ts';
 import { makeCargo, makeIndexCargo } from '../docker/cargo.ts';
@@ -132,7 +132,7 @@ describe.each(DAEMON_KINDS)('a real %s', (kind) => {
       [...names.slice(0, 1), `${repository}:latest`, ...names.slice(2)].toSorted(),
     );
     const again = await daemon.load(cargo.root, cargo.source, names);
-    expect(again.status).toBe(KINDS[kind] === 'containerd' ? 'loaded' : 'present');
+    expect(again).toMatchObject({ status: 'present', bytesSent: 0 });
     // Docker's own store has no archive for an image without layers: "empty export - not implemented".
     if (cargo.diffIds.length > 0 || KINDS[kind] !== 'graph') {
       expect(await namesIn(await daemon.save(repository))).toEqual([`${repository}:latest`]);
@@ -221,7 +221,7 @@ describe('a real docker-28-containerd', () => {
         const cargo = makeCargo({ layers: ['lacking', `a blob ${names.length}`] });
         const omit = new Set([cargo.layers[1]!.digest]);
         const archive: Store['archive'] = ({ root, source }, given, o) =>
-          writeOciArchive(root, given, source, { ...o, omit });
+          writeOciArchive(root, given.names, source, { ...o, omit });
         const load = loadThrough(real, { ...containerdStore, archive }, cargo, names);
         await expect(load).rejects.toMatchObject({ code: 'DAEMON' });
         await expect(daemon.inspect(cargo.root.digest)).rejects.toMatchObject({ code: 'NOT_FOUND' });

@@ -15,6 +15,7 @@ export interface LoadCommandOptions extends CommonOptions {
   tag?: string[];
   platform?: string;
   to?: string;
+  full?: boolean;
   shared?: boolean;
   private?: boolean;
   host?: string;
@@ -48,8 +49,8 @@ export async function loadImages(
 
 /** What would be ignored is refused. */
 async function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): Promise<void> {
-  const { tag, host, shared, platform } = options;
-  const given = { tag, host, shared, private: options.private, ...(kind === 'layout' && { platform }) };
+  const { tag, host, full, shared, platform } = options;
+  const given = { tag, host, full, shared, private: options.private, ...(kind === 'layout' && { platform }) };
   const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;
   const { DrayageError } = await library();
@@ -68,7 +69,8 @@ async function loadIntoDaemon(
   const shared = options.shared ?? (options.private !== true && isShared(daemon.host, context.env));
   const { onProgress } = context;
   const names = shared ? 'unique' : 'restore';
-  const result = await load({ ...choice, to: daemon, names, tags: options.tag, onProgress });
+  const { tag: tags, full } = options;
+  const result = await load({ ...choice, to: daemon, names, tags, full, onProgress });
   return {
     json: result,
     text: result.images.map((image) => describeImage(image, shared)),
@@ -82,10 +84,22 @@ function isShared(host: string, env: Context['env']): boolean {
 }
 
 /** On a shared daemon the name may be another job's image: it is not told there. */
-function describeImage({ name, ref, status, layersSent, bytesSent }: LoadedImage, shared: boolean): string {
-  const what =
-    status === 'present' ? 'already there' : `${count(layersSent, 'layer')} sent (${formatBytes(bytesSent)})`;
-  return `${ref}: ${what}, verified${shared || name === null ? '' : `; also ${name}`}`;
+function describeImage(image: LoadedImage, shared: boolean): string {
+  const { name, ref, moved } = image;
+  const parts = [`${ref}: ${describeTransfer(image)}, verified`];
+  if (!shared && name !== null) parts.push(`also ${name}`);
+  for (const { name: taken, from } of moved)
+    parts.push(`${taken} was ${from.replace(/^\w+:/, '').slice(0, 12)}`);
+  return parts.join('; ');
+}
+
+/** `2 of 9 layers sent (35 MB of 429 MB)`. What is sent may be uncompressed, and more than what is stored. */
+function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesTotal }: LoadedImage): string {
+  if (status === 'present') return 'already there';
+  const bytes = formatBytes(bytesSent);
+  if (layersPresent === 0) return `${count(layersSent, 'layer')} sent (${bytes})`;
+  const total = bytesTotal > bytesSent ? ` of ${formatBytes(bytesTotal)}` : '';
+  return `${layersSent} of ${count(layersSent + layersPresent, 'layer')} sent (${bytes}${total})`;
 }
 
 async function writeTo(target: Target, choice: Choice, context: Context): Promise<Outcome> {

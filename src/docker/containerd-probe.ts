@@ -1,0 +1,96 @@
+import type { Readable } from 'node:stream';
+import { blobName } from '../archive/contents.ts';
+import { smallEntry, writeTar } from '../archive/tar-write.ts';
+import type { ContentOptions } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import { closure } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Document } from '../oci/manifest.ts';
+import { buildManifest, toDocument } from '../oci/manifest.ts';
+import { OCI_CONFIG, OCI_INDEX } from '../oci/media-types.ts';
+import { cleanupSignal } from './cleanup.ts';
+import type { Cargo, Held, StoreAccess } from './store.ts';
+import { heldNothing } from './store.ts';
+
+/** For nothing that runs: such images are not unpacked. */
+const NOWHERE = { os: 'unknown', architecture: 'unknown' };
+
+/** An image without a name that has one manifest for each blob that is asked for, and none of those blobs. */
+interface Probe {
+  root: Descriptor;
+  /** All that the archive holds. */
+  documents: Document[];
+  /** The blob that a manifest stands for. */
+  blobOf: Map<Digest, Digest>;
+}
+
+/**
+ * Asks a containerd store which blobs of an image it holds: it is given manifests that name one each, and tells of which of
+ * them all content is available. Only exactly the same blob counts: the same layer in another compression is another blob.
+ * Until it is released, the image of the question keeps the blobs that are there from being collected as garbage.
+ *
+ * Docker before API 1.48 does not tell: all is sent there.
+ */
+export async function probeBlobs(
+  { images, send }: StoreAccess,
+  cargo: Cargo,
+  options: ContentOptions,
+): Promise<Held> {
+  const probe = buildProbe(await blobsOf(cargo, options));
+  const release = async (): Promise<void> =>
+    images.remove(probe.root.digest, { signal: cleanupSignal() }).catch(() => undefined);
+  try {
+    await send(probeArchive(probe, options));
+    const found = await images.find(probe.root.digest, { ...options, manifests: true });
+    const omit = new Set<Digest>();
+    for (const { digest, available } of found?.manifests ?? []) {
+      const blob = probe.blobOf.get(digest);
+      if (available && blob !== undefined) omit.add(blob);
+    }
+    const layers = cargo.image.layers.map(({ blob }) => omit.has(blob.digest));
+    return { layers, omit, loaded: false, release };
+  } catch (error) {
+    await release();
+    if (isDrayageError(error, 'DAEMON')) return heldNothing(cargo);
+    throw error;
+  }
+}
+
+async function blobsOf({ root, source }: Cargo, options: ContentOptions): Promise<Descriptor[]> {
+  const blobs: Descriptor[] = [];
+  for await (const node of closure(source, root, options)) {
+    if (node.kind === 'blob') blobs.push(node.descriptor);
+  }
+  return blobs;
+}
+
+function buildProbe(blobs: readonly Descriptor[]): Probe {
+  const config = toDocument(
+    OCI_CONFIG,
+    JSON.stringify({ ...NOWHERE, rootfs: { type: 'layers', diff_ids: [] } }),
+  );
+  const manifests = blobs.map((blob) => buildManifest(config.descriptor, [bareDescriptor(blob)]));
+  const children = manifests.map(({ descriptor }) => ({ ...descriptor, platform: NOWHERE }));
+  const index = toDocument(
+    OCI_INDEX,
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: children }),
+  );
+  return {
+    root: index.descriptor,
+    documents: [index, config, ...manifests],
+    blobOf: new Map(manifests.map(({ descriptor }, i) => [descriptor.digest, blobs[i]!.digest])),
+  };
+}
+
+function probeArchive({ root, documents }: Probe, { signal }: ContentOptions): Readable {
+  return writeTar(
+    async function* () {
+      yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+      yield smallEntry('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [root] })));
+      for (const { descriptor, bytes } of documents) yield smallEntry(blobName(descriptor.digest), bytes);
+    },
+    { signal },
+  );
+}

@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream';
+import type { LoadOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
+import { cleanupSignal } from './cleanup.ts';
+import type { Images } from './images.ts';
+import { sendArchive } from './send.ts';
+import type { Cargo, Held, Store } from './store.ts';
+import { heldNothing } from './store.ts';
+import type { Transport } from './transport.ts';
+
+/** The daemon that a load goes to. */
+export interface LoadTarget {
+  transport: Transport;
+  images: Images;
+  store: Store;
+  platform: Platform;
+  /** Of the signs of life that are asked for, in ms. */
+  interval: number;
+}
+
+/**
+ * Brings one image into a daemon. First only what the daemon does not prove to hold is sent; where that, or the result, is
+ * refused, once all of it. `cleanUp` has to be called afterwards, and before it `abandon` where the load has failed.
+ */
+export class Delivery {
+  /** Bytes that went to the daemon, also for questions and in vain. */
+  bytesSent = 0;
+  /** The name under which the image is sent, once it is. */
+  staged: string | undefined;
+  readonly #target: LoadTarget;
+  readonly #cargo: Cargo;
+  readonly #anchor: string | undefined;
+  readonly #options: LoadOptions;
+  #held: Held | undefined;
+  #wasThere = true;
+
+  /** @param anchor the name that the image is to get first */
+  constructor(target: LoadTarget, cargo: Cargo, anchor: string | undefined, options: LoadOptions) {
+    this.#target = target;
+    this.#cargo = cargo;
+    this.#anchor = anchor;
+    this.#options = options;
+  }
+
+  /**
+   * Sends the image and verifies that it is there.
+   * @returns for each layer whether the daemon had it
+   */
+  async deliver(): Promise<readonly boolean[]> {
+    const { store, images } = this.#target;
+    const { signal, full } = this.#options;
+    this.#wasThere = (await images.find(store.idOf(this.#cargo), { signal })) !== undefined;
+    this.staged = store.stagedName(this.#cargo, this.#anchor);
+    if (full === true) return this.#deliverAll();
+    const send = async (archive: Readable): Promise<void> => this.#send(archive);
+    const held = await store.probe({ images, send }, this.#cargo, this.staged, { signal });
+    this.#held = held;
+    try {
+      if (!held.loaded) await this.#sendWithout(held.omit);
+      await this.#verify();
+      return held.layers;
+    } catch (error) {
+      const isWhole = !held.loaded && held.omit.size === 0;
+      if (isWhole || !isDrayageError(error, 'DAEMON')) throw error;
+      return this.#deliverAll();
+    }
+  }
+
+  /** Takes away an image without a name that was not there before. */
+  async abandon(): Promise<void> {
+    if (this.#wasThere) return;
+    const { store, images } = this.#target;
+    const options = { signal: cleanupSignal() };
+    const left = await images.find(store.idOf(this.#cargo), options);
+    if (left?.names.length === 0) await images.remove(left.id, options);
+  }
+
+  /** Takes away what only the delivery needed. */
+  async cleanUp(): Promise<void> {
+    const { images } = this.#target;
+    await this.#held?.release();
+    if (this.staged === undefined || this.staged === this.#anchor) return;
+    // It may be gone: another load of the same image has the same name for it.
+    await images.remove(this.staged, { signal: cleanupSignal() }).catch(() => undefined);
+  }
+
+  async #deliverAll(): Promise<readonly boolean[]> {
+    await this.#sendWithout(new Set());
+    await this.#verify();
+    return heldNothing(this.#cargo).layers;
+  }
+
+  async #sendWithout(omit: ReadonlySet<Digest>): Promise<void> {
+    const { signal } = this.#options;
+    const names = this.staged === undefined ? [] : [this.staged];
+    await this.#send(this.#target.store.archive(this.#cargo, { names, omit }, { signal }));
+  }
+
+  async #send(archive: Readable): Promise<void> {
+    const { signal, onSent } = this.#options;
+    await sendArchive(this.#target, archive, {
+      signal,
+      onSent: (bytes) => {
+        this.bytesSent += bytes;
+        onSent?.(bytes);
+      },
+    });
+  }
+
+  async #verify(): Promise<void> {
+    const { store, images, transport } = this.#target;
+    const flaw = await store.flaw(images, this.#cargo, { signal: this.#options.signal });
+    if (flaw === undefined) return;
+    const id = store.idOf(this.#cargo);
+    const message = `docker at ${transport.host.name} reports that it loaded ${id}, but ${flaw}`;
+    throw new DrayageError('DAEMON', message, {
+      expected: id,
+      url: transport.host.name,
+      hint: 'load it again; if that does not help, the log of the daemon may say why',
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type { Readable } from 'node:stream';
+import { formatDockerManifest } from '../archive/docker-manifest.ts';
+import { smallEntry, writeTar } from '../archive/tar-write.ts';
+import type { ContentOptions } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import type { Image } from '../image.ts';
+import type { Cargo, Held, StoreAccess } from './store.ts';
+import { heldNothing } from './store.ts';
+
+/** How docker says that it lacks the layer of this number, and opened the file for it. */
+const MISSING_LAYER = /\bopen .*\/L\/(\d{4,}): no such file or directory/;
+
+/**
+ * Asks docker's own store how many layers of an image it holds, from the bottom: a load without any layer. A layer that is
+ * there, under the same layers, is not looked for in the archive, even if only the build cache holds it; the error names
+ * the first one that is not. Where none is missing, this was the load.
+ */
+export async function probeChain(
+  { send }: StoreAccess,
+  cargo: Cargo,
+  name: string | undefined,
+  options: ContentOptions,
+): Promise<Held> {
+  try {
+    await send(layerless(cargo.image, name, options));
+    return held(cargo, cargo.image.layers.length);
+  } catch (error) {
+    if (isDrayageError(error, 'DAEMON')) return held(cargo, firstMissing(String(error.facts.actual)));
+    throw error;
+  }
+}
+
+/** Layers are numbered: one diffID may occur several times, and only with the layers below it is it one layer. */
+function layerless(image: Image, name: string | undefined, { signal }: ContentOptions): Readable {
+  const manifest = formatDockerManifest([
+    {
+      config: 'c.json',
+      names: name === undefined ? [] : [name],
+      layers: image.layers.map((_, i) => `L/${String(i).padStart(4, '0')}`),
+    },
+  ]);
+  return writeTar(
+    async function* () {
+      yield smallEntry('manifest.json', manifest);
+      yield smallEntry('c.json', image.config.bytes);
+    },
+    { signal },
+  );
+}
+
+/** 0 where the text says nothing that is known. */
+function firstMissing(text: string): number {
+  return Number(MISSING_LAYER.exec(text)?.[1] ?? 0);
+}
+
+function held(cargo: Cargo, count: number): Held {
+  const { layers } = cargo.image;
+  if (count > layers.length) return heldNothing(cargo);
+  const missing = new Set(layers.slice(count).map(({ diffId }) => diffId));
+  const present = layers.slice(0, count).map(({ diffId }) => diffId);
+  return {
+    ...heldNothing(cargo),
+    layers: layers.map((_, i) => i < count),
+    // The archive has one file for a diffID, wherever in the image it is needed.
+    omit: new Set(present.filter((diffId) => !missing.has(diffId))),
+    loaded: count === layers.length,
+  };
+}
