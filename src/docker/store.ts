@@ -17,7 +17,7 @@ export interface Cargo {
 export interface StoreAccess {
   images: Images;
   /** Sends an archive to be loaded. The daemon's own words, where it refuses, are the error's `facts.actual`. */
-  send(archive: Readable): Promise<void>;
+  send: (archive: Readable) => Promise<void>;
 }
 
 /** What a daemon proves to hold of an image. */

@@ -18,7 +18,7 @@ export interface TestCargo {
 
 /** What makes one image differ from another. */
 export interface CargoOptions {
-  /** The text in each layer's file. Default: three layers. */
+  /** The text in each layer's file; the same one twice is the same layer twice. Default: three layers. */
   layers?: readonly (string | Buffer)[];
   compress?: boolean;
   architecture?: string;
@@ -29,7 +29,7 @@ export function makeCargo(options: CargoOptions = {}): TestCargo {
   const { layers = ['base', 'middle', 'top'], compress = true, architecture = 'amd64' } = options;
   const source = new MemoryContent();
   const add = (bytes: Uint8Array): void => void source.blobs.set(digestOf(bytes), bytes);
-  const tars = layers.map((content, i) => tar(entry(`file-${i}`, content)));
+  const tars = layers.map((content) => tar(entry(`file-${layers.indexOf(content)}`, content)));
   const blobs = tars.map((bytes) => (compress ? gzipSync(bytes) : bytes));
   const diffIds = tars.map((bytes) => digestOf(bytes));
   const configBytes = Buffer.from(

@@ -92,6 +92,11 @@ export class FakeDaemon {
     return lines.filter((line) => !/ \/(_ping|version|info)$/.test(line));
   }
 
+  /** What it does on a route without a fault. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.#answer(unversioned(`${request.method} ${request.url}`), request, response);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const seen: SeenRequest = { line: `${request.method} ${request.url}` };
     this.seen.push(seen);

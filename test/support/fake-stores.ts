@@ -162,12 +162,15 @@ function dockerImageNames(files: Files): string[] | null | undefined {
 }
 
 function layoutImage(files: Files): Parts {
-  const file = (digest: string): string => `blobs/sha256/${digest.slice(7)}`;
   const [root] = parse(indexSchema, files.get('index.json')).manifests;
-  const manifest = parse(manifestSchema, files.get(file(root!.digest)));
-  const config = files.get(file(manifest.config.digest)) ?? Buffer.alloc(0);
+  const manifest = parse(manifestSchema, files.get(blobFile(root!.digest)));
+  const config = files.get(blobFile(manifest.config.digest)) ?? Buffer.alloc(0);
   const diffIds = parse(configSchema, config).rootfs.diff_ids;
-  return { config, names: [], layers: manifest.layers.map(({ digest }) => file(digest)), diffIds };
+  return { config, names: [], layers: manifest.layers.map(({ digest }) => blobFile(digest)), diffIds };
+}
+
+function blobFile(digest: string): string {
+  return `blobs/sha256/${digest.slice(7)}`;
 }
 
 function parse<T>(schema: v.GenericSchema<unknown, T>, bytes: Buffer | undefined): T {

@@ -114,12 +114,12 @@ describe.each(DAEMON_KINDS)('a load into a real %s', (kind) => {
     expect(result.bytesSent).toBeGreaterThan(600_000);
   });
 
-  test.skipIf(skip)('finds a layer that an image has twice, once of them', async () => {
+  test.skipIf(skip)('knows what is missing of an image that has a layer twice', async () => {
     const below = makeCargo({ layers: ['one', 'two'] });
-    const cargo = makeCargo({ layers: ['one', 'two', 'one'].map((text) => text) });
+    const cargo = makeCargo({ layers: ['one', 'two', 'one'] });
     await daemon.load(below.root, below.source, ['below:1']);
     const result = await daemon.load(cargo.root, cargo.source, ['twice:1']);
-    expect(result.layersSent + result.layersPresent).toBe(3);
+    expect(result.layersSent).toBe(daemon.kind === 'graph' ? 1 : 0);
     expect((await daemon.inspect('twice:1')).diffIds).toEqual(cargo.diffIds);
   });
 
@@ -153,14 +153,14 @@ describe.each(DAEMON_KINDS)('a load into a real %s', (kind) => {
     'with %s is an error, and leaves everything as it was',
     async (_what, fault) => {
       const base = makeCargo({ layers: BASE.slice(0, 2) });
-      const cargo = makeCargo({ layers: [...BASE.slice(0, 2), randomBytes(200_000)] });
+      const cargo = makeCargo({ layers: [...BASE.slice(0, 2), randomBytes(400_000)] });
       await daemon.load(base.root, base.source, ['base:1', 'app:1']);
       const before = await holdings();
       Object.assign(proxy, { fault, spoils: 9 });
       await expect(
         throughProxy.load(cargo.root, cargo.source, ['app:unique', 'app:1']),
       ).rejects.toMatchObject({ code: 'DAEMON' });
-      // What only archives, and then a full one, were spoilt for.
+      // One archive of what is missing, and one of everything.
       expect(proxy.spoils).toBe(7);
       await expect.poll(holdings, { timeout: 30_000, interval: 500 }).toEqual(before);
       expect((await daemon.inspect('app:1')).names.toSorted()).toEqual(['app:1', 'base:1']);
@@ -169,7 +169,7 @@ describe.each(DAEMON_KINDS)('a load into a real %s', (kind) => {
 
   test.skipIf(skip).each(faults)('with %s once is made good by sending everything', async (_what, fault) => {
     const base = makeCargo({ layers: BASE.slice(0, 2) });
-    const cargo = makeCargo({ layers: [...BASE.slice(0, 2), randomBytes(200_000)] });
+    const cargo = makeCargo({ layers: [...BASE.slice(0, 2), randomBytes(400_000)] });
     await daemon.load(base.root, base.source, ['base:1', 'app:1']);
     Object.assign(proxy, { fault, spoils: 1 });
     const result = await throughProxy.load(cargo.root, cargo.source, ['app:unique', 'app:1']);

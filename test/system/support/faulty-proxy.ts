@@ -46,7 +46,7 @@ export class FaultyProxy implements AsyncDisposable {
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url: path = '', headers } = request;
-    let body = await buffer(request);
+    let body: Buffer = await buffer(request);
     if (path.includes('/images/load') && body.length > SMALL && this.spoils > 0) {
       this.spoils -= 1;
       body = await this.fault(body);
