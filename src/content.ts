@@ -14,6 +14,11 @@ export interface ContentOptions {
 export interface OpenOptions extends ContentOptions {
   /** Skips this many bytes. Such a stream cannot be checked against its digest; the reader has to. Default 0. */
   offset?: number | undefined;
+  /**
+   * Spares the hashing where the source has hashed this content before and can tell that it has not changed since. The
+   * promise of {@link ContentSource.open} stays the same. Default false.
+   */
+  trustUnchanged?: boolean | undefined;
 }
 
 /** Where content is read from: a layout, a cache, an opened archive, a job artifact, a registry. */

@@ -1,3 +1,5 @@
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { OpenOptions } from '../content.ts';
@@ -7,6 +9,7 @@ import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
 import { onDisk } from './io-error.ts';
+import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
 import { lookBelow, openBelow } from './safe-path.ts';
 
 /** A file below a folder whose links are not followed: a blob of a layout, or one in staging. */
@@ -44,8 +47,9 @@ export async function hasBlob(file: BlobFile, descriptor: Descriptor): Promise<b
 export async function openBlob(
   file: BlobFile,
   descriptor: Descriptor,
-  { offset = 0, signal }: OpenOptions = {},
+  options: OpenOptions = {},
 ): Promise<Readable> {
+  const { offset = 0, signal } = options;
   signal?.throwIfAborted();
   if ((await lookBelow(file.root, file.names)) === undefined) throw blobNotFound(file, descriptor);
   if (offset < 0 || offset > descriptor.size) {
@@ -55,7 +59,7 @@ export async function openBlob(
     });
   }
   // The file is opened with the first read: a stream that is never read holds no handle.
-  return Readable.from(readBlob(file, descriptor, offset, signal), {
+  return Readable.from(readBlob(file, descriptor, options), {
     objectMode: false,
     highWaterMark: READ_SIZE,
   });
@@ -65,22 +69,62 @@ export async function openBlob(
 export async function* readBlob(
   file: BlobFile,
   descriptor: Descriptor,
-  offset: number = 0,
-  signal?: AbortSignal,
+  { offset = 0, signal, trustUnchanged = false }: OpenOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const path = blobPath(file);
   const handle = await openBelow(file.root, file.names);
   if (handle === undefined) throw blobNotFound(file, descriptor);
   try {
-    const { size } = await handle.stat();
-    if (size !== descriptor.size) throw sizeMismatch(descriptor, size, `blob ${path}`);
+    const before = await handle.stat({ bigint: true });
+    if (before.size !== BigInt(descriptor.size)) {
+      throw sizeMismatch(descriptor, Number(before.size), `blob ${path}`);
+    }
     const bytes = readFrom(path, handle, offset, signal);
-    yield* offset > 0 ? bytes : verified(bytes, descriptor, `blob ${path}`);
+    const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
+    if (offset > 0) yield* bytes;
+    else if (isKnown) yield* unchanged(bytes, descriptor, { handle, path, before });
+    else yield* remembered(bytes, descriptor, { handle, path, before });
   } catch (error) {
     throw withPath(error, path);
   } finally {
     await handle.close();
   }
+}
+
+/** A file that is being read, and what it was when that began. */
+interface Reading {
+  handle: FileHandle;
+  path: string;
+  before: BigIntStats;
+}
+
+/** Hashes the bytes; what passes is known from then on. */
+async function* remembered(
+  bytes: AsyncIterable<Uint8Array>,
+  descriptor: Descriptor,
+  { handle, path, before }: Reading,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  forgetBlob(path);
+  yield* verified(bytes, descriptor, `blob ${path}`);
+  if (stampOf(await handle.stat({ bigint: true })) === stampOf(before)) {
+    rememberBlob(path, descriptor.digest, before);
+  }
+}
+
+/** Passes on bytes of a file whose digest is known, and fails where it was written to in the meantime. */
+async function* unchanged(
+  bytes: AsyncIterable<Uint8Array>,
+  { digest }: Descriptor,
+  { handle, path, before }: Reading,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* bytes;
+  const { mtimeNs, size } = await handle.stat({ bigint: true });
+  if (mtimeNs === before.mtimeNs && size === before.size) return;
+  forgetBlob(path);
+  throw new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
+    path,
+    digest,
+  });
 }
 
 /** The error for a blob that is not there. */
@@ -94,7 +138,7 @@ export function blobNotFound(file: BlobFile, descriptor: Descriptor): DrayageErr
 
 async function* readFrom(
   path: string,
-  handle: Awaited<ReturnType<typeof openBelow>> & object,
+  handle: FileHandle,
   offset: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {

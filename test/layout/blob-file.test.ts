@@ -1,0 +1,71 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { expect, test } from 'vitest';
+import { drain } from '../../src/stream/drain.ts';
+import { StoredContent } from '../../src/layout/stored-content.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { digestHex } from '../../src/oci/digest.ts';
+import { describeBytes } from '../contract/content.ts';
+import { tempFolder } from './folders.ts';
+
+/** Several reads long. */
+const BYTES = Buffer.from(Buffer.alloc(2_000_000).map((_, i) => (i * 31 + (i >> 8)) & 0xff));
+const OTHER = Buffer.from(BYTES.with(1_999_999, 0));
+
+/** A stored blob, and what changes its file. */
+function stored(bytes = BYTES): { content: StoredContent; blob: Descriptor; write: (bytes: Buffer) => void } {
+  const root = tempFolder();
+  const blob = describeBytes(BYTES);
+  const path = join(root, 'blobs', 'sha256', digestHex(blob.digest));
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, bytes);
+  return { content: new StoredContent(root), blob, write: (changed) => writeFileSync(path, changed) };
+}
+
+/** Longer than the clock of any file system takes for a step. */
+async function tick(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test('a blob that was hashed is read again as it is', async () => {
+  const { content, blob } = stored();
+  await drain(await content.open(blob));
+  const read = await buffer(await content.open(blob, { trustUnchanged: true }));
+  expect(read.equals(BYTES)).toBe(true);
+});
+
+test('a blob that was never hashed is hashed, however much it is trusted', async () => {
+  const { content, blob } = stored(OTHER);
+  await expect(buffer(await content.open(blob, { trustUnchanged: true }))).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+  });
+});
+
+test('a blob that was changed since it was hashed is hashed again', async () => {
+  const { content, blob, write } = stored();
+  await drain(await content.open(blob));
+  await tick();
+  write(OTHER);
+  await expect(buffer(await content.open(blob, { trustUnchanged: true }))).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+  });
+  write(BYTES);
+  const read = await buffer(await content.open(blob, { trustUnchanged: true }));
+  expect(read.equals(BYTES)).toBe(true);
+});
+
+test('a blob that is written to while it is read again is an error', async () => {
+  const { content, blob, write } = stored();
+  await content.verify(blob);
+  await tick();
+  const reading = async (): Promise<void> => {
+    let chunks = 0;
+    for await (const _ of await content.open(blob, { trustUnchanged: true }))
+      if (chunks++ === 0) write(OTHER);
+  };
+  await expect(reading()).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { digest: blob.digest, path: expect.stringContaining(digestHex(blob.digest)) as string },
+  });
+});
