@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { DrayageError } from '../errors.ts';
 import type { Compression } from '../oci/media-types.ts';
+import { statingSize } from '../stream/gzip-members.ts';
 import type { NativeZstd } from '../stream/zstd-runtime.ts';
 import { nativeZstd } from '../stream/zstd-runtime.ts';
 import { blocks } from './blocks.ts';
@@ -46,7 +47,7 @@ async function* first(running: Promise<Uint8Array>[]): AsyncGenerator<Uint8Array
 
 function gzipBlocks(level: number): CompressBlock {
   const run = promisify<Uint8Array, { level: number }, Buffer>(gzip);
-  return (block) => run(block, { level });
+  return async (block) => statingSize(await run(block, { level }));
 }
 
 function zstdBlocks(level: number): CompressBlock {
@@ -62,7 +63,7 @@ function zstdBlocks(level: number): CompressBlock {
 
 function zstdBlock(zstd: NativeZstd, block: Uint8Array, params: Record<number, number>): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    zstd.zstdCompress(block, { params }, (error, compressed) => {
+    zstd.zstdCompress(block, { params, pledgedSrcSize: block.length }, (error, compressed) => {
       if (error) reject(error);
       else resolve(compressed);
     });

@@ -5,6 +5,8 @@ import * as zlib from 'node:zlib';
 export interface NativeZstdOptions {
   chunkSize?: number;
   maxOutputLength?: number;
+  /** For compression: how much will come. The frame states its content size only where this is given. */
+  pledgedSrcSize?: number;
   /** For streams: how much output is kept ready. */
   readableHighWaterMark?: number;
   params?: Record<number, number>;

@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { gunzip } from '../../src/stream/gunzip.ts';
+import { statingSize } from '../../src/stream/gzip-members.ts';
+import { ESTARGZ_FOOTER, PIGZ_ZEROS } from './gzip-fixtures.ts';
 import { CHUNKINGS, collect, failure, source, until } from './sources.ts';
 
 const HELLO = Buffer.from('hello gzip');
@@ -27,6 +29,18 @@ const VALID = [
     name: 'members one after the other',
     input: Buffer.concat([MEMBER, gzipSync(''), LARGE, MEMBER]),
     output: Buffer.concat([HELLO, MIB5, HELLO]),
+  },
+  { name: 'what pigz wrote', input: PIGZ_ZEROS, output: Buffer.alloc(600_000) },
+  { name: 'a member that eStargz ends with', input: Buffer.concat([MEMBER, ESTARGZ_FOOTER]), output: HELLO },
+  { name: 'a member that states its size', input: Buffer.from(statingSize(MEMBER)), output: HELLO },
+  {
+    name: 'a file name and a comment in the header',
+    input: Buffer.concat([
+      changed(3, 0x18).subarray(0, 10),
+      Buffer.from('a.tar\0of a layer\0'),
+      MEMBER.subarray(10),
+    ]),
+    output: HELLO,
   },
   { name: 'stored blocks', input: gzipSync(HELLO, { level: 0 }), output: HELLO },
 ];

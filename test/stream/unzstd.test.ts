@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isDrayageError } from '../../src/errors.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { runtimeFrameDecoder, unzstd } from '../../src/stream/unzstd.ts';
 import type { DecodeFrame } from '../../src/stream/zstd-frames.ts';
 import { decodeFramePortably } from '../../src/stream/zstd-portable.ts';
@@ -15,6 +16,8 @@ import {
   zeros,
 } from './zstd-bytes.ts';
 import {
+  CHUNKED_DIFF_ID,
+  CHUNKED_ZST,
   HELLO,
   HELLO_CHECKSUM,
   HELLO_LONG27,
@@ -22,6 +25,7 @@ import {
   HELLO_ZST,
   LINES,
   LINES_ZST,
+  PZSTD_ZEROS,
 } from './zstd-fixtures.ts';
 
 const abc = Buffer.from('abc');
@@ -89,6 +93,12 @@ const VALID: { name: string; input: Buffer; output: Buffer }[] = [
       skippable(Buffer.alloc(64), 8),
     ]),
     output: Buffer.concat([HELLO, HELLO]),
+  },
+  { name: 'what pzstd wrote', input: PZSTD_ZEROS, output: Buffer.alloc(9_000_000) },
+  {
+    name: 'two outputs of pzstd',
+    input: Buffer.concat([PZSTD_ZEROS, PZSTD_ZEROS]),
+    output: Buffer.alloc(18_000_000),
   },
   {
     name: 'a frame of 5 MB that says its size',
@@ -294,6 +304,11 @@ describe.each(DECODERS)('unzstd with $decoder', ({ decode }) => {
       await until(() => watched.closed);
       expect(watched.closed).toBe(true);
     });
+  });
+
+  test.each(CHUNKINGS)('reads a layer of zstd:chunked, $name', async ({ size }) => {
+    const read = await collect(unzstd(source(CHUNKED_ZST, size), 'layer', decode));
+    expect(digestOf(read)).toBe(CHUNKED_DIFF_ID);
   });
 
   test.each([

@@ -1,0 +1,81 @@
+import { DrayageError } from '../errors.ts';
+import { ByteReader } from './byte-reader.ts';
+import { gunzip } from './gunzip.ts';
+
+/** The header that gzip writers of `node:zlib` make (RFC 1952, section 2.3): no flags, no fields. */
+const PLAIN_HEADER = 10;
+/** The same with an extra field of one subfield: what {@link statingSize} makes of it. */
+const STATING_HEADER = PLAIN_HEADER + 10;
+/** FLG.FEXTRA. */
+const EXTRA = 4;
+/** The length of the extra field, the name of its subfield, the length of that. */
+const FIELD = Buffer.from([8, 0, 0x44, 0x79, 4, 0]);
+
+/**
+ * Makes a gzip member state how long it is, in an extra field that decoders pass over (RFC 1952, section 2.3.1.1), so that
+ * {@link gunzippedSize} finds its end, and the uncompressed size that stands there, without decompressing it.
+ * @param member a whole member as `node:zlib` makes them; one with fields in its header is returned as it is
+ */
+export function statingSize(member: Uint8Array): Uint8Array {
+  if (member[3] !== 0) return member;
+  const stating = Buffer.allocUnsafe(member.length + STATING_HEADER - PLAIN_HEADER);
+  stating.set(member.subarray(0, PLAIN_HEADER));
+  stating[3] = EXTRA;
+  FIELD.copy(stating, PLAIN_HEADER);
+  stating.writeUInt32LE(stating.length, PLAIN_HEADER + FIELD.length);
+  stating.set(member.subarray(PLAIN_HEADER), STATING_HEADER);
+  return stating;
+}
+
+/**
+ * Reads gzip to its end and says how long it is once decompressed. Members that state their size are taken at their word;
+ * from the first that does not, all is decompressed.
+ * @param what names the content in errors
+ * @throws {@link DrayageError} as {@link gunzip}
+ */
+export async function gunzippedSize(bytes: AsyncIterable<Uint8Array>, what: string): Promise<number> {
+  const reader = new ByteReader(bytes);
+  try {
+    for (let size = 0, first = true; ; first = false) {
+      const header = await reader.read(STATING_HEADER);
+      if (header.length === 0 && !first) return size;
+      const stated = statedSize(header);
+      if (stated === undefined) return size + (await decompressedSize(header, reader, what));
+      size += await readTrailer(reader, stated, what);
+    }
+  } finally {
+    await reader.release();
+  }
+}
+
+/** The length of a whole member; undefined where it does not state it. */
+function statedSize(bytes: Uint8Array): number | undefined {
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const states =
+    header.length === STATING_HEADER &&
+    header.readUIntBE(0, 4) === 0x1f8b0800 + EXTRA &&
+    header.subarray(PLAIN_HEADER, PLAIN_HEADER + FIELD.length).equals(FIELD);
+  return states ? header.readUInt32LE(PLAIN_HEADER + FIELD.length) : undefined;
+}
+
+/** Goes on to the end of a member and reads the uncompressed size that it ends with. */
+async function readTrailer(reader: ByteReader, stated: number, what: string): Promise<number> {
+  const between = stated - STATING_HEADER - 4;
+  if (between < 0) {
+    throw new DrayageError('MALFORMED', `${what} is not valid gzip: a member states a size of ${stated}`);
+  }
+  await reader.skip(between);
+  const trailer = Buffer.from(await reader.read(4));
+  if (trailer.length < 4) throw new DrayageError('TRUNCATED', `${what} ends within its gzip data`);
+  return trailer.readUInt32LE();
+}
+
+async function decompressedSize(header: Uint8Array, reader: ByteReader, what: string): Promise<number> {
+  const whole = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    yield header;
+    yield* reader.rest();
+  };
+  let size = 0;
+  for await (const chunk of gunzip(whole(), what)) size += chunk.length;
+  return size;
+}
