@@ -1,9 +1,10 @@
-import type { ContentOptions, ContentSource } from './content.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from './content.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import { createDigester } from './oci/digest.ts';
 import { decompressDetected } from './stream/sniffed.ts';
-import { digestMismatch } from './stream/verified.ts';
+import { measure } from './stream/uncompressed-size.ts';
+import { digestMismatch, verified } from './stream/verified.ts';
 
 /** A layer: the digest of its uncompressed bytes, and the blob that stores it. */
 export interface Layer {
@@ -15,9 +16,36 @@ export interface Layer {
 export async function* openLayer(
   source: ContentSource,
   blob: Descriptor,
-  options: ContentOptions = {},
+  options: Omit<OpenOptions, 'offset'> = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* decompressDetected(await source.open(blob, options), `layer ${blob.digest}`);
+}
+
+/** A layer that may go out: its blob is verified. */
+export interface PreparedLayer {
+  /** Uncompressed bytes: those that `bytes` gives, or else it fails. */
+  size: number;
+  /** The uncompressed bytes, opened when the first is asked for. Ends well only if they are what the diffID names. */
+  bytes: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Reads a layer's blob through, so that its digest and its size are known to be right before any of its content goes
+ * out. The content itself is checked while it is read: it is decompressed once, and twice only where it does not state
+ * how long it is.
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`, `NOT_FOUND`, `UNSUPPORTED`; all
+ * of them from `bytes` too
+ */
+export async function prepareLayer(
+  source: ContentSource,
+  { diffId, blob }: Layer,
+  options: ContentOptions = {},
+): Promise<PreparedLayer> {
+  const { compression, size } = await measure(await source.open(blob, options), `layer ${blob.digest}`);
+  const bytes = openLayer(source, blob, { ...options, trustUnchanged: true });
+  // The source itself sees to it that the bytes are those of the digest.
+  if (compression === 'none' && blob.digest === diffId) return { size, bytes };
+  return { size, bytes: verified(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };
 }
 
 /**

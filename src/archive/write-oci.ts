@@ -7,6 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Document, Manifest } from '../oci/manifest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { normalizeName, normalizedReference, parseReference, withDefaultTag } from '../oci/reference.ts';
+import { drain } from '../stream/drain.ts';
 import { blobName } from './contents.ts';
 import { formatDockerManifest } from './docker-manifest.ts';
 import { oneAhead } from './one-ahead.ts';
@@ -53,7 +54,7 @@ async function* ociEntries(
   for (const { descriptor, bytes } of documents) yield smallEntry(blobName(descriptor.digest), bytes);
   const wanted = blobs.filter(({ digest }) => omit?.has(digest) !== true);
   yield* oneAhead(wanted, async (blob) => {
-    for await (const chunk of await source.open(blob, { signal })) void chunk;
+    await drain(await source.open(blob, { signal }));
     return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
   });
 }
@@ -64,7 +65,7 @@ async function* openLater(
   blob: Descriptor,
   options: ContentOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* await source.open(blob, options);
+  yield* await source.open(blob, { ...options, trustUnchanged: true });
 }
 
 /** All that a root leads to, and the first image of it. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../content.ts';
 import type { Image } from '../image.ts';
 import type { Layer } from '../layer.ts';
-import { openLayer, verifyLayer } from '../layer.ts';
+import { prepareLayer } from '../layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex } from '../oci/digest.ts';
 import { formatDockerManifest } from './docker-manifest.ts';
@@ -28,8 +28,8 @@ export interface WriteDockerOptions extends ContentOptions {
  * uncompressed layers, named by their diffIDs. A layer that several images share is written once. Equal images make equal
  * bytes, however their layers are compressed.
  *
- * A layer's blob is read twice: before its first byte goes out its digest and its diffID are verified and its uncompressed
- * size is measured, while the layer before it is on its way. After a failure the stream never ends cleanly, so that whoever
+ * A layer's blob is read twice: before its first byte goes out its digest and its size are verified, while the layer before
+ * it is on its way; its diffID is verified while it goes out. After a failure the stream never ends cleanly, so that whoever
  * reads it sees that it was cut.
  * @throws {@link DrayageError} from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `NOT_FOUND` and whatever else `source` says
  */
@@ -54,8 +54,7 @@ async function* dockerEntries(
   const wanted = [...layers.values()].filter(({ diffId }) => omit?.has(diffId) !== true);
   yield* oneAhead(wanted, async (layer) => ({
     name: layerName(layer),
-    size: await verifyLayer(source, layer, { signal }),
-    bytes: openLayer(source, layer.blob, { signal }),
+    ...(await prepareLayer(source, layer, { signal })),
   }));
 }
 
