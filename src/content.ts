@@ -173,6 +173,37 @@ export interface ImageEndpoint {
   save(image: string, options?: ContentOptions): Promise<Readable>;
 }
 
+/** An image of a daemon by its names alone. */
+export type NamedImage = Omit<EndpointImage, 'diffIds'>;
+
+/** That a container uses an image, whether it runs or not. */
+export interface ImageUse {
+  /** The name of the container, or its ID where it has none. */
+  container: string;
+  /** What the daemon calls the image. */
+  image: string;
+  /** The name under which the container was made, in its familiar form; an ID where it was made by that. */
+  name: string;
+}
+
+/** The names of a daemon's images, and what keeps those images from being removed. */
+export interface ImageTags {
+  /** All images, also those without a name. */
+  list(options?: ContentOptions): Promise<NamedImage[]>;
+  /**
+   * Gives an image one more name. The name moves if another image has it.
+   * @throws {@link DrayageError} `NOT_FOUND`
+   */
+  tag(image: string, name: string, options?: ContentOptions): Promise<void>;
+  /**
+   * Takes a name away; the image goes with its last one.
+   * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 where a container uses the image
+   */
+  remove(name: string, options?: ContentOptions): Promise<void>;
+  /** The images that containers use. */
+  uses(options?: ContentOptions): Promise<ImageUse[]>;
+}
+
 /** Reads from the first of several places that has the content. */
 export function chainSources(sources: readonly ContentSource[]): ContentSource {
   const find = async (

@@ -6,9 +6,12 @@ export type {
   EndpointImage,
   ImageEndpoint,
   ImageIndex,
+  ImageTags,
+  ImageUse,
   IngestedLayer,
   LoadOptions,
   LoadResult,
+  NamedImage,
   OpenOptions,
   StoredImage,
 } from './content.ts';
@@ -31,6 +34,7 @@ export { Layout } from './layout/layout.ts';
 export type { LayoutTransaction } from './layout/transaction.ts';
 export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './load.ts';
 export { load } from './load.ts';
+export type { Leaseholder } from './lease.ts';
 export type { Compression } from './oci/media-types.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';
@@ -43,5 +47,7 @@ export type { SavedImage, SaveOptions, SaveResult } from './save.ts';
 export { save } from './save.ts';
 export type { ImagePlace } from './selection.ts';
 export { joinPlaces } from './selection.ts';
+export type { KeptName, UnloadOptions, UnloadResult } from './unload.ts';
+export { unload } from './unload.ts';
 export type { VerifyOptions, VerifyResult } from './verify.ts';
 export { verify } from './verify.ts';

@@ -1,7 +1,9 @@
-import type { ContentOptions, ImageEndpoint, LoadResult } from './content.ts';
-import { DrayageError } from './errors.ts';
+import type { ContentOptions, ImageEndpoint, ImageTags, LoadResult, NamedImage } from './content.ts';
+import { DrayageError, isDrayageError } from './errors.ts';
 import type { Image } from './image.ts';
 import { readImage } from './image.ts';
+import type { Leaseholder } from './lease.ts';
+import { leaseReference } from './lease.ts';
 import { uniqueReference } from './naming.ts';
 import type { Digest } from './oci/digest.ts';
 import type { Platform } from './oci/platform.ts';
@@ -15,7 +17,7 @@ export interface LoadVerbOptions extends ContentOptions {
   /** The layouts to load from. */
   from: readonly ImagePlace[];
   /** The daemon. */
-  to: ImageEndpoint;
+  to: ImageEndpoint & Pick<ImageTags, 'list'>;
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
   /**
@@ -29,6 +31,8 @@ export interface LoadVerbOptions extends ContentOptions {
   full?: boolean | undefined;
   /** Which image of a multi-platform one; default: all that the daemon can hold, the one for its platform where that is one. */
   platform?: Platform | undefined;
+  /** The job that holds what it loads until it unloads it, beside other jobs of the same daemon. Default: nobody does. */
+  lease?: Leaseholder | undefined;
   onProgress?: OnProgress | undefined;
 }
 
@@ -85,11 +89,14 @@ async function loadOne(
   onProgress?.({ kind: 'image', name: name ?? ref });
   const root = platform === undefined ? stored.root : image.manifest.descriptor;
   const restored = options.names === 'unique' ? [] : stored.names;
-  const result = await options.to.load(root, place, [...new Set([ref, ...restored, ...tags])], {
-    signal,
-    full: options.full,
-    onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
-  });
+  const wanted = [...new Set([ref, ...restored, ...tags])];
+  const result = await putHeld(options, ref, wanted, async (names) =>
+    options.to.load(root, place, names, {
+      signal,
+      full: options.full,
+      onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
+    }),
+  );
   return {
     name: name ?? null,
     ref,
@@ -98,6 +105,35 @@ async function loadOne(
     ...result,
     bytesTotal: layerBytes(image),
   };
+}
+
+/**
+ * Has an image loaded under its names, each behind a lease where a job holds what it loads: the daemon takes the image in
+ * under the first name, so that it is held before anybody can see it. While another job gives the same image back, it may go
+ * between its being found there and its being held, and a name may go with that job's lease: then it is loaded once more.
+ */
+async function putHeld(
+  { to, lease, signal }: LoadVerbOptions,
+  unique: string,
+  names: readonly string[],
+  put: (names: readonly string[]) => Promise<LoadResult>,
+): Promise<LoadResult> {
+  if (lease === undefined) return put(names);
+  const images = await to.list({ signal });
+  const held = names.flatMap((name) => [leaseReference(lease, unique, name, images), name]);
+  try {
+    const result = await put(held);
+    if (hasNames(await to.list({ signal }), result.daemonId, held)) return result;
+  } catch (error) {
+    if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+  }
+  return put(held);
+}
+
+/** Podman shows names of `localhost/` without it. */
+function hasNames(images: readonly NamedImage[], id: Digest, names: readonly string[]): boolean {
+  const there = images.find((image) => image.id === id)?.names ?? [];
+  return names.every((name) => there.includes(name) || there.includes(name.replace(/^localhost\//, '')));
 }
 
 function layerBytes(image: Image): number {

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { LoadCommandOptions } from './commands/load.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
+import type { UnloadCommandOptions } from './commands/unload.ts';
 import type { CommonOptions, Run } from './context.ts';
 import { version } from './version.ts';
 
@@ -13,7 +14,7 @@ export function createProgram(execute: Execute): Command {
     .description('Carries docker images from one CI job to the next as regular job artifacts.')
     .version(version(), '-V, --version')
     .configureOutput({ outputError: () => {} });
-  for (const command of [saveCommand, loadCommand, inspectCommand, verifyCommand]) {
+  for (const command of [saveCommand, loadCommand, unloadCommand, inspectCommand, verifyCommand]) {
     program.addCommand(command(execute).copyInheritedSettings(program).exitOverride());
   }
   return program.exitOverride();
@@ -65,6 +66,21 @@ function loadCommand(execute: Execute): Command {
       await execute((context) => loadImages(layouts, options, context), options);
     },
   );
+}
+
+function unloadCommand(execute: Execute): Command {
+  const command = new Command('unload')
+    .summary('gives back what this job has loaded')
+    .description(
+      'Takes away the names that the loads of this GitLab job have set in the daemon, and the images with their last name, ' +
+        'but for those that another job holds or a container uses. For after_script.',
+    )
+    .addOption(option('--older-than <age>', 'instead: what any job loaded longer ago than 30m, 24h, 7d'))
+    .addOption(hostOption());
+  return withCommon(command).action(async (options: UnloadCommandOptions & CommonOptions) => {
+    const { unloadImages } = await import('./commands/unload.ts');
+    await execute((context) => unloadImages(options, context), options);
+  });
 }
 
 function inspectCommand(execute: Execute): Command {

@@ -1,8 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, ImageEndpoint, LoadOptions, LoadResult } from '../content.ts';
+import type {
+  ContentOptions,
+  ContentSource,
+  ImageEndpoint,
+  ImageTags,
+  ImageUse,
+  LoadOptions,
+  LoadResult,
+} from '../content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { containerdStore } from './containerd.ts';
+import { listUses } from './containers.ts';
 import { graphStore } from './graph.ts';
 import type { DaemonImage, ListedImage } from './images.ts';
 import { Images } from './images.ts';
@@ -54,7 +63,7 @@ export async function connectDocker(options: DockerOptions = {}): Promise<Docker
  * Beside the errors that each method names, all of them fail with `UNREACHABLE` when the connection breaks, with `DAEMON` and
  * the daemon's own words when it refuses, and with `signal.reason` when they are aborted.
  */
-export class DockerDaemon implements ImageEndpoint, AsyncDisposable {
+export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   /** Its address, without credentials. */
   readonly host: string;
   /** What keeps its images. */
@@ -113,6 +122,11 @@ export class DockerDaemon implements ImageEndpoint, AsyncDisposable {
    */
   async remove(image: string, options: RemoveOptions = {}): Promise<void> {
     return this.#images.remove(image, options);
+  }
+
+  /** The images that its containers use, running or not. */
+  async uses({ signal }: ContentOptions = {}): Promise<ImageUse[]> {
+    return listUses(this.#transport, this.kind, { signal });
   }
 
   /**

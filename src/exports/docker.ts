@@ -4,8 +4,11 @@ export type {
   ContentSource,
   EndpointImage,
   ImageEndpoint,
+  ImageTags,
+  ImageUse,
   LoadOptions,
   LoadResult,
+  NamedImage,
   OpenOptions,
 } from '../content.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/address.ts';

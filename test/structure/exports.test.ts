@@ -20,6 +20,7 @@ const PINNED: Record<string, string[]> = {
     'readGitLabJob',
     'resolveDockerHost',
     'save',
+    'unload',
     'verify',
   ],
   './oci': [

@@ -26,6 +26,7 @@ const TABLE: Record<string, Rule> = {
   layer: { level: 2, also: ['content', 'stream'] },
   copy: { level: 2, also: ['content', 'stream', 'image', 'layer'] },
   naming: { level: 2, also: ['content'] },
+  lease: { level: 2, also: ['content'] },
   selection: { level: 2, also: ['content'] },
   ingest: {
     level: 3,
@@ -44,6 +45,7 @@ const TABLE: Record<string, Rule> = {
   attest: { level: 3, packages: ['node:crypto'] },
   save: VERB,
   load: VERB,
+  unload: VERB,
   fetch: VERB,
   verify: VERB,
   sign: VERB,

@@ -10,6 +10,14 @@ import type { FakeImage, TakeIn } from './fake-stores.ts';
 import { containerdTakesIn, graphTakesIn, podmanTakesIn } from './fake-stores.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
+/** A container of a fake daemon. */
+export interface FakeContainer {
+  Id: string;
+  Names?: string[] | null;
+  Image: string;
+  ImageID: string;
+}
+
 /** Takes the place of what a daemon does on a route. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -45,6 +53,8 @@ export class FakeDaemon {
   readonly seen: SeenRequest[] = [];
   /** The files of every archive that was loaded. */
   readonly loads: string[][] = [];
+  /** Its containers, in the words of the API. */
+  readonly containers: FakeContainer[] = [];
   /** Faults by route: `POST /images/load`; the longest key that the request begins with counts. */
   readonly handlers: Map<string, Handler> = new Map();
   readonly #kind: NonNullable<FakeOptions['kind']>;
@@ -122,6 +132,7 @@ export class FakeDaemon {
     if (route === 'GET /_ping') response.end('OK');
     else if (route === 'GET /version') json(response, { Version: '28.5.2', Os: 'linux', Arch: 'amd64' });
     else if (route === 'GET /info') json(response, { DriverStatus: this.#driverStatus() });
+    else if (route.startsWith('GET /containers/json?all=1')) json(response, this.containers);
     else if (route.startsWith('GET /images/json')) json(response, this.#list());
     else if (route.startsWith('GET /images/get'))
       this.#image(response, query.get('names') ?? '', () => response.end('tar'));
@@ -182,6 +193,10 @@ export class FakeDaemon {
     const isName = image.names.includes(name);
     if (!isName && image.names.length > 1) {
       json(response, { message: 'conflict: image is referenced in multiple repositories' }, 409);
+      return;
+    }
+    if (image.names.length <= 1 && this.containers.some(({ ImageID }) => ImageID === image.id)) {
+      json(response, { message: 'conflict: container is using its referenced image' }, 409);
       return;
     }
     image.names = isName ? image.names.filter((taken) => taken !== name) : [];

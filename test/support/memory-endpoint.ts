@@ -5,8 +5,11 @@ import type {
   ContentSource,
   EndpointImage,
   ImageEndpoint,
+  ImageTags,
+  ImageUse,
   LoadOptions,
   LoadResult,
+  NamedImage,
 } from '../../src/content.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { readImage } from '../../src/image.ts';
@@ -23,12 +26,14 @@ export interface HeldImage extends EndpointImage {
 }
 
 /** A daemon in memory: it holds images as they were given, and writes down what it was asked to do. */
-export class MemoryEndpoint implements ImageEndpoint {
+export class MemoryEndpoint implements ImageEndpoint, ImageTags {
   readonly held: HeldImage[] = [];
   /** The roots and names of every load, in order. */
   readonly loads: { root: Descriptor; names: string[]; full?: boolean }[] = [];
   /** What every archive was asked for by. */
   readonly saves: string[] = [];
+  /** What its containers use. */
+  readonly containers: ImageUse[] = [];
   readonly #platform: Platform;
 
   constructor(platform: Platform = { os: 'linux', architecture: 'amd64' }) {
@@ -85,6 +90,32 @@ export class MemoryEndpoint implements ImageEndpoint {
     const layersSent = present === undefined ? layers : 0;
     const status = present === undefined ? 'loaded' : 'present';
     return { daemonId: id, status, layersSent, layersPresent: layers - layersSent, bytesSent, moved };
+  }
+
+  async list({ signal }: ContentOptions = {}): Promise<NamedImage[]> {
+    signal?.throwIfAborted();
+    return this.held.map(({ id, names }) => ({ id, names: [...names] }));
+  }
+
+  async uses({ signal }: ContentOptions = {}): Promise<ImageUse[]> {
+    signal?.throwIfAborted();
+    return [...this.containers];
+  }
+
+  async tag(image: string, name: string): Promise<void> {
+    const found = this.#find(image);
+    for (const other of this.held) other.names = other.names.filter((taken) => taken !== name);
+    found.names.push(name);
+  }
+
+  async remove(name: string): Promise<void> {
+    const found = this.#find(name);
+    const isUsed = this.containers.some(({ image }) => image === found.id);
+    if (isUsed && found.names.length === 1) {
+      throw new DrayageError('DAEMON', `a container uses ${name}`, { status: 409 });
+    }
+    found.names = found.names.filter((taken) => taken !== name);
+    if (found.names.length === 0) this.held.splice(this.held.indexOf(found), 1);
   }
 
   async save(image: string, { signal }: ContentOptions = {}): Promise<Readable> {

@@ -64,13 +64,15 @@ async function loadIntoDaemon(
   options: LoadCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { load } = await library();
+  const { load, readGitLabJob } = await library();
   await using daemon = await openDaemon(options.host, context);
   const shared = options.shared ?? (options.private !== true && isShared(daemon.host, context.env));
   const { onProgress } = context;
   const names = shared ? 'unique' : 'restore';
+  const job = readGitLabJob(context.env)?.jobId;
+  const lease = job === undefined ? undefined : { job, now: new Date() };
   const { tag: tags, full } = options;
-  const result = await load({ ...choice, to: daemon, names, tags, full, onProgress });
+  const result = await load({ ...choice, to: daemon, names, tags, full, lease, onProgress });
   return {
     json: result,
     text: result.images.map((image) => describeImage(image, shared)),

@@ -1,0 +1,20 @@
+import { library } from './library.ts';
+
+const SECOND = 1000;
+const UNITS = new Map([
+  ['s', SECOND],
+  ['m', 60 * SECOND],
+  ['h', 3600 * SECOND],
+  ['d', 24 * 3600 * SECOND],
+]);
+
+/** Reads an age, `90s`, `30m`, `24h` or `7d`, into milliseconds. */
+export async function parseAge(text: string): Promise<number> {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const factor = UNITS.get(unit);
+  if (count !== undefined && factor !== undefined) return Number(count) * factor;
+  const { DrayageError } = await library();
+  throw new DrayageError('USAGE', `not an age: ${JSON.stringify(text)}`, {
+    hint: 'a whole number of minutes, hours or days: 30m, 24h, 7d',
+  });
+}

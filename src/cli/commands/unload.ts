@@ -1,0 +1,41 @@
+import type { UnloadOptions } from '../../index.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { openDaemon } from '../daemon.ts';
+import { parseAge } from '../age.ts';
+import { library } from '../library.ts';
+
+/** Options of `drayage unload`. */
+export interface UnloadCommandOptions extends CommonOptions {
+  olderThan?: string;
+  host?: string;
+}
+
+/** `drayage unload` */
+export async function unloadImages(options: UnloadCommandOptions, context: Context): Promise<Outcome> {
+  const { unload } = await library();
+  const leases = await chooseLeases(options, context);
+  await using daemon = await openDaemon(options.host, context);
+  const result = await unload({ from: daemon, leases, signal: context.signal });
+  const text = [
+    ...result.removed.map((ref) => `${ref}: removed`),
+    ...result.kept.map(({ ref, reason }) => `${ref}: kept, ${reason}`),
+  ];
+  return {
+    json: result,
+    text: text.length > 0 ? text : [`nothing to give back at ${daemon.host}`],
+    quiet: result.removed,
+  };
+}
+
+async function chooseLeases(
+  { olderThan }: UnloadCommandOptions,
+  { env }: Context,
+): Promise<UnloadOptions['leases']> {
+  const { DrayageError, readGitLabJob } = await library();
+  if (olderThan !== undefined) return { before: new Date(Date.now() - (await parseAge(olderThan))) };
+  const job = readGitLabJob(env)?.jobId;
+  if (job !== undefined) return { job };
+  throw new DrayageError('USAGE', 'this is no GitLab job, and only a job can give back what it has loaded', {
+    hint: 'outside a job, name an age: --older-than 24h; or remove an image yourself: docker rmi',
+  });
+}

@@ -1,0 +1,33 @@
+import * as v from 'valibot';
+import type { ContentOptions, ImageUse } from '../content.ts';
+import type { DaemonKind } from './kind.ts';
+import { familiarNames } from './names.ts';
+import { readJson } from './reply.ts';
+import type { Transport } from './transport.ts';
+
+const containersSchema = v.nullable(
+  v.array(
+    v.looseObject({
+      Id: v.string(),
+      Names: v.nullish(v.array(v.string())),
+      Image: v.string(),
+      ImageID: v.string(),
+    }),
+  ),
+);
+
+/** Which images the containers of a daemon use, those that do not run included: one of them may be started again. */
+export async function listUses(
+  transport: Transport,
+  kind: DaemonKind,
+  { signal }: ContentOptions,
+): Promise<ImageUse[]> {
+  const reply = await transport.open({ signal, path: '/containers/json?all=1' });
+  const containers = (await readJson(containersSchema, reply, 'the list of containers')) ?? [];
+  return containers.map(({ Id, Names, Image, ImageID }) => ({
+    container: Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12),
+    // Older podman leaves the algorithm out.
+    image: /^[0-9a-f]{64}$/.test(ImageID) ? `sha256:${ImageID}` : ImageID,
+    name: familiarNames(kind, [Image])[0] ?? Image,
+  }));
+}
