@@ -20,14 +20,16 @@ export function runnableArchive(name: string, text: string): Buffer {
     rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
   });
   const manifest = JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }]);
-  const file = (path: string, content: Buffer | string): Buffer =>
-    Buffer.concat([header({ name: path, size: content.length }), padded(content)]);
   return Buffer.concat([
     file('layer.tar', layer),
     file('config.json', config),
     file('manifest.json', manifest),
     Buffer.alloc(1024),
   ]);
+}
+
+function file(path: string, content: Buffer | string): Buffer {
+  return Buffer.concat([header({ name: path, size: content.length }), padded(content)]);
 }
 
 /** The smallest program that there is: write(1, text), exit(0). */
