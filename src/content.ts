@@ -42,7 +42,23 @@ export interface ContentSink {
    */
   put(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>, options?: ContentOptions): Promise<void>;
   /** Begins a blob whose digest is not known yet. */
-  begin(options?: ContentOptions): Promise<BlobWriter>;
+  begin(options?: BeginOptions): Promise<BlobWriter>;
+}
+
+/** Options of {@link ContentSink.begin}. */
+export interface BeginOptions extends ContentOptions {
+  /** Computes the digest of a large blob in the sink's place, where that writes a file. Default: the sink does it, as it writes. */
+  digestFile?: ((path: string) => FileDigester) | undefined;
+}
+
+/** Computes the digest of a file that is being written. One of `digest` and `drop` has to be called. */
+export interface FileDigester {
+  /** Hears that the file's first `size` bytes can be read. */
+  grown(size: number): void;
+  /** The digest of what it heard of; to be called once. */
+  digest(): Promise<Digest>;
+  /** Gives up, and has let go of the file when this resolves. */
+  drop(): Promise<void>;
 }
 
 /**
@@ -50,10 +66,10 @@ export interface ContentSink {
  * to be called; after either, neither does anything more.
  */
 export interface BlobWriter {
-  /** Where the bytes written so far can be read back, if they can. */
-  readonly path?: string | undefined;
-  /** Appends; resolves when the next chunk is welcome. */
+  /** Appends; resolves when the next chunk is welcome. The chunk must stay as it is until the blob is committed or aborted. */
   write(chunk: Uint8Array): Promise<void>;
+  /** The digest of all that was written, before it is decided what becomes of it. Nothing may be written any more. */
+  digest(): Promise<Digest>;
   /**
    * Ends the blob and stores it.
    * @param expected what is known of it: a digest or size that differs is an error; `mediaType` is taken over, default
@@ -93,6 +109,8 @@ export interface LayerHint {
   entry: string;
   /** Bytes to come. */
   size: number;
+  /** What their digest is said to be. It decides what is worth storing; the bytes are held against it. */
+  promised?: Digest | undefined;
 }
 
 /** What is known of a layer after its bytes have passed. */

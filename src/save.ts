@@ -26,6 +26,10 @@ export interface SaveOptions extends ContentOptions {
   compress?: CodecName | undefined;
   /** Compression level; default 1. */
   level?: number | undefined;
+  /** How many threads hash and compress. Default: as many as there are cores, or as the container's CPU quota allows. */
+  concurrency?: number | undefined;
+  /** Bytes of layers that are held in memory at once while they are hashed and compressed. Default 48 MiB. */
+  memory?: number | undefined;
   /** Annotations for every image, such as who saves it. */
   annotations?: Readonly<Record<string, string>> | undefined;
   onProgress?: OnProgress | undefined;
@@ -66,9 +70,11 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const codec = chooseCodec(options.compress, options.level);
   let read = 0;
   const images = await options.to.update(async (content) => {
-    const ingest = createIngest(content, {
+    await using ingest = createIngest(content, {
       codec,
       signal,
+      concurrency: options.concurrency,
+      memory: options.memory,
       findLayer: (diffId) => content.findLayer(diffId),
       onLayer: ({ blob, status }) =>
         onProgress?.({ kind: 'layer', digest: blob.digest, size: blob.size, status }),
@@ -76,7 +82,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     const arrivals = await arrive({
       ...options,
       content,
-      ingest,
+      ingest: ingest.layer,
       keepManifests: codec.compression === 'none',
       onRead: (bytes) => {
         read += bytes;

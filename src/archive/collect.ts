@@ -4,6 +4,7 @@ import { digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { peek } from '../stream/compression.ts';
 import type { Found } from './contents.ts';
+import { layerDigest } from './contents.ts';
 import { entryName, linkTarget } from './entry-name.ts';
 import { Pending } from './pending.ts';
 import { looksLikeLayer } from './sniff.ts';
@@ -98,7 +99,7 @@ class Collector {
   async #ingest(name: string, size: number, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const { ingest } = this.#options;
     await this.#pending.run(bytes, async (watched) => {
-      const layer = await ingest(watched, { entry: name, size });
+      const layer = await ingest(watched, { entry: name, size, promised: layerDigest(name) });
       this.entries.set(name, { kind: 'layer', layer });
     });
   }

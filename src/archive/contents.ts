@@ -162,6 +162,15 @@ function promisedDigest(name: string): Digest | undefined {
   return blobs === 'blobs' && rest.length === 0 && isDigest(digest) ? digest : undefined;
 }
 
+/**
+ * What a layer's digest is said to be by the name of its entry: a blob's, or podman's `<diffID>.tar`. Others name their
+ * layers `<hex>.tar` too, by another hex: of that name alone nothing follows.
+ */
+export function layerDigest(name: string): Digest | undefined {
+  const digest = `sha256:${/^([0-9a-f]{64})\.tar$/.exec(name)?.[1]}`;
+  return isDigest(digest) ? digest : promisedDigest(name);
+}
+
 function assertNamed(name: string, received: { digest: Digest; size: number }): void {
   const digest = promisedDigest(name);
   if (digest === undefined || digest === received.digest) return;

@@ -1,5 +1,7 @@
-import { availableParallelism } from 'node:os';
+import type { LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
 import type {
+  BeginOptions,
   BlobWriter,
   ContentOptions,
   ContentSink,
@@ -7,106 +9,227 @@ import type {
   IngestLayer,
   LayerHint,
 } from '../content.ts';
+import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { createDigester } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { ociLayerType } from '../oci/media-types.ts';
 import { decompress } from '../stream/decompress.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
+import { digestMismatch } from '../stream/verified.ts';
 import type { Codec } from './codec.ts';
-import { compress } from './compress.ts';
+import type { CompressBlock } from './compress.ts';
+import { BLOCK_SIZE, blockCompressor } from './compress.ts';
+import { compressBlocks } from './compressed-blocks.ts';
+import { availableCores } from './cores.ts';
+import { BlockHash, fileDigesters } from './hash.ts';
+import { Slots } from './slots.ts';
+import { Threads } from './threads.ts';
 
 /** Options of {@link createIngest}. */
 export interface IngestOptions extends ContentOptions {
   /** What plain layers are compressed with; layers that arrive compressed stay as they are. */
   codec: Codec;
-  /** How many blocks are compressed at once; default: as many as there are cores. */
+  /** How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default: {@link availableCores}. */
   concurrency?: number | undefined;
+  /** Bytes of layers in memory at once, over all layers. Default 48 MiB. */
+  memory?: number | undefined;
   /** Finds the blob of a layer that is stored already, and intact. */
-  findLayer?: (diffId: Digest) => Promise<Descriptor | undefined>;
+  findLayer?: ((diffId: Digest) => Promise<Descriptor | undefined>) | undefined;
   /** Called when a layer is done. */
-  onLayer?: (layer: IngestedLayer) => void;
+  onLayer?: ((layer: IngestedLayer) => void) | undefined;
+}
+
+/** Takes layers in. Its threads end when it is disposed of; they never keep the process alive. */
+export interface Ingest extends AsyncDisposable {
+  /**
+   * Turns a layer's bytes into a stored blob, in one pass. Several may run at once.
+   * @throws {@link DrayageError} `UNSUPPORTED`, `MALFORMED`, `TRUNCATED`, `DIGEST_MISMATCH`; errors of the source and of the sink
+   */
+  readonly layer: IngestLayer;
 }
 
 /**
- * Makes the function that turns a layer's bytes into a stored blob: both digests and the compressed blob in one pass. A
- * layer that is stored already, in whatever compression, is not stored again, unless it arrives compressed otherwise:
+ * Node's pool has four threads by default, and the file system needs one of them.
+ */
+const MAX_COMPRESSING = 3;
+const MEMORY = 48 * 1024 * 1024;
+
+/**
+ * Makes what turns layers into stored blobs. The thread that calls only passes bytes on: they are hashed on other threads
+ * and compressed in blocks, several at once.
+ *
+ * A layer that is stored already, in whatever compression, is not stored again, unless it arrives compressed otherwise:
  * then somebody's manifest names just these bytes.
  */
-export function createIngest(sink: ContentSink, options: IngestOptions): IngestLayer {
-  const known = new Map<Digest, Descriptor>();
-  return async (bytes, hint) => {
-    const { compression, bytes: all } = await sniffed(bytes, hint.entry);
-    const writer = await sink.begin(options).catch(async (error: unknown) => {
-      await all.return();
-      throw error;
-    });
+export function createIngest(sink: ContentSink, options: IngestOptions): Ingest {
+  return new LayerIngest(sink, options);
+}
+
+class LayerIngest implements Ingest {
+  readonly #sink: ContentSink;
+  readonly #options: IngestOptions;
+  readonly #slots: Slots;
+  readonly #compress: CompressBlock;
+  readonly #turns: LimitFunction;
+  readonly #threads: Threads | undefined;
+  readonly #begin: BeginOptions;
+  readonly #onAbort: () => void;
+  /** The layers of this run, by diffID. */
+  readonly #known = new Map<Digest, Descriptor>();
+
+  constructor(sink: ContentSink, options: IngestOptions) {
+    const { codec, signal, concurrency = availableCores(), memory = MEMORY } = options;
+    this.#sink = sink;
+    this.#options = options;
+    this.#slots = new Slots(BLOCK_SIZE[codec.compression], memory);
+    this.#compress = blockCompressor(codec);
+    this.#turns = pLimit(Math.min(concurrency, MAX_COMPRESSING));
+    this.#threads = concurrency > 1 ? new Threads(concurrency) : undefined;
+    this.#begin = { signal, digestFile: this.#threads && fileDigesters(this.#threads) };
+    this.#onAbort = () => void this.#threads?.close(signal?.reason);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  readonly layer: IngestLayer = async (bytes, hint) => {
+    const { compression, bytes: all } = await sniffed(this.#watched(bytes), hint.entry);
     try {
-      const layer =
-        compression === 'none'
-          ? await ingestPlain(all, writer, options, known)
-          : await ingestCompressed(all, writer, compression, hint, options, known);
-      known.set(layer.diffId, layer.blob);
-      options.onLayer?.(layer);
+      const layer = await this.#take(all, compression, hint);
+      this.#known.set(layer.diffId, layer.blob);
+      this.#options.onLayer?.(layer);
       return layer;
+    } finally {
+      await all.return();
+    }
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    await this.#threads?.[Symbol.asyncDispose]();
+  }
+
+  async #take(
+    bytes: AsyncIterable<Uint8Array>,
+    compression: Compression,
+    hint: LayerHint,
+  ): Promise<IngestedLayer> {
+    if (compression !== 'none')
+      return this.#writing((writer) => this.#keep(bytes, compression, hint, writer));
+    const blob = hint.promised && (await this.#find(hint.promised));
+    if (blob !== undefined) return this.#hashOnly(bytes, blob, hint);
+    return this.#writing((writer) =>
+      this.#options.codec.compression === 'none' ? this.#copy(bytes, writer) : this.#pack(bytes, writer),
+    );
+  }
+
+  /** A layer that is said to be stored already: its bytes are only held against that. */
+  async #hashOnly(
+    bytes: AsyncIterable<Uint8Array>,
+    blob: Descriptor,
+    { promised, entry }: LayerHint,
+  ): Promise<IngestedLayer> {
+    const received = await this.#digest(bytes);
+    if (promised !== undefined && received.digest !== promised) {
+      const expected = { digest: promised, size: received.size };
+      const { message, facts } = digestMismatch(expected, received.digest, `archive entry ${entry}`);
+      throw new DrayageError('DIGEST_MISMATCH', message, { ...facts, entry });
+    }
+    return { received, diffId: received.digest, uncompressedSize: received.size, blob, status: 'reused' };
+  }
+
+  /** A plain layer that stays plain: one digest is both the blob's and the layer's. */
+  async #copy(bytes: AsyncIterable<Uint8Array>, writer: BlobWriter): Promise<IngestedLayer> {
+    let size = 0;
+    for await (const chunk of bytes) {
+      size += chunk.length;
+      await writer.write(chunk);
+    }
+    return this.#store(writer, { digest: await writer.digest(), size });
+  }
+
+  /** A plain layer that is compressed. */
+  async #pack(bytes: AsyncIterable<Uint8Array>, writer: BlobWriter): Promise<IngestedLayer> {
+    const raw = new BlockHash(this.#threads);
+    let size = 0;
+    try {
+      await compressBlocks(this.#slots.blocks(bytes), {
+        compress: this.#compress,
+        turns: this.#turns,
+        hash: async (block) => {
+          size += block.length;
+          await raw.update(block);
+        },
+        write: (compressed) => writer.write(compressed),
+      });
+      return await this.#store(writer, { digest: await raw.digest(), size });
+    } finally {
+      raw.drop();
+    }
+  }
+
+  /** A layer that arrives compressed: stored as it came. */
+  async #keep(
+    bytes: AsyncIterable<Uint8Array>,
+    compression: Compression,
+    { entry }: LayerHint,
+    writer: BlobWriter,
+  ): Promise<IngestedLayer> {
+    const stored = tap(bytes, (chunk) => writer.write(chunk));
+    const { digest: diffId, size } = await this.#digest(decompress(stored, compression, entry));
+    const blob = await writer.commit({ mediaType: ociLayerType(compression) });
+    const found = await this.#find(diffId);
+    const status = found?.digest === blob.digest ? 'reused' : 'written';
+    const received = { digest: blob.digest, size: blob.size };
+    return { received, diffId, uncompressedSize: size, blob, status };
+  }
+
+  /** Stores what was written of a plain layer, unless there is a blob of that layer. */
+  async #store(writer: BlobWriter, received: IngestedLayer['received']): Promise<IngestedLayer> {
+    const { digest: diffId, size: uncompressedSize } = received;
+    const found = await this.#find(diffId);
+    if (found !== undefined) {
+      await writer.abort();
+      return { received, diffId, uncompressedSize, blob: found, status: 'reused' };
+    }
+    const blob = await writer.commit({ mediaType: ociLayerType(this.#options.codec.compression) });
+    return { received, diffId, uncompressedSize, blob, status: 'written' };
+  }
+
+  async #digest(bytes: AsyncIterable<Uint8Array>): Promise<IngestedLayer['received']> {
+    const hash = new BlockHash(this.#threads);
+    let size = 0;
+    try {
+      let last: Promise<void> = Promise.resolve();
+      for await (const block of this.#slots.blocks(bytes)) {
+        size += block.bytes.length;
+        last = Promise.all([last, hash.update(block.bytes)])
+          .then(() => {})
+          .finally(() => block.release());
+        last.catch(() => {});
+      }
+      await last;
+      return { digest: await hash.digest(), size };
+    } finally {
+      hash.drop();
+    }
+  }
+
+  async #find(diffId: Digest): Promise<Descriptor | undefined> {
+    return this.#known.get(diffId) ?? (await this.#options.findLayer?.(diffId));
+  }
+
+  async #writing(write: (writer: BlobWriter) => Promise<IngestedLayer>): Promise<IngestedLayer> {
+    const writer = await this.#sink.begin(this.#begin);
+    try {
+      return await write(writer);
     } catch (error) {
       await writer.abort();
       throw error;
     }
-  };
-}
-
-type Known = ReadonlyMap<Digest, Descriptor>;
-
-async function ingestPlain(
-  bytes: AsyncIterable<Uint8Array>,
-  writer: BlobWriter,
-  options: IngestOptions,
-  known: Known,
-): Promise<IngestedLayer> {
-  const raw = createDigester();
-  let uncompressedSize = 0;
-  const hashed = tap(bytes, (chunk) => {
-    options.signal?.throwIfAborted();
-    raw.update(chunk);
-    uncompressedSize += chunk.length;
-  });
-  for await (const chunk of compress(hashed, options.codec, options.concurrency ?? availableParallelism()))
-    await writer.write(chunk);
-  const diffId = raw.digest();
-  const received = { digest: diffId, size: uncompressedSize };
-  const found = known.get(diffId) ?? (await options.findLayer?.(diffId));
-  if (found !== undefined) {
-    await writer.abort();
-    return { received, diffId, uncompressedSize, blob: found, status: 'reused' };
   }
-  const blob = await writer.commit({ mediaType: ociLayerType(options.codec.compression) });
-  return { received, diffId, uncompressedSize, blob, status: 'written' };
-}
 
-async function ingestCompressed(
-  bytes: AsyncIterable<Uint8Array>,
-  writer: BlobWriter,
-  compression: Exclude<Compression, 'none'>,
-  hint: LayerHint,
-  options: IngestOptions,
-  known: Known,
-): Promise<IngestedLayer> {
-  const raw = createDigester();
-  let uncompressedSize = 0;
-  const stored = tap(bytes, (chunk) => {
-    options.signal?.throwIfAborted();
-    return writer.write(chunk);
-  });
-  for await (const chunk of decompress(stored, compression, hint.entry)) {
-    raw.update(chunk);
-    uncompressedSize += chunk.length;
+  #watched(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    return tap(bytes, () => this.#options.signal?.throwIfAborted());
   }
-  const blob = await writer.commit({ mediaType: ociLayerType(compression) });
-  const diffId = raw.digest();
-  const found = known.get(diffId) ?? (await options.findLayer?.(diffId));
-  const status = found?.digest === blob.digest ? 'reused' : 'written';
-  return { received: { digest: blob.digest, size: blob.size }, diffId, uncompressedSize, blob, status };
 }

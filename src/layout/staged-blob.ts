@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, open, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { BlobWriter } from '../content.ts';
+import type { BeginOptions, BlobWriter, FileDigester } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digester } from '../oci/digest.ts';
+import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { OCTET_STREAM } from '../oci/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
@@ -29,40 +29,61 @@ export interface StagedBlobOwner {
   dropped(blob: StagedBlob): void;
 }
 
+/** How much is gathered before it is written, in bytes and in chunks: each write is a round trip to a thread. */
+const BATCH = { size: 1024 * 1024, chunks: 512 };
+
 /** A blob in staging. It has one path from the first byte to the end of the transaction. */
 export class StagedBlob implements BlobWriter {
-  readonly path: string;
+  readonly #path: string;
   readonly #handle: FileHandle;
-  readonly #digester: Digester = createDigester();
   readonly #owner: StagedBlobOwner;
+  readonly #digestFile: BeginOptions['digestFile'];
+  #digester: Digester | undefined;
+  #fileDigester: FileDigester | undefined;
   #size = 0;
+  #gathered: Uint8Array[] = [];
+  #gatheredSize = 0;
+  /** All writes so far, in order. */
+  #writing: Promise<void> = Promise.resolve();
+  #digest: Promise<Digest> | undefined;
   #commit: Promise<Descriptor> | undefined;
   #dropping: Promise<void> | undefined;
 
-  private constructor(path: string, handle: FileHandle, owner: StagedBlobOwner) {
-    this.path = path;
+  private constructor(path: string, handle: FileHandle, owner: StagedBlobOwner, options: BeginOptions) {
+    this.#path = path;
     this.#handle = handle;
     this.#owner = owner;
+    this.#digestFile = options.digestFile;
   }
 
   /** Makes the file, which must not exist. */
-  static async create(path: string, owner: StagedBlobOwner): Promise<StagedBlob> {
+  static async create(path: string, owner: StagedBlobOwner, options: BeginOptions = {}): Promise<StagedBlob> {
     const handle = await onDisk(path, 'make', () => open(path, 'wx+', 0o644));
-    return new StagedBlob(path, handle, owner);
+    return new StagedBlob(path, handle, owner, options);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#owner.assertUsable();
-    if (this.#dropping !== undefined || this.#commit !== undefined) throw over(this.path);
-    const position = this.#size;
-    this.#size += chunk.length;
-    const written = onDisk(this.path, 'write', () => writeAll(this.#handle, chunk, position));
-    this.#digester.update(chunk);
-    await written;
+    if (this.#dropping ?? this.#commit ?? this.#digest) throw over(this.#path);
+    this.#gathered.push(chunk);
+    this.#gatheredSize += chunk.length;
+    if (this.#gatheredSize < BATCH.size && this.#gathered.length < BATCH.chunks) return;
+    if (this.#digester === undefined) this.#fileDigester ??= this.#digestFile?.(this.#path);
+    // One batch is written while the next is gathered.
+    const before = this.#writing;
+    this.#flush();
+    await before;
+  }
+
+  async digest(): Promise<Digest> {
+    this.#owner.assertUsable();
+    if (this.#dropping !== undefined && this.#commit === undefined) throw over(this.#path);
+    this.#digest ??= this.#settle();
+    return this.#digest;
   }
 
   async commit(expected: Partial<Descriptor> = {}): Promise<Descriptor> {
-    if (this.#dropping !== undefined && this.#commit === undefined) throw over(this.path);
+    if (this.#dropping !== undefined && this.#commit === undefined) throw over(this.#path);
     this.#commit ??= this.#finish(expected);
     return this.#commit;
   }
@@ -82,8 +103,8 @@ export class StagedBlob implements BlobWriter {
       this.#owner.assertUsable();
       const descriptor = await this.#check(expected);
       // Readable by everyone, whatever the umask: another job's user reads the artifact.
-      await attempt(() => chmod(this.path, 0o644));
-      this.#owner.keep(this, { path: this.path, descriptor, handle: this.#handle });
+      await attempt(() => chmod(this.#path, 0o644));
+      this.#owner.keep(this, { path: this.#path, descriptor, handle: this.#handle });
       return descriptor;
     } catch (error) {
       await this.#drop();
@@ -92,12 +113,12 @@ export class StagedBlob implements BlobWriter {
   }
 
   async #check({ digest, size, mediaType = OCTET_STREAM }: Partial<Descriptor>): Promise<Descriptor> {
-    const actual = this.#digester.digest();
+    const actual = await this.digest();
     const expected = { digest: digest ?? actual, size: size ?? this.#size };
     if (this.#size !== expected.size) throw sizeMismatch(expected, this.#size, `blob ${expected.digest}`);
     const descriptor = { mediaType, ...expected };
     if (digestAlgorithm(expected.digest) !== digestAlgorithm(actual)) {
-      const file = { root: dirname(this.path), names: [basename(this.path)] };
+      const file = { root: dirname(this.#path), names: [basename(this.#path)] };
       // oxlint-disable-next-line no-unused-vars -- reading to the end is the check
       for await (const _ of readBlob(file, descriptor));
     } else if (actual !== expected.digest) {
@@ -106,20 +127,72 @@ export class StagedBlob implements BlobWriter {
     return descriptor;
   }
 
+  /** Hands over what was gathered, to be written and hashed. */
+  #flush(): void {
+    const chunks = this.#gathered;
+    const position = this.#size;
+    this.#size += this.#gatheredSize;
+    this.#gathered = [];
+    this.#gatheredSize = 0;
+    const grown = this.#size;
+    this.#writing = this.#writing.then(async () => {
+      await onDisk(this.#path, 'write', () => writeAll(this.#handle, chunks, position));
+      this.#fileDigester?.grown(grown);
+    });
+    // It comes up at the next write, or at the end.
+    this.#writing.catch(() => undefined);
+    if (this.#fileDigester === undefined) {
+      this.#digester ??= createDigester();
+      for (const chunk of chunks) this.#digester.update(chunk);
+    }
+  }
+
+  async #settle(): Promise<Digest> {
+    this.#flush();
+    try {
+      await this.#writing;
+    } catch (error) {
+      await this.#fileDigester?.drop();
+      throw error;
+    }
+    return this.#fileDigester?.digest() ?? (this.#digester ?? createDigester()).digest();
+  }
+
   async #drop(): Promise<void> {
     this.#dropping ??= this.#remove();
     await this.#dropping;
   }
 
   async #remove(): Promise<void> {
+    await attempt(() => this.#writing);
+    if (this.#digest === undefined) await this.#fileDigester?.drop();
+    else await attempt(async () => this.#digest);
     await attempt(() => this.#handle.close());
-    await attempt(() => rm(this.path, { force: true }));
+    await attempt(() => rm(this.#path, { force: true }));
     this.#owner.dropped(this);
   }
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
+async function writeAll(handle: FileHandle, chunks: Uint8Array[], position: number): Promise<void> {
+  if (chunks.length === 0) return;
+  let { bytesWritten: written } = await handle.writev(chunks, position);
+  let at = position;
+  for (const chunk of chunks) {
+    const done = Math.min(written, chunk.length);
+    written -= done;
+    if (done < chunk.length) await writeRest(handle, chunk, done, at);
+    at += chunk.length;
+  }
+}
+
+/** What a write leaves over that came out short. */
+async function writeRest(
+  handle: FileHandle,
+  chunk: Uint8Array,
+  from: number,
+  position: number,
+): Promise<void> {
+  for (let done = from; done < chunk.length;) {
     const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, position + done);
     done += bytesWritten;
   }

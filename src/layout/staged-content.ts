@@ -2,12 +2,12 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
-import type { BlobWriter } from '../content.ts';
+import type { BeginOptions, BlobWriter } from '../content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { attempt, onDisk } from './io-error.ts';
-import type { StagedFile } from './staged-blob.ts';
+import type { StagedBlobOwner, StagedFile } from './staged-blob.ts';
 import { StagedBlob } from './staged-blob.ts';
 import type { Staging } from './staging.ts';
 
@@ -24,15 +24,16 @@ export class StagedContent {
   }
 
   /** Begins a blob. */
-  async begin(assertUsable: () => void): Promise<BlobWriter> {
-    const writer = await StagedBlob.create(this.#staging.newPath('blob'), {
+  async begin(assertUsable: () => void, options?: BeginOptions): Promise<BlobWriter> {
+    const owner: StagedBlobOwner = {
       assertUsable,
       keep: (blob, file) => {
         this.#writers.delete(blob);
         this.#keep(file);
       },
       dropped: (blob) => this.#writers.delete(blob),
-    });
+    };
+    const writer = await StagedBlob.create(this.#staging.newPath('blob'), owner, options);
     this.#writers.add(writer);
     return writer;
   }

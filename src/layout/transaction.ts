@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { BlobWriter, ContentOptions, ContentSink, ContentSource, OpenOptions } from '../content.ts';
+import type {
+  BeginOptions,
+  BlobWriter,
+  ContentOptions,
+  ContentSink,
+  ContentSource,
+  OpenOptions,
+} from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Layer } from '../layer.ts';
 import { verifyLayer } from '../layer.ts';
@@ -109,9 +116,9 @@ export class Transaction implements LayoutTransaction {
     }
   }
 
-  async begin(options?: ContentOptions): Promise<BlobWriter> {
+  async begin(options?: BeginOptions): Promise<BlobWriter> {
     this.#assertUsable(options);
-    return this.staged.begin(() => this.#assertUsable(options));
+    return this.staged.begin(() => this.#assertUsable(options), options);
   }
 
   add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void {

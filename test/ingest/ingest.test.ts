@@ -40,7 +40,7 @@ async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 async function ingested(bytes: Uint8Array, name: CodecName, chunkSize = 65_536, concurrency?: number) {
   const content = new MemoryContent();
-  const ingest = createIngest(content, { codec: chooseCodec(name), concurrency });
+  const { layer: ingest } = createIngest(content, { codec: chooseCodec(name), concurrency });
   const layer = await ingest(chunked(bytes, chunkSize), hint);
   const stored = await collect(await content.open(layer.blob));
   return { layer, stored, content };
@@ -102,9 +102,12 @@ test('a layer that arrives compressed is stored as it came, and its diffID is co
 test('a layer that is stored already keeps its blob, whatever codec is asked for', async () => {
   const bytes = sample(2_000_000);
   const content = new MemoryContent();
-  const first = await createIngest(content, { codec: chooseCodec('gzip') })(chunked(bytes, 50_000), hint);
+  const first = await createIngest(content, { codec: chooseCodec('gzip') }).layer(
+    chunked(bytes, 50_000),
+    hint,
+  );
   const asked: Digest[] = [];
-  const ingest = createIngest(content, {
+  const { layer: ingest } = createIngest(content, {
     codec: chooseCodec('none'),
     findLayer: async (diffId) => {
       asked.push(diffId);
@@ -120,7 +123,10 @@ test('a layer that is stored already keeps its blob, whatever codec is asked for
 test('the same layer twice in one run is stored once', async () => {
   const content = new MemoryContent();
   const seen: IngestedLayer[] = [];
-  const ingest = createIngest(content, { codec: chooseCodec('gzip'), onLayer: (layer) => seen.push(layer) });
+  const { layer: ingest } = createIngest(content, {
+    codec: chooseCodec('gzip'),
+    onLayer: (layer) => seen.push(layer),
+  });
   await ingest(chunked(sample(1000), 100), hint);
   await ingest(chunked(sample(1000), 999), hint);
   expect(seen.map(({ status }) => status)).toEqual(['written', 'reused']);
@@ -136,7 +142,7 @@ test.each([
   ['an xz layer', Buffer.from('fd377a585a0000000000', 'hex'), 'UNSUPPORTED'],
 ])('%s is refused and leaves nothing behind', async (_, bytes, code) => {
   const content = new MemoryContent();
-  const ingest = createIngest(content, { codec: chooseCodec('gzip') });
+  const { layer: ingest } = createIngest(content, { codec: chooseCodec('gzip') });
   await expect(ingest(chunked(bytes, 777), hint)).rejects.toMatchObject({ code });
   expect(await content.has({ mediaType: 'x', digest: digestOf(bytes), size: bytes.length })).toBe(false);
 });
@@ -150,7 +156,10 @@ test('an aborted ingest rejects with the reason of the signal', async () => {
       yield Buffer.alloc(1000, 65);
     }
   }
-  const ingest = createIngest(new MemoryContent(), { codec: chooseCodec('gzip'), signal: controller.signal });
+  const { layer: ingest } = createIngest(new MemoryContent(), {
+    codec: chooseCodec('gzip'),
+    signal: controller.signal,
+  });
   await expect(ingest(endless(), hint)).rejects.toBe(reason);
 });
 
@@ -175,8 +184,9 @@ test('a stronger level is used', async () => {
   const bytes = sample(1_000_000);
   const size = async (level: number) => {
     const content = new MemoryContent();
-    return (await createIngest(content, { codec: chooseCodec('gzip', level) })(chunked(bytes, 9999), hint))
-      .blob.size;
+    return (
+      await createIngest(content, { codec: chooseCodec('gzip', level) }).layer(chunked(bytes, 9999), hint)
+    ).blob.size;
   };
   expect(await size(9)).not.toBe(await size(1));
 });

@@ -31,6 +31,7 @@ vi.mock('node:fs/promises', async (original) => {
     const handle = await real.open(...args);
     return Object.assign(handle, {
       write: faults.guard(handle.write.bind(handle)),
+      writev: faults.guard(handle.writev.bind(handle)),
       writeFile: faults.guard(handle.writeFile.bind(handle)),
       sync: faults.guard(handle.sync.bind(handle)),
     });

@@ -30,7 +30,7 @@ const TABLE: Record<string, Rule> = {
   selection: { level: 2, also: ['content'] },
   ingest: {
     level: 3,
-    packages: [...PLACES, 'node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib'],
+    packages: [...PLACES, 'node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],
   },
   archive: { level: 3, packages: [...PLACES, 'node:events', 'tar-stream', 'valibot'] },
   layout: { level: 3, packages: [...PLACES, ...DISK, 'p-limit'] },

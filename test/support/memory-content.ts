@@ -54,6 +54,7 @@ export class MemoryContent implements ContentSource, ContentSink {
     const chunks: Uint8Array[] = [];
     let result: Promise<Descriptor> | undefined;
     let isAborted = false;
+    let isWhole = false;
     const assertOpen = (): void => {
       signal?.throwIfAborted();
       if (isAborted) throw new DrayageError('USAGE', 'the blob was aborted');
@@ -61,8 +62,13 @@ export class MemoryContent implements ContentSource, ContentSink {
     return {
       write: async (chunk) => {
         assertOpen();
-        if (result !== undefined) throw new DrayageError('USAGE', 'the blob was committed');
+        if (isWhole || result !== undefined) throw new DrayageError('USAGE', 'the blob is whole');
         chunks.push(Uint8Array.from(chunk));
+      },
+      digest: async () => {
+        assertOpen();
+        isWhole = true;
+        return digestOf(Buffer.concat(chunks));
       },
       commit: async (expected) => {
         assertOpen();

@@ -1,0 +1,41 @@
+import type { LimitFunction } from 'p-limit';
+import type { Slot } from './slots.ts';
+import type { CompressBlock } from './compress.ts';
+
+/** What is done to each block of a layer, all at the same time. */
+export interface BlockWork {
+  compress: CompressBlock;
+  /** How many blocks are compressed at once, over all layers. */
+  turns: LimitFunction;
+  /** Takes each block as it came. */
+  hash(block: Uint8Array): Promise<void>;
+  /** Takes each compressed block, in order. */
+  write(compressed: Uint8Array): Promise<void>;
+}
+
+/** Compresses blocks, several at once, and writes them in order. A block is released when all is done with it. */
+export async function compressBlocks(blocks: AsyncIterable<Slot>, work: BlockWork): Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  let failed = false;
+  for await (const block of blocks) {
+    last = compressOne(block, last, work);
+    // It is awaited at the end; until then it must not count as unhandled.
+    last.catch(() => (failed = true));
+    // The first failure comes out of the last block: all that follow wait for those before them.
+    if (failed) break;
+  }
+  await last;
+}
+
+async function compressOne(block: Slot, previous: Promise<void>, work: BlockWork): Promise<void> {
+  try {
+    const [compressed] = await Promise.all([
+      work.turns(() => work.compress(block.bytes)),
+      work.hash(block.bytes),
+      previous,
+    ]);
+    await work.write(compressed);
+  } finally {
+    block.release();
+  }
+}

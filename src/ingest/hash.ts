@@ -1,0 +1,74 @@
+import type { FileDigester } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import type { Digest, Digester } from '../oci/digest.ts';
+import { createDigester, parseDigest } from '../oci/digest.ts';
+import type { Lease, Threads } from './threads.ts';
+
+/** Up to this many bytes a thread costs more than it saves. */
+const SMALL = 1024 * 1024;
+
+/** The digest of a layer's blocks, on a thread of its own once there is enough to do. */
+export class BlockHash {
+  readonly #threads: Threads | undefined;
+  #lease: Lease | undefined;
+  #here: Digester | undefined;
+
+  /** @param threads without them, all is hashed here */
+  constructor(threads: Threads | undefined) {
+    this.#threads = threads;
+  }
+
+  /** Takes the next block, in shared memory; it must not change until this resolves. Only the last may be a short one. */
+  async update(block: Uint8Array): Promise<void> {
+    if (this.#lease === undefined && this.#here === undefined) {
+      if (this.#threads === undefined || block.length < SMALL) this.#here = createDigester();
+      else this.#lease = this.#threads.lease();
+    }
+    this.#here?.update(block);
+    await this.#lease?.thread.run({ kind: 'block', key: this.#lease.key, bytes: block });
+  }
+
+  /** Ends the run; to be called once. */
+  async digest(): Promise<Digest> {
+    if (this.#lease === undefined) return (this.#here ?? createDigester()).digest();
+    return endOf(this.#lease);
+  }
+
+  /** Gives the run up, if it is not over. */
+  drop(): void {
+    if (this.#lease !== undefined) endOf(this.#lease).catch(() => undefined);
+  }
+}
+
+/** Hashes files while they grow, on threads: what is being written is read back from the page cache. */
+export function fileDigesters(threads: Threads): (path: string) => FileDigester {
+  return (path) => {
+    const lease = threads.lease();
+    const { thread, key } = lease;
+    let reads: Promise<unknown> = Promise.resolve();
+    return {
+      grown: (size) => {
+        reads = Promise.all([reads, thread.run({ kind: 'file', key, path, size })]);
+        // It comes up at the end.
+        reads.catch(() => undefined);
+      },
+      digest: async () => {
+        const [digest] = await Promise.all([endOf(lease), reads]);
+        return digest;
+      },
+      drop: async () => {
+        await endOf(lease).catch(() => undefined);
+      },
+    };
+  };
+}
+
+async function endOf({ thread, key, release }: Lease): Promise<Digest> {
+  try {
+    const hex = await thread.run({ kind: 'end', key });
+    if (hex === undefined) throw new DrayageError('IO', 'a thread that computes digests gave none');
+    return parseDigest(`sha256:${hex}`);
+  } finally {
+    release();
+  }
+}

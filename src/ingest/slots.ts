@@ -1,0 +1,93 @@
+import pLimit from 'p-limit';
+import type { LimitFunction } from 'p-limit';
+
+/** A block of bytes in memory that threads share; it counts against the budget until it is released. */
+export interface Slot {
+  readonly bytes: Uint8Array;
+  /** Gives the memory back. The bytes must not be read any more. */
+  release(): void;
+}
+
+/**
+ * A budget of memory, handed out in slots of one size. Who wants one beyond the budget waits, and so does its source: that
+ * is what bounds the bytes in flight, whatever the sizes of layers.
+ */
+export class Slots {
+  /** Bytes in a slot. */
+  readonly size: number;
+  readonly #free: Uint8Array[] = [];
+  readonly #turns: LimitFunction;
+
+  /** @param budget bytes over all; there is one slot at least */
+  constructor(size: number, budget: number) {
+    this.size = size;
+    this.#turns = pLimit(Math.max(1, Math.floor(budget / size)));
+  }
+
+  /**
+   * Cuts bytes into blocks of the slots' size, the last one shorter. No bytes at all make one empty block, so that what is
+   * compressed of nothing is still a valid member or frame. Whoever takes a block releases it.
+   */
+  async *blocks(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Slot, void, undefined> {
+    let block: Filling | undefined;
+    let any = false;
+    try {
+      for await (const chunk of bytes) {
+        for (let start = 0; start < chunk.length;) {
+          block ??= await this.#take();
+          start += block.fill(chunk.subarray(start));
+          if (!block.isFull) continue;
+          const full = block;
+          block = undefined;
+          any = true;
+          yield full;
+        }
+      }
+      if (block === undefined && any) return;
+      const last = block ?? (await this.#take());
+      block = undefined;
+      yield last;
+    } finally {
+      block?.release();
+    }
+  }
+
+  /** Waits for a slot; its turn lasts until it is released. */
+  #take(): Promise<Filling> {
+    return new Promise((resolve) => {
+      void this.#turns(async () => {
+        const memory = this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.size));
+        await new Promise<void>((released) => resolve(new Filling(memory, released)));
+        this.#free.push(memory);
+      });
+    });
+  }
+}
+
+/** A slot while bytes are gathered in it. */
+class Filling implements Slot {
+  readonly release: () => void;
+  readonly #memory: Uint8Array;
+  #filled = 0;
+
+  constructor(memory: Uint8Array, release: () => void) {
+    this.#memory = memory;
+    this.release = release;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory.subarray(0, this.#filled);
+  }
+
+  get isFull(): boolean {
+    return this.#filled === this.#memory.length;
+  }
+
+  /** Takes as many bytes as there is room for, and says how many. */
+  fill(bytes: Uint8Array): number {
+    const part = bytes.subarray(0, this.#memory.length - this.#filled);
+    this.#memory.set(part, this.#filled);
+    this.#filled += part.length;
+    return part.length;
+  }
+}

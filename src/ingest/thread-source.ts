@@ -1,0 +1,51 @@
+/**
+ * What a thread runs. As text, and with built-in modules only: a thread's code in a file of its own is lost to bundlers,
+ * and Node 20 cannot run it as TypeScript.
+ *
+ * It hashes what it is told to, in the order of the messages: blocks in shared memory, and files as far as they are
+ * written.
+ */
+export const THREAD_SOURCE = `
+const { parentPort } = process.getBuiltinModule('node:worker_threads');
+const { createHash } = process.getBuiltinModule('node:crypto');
+const { closeSync, openSync, readSync } = process.getBuiltinModule('node:fs');
+const running = new Map();
+let buffer;
+
+function begin(key, path) {
+  const begun = { hash: createHash('sha256'), file: path && openSync(path, 'r'), position: 0 };
+  running.set(key, begun);
+  return begun;
+}
+
+const jobs = {
+  block({ key, bytes }) {
+    (running.get(key) ?? begin(key)).hash.update(bytes);
+  },
+  file({ key, path, size }) {
+    const run = running.get(key) ?? begin(key, path);
+    buffer ??= Buffer.allocUnsafeSlow(262144);
+    while (run.position < size) {
+      const wanted = Math.min(buffer.length, size - run.position);
+      const count = readSync(run.file, buffer, 0, wanted, run.position);
+      if (count === 0) throw new Error(path + ' ends at ' + run.position + ', not at ' + size);
+      run.hash.update(buffer.subarray(0, count));
+      run.position += count;
+    }
+  },
+  end({ key }) {
+    const run = running.get(key) ?? begin(key);
+    running.delete(key);
+    if (run.file !== undefined) closeSync(run.file);
+    return run.hash.digest('hex');
+  },
+};
+
+parentPort.on('message', (job) => {
+  try {
+    parentPort.postMessage({ id: job.id, value: jobs[job.kind](job) });
+  } catch (error) {
+    parentPort.postMessage({ id: job.id, error: String(error) });
+  }
+});
+`;
