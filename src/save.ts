@@ -28,7 +28,7 @@ export interface SaveOptions extends ContentOptions {
   level?: number | undefined;
   /** How many threads hash and compress. Default: as many as there are cores, or as the container's CPU quota allows. */
   concurrency?: number | undefined;
-  /** Bytes of layers that are held in memory at once while they are hashed and compressed. Default 48 MiB. */
+  /** Bytes of layers that are held in memory at once while they are hashed and compressed. Default 32 MiB. */
   memory?: number | undefined;
   /** Annotations for every image, such as who saves it. */
   annotations?: Readonly<Record<string, string>> | undefined;

@@ -9,6 +9,7 @@ import type { Codec } from './codec.ts';
 
 /** Uncompressed bytes per gzip member or zstd frame: small enough to be held several at once, large enough to cost < 1 %. */
 export const BLOCK_SIZE: Record<Compression, number> = {
+  // Not compressed, but hashed a block at a time.
   none: 1024 * 1024,
   gzip: 1024 * 1024,
   zstd: 4 * 1024 * 1024,

@@ -36,6 +36,7 @@ async function compressOne(block: Slot, previous: Promise<void>, work: BlockWork
     ]);
     await work.write(compressed);
   } finally {
+    // After a failure it may still be read, for a result that nobody takes.
     block.release();
   }
 }

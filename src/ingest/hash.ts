@@ -2,6 +2,7 @@ import type { FileDigester } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';
+import type { Slot } from './slots.ts';
 import type { Lease, Threads } from './threads.ts';
 
 /** Up to this many bytes a thread costs more than it saves. */
@@ -12,6 +13,7 @@ export class BlockHash {
   readonly #threads: Threads | undefined;
   #lease: Lease | undefined;
   #here: Digester | undefined;
+  #isOver = false;
 
   /** @param threads without them, all is hashed here */
   constructor(threads: Threads | undefined) {
@@ -28,15 +30,40 @@ export class BlockHash {
     await this.#lease?.thread.run({ kind: 'block', key: this.#lease.key, bytes: block });
   }
 
+  /** Hashes blocks to their end and releases them; the next is read while one is being hashed. */
+  async drain(blocks: AsyncIterable<Slot>): Promise<{ digest: Digest; size: number }> {
+    let last: Promise<void> = Promise.resolve();
+    let size = 0;
+    for await (const block of blocks) {
+      size += block.bytes.length;
+      last = this.#updateAndRelease(block, last);
+      // It is awaited at the end; until then it must not count as unhandled.
+      last.catch(() => undefined);
+    }
+    await last;
+    return { digest: await this.digest(), size };
+  }
+
   /** Ends the run; to be called once. */
   async digest(): Promise<Digest> {
+    this.#isOver = true;
     if (this.#lease === undefined) return (this.#here ?? createDigester()).digest();
     return endOf(this.#lease);
   }
 
   /** Gives the run up, if it is not over. */
-  drop(): void {
-    if (this.#lease !== undefined) endOf(this.#lease).catch(() => undefined);
+  async drop(): Promise<void> {
+    const isOver = this.#isOver;
+    this.#isOver = true;
+    if (this.#lease !== undefined && !isOver) await endOf(this.#lease).catch(() => undefined);
+  }
+
+  async #updateAndRelease(block: Slot, previous: Promise<void>): Promise<void> {
+    try {
+      await Promise.all([this.update(block.bytes), previous]);
+    } finally {
+      block.release();
+    }
   }
 }
 

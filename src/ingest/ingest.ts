@@ -33,7 +33,7 @@ export interface IngestOptions extends ContentOptions {
   codec: Codec;
   /** How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default: {@link availableCores}. */
   concurrency?: number | undefined;
-  /** Bytes of layers in memory at once, over all layers. Default 48 MiB. */
+  /** Bytes of layers in memory at once, over all layers. Default 32 MiB. */
   memory?: number | undefined;
   /** Finds the blob of a layer that is stored already, and intact. */
   findLayer?: ((diffId: Digest) => Promise<Descriptor | undefined>) | undefined;
@@ -50,11 +50,10 @@ export interface Ingest extends AsyncDisposable {
   readonly layer: IngestLayer;
 }
 
-/**
- * Node's pool has four threads by default, and the file system needs one of them.
- */
+/** Blocks that are compressed at once: Node's pool has four threads by default, and the file system needs one of them. */
 const MAX_COMPRESSING = 3;
-const MEMORY = 48 * 1024 * 1024;
+/** Eight blocks for zstd: those that are compressed, those that wait for their turn to be written, and the one that fills. */
+const MEMORY = 32 * 1024 * 1024;
 
 /**
  * Makes what turns layers into stored blobs. The thread that calls only passes bytes on: they are hashed on other threads
@@ -164,7 +163,7 @@ class LayerIngest implements Ingest {
       });
       return await this.#store(writer, { digest: await raw.digest(), size });
     } finally {
-      raw.drop();
+      await raw.drop();
     }
   }
 
@@ -196,22 +195,13 @@ class LayerIngest implements Ingest {
     return { received, diffId, uncompressedSize, blob, status: 'written' };
   }
 
+  /** Hashes bytes that are not stored. */
   async #digest(bytes: AsyncIterable<Uint8Array>): Promise<IngestedLayer['received']> {
     const hash = new BlockHash(this.#threads);
-    let size = 0;
     try {
-      let last: Promise<void> = Promise.resolve();
-      for await (const block of this.#slots.blocks(bytes)) {
-        size += block.bytes.length;
-        last = Promise.all([last, hash.update(block.bytes)])
-          .then(() => {})
-          .finally(() => block.release());
-        last.catch(() => {});
-      }
-      await last;
-      return { digest: await hash.digest(), size };
+      return await hash.drain(this.#slots.blocks(bytes));
     } finally {
-      hash.drop();
+      await hash.drop();
     }
   }
 

@@ -5,7 +5,7 @@ export interface Lease {
   thread: Thread;
   /** Names the hash to the thread. */
   key: number;
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Threads that are started as they are needed, and no more of them than `max`. */
@@ -20,11 +20,6 @@ export class Threads implements AsyncDisposable {
   constructor(max: number, start: () => Thread = () => new Thread()) {
     this.#max = max;
     this.#start = start;
-  }
-
-  /** How many threads were started. */
-  get size(): number {
-    return this.#threads.size;
   }
 
   /** Finds the thread that has least to do; starts one where all are busy and there may be another. */

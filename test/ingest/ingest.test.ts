@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -6,11 +7,13 @@ import type { IngestedLayer } from '../../src/content.ts';
 import type { CodecName } from '../../src/ingest/codec.ts';
 import { chooseCodec } from '../../src/ingest/codec.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
+import { Layout } from '../../src/layout/layout.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { decompress } from '../../src/stream/decompress.ts';
 import { nativeZstd } from '../../src/stream/zstd-runtime.ts';
 import { MemoryContent } from '../support/memory-content.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const hint = { entry: 'layer.tar', size: 0 };
 const codecs: CodecName[] = nativeZstd() === undefined ? ['none', 'gzip'] : ['none', 'gzip', 'zstd'];
@@ -118,6 +121,85 @@ test('a layer that is stored already keeps its blob, whatever codec is asked for
   expect(second).toMatchObject({ status: 'reused', blob: first.blob });
   expect(asked).toEqual([first.diffId]);
   expect(await content.has({ mediaType: 'x', digest: digestOf(bytes), size: bytes.length })).toBe(false);
+});
+
+test('a layer that is promised to be one that is stored is hashed only', async () => {
+  const bytes = sample(3_000_000);
+  const content = new MemoryContent();
+  const { layer: first } = createIngest(content, { codec: chooseCodec('gzip') });
+  const { blob, diffId } = await first(chunked(bytes, 50_000), hint);
+  content.begin = () => Promise.reject(new Error('nothing is to be stored'));
+  await using ingest = createIngest(content, {
+    codec: chooseCodec('gzip'),
+    concurrency: 2,
+    findLayer: async (asked) => (asked === diffId ? blob : undefined),
+  });
+  const promised = { ...hint, promised: diffId };
+  expect(await ingest.layer(chunked(bytes, 50_000), promised)).toEqual({
+    received: { digest: diffId, size: bytes.length },
+    diffId,
+    uncompressedSize: bytes.length,
+    blob,
+    status: 'reused',
+  });
+  // A byte more than was promised: it is not the layer that is stored.
+  const other = Buffer.concat([bytes, Buffer.from('x')]);
+  await expect(ingest.layer(chunked(other, 50_000), promised)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { expected: diffId, actual: digestOf(other), entry: hint.entry },
+  });
+});
+
+test('a promise of what is not stored changes nothing', async () => {
+  const bytes = sample(100_000);
+  const { layer: ingest } = createIngest(new MemoryContent(), {
+    codec: chooseCodec('gzip'),
+    findLayer: async () => undefined,
+  });
+  const layer = await ingest(chunked(bytes, 9999), { ...hint, promised: digestOf(bytes) });
+  expect(layer).toMatchObject({ diffId: digestOf(bytes), status: 'written' });
+});
+
+test.each(codecs)('%s: into a layout, several layers at once, with threads and without', async (codec) => {
+  const layers = [sample(6_000_000), sample(2_500_001), gzipSync(sample(4_000_000))];
+  const results: IngestedLayer[][] = [];
+  for (const concurrency of [1, 2, 8]) {
+    const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+    await layout.update(async (content) => {
+      await using ingest = createIngest(content, {
+        codec: chooseCodec(codec),
+        concurrency,
+        memory: 9 * 1024 * 1024,
+      });
+      const taken = await Promise.all(layers.map((bytes) => ingest.layer(chunked(bytes, 65_536), hint)));
+      for (const { blob } of taken) {
+        const stored = await collect(await content.open(blob));
+        expect(blob).toMatchObject({ digest: digestOf(stored), size: stored.length });
+      }
+      results.push(taken);
+    });
+  }
+  expect(results[0]?.map(({ received }) => received.digest)).toEqual(layers.map((bytes) => digestOf(bytes)));
+  expect(results[1]).toEqual(results[0]);
+  expect(results[2]).toEqual(results[0]);
+});
+
+test('a sink that fails midway fails the layer, and ends the reading of its source', async () => {
+  const content = new MemoryContent();
+  const begin = content.begin.bind(content);
+  content.begin = async (options) => ({
+    ...(await begin(options)),
+    write: () => Promise.reject(new Error('no space')),
+  });
+  let read = 0;
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (; ; read++) {
+      yield Buffer.alloc(65_536, read);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  await using ingest = createIngest(content, { codec: chooseCodec('gzip'), concurrency: 2 });
+  await expect(ingest.layer(endless(), hint)).rejects.toThrow('no space');
 });
 
 test('the same layer twice in one run is stored once', async () => {

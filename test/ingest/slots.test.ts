@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import type { Slot } from '../../src/ingest/slots.ts';
+import { Slots } from '../../src/ingest/slots.ts';
+import { CHUNKINGS, source } from '../stream/sources.ts';
+
+const content = Buffer.from(Array.from({ length: 50 }, (_, i) => i));
+
+async function cut(slots: Slots, bytes: AsyncIterable<Uint8Array>): Promise<number[][]> {
+  const blocks = [];
+  for await (const block of slots.blocks(bytes)) {
+    blocks.push([...block.bytes]);
+    block.release();
+  }
+  return blocks;
+}
+
+test.each(CHUNKINGS)('bytes are cut into blocks of one size, $name', async ({ size }) => {
+  const blocks = await cut(new Slots(20, 40), source(content, size));
+  expect(blocks.map((block) => block.length)).toEqual([20, 20, 10]);
+  expect(blocks.flat()).toEqual([...content]);
+});
+
+test('bytes that fill their last block have no empty one after it', async () => {
+  expect(await cut(new Slots(25, 25), source(content, 7))).toHaveLength(2);
+});
+
+test('no bytes are one empty block', async () => {
+  expect(await cut(new Slots(20, 20), source(Buffer.alloc(0), 1))).toEqual([[]]);
+});
+
+test('no more is read than the budget holds, until a block is released', async () => {
+  let read = 0;
+  async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let i = 0; i < 10; i++) {
+      read += 10;
+      yield content.subarray(0, 10);
+    }
+  }
+  const blocks = new Slots(10, 35).blocks(counted());
+  const taken: Slot[] = [];
+  for (let i = 0; i < 3; i++) taken.push((await blocks.next()).value as Slot);
+  const next = blocks.next();
+  await new Promise((resolve) => setImmediate(resolve));
+  // The chunk that found no room is the only one that was read beyond.
+  expect(read).toBe(40);
+  taken[1]?.release();
+  await next;
+  expect(read).toBe(40);
+});
+
+test('a budget smaller than a block is one block', async () => {
+  expect(await cut(new Slots(20, 5), source(content, 50))).toHaveLength(3);
+});
+
+test('a source that fails gives its room back', async () => {
+  const slots = new Slots(20, 20);
+  async function* failing(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield content.subarray(0, 5);
+    throw new Error('cut off');
+  }
+  await expect(cut(slots, failing())).rejects.toThrow('cut off');
+  expect(await cut(slots, source(content, 50))).toHaveLength(3);
+});
