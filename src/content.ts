@@ -96,9 +96,13 @@ export interface ImageIndex {
   images(options?: ContentOptions): Promise<StoredImage[]>;
   /**
    * Finds one image by name, digest (of its root or its config, also shortened) or by unique tag.
+   * @param options `platform` says which one, where several have the name
    * @throws {@link DrayageError} `NOT_FOUND` with the names that exist, `AMBIGUOUS`
    */
-  resolve(reference: string, options?: ContentOptions): Promise<StoredImage>;
+  resolve(
+    reference: string,
+    options?: ContentOptions & { platform?: Platform | undefined },
+  ): Promise<StoredImage>;
   /** What refers to this content by `subject`: signatures, SBOMs. */
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
 }
@@ -119,7 +123,8 @@ export interface IngestedLayer {
   received: { digest: Digest; size: number };
   /** Digest of the uncompressed bytes. */
   diffId: Digest;
-  uncompressedSize: number;
+  /** In bytes; null where its bytes were not read: the blob was there already. */
+  uncompressedSize: number | null;
   /** The blob that is stored: as it arrived where it was compressed already. */
   blob: Descriptor;
   status: 'written' | 'reused';
@@ -159,6 +164,25 @@ export interface EndpointImage {
   names: string[];
   /** Of its layers, bottom first; none where the daemon finds the image broken. */
   diffIds: Digest[];
+  /** What it is for: of a multi-platform image, what the daemon holds whole of it. Absent where the daemon does not tell. */
+  platforms?: { platform: Platform; digest: Digest }[] | undefined;
+}
+
+/** Options of {@link ImageEndpoint.inspect}. */
+export interface InspectImageOptions extends ContentOptions {
+  /** Whether it matters which platforms the image is for: to find out may take longer. Default false. */
+  platforms?: boolean | undefined;
+}
+
+/** Options of {@link ImageEndpoint.save}. */
+export interface SaveArchiveOptions extends ContentOptions {
+  /** Of a multi-platform image only the one for this platform, where the daemon can choose; else all may come. */
+  platform?: Platform | undefined;
+  /**
+   * Tells which of these blobs are held already. They may be left out of the archive, which then names them all the same.
+   * Called before the archive's first byte, if at all.
+   */
+  held?: ((blobs: readonly Descriptor[]) => Promise<ReadonlySet<Digest>>) | undefined;
 }
 
 /** A daemon is no blob store: whole images go in and out. */
@@ -168,7 +192,7 @@ export interface ImageEndpoint {
    * @param image a reference, `latest` where it has no tag, or an image ID, also shortened
    * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has, `UNREACHABLE`
    */
-  inspect(image: string, options?: ContentOptions): Promise<EndpointImage>;
+  inspect(image: string, options?: InspectImageOptions): Promise<EndpointImage>;
   /** What the daemon runs on: the platform that a multi-platform image is loaded for. */
   platform(options?: ContentOptions): Promise<Platform>;
   /**
@@ -183,12 +207,14 @@ export interface ImageEndpoint {
     names: readonly string[],
     options?: LoadOptions,
   ): Promise<LoadResult>;
+  /** Whether an archive is packed whole before its first byte comes: the next may be asked for meanwhile. Default false. */
+  readonly spools?: boolean | undefined;
   /**
-   * Opens the archive of one image, without its names where it is given by ID.
-   * @param image a reference, `latest` where it has no tag, or an image ID
+   * Opens the archive of one image, without its names where it is given by ID, or of several.
+   * @param images a reference, `latest` where it has no tag, or an image ID
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`
    */
-  save(image: string, options?: ContentOptions): Promise<Readable>;
+  save(images: string | readonly string[], options?: SaveArchiveOptions): Promise<Readable>;
 }
 
 /** An image of a daemon by its names alone. */

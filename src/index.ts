@@ -8,11 +8,13 @@ export type {
   ImageIndex,
   ImageTags,
   ImageUse,
+  InspectImageOptions,
   IngestedLayer,
   LoadOptions,
   LoadResult,
   NamedImage,
   OpenOptions,
+  SaveArchiveOptions,
   StoredImage,
 } from './content.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from './docker/address.ts';
@@ -31,6 +33,7 @@ export type { CodecName } from './ingest/codec.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './inspect.ts';
 export { inspect } from './inspect.ts';
 export { Layout } from './layout/layout.ts';
+export type { HeldBlob, HeldImage } from './layout/holdings.ts';
 export type { LayoutTransaction } from './layout/transaction.ts';
 export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './load.ts';
 export { load } from './load.ts';
@@ -42,7 +45,7 @@ export { isDigest } from './oci/digest.ts';
 export type { Platform } from './oci/platform.ts';
 export { parsePlatform } from './oci/platform.ts';
 export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
-export type { SavedLayer, SaveSource } from './arrive.ts';
+export type { SavedLayer, SaveSource } from './arrive/arrival.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './save.ts';
 export { save } from './save.ts';
 export type { ImagePlace } from './selection.ts';

@@ -1,5 +1,5 @@
 import type { ContentOptions } from './content.ts';
-import type { Arrival, SavedLayer, SaveSource } from './arrive.ts';
+import type { Arrival, SavedLayer, SaveSource } from './arrive/arrival.ts';
 import { arrive } from './arrive.ts';
 import { readImage } from './image.ts';
 import type { CodecName } from './ingest/codec.ts';
@@ -12,6 +12,7 @@ import { CREATED } from './oci/annotations.ts';
 import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
 import { isManifestType } from './oci/media-types.ts';
+import type { Platform } from './oci/platform.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { LayerStatus, OnProgress } from './progress.ts';
 
@@ -20,6 +21,13 @@ export interface SaveOptions extends ContentOptions {
   from: SaveSource;
   /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
+  /** Of multi-platform images only the one for this platform. Default: all that is there. */
+  platform?: Platform | undefined;
+  /**
+   * Ask a daemon for all images in one request: it sends layers that they share once. Docker's own store then loses count of
+   * these layers and never frees them, so that this is for a daemon that is thrown away. Default false.
+   */
+  oneRequest?: boolean | undefined;
   /** The layout to save into. */
   to: Layout;
   /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
@@ -68,6 +76,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const started = performance.now();
   const { onProgress, signal } = options;
   const codec = chooseCodec(options.compress, options.level);
+  const isEmpty = (await options.to.images(options)).length === 0;
   let read = 0;
   const images = await options.to.update(async (content) => {
     await using ingest = createIngest(content, {
@@ -82,6 +91,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     const arrivals = await arrive({
       ...options,
       content,
+      holdings: isEmpty ? undefined : content,
       ingest: ingest.layer,
       keepManifests: codec.compression === 'none',
       onRead: (bytes) => {

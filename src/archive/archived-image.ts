@@ -12,4 +12,6 @@ export interface ArchivedImage {
   layers: IngestedLayer[];
   /** Manifests about this image that came with it (signatures, SBOMs), stored as well. */
   referrers: Descriptor[];
+  /** Facts to keep with it: the digest of the index of which it is only a part. */
+  annotations: Record<string, string>;
 }

@@ -1,3 +1,4 @@
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { GraphEntry, GraphIndex, GraphManifest, GraphNode } from './graph.ts';
@@ -42,24 +43,18 @@ export function isKept({ value }: GraphManifest, blobs: BlobStore): boolean {
   return value.layers.every((blob) => blobs.availability(blob) === 'kept');
 }
 
-/** Whether the content of all images under an index came with the archive. */
-export function isWhole(index: GraphIndex, isThere: (manifest: GraphManifest) => boolean): boolean {
-  return index.children.every(({ descriptor, node }) => {
-    if (isAttestation(descriptor)) return true;
-    if (node === undefined) return false;
-    return node.kind === 'index' ? isWhole(node, isThere) : isThere(node);
-  });
+/** The manifest that an index's child is about, where it is an attestation that says so. */
+export function attestedDigest({ annotations }: Descriptor): string | undefined {
+  return annotations?.['vnd.docker.reference.digest'];
 }
 
 /** Whether an index has a child that attests to this manifest. */
 export function isAttestedIn(index: GraphIndex, digest: Digest): boolean {
-  return index.value.manifests.some(
-    ({ annotations }) => annotations?.['vnd.docker.reference.digest'] === digest,
-  );
+  return index.value.manifests.some((child) => attestedDigest(child) === digest);
 }
 
 /**
- * Stores a document and everything of it that is there, below before above. Attestations that are incomplete are left out.
+ * Stores a document and everything of it that is there, below before above.
  * @param done documents that need not be stored again; what is stored is added
  */
 export async function putNode(node: GraphNode, blobs: BlobStore, done: Set<GraphNode>): Promise<void> {

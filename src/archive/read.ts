@@ -1,5 +1,7 @@
-import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../content.ts';
+import type { ContentOptions, ContentSink, ContentSource, IngestedLayer, IngestLayer } from '../content.ts';
 import { DrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { decompress } from '../stream/decompress.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
@@ -7,7 +9,8 @@ import { abortable } from './abortable.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { BlobStore } from './blob-store.ts';
 import { collect } from './collect.ts';
-import { ArchiveContents } from './contents.ts';
+import type { Found } from './contents.ts';
+import { ArchiveContents, blobName } from './contents.ts';
 import { DOCKER_MANIFEST_NAME } from './docker-manifest.ts';
 import { INDEX_NAME } from './graph.ts';
 import { dockerImages, ociImages } from './listed-images.ts';
@@ -18,6 +21,11 @@ export interface ReadArchiveOptions extends ContentOptions {
   ingest: IngestLayer;
   /** Where everything else is stored, and where what is stored can be read back. */
   content: ContentSource & ContentSink;
+  /**
+   * Blobs that are stored already, and that the archive may therefore lack: layers with what is known of them, all others
+   * by their descriptor. Asked for when the archive has passed.
+   */
+  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor> | undefined;
   /** Called with each number of bytes that has come in. */
   onRead?: ((bytes: number) => void) | undefined;
   /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
@@ -42,6 +50,7 @@ export async function readArchive(
   const counted = tap(abortable(bytes, options.signal), (chunk) => options.onRead?.(chunk.length));
   const entries = await collect(uncompressed(counted), options);
   options.signal?.throwIfAborted();
+  addStored(entries, options.stored ?? new Map());
   const contents = new ArchiveContents(entries, options);
   const context = {
     contents,
@@ -51,6 +60,21 @@ export async function readArchive(
   if (contents.has(DOCKER_MANIFEST_NAME)) return dockerImages(context);
   if (contents.has(INDEX_NAME)) return ociImages(context);
   throw noImages(contents);
+}
+
+/** As if they had come with the archive; what did come counts. */
+function addStored(
+  entries: Map<string, Found>,
+  stored: ReadonlyMap<Digest, IngestedLayer | Descriptor>,
+): void {
+  for (const [digest, blob] of stored) {
+    const name = blobName(digest);
+    if (entries.has(name)) continue;
+    entries.set(
+      name,
+      'diffId' in blob ? { kind: 'layer', layer: blob } : { kind: 'stored', descriptor: blob },
+    );
+  }
 }
 
 async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

@@ -1,16 +1,20 @@
+import { ORIGINAL_INDEX } from '../oci/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { GraphEntry, GraphIndex, GraphManifest, GraphNode } from './graph.ts';
 import type { ManifestPath } from './graph-walk.ts';
-import { imageManifests, imagePaths, isAttestedIn, isComplete, isKept, isWhole } from './graph-walk.ts';
+import { imageManifests, imagePaths, isAttestedIn, isComplete, isKept } from './graph-walk.ts';
 import type { ImageParts } from './image-parts.ts';
 import { memoize } from './memoize.ts';
 import { ownReference } from './oci-name.ts';
+import { pruneIndex } from './prune-index.ts';
 
 /** A document to keep: a manifest over an image's parts, or an index above it. */
 export interface Choice {
   manifest: GraphManifest;
   kept: GraphNode;
+  /** The outermost index that led to it, where not all of that is there. */
+  original?: Digest | undefined;
 }
 
 interface Choices {
@@ -56,10 +60,16 @@ export class RootChoice {
 
   #addPath({ indexes, manifest }: ManifestPath, name: string | undefined): void {
     if (!this.#isComplete(manifest)) return;
-    const index = indexes.find(this.#isWhole);
-    const keepsIndex = index !== undefined && (this.#keepManifests || this.#mayKeepIndex(index));
+    const [outermost] = indexes;
+    const index = outermost && this.#pruned(outermost);
+    const keepsIndex = index !== undefined && this.#mayKeepIndex(index);
     if (!keepsIndex && !this.#mayKeepManifest(manifest)) return;
-    const choice = { manifest, kept: keepsIndex ? index : manifest };
+    const isPart = index !== undefined && index !== outermost;
+    const choice: Choice = {
+      manifest,
+      kept: keepsIndex ? index : manifest,
+      ...(isPart && { original: outermost?.descriptor.digest }),
+    };
     const key = this.#key(manifest);
     const choices: Choices = this.#choices.get(key) ?? { first: choice, named: new Map() };
     this.#choices.set(key, choices);
@@ -69,7 +79,7 @@ export class RootChoice {
   readonly #key = memoize(({ value }: GraphManifest) => keyOf(value.config, value.layers));
   readonly #isComplete = memoize((manifest: GraphManifest) => isComplete(manifest, this.#blobs));
   readonly #isKept = memoize((manifest: GraphManifest) => isKept(manifest, this.#blobs));
-  readonly #isWhole = memoize((index: GraphIndex) => isWhole(index, this.#isComplete));
+  readonly #pruned = memoize((index: GraphIndex) => pruneIndex(index, this.#isComplete));
 
   #mayKeepManifest(manifest: GraphManifest): boolean {
     return (
@@ -80,7 +90,9 @@ export class RootChoice {
   /** Whether an index is worth layers that are stored twice: it is lost without them if it binds several documents together. */
   readonly #mayKeepIndex = memoize((index: GraphIndex): boolean => {
     const manifests = imageManifests(index);
-    if (manifests.every(this.#isKept)) return true;
+    // Of what is left of an index, one image stands for itself.
+    if (index.children.length === 1 && index.value.annotations?.[ORIGINAL_INDEX] !== undefined) return false;
+    if (this.#keepManifests || manifests.every(this.#isKept)) return true;
     return manifests.length > 1 || manifests.some(({ descriptor }) => isAttestedIn(index, descriptor.digest));
   });
 }

@@ -1,4 +1,5 @@
 import type { IngestedLayer } from '../content.ts';
+import { ORIGINAL_INDEX } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import { buildManifest } from '../oci/manifest.ts';
@@ -18,6 +19,8 @@ export interface ImageRoot {
   layers: IngestedLayer[];
   /** Manifests about this image that came with it: signatures, SBOMs. Stored, and reached from nowhere else. */
   referrers: Descriptor[];
+  /** The digest of the index of which this is only a part, where that is so. */
+  annotations: Record<string, string>;
 }
 
 /** What {@link Roots} goes by. */
@@ -34,8 +37,8 @@ export interface RootContext {
  * Decides which document leads to an image, and stores it with all that it leads to.
  *
  * The archive's own manifest is kept, byte for byte, where its layers are stored as they came; also where something
- * attests to it, then with the layers put back as they came. With it the outermost image index is kept whose images are
- * all there. Otherwise a manifest is written over the layers as they are stored.
+ * attests to it, then with the layers put back as they came. With it the outermost image index
+ * is kept, without what of it is absent. Otherwise a manifest is written over the layers as they are stored.
  *
  * All work is done once for an image, under however many names it comes.
  */
@@ -64,7 +67,7 @@ export class Roots {
     );
     await blobs.putDocument(parts.config);
     await blobs.putDocument(manifest);
-    return { root: manifest.descriptor, config, layers: parts.layers, referrers: [] };
+    return { root: manifest.descriptor, config, layers: parts.layers, referrers: [], annotations: {} };
   });
 
   readonly #kept = memoize((parts: ImageParts) => {
@@ -72,7 +75,7 @@ export class Roots {
     return memoize(async (choice: Choice) => this.#keep(choice, layers(choice.manifest)));
   });
 
-  async #keep({ manifest, kept }: Choice, layers: IngestedLayer[]): Promise<ImageRoot> {
+  async #keep({ manifest, kept, original }: Choice, layers: IngestedLayer[]): Promise<ImageRoot> {
     const { blobs, parts } = this.#context;
     // Images of other platforms, which nobody named, are checked as well.
     for (const { value } of imageManifests(kept)) await parts.oci(value);
@@ -86,6 +89,7 @@ export class Roots {
       config: bareDescriptor(manifest.value.config),
       layers,
       referrers: referrers.map(({ descriptor }) => bareDescriptor(descriptor)),
+      annotations: original === undefined ? {} : { [ORIGINAL_INDEX]: original },
     };
   }
 }

@@ -38,6 +38,10 @@ function saveCommand(execute: Execute): Command {
       option('--compress <codec>', 'auto, zstd, gzip or none').choices(['auto', 'zstd', 'gzip', 'none']),
     )
     .addOption(option('--level <n>', 'compression level; default 1').argParser(Number))
+    .addOption(option('--platform <platform>', 'of a multi-platform image only the one for this platform'))
+    .addOption(
+      option('--one-request', 'ask the daemon for all images at once; leaks disk space on one that lives on'),
+    )
     .addOption(hostOption());
   return withCommon(command).action(async (images: string[], options: SaveCommandOptions & CommonOptions) => {
     const { saveImages } = await import('./commands/save.ts');

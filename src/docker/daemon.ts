@@ -5,22 +5,27 @@ import type {
   ImageEndpoint,
   ImageTags,
   ImageUse,
+  InspectImageOptions,
   LoadOptions,
   LoadResult,
+  SaveArchiveOptions,
 } from '../content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
+import { Cleanups } from './cleanups.ts';
 import { containerdStore } from './containerd.ts';
 import { listUses } from './containers.ts';
 import { graphStore } from './graph.ts';
 import type { DaemonImage, ListedImage } from './images.ts';
 import { Images } from './images.ts';
 import type { DaemonFacts, DaemonKind } from './kind.ts';
+import { atLeast } from './kind.ts';
 import { loadImage } from './load.ts';
+import { imagePlatforms } from './platforms.ts';
 import { podmanStore } from './podman.ts';
 import type { ReachOptions } from './reach.ts';
 import { reachDaemon } from './reach.ts';
-import { openArchive } from './save.ts';
+import { openSave } from './save.ts';
 import type { Store } from './store.ts';
 import type { Transport } from './transport.ts';
 
@@ -76,6 +81,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   readonly #images: Images;
   readonly #platform: Platform;
   readonly #probeInterval: number;
+  readonly #cleanups = new Cleanups();
 
   /** @internal */
   constructor(transport: Transport, facts: DaemonFacts, probeInterval: number) {
@@ -99,8 +105,10 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @param image a reference, `latest` where it has no tag, or an image ID, also shortened
    * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has
    */
-  async inspect(image: string, options: ContentOptions = {}): Promise<DaemonImage> {
-    return this.#images.inspect(image, { signal: options.signal });
+  async inspect(image: string, options: InspectImageOptions = {}): Promise<DaemonImage> {
+    const manifests = options.platforms === true && this.#canChoose;
+    const found = await this.#images.inspect(image, { signal: options.signal, manifests });
+    return options.platforms === true ? { ...found, platforms: imagePlatforms(this.kind, found) } : found;
   }
 
   /** All images, also those without a name, but not those that are only a step of another one's build. */
@@ -129,16 +137,29 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     return listUses(this.#transport, this.kind, { signal });
   }
 
+  /** Whether an archive is packed whole before its first byte comes, as all but containerd stores do. */
+  get spools(): boolean {
+    return this.kind !== 'containerd';
+  }
+
   /**
-   * Opens the archive of one image, as `docker save` writes it. The stream fails if the connection breaks; what else the
-   * daemon does wrong shows in the archive only: an error of its own may be written behind a part of it.
-   * @param image a reference, `latest` where it has no tag, or an image ID: the archive names no image then
+   * Opens the archive of one image, as `docker save` writes it, or of several. The stream fails if the connection breaks; what
+   * else the daemon does wrong shows in the archive only: an error of its own may be written behind a part of it.
+   *
+   * With `held`, a containerd store of API 1.48 and later gives an OCI archive that lacks what is held.
+   * @param images a reference, `latest` where it has no tag, or an image ID: the archive names no image then. Several at once
+   * make docker's own store lose count of the layers that they share, which matters on a daemon that lives on
    * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has
    */
-  async save(image: string, options: ContentOptions = {}): Promise<Readable> {
-    const { signal } = options;
-    const interval = this.#probeInterval;
-    return openArchive({ transport: this.#transport, images: this.#images, interval }, image, { signal });
+  async save(images: string | readonly string[], options: SaveArchiveOptions = {}): Promise<Readable> {
+    const target = {
+      transport: this.#transport,
+      images: this.#images,
+      interval: this.#probeInterval,
+      canChoose: this.#canChoose,
+      cleanups: this.#cleanups,
+    };
+    return openSave(target, images, options);
   }
 
   /**
@@ -165,9 +186,14 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     return loadImage(target, root, source, names, options);
   }
 
-  /** Ends all connections at once. Whatever is under way fails. */
+  /** Ends all connections. Whatever is under way fails; what has to be removed from the daemon is removed first. */
   async close(): Promise<void> {
+    await this.#cleanups.done();
     await this.#transport.close();
+  }
+
+  get #canChoose(): boolean {
+    return this.kind === 'containerd' && atLeast(this.apiVersion, '1.48');
   }
 
   /** As {@link close}. */

@@ -1,9 +1,13 @@
 import * as v from 'valibot';
 import type { ContentOptions, EndpointImage } from '../content.ts';
 import { DrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { bareDescriptor, descriptorSchema } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import { digestSchema, optional } from '../oci/parse.ts';
+import type { Platform } from '../oci/platform.ts';
+import { platformSchema } from '../oci/platform.ts';
 import { isReference, looksLikeImageId, normalizeName } from '../oci/reference.ts';
 import type { DaemonKind } from './kind.ts';
 import { familiarNames, parseTagName } from './names.ts';
@@ -21,7 +25,19 @@ export interface DaemonImage extends EndpointImage {
   /** RFC 3339 time of the build, where it is known. */
   created?: string | undefined;
   /** Of a containerd store, API 1.48 and later: the manifests of the image, and whether all content of each is there. */
-  manifests?: { digest: Digest; available: boolean }[] | undefined;
+  manifests?: DaemonManifest[] | undefined;
+  /** Of a containerd store, API 1.48 and later: the manifest or the index that has the ID. */
+  root?: Descriptor | undefined;
+}
+
+/** A manifest of a daemon's image: of the image for one platform, or of an attestation. */
+export interface DaemonManifest {
+  digest: Digest;
+  /** Whether the daemon has all content of it. */
+  available: boolean;
+  descriptor?: Descriptor | undefined;
+  /** Of an image's manifest. */
+  platform?: Platform | undefined;
 }
 
 /** One line of a daemon's list of images. */
@@ -39,6 +55,12 @@ const idSchema: v.GenericSchema<unknown, Digest> = v.pipe(
   digestSchema,
 );
 const namesSchema = v.nullish(v.array(v.string()));
+const manifestSchema = v.looseObject({
+  ID: digestSchema,
+  Available: v.boolean(),
+  Descriptor: optional(descriptorSchema),
+  ImageData: optional(v.looseObject({ Platform: optional(platformSchema) })),
+});
 const imageSchema = v.looseObject({
   Id: idSchema,
   RepoTags: namesSchema,
@@ -48,7 +70,8 @@ const imageSchema = v.looseObject({
   Variant: optional(v.string()),
   Size: v.optional(v.number(), 0),
   Created: optional(v.string()),
-  Manifests: optional(v.array(v.looseObject({ ID: digestSchema, Available: v.boolean() }))),
+  Descriptor: optional(descriptorSchema),
+  Manifests: optional(v.array(manifestSchema)),
 });
 const listSchema = v.nullable(
   v.array(
@@ -136,8 +159,14 @@ export class Images {
       size: found.Size,
       ...(found.Created && { created: found.Created }),
       ...(found.Manifests && {
-        manifests: found.Manifests.map(({ ID, Available }) => ({ digest: ID, available: Available })),
+        manifests: found.Manifests.map((manifest) => ({
+          digest: manifest.ID,
+          available: manifest.Available,
+          ...(manifest.Descriptor && { descriptor: bareDescriptor(manifest.Descriptor) }),
+          ...(manifest.ImageData?.Platform && { platform: manifest.ImageData.Platform }),
+        })),
       }),
+      ...(found.Descriptor && { root: bareDescriptor(found.Descriptor) }),
     };
   }
 

@@ -57,8 +57,8 @@ export async function greet(
   return { kind, apiVersion, serverVersion: version.Version, platform };
 }
 
-/** Whether `a` is the same version as `b`, or a later one. */
-function atLeast(a: string, b: string): boolean {
+/** Whether one version of the API is the same as another, or a later one. */
+export function atLeast(a: string, b: string): boolean {
   return minor(a) >= minor(b);
 }
 

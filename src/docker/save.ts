@@ -1,36 +1,59 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions } from '../content.ts';
+import type { ContentOptions, SaveArchiveOptions } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';
+import { openDelta } from './delta-save.ts';
 import type { Images } from './images.ts';
 import { givenName, isIdOf } from './images.ts';
-import { assertOk } from './reply.ts';
-import type { Transport } from './transport.ts';
-import { watchDaemon } from './watch.ts';
+import type { SaveTarget } from './open-archive.ts';
+import { openArchive } from './open-archive.ts';
+
+/** After these, what is new of an image cannot be had alone, but all of it may be. */
+const DOUBTS = [
+  'DAEMON',
+  'NOT_FOUND',
+  'DIGEST_MISMATCH',
+  'SIZE_MISMATCH',
+  'MALFORMED',
+  'TRUNCATED',
+  'UNSUPPORTED',
+  'LIMIT',
+] as const;
 
 /**
- * Opens the archive of one image. It is asked for by one name with its tag, or by its ID: a bare name would bring all its
- * tags. There is no time limit; a daemon that does not answer at all any more ends the stream.
- * @param interval of the signs of life that are asked for, in ms
+ * Opens the archive of one image, or of several. Each is asked for by one name with its tag, or by its ID. A containerd store
+ * is asked for what is not held only.
  */
-export async function openArchive(
-  { transport, images, interval }: { transport: Transport; images: Images; interval: number },
-  image: string,
-  { signal }: ContentOptions,
+export async function openSave(
+  target: SaveTarget,
+  images: string | readonly string[],
+  options: SaveArchiveOptions,
 ): Promise<Readable> {
-  const { id } = await images.inspect(image, { signal });
-  const wanted = isIdOf(image, id) || namesDigest(image) ? id : givenName(image);
-  const path = `/images/get?names=${encodeURIComponent(wanted)}`;
-  const watch = watchDaemon(transport, interval, signal);
-  try {
-    const reply = await transport.open({ path, signal: watch.signal, timeout: 0 });
-    await assertOk(reply, `to save ${image}`);
-    return reply.body.once('close', () => watch.stop());
-  } catch (error) {
-    watch.stop();
-    throw error;
+  const { signal } = options;
+  const platform = target.canChoose ? options.platform : undefined;
+  if (typeof images === 'string' && options.held !== undefined && target.canChoose) {
+    const archive = await tryDelta(target, images, { ...options, held: options.held });
+    if (archive !== undefined) return archive;
   }
+  const wanted: string[] = [];
+  for (const image of [images].flat()) wanted.push(await savedName(target.images, image, { signal }));
+  return openArchive(target, wanted, platform, { signal });
+}
+
+async function savedName(images: Images, image: string, options: ContentOptions): Promise<string> {
+  const { id } = await images.inspect(image, options);
+  return isIdOf(image, id) || namesDigest(image) ? id : givenName(image);
 }
 
 function namesDigest(image: string): boolean {
   return image.includes('@') && parseReference(image).digest !== undefined;
+}
+
+async function tryDelta(...parameters: Parameters<typeof openDelta>): Promise<Readable | undefined> {
+  try {
+    return await openDelta(...parameters);
+  } catch (error) {
+    if (isDrayageError(error, ...DOUBTS)) return undefined;
+    throw error;
+  }
 }

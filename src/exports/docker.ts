@@ -6,16 +6,18 @@ export type {
   ImageEndpoint,
   ImageTags,
   ImageUse,
+  InspectImageOptions,
   LoadOptions,
   LoadResult,
   NamedImage,
   OpenOptions,
+  SaveArchiveOptions,
 } from '../content.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/address.ts';
 export { resolveDockerHost } from '../docker/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
 export { connectDocker } from '../docker/daemon.ts';
-export type { DaemonImage, ListedImage } from '../docker/images.ts';
+export type { DaemonImage, DaemonManifest, ListedImage } from '../docker/images.ts';
 export type { DaemonKind } from '../docker/kind.ts';
 export type { ReachOptions } from '../docker/reach.ts';
 export type { DockerTls } from '../docker/tls.ts';

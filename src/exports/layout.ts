@@ -3,4 +3,5 @@ export { DrayageError, isDrayageError } from '../errors.ts';
 export { Layout, type UpdateOptions } from '../layout/layout.ts';
 export type { ResolveOptions } from '../layout/lookup.ts';
 export { OMITTED_LAYERS } from '../oci/annotations.ts';
+export type { HeldBlob, HeldImage } from '../layout/holdings.ts';
 export type { LayoutTransaction } from '../layout/transaction.ts';

@@ -7,6 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 /** Which blobs hold which layers, as the manifests and configs of images pair them up. */
 export class LayerMap {
   readonly #blobs = new Map<Digest, Map<Digest, Descriptor>>();
+  readonly #layers = new Map<Digest, Set<Digest>>();
   readonly #learned = new Set<Digest>();
 
   /** Takes in all images of a root, once. One that cannot be read teaches nothing; what it lacks may be staged yet. */
@@ -28,7 +29,14 @@ export class LayerMap {
     return [...(this.#blobs.get(diffId)?.values() ?? [])];
   }
 
+  /** The layer that a blob is said to hold; undefined where nothing, or more than one thing, is said of it. */
+  diffId(blob: Digest): Digest | undefined {
+    const [only, ...others] = this.#layers.get(blob) ?? [];
+    return others.length > 0 ? undefined : only;
+  }
+
   #note(diffId: Digest, blob: Descriptor): void {
+    this.#layers.set(blob.digest, (this.#layers.get(blob.digest) ?? new Set()).add(diffId));
     const known = this.#blobs.get(diffId) ?? new Map<Digest, Descriptor>();
     this.#blobs.set(diffId, known.set(blob.digest, known.get(blob.digest) ?? blob));
   }

@@ -3,9 +3,11 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../content.ts';
 import type { Layer } from '../layer.ts';
 import { verifyLayer } from '../layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
 import { verifyBlobFile } from './verify-blob.ts';
+import { intactBlobFiles } from './verify-blobs.ts';
 
 /** The blobs of a layout. */
 export class StoredContent implements ContentSource {
@@ -28,6 +30,12 @@ export class StoredContent implements ContentSource {
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
   async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
     await verifyBlobFile(this.#file(descriptor), descriptor, options);
+  }
+
+  /** Which of these blobs are there and intact: they are hashed, several at a time. */
+  async intact(descriptors: readonly Descriptor[], options?: ContentOptions): Promise<Set<Digest>> {
+    const blobs = descriptors.map((descriptor) => ({ file: this.#file(descriptor), descriptor }));
+    return intactBlobFiles(blobs, options);
   }
 
   /**

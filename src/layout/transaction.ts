@@ -14,6 +14,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import { hasBlob, openBlob } from './blob-file.ts';
+import type { HeldBlob, HeldImage, HoldingsAccess } from './holdings.ts';
+import { findHeldBlobs, findHeldImage } from './holdings.ts';
 import { nameAnnotations } from './names.ts';
 import { LayerMap } from './layer-map.ts';
 import { StagedContent } from './staged-content.ts';
@@ -40,6 +42,16 @@ export interface LayoutTransaction extends ContentSource, ContentSink {
    * another layer's
    */
   findLayer(diffId: Digest, options?: ContentOptions): Promise<Descriptor | undefined>;
+  /**
+   * Finds an image that the layout holds, by its ID: the digest of its root or of its config. All content of it is intact,
+   * as its digests say: each blob is hashed, on all cores, and none is decompressed.
+   */
+  findImage(id: Digest, options?: ContentOptions): Promise<HeldImage | undefined>;
+  /**
+   * Which of these blobs the layout holds, intact, each with the blob that stands for it: an uncompressed layer may be held
+   * in another compression. Hashed as by {@link findImage}.
+   */
+  findBlobs(blobs: readonly Descriptor[], options?: ContentOptions): Promise<Map<Digest, HeldBlob>>;
 }
 
 /** Which blobs were found to hold which layers: true for good, as both are named by their digests. */
@@ -143,6 +155,17 @@ export class Transaction implements LayoutTransaction {
     return undefined;
   }
 
+  async findImage(id: Digest, options: ContentOptions = {}): Promise<HeldImage | undefined> {
+    return findHeldImage(await this.#holdings(options), id, options);
+  }
+
+  async findBlobs(
+    blobs: readonly Descriptor[],
+    options: ContentOptions = {},
+  ): Promise<Map<Digest, HeldBlob>> {
+    return findHeldBlobs(await this.#holdings(options), blobs);
+  }
+
   /** Ends all use of the transaction. */
   async close(): Promise<void> {
     this.#isOver = true;
@@ -154,6 +177,17 @@ export class Transaction implements LayoutTransaction {
     for (const root of await this.#storedRoots())
       await layers.learn(this.#stored, root, { signal: this.#signal });
     return layers;
+  }
+
+  async #holdings({ signal = this.#signal }: ContentOptions): Promise<HoldingsAccess> {
+    this.#assertUsable({ signal });
+    this.#layers ??= this.#learnStored();
+    return {
+      source: this.#stored,
+      roots: await this.#storedRoots(),
+      layers: await this.#layers,
+      intact: (descriptors) => this.#stored.intact(descriptors, { signal }),
+    };
   }
 
   /** Whether a blob is there, intact, and holds the layer that some image says it does. */

@@ -7,6 +7,15 @@ import { blobNotFound, blobPath, readBlob } from './blob-file.ts';
 import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
 import { lookBelow } from './safe-path.ts';
 
+/** Hashes a file and holds it against a descriptor; errors as of {@link verifyBlobFile}. */
+export type HashFile = (file: BlobFile, descriptor: Descriptor, signal?: AbortSignal) => Promise<void>;
+
+/** Options of {@link verifyBlobFile}. */
+export interface VerifyBlobOptions extends ContentOptions {
+  /** Hashes the file if that is needed. Default {@link hashHere}. */
+  hash?: HashFile | undefined;
+}
+
 /**
  * Checks a blob file by hashing it. A file that has not changed since this process computed its digest (same device,
  * inode, size, and times of change to the nanosecond) is not read again.
@@ -16,7 +25,7 @@ import { lookBelow } from './safe-path.ts';
 export async function verifyBlobFile(
   file: BlobFile,
   descriptor: Descriptor,
-  { signal }: ContentOptions = {},
+  { signal, hash = hashHere }: VerifyBlobOptions = {},
   read?: () => Promise<unknown>,
 ): Promise<void> {
   signal?.throwIfAborted();
@@ -26,9 +35,15 @@ export async function verifyBlobFile(
   const sameSize = before.size === BigInt(descriptor.size);
   if (read === undefined && sameSize && isKnownBlob(path, descriptor.digest, before)) return;
   forgetBlob(path);
-  await (read === undefined ? drain(readBlob(file, descriptor, { signal })) : read());
+  if (read === undefined) await hash(file, descriptor, signal);
+  else await read();
   const after = await lookBelow(file.root, file.names);
   if (after !== undefined && stampOf(after) === stampOf(before)) rememberBlob(path, descriptor.digest, after);
+}
+
+/** Hashes a file in the thread that calls. */
+export async function hashHere(file: BlobFile, descriptor: Descriptor, signal?: AbortSignal): Promise<void> {
+  await drain(readBlob(file, descriptor, { signal }));
 }
 
 /** Notes the digest of a file that this process has just written, hashed and put in place. */

@@ -33,7 +33,7 @@ const TABLE: Record<string, Rule> = {
     packages: [...PLACES, 'node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],
   },
   archive: { level: 3, packages: [...PLACES, 'node:events', 'tar-stream', 'valibot'] },
-  layout: { level: 3, packages: [...PLACES, ...DISK, 'p-limit'] },
+  layout: { level: 3, packages: [...PLACES, ...DISK, 'p-limit', 'node:os', 'node:worker_threads'] },
   docker: {
     level: 3,
     also: ['archive'],

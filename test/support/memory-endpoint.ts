@@ -10,7 +10,9 @@ import type {
   LoadOptions,
   LoadResult,
   NamedImage,
+  SaveArchiveOptions,
 } from '../../src/content.ts';
+import { chainSources } from '../../src/content.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { readImage } from '../../src/image.ts';
 import { verifyLayer } from '../../src/layer.ts';
@@ -34,6 +36,8 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
   readonly saves: string[] = [];
   /** What its containers use. */
   readonly containers: ImageUse[] = [];
+  /** Whether it packs archives before it sends them. */
+  spools = false;
   readonly #platform: Platform;
 
   constructor(platform: Platform = { os: 'linux', architecture: 'amd64' }) {
@@ -51,7 +55,8 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
   async inspect(image: string, { signal }: ContentOptions = {}): Promise<EndpointImage> {
     signal?.throwIfAborted();
     const { id, names, diffIds } = this.#find(image);
-    return { id, names, diffIds };
+    const platforms = [{ platform: this.#platform, digest: id }];
+    return { id, names, diffIds, platforms };
   }
 
   async platform({ signal }: ContentOptions = {}): Promise<Platform> {
@@ -118,11 +123,20 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
     if (found.names.length === 0) this.held.splice(this.held.indexOf(found), 1);
   }
 
-  async save(image: string, { signal }: ContentOptions = {}): Promise<Readable> {
-    this.saves.push(image);
-    const { id, names, root, source } = this.#find(image);
-    const documents = await readImage(source, root, { prefer: this.#platform, signal });
-    return writeDockerArchive([{ image: documents, names: image === id ? [] : names }], source, { signal });
+  async save(images: string | readonly string[], { signal }: SaveArchiveOptions = {}): Promise<Readable> {
+    const asked = [images].flat();
+    this.saves.push(asked.join(' '));
+    const archived = [];
+    for (const image of asked) {
+      const { id, names, root } = this.#find(image);
+      const documents = await readImage(this.#content, root, { prefer: this.#platform, signal });
+      archived.push({ image: documents, names: image === id ? [] : names });
+    }
+    return writeDockerArchive(archived, this.#content, { signal });
+  }
+
+  get #content(): ContentSource {
+    return chainSources(this.held.map(({ source }) => source));
   }
 
   /** By name or ID; as podman does, `localhost/temp` is looked for as `temp`, too. */

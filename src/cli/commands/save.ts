@@ -18,6 +18,8 @@ export interface SaveCommandOptions extends CommonOptions {
   out?: string;
   compress?: CodecName;
   level?: number;
+  platform?: string;
+  oneRequest?: boolean;
   host?: string;
 }
 
@@ -27,14 +29,17 @@ export async function saveImages(
   options: SaveCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { gitlabAnnotations, readGitLabJob, save } = await library();
+  const { gitlabAnnotations, parsePlatform, readGitLabJob, save } = await library();
   const { env, signal, onProgress } = context;
   const images = [...names, ...(options.iidfile === undefined ? [] : [await readImageId(options.iidfile)])];
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
   await using source = await openSource(options, context);
   const result = await save({
     from: source.from,
     images,
+    platform,
+    oneRequest: options.oneRequest,
     to: await createLayout(options.out ?? defaultLayout(env), context),
     compress: options.compress,
     level: options.level,

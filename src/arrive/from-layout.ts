@@ -1,0 +1,61 @@
+import type { ContentSource, ImageIndex, StoredImage } from '../content.ts';
+import { copyImage } from '../copy.ts';
+import { readImage } from '../image.ts';
+import { ORIGINAL_INDEX } from '../oci/annotations.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
+import type { Platform } from '../oci/platform.ts';
+import { matchesPlatform } from '../oci/platform.ts';
+import { selectImages } from '../selection.ts';
+import type { Arrival, ArriveOptions } from './arrival.ts';
+
+/** Copies images from another layout: those that are asked for, or all. */
+export async function fromLayout(
+  place: ContentSource & ImageIndex,
+  options: ArriveOptions,
+): Promise<Arrival[]> {
+  const { content, onRead, onProgress, signal, images, platform } = options;
+  const arrivals: Arrival[] = [];
+  const chosen = await selectImages([platform === undefined ? place : narrowed(place, platform)], images);
+  for (const { image } of chosen) {
+    onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+    const root = await rootFor(place, image.root, options);
+    const layers = await copyImage(place, content, root, { signal, onRead });
+    const referrers = await place.referrers(root, { signal });
+    for (const referrer of referrers) await copyImage(place, content, referrer, { signal, onRead });
+    const { config } = await readImage(content, root, { signal });
+    const isPart = root.digest !== image.root.digest;
+    const annotations = { ...(isPart && { [ORIGINAL_INDEX]: image.root.digest }), ...image.annotations };
+    arrivals.push({ ...image, root, id: config.descriptor.digest, annotations, layers, referrers });
+  }
+  return arrivals;
+}
+
+async function rootFor(
+  place: ContentSource,
+  root: Descriptor,
+  { platform, signal }: ArriveOptions,
+): Promise<Descriptor> {
+  if (platform === undefined) return root;
+  const { manifest } = await readImage(place, root, { platform, signal });
+  return manifest.descriptor.digest === root.digest ? root : bareDescriptor(manifest.descriptor);
+}
+
+/** A place without the images that say that they are for another platform; where only such are left, it is as it was. */
+function narrowed(place: ContentSource & ImageIndex, wanted: Platform): ContentSource & ImageIndex {
+  const fits = ({ root: { platform } }: StoredImage): boolean =>
+    platform === undefined || matchesPlatform(wanted, platform);
+  return {
+    has: (descriptor, options) => place.has(descriptor, options),
+    open: (descriptor, options) => place.open(descriptor, options),
+    referrers: (descriptor, options) => place.referrers(descriptor, options),
+    resolve: (reference, options) => place.resolve(reference, { ...options, platform: wanted }),
+    images: async (options) => {
+      const all = await place.images(options);
+      const fitting = all.filter(fits);
+      const names = new Set(fitting.flatMap((image) => image.names));
+      // What is there for other platforms only stays, so that it is told.
+      return all.filter((image) => fits(image) || !image.names.some((name) => names.has(name)));
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { readArchive } from '../archive/read.ts';
+import type { IngestedLayer, IngestLayer } from '../content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Arrival, ArriveOptions, SavedLayer } from './arrival.ts';
+import { savedLayer } from './arrival.ts';
+
+/** What an archive brought. */
+export interface ArchiveArrivals {
+  arrivals: Arrival[];
+  /** All layers that came with it, by diffID: also those of images that were not asked for. */
+  layers: ReadonlyMap<Digest, SavedLayer>;
+}
+
+/**
+ * Takes in all images of an archive.
+ * @param stored blobs that the archive may lack
+ */
+export async function readArrivals(
+  archive: AsyncIterable<Uint8Array>,
+  { content, ingest, keepManifests, onRead, signal }: ArriveOptions,
+  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor>,
+): Promise<ArchiveArrivals> {
+  const passed = new Map<Digest, SavedLayer>();
+  const noted: IngestLayer = async (bytes, hint) => {
+    const layer = await ingest(bytes, hint);
+    passed.set(layer.diffId, savedLayer(layer));
+    return layer;
+  };
+  const options = { ingest: noted, content, keepManifests, onRead, signal, stored };
+  const archived = await readArchive(archive, options);
+  const arrivals = archived.map(({ root, config, names, annotations, layers, referrers }) => ({
+    root,
+    id: config.digest,
+    names,
+    annotations,
+    referrers,
+    layers: layers.map(savedLayer),
+  }));
+  return { arrivals, layers: passed };
+}

@@ -1,0 +1,45 @@
+import type { Readable } from 'node:stream';
+import type { ContentOptions } from '../content.ts';
+import type { Platform } from '../oci/platform.ts';
+import type { Cleanups } from './cleanups.ts';
+import type { Images } from './images.ts';
+import { assertOk } from './reply.ts';
+import type { Transport } from './transport.ts';
+import { watchDaemon } from './watch.ts';
+
+/** The daemon that is saved from. */
+export interface SaveTarget {
+  transport: Transport;
+  images: Images;
+  /** Of the signs of life that are asked for, in ms. */
+  interval: number;
+  /** Whether any blob can be had alone, and one platform of several: a containerd store, API 1.48 and later. */
+  canChoose: boolean;
+  cleanups: Cleanups;
+}
+
+/**
+ * Opens an archive as docker writes it. There is no time limit; a daemon that does not answer at all any more ends the
+ * stream.
+ * @param names names with their tags, or IDs; a bare name would bring all its tags
+ * @param platform only the image for this one, where the daemon can choose
+ */
+export async function openArchive(
+  { transport, interval }: Pick<SaveTarget, 'transport' | 'interval'>,
+  names: readonly string[],
+  platform: Platform | undefined,
+  { signal }: ContentOptions,
+): Promise<Readable> {
+  const query = names.map((name) => `names=${encodeURIComponent(name)}`);
+  if (platform !== undefined) query.push(`platform=${encodeURIComponent(JSON.stringify(platform))}`);
+  const watch = watchDaemon(transport, interval, signal);
+  try {
+    const path = `/images/get?${query.join('&')}`;
+    const reply = await transport.open({ path, signal: watch.signal, timeout: 0 });
+    await assertOk(reply, `to save ${names.join(', ')}`);
+    return reply.body.once('close', () => watch.stop());
+  } catch (error) {
+    watch.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,12 @@
+import type { EndpointImage } from '../content.ts';
+import type { DaemonImage } from './images.ts';
+import type { DaemonKind } from './kind.ts';
+
+/** What an image is for; undefined where the daemon does not tell. Only a containerd store holds several. */
+export function imagePlatforms(kind: DaemonKind, image: DaemonImage): EndpointImage['platforms'] {
+  const { id, os, architecture, variant, manifests } = image;
+  if (kind !== 'containerd') return [{ platform: { os, architecture, variant }, digest: id }];
+  return manifests?.flatMap(({ digest, platform, available }) =>
+    available && platform !== undefined ? [{ platform, digest }] : [],
+  );
+}

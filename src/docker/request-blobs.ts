@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { blobName } from '../archive/contents.ts';
+import type { TarEntry } from '../archive/tar-read.ts';
+import { readTar } from '../archive/tar-read.ts';
+import { smallEntry, writeTar } from '../archive/tar-write.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Document } from '../oci/manifest.ts';
+import { buildManifest, toDocument } from '../oci/manifest.ts';
+import { OCI_CONFIG, OCI_INDEX, OCI_LAYER } from '../oci/media-types.ts';
+import type { SaveTarget } from './open-archive.ts';
+import { openArchive } from './open-archive.ts';
+import { sendArchive } from './send.ts';
+
+/** How long to wait until an image of a few hundred bytes is there, or gone again, in ms. */
+const TIMEOUT = 10_000;
+
+/**
+ * Asks a containerd store for blobs that it has, and for no others: an image without a name that lists them as its layers is
+ * loaded without them, saved, and removed, also after a failure. It is for no platform, so that nothing is unpacked.
+ * @returns the blobs, in whatever order; that all come, and that they are right, is for the caller to check
+ * @throws {@link DrayageError} `DAEMON`, `NOT_FOUND`, `UNREACHABLE`, and of {@link readTar}
+ */
+export async function* requestBlobs(
+  target: SaveTarget,
+  blobs: readonly Descriptor[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TarEntry, void, undefined> {
+  signal?.throwIfAborted();
+  const { config, manifest } = listing(blobs);
+  const { digest } = manifest.descriptor;
+  const planted = plant(target, config, manifest);
+  let removal: Promise<void> | undefined;
+  const remove = (): void => {
+    removal ??= removeAfter(planted, target, digest);
+    target.cleanups.add(removal);
+  };
+  // Whoever has left does not come back for the rest.
+  signal?.addEventListener('abort', remove, { once: true });
+  try {
+    await planted;
+    const names = new Set(blobs.map((blob) => blobName(blob.digest)));
+    const archive = await openArchive(target, [digest], undefined, { signal });
+    for await (const entry of readTar(archive)) if (names.has(entry.name)) yield entry;
+  } finally {
+    signal?.removeEventListener('abort', remove);
+    remove();
+    await removal;
+  }
+}
+
+/** Each time another image, so that nobody else removes it. */
+function listing(blobs: readonly Descriptor[]): { config: Document; manifest: Document } {
+  const config = toDocument(
+    OCI_CONFIG,
+    JSON.stringify({
+      architecture: 'unknown',
+      os: 'unknown',
+      author: `drayage ${randomUUID()}`,
+      rootfs: { type: 'layers', diff_ids: blobs.map(({ digest }) => digest) },
+    }),
+  );
+  // Were they called what they are, all that manifests and indexes lead to would come as well.
+  const layers = blobs.map(({ digest, size }) => ({ mediaType: OCI_LAYER, digest, size }));
+  return { config, manifest: buildManifest(config.descriptor, layers) };
+}
+
+/** Not to be interrupted: whether the image is there has to be known, to remove it. */
+async function plant(target: SaveTarget, config: Document, manifest: Document): Promise<void> {
+  const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [manifest.descriptor] });
+  const archive = writeTar(async function* () {
+    yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+    yield smallEntry('index.json', Buffer.from(index));
+    for (const { descriptor, bytes } of [config, manifest])
+      yield smallEntry(blobName(descriptor.digest), bytes);
+  });
+  await sendArchive(target, archive, { signal: AbortSignal.timeout(TIMEOUT) });
+}
+
+async function removeAfter(planted: Promise<void>, { images }: SaveTarget, id: Digest): Promise<void> {
+  await planted.catch(() => undefined);
+  // Where it never was, or the daemon is gone, nothing is left to do.
+  await images.remove(id, { force: true, signal: AbortSignal.timeout(TIMEOUT) }).catch(() => undefined);
+}
