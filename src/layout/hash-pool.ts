@@ -34,12 +34,7 @@ export class HashPool implements AsyncDisposable {
    */
   async hash(fd: number): Promise<Digest> {
     const worker = this.#idle.pop() ?? this.#start();
-    const answer = await new Promise<string>((resolve, reject) => {
-      worker.once('message', resolve).once('error', reject);
-      worker.once('exit', () => reject(new Error('the thread was ended')));
-      worker.postMessage(fd);
-    });
-    worker.removeAllListeners();
+    const answer = await ask(worker, fd);
     this.#idle.push(worker);
     return parseDigest(answer);
   }
@@ -53,5 +48,21 @@ export class HashPool implements AsyncDisposable {
     const worker = new Worker(HASHER, { eval: true, execArgv: [], name: 'drayage-hash' });
     this.#all.add(worker);
     return worker;
+  }
+}
+
+async function ask(worker: Worker, fd: number): Promise<string> {
+  let onExit: (() => void) | undefined;
+  let onError: ((error: unknown) => void) | undefined;
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      onError = reject;
+      onExit = () => reject(new Error('the thread was ended'));
+      worker.once('message', resolve).once('error', onError).once('exit', onExit);
+      worker.postMessage(fd);
+    });
+  } finally {
+    if (onError !== undefined) worker.off('error', onError);
+    if (onExit !== undefined) worker.off('exit', onExit);
   }
 }

@@ -88,11 +88,11 @@ describe('which document leads to the image', () => {
 
   test('of an index that lacks a platform, what is there: an index that names nothing else', async () => {
     const { images, content } = await readBytes(await fixture('docker-28-containerd-sparse.tar'));
-    const [original] = expected['docker-28-containerd-sparse.tar']?.manifests ?? [];
-    const [one] = expected['docker-28-containerd-one-platform.tar']?.manifests ?? [];
     const [image] = images;
     expect(images).toHaveLength(1);
-    expect(image?.annotations).toEqual({ [ORIGINAL_INDEX]: original?.digest });
+    expect(image?.annotations).toEqual({
+      [ORIGINAL_INDEX]: 'sha256:9c2b2451e3defd049e7c498c0f4330883652c117bc106b3f8491a730caca2ad1',
+    });
     const kinds: string[] = [];
     const digests: string[] = [];
     for await (const node of closure(content, image?.root ?? expect.fail())) {
@@ -101,7 +101,7 @@ describe('which document leads to the image', () => {
     }
     expect(kinds).not.toContain('absent');
     expect(digests).toHaveLength(2);
-    expect(digests).toContain(one?.digest);
+    expect(digests).toContain('sha256:14f1f96a1ab949ea01d365fe67a704df34592c0a81a73d596272b9906b55fb72');
   });
 });
 

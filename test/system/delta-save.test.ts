@@ -38,8 +38,10 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
   let before: string[];
   const save = async (...args: string[]): Promise<SaveResult> =>
     drayageJson<SaveResult>(['save', ...args, '--host', daemon.host], { cwd: folder });
-  const problems = async (layout: string): Promise<unknown[]> =>
-    (await drayageJson<VerifyResult>(['verify', layout], { cwd: folder })).problems;
+  const problems = async (layout: string): Promise<unknown[]> => {
+    const { layouts } = await drayageJson<{ layouts: VerifyResult[] }>(['verify', layout], { cwd: folder });
+    return layouts.flatMap((result) => result.problems);
+  };
 
   beforeAll(async () => {
     if (skip) return;
@@ -50,7 +52,7 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
       ['big:2', LAYERS + 1],
     ] as const) {
       const input = syntheticArchive(name, layers, MIB);
-      const made = await drayage(['save', '--from', '-', '-o', 'made', '--compress', 'gzip'], {
+      const made = await drayage(['save', '--from', '-', '-o', 'made', '--compress', 'none'], {
         cwd: folder,
         input,
       });
@@ -120,7 +122,7 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
   });
 
   test.skipIf(skip)('whatever is interrupted, the daemon holds what it held', async () => {
-    for (const delay of [300, 500, 700, 900]) {
+    for (const delay of [300, 600, 900]) {
       await rm(join(folder, 'cut'), { recursive: true, force: true });
       await save('big:1', '-o', 'cut');
       await drayage(['save', 'big:2', '-o', 'cut', '--host', daemon.host], {
