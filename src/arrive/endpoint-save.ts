@@ -28,6 +28,7 @@ const DOUBTS = [
   'MALFORMED',
   'TRUNCATED',
   'UNSUPPORTED',
+  'TIMEOUT',
 ] as const;
 
 /**

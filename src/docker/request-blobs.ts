@@ -3,6 +3,7 @@ import { blobName } from '../archive/contents.ts';
 import type { TarEntry } from '../archive/tar-read.ts';
 import { readTar } from '../archive/tar-read.ts';
 import { smallEntry, writeTar } from '../archive/tar-write.ts';
+import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
@@ -13,7 +14,7 @@ import { openArchive } from './open-archive.ts';
 import { sendArchive } from './send.ts';
 
 /** How long to wait until an image of a few hundred bytes is there, or gone again, in ms. */
-const TIMEOUT = 10_000;
+const TIMEOUT = 5_000;
 
 /**
  * Asks a containerd store for blobs that it has, and for no others: an image without a name that lists them as its layers is
@@ -74,7 +75,18 @@ async function plant(target: SaveTarget, config: Document, manifest: Document): 
     for (const { descriptor, bytes } of [config, manifest])
       yield smallEntry(blobName(descriptor.digest), bytes);
   });
-  await sendArchive(target, archive, { signal: AbortSignal.timeout(TIMEOUT) });
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(lateError(target)), TIMEOUT);
+  try {
+    await sendArchive(target, archive, { signal: late.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function lateError({ transport: { host } }: SaveTarget): DrayageError {
+  const message = `docker at ${host.name} takes over ${TIMEOUT / 1000} s to load an image of a few hundred bytes`;
+  return new DrayageError('TIMEOUT', message, { url: host.name, hint: 'try again' });
 }
 
 async function removeAfter(planted: Promise<void>, { images }: SaveTarget, id: Digest): Promise<void> {

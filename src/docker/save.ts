@@ -18,6 +18,7 @@ const DOUBTS = [
   'TRUNCATED',
   'UNSUPPORTED',
   'LIMIT',
+  'TIMEOUT',
 ] as const;
 
 /**

@@ -28,7 +28,7 @@ export interface HoldingsAccess {
   roots: readonly Descriptor[];
   layers: LayerMap;
   /** Which of these are there and intact. */
-  intact(descriptors: readonly Descriptor[]): Promise<ReadonlySet<Digest>>;
+  intact: (descriptors: readonly Descriptor[]) => Promise<ReadonlySet<Digest>>;
 }
 
 /**

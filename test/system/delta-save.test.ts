@@ -12,7 +12,7 @@ import { syntheticArchive } from './support/synthetic-archive.ts';
 
 const KINDS = ['docker-28-containerd', 'docker-28-graph'] as const;
 const LAYERS = 4;
-const MIB = 24;
+const MIB = 8;
 const { PATH = '' } = process.env;
 
 /** Everything that a daemon lists, with the names. */
@@ -52,7 +52,7 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
       ['big:2', LAYERS + 1],
     ] as const) {
       const input = syntheticArchive(name, layers, MIB);
-      const made = await drayage(['save', '--from', '-', '-o', 'made', '--compress', 'none'], {
+      const made = await drayage(['save', '--from', '-', '-o', 'made', '--compress', 'gzip'], {
         cwd: folder,
         input,
       });
@@ -91,7 +91,7 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
 
   test.skipIf(skip)('a second image that shares layers brings its own', async () => {
     const started = performance.now();
-    await run('sh', ['-c', `docker -H ${daemon.host} save big:2 > /dev/null`], { env: { PATH } });
+    const counted = await run('sh', ['-c', `docker -H ${daemon.host} save big:2 | wc -c`], { env: { PATH } });
     const plain = (performance.now() - started) / 1000;
     const { bytes, images, seconds } = await save('big:2', '-o', 'first');
     console.log(
@@ -99,7 +99,7 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
     );
     const statuses = images[0]?.layers.map(({ status }) => status);
     expect(statuses).toEqual([...Array.from({ length: LAYERS }, () => 'reused'), 'written']);
-    if (kind === 'docker-28-containerd') expect(bytes.read).toBeLessThan(bytes.total / 2);
+    if (kind === 'docker-28-containerd') expect(bytes.read).toBeLessThan(Number(counted.stdout) / 2);
     expect(await problems('first')).toEqual([]);
   });
 
