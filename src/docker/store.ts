@@ -33,7 +33,7 @@ export interface Held {
 }
 
 /** What goes into an archive. */
-export interface ArchiveContent {
+interface ArchiveContent {
   names: readonly string[];
   /** {@link Held.omit} */
   omit: ReadonlySet<Digest>;

@@ -18,7 +18,7 @@ export interface FakeImage {
 }
 
 /** What comes of an archive. */
-export interface Outcome {
+interface Outcome {
   image?: FakeImage;
   /** The names that the archive gives. */
   names: string[];
@@ -29,7 +29,7 @@ export interface Outcome {
 }
 
 /** What a store has. */
-export interface Holdings {
+interface Holdings {
   images: readonly FakeImage[];
   /** ChainIDs of layers that only a build cache holds. */
   cache: ReadonlySet<string>;
