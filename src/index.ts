@@ -1,9 +1,11 @@
 export type {
+  BeginOptions,
   BlobWriter,
   ContentOptions,
   ContentSink,
   ContentSource,
   EndpointImage,
+  FileDigester,
   ImageEndpoint,
   ImageIndex,
   ImageTags,
@@ -32,6 +34,7 @@ export { gitlabAnnotations, readGitLabJob } from './gitlab/env.ts';
 export type { CodecName } from './ingest/codec.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './inspect.ts';
 export { inspect } from './inspect.ts';
+export type { Layer } from './layer.ts';
 export { Layout } from './layout/layout.ts';
 export type { HeldBlob, HeldImage } from './layout/holdings.ts';
 export type { LayoutTransaction } from './layout/transaction.ts';

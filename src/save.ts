@@ -99,7 +99,10 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
         onProgress?.({ kind: 'bytes', direction: 'read', bytes });
       },
     });
-    return Promise.all(arrivals.map((arrival) => store(arrival, content, options)));
+    const saved: SavedImage[] = [];
+    // One after the other, so that the index has them in the order in which they came.
+    for (const arrival of arrivals) saved.push(await store(arrival, content, options));
+    return saved;
   }, options);
   const bytes = { read, ...countBytes(images) };
   return { layout: options.to.path, images, bytes, seconds: (performance.now() - started) / 1000 };

@@ -7,7 +7,7 @@ import type {
   IngestedLayer,
   IngestLayer,
 } from '../content.ts';
-import type { Image } from '../image.ts';
+import type { Layer } from '../layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
@@ -47,7 +47,10 @@ export interface Arrival {
 /** What is there already, so that it need not come again. */
 export interface Holdings {
   /** Finds an image by its ID, all of whose content is there and intact. */
-  findImage(id: Digest, options?: ContentOptions): Promise<{ root: Descriptor; image: Image } | undefined>;
+  findImage(
+    id: Digest,
+    options?: ContentOptions,
+  ): Promise<{ root: Descriptor; id: Digest; layers: Layer[] } | undefined>;
   /** Which of these blobs are there and intact, each with the blob that stands for it, and the layer that it holds. */
   findBlobs(
     blobs: readonly Descriptor[],

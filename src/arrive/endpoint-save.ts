@@ -83,14 +83,14 @@ export class EndpointSave {
     const { holdings, signal, onProgress } = this.#options;
     const found = await holdings?.findImage(digest, { signal });
     if (found === undefined) return undefined;
-    const { root, image } = found;
-    const layers = image.layers.map(({ diffId, blob }) =>
+    const { root } = found;
+    const layers = found.layers.map(({ diffId, blob }) =>
       savedLayer({ blob, diffId, uncompressedSize: null, status: 'reused' }),
     );
     for (const { digest: blob, size, status } of layers)
       onProgress?.({ kind: 'layer', digest: blob, size, status });
     const annotations = partOf(id, digest);
-    return { root, id: image.config.descriptor.digest, names: [], annotations, layers, referrers: [] };
+    return { root, id: found.id, names: [], annotations, layers, referrers: [] };
   }
 
   /** @param stored gets the blobs that the archive may lack */

@@ -1,7 +1,7 @@
 import type { ContentOptions, ContentSource } from '../content.ts';
 import { isDrayageError } from '../errors.ts';
-import type { Image } from '../image.ts';
 import { closure, images } from '../image.ts';
+import type { Layer } from '../layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -11,8 +11,10 @@ import type { LayerMap } from './layer-map.ts';
 export interface HeldImage {
   /** The index or the manifest that has the ID; the manifest whose config has it. */
   root: Descriptor;
-  /** The first image that the root leads to. */
-  image: Image;
+  /** The config digest of the first image that the root leads to. */
+  id: Digest;
+  /** Of that image, bottom first. */
+  layers: Layer[];
 }
 
 /** A blob that a layout has in place of another one, or that very blob; intact. */
@@ -79,10 +81,11 @@ async function* candidates(
   for (const root of roots) {
     try {
       for await (const image of images(source, root, options)) {
-        const { manifest, config } = image;
-        if (root.digest === id) yield { root, image };
-        else if (config.descriptor.digest === id || manifest.descriptor.digest === id)
-          yield { root: bareDescriptor(manifest.descriptor), image };
+        const { manifest, config, layers } = image;
+        const found = { id: config.descriptor.digest, layers };
+        if (root.digest === id) yield { root, ...found };
+        else if (found.id === id || manifest.descriptor.digest === id)
+          yield { root: bareDescriptor(manifest.descriptor), ...found };
         else continue;
         break;
       }

@@ -360,7 +360,7 @@ describe('a hybrid archive', () => {
       expect(content.blobs.get(digestOf(bytes))).toEqual(bytes);
   });
 
-  test('whose attestation did not come is kept without it', async () => {
+  test('whose attestation did not come is read as if there were none', async () => {
     const attested = [
       index(descriptor(imageIndex, OCI_INDEX)),
       blob(manifest),
@@ -368,7 +368,8 @@ describe('a hybrid archive', () => {
       blob(statement),
     ];
     const { images, content } = await readBytes(tar(...parts, ...attested));
-    expect(images).toMatchObject([{ root: { digest: digestOf(imageIndex) } }]);
+    const bare = await readBytes(tar(...parts, index(descriptor(manifest, OCI_MANIFEST)), blob(manifest)));
+    expect(images.map(({ root }) => root)).toEqual(bare.images.map(({ root }) => root));
     expect(content.blobs.has(digestOf(statement))).toBe(false);
   });
 
