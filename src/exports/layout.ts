@@ -1,7 +1,7 @@
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
 export { Layout, type UpdateOptions } from '../layout/layout.ts';
-export type { ResolveOptions } from '../layout/lookup.ts';
+export type { ResolveOptions } from '../listing/lookup.ts';
 export { OMITTED_LAYERS } from '../oci/annotations.ts';
 export type { HeldBlob, HeldImage } from '../layout/holdings.ts';
 export type { LayoutTransaction } from '../layout/transaction.ts';

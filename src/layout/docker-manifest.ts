@@ -5,7 +5,7 @@ import { images } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { blobNames } from './blob-file.ts';
-import { listImages } from './entries.ts';
+import { listImages } from '../listing/entries.ts';
 import { omittedLayers } from './omitted-layers.ts';
 
 /** The file that lets `docker load` read a layout that is packed as a tar. */

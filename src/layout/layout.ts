@@ -2,15 +2,12 @@ import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, ImageIndex, OpenOptions, StoredImage } from '../content.ts';
 import { DrayageError } from '../errors.ts';
+import { Listing } from '../listing/listing.ts';
+import type { ResolveOptions } from '../listing/lookup.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
-import type { ListedImage } from './entries.ts';
-import { listImages } from './entries.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
 import { acquireLock } from './lock.ts';
-import type { ResolveOptions } from './lookup.ts';
-import { resolveImage } from './lookup.ts';
-import { findReferrers, isReferrer } from './referrers.ts';
 import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
 import type { LayoutTransaction } from './transaction.ts';
@@ -30,11 +27,13 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
   /** Absolute path of the folder. */
   readonly path: string;
   readonly #stored: StoredContent;
+  readonly #listing: Listing;
   readonly #mayCreate: boolean;
 
   private constructor(path: string, mayCreate: boolean) {
     this.path = path;
     this.#stored = new StoredContent(path);
+    this.#listing = new Listing({ content: this, entries: () => this.#entries(), place: path });
     this.#mayCreate = mayCreate;
   }
 
@@ -93,16 +92,15 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
   }
 
   async images(options: ContentOptions = {}): Promise<StoredImage[]> {
-    const listed = await this.#list(options);
-    return listed.map(({ root, names, annotations }) => ({ root, names, annotations }));
+    return this.#listing.images(options);
   }
 
   async resolve(reference: string, options: ResolveOptions = {}): Promise<StoredImage> {
-    return resolveImage(this, await this.#list(options), reference, options);
+    return this.#listing.resolve(reference, options);
   }
 
   async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
-    return findReferrers(this, await this.#entries(), descriptor.digest, options);
+    return this.#listing.referrers(descriptor, options);
   }
 
   /**
@@ -120,7 +118,8 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
     signal?.throwIfAborted();
     const staging = await Staging.open(this.path);
     try {
-      const roots = async (): Promise<Descriptor[]> => (await this.#list({ signal })).map(({ root }) => root);
+      const roots = async (): Promise<Descriptor[]> =>
+        (await this.#listing.images({ signal })).map(({ root }) => root);
       const transaction = new Transaction(staging, this.#stored, roots, signal);
       try {
         const result = await work(transaction);
@@ -160,16 +159,5 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
   async #entries(): Promise<Descriptor[]> {
     if (this.#mayCreate && (await folderState(this.path)) !== 'layout') return [];
     return (await readLayoutIndex(this.path)).manifests;
-  }
-
-  /** The images of the layout; what refers to them is passed over. */
-  async #list(options: ContentOptions): Promise<ListedImage[]> {
-    options.signal?.throwIfAborted();
-    const listed: ListedImage[] = [];
-    for (const image of listImages(await this.#entries())) {
-      const isNamed = image.names.length > 0 || image.foreign.length > 0;
-      if (isNamed || !(await isReferrer(this, image.root, options))) listed.push(image);
-    }
-    return listed;
   }
 }

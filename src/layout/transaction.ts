@@ -16,7 +16,7 @@ import { isDigest } from '../oci/digest.ts';
 import { hasBlob, openBlob } from './blob-file.ts';
 import type { HeldBlob, HeldImage, HoldingsAccess } from './holdings.ts';
 import { findHeldBlobs, findHeldImage } from './holdings.ts';
-import { nameAnnotations } from './names.ts';
+import { nameAnnotations } from '../listing/names.ts';
 import { LayerMap } from './layer-map.ts';
 import { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';

@@ -28,6 +28,7 @@ const TABLE: Record<string, Rule> = {
   naming: { level: 2, also: ['content'] },
   lease: { level: 2, also: ['content'] },
   selection: { level: 2, also: ['content'] },
+  listing: { level: 2, also: ['content', 'image'] },
   ingest: {
     level: 3,
     packages: [...PLACES, 'node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],
@@ -39,7 +40,10 @@ const TABLE: Record<string, Rule> = {
     also: ['archive'],
     packages: [...PLACES, ...DISK, 'undici', 'valibot', 'node:net', 'node:tls', 'node:child_process'],
   },
-  gitlab: { level: 3, packages: ['undici', 'valibot'] },
+  gitlab: {
+    level: 3,
+    packages: [...PLACES, ...DISK, 'node:zlib', 'undici', 'valibot', 'yauzl'],
+  },
   registry: { level: 3, packages: ['undici', 'valibot', 'node:child_process'] },
   arrive: { level: 3, also: ['archive'] },
   attest: { level: 3, packages: ['node:crypto'] },

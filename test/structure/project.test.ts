@@ -12,6 +12,7 @@ const MAJORS: Record<string, string> = {
   'tar-stream': '3',
   undici: '7',
   valibot: '1',
+  yauzl: '3',
 };
 
 /** Registries and mirrors, put together here so that this file names none. */

@@ -18,13 +18,13 @@ export interface ResolveOptions extends ContentOptions {
 }
 
 /**
- * Finds one image among those of a layout. In this order: by a full digest (of a root, of a manifest inside an index, of a
+ * Finds one image among those of a layout, which `place` names in errors. In this order: by a full digest (of a root, of a manifest inside an index, of a
  * config), by its name, by what another tool calls it, by seven or more digits of a digest. A manifest that was found inside
  * an index comes with the index's names.
  * @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `AMBIGUOUS`
  */
 export async function resolveImage(
-  source: ContentSource & { readonly path: string },
+  { content, place }: { content: ContentSource; place: string },
   listed: readonly ListedImage[],
   reference: string,
   options: ResolveOptions = {},
@@ -39,9 +39,9 @@ export async function resolveImage(
   }
   const prefix =
     digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
-  const found = prefix === undefined ? undefined : await byDigest(source, listed, prefix, options);
+  const found = prefix === undefined ? undefined : await byDigest(content, listed, prefix, options);
   if (found !== undefined) return found;
-  throw notFound(reference, listed, source.path);
+  throw notFound(reference, listed, place);
 }
 
 /** The error for an image that is not there, with the names of those that are. */

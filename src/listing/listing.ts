@@ -1,0 +1,52 @@
+import type { ContentOptions, ContentSource, ImageIndex, StoredImage } from '../content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { ListedImage } from './entries.ts';
+import { listImages } from './entries.ts';
+import type { ResolveOptions } from './lookup.ts';
+import { resolveImage } from './lookup.ts';
+import { findReferrers, isReferrer } from './referrers.ts';
+
+/** Where the entries of an index.json are, and what they lead to. */
+export interface ListingOptions {
+  /** Where the content is read from. */
+  content: ContentSource;
+  /** Reads the entries. Called for every question, so that what others change meanwhile is seen. */
+  entries: (options: ContentOptions) => Promise<readonly Descriptor[]>;
+  /** Names the place in errors: a path, an address. */
+  place: string;
+}
+
+/** The images of an index.json, wherever that is kept. What refers to an image is no image. */
+export class Listing implements ImageIndex {
+  readonly #options: ListingOptions;
+
+  constructor(options: ListingOptions) {
+    this.#options = options;
+  }
+
+  async images(options: ContentOptions = {}): Promise<StoredImage[]> {
+    const listed = await this.#list(options);
+    return listed.map(({ root, names, annotations }) => ({ root, names, annotations }));
+  }
+
+  async resolve(reference: string, options: ResolveOptions = {}): Promise<StoredImage> {
+    const { content, place } = this.#options;
+    return resolveImage({ content, place }, await this.#list(options), reference, options);
+  }
+
+  async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
+    const { content, entries } = this.#options;
+    return findReferrers(content, await entries(options), descriptor.digest, options);
+  }
+
+  async #list(options: ContentOptions): Promise<ListedImage[]> {
+    options.signal?.throwIfAborted();
+    const { content, entries } = this.#options;
+    const listed: ListedImage[] = [];
+    for (const image of listImages(await entries(options))) {
+      const isNamed = image.names.length > 0 || image.foreign.length > 0;
+      if (isNamed || !(await isReferrer(content, image.root, options))) listed.push(image);
+    }
+    return listed;
+  }
+}
