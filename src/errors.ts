@@ -52,6 +52,8 @@ export interface ErrorFacts {
   url?: string;
   /** The HTTP status that was answered. */
   status?: number;
+  /** Seconds after which the server wants to be asked again. */
+  retryAfter?: number;
   /** Names that exist and are near to the one asked for. */
   candidates?: string[];
   /** The underlying error. */

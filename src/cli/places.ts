@@ -14,6 +14,11 @@ export function defaultLayout(env: Context['env']): string {
   return join(HOME, job !== undefined && /^\d+$/.test(job) ? job : 'images');
 }
 
+/** The layout of this name below `.drayage`. */
+export function layoutOf(name: string): string {
+  return join(HOME, name);
+}
+
 /** Opens the layout to save into, making it where there is none. */
 export async function createLayout(path: string, { signal }: Context): Promise<Layout> {
   const { Layout } = await library();

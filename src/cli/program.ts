@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { FetchCommandOptions } from './commands/fetch.ts';
 import type { LoadCommandOptions } from './commands/load.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
 import type { UnloadCommandOptions } from './commands/unload.ts';
@@ -14,7 +15,8 @@ export function createProgram(execute: Execute): Command {
     .description('Carries docker images from one CI job to the next as regular job artifacts.')
     .version(version(), '-V, --version')
     .configureOutput({ outputError: () => {} });
-  for (const command of [saveCommand, loadCommand, unloadCommand, inspectCommand, verifyCommand]) {
+  const commands = [saveCommand, loadCommand, unloadCommand, fetchCommand, inspectCommand, verifyCommand];
+  for (const command of commands) {
     program.addCommand(command(execute).copyInheritedSettings(program).exitOverride());
   }
   return program.exitOverride();
@@ -64,7 +66,7 @@ function loadCommand(execute: Execute): Command {
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
     .addOption(option('--private', 'restore the names, as docker load does'))
     .addOption(hostOption());
-  return withCommon(command).action(
+  return withCommon(withJob(command)).action(
     async (layouts: string[], options: LoadCommandOptions & CommonOptions) => {
       const { loadImages } = await import('./commands/load.ts');
       await execute((context) => loadImages(layouts, options, context), options);
@@ -84,6 +86,20 @@ function unloadCommand(execute: Execute): Command {
   return withCommon(command).action(async (options: UnloadCommandOptions & CommonOptions) => {
     const { unloadImages } = await import('./commands/unload.ts');
     await execute((context) => unloadImages(options, context), options);
+  });
+}
+
+function fetchCommand(execute: Execute): Command {
+  const command = new Command('fetch')
+    .summary("a job's artifact -> layout")
+    .description(
+      "Brings a GitLab job's images here through the artifact API: only the blobs that are missing.",
+    )
+    .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
+    .addOption(option('-o, --out <dir>', 'the layout that they come into; default .drayage/<job id>'));
+  return withCommon(withJob(command)).action(async (options: FetchCommandOptions & CommonOptions) => {
+    const { fetchImages } = await import('./commands/fetch.ts');
+    await execute((context) => fetchImages(options, context), options);
   });
 }
 
@@ -114,6 +130,24 @@ function hostOption(): Option {
     '--host <address>',
     'the daemon: unix:///…, tcp://… or ssh://…; default $DOCKER_HOST, $DOCKER_CONTEXT, the current context, the local socket',
   );
+}
+
+/** Options of what reads a job's artifact. */
+function withJob(command: Command): Command {
+  return command
+    .addOption(option('--job <name>', "from this job's artifact: of this pipeline").conflicts('jobId'))
+    .addOption(
+      option('--job-id <id>', 'from the artifact of the job with this ID').conflicts(['pipeline', 'ref']),
+    )
+    .addOption(option('--project <id>', 'of another project: its ID or path; default $CI_PROJECT_ID'))
+    .addOption(option('--pipeline <id>', 'of another pipeline; default $CI_PIPELINE_ID').conflicts('ref'))
+    .addOption(option('--ref <name>', 'of the latest successful pipeline of this branch or tag'))
+    .addOption(option('--cache <dir>', 'keep blobs in this folder, which outlives the job'))
+    .addOption(
+      option('--cache-scope <scope>', 'who shares the cache; default project').choices(['project', 'shared']),
+    )
+    .addOption(option('--cache-size <size>', 'how much the cache holds, such as 20GB; default 10 GiB'))
+    .addOption(option('--ca <file>', 'trust these certificate authorities, too'));
 }
 
 function withCommon(command: Command): Command {

@@ -6,16 +6,20 @@ const ROOT = new URL('../../', import.meta.url);
 /** What each subpath of the package exports at run time, in alphabetical order. A change here changes the API. */
 const PINNED: Record<string, string[]> = {
   '.': [
+    'BlobCache',
     'DrayageError',
+    'GitLab',
     'Layout',
     'connectDocker',
     'exportArchive',
+    'fetch',
     'gitlabAnnotations',
     'inspect',
     'isDigest',
     'isDrayageError',
     'joinPlaces',
     'load',
+    'localFirst',
     'parsePlatform',
     'readGitLabJob',
     'resolveDockerHost',

@@ -62,7 +62,17 @@ const TABLE: Record<string, Rule> = {
   exports: { level: 5 },
   cli: {
     level: 6,
-    packages: ['commander', 'valibot', 'node:process', 'node:crypto', ...DISK, 'node:os', 'node:stream'],
+    packages: [
+      'commander',
+      'valibot',
+      'undici',
+      'node:process',
+      'node:crypto',
+      ...DISK,
+      'node:os',
+      'node:stream',
+      'node:tls',
+    ],
   },
 };
 

@@ -1,16 +1,18 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Layout, LoadedImage, Platform } from '../../index.ts';
+import type { ImagePlace, LoadedImage, Platform } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
 import { count, formatBytes } from '../format.ts';
-import { createLayout, openLayouts } from '../places.ts';
+import { createLayout } from '../places.ts';
+import type { SourceOptions } from '../sources.ts';
+import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
 import { parseTarget, writeFileWhole } from '../target.ts';
 import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
-export interface LoadCommandOptions extends CommonOptions {
+export interface LoadCommandOptions extends CommonOptions, SourceOptions {
   image?: string[];
   tag?: string[];
   platform?: string;
@@ -23,7 +25,7 @@ export interface LoadCommandOptions extends CommonOptions {
 
 /** What is chosen: layouts, images, platform. */
 interface Choice {
-  from: Layout[];
+  from: ImagePlace[];
   images: string[] | undefined;
   platform: Platform | undefined;
   signal: AbortSignal;
@@ -38,13 +40,16 @@ export async function loadImages(
   const { parsePlatform } = await library();
   const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
   if (target !== undefined) await refuseDaemonOptions(options, target);
+  await using sources = await openSources(paths, options, context);
   const choice: Choice = {
-    from: await openLayouts(paths, context),
+    from: sources.places,
     images: options.image,
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
     signal: context.signal,
   };
-  return target === undefined ? loadIntoDaemon(choice, options, context) : writeTo(target, choice, context);
+  return target === undefined
+    ? await loadIntoDaemon(choice, options, context)
+    : await writeTo(target, choice, context);
 }
 
 /** What would be ignored is refused. */

@@ -1,0 +1,120 @@
+import { tmpdir } from 'node:os';
+import type { BlobCache, FoundJob, GitLab, HttpDispatcher, ImagePlace, JobQuery, Layout } from '../index.ts';
+import type { CacheOptions } from './cache.ts';
+import { openCache } from './cache.ts';
+import type { Context } from './context.ts';
+import { openDispatcher } from './http.ts';
+import type { JobOptions } from './job-query.ts';
+import { readJobQuery } from './job-query.ts';
+import { library } from './library.ts';
+import { openLayouts } from './places.ts';
+
+/** The options that say where images come from. */
+export interface SourceOptions extends JobOptions, CacheOptions {
+  ca?: string;
+}
+
+/** Places to read images from, open until they are closed. */
+export interface Sources extends AsyncDisposable {
+  places: ImagePlace[];
+  /** The folder, below `.drayage`, that the images of a job belong into; undefined for layouts on disk. */
+  home: string | undefined;
+}
+
+/**
+ * Opens what a command reads images from: layouts on disk, or, where a job is named, that job's artifact. Then the layouts
+ * on disk and the cache only spare requests: which images there are says the artifact.
+ */
+export async function openSources(
+  paths: readonly string[],
+  options: SourceOptions,
+  context: Context,
+): Promise<Sources> {
+  const query = await readJobQuery(options, context);
+  if (query !== undefined) return openJob(query, paths, options, context);
+  return {
+    places: await openLayouts(paths, context),
+    home: undefined,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+async function openJob(
+  query: JobQuery,
+  paths: readonly string[],
+  options: SourceOptions,
+  context: Context,
+): Promise<Sources> {
+  const { signal } = context;
+  const open: (() => PromiseLike<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of open.splice(0).toReversed()) await end();
+  };
+  try {
+    const locals = await openLocals(paths, context);
+    const cache = await openCache(options, context);
+    if (cache !== undefined) open.push(() => cache[Symbol.asyncDispose]());
+    const dispatcher = await openDispatcher(options.ca, context);
+    open.push(() => dispatcher.destroy());
+    const gitlab = await connect(dispatcher, context);
+    open.push(() => gitlab[Symbol.asyncDispose]());
+    const job = await gitlab.findJob(query, { signal });
+    const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
+    open.push(() => artifact[Symbol.asyncDispose]());
+    const places = await Promise.all(artifact.layouts.map((layout) => chained(layout, locals, cache)));
+    return { places, home: homeOf(job, artifact.layouts), [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function connect(dispatcher: HttpDispatcher, context: Context): Promise<GitLab> {
+  const { DrayageError, GitLab } = await library();
+  const { env } = context;
+  const url = env['CI_API_V4_URL'];
+  if (!url) {
+    throw new DrayageError('USAGE', 'of which GitLab? CI_API_V4_URL is not set', {
+      hint: 'it is set in every job; elsewhere set it to https://<host>/api/v4',
+    });
+  }
+  return new GitLab({
+    url,
+    jobToken: env['CI_JOB_TOKEN'] || undefined,
+    token: env['DRAYAGE_GITLAB_TOKEN'] || undefined,
+    dispatcher,
+  });
+}
+
+/** The images of a layout in an artifact; their blobs from disk where they are there. */
+async function chained(
+  layout: ImagePlace,
+  locals: readonly Layout[],
+  cache: BlobCache | undefined,
+): Promise<ImagePlace> {
+  const { localFirst } = await library();
+  const content = localFirst([...locals, ...(cache ? [cache] : [])], cache?.filledFrom(layout) ?? layout);
+  return {
+    ...content,
+    images: (options) => layout.images(options),
+    resolve: (reference, options) => layout.resolve(reference, options),
+    referrers: (descriptor, options) => layout.referrers(descriptor, options),
+  };
+}
+
+/** The layouts that were named; or those below `.drayage`, as far as there are any that can be read. */
+async function openLocals(paths: readonly string[], context: Context): Promise<Layout[]> {
+  if (paths.length > 0) return openLayouts(paths, context);
+  const { isDrayageError } = await library();
+  return openLayouts([], context).catch((error: unknown) => {
+    if (isDrayageError(error)) return [];
+    throw error;
+  });
+}
+
+/** As the runner would restore it: the job's ID; of a job by reference, which nobody told, the layout's own folder. */
+function homeOf(job: FoundJob, [first]: readonly { folder: string }[]): string {
+  if (job.kind === 'id') return job.jobId;
+  const name = first?.folder.split('/').at(-1) ?? '';
+  return /^\w[\w.-]*$/.test(name) ? name : 'images';
+}

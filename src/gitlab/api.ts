@@ -1,0 +1,195 @@
+import type * as v from 'valibot';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { MAX_DOCUMENT_SIZE, parseDocument } from '../oci/parse.ts';
+import { withoutSecrets } from './address.ts';
+import type { HttpDispatcher, HttpReply } from './http.ts';
+import { Http } from './http.ts';
+import { networkError } from './network-error.ts';
+import type { RetryOptions } from './retry.ts';
+import { passingError, Retry } from './retry.ts';
+
+/** How a GitLab instance is reached. */
+export interface GitLabOptions {
+  /** Address of its API, `https://gitlab.example/api/v4`: CI_API_V4_URL. */
+  url: string;
+  /** CI_JOB_TOKEN. It is of use while its job runs. */
+  jobToken?: string | undefined;
+  /** A personal, project or group access token with the scope `read_api`. */
+  token?: string | undefined;
+  /** An undici dispatcher for all requests, which stays open; default: direct connections. */
+  dispatcher?: HttpDispatcher | undefined;
+  retry?: RetryOptions | undefined;
+  /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
+  timeout?: number | undefined;
+  /** Called with each number of bytes that came in. */
+  onReceived?: ((bytes: number) => void) | undefined;
+}
+
+/** Which of the tokens a request shows. */
+export type Credential = 'jobToken' | 'token';
+
+/** What is asked of the API, and as whom. */
+export interface ApiRequest {
+  /** Path and query below the API's address, without a leading slash. */
+  path: string;
+  as: Credential;
+}
+
+/** GET requests to one GitLab instance. A token goes to the API's own origin and nowhere else. */
+export class GitLabApi implements AsyncDisposable {
+  readonly retry: Retry;
+  readonly onReceived: (bytes: number) => void;
+  readonly #base: URL;
+  readonly #headers: Readonly<Partial<Record<Credential, Record<string, string>>>>;
+  readonly #http: Http;
+
+  constructor({ url, jobToken, token, dispatcher, retry, timeout, onReceived }: GitLabOptions) {
+    this.#base = parseBase(url);
+    this.#headers = {
+      ...(jobToken !== undefined && { jobToken: { 'job-token': jobToken } }),
+      ...(token !== undefined && { token: { 'private-token': token } }),
+    };
+    this.#http = new Http(dispatcher, timeout);
+    this.retry = new Retry(retry);
+    this.onReceived = onReceived ?? (() => {});
+  }
+
+  /** Whether there is a token of this kind. */
+  has(credential: Credential): boolean {
+    return this.#headers[credential] !== undefined;
+  }
+
+  /** The address of a request. */
+  address(path: string): URL {
+    return new URL(path, this.#base);
+  }
+
+  /**
+   * Sends one request to any address; the token goes along where that is of the API's own origin. No redirect is followed.
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also for statuses that may be another a moment later
+   */
+  async send(
+    url: URL,
+    as: Credential,
+    headers: Readonly<Record<string, string>>,
+    options?: ContentOptions,
+  ): Promise<HttpReply> {
+    const own = url.origin === this.#base.origin ? this.#headers[as] : undefined;
+    const reply = await this.#http.get(url, { ...headers, ...own }, options);
+    const passing = passingError(reply, withoutSecrets(url));
+    if (passing === undefined) return reply;
+    drop(reply);
+    throw passing;
+  }
+
+  /**
+   * Reads a JSON document, trying again where that may help.
+   * @returns the document, and the number of the next page where there is one
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`; for a refusal see {@link GitLabApi.refusal}
+   */
+  async json<T>(
+    schema: v.GenericSchema<unknown, T>,
+    { path, as }: ApiRequest,
+    options: ContentOptions = {},
+  ): Promise<{ value: T; nextPage: string | undefined }> {
+    const url = this.address(path);
+    return this.retry.run(async () => {
+      const reply = await this.send(url, as, {}, options);
+      if (reply.status !== 200) throw this.refusal(reply, url);
+      const bytes = await readWhole(reply, withoutSecrets(url));
+      this.onReceived(bytes.length);
+      const value = parseDocument(schema, bytes, withoutSecrets(url));
+      return { value, nextPage: reply.header('x-next-page') || undefined };
+    }, options.signal);
+  }
+
+  /** Reads a list of several pages. */
+  async pages<T>(
+    schema: v.GenericSchema<unknown, T[]>,
+    { path, as }: ApiRequest,
+    options: ContentOptions = {},
+  ): Promise<T[]> {
+    const found: T[] = [];
+    const glue = path.includes('?') ? '&' : '?';
+    for (let page: string | undefined = '1'; page !== undefined;) {
+      const query: string = `${path}${glue}per_page=100&page=${encodeURIComponent(page)}`;
+      const { value, nextPage }: { value: T[]; nextPage: string | undefined } = await this.json(
+        schema,
+        { path: query, as },
+        options,
+      );
+      found.push(...value);
+      // A server that counts in circles ends with its own empty page.
+      page = value.length === 0 ? undefined : nextPage;
+      assertBounded(found.length, path);
+    }
+    return found;
+  }
+
+  /**
+   * The error for a reply that is a refusal: `NOT_FOUND` for what does not exist or may not be seen (GitLab answers both
+   * alike), `UNREACHABLE` for a token that is not accepted, or anything else.
+   */
+  refusal(reply: HttpReply, url: URL): DrayageError {
+    drop(reply);
+    const { status } = reply;
+    const facts = { url: withoutSecrets(url), status };
+    const message = `${facts.url} answers ${status}`;
+    if (status === 404 || status === 410) return new DrayageError('NOT_FOUND', message, facts);
+    const hint = url.origin === this.#base.origin ? REFUSALS[status] : undefined;
+    return new DrayageError('UNREACHABLE', message, { ...facts, ...(hint !== undefined && { hint }) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http[Symbol.asyncDispose]();
+  }
+}
+
+const REFUSALS: Record<number, string> = {
+  401: 'the token is not valid: CI_JOB_TOKEN is so only while its job runs, and DRAYAGE_GITLAB_TOKEN may have expired',
+  403: "the token may not do that: the other project's job token allowlist has to name this project; or set DRAYAGE_GITLAB_TOKEN",
+};
+
+/** The longest list that is read: far more than a pipeline has jobs, or an artifact of images has files. */
+const MAX_ITEMS = 500_000;
+
+function assertBounded(count: number, path: string): void {
+  if (count <= MAX_ITEMS) return;
+  throw new DrayageError('LIMIT', `GitLab lists over ${MAX_ITEMS} items: ${path}`, { expected: MAX_ITEMS });
+}
+
+/** Gives up a reply whose body is of no interest. */
+export function drop(reply: HttpReply): void {
+  reply.body.on('error', () => {}).destroy();
+}
+
+async function readWhole({ body }: HttpReply, url: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > MAX_DOCUMENT_SIZE) {
+        throw new DrayageError('LIMIT', `${url} is over the limit of ${MAX_DOCUMENT_SIZE} bytes`, {
+          url,
+          expected: MAX_DOCUMENT_SIZE,
+        });
+      }
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw networkError(url, error);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parseBase(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '') {
+    return new URL(`${url.href.replace(/\/+$/, '')}/`);
+  }
+  throw new DrayageError('USAGE', `not the address of a GitLab API: ${JSON.stringify(text.slice(0, 200))}`, {
+    hint: 'it is such as https://gitlab.example/api/v4',
+  });
+}

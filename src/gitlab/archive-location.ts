@@ -1,0 +1,87 @@
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { withoutSecrets } from './address.ts';
+import type { GitLabApi } from './api.ts';
+import { drop } from './api.ts';
+import type { ArchiveRoute } from './archive-routes.ts';
+import type { HttpReply } from './http.ts';
+
+const MAX_REDIRECTS = 5;
+
+/**
+ * Where an archive is: behind a route of the API, which hands it out itself or points to an address elsewhere that is signed
+ * and good for some minutes. That address is used for as long as it works, and asked for again when it does not.
+ */
+export class ArchiveLocation {
+  readonly #api: GitLabApi;
+  readonly #route: ArchiveRoute;
+  #signed: URL | undefined;
+
+  constructor(api: GitLabApi, route: ArchiveRoute) {
+    this.#api = api;
+    this.#route = route;
+  }
+
+  /** The address of the route, for errors. */
+  get name(): string {
+    return withoutSecrets(this.#api.address(this.#route.path));
+  }
+
+  /**
+   * Asks for the archive, or a part of it.
+   * @param range `bytes=0-99`
+   * @returns the reply: 200, 206 or 416
+   * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`
+   */
+  async get(range: string | undefined, options: ContentOptions): Promise<HttpReply> {
+    const headers = range === undefined ? {} : { range };
+    const signed = this.#signed;
+    if (signed !== undefined) {
+      const reply = await this.#follow(signed, headers, options);
+      if (isAnswer(reply)) return reply;
+      // An expired signature is refused with 400, 401, 403 or 404, depending on the storage.
+      drop(reply);
+      this.#signed = undefined;
+    }
+    const url = this.#api.address(this.#route.path);
+    const reply = await this.#follow(url, headers, options);
+    if (isAnswer(reply)) return reply;
+    const at = this.#signed ?? url;
+    this.#signed = undefined;
+    throw this.#api.refusal(reply, at);
+  }
+
+  /** Follows redirects; where they end is remembered. */
+  async #follow(
+    from: URL,
+    headers: Readonly<Record<string, string>>,
+    options: ContentOptions,
+  ): Promise<HttpReply> {
+    let url = from;
+    for (let i = 0; i <= MAX_REDIRECTS; i++) {
+      const reply = await this.#api.send(url, this.#route.as, headers, options);
+      const location = reply.status >= 300 && reply.status < 400 ? reply.header('location') : undefined;
+      if (location === undefined) return reply;
+      drop(reply);
+      url = target(location, url);
+      this.#signed = url;
+    }
+    throw new DrayageError('UNREACHABLE', `${withoutSecrets(from)} redirects in circles`, {
+      url: withoutSecrets(from),
+      status: 302,
+    });
+  }
+}
+
+function isAnswer({ status }: HttpReply): boolean {
+  return status === 200 || status === 206 || status === 416;
+}
+
+function target(location: string, base: URL): URL {
+  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw new DrayageError('UNREACHABLE', `${withoutSecrets(base)} redirects to no address`, {
+    url: withoutSecrets(base),
+    status: 302,
+  });
+}

@@ -1,0 +1,158 @@
+import { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource, ImageIndex, OpenOptions, StoredImage } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { Listing } from '../listing/listing.ts';
+import type { ResolveOptions } from '../listing/lookup.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import { parseIndex } from '../oci/image-index.ts';
+import { sizeMismatch, verified } from '../stream/verified.ts';
+import type { ArtifactFiles } from './artifact-files.ts';
+import { readSmallFile } from './artifact-files.ts';
+
+/** The largest piece that a stream holds ready, in bytes. */
+const BUFFER = 512 * 1024;
+/** Documents up to this size are kept once they were read, since a manifest is asked for several times; in bytes. */
+const MAX_KEPT_DOCUMENT = 64 * 1024;
+/** How much is kept at most, in bytes. */
+const MAX_KEPT = 16 * 1024 * 1024;
+
+/** Where a layout is in an artifact, and what tells who uses it. */
+export interface ArtifactLayoutOptions {
+  files: ArtifactFiles;
+  /** Its folder in the artifact, without a slash at the end; empty where that is the artifact itself. */
+  folder: string;
+}
+
+/**
+ * An OCI image layout inside a job's artifact (OCI image-spec 1.1, image-layout.md), where it is: nothing is read but what is
+ * asked for, blob by blob, each checked against its digest.
+ */
+export class ArtifactLayout implements ContentSource, ImageIndex {
+  /** Its folder in the artifact. */
+  readonly folder: string;
+  readonly #files: ArtifactFiles;
+  readonly #listing: Listing;
+  readonly #kept = new Map<Digest, Buffer>();
+  #entries: Promise<Descriptor[]> | undefined;
+
+  constructor({ files, folder }: ArtifactLayoutOptions) {
+    this.folder = folder;
+    this.#files = files;
+    this.#listing = new Listing({
+      content: this,
+      entries: (options) => this.#index(options),
+      place: `${folder} in ${files.name}`,
+    });
+  }
+
+  async has(descriptor: Descriptor, { signal }: ContentOptions = {}): Promise<boolean> {
+    signal?.throwIfAborted();
+    return this.#files.sizes.get(this.#pathOf(descriptor)) === descriptor.size;
+  }
+
+  async open(descriptor: Descriptor, { offset = 0, signal }: OpenOptions = {}): Promise<Readable> {
+    signal?.throwIfAborted();
+    const path = this.#pathOf(descriptor);
+    if (!this.#files.sizes.has(path)) {
+      throw new DrayageError(
+        'NOT_FOUND',
+        `no blob ${descriptor.digest} in the artifact ${this.#files.name}`,
+        {
+          url: this.#files.name,
+          entry: path,
+          digest: descriptor.digest,
+          hint: 'run the job that made the artifact again',
+        },
+      );
+    }
+    if (offset < 0 || offset > descriptor.size) {
+      throw new DrayageError('USAGE', `offset ${offset} is outside of blob ${descriptor.digest}`, {
+        expected: descriptor.size,
+        actual: offset,
+      });
+    }
+    // The request is made with the first read: a stream that is never read costs nothing.
+    const bytes = this.#read(path, descriptor, offset, signal);
+    return Readable.from(bytes, { objectMode: false, highWaterMark: BUFFER });
+  }
+
+  async images(options?: ContentOptions): Promise<StoredImage[]> {
+    return this.#listing.images(options);
+  }
+
+  async resolve(reference: string, options?: ResolveOptions): Promise<StoredImage> {
+    return this.#listing.resolve(reference, options);
+  }
+
+  async referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {
+    return this.#listing.referrers(descriptor, options);
+  }
+
+  async *#read(
+    path: string,
+    descriptor: Descriptor,
+    offset: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const size = this.#files.sizes.get(path) ?? 0;
+    const what = `blob ${descriptor.digest} in the artifact ${this.#files.name}`;
+    if (size >= 0 && size !== descriptor.size) throw sizeMismatch(descriptor, size, what);
+    const kept = this.#kept.get(descriptor.digest);
+    if (kept !== undefined) {
+      if (offset < kept.length) yield kept.subarray(offset);
+      return;
+    }
+    const bytes = this.#files.read(path, { offset, signal });
+    const keep: Uint8Array[] | undefined = offset === 0 && size <= this.#room(size) ? [] : undefined;
+    for await (const chunk of offset > 0 ? bytes : verified(bytes, descriptor, what)) {
+      signal?.throwIfAborted();
+      keep?.push(chunk);
+      yield chunk;
+    }
+    if (keep !== undefined) this.#kept.set(descriptor.digest, Buffer.concat(keep));
+  }
+
+  /** How large a document may be to be kept. */
+  #room(size: number): number {
+    const held = [...this.#kept.values()].reduce((sum, { length }) => sum + length, 0);
+    return held + size > MAX_KEPT ? -1 : MAX_KEPT_DOCUMENT;
+  }
+
+  /** The entries of index.json: read once, as an artifact never changes. */
+  async #index(options: ContentOptions): Promise<Descriptor[]> {
+    this.#entries ??= this.#readIndex(options);
+    try {
+      return await this.#entries;
+    } catch (error) {
+      // What was in the way may be gone at the next question.
+      if (!isDrayageError(error, 'MALFORMED', 'LIMIT')) this.#entries = undefined;
+      throw error;
+    }
+  }
+
+  async #readIndex(options: ContentOptions): Promise<Descriptor[]> {
+    const path = below(this.folder, 'index.json');
+    const bytes = await readSmallFile(this.#files, path, options);
+    return parseIndex(bytes, `${path} in the artifact ${this.#files.name}`).manifests;
+  }
+
+  #pathOf({ digest }: Descriptor): string {
+    return below(this.folder, `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`);
+  }
+}
+
+/** The folders of an artifact that are layouts: they hold an `oci-layout` and an index.json. */
+export function layoutFolders({ sizes }: ArtifactFiles): string[] {
+  const suffix = 'oci-layout';
+  return [...sizes.keys()]
+    .filter((path) => path === suffix || path.endsWith(`/${suffix}`))
+    .map((path) => path.slice(0, -suffix.length).replace(/\/$/, ''))
+    .filter((folder) => sizes.has(below(folder, 'index.json')))
+    .toSorted();
+}
+
+function below(folder: string, name: string): string {
+  return folder === '' ? name : `${folder}/${name}`;
+}

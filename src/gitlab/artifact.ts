@@ -1,0 +1,128 @@
+import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { GitLabApi } from './api.ts';
+import { ArchiveLocation } from './archive-location.ts';
+import { archiveRoutes } from './archive-routes.ts';
+import type { ArtifactFiles } from './artifact-files.ts';
+import { ArtifactLayout, layoutFolders } from './artifact-layout.ts';
+import { DownloadedFile } from './downloaded-file.ts';
+import type { FoundJob } from './jobs.ts';
+import { NO_ARTIFACT } from './jobs.ts';
+import { RemoteFile } from './remote-file.ts';
+import { SingleFiles } from './single-files.ts';
+import { ZipFiles } from './zip-files.ts';
+
+/** Options of {@link openArtifact}. */
+export interface OpenArtifactOptions extends ContentOptions {
+  /**
+   * A folder for the archive where its server gives out no parts of it: then it is downloaded whole, once. Without one that
+   * is an error.
+   */
+  temporary?: string | undefined;
+}
+
+/** The layouts inside a job's artifact. Blobs are read where they are, as they are asked for. */
+export class JobArtifact implements AsyncDisposable {
+  /** The job's own layout, `.drayage/<job id>`, where the artifact has it; else every one in it. */
+  readonly layouts: readonly ArtifactLayout[];
+  readonly #files: ArtifactFiles;
+
+  constructor(files: ArtifactFiles, layouts: readonly ArtifactLayout[]) {
+    this.#files = files;
+    this.layouts = layouts;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#files[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Opens a job's artifact: by ranges of the archive; where there are none, file by file; else the whole archive.
+ * @throws {@link DrayageError} `NOT_FOUND` where there is no artifact, or no layout in it; `UNREACHABLE`, `TIMEOUT`,
+ * `MALFORMED`, `LIMIT`, `IO`
+ */
+export async function openArtifact(
+  api: GitLabApi,
+  job: FoundJob,
+  options: OpenArtifactOptions = {},
+): Promise<JobArtifact> {
+  const files = await openFiles(api, job, options);
+  try {
+    const folders = layoutFolders(files);
+    const own = folders.filter((folder) => job.kind === 'id' && folder === `.drayage/${job.jobId}`);
+    const chosen = own.length > 0 ? own : folders;
+    if (chosen.length === 0) throw noLayout(files);
+    return new JobArtifact(
+      files,
+      chosen.map((folder) => new ArtifactLayout({ files, folder })),
+    );
+  } catch (error) {
+    await files[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openFiles(
+  api: GitLabApi,
+  job: FoundJob,
+  options: OpenArtifactOptions,
+): Promise<ArtifactFiles> {
+  const { location, file } = await locate(api, job, options);
+  if (file !== undefined) return ZipFiles.open(file, options);
+  const single = await SingleFiles.open(api, job, options);
+  if (single !== undefined) return single;
+  if (options.temporary === undefined) {
+    throw new DrayageError('UNSUPPORTED', `${location.name} gives out no parts of the artifact`, {
+      url: location.name,
+      hint: 'name a folder for the whole archive',
+    });
+  }
+  return ZipFiles.open(await DownloadedFile.download(api, location, options.temporary, options), options);
+}
+
+/** Finds a route on which the archive is given out; where no file is told, only as a whole. */
+async function locate(
+  api: GitLabApi,
+  job: FoundJob,
+  options: ContentOptions,
+): Promise<{ location: ArchiveLocation; file: RemoteFile | undefined }> {
+  const refusals: DrayageError[] = [];
+  for (const route of archiveRoutes(api, job)) {
+    const location = new ArchiveLocation(api, route);
+    try {
+      return { location, file: await RemoteFile.open(api, location, options) };
+    } catch (error) {
+      const { status } = isDrayageError(error) ? error.facts : {};
+      if (!isDrayageError(error) || ![400, 401, 403, 404, 410].includes(status ?? 0)) throw error;
+      refusals.push(error);
+    }
+  }
+  throw noArtifact(job, refusals);
+}
+
+function noArtifact(job: FoundJob, refusals: readonly DrayageError[]): DrayageError {
+  const what = job.kind === 'id' ? `job ${job.jobId}` : `job ${job.name} of ${job.ref}`;
+  const [first] = refusals;
+  if (first === undefined) {
+    return new DrayageError('UNREACHABLE', `there is no token to ask for the artifact of ${what} with`, {
+      hint: 'CI_JOB_TOKEN is there in every job; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)',
+    });
+  }
+  // Where one route says that the token is no good, the others' 404 says nothing of the artifact.
+  const worst = refusals.find(({ code }) => code !== 'NOT_FOUND') ?? first;
+  const absent = worst.code === 'NOT_FOUND';
+  const message = absent ? `no artifact of ${what}` : `the artifact of ${what} is not given out`;
+  return new DrayageError(worst.code, `${message}: ${worst.message}`, {
+    ...worst.facts,
+    cause: worst,
+    ...(absent && { hint: `${NO_ARTIFACT}; or the token may not see the project` }),
+  });
+}
+
+function noLayout(files: ArtifactFiles): DrayageError {
+  return new DrayageError('NOT_FOUND', `no image layout in the artifact ${files.name}`, {
+    url: files.name,
+    hint: NO_ARTIFACT,
+  });
+}

@@ -1,0 +1,124 @@
+import type { FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+import type { GitLabApi } from './api.ts';
+import { drop } from './api.ts';
+import type { ArchiveLocation } from './archive-location.ts';
+import { networkError } from './network-error.ts';
+import type { RandomAccess } from './random-access.ts';
+
+const READ_SIZE = 512 * 1024;
+
+/** An archive that was downloaded whole, since its server gives out no parts. Removed at the end. */
+export class DownloadedFile implements RandomAccess {
+  readonly size: number;
+  readonly name: string;
+  readonly #folder: string;
+  readonly #handle: FileHandle;
+
+  private constructor(folder: string, handle: FileHandle, size: number, name: string) {
+    this.#folder = folder;
+    this.#handle = handle;
+    this.size = size;
+    this.name = name;
+  }
+
+  /**
+   * Downloads an archive into a private folder below `temporary`; after an interruption from the beginning.
+   * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`, `IO`
+   */
+  static async download(
+    api: GitLabApi,
+    location: ArchiveLocation,
+    temporary: string,
+    { signal }: ContentOptions = {},
+  ): Promise<DownloadedFile> {
+    const folder = await onDisk(temporary, () => mkdtemp(join(temporary, 'drayage-')));
+    let handle: FileHandle | undefined;
+    try {
+      const file = await onDisk(folder, () => open(join(folder, 'artifacts.zip'), 'wx+', 0o600));
+      handle = file;
+      const size = await api.retry.run(() => receive(api, location, file, signal), signal);
+      return new DownloadedFile(folder, file, size, location.name);
+    } catch (error) {
+      await handle?.close();
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async *read(
+    start: number,
+    length: number,
+    { signal }: ContentOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let done = 0; done < length;) {
+      signal?.throwIfAborted();
+      const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - done));
+      const { bytesRead } = await onDisk(this.#folder, () =>
+        this.#handle.read(buffer, 0, buffer.length, start + done),
+      );
+      if (bytesRead === 0) throw new DrayageError('TRUNCATED', `${this.name} ends early`, { url: this.name });
+      done += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function receive(
+  api: GitLabApi,
+  location: ArchiveLocation,
+  file: FileHandle,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  await onDisk(location.name, () => file.truncate(0));
+  const reply = await location.get(undefined, { signal });
+  const expected = Number(reply.header('content-length') ?? Number.NaN);
+  let size = 0;
+  try {
+    for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
+      signal?.throwIfAborted();
+      const position = size;
+      await onDisk(location.name, () => writeAll(file, chunk, position));
+      size += chunk.length;
+      api.onReceived(chunk.length);
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    drop(reply);
+    throw networkError(location.name, error);
+  }
+  if (Number.isNaN(expected) || size === expected) return size;
+  throw new DrayageError('UNREACHABLE', `${location.name} ended after ${size} of ${expected} bytes`, {
+    url: location.name,
+    expected,
+    actual: size,
+  });
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+  }
+}
+
+async function onDisk<T>(what: string, calls: () => Promise<T>): Promise<T> {
+  try {
+    return await calls();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined || isDrayageError(error)) throw error;
+    throw new DrayageError('IO', `cannot keep ${what} on disk (${code})`, {
+      cause: error,
+      actual: code,
+      hint: 'free some space, or set TMPDIR to a folder that has it',
+    });
+  }
+}

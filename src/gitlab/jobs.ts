@@ -1,0 +1,135 @@
+import * as v from 'valibot';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { optional } from '../oci/parse.ts';
+import type { Credential, GitLabApi } from './api.ts';
+
+/** Which job's artifact is meant. */
+export type JobQuery =
+  /** By its ID; the project is needed for what the runner's own route cannot do. */
+  | { jobId: string; project?: string | undefined }
+  /** By its name in a pipeline: the latest of that name. */
+  | { name: string; project: string; pipeline: string }
+  /** By its name in the latest successful pipeline of a branch or tag, whichever that is at the moment. */
+  | { name: string; project: string; ref: string };
+
+/** A job whose artifact can be asked for. */
+export type FoundJob =
+  | { kind: 'id'; jobId: string; project: string | undefined }
+  | { kind: 'ref'; name: string; project: string; ref: string };
+
+/** Why there may be no artifact. */
+export const NO_ARTIFACT: string =
+  'the usual causes: artifacts:paths does not name the layout, the job failed before it saved, or the artifact has expired (expire_in) or was deleted';
+
+const jobsSchema = v.array(
+  v.looseObject({
+    id: v.pipe(v.number(), v.safeInteger()),
+    name: v.string(),
+    status: v.string(),
+    artifacts_file: optional(v.looseObject({ filename: optional(v.string()) })),
+    artifacts_expire_at: optional(v.string()),
+  }),
+);
+
+type Job = v.InferOutput<typeof jobsSchema>[number];
+
+/** How a project is written in a path: by its ID, or by its full path with the slashes encoded. */
+export function projectPath(project: string): string {
+  return `projects/${encodeURIComponent(project)}`;
+}
+
+/**
+ * Finds the job whose artifact is meant.
+ * @throws {@link DrayageError} `NOT_FOUND` where the pipeline has no such job, or it has no artifact; `UNREACHABLE` where no
+ * token may list the jobs; `AMBIGUOUS` where only parallel jobs have the name
+ */
+export async function findJob(
+  api: GitLabApi,
+  query: JobQuery,
+  options: ContentOptions = {},
+): Promise<FoundJob> {
+  if ('jobId' in query) return { kind: 'id', jobId: query.jobId, project: query.project };
+  if ('ref' in query) return { kind: 'ref', ...query };
+  const { name, project, pipeline } = query;
+  const jobs = await listJobs(api, `${projectPath(project)}/pipelines/${encodeURIComponent(pipeline)}/jobs`, {
+    ...options,
+    name,
+  });
+  const job = latest(jobs.filter((candidate) => candidate.name === name));
+  if (job === undefined) throw noSuchJob(name, pipeline, jobs);
+  assertHasArtifact(job, pipeline);
+  return { kind: 'id', jobId: String(job.id), project };
+}
+
+/** With the job token, which older GitLab does not accept here; then with the other one. */
+async function listJobs(
+  api: GitLabApi,
+  path: string,
+  options: ContentOptions & { name: string },
+): Promise<Job[]> {
+  let refused: DrayageError | undefined;
+  for (const as of ['jobToken', 'token'] satisfies Credential[]) {
+    if (!api.has(as)) continue;
+    try {
+      return await api.pages(jobsSchema, { path, as }, options);
+    } catch (error) {
+      const isRefusal = isDrayageError(error) && [401, 403, 404].includes(error.facts.status ?? 0);
+      if (!isRefusal) throw error;
+      refused = error;
+    }
+  }
+  throw new DrayageError('UNREACHABLE', `job ${options.name} cannot be looked up in its pipeline`, {
+    ...refused?.facts,
+    ...(refused && { cause: refused }),
+    hint: lookupHint(api, options.name),
+  });
+}
+
+function lookupHint(api: GitLabApi, name: string): string {
+  const set = api.has('token')
+    ? 'give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project'
+    : 'set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs';
+  return `name the job by --job-id; or ${set}; or let the job say needs: [${name}], so that the runner restores the layout`;
+}
+
+function latest(jobs: readonly Job[]): Job | undefined {
+  return jobs.toSorted((a, b) => b.id - a.id)[0];
+}
+
+function assertHasArtifact(job: Job, pipeline: string): void {
+  if (job.artifacts_file !== undefined) return;
+  const what = `job ${job.name} (${job.id}) of pipeline ${pipeline}`;
+  if (['created', 'pending', 'running', 'manual', 'scheduled', 'waiting_for_resource'].includes(job.status)) {
+    throw new DrayageError('NOT_FOUND', `${what} is ${job.status}: it has no artifact yet`, {
+      hint: `let this job wait for it: needs: [{job: ${JSON.stringify(job.name)}, artifacts: false}]`,
+    });
+  }
+  const { artifacts_expire_at: expiry } = job;
+  const expired = expiry === undefined ? '' : `; it was kept until ${expiry.slice(0, 40)}`;
+  throw new DrayageError('NOT_FOUND', `${what} has no artifact${expired}`, { hint: NO_ARTIFACT });
+}
+
+function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): DrayageError {
+  const names = [...new Set(jobs.map((job) => job.name))].toSorted();
+  const parallel = names.filter((other) => isOneOf(name, other));
+  if (parallel.length > 0) {
+    return new DrayageError(
+      'AMBIGUOUS',
+      `job ${name} runs ${parallel.length} times in pipeline ${pipeline}`,
+      {
+        candidates: parallel,
+        hint: `choose one: --job ${JSON.stringify(parallel[0])}`,
+      },
+    );
+  }
+  return new DrayageError('NOT_FOUND', `pipeline ${pipeline} has no job ${JSON.stringify(name)}`, {
+    candidates: names.slice(0, 50),
+    hint: names.length === 0 ? 'it has no jobs at all' : `its jobs are ${names.slice(0, 10).join(', ')}`,
+  });
+}
+
+/** Whether a job is one of those that `parallel` or a matrix makes of `name`: `name 1/3`, `name: [a, b]`. */
+function isOneOf(name: string, job: string): boolean {
+  return job.startsWith(name) && /^(?: \d+\/\d+|: \[.*\])$/s.test(job.slice(name.length));
+}

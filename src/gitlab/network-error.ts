@@ -1,0 +1,71 @@
+import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+
+const ADDRESS = 'look at the address; a proxy is set by HTTPS_PROXY and NO_PROXY';
+const CERTIFICATE = 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE';
+
+/** What no further attempt changes, and what to do. */
+const LASTING: Record<string, [reason: string, hint: string]> = {
+  ENOTFOUND: ['there is no such host', ADDRESS],
+  SELF_SIGNED_CERT_IN_CHAIN: ['its certificate authority is not known', CERTIFICATE],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is self-signed', CERTIFICATE],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['its certificate authority is not known', CERTIFICATE],
+  UNABLE_TO_GET_ISSUER_CERT: ['its certificate authority is not known', CERTIFICATE],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['its certificate authority is not known', CERTIFICATE],
+  CERT_HAS_EXPIRED: ['its certificate has expired', 'look at the clock of this machine, and of the server'],
+  ERR_TLS_CERT_ALTNAME_INVALID: ['its certificate is for another host', ADDRESS],
+  UND_ERR_PRX_TLS: ['the certificate of the proxy is not valid', CERTIFICATE],
+};
+
+/** What may be over in a moment. */
+const PASSING: Record<string, string> = {
+  ECONNREFUSED: 'nothing listens there',
+  EAI_AGAIN: 'the name of the host cannot be resolved now',
+  EHOSTUNREACH: 'there is no way to this host',
+  ENETUNREACH: 'there is no way to this network',
+  ETIMEDOUT: 'no answer in time',
+  EPIPE: 'the connection was closed midway',
+  ECONNRESET: 'the connection was closed midway',
+  ECONNABORTED: 'the connection was closed midway',
+  UND_ERR_SOCKET: 'the connection was closed midway',
+  UND_ERR_ABORTED: 'the proxy refused the connection',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the reply was cut',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'no answer in time',
+  UND_ERR_DESTROYED: 'the connection was ended',
+  UND_ERR_CLOSED: 'the connection was ended',
+};
+
+const TIMEOUTS: ReadonlySet<string> = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
+
+/** The error that a failure of the network becomes; what is none is handed back as it is. */
+export function networkError(url: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || isDrayageError(cause)) return cause;
+  const code = systemCode(cause) ?? systemCode(cause.cause) ?? '';
+  const [reason, hint] = LASTING[code] ?? [PASSING[code]];
+  if (cause.name === 'HTTPParserError') {
+    return new DrayageError('UNREACHABLE', `what answers at ${url} does not speak HTTP`, {
+      url,
+      cause,
+      hint: ADDRESS,
+    });
+  }
+  if (reason === undefined) return cause;
+  return new DrayageError(TIMEOUTS.has(code) ? 'TIMEOUT' : 'UNREACHABLE', `cannot reach ${url}: ${reason}`, {
+    url,
+    cause,
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** Whether a failure will be there at the next attempt, too. */
+export function isLasting(error: DrayageError): boolean {
+  const { cause } = error;
+  const code = systemCode(cause) ?? (cause instanceof Error ? systemCode(cause.cause) : undefined);
+  return code !== undefined && code in LASTING;
+}

@@ -1,0 +1,68 @@
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import type { GitLabApi } from './api.ts';
+import { drop } from './api.ts';
+import type { ArchiveLocation } from './archive-location.ts';
+import type { HttpReply } from './http.ts';
+import type { RandomAccess } from './random-access.ts';
+import type { Opened } from './resumable.ts';
+import { resumable } from './resumable.ts';
+
+/** An archive that is read by ranges, where it is. */
+export class RemoteFile implements RandomAccess {
+  readonly size: number;
+  readonly name: string;
+  readonly #api: GitLabApi;
+  readonly #location: ArchiveLocation;
+
+  private constructor(api: GitLabApi, location: ArchiveLocation, size: number) {
+    this.size = size;
+    this.name = location.name;
+    this.#api = api;
+    this.#location = location;
+  }
+
+  /**
+   * Opens an archive by asking for its first byte, which tells its size.
+   * @returns undefined where the server has no ranges
+   * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`
+   */
+  static async open(
+    api: GitLabApi,
+    location: ArchiveLocation,
+    { signal }: ContentOptions = {},
+  ): Promise<RemoteFile | undefined> {
+    return api.retry.run(async () => {
+      const reply = await location.get('bytes=0-0', { signal });
+      drop(reply);
+      const total = reply.status === 206 ? readRange(reply)?.total : undefined;
+      return total === undefined ? undefined : new RemoteFile(api, location, total);
+    }, signal);
+  }
+
+  read(start: number, length: number, { signal }: ContentOptions = {}): AsyncIterable<Uint8Array> {
+    const { retry, onReceived } = this.#api;
+    const openAt = (done: number): Promise<Opened> => this.#openAt(start + done, start + length - 1, signal);
+    return resumable({ length, openAt, url: this.name, retry, signal, onReceived });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #openAt(first: number, last: number, signal: AbortSignal | undefined): Promise<Opened> {
+    const reply = await this.#location.get(`bytes=${first}-${last}`, { signal });
+    const range = reply.status === 206 ? readRange(reply) : undefined;
+    if (range?.first === first && range.total === this.size) return { body: reply.body, skip: 0 };
+    drop(reply);
+    // One server of several may not know ranges; and behind a moving reference there may be another archive by now.
+    const what =
+      range === undefined ? `gives out no range (${reply.status})` : 'is another file than a moment ago';
+    throw new DrayageError('UNREACHABLE', `${this.name} ${what}`, { url: this.name, hint: 'try again' });
+  }
+}
+
+/** Content-Range: `bytes 0-0/1234`. */
+function readRange(reply: HttpReply): { first: number; total: number } | undefined {
+  const [, first, total] =
+    /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15})$/.exec(reply.header('content-range') ?? '') ?? [];
+  return total === undefined ? undefined : { first: Number(first), total: Number(total) };
+}

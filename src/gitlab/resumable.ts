@@ -1,0 +1,90 @@
+import type { Readable } from 'node:stream';
+import { DrayageError } from '../errors.ts';
+import { networkError } from './network-error.ts';
+import type { Retry } from './retry.ts';
+
+/** After so many bytes a failure is not counted with those before it. */
+const PROGRESS = 256 * 1024;
+
+/** A part of a file as it begins to arrive. */
+export interface Opened {
+  body: Readable;
+  /** How many bytes of the body come before the wanted ones. */
+  skip: number;
+}
+
+/** What {@link resumable} reads. */
+export interface ResumableOptions {
+  /** How many bytes are wanted. */
+  length: number;
+  /** Opens the file so many bytes behind the first one wanted. */
+  openAt: (done: number) => Promise<Opened>;
+  /** Names the file in errors. */
+  url: string;
+  retry: Retry;
+  signal: AbortSignal | undefined;
+  /** Called with each number of bytes that came in. */
+  onReceived: (bytes: number) => void;
+}
+
+/**
+ * Reads bytes through interruptions: after each one it goes on where it was, for as long as there is progress.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, and what `openAt` throws
+ */
+export async function* resumable(options: ResumableOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  const { length, retry, signal, url } = options;
+  let source: AsyncGenerator<Uint8Array> | undefined;
+  let [done, mark, failures] = [0, 0, 0];
+  try {
+    while (done < length) {
+      let chunk: Uint8Array;
+      try {
+        signal?.throwIfAborted();
+        source ??= wanted(await options.openAt(done), length - done, options.onReceived);
+        const next = await source.next();
+        if (next.done === true) throw cut(url, done, length);
+        chunk = next.value;
+      } catch (error) {
+        source = undefined;
+        signal?.throwIfAborted();
+        failures = done - mark >= PROGRESS ? 1 : failures + 1;
+        mark = done;
+        await retry.pause(networkError(url, error), failures, signal);
+        continue;
+      }
+      done += chunk.length;
+      yield chunk;
+    }
+    // To its end: then the connection is of use again.
+    await source?.next().catch(() => {});
+  } finally {
+    await source?.return(undefined);
+  }
+}
+
+/** The wanted bytes of a body. Where more come, they are not read. */
+async function* wanted(
+  { body, skip }: Opened,
+  length: number,
+  onReceived: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let before = skip;
+  let left = length;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    onReceived(chunk.length);
+    if (left === 0) return;
+    const part = chunk.subarray(Math.min(before, chunk.length)).subarray(0, left);
+    before = Math.max(0, before - chunk.length);
+    left -= part.length;
+    if (part.length > 0) yield part;
+  }
+}
+
+function cut(url: string, actual: number, expected: number): DrayageError {
+  return new DrayageError('UNREACHABLE', `${url} ended after ${actual} of ${expected} bytes`, {
+    url,
+    expected,
+    actual,
+    hint: 'try again',
+  });
+}

@@ -1,0 +1,105 @@
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { HttpReply } from './http.ts';
+import { isLasting } from './network-error.ts';
+
+/** How often, and after what pauses, a request is made again. */
+export interface RetryOptions {
+  /** How often a request is made at most. Default 5. */
+  attempts?: number | undefined;
+  /** The first pause, in milliseconds; each further one is twice as long. Default 500. */
+  pause?: number | undefined;
+  /** Waits; for tests. */
+  delay?: ((milliseconds: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
+}
+
+/** Statuses that may be another a moment later. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+const MAX_PAUSE = 30_000;
+/** A server that wants to be left alone for longer, in seconds, is not waited for. */
+const MAX_RETRY_AFTER = 120;
+
+/** Decides whether a request is made again, and waits until then. */
+export class Retry {
+  readonly #attempts: number;
+  readonly #pause: number;
+  readonly #delay: NonNullable<RetryOptions['delay']>;
+
+  constructor({ attempts = 5, pause = 500, delay = sleep }: RetryOptions = {}) {
+    this.#attempts = attempts;
+    this.#pause = pause;
+    this.#delay = delay;
+  }
+
+  /** Makes a request until it succeeds, or fails for good. */
+  async run<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        await this.pause(error, failures, signal);
+      }
+    }
+  }
+
+  /**
+   * Waits after a failure until the next attempt may be made.
+   * @param failures how many there have been in a row
+   * @throws `error` where there is to be none
+   */
+  async pause(error: unknown, failures: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (!isPassing(error) || failures >= this.#attempts) throw error;
+    const { retryAfter } = error.facts;
+    if (retryAfter !== undefined && retryAfter > MAX_RETRY_AFTER) throw error;
+    // Half of a pause is chance: jobs that failed at one moment should not all come back at another.
+    const backoff = Math.min(MAX_PAUSE, this.#pause * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+    await this.#delay(Math.max(backoff, (retryAfter ?? 0) * 1000), signal);
+  }
+}
+
+/** The error for a reply that may be another a moment later; undefined for any other reply. */
+export function passingError(reply: HttpReply, url: string): DrayageError | undefined {
+  if (!PASSING.has(reply.status)) return undefined;
+  const retryAfter = readRetryAfter(reply);
+  const message =
+    reply.status === 429 ? `${url} answers 429: too many requests` : `${url} answers ${reply.status}`;
+  return new DrayageError('UNREACHABLE', message, {
+    url,
+    status: reply.status,
+    ...(retryAfter !== undefined && { retryAfter }),
+    hint: 'try again later',
+  });
+}
+
+function isPassing(error: unknown): error is DrayageError {
+  if (!isDrayageError(error) || !error.retryable || isLasting(error)) return false;
+  const { status } = error.facts;
+  return status === undefined || status < 400 || PASSING.has(status);
+}
+
+/** Retry-After in seconds: a number, or a time, which is held against the server's own clock. */
+function readRetryAfter(reply: HttpReply): number | undefined {
+  const text = reply.header('retry-after');
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  const seconds = (Date.parse(text) - Date.parse(reply.header('date') ?? '')) / 1000;
+  return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
+}
+
+function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(asError(signal?.reason));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
+}

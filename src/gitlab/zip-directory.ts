@@ -1,0 +1,111 @@
+import type { Entry } from 'yauzl';
+import { fromRandomAccessReaderPromise } from 'yauzl';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { RandomAccess } from './random-access.ts';
+import { ZipWindow } from './zip-window.ts';
+
+/** A file in a zip, as the zip's directory has it. */
+export interface ZipEntry {
+  path: string;
+  /** Bytes of the file. */
+  size: number;
+  /** Bytes of it in the zip. */
+  compressedSize: number;
+  method: 'stored' | 'deflated';
+  crc32: number;
+  /** Where its local header begins. */
+  start: number;
+  /** Where the next local header, or the directory, begins. */
+  end: number;
+}
+
+/** The most files that are listed: a directory of 100 MiB, which GitLab has as its own limit, holds fewer. */
+const MAX_ENTRIES = 500_000;
+const LOCAL_HEADER = 30;
+const ENCRYPTED = 1;
+const UNIX = 3;
+const REGULAR = 0o100000;
+const METHODS: Record<number, ZipEntry['method']> = { 0: 'stored', 8: 'deflated' };
+
+/**
+ * Reads the directory of a zip. A name that occurs twice, a link, a file that lies over another one, is encrypted or is
+ * compressed in an unusual way is an error for whoever opens it, and does not keep the others from being read.
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and what the file says
+ */
+export async function readZipDirectory(
+  file: RandomAccess,
+  { signal }: ContentOptions = {},
+): Promise<Map<string, ZipEntry | DrayageError>> {
+  const entries: Entry[] = [];
+  try {
+    const zip = await fromRandomAccessReaderPromise(new ZipWindow(file, signal), file.size, {
+      autoClose: false,
+      decodeStrings: false,
+    });
+    if (zip.entryCount > MAX_ENTRIES) throw tooMany(file, zip.entryCount);
+    for await (const entry of zip.eachEntry()) entries.push(entry);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (isDrayageError(cause)) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw damaged(file, `is no zip that can be read: ${why}`, cause);
+  }
+  return toFiles(file, entries);
+}
+
+function toFiles(file: RandomAccess, entries: readonly Entry[]): Map<string, ZipEntry | DrayageError> {
+  const files = new Map<string, ZipEntry | DrayageError>();
+  const starts = entries.map((entry) => entry.relativeOffsetOfLocalHeader).toSorted((a, b) => a - b);
+  const ends = new Map(starts.map((start, i) => [start, starts[i + 1] ?? file.size]));
+  for (const entry of entries) {
+    const path = entry.fileNameRaw.toString();
+    if (path.endsWith('/')) continue;
+    const known = files.get(path);
+    const end = ends.get(entry.relativeOffsetOfLocalHeader) ?? 0;
+    files.set(path, known === undefined ? toFile(file, entry, path, end) : twice(file, path));
+  }
+  return files;
+}
+
+/** The kind of file that a Unix mode says, `S_IFMT`; 0 where the zip was not made on Unix. */
+function typeOf(entry: Entry): number {
+  return entry.versionMadeBy >> 8 === UNIX ? (entry.externalFileAttributes >>> 16) & 0o170000 : 0;
+}
+
+function toFile(file: RandomAccess, entry: Entry, path: string, end: number): ZipEntry | DrayageError {
+  const { uncompressedSize: size, compressedSize, crc32, relativeOffsetOfLocalHeader: start } = entry;
+  const type = typeOf(entry);
+  if (type !== 0 && type !== REGULAR) {
+    return new DrayageError('LINK', `the artifact ${file.name} holds ${path} as a link`, { entry: path });
+  }
+  const method = METHODS[entry.compressionMethod];
+  if (method === undefined || (entry.generalPurposeBitFlag & ENCRYPTED) !== 0) {
+    return damaged(file, `holds ${path} in a form that is not read here`);
+  }
+  if (start + LOCAL_HEADER + entry.fileNameLength + compressedSize > end) {
+    return damaged(file, `holds ${path} where another file is`);
+  }
+  return { path, size, compressedSize, method, crc32, start, end };
+}
+
+function twice(file: RandomAccess, path: string): DrayageError {
+  return damaged(file, `holds ${path} twice`);
+}
+
+function tooMany(file: RandomAccess, count: number): DrayageError {
+  return new DrayageError('LIMIT', `the artifact ${file.name} holds ${count} files, over the limit`, {
+    url: file.name,
+    expected: MAX_ENTRIES,
+    actual: count,
+  });
+}
+
+/** The error for an archive that is not as it should be. */
+export function damaged(file: RandomAccess, what: string, cause?: unknown): DrayageError {
+  return new DrayageError('MALFORMED', `the artifact ${file.name} ${what}`, {
+    url: file.name,
+    ...(cause !== undefined && { cause }),
+    hint: 'run the job that made the artifact again',
+  });
+}

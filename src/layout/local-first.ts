@@ -1,0 +1,44 @@
+import type { ContentOptions, ContentSource } from '../content.ts';
+import { isDrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+
+/** A place on disk that can say whether a blob of it is intact: a layout, a cache. */
+export interface VerifiableSource extends ContentSource {
+  /** @throws {@link DrayageError} for a blob that is not there, or damaged */
+  verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void>;
+}
+
+/**
+ * Reads each blob from the first place on disk that holds it intact, and from `remote` where none does.
+ * @param locals are asked in this order; a blob is hashed before it is used
+ */
+export function localFirst(locals: readonly VerifiableSource[], remote: ContentSource): ContentSource {
+  return {
+    has: async (descriptor, options) => {
+      for (const local of locals) if (await local.has(descriptor, options)) return true;
+      return remote.has(descriptor, options);
+    },
+    open: async (descriptor, options) => {
+      for (const local of locals) {
+        if (await isIntact(local, descriptor, options)) return local.open(descriptor, options);
+      }
+      return remote.open(descriptor, options);
+    },
+  };
+}
+
+async function isIntact(
+  local: VerifiableSource,
+  descriptor: Descriptor,
+  options: ContentOptions | undefined,
+): Promise<boolean> {
+  try {
+    if (!(await local.has(descriptor, options))) return false;
+    await local.verifyBlob(descriptor, options);
+    return true;
+  } catch (error) {
+    // Whatever is the matter with it, there is another place.
+    if (isDrayageError(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import { chmod, mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, test } from 'vitest';
+import type { ContentSource } from '../../src/content.ts';
+import { BlobCache } from '../../src/layout/blob-cache.ts';
+import { localFirst } from '../../src/layout/local-first.ts';
+import { contentSourceContract, describeBytes } from '../contract/content.ts';
+import { MemoryContent } from '../support/memory-content.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const A = Buffer.alloc(100_000, 'a');
+const B = Buffer.alloc(100_000, 'b');
+const C = Buffer.alloc(100_000, 'c');
+let time = 1_000_000_000_000;
+const now = (): number => (time += 1000);
+
+async function newCache(maxBytes?: number): Promise<BlobCache> {
+  return BlobCache.open(join(await temporaryFolder(), 'cache', 'project-12'), { maxBytes, now });
+}
+
+/** A source that notes what was opened. */
+class Counted extends MemoryContent {
+  readonly opened: string[] = [];
+
+  override async open(...args: Parameters<MemoryContent['open']>): ReturnType<MemoryContent['open']> {
+    this.opened.push(args[0].digest);
+    return super.open(...args);
+  }
+}
+
+const chained = (cache: BlobCache, source: ContentSource): ContentSource =>
+  localFirst([cache], cache.filledFrom(source));
+const readAll = async (source: ContentSource, bytes: Uint8Array): Promise<Buffer> =>
+  buffer(await source.open(describeBytes(bytes)));
+const fileOf = ({ path }: BlobCache, bytes: Uint8Array): string =>
+  join(path, 'blobs/sha256', describeBytes(bytes).digest.slice(7));
+
+contentSourceContract('a place behind a cache', async (blobs, damaged) => {
+  const source = new MemoryContent(blobs);
+  for (const [{ digest }, bytes] of damaged) source.blobs.set(digest, bytes);
+  return { place: chained(await newCache(), source) };
+});
+
+contentSourceContract('a cache by itself', async (blobs, damaged) => {
+  const cache = await newCache();
+  await mkdir(join(cache.path, 'blobs/sha256'), { recursive: true });
+  for (const bytes of blobs) await writeFile(fileOf(cache, bytes), bytes);
+  for (const [{ digest }, bytes] of damaged)
+    await writeFile(join(cache.path, 'blobs/sha256', digest.slice(7)), bytes);
+  return { place: cache };
+});
+
+describe('a cache', () => {
+  test('gives out the second time what it kept the first, to whoever opens it', async () => {
+    const [cache, source] = [await newCache(), new Counted([A])];
+    expect((await readAll(chained(cache, source), A)).equals(A)).toBe(true);
+    const other = await BlobCache.open(cache.path, { now });
+    expect((await readAll(chained(other, source), A)).equals(A)).toBe(true);
+    expect(source.opened).toHaveLength(1);
+  });
+
+  test('belongs to its owner alone', async () => {
+    const cache = await newCache();
+    await chmod(cache.path, 0o755);
+    const again = await BlobCache.open(cache.path, { now });
+    await readAll(chained(again, new MemoryContent([A])), A);
+    const modes = await Promise.all(
+      [cache.path, join(cache.path, 'blobs/sha256'), fileOf(cache, A)].map((path) => stat(path)),
+    );
+    expect(modes.map(({ mode }) => mode & 0o777)).toEqual([0o700, 0o700, 0o600]);
+  });
+
+  test('removes a blob that is damaged, and has it come from elsewhere', async () => {
+    const [cache, source] = [await newCache(), new Counted([A])];
+    await readAll(chained(cache, source), A);
+    await writeFile(fileOf(cache, A), Buffer.alloc(A.length, 'x'));
+    await expect(cache.verifyBlob(describeBytes(A))).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(await cache.has(describeBytes(A))).toBe(false);
+    expect((await readAll(chained(cache, source), A)).equals(A)).toBe(true);
+    expect((await readFile(fileOf(cache, A))).equals(A)).toBe(true);
+  });
+
+  test('keeps nothing of a stream that is damaged, or is left before its end', async () => {
+    const [cache, source] = [await newCache(), new MemoryContent([B])];
+    source.blobs.set(describeBytes(A).digest, Buffer.alloc(A.length, 'x'));
+    await expect(readAll(chained(cache, source), A)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    for await (const _ of await chained(cache, source).open(describeBytes(B))) break;
+    expect(await cache.has(describeBytes(A))).toBe(false);
+    expect(await cache.has(describeBytes(B))).toBe(false);
+    expect(await readdir(join(cache.path, 'partial'))).toEqual([]);
+  });
+
+  test('is used by many at a time', async () => {
+    const [cache, source] = [await newCache(), new MemoryContent([A, B, C])];
+    const all = Array.from({ length: 30 }, (_, i) => [A, B, C][i % 3] ?? A);
+    const read = await Promise.all(all.map((bytes) => readAll(chained(cache, source), bytes)));
+    expect(read.every((bytes, i) => bytes.equals(all[i] ?? A))).toBe(true);
+    expect((await readdir(join(cache.path, 'blobs/sha256'))).length).toBe(3);
+  });
+
+  test('drops what was not used for the longest time when it holds too much', async () => {
+    const cache = await newCache(250_000);
+    const source = new MemoryContent([A, B, C]);
+    await readAll(chained(cache, source), A);
+    await readAll(chained(cache, source), B);
+    await readAll(chained(cache, source), A);
+    await readAll(chained(cache, source), C);
+    await cache[Symbol.asyncDispose]();
+    expect(await Promise.all([A, B, C].map((bytes) => cache.has(describeBytes(bytes))))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  test('keeps no blob that is larger than all it may hold', async () => {
+    const cache = await newCache(1000);
+    await readAll(chained(cache, new MemoryContent([A])), A);
+    expect(await cache.has(describeBytes(A))).toBe(false);
+  });
+
+  test('sweeps what a killed job left half-written, and nothing that is being written', async () => {
+    const cache = await newCache();
+    const partial = join(cache.path, 'partial');
+    await mkdir(partial);
+    await writeFile(join(partial, 'old'), 'x');
+    await writeFile(join(partial, 'new'), 'x');
+    await utimes(join(partial, 'old'), time / 1000 - 7200, time / 1000 - 7200);
+    await utimes(join(partial, 'new'), time / 1000, time / 1000);
+    await cache[Symbol.asyncDispose]();
+    expect(await readdir(partial)).toEqual(['new']);
+  });
+
+  test('that cannot be written to is only no help', async () => {
+    const cache = await newCache();
+    await writeFile(join(cache.path, 'partial'), 'in the way');
+    await writeFile(join(cache.path, 'blobs'), 'in the way');
+    expect((await readAll(chained(cache, new MemoryContent([A])), A)).equals(A)).toBe(true);
+  });
+
+  test('is not looked for behind a link, and a link in it is no blob', async () => {
+    const [cache, outside] = [await newCache(), await temporaryFolder()];
+    await symlink(outside, join(cache.path, 'blobs'));
+    expect((await readAll(chained(cache, new MemoryContent([A])), A)).equals(A)).toBe(true);
+    await symlink(cache.path, join(outside, 'link'));
+    await expect(BlobCache.open(join(outside, 'link'), { now })).rejects.toMatchObject({ code: 'LINK' });
+  });
+});

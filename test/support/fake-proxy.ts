@@ -1,0 +1,44 @@
+/** An HTTP proxy in this process. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+/** A running proxy; it ends with the test. */
+export interface FakeProxy {
+  url: string;
+  /** What it was asked for: `GET http://…`, `CONNECT host:port`. */
+  seen: string[];
+}
+
+export async function startProxy(): Promise<FakeProxy> {
+  const seen: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    seen.push(`${request.method} ${request.url}`);
+    const onward = forward(request.url ?? '', { headers: request.headers }, (reply) => {
+      response.writeHead(reply.statusCode ?? 502, reply.headers);
+      reply.pipe(response);
+    });
+    onward.on('error', () => response.destroy()).end();
+  });
+  server.on('connect', ({ url = '' }: IncomingMessage, socket: Socket) => {
+    seen.push(`CONNECT ${url}`);
+    const [host = '', port] = url.split(':');
+    const onward = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      onward.pipe(socket).pipe(onward);
+    });
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
+  });
+  server.on('connection', (socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
