@@ -2,12 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fetch } from '../src/fetch.ts';
+import type { ArtifactLayout } from '../src/gitlab/artifact-layout.ts';
 import { BlobCache } from '../src/layout/blob-cache.ts';
 import { Layout } from '../src/layout/layout.ts';
 import { localFirst } from '../src/layout/local-first.ts';
 import { load } from '../src/load.ts';
 import { OMITTED_LAYERS } from '../src/oci/annotations.ts';
-import type { ImagePlace } from '../src/selection.ts';
 import { verify } from '../src/verify.ts';
 import { makeCargo, makeIndexCargo } from './docker/cargo.ts';
 import type { TestCargo } from './docker/cargo.ts';
@@ -29,7 +29,7 @@ const NAMES = {
 
 interface Shipped {
   fake: FakeGitLab;
-  place: ImagePlace;
+  place: ArtifactLayout;
 }
 
 const blobsOf = ({ source }: TestCargo): [Descriptor, Uint8Array][] =>
@@ -183,12 +183,7 @@ describe('load from an artifact', () => {
     const local = await newLayout();
     await fetch({ from: [(await ship(blobsOf(base), [base.root])).place], to: local });
     const cache = await BlobCache.open(join(await temporaryFolder(), 'cache'), { now: Date.now });
-    const from: ImagePlace = {
-      ...localFirst([local, cache], cache.filledFrom(place)),
-      images: () => place.images(),
-      resolve: (reference) => place.resolve(reference),
-      referrers: (descriptor) => place.referrers(descriptor),
-    };
+    const from = place.over(localFirst([local, cache], cache.filledFrom(place)));
     await load({ from: [from], to: new MemoryEndpoint() });
     expect(fake.sent).toBeLessThan(SIZE - (base.layers[0]?.size ?? 0) + 64 * 1024);
     const before = fake.sent;

@@ -1,5 +1,14 @@
 import { tmpdir } from 'node:os';
-import type { BlobCache, FoundJob, GitLab, HttpDispatcher, ImagePlace, JobQuery, Layout } from '../index.ts';
+import type {
+  ArtifactLayout,
+  BlobCache,
+  FoundJob,
+  GitLab,
+  HttpDispatcher,
+  ImagePlace,
+  JobQuery,
+  Layout,
+} from '../index.ts';
 import type { CacheOptions } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
@@ -86,20 +95,15 @@ async function connect(dispatcher: HttpDispatcher, context: Context): Promise<Gi
   });
 }
 
-/** The images of a layout in an artifact; their blobs from disk where they are there. */
+/** The images of a layout in an artifact; their content from disk where it is there. */
 async function chained(
-  layout: ImagePlace,
+  layout: ArtifactLayout,
   locals: readonly Layout[],
   cache: BlobCache | undefined,
 ): Promise<ImagePlace> {
   const { localFirst } = await library();
-  const content = localFirst([...locals, ...(cache ? [cache] : [])], cache?.filledFrom(layout) ?? layout);
-  return {
-    ...content,
-    images: (options) => layout.images(options),
-    resolve: (reference, options) => layout.resolve(reference, options),
-    referrers: (descriptor, options) => layout.referrers(descriptor, options),
-  };
+  const near = [...locals, ...(cache ? [cache] : [])];
+  return layout.over(localFirst(near, cache?.filledFrom(layout) ?? layout));
 }
 
 /** The layouts that were named; or those below `.drayage`, as far as there are any that can be read. */

@@ -40,11 +40,19 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   constructor({ files, folder }: ArtifactLayoutOptions) {
     this.folder = folder;
     this.#files = files;
-    this.#listing = new Listing({
-      content: this,
-      entries: (options) => this.#index(options),
-      place: `${folder} in ${files.name}`,
-    });
+    this.#listing = this.#listingOver(this);
+  }
+
+  /** The same images, whose content is read from elsewhere: from this layout and from places nearer by. */
+  over(content: ContentSource): ContentSource & ImageIndex {
+    const listing = this.#listingOver(content);
+    return {
+      has: (descriptor, options) => content.has(descriptor, options),
+      open: (descriptor, options) => content.open(descriptor, options),
+      images: (options) => listing.images(options),
+      resolve: (reference, options) => listing.resolve(reference, options),
+      referrers: (descriptor, options) => listing.referrers(descriptor, options),
+    };
   }
 
   async has(descriptor: Descriptor, { signal }: ContentOptions = {}): Promise<boolean> {
@@ -88,6 +96,11 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
 
   async referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {
     return this.#listing.referrers(descriptor, options);
+  }
+
+  #listingOver(content: ContentSource): Listing {
+    const place = `${this.folder} in ${this.#files.name}`;
+    return new Listing({ content, entries: (options) => this.#index(options), place });
   }
 
   async *#read(

@@ -12,7 +12,7 @@ import { RemoteFile } from './remote-file.ts';
 import { SingleFiles } from './single-files.ts';
 import { ZipFiles } from './zip-files.ts';
 
-/** Options of {@link openArtifact}. */
+/** How an artifact is opened. */
 export interface OpenArtifactOptions extends ContentOptions {
   /**
    * A folder for the archive where its server gives out no parts of it: then it is downloaded whole, once. Without one that
@@ -32,6 +32,7 @@ export class JobArtifact implements AsyncDisposable {
     this.layouts = layouts;
   }
 
+  /** Ends what is open; a file that was downloaded is removed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#files[Symbol.asyncDispose]();
   }

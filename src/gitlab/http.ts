@@ -8,6 +8,7 @@ import { networkError } from './network-error.ts';
 
 /** An undici dispatcher: connections through a proxy, or with certificates of one's own. */
 export interface HttpDispatcher {
+  /** Sends a request, and tells the handler what comes of it. */
   dispatch(options: object, handler: object): boolean;
 }
 

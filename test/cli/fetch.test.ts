@@ -139,10 +139,11 @@ describe('load --job', () => {
   });
 });
 
-describe('the connection', () => {
-  const fetchJob = (env: Record<string, string>, ...args: string[]): Promise<CliResult> =>
-    run(['fetch', '--job-id', '123', ...args], { env });
+function fetchJob(env: Record<string, string>, ...args: string[]): Promise<CliResult> {
+  return run(['fetch', '--job-id', '123', ...args], { env });
+}
 
+describe('the connection', () => {
   test('goes through the proxy, but not where NO_PROXY says so', async () => {
     const { env } = await fakeGitLab();
     const proxy = await startProxy();

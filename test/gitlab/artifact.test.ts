@@ -27,7 +27,7 @@ const ARCHIVES = {
 interface Opened extends Pauses {
   fake: FakeGitLab;
   artifact: JobArtifact;
-  read(): Promise<Buffer>;
+  read: () => Promise<Buffer>;
 }
 
 async function fakeWith(
@@ -302,19 +302,20 @@ describe('what is not there', () => {
   });
 });
 
-describe('the layouts of an artifact', () => {
-  const imagesOf = async (...folders: string[]): Promise<string[]> => {
-    const files = new Map(folders.flatMap((folder) => [...imageFiles(IMAGE, 'app:1', folder)]));
-    const { artifact } = await open(await fakeWith({}, zip(zipped(files))));
-    return artifact.layouts.map(({ folder }) => folder);
-  };
+/** The folders of the layouts of an artifact that holds one in each of these. */
+async function foldersOf(...folders: string[]): Promise<string[]> {
+  const files = new Map(folders.flatMap((folder) => [...imageFiles(IMAGE, 'app:1', folder)]));
+  const { artifact } = await open(await fakeWith({}, zip(zipped(files))));
+  return artifact.layouts.map(({ folder }) => folder);
+}
 
+describe('the layouts of an artifact', () => {
   test("are the job's own, where it is there", async () => {
-    expect(await imagesOf('.drayage/99', '.drayage/123', 'fixtures/layout')).toEqual(['.drayage/123']);
+    expect(await foldersOf('.drayage/99', '.drayage/123', 'fixtures/layout')).toEqual(['.drayage/123']);
   });
 
   test('else all of them, wherever they are', async () => {
-    expect(await imagesOf('out/b', 'out/a')).toEqual(['out/a', 'out/b']);
+    expect(await foldersOf('out/b', 'out/a')).toEqual(['out/a', 'out/b']);
   });
 
   test('have their images, by name and by digest', async () => {

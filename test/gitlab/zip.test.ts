@@ -117,14 +117,16 @@ describe('a file in a zip', () => {
   });
 });
 
-describe('the directory of a zip', () => {
-  const many = (count: number): ZipFileOptions[] =>
-    Array.from({ length: count }, (_, i) => ({
-      path: `.drayage/123/blobs/sha256/${String(i).padStart(64, '0')}`,
-      bytes: Buffer.from(`blob ${i}`),
-      method: 'stored' as const,
-    }));
+/** As many blobs of a layout. */
+function many(count: number): ZipFileOptions[] {
+  return Array.from({ length: count }, (_, i) => ({
+    path: `.drayage/123/blobs/sha256/${String(i).padStart(64, '0')}`,
+    bytes: Buffer.from(`blob ${i}`),
+    method: 'stored',
+  }));
+}
 
+describe('the directory of a zip', () => {
   test('of a layout is one short read at the end', async () => {
     const memory = new Memory(
       zip([...many(60), { path: 'x', bytes: Buffer.alloc(200_000), method: 'stored' }]),

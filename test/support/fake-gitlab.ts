@@ -255,15 +255,15 @@ function count(response: ServerResponse, add: (bytes: number) => void): void {
   const write = response.write.bind(response) as (...args: unknown[]) => boolean;
   const end = response.end.bind(response) as (...args: unknown[]) => ServerResponse;
   response.write = (...args: unknown[]) => {
-    add(size(args[0]));
+    add(bytesOf(args[0]));
     return write(...args);
   };
   response.end = (...args: unknown[]) => {
-    add(size(args[0]));
+    add(bytesOf(args[0]));
     return end(...args);
   };
 }
 
-function size(chunk: unknown): number {
+function bytesOf(chunk: unknown): number {
   return chunk instanceof Uint8Array || typeof chunk === 'string' ? Buffer.byteLength(chunk) : 0;
 }
