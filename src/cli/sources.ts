@@ -33,14 +33,16 @@ export interface Sources extends AsyncDisposable {
 /**
  * Opens what a command reads images from: layouts on disk, or, where a job is named, that job's artifact. Then the layouts
  * on disk and the cache only spare requests: which images there are says the artifact.
+ * @param reads whether each blob is read once only: such as are read often come over the network once all the same
  */
 export async function openSources(
   paths: readonly string[],
   options: SourceOptions,
   context: Context,
+  reads: 'once' | 'often' = 'often',
 ): Promise<Sources> {
   const query = await readJobQuery(options, context);
-  if (query !== undefined) return openJob(query, paths, options, context);
+  if (query !== undefined) return openJob(query, paths, { ...options, reads }, context);
   return {
     places: await openLayouts(paths, context),
     home: undefined,
@@ -51,7 +53,7 @@ export async function openSources(
 async function openJob(
   query: JobQuery,
   paths: readonly string[],
-  options: SourceOptions,
+  options: SourceOptions & { reads: 'once' | 'often' },
   context: Context,
 ): Promise<Sources> {
   const { signal } = context;
@@ -61,8 +63,9 @@ async function openJob(
   };
   try {
     const locals = await openLocals(paths, context);
-    const cache = await openCache(options, context);
-    if (cache !== undefined) open.push(() => cache[Symbol.asyncDispose]());
+    const isKept = options.cache !== undefined || options.reads === 'often';
+    const cached = isKept ? await openCache(options, context) : undefined;
+    if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
     const dispatcher = await openDispatcher(options.ca, context);
     open.push(() => dispatcher.destroy());
     const gitlab = await connect(dispatcher, context);
@@ -70,7 +73,9 @@ async function openJob(
     const job = await gitlab.findJob(query, { signal });
     const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
     open.push(() => artifact[Symbol.asyncDispose]());
-    const places = await Promise.all(artifact.layouts.map((layout) => chained(layout, locals, cache)));
+    const places = await Promise.all(
+      artifact.layouts.map((layout) => chained(layout, locals, cached?.cache)),
+    );
     return { places, home: homeOf(job, artifact.layouts), [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
@@ -102,8 +107,8 @@ async function chained(
   cache: BlobCache | undefined,
 ): Promise<ImagePlace> {
   const { localFirst } = await library();
-  const near = [...locals, ...(cache ? [cache] : [])];
-  return layout.over(localFirst(near, cache?.filledFrom(layout) ?? layout));
+  if (cache === undefined) return layout.over(localFirst(locals, layout));
+  return layout.over(localFirst([...locals, cache], cache.filledFrom(layout)));
 }
 
 /** The layouts that were named; or those below `.drayage`, as far as there are any that can be read. */

@@ -78,9 +78,9 @@ async function receive(
   file: FileHandle,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  await onDisk(location.name, () => file.truncate(0));
   const reply = await location.get(undefined, { signal });
   const expected = Number(reply.header('content-length') ?? Number.NaN);
+  // What an attempt before this one wrote further on is never read: the file is as long as what came now.
   let size = 0;
   try {
     for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FetchResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
-import { imageFiles, zipped } from '../gitlab/artifacts.ts';
+import { makeCargo } from '../docker/cargo.ts';
+import { imageFiles, layoutFiles, named, noise, zipped } from '../gitlab/artifacts.ts';
 import { sampleImage } from '../layout/sample-images.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import type { CliOptions, CliResult } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
+import { FakeDaemon } from '../support/fake-daemon.ts';
 import type { FakeGitLabOptions } from '../support/fake-gitlab.ts';
 import { FakeGitLab, JOB_TOKEN, TOKEN } from '../support/fake-gitlab.ts';
 import { startProxy } from '../support/fake-proxy.ts';
@@ -112,6 +114,23 @@ describe('load --job', () => {
     const { code, stderr } = await run(['load', '--job', 'build', '--to', 'oci:out'], { env });
     expect([code, stderr]).toEqual([0, '']);
     expect(await readdir(cwd)).toEqual(['out']);
+  });
+
+  test('moves each layer once into a daemon that has nothing, and less than 64 KB for one that has all', async () => {
+    const app = makeCargo({ layers: [noise(300_000), noise(200_000, 2)] });
+    const blobs = [...app.source.blobs.values()];
+    const archive = zip(zipped(layoutFiles(named(blobs), { manifests: [app.root] })));
+    const { fake, env } = await fakeGitLab({ jobs: [{ id: 123, name: 'build', archive }] });
+    const daemon = await FakeDaemon.start();
+    const TMPDIR = await temporaryFolder();
+    const load = ['load', '--job', 'build', '--host', daemon.host];
+    expect((await run(load, { env: { ...env, TMPDIR } })).code).toBe(0);
+    expect(await readdir(TMPDIR)).toEqual([]);
+    expect(fake.sent).toBeGreaterThan(500_000);
+    expect(fake.sent).toBeLessThan(500_000 + 64 * 1024);
+    const before = fake.sent;
+    expect(await drayageJson(load, { cwd, env })).toMatchObject({ images: [{ status: 'present' }] });
+    expect(fake.sent - before).toBeLessThan(64 * 1024);
   });
 
   test('takes from the layouts that are here what they have', async () => {

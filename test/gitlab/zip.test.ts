@@ -65,7 +65,8 @@ describe('a file in a zip', () => {
     ['lies behind the end', { directory: { start: 1_000_000 } }],
     ['is encrypted', { directory: { flags: 1 } }],
     ['is compressed in an unusual way', { directory: { method: 14 } }],
-    ['has more before its bytes than there is room', { extra: 60_000 }],
+    ['has more before its bytes than is looked for', { extra: 60_000 }],
+    ['has more before its bytes than is looked for, stored', { extra: 60_000, method: 'stored' }],
   ])('that %s is refused', async (_, options) => {
     const others = [{ path: 'b.txt', bytes: TEXT }];
     await expect(readOnly(options, others)).rejects.toMatchObject({ code: 'MALFORMED' });

@@ -19,7 +19,7 @@ export async function fetchImages(options: FetchCommandOptions, context: Context
       hint: 'name it by --job or --job-id',
     });
   }
-  await using sources = await openSources([], options, context);
+  await using sources = await openSources([], options, context, 'once');
   const result = await fetch({
     from: sources.places,
     images: options.image,
