@@ -64,6 +64,7 @@ describe('fetch', () => {
     expect(bytes.fetched).toBe(bytes.total);
     expect(bytes.reused).toBe(0);
     expect(fake.sent).toBeLessThan(SIZE + 64 * 1024);
+    expect(new Set(fake.ranges).size).toBe(fake.ranges.length);
     expect(await to.images()).toMatchObject([{ names: ['app:1'], root: { digest: APP.root.digest } }]);
     expect((await verify({ layout: to })).problems).toEqual([]);
   });

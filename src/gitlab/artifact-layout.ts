@@ -35,6 +35,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   readonly #files: ArtifactFiles;
   readonly #listing: Listing;
   readonly #kept = new Map<Digest, Buffer>();
+  #keptBytes = 0;
   #entries: Promise<Descriptor[]> | undefined;
 
   constructor({ files, folder }: ArtifactLayoutOptions) {
@@ -118,19 +119,19 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
       return;
     }
     const bytes = this.#files.read(path, { offset, signal });
-    const keep: Uint8Array[] | undefined = offset === 0 && size <= this.#room(size) ? [] : undefined;
+    const keep: Uint8Array[] | undefined = offset === 0 && this.#mayKeep(size) ? [] : undefined;
     for await (const chunk of offset > 0 ? bytes : verified(bytes, descriptor, what)) {
       signal?.throwIfAborted();
       keep?.push(chunk);
       yield chunk;
     }
-    if (keep !== undefined) this.#kept.set(descriptor.digest, Buffer.concat(keep));
+    if (keep === undefined || this.#kept.has(descriptor.digest)) return;
+    this.#kept.set(descriptor.digest, Buffer.concat(keep));
+    this.#keptBytes += size;
   }
 
-  /** How large a document may be to be kept. */
-  #room(size: number): number {
-    const held = [...this.#kept.values()].reduce((sum, { length }) => sum + length, 0);
-    return held + size > MAX_KEPT ? -1 : MAX_KEPT_DOCUMENT;
+  #mayKeep(size: number): boolean {
+    return size <= MAX_KEPT_DOCUMENT && this.#keptBytes + size <= MAX_KEPT;
   }
 
   /** The entries of index.json: read once, as an artifact never changes. */
