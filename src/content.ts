@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { DrayageError } from './errors.ts';
+import type { ImageConfig } from './oci/config.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import type { Platform } from './oci/platform.ts';
@@ -105,6 +106,21 @@ export interface ImageIndex {
   ): Promise<StoredImage>;
   /** What refers to this content by `subject`: signatures, SBOMs. */
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
+}
+
+/** Which images of a place may be used. */
+export interface ImagePolicy {
+  /**
+   * Chooses among images by what their place says of them, before anything else is read.
+   * @param note hears why an image is left out, in one line
+   * @throws {@link DrayageError} `POLICY` where none may be used
+   */
+  choose(images: readonly StoredImage[], note: (message: string) => void): StoredImage[];
+  /**
+   * Looks at an image that was chosen, before its first layer is read.
+   * @throws {@link DrayageError} `POLICY`
+   */
+  check(image: StoredImage, config: ImageConfig): void;
 }
 
 /** A layer's bytes as they arrive, with what is known of them before the first byte. */

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import { writeDockerArchive } from './archive/write.ts';
-import type { ContentOptions } from './content.ts';
+import type { ContentOptions, ImagePolicy } from './content.ts';
 import { chainSources } from './content.ts';
 import { readImage } from './image.ts';
 import type { Platform } from './oci/platform.ts';
+import type { OnProgress } from './progress.ts';
 import type { ImagePlace } from './selection.ts';
 import { selectImages } from './selection.ts';
 
@@ -13,22 +14,27 @@ export interface ExportOptions extends ContentOptions {
   from: readonly ImagePlace[];
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
+  /** Which of the images may be written; default: all. */
+  policy?: ImagePolicy | undefined;
   /** Which image of a multi-platform one; default: the only one, else the first. */
   platform?: Platform | undefined;
+  onProgress?: OnProgress | undefined;
 }
 
 /**
  * Writes images as one archive of the form that `docker save` had up to version 24 and that every daemon and tool reads:
  * manifest.json over uncompressed layers. Every layer is checked before its first byte comes out; after a failure the
  * stream never ends cleanly.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
-  const { from, signal, platform } = options;
-  const chosen = await selectImages(from, options.images);
+  const { from, policy, signal, platform, onProgress } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const images = [];
-  for (const { place, image } of chosen) {
-    images.push({ image: await readImage(place, image.root, { signal, platform }), names: image.names });
+  for (const { place, image: stored } of await selectImages(from, options.images, { policy, onNote })) {
+    const image = await readImage(place, stored.root, { signal, platform });
+    policy?.check(stored, image.config.value);
+    images.push({ image, names: stored.names });
   }
   return writeDockerArchive(images, chainSources(from), { signal });
 }

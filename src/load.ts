@@ -1,4 +1,11 @@
-import type { ContentOptions, ImageEndpoint, ImageTags, LoadResult, NamedImage } from './content.ts';
+import type {
+  ContentOptions,
+  ImageEndpoint,
+  ImagePolicy,
+  ImageTags,
+  LoadResult,
+  NamedImage,
+} from './content.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
 import type { Image } from './image.ts';
 import { readImage } from './image.ts';
@@ -20,6 +27,8 @@ export interface LoadVerbOptions extends ContentOptions {
   to: ImageEndpoint & Pick<ImageTags, 'list'>;
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
+  /** Which of the images may be loaded; default: all. */
+  policy?: ImagePolicy | undefined;
   /**
    * Which names an image gets beside its unique tag: `restore` those it was saved under, as `docker load` does, or `unique`
    * none, for a daemon that others share. Default `restore`.
@@ -59,11 +68,13 @@ export interface LoadVerbResult {
 /**
  * Puts images into a daemon and verifies that they are there. Each gets a unique tag first; its names move after it was
  * verified.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`, `UNREACHABLE`
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`, `UNREACHABLE`
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
-  const chosen = await selectImages(options.from, options.images);
+  const { policy, onProgress } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const chosen = await selectImages(options.from, options.images, { policy, onNote });
   const tags = (options.tags ?? []).map(normalizeName);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {
@@ -84,6 +95,7 @@ async function loadOne(
 ): Promise<LoadedImage> {
   const { signal, platform, onProgress } = options;
   const image = await readImage(place, stored.root, { signal, platform, prefer });
+  options.policy?.check(stored, image.config.value);
   const name = stored.names[0];
   const ref = uniqueReference(stored, image.config.descriptor.digest, name);
   onProgress?.({ kind: 'image', name: name ?? ref });

@@ -1,4 +1,4 @@
-import type { ContentSource, ImageIndex, StoredImage } from './content.ts';
+import type { ContentSource, ImageIndex, ImagePolicy, StoredImage } from './content.ts';
 import { chainSources } from './content.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
 
@@ -11,22 +11,46 @@ export interface PlacedImage {
   image: StoredImage;
 }
 
+/** Options of {@link selectImages}. */
+export interface SelectOptions {
+  /** Which of the images may be used; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Hears why an image is left out, in one line. */
+  onNote?: ((message: string) => void) | undefined;
+}
+
 /**
  * Chooses images among several places.
  * @param references names or digests; none means all images of all places
- * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `AMBIGUOUS` where one name means
- * different images in different places
+ * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `POLICY` where none of those that
+ * a reference finds, or of all, may be used; `AMBIGUOUS` where one name means different images in different places
  */
 export async function selectImages(
   places: readonly ImagePlace[],
   references: readonly string[] = [],
+  options: SelectOptions = {},
 ): Promise<PlacedImage[]> {
-  const found = references.length === 0 ? await allImages(places) : await namedImages(places, references);
+  const lists =
+    references.length === 0
+      ? [await allImages(places)]
+      : await Promise.all(references.map((reference) => everywhere(places, reference)));
+  const found = lists.flatMap((list) => permitted(list, options));
   if (found.length === 0) {
     throw new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
   }
   assertNamesAgree(found);
   return merged(found);
+}
+
+function permitted(found: readonly PlacedImage[], { policy, onNote }: SelectOptions): readonly PlacedImage[] {
+  if (policy === undefined) return found;
+  const chosen = new Set(
+    policy.choose(
+      found.map(({ image }) => image),
+      onNote ?? (() => {}),
+    ),
+  );
+  return found.filter(({ image }) => chosen.has(image));
 }
 
 /** An image that several places hold is one image, with the names of all; the first place says the rest. */
@@ -43,15 +67,6 @@ function merged(found: readonly PlacedImage[]): PlacedImage[] {
 async function allImages(places: readonly ImagePlace[]): Promise<PlacedImage[]> {
   const lists = await Promise.all(places.map(async (place) => ({ place, images: await place.images() })));
   return lists.flatMap(({ place, images }) => images.map((image) => ({ place, image })));
-}
-
-async function namedImages(
-  places: readonly ImagePlace[],
-  references: readonly string[],
-): Promise<PlacedImage[]> {
-  const found = [];
-  for (const reference of references) found.push(...(await everywhere(places, reference)));
-  return found;
 }
 
 async function everywhere(

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { ImagePolicy } from '../src/content.ts';
+import { DrayageError } from '../src/errors.ts';
 import { Layout } from '../src/layout/layout.ts';
 import { joinPlaces, selectImages } from '../src/selection.ts';
 import type { SampleImage } from './layout/sample-images.ts';
@@ -89,4 +91,41 @@ test('joined places are one: all images, content from whichever has it, each ref
   expect(await joined.has(TOOLS.config)).toBe(true);
   expect((await joined.referrers(APP.root)).map(({ digest }) => digest)).toEqual([signature.root.digest]);
   await expect(joined.resolve('none:1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+/** Refuses whatever goes by one of these names. */
+function refusing(...names: string[]): ImagePolicy {
+  return {
+    choose: (images, note) => {
+      const accepted = images.filter((image) => !image.names.some((name) => names.includes(name)));
+      if (accepted.length === 0 && images.length > 0) throw new DrayageError('POLICY', 'refused');
+      if (accepted.length < images.length) note('left out');
+      return accepted;
+    },
+    check: () => {},
+  };
+}
+
+test('what a policy leaves out is not chosen, and a line says so', async () => {
+  const place = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+  const notes: string[] = [];
+  const chosen = await selectImages([place], [], {
+    policy: refusing('app:1'),
+    onNote: (message) => notes.push(message),
+  });
+  expect(digests(chosen)).toEqual([TOOLS.root.digest]);
+  expect(notes).toEqual(['left out']);
+});
+
+test('what is left out makes no name ambiguous', async () => {
+  const places = [await layoutOf([APP, 'app:1', 'old:1']), await layoutOf([TOOLS, 'app:1'])];
+  expect(digests(await selectImages(places, ['app:1'], { policy: refusing('old:1') }))).toEqual([
+    TOOLS.root.digest,
+  ]);
+});
+
+test('an image that was asked for by its name is never just left out', async () => {
+  const place = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+  const asked = selectImages([place], ['app:1', 'tools:1'], { policy: refusing('app:1') });
+  await expect(asked).rejects.toMatchObject({ code: 'POLICY' });
 });
