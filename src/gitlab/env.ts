@@ -11,6 +11,8 @@ export interface GitLabJob {
   pipelineId: string;
   jobId: string;
   jobName: string;
+  /** Address of the job's page, where it is known. */
+  jobUrl?: string | undefined;
   /** Branch or tag. */
   ref: string;
   commit: string;
@@ -28,6 +30,7 @@ const variables = v.pipe(
     CI_PIPELINE_ID: id,
     CI_JOB_ID: id,
     CI_JOB_NAME: text,
+    CI_JOB_URL: v.optional(v.string()),
     CI_COMMIT_REF_NAME: text,
     CI_COMMIT_SHA: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,64}$/)),
   }),
@@ -39,6 +42,7 @@ const variables = v.pipe(
     pipelineId: env.CI_PIPELINE_ID,
     jobId: env.CI_JOB_ID,
     jobName: env.CI_JOB_NAME,
+    jobUrl: env.CI_JOB_URL || undefined,
     ref: env.CI_COMMIT_REF_NAME,
     commit: env.CI_COMMIT_SHA,
   })),

@@ -1,0 +1,24 @@
+import type { GitLabJob } from './env.ts';
+
+/** What a link of the report is about. */
+export interface ReportedLink {
+  /** An image's name, or its unique tag. */
+  label: string;
+  /** Path in the job's artifacts, with `/` between folders. */
+  folder: string;
+}
+
+/**
+ * The report of `artifacts:reports:annotations` (GitLab 16.3): links on the job's page into its own artifacts. Empty where the
+ * job's address is not known.
+ */
+export function formatAnnotationsReport(job: GitLabJob, links: readonly ReportedLink[]): string {
+  const { jobUrl } = job;
+  const external = jobUrl === undefined ? [] : links.map((link) => ({ external_link: linkOf(jobUrl, link) }));
+  return `${JSON.stringify({ drayage: external })}\n`;
+}
+
+function linkOf(jobUrl: string, { label, folder }: ReportedLink): { label: string; url: string } {
+  const path = folder.split('/').map(encodeURIComponent).join('/');
+  return { label, url: `${jobUrl}/artifacts/browse/${path}/` };
+}
