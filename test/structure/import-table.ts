@@ -25,6 +25,7 @@ const TABLE: Record<string, Rule> = {
   image: { level: 2, also: ['content', 'stream'] },
   layer: { level: 2, also: ['content', 'stream'] },
   copy: { level: 2, also: ['content', 'stream', 'image', 'layer'] },
+  footprint: { level: 2, also: ['content', 'image'] },
   naming: { level: 2, also: ['content'] },
   lease: { level: 2, also: ['content'] },
   selection: { level: 2, also: ['content'] },
