@@ -3,6 +3,7 @@ import type { Image } from '../src/image.ts';
 import { footprint, layerOrigins } from '../src/footprint.ts';
 import { Layout } from '../src/layout/layout.ts';
 import type { HistoryEntry } from '../src/oci/config.ts';
+import type { Descriptor } from '../src/oci/descriptor.ts';
 import { digestOf } from '../src/oci/digest.ts';
 import { addSample, sampleImage, sampleIndex } from './layout/sample-images.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -10,9 +11,12 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools, which take more']);
 
+function blob(i: number): Descriptor {
+  return { mediaType: 'layer', digest: digestOf(Buffer.from(`${i}`)), size: i };
+}
+
 /** The part of an image that tells where its layers come from. */
 function imageWith(history: HistoryEntry[] | undefined, layers: number): Pick<Image, 'config' | 'layers'> {
-  const blob = (i: number) => ({ mediaType: 'layer', digest: digestOf(Buffer.from(`${i}`)), size: i });
   const value = { os: 'linux', architecture: 'amd64', rootfs: { diff_ids: [] }, history };
   return {
     config: { descriptor: blob(0), bytes: Buffer.alloc(0), value },
