@@ -8,6 +8,7 @@ export type {
   FileDigester,
   ImageEndpoint,
   ImageIndex,
+  ImagePolicy,
   ImageTags,
   ImageUse,
   InspectImageOptions,
@@ -40,6 +41,16 @@ export { GitLab } from './gitlab/gitlab.ts';
 export type { HttpDispatcher } from './gitlab/http.ts';
 export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
 export type { RetryOptions } from './gitlab/retry.ts';
+export type { ReportedLink } from './gitlab/annotations-report.ts';
+export { formatAnnotationsReport } from './gitlab/annotations-report.ts';
+export { knownSizeLimit } from './gitlab/size-limit.ts';
+export type { Dotenv } from './gitlab/dotenv.ts';
+export { formatDotenvReport, formatVariables } from './gitlab/dotenv.ts';
+export type { ExpectationKey, Expectations } from './gitlab/expectations.ts';
+export { expectationsOf } from './gitlab/expectations.ts';
+export { originPolicy } from './gitlab/origin-policy.ts';
+export type { ImageVariables, ShippedImage, Variable } from './gitlab/variables.ts';
+export { imageVariables } from './gitlab/variables.ts';
 export type { CodecName } from './ingest/codec.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './inspect.ts';
 export { inspect } from './inspect.ts';
@@ -64,6 +75,7 @@ export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
 export type { SavedLayer, SaveSource } from './arrive/arrival.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './save.ts';
 export { save } from './save.ts';
+export type { SizeLimits } from './size-check.ts';
 export type { ImagePlace } from './selection.ts';
 export { joinPlaces } from './selection.ts';
 export type { KeptName, UnloadOptions, UnloadResult } from './unload.ts';

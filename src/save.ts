@@ -1,4 +1,4 @@
-import type { ContentOptions } from './content.ts';
+import type { ImagePolicy } from './content.ts';
 import type { Arrival, SavedLayer, SaveSource } from './arrive/arrival.ts';
 import { arrive } from './arrive.ts';
 import { readImage } from './image.ts';
@@ -14,13 +14,17 @@ import type { Digest } from './oci/digest.ts';
 import { isManifestType } from './oci/media-types.ts';
 import type { Platform } from './oci/platform.ts';
 import { formatPlatform } from './oci/platform.ts';
-import type { LayerStatus, OnProgress } from './progress.ts';
+import type { LayerStatus } from './progress.ts';
+import type { SizeLimits } from './size-check.ts';
+import { checkSize } from './size-check.ts';
 
 /** Options of {@link save}. */
-export interface SaveOptions extends ContentOptions {
+export interface SaveOptions extends SizeLimits {
   from: SaveSource;
   /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
+  /** Which of a layout's images may be saved; default: all. */
+  policy?: ImagePolicy | undefined;
   /** Of multi-platform images only the one for this platform. Default: all that is there. */
   platform?: Platform | undefined;
   /**
@@ -40,7 +44,6 @@ export interface SaveOptions extends ContentOptions {
   memory?: number | undefined;
   /** Annotations for every image, such as who saves it. */
   annotations?: Readonly<Record<string, string>> | undefined;
-  onProgress?: OnProgress | undefined;
 }
 
 /** One image that was saved. */
@@ -70,7 +73,7 @@ export interface SaveResult {
 
 /**
  * Saves images into a layout: all of them, or, after any failure, nothing.
- * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `IO`
+ * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `LIMIT`, `IO`
  */
 export async function save(options: SaveOptions): Promise<SaveResult> {
   const started = performance.now();
@@ -102,6 +105,12 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     const saved: SavedImage[] = [];
     // One after the other, so that the index has them in the order in which they came.
     for (const arrival of arrivals) saved.push(await store(arrival, content, options));
+    const before = await options.to.images({ signal });
+    await checkSize(
+      content,
+      [...before.map(({ root }) => root), ...arrivals.map(({ root }) => root)],
+      options,
+    );
     return saved;
   }, options);
   const bytes = { read, ...countBytes(images) };

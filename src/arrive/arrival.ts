@@ -4,6 +4,7 @@ import type {
   ContentSource,
   ImageEndpoint,
   ImageIndex,
+  ImagePolicy,
   IngestedLayer,
   IngestLayer,
 } from '../content.ts';
@@ -62,6 +63,7 @@ export interface Holdings {
 export interface ArriveOptions extends ContentOptions {
   from: SaveSource;
   images?: readonly string[] | undefined;
+  policy?: ImagePolicy | undefined;
   /** Only the image for this platform. */
   platform?: Platform | undefined;
   /** Ask a daemon for all images at once. */

@@ -14,16 +14,18 @@ export async function fromLayout(
   place: ContentSource & ImageIndex,
   options: ArriveOptions,
 ): Promise<Arrival[]> {
-  const { content, onRead, onProgress, signal, images, platform } = options;
+  const { content, onRead, onProgress, signal, images, platform, policy } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const arrivals: Arrival[] = [];
-  const chosen = await selectImages([platform === undefined ? place : narrowed(place, platform)], images);
-  for (const { image } of chosen) {
+  const from = platform === undefined ? place : narrowed(place, platform);
+  for (const { image } of await selectImages([from], images, { policy, onNote })) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
     const root = await rootFor(place, image.root, options);
     const layers = await copyImage(place, content, root, { signal, onRead });
     const referrers = await place.referrers(root, { signal });
     for (const referrer of referrers) await copyImage(place, content, referrer, { signal, onRead });
     const { config } = await readImage(content, root, { signal });
+    policy?.check(image, config.value);
     const isPart = root.digest !== image.root.digest;
     const annotations = { ...(isPart && { [ORIGINAL_INDEX]: image.root.digest }), ...image.annotations };
     arrivals.push({ ...image, root, id: config.descriptor.digest, annotations, layers, referrers });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BlobCache } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
+import { parseSize } from './size.ts';
 
 /** The options of the cache folder. */
 export interface CacheOptions {
@@ -11,8 +12,6 @@ export interface CacheOptions {
   cacheScope?: 'project' | 'shared';
   cacheSize?: string;
 }
-
-const UNITS: Record<string, number> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
 /** A cache, open until it is closed. */
 export interface OpenCache extends AsyncDisposable {
@@ -46,17 +45,9 @@ async function openKept(
   const { BlobCache } = await library();
   const id = env['CI_PROJECT_ID'] ?? '';
   const project = /^\d+$/.test(id) ? `project-${id}` : 'no-project';
-  const maxBytes = cacheSize === undefined ? undefined : await parseBytes(cacheSize);
+  const maxBytes = cacheSize === undefined ? undefined : await parseSize(cacheSize);
   return BlobCache.open(join(folder, cacheScope === 'shared' ? 'shared' : project), {
     maxBytes,
     now: Date.now,
   });
-}
-
-/** `500MB`, `1.5 GB`, `2000000` */
-async function parseBytes(text: string): Promise<number> {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?(?:([kMGT])B?|B)?$/.exec(text) ?? [];
-  if (number !== undefined) return Math.round(Number(number) * (UNITS[unit] ?? 1));
-  const { DrayageError } = await library();
-  throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'write it such as 500MB or 10GB' });
 }

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { library } from './library.ts';
 
 /** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
-const HOME = '.drayage';
+export const HOME = '.drayage';
 
 /** The layout that a job saves into: its own, so that the artifacts of several jobs never overwrite each other. */
 export function defaultLayout(env: Context['env']): string {
@@ -51,7 +51,7 @@ async function findLayouts(): Promise<string[]> {
 }
 
 /** A restored artifact may hold a link where a folder was: nothing below the working folder is reached through one. */
-async function refuseLinks(path: string): Promise<void> {
+export async function refuseLinks(path: string): Promise<void> {
   if (isAbsolute(path)) return;
   let current = '';
   for (const name of normalize(path).split(sep)) {

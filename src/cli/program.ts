@@ -41,6 +41,8 @@ function saveCommand(execute: Execute): Command {
     )
     .addOption(option('--level <n>', 'compression level; default 1').argParser(Number))
     .addOption(option('--platform <platform>', 'of a multi-platform image only the one for this platform'))
+    .addOption(envOption())
+    .addOption(option('--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'))
     .addOption(
       option('--one-request', 'ask the daemon for all images at once; leaks disk space on one that lives on'),
     )
@@ -65,6 +67,14 @@ function loadCommand(execute: Execute): Command {
     .addOption(option('--full', 'send everything, also what the daemon has'))
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
     .addOption(option('--private', 'restore the names, as docker load does'))
+    .addOption(
+      option(
+        '--expect <key=value...>',
+        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
+      ),
+    )
+    .addOption(option('--env-file <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
+    .addOption(envOption())
     .addOption(hostOption());
   return withCommon(withJob(command)).action(
     async (layouts: string[], options: LoadCommandOptions & CommonOptions) => {
@@ -123,6 +133,13 @@ function verifyCommand(execute: Execute): Command {
     const { verifyLayouts } = await import('./commands/verify.ts');
     await execute((context) => verifyLayouts(layouts, context), options);
   });
+}
+
+function envOption(): Option {
+  return option(
+    '--env <key...>',
+    'a further variable, KEY or KEY=IMAGE: of the reference, or of KEY_DIGEST, KEY_ID',
+  );
 }
 
 function hostOption(): Option {

@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 
 /** What variables are made of: an image that was saved or loaded. */
-export interface NamedImage {
+export interface ShippedImage {
   /** The first of its names; null where it has none. */
   name: string | null;
   /** The unique tag. */
@@ -41,7 +41,7 @@ const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * several to choose from; `NOT_FOUND`
  */
 export function imageVariables(
-  images: readonly NamedImage[],
+  images: readonly ShippedImage[],
   wanted: readonly string[] = [],
 ): ImageVariables {
   const byDigest = [...new Map(images.map((image) => [image.digest, image])).values()];
@@ -50,7 +50,7 @@ export function imageVariables(
       wanted.map((text) => askedVariable(text, byDigest)).map((found) => [found.key, found]),
     ).values(),
   ];
-  const byName = new Map<string, NamedImage>();
+  const byName = new Map<string, ShippedImage>();
   for (const image of byDigest) {
     const name = variableName(image.ref);
     const other = byName.get(name);
@@ -59,7 +59,7 @@ export function imageVariables(
       throw clash(name, [other, image]);
   }
   const keys = new Set(asked.map(({ key }) => key));
-  const each = (suffix: string, of: (image: NamedImage) => string): Variable[] =>
+  const each = (suffix: string, of: (image: ShippedImage) => string): Variable[] =>
     [...byName]
       .map(([name, image]) => ({ key: `DRAYAGE_${name}_${suffix}`, value: of(image) }))
       .filter(({ key }) => !keys.has(key));
@@ -78,7 +78,7 @@ function variableName(ref: string): string {
     .replaceAll(/[^A-Z0-9]/g, '_');
 }
 
-function askedVariable(text: string, images: readonly NamedImage[]): Variable & { image: NamedImage } {
+function askedVariable(text: string, images: readonly ShippedImage[]): Variable & { image: ShippedImage } {
   const [key = '', ...rest] = text.split('=');
   if (!KEY.test(key)) {
     throw new DrayageError('USAGE', `no name of a variable: ${JSON.stringify(key)}`, {
@@ -90,7 +90,7 @@ function askedVariable(text: string, images: readonly NamedImage[]): Variable & 
   return { key, value, image };
 }
 
-function onlyImage(key: string, images: readonly NamedImage[]): NamedImage {
+function onlyImage(key: string, images: readonly ShippedImage[]): ShippedImage {
   const [image, ...others] = images;
   if (image !== undefined && others.length === 0) return image;
   throw new DrayageError('AMBIGUOUS', `${key} is to name one image, but there are ${images.length}`, {
@@ -99,7 +99,7 @@ function onlyImage(key: string, images: readonly NamedImage[]): NamedImage {
   });
 }
 
-function imageNamed(text: string, images: readonly NamedImage[]): NamedImage {
+function imageNamed(text: string, images: readonly ShippedImage[]): ShippedImage {
   const found = images.find(({ name, ref, digest }) => [name, ref, digest].includes(text));
   const candidates = images.map(labelOf);
   if (found !== undefined) return found;
@@ -109,7 +109,7 @@ function imageNamed(text: string, images: readonly NamedImage[]): NamedImage {
   });
 }
 
-function clash(name: string, [first, second]: [NamedImage, NamedImage]): DrayageError {
+function clash(name: string, [first, second]: [ShippedImage, ShippedImage]): DrayageError {
   const images = [labelOf(first), labelOf(second)];
   return new DrayageError('AMBIGUOUS', `${images.join(' and ')} would both be DRAYAGE_${name}_REF`, {
     candidates: images,
@@ -117,6 +117,6 @@ function clash(name: string, [first, second]: [NamedImage, NamedImage]): Drayage
   });
 }
 
-function labelOf({ name, ref }: NamedImage): string {
+function labelOf({ name, ref }: ShippedImage): string {
   return name ?? ref;
 }

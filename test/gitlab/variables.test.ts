@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { NamedImage } from '../../src/gitlab/variables.ts';
+import type { ShippedImage } from '../../src/gitlab/variables.ts';
 import { imageVariables } from '../../src/gitlab/variables.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 
-function image(ref: string, name: string | null = null): NamedImage {
+function image(ref: string, name: string | null = null): ShippedImage {
   return { name, ref, id: digestOf(Buffer.from(`id ${ref}`)), digest: digestOf(Buffer.from(ref)) };
 }
 
@@ -15,7 +15,7 @@ const APP = image('app:pipeline-1-bbbbbbbbbbbb', 'app:1');
 const DEBUG = image('app:pipeline-1-cccccccccccc', 'app:debug');
 
 /** KEY=value lines of all that there is. */
-function lines(images: NamedImage[], wanted?: string[]): string[] {
+function lines(images: ShippedImage[], wanted?: string[]): string[] {
   const { references, ids, digests } = imageVariables(images, wanted);
   return [...references, ...ids, ...digests].map(({ key, value }) => `${key}=${value}`);
 }

@@ -26,6 +26,7 @@ const TABLE: Record<string, Rule> = {
   layer: { level: 2, also: ['content', 'stream'] },
   copy: { level: 2, also: ['content', 'stream', 'image', 'layer'] },
   footprint: { level: 2, also: ['content', 'image'] },
+  'size-check': { level: 2, also: ['content', 'footprint'] },
   naming: { level: 2, also: ['content'] },
   lease: { level: 2, also: ['content'] },
   selection: { level: 2, also: ['content'] },

@@ -1,10 +1,14 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ImagePlace, LoadedImage, Platform } from '../../index.ts';
+import type { ImagePlace, ImagePolicy, LoadedImage, OnProgress, Platform } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
+import type { ExpectOptions } from '../expectations.ts';
+import { readPolicy } from '../expectations.ts';
 import { count, formatBytes } from '../format.ts';
 import { createLayout } from '../places.ts';
+import type { VariableOptions } from '../reports.ts';
+import { writeEnvFile } from '../reports.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
@@ -12,7 +16,7 @@ import { parseTarget, writeFileWhole } from '../target.ts';
 import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
-export interface LoadCommandOptions extends CommonOptions, SourceOptions {
+export interface LoadCommandOptions extends CommonOptions, SourceOptions, ExpectOptions, VariableOptions {
   image?: string[];
   tag?: string[];
   platform?: string;
@@ -21,6 +25,7 @@ export interface LoadCommandOptions extends CommonOptions, SourceOptions {
   shared?: boolean;
   private?: boolean;
   host?: string;
+  envFile?: string;
 }
 
 /** What is chosen: layouts, images, platform. */
@@ -28,7 +33,9 @@ interface Choice {
   from: ImagePlace[];
   images: string[] | undefined;
   platform: Platform | undefined;
+  policy: ImagePolicy | undefined;
   signal: AbortSignal;
+  onProgress: OnProgress;
 }
 
 /** `drayage load` */
@@ -45,7 +52,9 @@ export async function loadImages(
     from: sources.places,
     images: options.image,
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
+    policy: await readPolicy(options, context),
     signal: context.signal,
+    onProgress: context.onProgress,
   };
   return target === undefined
     ? await loadIntoDaemon(choice, options, context)
@@ -54,8 +63,9 @@ export async function loadImages(
 
 /** What would be ignored is refused. */
 async function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): Promise<void> {
-  const { tag, host, full, shared, platform } = options;
-  const given = { tag, host, full, shared, private: options.private, ...(kind === 'layout' && { platform }) };
+  const { tag, host, full, shared, platform, env } = options;
+  const rest = { private: options.private, 'env-file': options.envFile, env };
+  const given = { tag, host, full, shared, ...rest, ...(kind === 'layout' && { platform }) };
   const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;
   const { DrayageError } = await library();
@@ -72,12 +82,12 @@ async function loadIntoDaemon(
   const { load, readGitLabJob } = await library();
   await using daemon = await openDaemon(options.host, context);
   const shared = options.shared ?? (options.private !== true && isShared(daemon.host, context.env));
-  const { onProgress } = context;
   const names = shared ? 'unique' : 'restore';
   const job = readGitLabJob(context.env)?.jobId;
   const lease = job === undefined ? undefined : { job, now: new Date() };
   const { tag: tags, full } = options;
-  const result = await load({ ...choice, to: daemon, names, tags, full, lease, onProgress });
+  const result = await load({ ...choice, to: daemon, names, tags, full, lease });
+  if (options.envFile !== undefined) await writeEnvFile(options.envFile, result.images, options, context);
   return {
     json: result,
     text: result.images.map((image) => describeImage(image, shared)),
@@ -133,19 +143,13 @@ async function writeToStdout(archive: Readable, { stdout, signal }: Context): Pr
   }
 }
 
-async function writeLayout(
-  path: string,
-  { from, images, signal }: Choice,
-  context: Context,
-): Promise<Outcome> {
+async function writeLayout(path: string, { from, ...choice }: Choice, context: Context): Promise<Outcome> {
   const { joinPlaces, save } = await library();
   const to = await createLayout(path, context);
   const { images: saved, seconds } = await save({
+    ...choice,
     from: joinPlaces(from),
-    images,
     to,
-    signal,
-    onProgress: context.onProgress,
   });
   return {
     json: { layout: path, images: saved, seconds },

@@ -7,12 +7,15 @@ import { openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, openLayouts } from '../places.ts';
 import { library } from '../library.ts';
+import type { VariableOptions } from '../reports.ts';
+import { writeReports } from '../reports.ts';
+import { parseSize } from '../size.ts';
 
 /** What there is to close of a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
-export interface SaveCommandOptions extends CommonOptions {
+export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   iidfile?: string;
   from?: string;
   out?: string;
@@ -21,6 +24,7 @@ export interface SaveCommandOptions extends CommonOptions {
   platform?: string;
   oneRequest?: boolean;
   host?: string;
+  maxSize?: string;
 }
 
 /** `drayage save` */
@@ -29,24 +33,30 @@ export async function saveImages(
   options: SaveCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { gitlabAnnotations, parsePlatform, readGitLabJob, save } = await library();
+  const { gitlabAnnotations, knownSizeLimit, parsePlatform, readGitLabJob, save } = await library();
   const { env, signal, onProgress } = context;
   const images = [...names, ...(options.iidfile === undefined ? [] : [await readImageId(options.iidfile)])];
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
+  const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
+  const layout = await createLayout(options.out ?? defaultLayout(env), context);
   await using source = await openSource(options, context);
   const result = await save({
     from: source.from,
     images,
     platform,
     oneRequest: options.oneRequest,
-    to: await createLayout(options.out ?? defaultLayout(env), context),
+    to: layout,
     compress: options.compress,
     level: options.level,
     annotations: job === undefined ? {} : gitlabAnnotations(job),
+    maxSize,
+    // Nobody said what is too much: what GitLab takes unless it was told otherwise is worth a line.
+    warnSize: job === undefined || maxSize !== undefined ? undefined : knownSizeLimit(job.server),
     signal,
     onProgress,
   });
+  if (job !== undefined) await writeReports(layout, job, options, context);
   const { total, written } = result.bytes;
   return {
     json: result,

@@ -1,0 +1,67 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { Readable } from 'node:stream';
+import type { GitLabJob, Layout, ShippedImage } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+import { HOME, refuseLinks } from './places.ts';
+import { writeFileWhole } from './target.ts';
+
+/** The option that asks for further variables. */
+export interface VariableOptions {
+  env?: string[];
+}
+
+/**
+ * Writes what GitLab takes as reports of a job: variables and links to the images that the layout holds of it. They lie beside
+ * the layout, not in it, so that they are never restored with an artifact.
+ * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`, `IO`
+ */
+export async function writeReports(
+  layout: Layout,
+  job: GitLabJob,
+  options: VariableOptions,
+  { signal, onProgress }: Context,
+): Promise<void> {
+  const { formatAnnotationsReport, formatDotenvReport, imageVariables } = await library();
+  const images = await imagesOf(layout, job, signal);
+  const report = formatDotenvReport(imageVariables(images, options.env));
+  if (report.dropped > 0) {
+    const message = `the dotenv report has no room for ${report.dropped} of the variables; those of references are in it`;
+    onProgress({ kind: 'note', message });
+  }
+  const folder = relative(process.cwd(), layout.path).split(sep).join('/');
+  const links = folder.startsWith('..')
+    ? []
+    : images.map(({ name, ref }) => ({ label: name ?? ref, folder }));
+  await writeText(join(HOME, 'report.env'), report.text, signal);
+  await writeText(join(HOME, 'annotations.json'), formatAnnotationsReport(job, links), signal);
+}
+
+/** Writes the variables of images to a file, for docker compose and shells; it knows none of the limits of a report. */
+export async function writeEnvFile(
+  path: string,
+  images: readonly ShippedImage[],
+  options: VariableOptions,
+  { signal }: Context,
+): Promise<void> {
+  const { formatVariables, imageVariables } = await library();
+  const { references, ids, digests } = imageVariables(images, options.env);
+  await writeText(path, formatVariables([...references, ...ids, ...digests]), signal);
+}
+
+/** What a layout holds of this job, not of those before it whose folder it may have been. */
+async function imagesOf(layout: Layout, job: GitLabJob, signal: AbortSignal): Promise<ShippedImage[]> {
+  const { gitlabAnnotations, inspect } = await library();
+  const { images } = await inspect({ from: [layout], signal });
+  const ours = Object.entries(gitlabAnnotations(job));
+  return images
+    .filter(({ annotations }) => ours.every(([key, value]) => annotations[key] === value))
+    .map(({ names, ref, id, digest }) => ({ name: names[0] ?? null, ref, id, digest }));
+}
+
+async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {
+  await refuseLinks(path);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileWhole(path, Readable.from([text]), signal);
+}

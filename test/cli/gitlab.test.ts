@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CliOptions } from '../support/cli.ts';
+import { drayage } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { listFiles } from '../support/list-files.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const DEMO = fixturePath('demo.tar');
+const BUILD = {
+  CI: 'true',
+  GITLAB_CI: 'true',
+  CI_SERVER_URL: 'https://gitlab.example',
+  CI_PROJECT_PATH: 'group/app',
+  CI_PROJECT_ID: '12',
+  CI_PROJECT_URL: 'https://gitlab.example/group/app',
+  CI_PIPELINE_ID: '4711',
+  CI_JOB_ID: '123',
+  CI_JOB_NAME: 'build',
+  CI_JOB_URL: 'https://gitlab.example/group/app/-/jobs/123',
+  CI_COMMIT_REF_NAME: 'main',
+  CI_COMMIT_SHA: 'a'.repeat(40),
+};
+const TEST = { ...BUILD, CI_JOB_ID: '124', CI_JOB_NAME: 'test' };
+
+let cwd: string;
+beforeEach(async () => {
+  cwd = await temporaryFolder();
+});
+
+const run = (args: string[], env: CliOptions['env'] = {}) => drayage(args, { cwd, env });
+const save = async (env: CliOptions['env'] = BUILD, ...args: string[]) =>
+  run(['save', '--from', DEMO, '-q', ...args], env);
+const load = async (env: CliOptions['env'] = TEST, ...args: string[]) =>
+  run(['load', '--to', 'docker-archive:out.tar', ...args], env);
+const report = async (): Promise<string[]> =>
+  (await readFile(join(cwd, '.drayage/report.env'), 'utf8')).trimEnd().split('\n');
+
+describe('the reports of a job', () => {
+  test('hold variables of every image and links to the layout, beside it', async () => {
+    const { stdout } = await save();
+    const refs = stdout.trimEnd().split('\n');
+    const lines = await report();
+    expect(lines.slice(0, 2)).toEqual([
+      `DRAYAGE_DRAYAGE_DEMO_API_REF=${refs[0]}`,
+      `DRAYAGE_DRAYAGE_DEMO_WORKER_REF=${refs[1]}`,
+    ]);
+    expect(lines).toHaveLength(6);
+    const links: unknown = JSON.parse(await readFile(join(cwd, '.drayage/annotations.json'), 'utf8'));
+    expect(JSON.stringify(links)).toContain(`${BUILD.CI_JOB_URL}/artifacts/browse/.drayage/123/`);
+  });
+
+  test('hold the images of earlier saves of the job, but of no other job', async () => {
+    await save(BUILD, 'drayage-demo/api:1.0');
+    await save(BUILD, 'drayage-demo/worker:1.0');
+    expect(await report()).toHaveLength(6);
+    await save({ ...BUILD, CI_JOB_ID: '125' }, 'drayage-demo/worker:1.0');
+    expect(await report()).toHaveLength(3);
+  });
+
+  test('hold what was asked for', async () => {
+    await save(BUILD, 'drayage-demo/api:1.0', '--env', 'DRAYAGE_IMAGE', 'IMAGE_DIGEST');
+    expect(await report()).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^DRAYAGE_IMAGE=drayage-demo\/api:pipeline-4711-/),
+        expect.stringMatching(/^IMAGE_DIGEST=sha256:/),
+      ]),
+    );
+  });
+
+  test('are not written outside a job', async () => {
+    await save({});
+    const files = (await listFiles(cwd)).map(({ path }) => path);
+    expect(files.filter((path) => !path.startsWith('.drayage/images/'))).toEqual([]);
+  });
+});
+
+describe('load in a job', () => {
+  test('takes the images of its pipeline', async () => {
+    await save();
+    expect(await load()).toMatchObject({ code: 0 });
+  });
+
+  test('refuses those of another one, and says what would accept them', async () => {
+    await save({ ...BUILD, CI_PIPELINE_ID: '4710' });
+    const { code, stderr } = await load();
+    expect(code).toBe(5);
+    expect(stderr).toContain('pipeline is 4710, not 4711');
+    expect(stderr).toContain('--expect pipeline=4710');
+    expect(await load(TEST, '--expect', 'pipeline=4710')).toMatchObject({ code: 0 });
+    expect(await load({ ...TEST, DRAYAGE_EXPECT: 'pipeline=4710' })).toMatchObject({ code: 0 });
+  });
+
+  test('takes several expectations from one variable', async () => {
+    await save({ ...BUILD, CI_PIPELINE_ID: '4710', CI_JOB_NAME: 'build it', CI_COMMIT_SHA: 'b'.repeat(40) });
+    const expectation = `pipeline=4710 job=build it commit=${'b'.repeat(40)}`;
+    expect(await load({ ...TEST, DRAYAGE_EXPECT: expectation })).toMatchObject({ code: 0 });
+    expect(await load({ ...TEST, DRAYAGE_EXPECT: `${expectation}c` })).toMatchObject({ code: 5 });
+  });
+
+  test('leaves out, with a line, what other pipelines left in the workspace', async () => {
+    await save({ ...BUILD, CI_PIPELINE_ID: '4710', CI_JOB_ID: '100' });
+    await save();
+    const { code, stderr } = await load();
+    expect(code).toBe(0);
+    expect(stderr).toContain('is left out: pipeline is 4710, not 4711');
+  });
+
+  test('takes the later run of a job that was retried', async () => {
+    await save({ ...BUILD, CI_JOB_ID: '99' });
+    await save({ ...BUILD, CI_JOB_ID: '100' });
+    const { code, stderr } = await load();
+    expect(code).toBe(0);
+    expect(stderr).toContain('of job 99 is left out: the job ran again as 100');
+  });
+
+  test('takes images that do not say where they are from only when it is told to', async () => {
+    await save({});
+    expect(await load()).toMatchObject({ code: 5 });
+    expect(await load(TEST, '--expect', 'none')).toMatchObject({ code: 0 });
+  });
+
+  test('copies into another layout under the same expectations', async () => {
+    await save({ ...BUILD, CI_PIPELINE_ID: '4710' });
+    expect(await run(['load', '--to', 'oci:copy'], TEST)).toMatchObject({ code: 5 });
+    expect(await run(['load', '--to', 'oci:copy', '--expect', 'pipeline=any'], TEST)).toMatchObject({
+      code: 0,
+    });
+  });
+});
+
+test('load outside a job expects nothing, unless it is told to', async () => {
+  await save();
+  expect(await load({})).toMatchObject({ code: 0 });
+  expect(await load({}, '--expect', 'pipeline=1')).toMatchObject({ code: 5 });
+  expect(await load({}, '--expect', 'pipeline')).toMatchObject({ code: 2 });
+});
+
+test('a layout over --max-size is refused with the largest layers, and nothing is saved', async () => {
+  const { code, stderr } = await save(BUILD, '--max-size', '2kB');
+  expect(code).toBe(6);
+  expect(stderr).toContain('the largest layers are ');
+  expect((await listFiles(cwd)).map(({ path }) => path)).toEqual([]);
+});
