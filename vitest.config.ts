@@ -6,6 +6,8 @@ const config: ViteUserConfig = defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/system/**'],
     globalSetup: './test/support/build.ts',
+    // Many of them wait for processes and sockets: vitest's default would leave one core of two idle.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     reporters: ['default', './test/support/tally-reporter.ts'],
   },

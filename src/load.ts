@@ -19,6 +19,9 @@ import type { OnProgress } from './progress.ts';
 import type { ImagePlace, PlacedImage } from './selection.ts';
 import { selectImages } from './selection.ts';
 
+/** How often an image is loaded at most while other jobs come between. */
+const MAX_ATTEMPTS = 3;
+
 /** Options of {@link load}. */
 export interface LoadVerbOptions extends ContentOptions {
   /** The layouts to load from. */
@@ -122,7 +125,8 @@ async function loadOne(
 /**
  * Has an image loaded under its names, each behind a lease where a job holds what it loads: the daemon takes the image in
  * under the first name, so that it is held before anybody can see it. While another job gives the same image back, it may go
- * between its being found there and its being held, and a name may go with that job's lease: then it is loaded once more.
+ * between its being found there and its being held, a name may go with that job's lease, and podman may fail over what is
+ * half gone: then it is loaded once more, a few times at most.
  */
 async function putHeld(
   { to, lease, signal }: LoadVerbOptions,
@@ -133,13 +137,21 @@ async function putHeld(
   if (lease === undefined) return put(names);
   const images = await to.list({ signal });
   const held = names.flatMap((name) => [leaseReference(lease, unique, name, images), name]);
-  try {
-    const result = await put(held);
-    if (hasNames(await to.list({ signal }), result.daemonId, held)) return result;
-  } catch (error) {
-    if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+  for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
+    try {
+      const result = await put(held);
+      if (hasNames(await to.list({ signal }), result.daemonId, held)) return result;
+    } catch (error) {
+      if (!isOfOthers(error)) throw error;
+    }
   }
   return put(held);
+}
+
+/** Whether other jobs of a daemon may be why a load has failed. */
+function isOfOthers(error: unknown): boolean {
+  if (isDrayageError(error, 'DAEMON')) return error.facts.status === 500;
+  return isDrayageError(error, 'NOT_FOUND');
 }
 
 /** Podman shows names of `localhost/` without it. */

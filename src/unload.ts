@@ -104,9 +104,10 @@ class Unloading {
       const { name, image } = lease;
       if (name === undefined) continue;
       const isHeld = left.some((other) => holdSame(other, lease));
-      if (isHeld && this.#removed.delete(name)) {
+      const isThere = images.some(({ names }) => names.includes(name));
+      if (isHeld && (this.#removed.delete(name) || !isThere)) {
         this.#keep(lease, HELD);
-        if (!images.some(({ names }) => names.includes(name))) await this.#tag(image, name);
+        if (!isThere) await this.#tag(image, name);
         changed = true;
       } else if (!isHeld && this.#kept.get(name) === HELD) {
         await this.#giveBack(lease, ended, images);

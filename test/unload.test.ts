@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { DrayageError } from '../src/errors.ts';
 import { load } from '../src/load.ts';
 import type { ImagePlace } from '../src/selection.ts';
 import { unload } from '../src/unload.ts';
@@ -8,6 +9,7 @@ import { MemoryEndpoint } from './support/memory-endpoint.ts';
 
 const APP = makeCargo({ layers: ['base', 'app'] });
 const TOOLS = makeCargo({ layers: ['base', 'tools'] });
+const HALF_GONE = new DrayageError('DAEMON', 'locating item named "manifest"', { status: 500 });
 const short = (digest: string): string => digest.slice(7, 19);
 const refOf = (cargo: TestCargo, pipeline = 1): string =>
   `temp:pipeline-${pipeline}-${short(cargo.configDigest)}`;
@@ -86,23 +88,35 @@ describe('load with a lease', () => {
     expect(allNames()).toContain(ref);
   });
 
-  test('loads once more when the image has gone before it was held, and only once', async () => {
+  test.each([
+    ['has gone before it was held', () => daemon.tag('gone:1', 'x:1'), 'NOT_FOUND'],
+    ['is half gone in podman', () => Promise.reject(HALF_GONE), 'DAEMON'],
+  ])('loads again when the image %s, three times at most', async (_what, fault, code) => {
     const put = daemon.load.bind(daemon);
     let attempts = 0;
     const failing = (times: number): void => {
       attempts = 0;
       daemon.load = async (...args) => {
-        if (attempts++ < times) await daemon.tag('gone:1', 'x:1');
+        if (attempts++ < times) await fault();
         return put(...args);
       };
     };
-    failing(1);
-    expect(allNames()).not.toContain(refOf(APP));
+    failing(2);
     expect(await loadAs({ job: '7' })).toBe(refOf(APP));
-    expect(attempts).toBe(2);
+    expect(attempts).toBe(3);
     failing(5);
-    await expect(loadAs({ job: '8' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    expect(attempts).toBe(2);
+    await expect(loadAs({ job: '8' })).rejects.toMatchObject({ code });
+    expect(attempts).toBe(3);
+  });
+
+  test('what the daemon refuses is not tried again', async () => {
+    let attempts = 0;
+    daemon.load = async () => {
+      attempts++;
+      throw new DrayageError('DAEMON', 'refused', { status: 400 });
+    };
+    await expect(loadAs({ job: '7' })).rejects.toMatchObject({ code: 'DAEMON' });
+    expect(attempts).toBe(1);
   });
 });
 
@@ -250,6 +264,14 @@ describe('what happens while it runs', () => {
       expect(daemon.held).toEqual([]);
     },
   );
+
+  test('a name that another job holds is set again where it was lost, as podman loses it', async () => {
+    const ref = await loadAs({ job: '7' });
+    await loadAs({ job: '8' });
+    beforeRemoval('drayage-lease:7-', () => daemon.remove(ref));
+    expect(await unloadAs('7')).toEqual({ removed: [], kept: [{ ref, reason: 'another job holds it' }] });
+    expect(namesWithoutLeases()).toEqual([ref]);
+  });
 
   test('two jobs that leave at once leave nothing', async () => {
     const ref = await loadAs({ job: '7' });
