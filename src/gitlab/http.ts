@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Agent, request as send } from 'undici';
-import type { Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { ContentOptions } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from './address.ts';
@@ -25,8 +24,8 @@ const DEFAULT_TIMEOUT = 60_000;
 
 /** Sends single GET requests: follows no redirect, and tries nothing twice. */
 export class Http implements AsyncDisposable {
-  readonly #dispatcher: Dispatcher;
-  readonly #own: Agent | undefined;
+  readonly #dispatcher: Dispatcher | undefined;
+  #own: Agent | undefined;
   readonly #timeout: number;
 
   /**
@@ -34,8 +33,7 @@ export class Http implements AsyncDisposable {
    * @param timeout in milliseconds
    */
   constructor(dispatcher: HttpDispatcher | undefined, timeout: number = DEFAULT_TIMEOUT) {
-    this.#own = dispatcher === undefined ? new Agent() : undefined;
-    this.#dispatcher = this.#own ?? asDispatcher(dispatcher);
+    this.#dispatcher = dispatcher && asDispatcher(dispatcher);
     this.#timeout = timeout;
   }
 
@@ -50,8 +48,9 @@ export class Http implements AsyncDisposable {
   ): Promise<HttpReply> {
     signal?.throwIfAborted();
     try {
+      const { Agent, request: send } = await import('undici');
       const reply = await send(url, {
-        dispatcher: this.#dispatcher,
+        dispatcher: this.#dispatcher ?? (this.#own ??= new Agent()),
         // What is asked for are bytes of a file: packing them once more would move their offsets.
         headers: { 'user-agent': 'drayage', 'accept-encoding': 'identity', ...headers },
         headersTimeout: this.#timeout,
@@ -74,11 +73,11 @@ export class Http implements AsyncDisposable {
   }
 }
 
-function asDispatcher(value: HttpDispatcher | undefined): Dispatcher {
+function asDispatcher(value: HttpDispatcher): Dispatcher {
   if (isDispatcher(value)) return value;
   throw new DrayageError('USAGE', 'the dispatcher is none of undici');
 }
 
-function isDispatcher(value: object | undefined): value is Dispatcher {
-  return value !== undefined && 'dispatch' in value && 'destroy' in value;
+function isDispatcher(value: object): value is Dispatcher {
+  return 'dispatch' in value && 'destroy' in value;
 }

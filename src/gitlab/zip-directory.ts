@@ -1,9 +1,7 @@
 import type { Entry } from 'yauzl';
-import { fromRandomAccessReaderPromise } from 'yauzl';
 import type { ContentOptions } from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { RandomAccess } from './random-access.ts';
-import { ZipWindow } from './zip-window.ts';
 
 /** A file in a zip, as the zip's directory has it. */
 export interface ZipEntry {
@@ -39,6 +37,8 @@ export async function readZipDirectory(
 ): Promise<Map<string, ZipEntry | DrayageError>> {
   const entries: Entry[] = [];
   try {
+    const { fromRandomAccessReaderPromise } = await import('yauzl');
+    const { ZipWindow } = await import('./zip-window.ts');
     const zip = await fromRandomAccessReaderPromise(new ZipWindow(file, signal), file.size, {
       autoClose: false,
       decodeStrings: false,

@@ -87,7 +87,7 @@ async function openSource({ from, host }: SaveCommandOptions, context: Context):
     const [layout] = await openLayouts([from], context);
     if (layout !== undefined) return { from: layout, [Symbol.asyncDispose]: nothing };
   }
-  const archive = createReadStream(from, { highWaterMark: 1024 * 1024 });
+  const archive = createReadStream(from, { highWaterMark: 256 * 1024 });
   return archiveSource(archive);
 }
 
