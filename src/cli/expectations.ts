@@ -21,16 +21,17 @@ export async function readPolicy(
   const job = readGitLabJob(env);
   const given = (options.expect ?? []).flatMap(splitExpectations);
   if (job === undefined && given.length === 0) return undefined;
-  return originPolicy(expectationsOf(job, [...byQuery(options), ...given]));
+  return originPolicy(expectationsOf(job, [...byQuery(options, env), ...given]));
 }
 
 /** Who names another project, pipeline or job means that one: the artifact API is asked for just it. */
-function byQuery({ job, jobId, project, pipeline, ref }: JobOptions): string[] {
+function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): string[] {
   if (jobId !== undefined) return ['none'];
   if (job === undefined) return [];
-  const elsewhere = [project, pipeline, ref].some((value) => value !== undefined);
+  const isOther = project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
+  const elsewhere = isOther || pipeline !== undefined || ref !== undefined;
   return [
-    ...(project === undefined ? [] : ['project=any']),
+    ...(isOther ? ['project=any'] : []),
     ...(elsewhere ? [`pipeline=${ref === undefined ? (pipeline ?? 'any') : 'any'}`, 'commit=any'] : []),
   ];
 }

@@ -116,7 +116,7 @@ function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): Drayag
   if (parallel.length > 0) {
     return new DrayageError(
       'AMBIGUOUS',
-      `job ${name} runs ${parallel.length} times in pipeline ${pipeline}`,
+      `job ${name} runs in parallel in pipeline ${pipeline}, as ${parallel.slice(0, 10).join(', ')}`,
       {
         candidates: parallel,
         hint: `choose one: --job ${JSON.stringify(parallel[0])}`,

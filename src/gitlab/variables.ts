@@ -28,6 +28,8 @@ export interface ImageVariables {
   digests: Variable[];
 }
 
+/** What an image named `job` would have for its ID says to `load` and `fetch` which job's artifact to take. */
+const JOB_ID = 'DRAYAGE_JOB_ID';
 /** What GitLab takes as a variable's name. */
 const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -36,7 +38,8 @@ const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * without its registry host, in upper case, with `_` for what a variable's name cannot hold.
  * @param wanted further variables, each `KEY` or `KEY=IMAGE`, IMAGE by its name: of the reference, or by the end of the key of
  * the `_DIGEST` or the `_ID`. Without an image it is the only one. An image that has got a variable so may share its NAME.
- * Of one key asked for twice the last counts
+ * Of one key asked for twice the last counts. Of several images without a name only the first has variables that were not
+ * asked for, since all would share theirs
  * @throws {@link DrayageError} `USAGE` for what is no variable; `AMBIGUOUS` where images would share one, or where there are
  * several to choose from; `NOT_FOUND`
  */
@@ -55,14 +58,14 @@ export function imageVariables(
     const name = variableName(image.ref);
     const other = byName.get(name);
     if (other === undefined) byName.set(name, image);
-    else if (!asked.some(({ image: { digest } }) => digest === image.digest))
+    else if (image.name !== null && !asked.some(({ image: { digest } }) => digest === image.digest))
       throw clash(name, [other, image]);
   }
   const keys = new Set(asked.map(({ key }) => key));
   const each = (suffix: string, of: (image: ShippedImage) => string): Variable[] =>
     [...byName]
       .map(([name, image]) => ({ key: `DRAYAGE_${name}_${suffix}`, value: of(image) }))
-      .filter(({ key }) => !keys.has(key));
+      .filter(({ key }) => !keys.has(key) && key !== JOB_ID);
   return {
     references: [...asked.map(({ key, value }) => ({ key, value })), ...each('REF', ({ ref }) => ref)],
     ids: each('ID', ({ id }) => id),

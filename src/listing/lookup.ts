@@ -5,6 +5,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex, isDigest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
+import { isUniqueReference, uniqueHex } from '../naming.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { isReference, parseReference } from '../oci/reference.ts';
 import type { ListedImage } from './entries.ts';
@@ -19,7 +20,7 @@ export interface ResolveOptions extends ContentOptions {
 
 /**
  * Finds one image among those of a layout, which `place` names in errors. In this order: by a full digest (of a root, of a manifest inside an index, of a
- * config), by its name, by what another tool calls it, by seven or more digits of a digest. A manifest that was found inside
+ * config), by its name, by what another tool calls it, by its unique tag, by seven or more digits of a digest. A manifest that was found inside
  * an index comes with the index's names.
  * @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `AMBIGUOUS`
  */
@@ -36,6 +37,8 @@ export async function resolveImage(
   } else {
     const named = byName(listed, reference, options.platform);
     if (named !== undefined) return named;
+    const unique = await byUniqueTag(content, listed, reference, options);
+    if (unique !== undefined) return unique;
   }
   const prefix =
     digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
@@ -71,6 +74,18 @@ function byName(
     );
   }
   return fitting[0] && bare(fitting[0]);
+}
+
+async function byUniqueTag(
+  source: ContentSource,
+  listed: readonly ListedImage[],
+  reference: string,
+  options: ContentOptions,
+): Promise<StoredImage | undefined> {
+  const hex = uniqueHex(reference);
+  if (hex === undefined) return undefined;
+  const named = listed.filter((image) => isUniqueReference(familiar(reference), image));
+  return byDigest(source, named, hex, options);
 }
 
 function mayRunOn({ root }: StoredImage, platform: Platform): boolean {

@@ -49,7 +49,22 @@ test('two images that would share a variable are ambiguous', () => {
       hint: "name the second one's variable: --env KEY=app:debug",
     }) as Error,
   );
-  expect(() => lines([image('a/b:x'), image('a-b:x')])).toThrow(/would both be DRAYAGE_A_B_REF/);
+  expect(() => lines([image('a/b:x', 'a/b:x'), image('a-b:x', 'a-b:x')])).toThrow(
+    /would both be DRAYAGE_A_B_REF/,
+  );
+});
+
+test('of several images without a name, the first has the variables', () => {
+  const nameless = ['dddddddddddd', 'eeeeeeeeeeee'].map((hex) => image(`drayage:pipeline-1-${hex}`));
+  expect(lines(nameless)[0]).toBe('DRAYAGE_DRAYAGE_REF=drayage:pipeline-1-dddddddddddd');
+  expect(lines(nameless)).toHaveLength(3);
+});
+
+test('an image named job has no ID, which would be an option of the next load', () => {
+  expect(lines([image('job:1')]).map((line) => line.split('=')[0])).toEqual([
+    'DRAYAGE_JOB_REF',
+    'DRAYAGE_JOB_DIGEST',
+  ]);
 });
 
 test('an image with a variable of its own may share its name', () => {

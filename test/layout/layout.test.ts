@@ -582,6 +582,25 @@ describe('resolving', () => {
     expect((await (await filled()).resolve(reference)).root.digest).toBe(digest);
   });
 
+  test.each([
+    ['temp:drayage-', APP, APP.config.digest],
+    ['docker.io/library/temp:drayage-', APP, APP.config.digest],
+    ['registry.example:5000/team/app:drayage-', APP, APP.config.digest],
+    ['drayage:drayage-', TOOLS, TOOLS.config.digest],
+    ['multi:drayage-', index, index.root.digest],
+  ])('the unique tag %s… is found', async (start, { root }, digest) => {
+    const reference = start + digestHex(digest).slice(0, 12);
+    expect((await (await filled()).resolve(reference)).root.digest).toBe(root.digest);
+  });
+
+  test.each(['tools:drayage-', 'drayage:drayage-', 'temp:pipeline-1-', 'temp:other-'])(
+    'a unique tag of something else, %s…, is not found',
+    async (start) => {
+      const resolving = (await filled()).resolve(start + digestHex(APP.config.digest).slice(0, 12));
+      await expect(resolving).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    },
+  );
+
   test('what is not there is answered with the nearest names', async () => {
     const layout = await filled();
     for (const [wanted, nearest] of [

@@ -30,7 +30,7 @@ const TABLE: Record<string, Rule> = {
   naming: { level: 2, also: ['content'] },
   lease: { level: 2, also: ['content'] },
   selection: { level: 2, also: ['content'] },
-  listing: { level: 2, also: ['content', 'image'] },
+  listing: { level: 2, also: ['content', 'image', 'naming'] },
   ingest: {
     level: 3,
     packages: [...PLACES, 'node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { readPolicy } from '../../src/cli/expectations.ts';
+import type { StoredImage } from '../../src/index.ts';
+import { sampleImage } from '../layout/sample-images.ts';
+
+const env = {
+  CI: 'true',
+  GITLAB_CI: 'true',
+  CI_SERVER_URL: 'https://gitlab.example',
+  CI_PROJECT_PATH: 'group/app',
+  CI_PROJECT_ID: '12',
+  CI_PROJECT_URL: 'https://gitlab.example/group/app',
+  CI_PIPELINE_ID: '1',
+  CI_JOB_ID: '2',
+  CI_JOB_NAME: 'test',
+  CI_COMMIT_REF_NAME: 'main',
+  CI_COMMIT_SHA: 'a'.repeat(40),
+};
+
+/** An image of another pipeline of a project. */
+function imageOf(path: string, id: string): StoredImage {
+  return {
+    root: sampleImage(['app']).root,
+    names: ['app:1'],
+    annotations: {
+      'dev.drayage.gitlab.server': 'https://gitlab.example',
+      'dev.drayage.gitlab.project-path': path,
+      'dev.drayage.gitlab.project-id': id,
+      'dev.drayage.gitlab.pipeline-id': '99',
+      'dev.drayage.gitlab.commit-sha': 'b'.repeat(40),
+    },
+  };
+}
+
+describe('what a job expects of the images of the job that it names', () => {
+  test.each(['group/app', '12'])('its own pipeline, where --project %s is its own', async (project) => {
+    const policy = await readPolicy({ job: 'build', project }, { env });
+    const choose = (): unknown => policy?.choose([imageOf('group/app', '12')], () => {});
+    expect(choose).toThrow(/pipeline is 99, not 1; commit is b+, not a+$/);
+  });
+
+  test('that of --pipeline, of another --project', async () => {
+    const policy = await readPolicy({ job: 'build', project: 'group/other', pipeline: '99' }, { env });
+    const image = imageOf('group/other', '13');
+    expect(policy?.choose([image], () => {})).toEqual([image]);
+  });
+});
