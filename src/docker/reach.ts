@@ -8,7 +8,9 @@ import type { DaemonFacts } from './kind.ts';
 import { greet } from './kind.ts';
 import type { Patience } from './patience.ts';
 import { startPatience, untilThere } from './patience.ts';
+import { isClosed } from './socket-error.ts';
 import { SSH_CONNECT_SECONDS } from './ssh-target.ts';
+import { findTlsRefusal } from './tls-refusal.ts';
 import type { DockerTls, TlsMaterial } from './tls.ts';
 import { isComplete, readTls } from './tls.ts';
 import { Transport } from './transport.ts';
@@ -31,6 +33,8 @@ export interface ReachedDaemon {
 
 /** What no time mends: whatever else keeps a connection from coming about may be a daemon that is about to start. */
 const LASTING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTSOCK', 'ENOTDIR']);
+/** How much later than its authority's a client's certificate may be, in ms. */
+const CLIENT_GRACE = 3000;
 
 /** Connects to a daemon and finds out what it is; waits for both its certificates and itself where it was told to. */
 export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon> {
@@ -46,7 +50,7 @@ export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon>
   try {
     const facts = await untilThere(
       patience,
-      async () => greet(transport, connectTimeout, { signal }),
+      async () => greetPlainly(transport, material, connectTimeout, { signal }),
       isNotUpYet,
       () => tell(options, 'daemon', host.name),
     );
@@ -57,16 +61,35 @@ export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon>
   }
 }
 
-/** Where they are awaited, all of them are; when the time is over, what is there has to do. */
+/** As {@link greet}; where a daemon hangs up over the client's certificate, the error says so. */
+async function greetPlainly(
+  transport: Transport,
+  tls: TlsMaterial | undefined,
+  timeout: number,
+  options: ContentOptions,
+): Promise<DaemonFacts> {
+  try {
+    return await greet(transport, timeout, options);
+  } catch (error) {
+    const isHangUp = tls !== undefined && isDrayageError(error, 'UNREACHABLE') && isClosed(error.cause);
+    throw (isHangUp && (await findTlsRefusal(transport.host, tls, options))) || error;
+  }
+}
+
+/**
+ * Where they are awaited, all of them are; when the time is over, what is there has to do. An authority's alone does soon:
+ * docker:dind writes it last, so that a folder with nothing else is for a daemon that wants to see no client's.
+ */
 async function certificates(tls: DockerTls, patience: Patience, options: ReachOptions): Promise<TlsMaterial> {
   const { certPath, verify = true } = tls;
   const { wait = 0 } = options;
+  let grace: AbortSignal | undefined;
   const attempt = async (): Promise<TlsMaterial> => {
     const material = await readTls(tls);
-    if (verify && certPath !== undefined && !isComplete(material) && !patience.over.aborted) {
-      throw new DrayageError('NOT_FOUND', `certificates for docker are missing in ${certPath}`);
-    }
-    return material;
+    if (!verify || certPath === undefined || isComplete(material)) return material;
+    if (material.ca !== undefined) grace ??= AbortSignal.timeout(CLIENT_GRACE);
+    if (patience.over.aborted || grace?.aborted === true) return material;
+    throw new DrayageError('NOT_FOUND', `certificates for docker are missing in ${certPath}`);
   };
   try {
     const onWait = (): void => tell(options, 'certificates', certPath ?? '');

@@ -39,6 +39,11 @@ const CLOSED: ReadonlySet<string> = new Set([
 const WAITED: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const ENDED: ReadonlySet<string> = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
 
+/** Whether a connection was there and is gone. */
+export function isClosed(cause: unknown): boolean {
+  return CLOSED.has(systemCode(cause) ?? '');
+}
+
 /** The error that a failure of the connection to a daemon becomes; what is none of these is handed back as it is. */
 export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial): unknown {
   if (!(cause instanceof Error) || cause instanceof DrayageError) return cause;

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { createServer } from 'node:tls';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { connectDocker } from '../../src/docker/daemon.ts';
 import { readTls } from '../../src/docker/tls.ts';
 import type { Identity } from '../support/certificates.ts';
@@ -96,12 +98,27 @@ describe('a daemon with TLS', () => {
     expect(await reached.list()).toEqual([]);
   });
 
-  test('that gets no certificate is told with the files that it may want', async () => {
+  test('that gets no certificate says so, and the files that it wants are named', async () => {
     const host = await daemon();
     const other = await temporaryFolder();
     await writeFile(join(other, 'ca.pem'), authority.cert);
     await expect(connectDocker({ host, tls: { certPath: other } })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: `docker at ${host} refuses clients without a certificate`,
       hint: expect.stringMatching(new RegExp(`cert\\.pem and key\\.pem.* not in ${other}`)),
+    });
+  });
+
+  test('that hangs up on all clients without a word is not said to refuse a certificate', async () => {
+    const { cert, key } = authority.issue({ names: ['127.0.0.1'] });
+    const server = createServer({ cert, key }, (socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    await put({ ca: authority.cert });
+    const host = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(connectDocker({ host, tls: { certPath } })).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: `docker at ${host} closed the connection midway`,
     });
   });
 
@@ -195,6 +212,16 @@ describe('what comes late', () => {
     await put({ ca: authority.cert });
     await using reached = await connectDocker({ host, tls: { certPath }, wait: 300 });
     expect(await reached.list()).toEqual([]);
+  });
+
+  test('is gone without soon, where the certificate of the authority is there alone', async () => {
+    const { cert, key } = authority.issue({ names: ['127.0.0.1'] });
+    const host = `tcp://127.0.0.1:${await openFront(socketPath, { tls: { cert, key } })}`;
+    await put({ ca: authority.cert });
+    const { told, onProgress } = telling();
+    await using reached = await connectDocker({ host, tls: { certPath }, wait: 600_000, onProgress });
+    expect(await reached.list()).toEqual([]);
+    expect(told).toEqual([{ kind: 'waiting', what: 'certificates', where: certPath, seconds: 600 }]);
   });
 
   test('is not waited for where nobody said so, nor where waiting mends nothing', async () => {

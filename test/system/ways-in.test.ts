@@ -123,12 +123,14 @@ describe('a real dockerd on a tcp port that wants client certificates', () => {
 
   test.skipIf(skip)('tells clients without a certificate, or with a wrong one, what it wants', async () => {
     const without = await save({ DOCKER_HOST: BY_ADDRESS, DOCKER_TLS: '1', DOCKER_CERT_PATH: at('other') });
+    expect(without.stderr).toContain(`docker at ${BY_ADDRESS} refuses clients without a certificate`);
     expect(without.stderr).toContain("client's certificate: cert.pem and key.pem");
-    expect(without.code).not.toBe(0);
+    expect(without.code).toBe(2);
     await issue(at('other'), at('stranger'), 'extendedKeyUsage=clientAuth');
     const wrong = await save({ DOCKER_HOST: BY_ADDRESS, DOCKER_TLS: '1', DOCKER_CERT_PATH: at('stranger') });
+    expect(wrong.stderr).toContain(`refuses the client's certificate in ${at('stranger')}`);
     expect(wrong.stderr).toContain(`cert.pem in ${at('stranger')}`);
-    expect(wrong.code).not.toBe(0);
+    expect(wrong.code).toBe(2);
   });
 
   test.skipIf(skip)('tells clients that do without TLS that it speaks it', async () => {

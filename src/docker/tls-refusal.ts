@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { connect } from 'node:tls';
+import type { ContentOptions } from '../content.ts';
+import type { DrayageError } from '../errors.ts';
+import type { DockerHost } from './host.ts';
+import { tlsError } from './tls-error.ts';
+import type { TlsMaterial } from './tls.ts';
+
+/** How long a daemon gets to say that it does not take a client, in ms. */
+const TIME_TO_SAY = 2000;
+const DEFAULT_TLS_PORT = 443;
+
+/**
+ * Finds out whether a daemon hangs up on a client because of its certificate. With TLS 1.3 it says so after the handshake,
+ * when the client speaks already, and with what it leaves unread its words are lost: so this is asked on a connection
+ * where nothing is said.
+ * @returns the error to tell; undefined where the daemon does not mind the client, or does not say
+ */
+export async function findTlsRefusal(
+  host: DockerHost,
+  tls: TlsMaterial,
+  { signal }: ContentOptions,
+): Promise<DrayageError | undefined> {
+  const over = AbortSignal.timeout(TIME_TO_SAY);
+  const options = { signal: signal === undefined ? over : AbortSignal.any([over, signal]) };
+  const { hostname, port } = new URL(host.origin);
+  const { ca, cert, key, verify } = tls;
+  const socket = connect({
+    host: hostname.replaceAll(/[[\]]/g, ''),
+    port: Number(port || DEFAULT_TLS_PORT),
+    rejectUnauthorized: verify,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+  });
+  try {
+    await once(socket, 'secureConnect', options);
+    await once(socket.resume(), 'close', options);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? tlsError(host, tls, error) : undefined;
+  } finally {
+    socket.destroy();
+  }
+}
