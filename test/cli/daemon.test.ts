@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
-import { drayage } from '../support/cli.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { LoadVerbResult } from '../../src/index.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { imageConfig, json } from '../support/archives/images.ts';
+import { END, entry, tar } from '../support/archives/tar-bytes.ts';
+import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
+import { chainIds } from '../support/fake-stores.ts';
 import { freePort, sshStandIn } from '../support/front.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -54,4 +59,67 @@ test('in CI a daemon that is not there yet is waited for, and that is said', asy
     `drayage: docker at ${host} does not answer yet: waiting for up to 30 s\ndrayage: terminated\n`,
   );
   expect(code).toBe(143);
+});
+
+describe('load', () => {
+  const LAYERS = [0, 1, 2, 3].map((i) => tar(entry(`file-${i}`, Buffer.alloc(i < 3 ? 100_000 : 10_000, i))));
+  const CONFIG = imageConfig(LAYERS);
+  const ID = digestOf(CONFIG);
+  const REF = `temp:drayage-${ID.slice(7, 19)}`;
+
+  /** A layout of an image with four layers, the last of which is small. */
+  beforeEach(async () => {
+    const names = LAYERS.map((_, i) => `${i}.tar`);
+    const manifest = json([{ Config: 'config.json', RepoTags: ['temp:latest'], Layers: names }]);
+    const input = (async function* () {
+      for (const [i, layer] of LAYERS.entries()) yield entry(`${i}.tar`, layer);
+      yield Buffer.concat([entry('config.json', CONFIG), entry('manifest.json', manifest), END]);
+    })();
+    const made = await drayage(['save', '--from', '-', '-o', 'layout', '--compress', 'none'], {
+      cwd: home,
+      input,
+    });
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  /** What is told of a load, and which layers went out with the last archive. */
+  async function load(...args: string[]): Promise<{ line: string; sent: number }> {
+    const { stdout } = await drayage(['load', 'layout', '--host', fake.host, ...args], { cwd: home });
+    return { line: stdout, sent: fake.loads.at(-1)?.filter((name) => name.endsWith('.tar')).length ?? 0 };
+  }
+
+  test('tells how many layers and bytes of how many were sent', async () => {
+    for (const id of chainIds(LAYERS.map((layer) => digestOf(layer))).slice(0, 3)) fake.cache.add(id);
+    expect(await load()).toEqual({
+      line: `${REF}: 1 of 4 layers sent (18 kB of 317 kB), verified; also temp:latest\n`,
+      sent: 1,
+    });
+    expect(fake.images).toMatchObject([{ id: ID, names: [REF, 'temp:latest'] }]);
+  });
+
+  test('tells that an image is there already, and which image a name was taken from', async () => {
+    fake.images.push({ id: `sha256:${'c'.repeat(64)}`, names: ['temp:latest'], diffIds: [] });
+    const all = await load();
+    expect(all.line).toMatch(
+      /^temp:drayage-\w+: 4 layers sent \(\d+ kB\), verified; also temp:latest; temp:latest was c{12}\n$/,
+    );
+    expect(await load()).toEqual({ line: `${REF}: already there, verified; also temp:latest\n`, sent: 4 });
+    expect(fake.loads).toHaveLength(2);
+  });
+
+  test('sends all layers with --full, also of an image that is there', async () => {
+    await load();
+    expect(await load('--full')).toEqual({
+      line: `${REF}: 4 layers sent (323 kB), verified; also temp:latest\n`,
+      sent: 4,
+    });
+    const { images } = await drayageJson<LoadVerbResult>(['load', 'layout', '--host', fake.host, '--full'], {
+      cwd: home,
+    });
+    expect(images).toMatchObject([{ ref: REF, id: ID, status: 'loaded', layersSent: 4, layersPresent: 0 }]);
+    const { images: found } = await drayageJson<LoadVerbResult>(['load', 'layout', '--host', fake.host], {
+      cwd: home,
+    });
+    expect(found).toMatchObject([{ status: 'present', layersSent: 0, layersPresent: 4, bytesSent: 0 }]);
+  });
 });
