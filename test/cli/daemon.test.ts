@@ -61,6 +61,12 @@ test('in CI a daemon that is not there yet is waited for, and that is said', asy
   expect(code).toBe(143);
 });
 
+/** What is told of a load, and which layers went out with the last archive. */
+async function loadLayout(...args: string[]): Promise<{ line: string; sent: number }> {
+  const { stdout } = await drayage(['load', 'layout', '--host', fake.host, ...args], { cwd: home });
+  return { line: stdout, sent: fake.loads.at(-1)?.filter((name) => name.endsWith('.tar')).length ?? 0 };
+}
+
 describe('load', () => {
   const LAYERS = [0, 1, 2, 3].map((i) => tar(entry(`file-${i}`, Buffer.alloc(i < 3 ? 100_000 : 10_000, i))));
   const CONFIG = imageConfig(LAYERS);
@@ -82,15 +88,9 @@ describe('load', () => {
     expect(made).toMatchObject({ code: 0, stderr: '' });
   });
 
-  /** What is told of a load, and which layers went out with the last archive. */
-  async function load(...args: string[]): Promise<{ line: string; sent: number }> {
-    const { stdout } = await drayage(['load', 'layout', '--host', fake.host, ...args], { cwd: home });
-    return { line: stdout, sent: fake.loads.at(-1)?.filter((name) => name.endsWith('.tar')).length ?? 0 };
-  }
-
   test('tells how many layers and bytes of how many were sent', async () => {
     for (const id of chainIds(LAYERS.map((layer) => digestOf(layer))).slice(0, 3)) fake.cache.add(id);
-    expect(await load()).toEqual({
+    expect(await loadLayout()).toEqual({
       line: `${REF}: 1 of 4 layers sent (18 kB of 317 kB), verified; also temp:latest\n`,
       sent: 1,
     });
@@ -99,17 +99,20 @@ describe('load', () => {
 
   test('tells that an image is there already, and which image a name was taken from', async () => {
     fake.images.push({ id: `sha256:${'c'.repeat(64)}`, names: ['temp:latest'], diffIds: [] });
-    const all = await load();
+    const all = await loadLayout();
     expect(all.line).toMatch(
       /^temp:drayage-\w+: 4 layers sent \(\d+ kB\), verified; also temp:latest; temp:latest was c{12}\n$/,
     );
-    expect(await load()).toEqual({ line: `${REF}: already there, verified; also temp:latest\n`, sent: 4 });
+    expect(await loadLayout()).toEqual({
+      line: `${REF}: already there, verified; also temp:latest\n`,
+      sent: 4,
+    });
     expect(fake.loads).toHaveLength(2);
   });
 
   test('sends all layers with --full, also of an image that is there', async () => {
-    await load();
-    expect(await load('--full')).toEqual({
+    await loadLayout();
+    expect(await loadLayout('--full')).toEqual({
       line: `${REF}: 4 layers sent (323 kB), verified; also temp:latest\n`,
       sent: 4,
     });

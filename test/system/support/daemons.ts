@@ -5,7 +5,7 @@
  * mounts are never seen outside, and it dies with the process that started it. Several can run at once.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DaemonKind, type DaemonPaths, KIND_SPECS, PLUGIN_FOLDER, unavailable } from './daemon-kinds.ts';
 import { killDaemon, spawnDaemon, waitUntilUp } from './daemon-process.ts';
@@ -28,6 +28,8 @@ export interface TestDaemon {
   docker(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Ends it at once, as a crash would, and leaves its folder. */
   kill(): Promise<void>;
+  /** Starts it again upon what it has stored, as after a crash of its machine: {@link kill} it first. */
+  restart(): Promise<void>;
   /** Ends it and removes all that it stored. May be called twice, and after {@link kill}. */
   stop(): Promise<void>;
 }
@@ -53,13 +55,21 @@ export async function startDaemon(kind: DaemonKind, { listen }: StartOptions = {
   await writeFile(join(folder, 'daemon.json'), JSON.stringify(config));
   const docker = await makeClient(kind, paths);
   const command = [program, ...args(paths), ...(listen ?? [])];
-  const child = spawnDaemon(folder, root, command, listen === undefined ? 'own' : 'host');
+  const start = async (): Promise<ChildProcess> => {
+    const child = spawnDaemon(folder, root, command, listen === undefined ? 'own' : 'host');
+    try {
+      await waitUntilUp(child, paths);
+      return child;
+    } catch (error) {
+      await killDaemon(child, folder);
+      throw error;
+    }
+  };
   try {
-    await waitUntilUp(child, paths);
+    const child = await start();
     const { stdout } = await docker(['version', '--format', '{{.Server.Version}}']);
-    return assemble(kind, paths, { version: stdout.trim(), child, docker });
+    return assemble(kind, paths, { version: stdout.trim(), child, start, docker });
   } catch (error) {
-    await killDaemon(child, folder);
     await removeTempFolder(folder);
     throw error;
   }
@@ -78,11 +88,18 @@ async function makeClient(kind: DaemonKind, { folder, socket }: DaemonPaths): Pr
     });
 }
 
-function assemble(
-  kind: DaemonKind,
-  { folder, socket, dataRoot }: DaemonPaths,
-  { version, child, docker }: { version: string; child: ChildProcess; docker: TestDaemon['docker'] },
-): TestDaemon {
+/** How a daemon runs. */
+interface Running {
+  version: string;
+  child: ChildProcess;
+  start: () => Promise<ChildProcess>;
+  docker: TestDaemon['docker'];
+}
+
+function assemble(kind: DaemonKind, paths: DaemonPaths, running: Running): TestDaemon {
+  const { folder, socket, dataRoot } = paths;
+  const { version, start, docker } = running;
+  let { child } = running;
   const kill = async (): Promise<void> => killDaemon(child, folder);
   return {
     kind,
@@ -92,9 +109,19 @@ function assemble(
     dataRoot,
     docker,
     kill,
+    restart: async () => {
+      await forgetRun(paths);
+      child = await start();
+    },
     stop: async () => {
       await kill();
       await removeTempFolder(folder);
     },
   };
+}
+
+/** Takes away what only says that a daemon runs; it lies in `/run` as a rule, and no reboot leaves it. */
+async function forgetRun({ folder, socket }: DaemonPaths): Promise<void> {
+  const left = [socket, ...['docker.pid', 'pid', 'x', 'l'].map((name) => join(folder, name))];
+  await Promise.all(left.map(async (path) => rm(path, { recursive: true, force: true })));
 }
