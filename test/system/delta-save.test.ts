@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SaveResult, VerifyResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
-import { fixturePath } from '../support/fixtures.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { run } from './support/run-command.ts';
@@ -133,38 +132,5 @@ describe.each(KINDS)('saving again out of %s', (kind) => {
     }
     expect(await listing(daemon)).toEqual(before);
     await rm(join(folder, 'cut'), { recursive: true, force: true });
-  });
-});
-
-describe.skipIf(skipReason('docker-28-containerd') !== undefined)('a part of a multi-platform image', () => {
-  test('goes through a containerd store into a layout that others copy whole', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'drayage-sparse-'));
-    const daemon = await startDaemon('docker-28-containerd');
-    try {
-      const loaded = await daemon.docker(['load', '-i', fixturePath('docker-28-containerd-sparse.tar')]);
-      expect(loaded.code).toBe(0);
-      const before = await listing(daemon);
-      const host = ['--host', daemon.host];
-      const args = ['save', 'example/multi:1', '-o', 'layout', ...host];
-      const first = await drayageJson<SaveResult>(args, { cwd: folder });
-      const second = await drayageJson<SaveResult>(args, { cwd: folder });
-      expect(second.images[0]?.digest).toBe(first.images[0]?.digest);
-      expect(second.bytes.written).toBe(0);
-      const env = { PATH, HOME: '/nonexistent' };
-      const target = join(folder, 'copy');
-      const from = `oci:${join(folder, 'layout')}:example/multi:1`;
-      const copy = ['--insecure-policy', 'copy', '--all', from, `oci:${target}:x`];
-      const { code, stderr } = await run('skopeo', copy, { env });
-      expect(`${code} ${stderr}`).toMatch(/^0 /);
-      const platform = await drayageJson<SaveResult>(
-        [...args.slice(0, 2), '-o', 'one', '--platform', 'linux/amd64', ...host],
-        { cwd: folder },
-      );
-      expect(platform.images[0]?.platform).toBe('linux/amd64');
-      expect(await listing(daemon)).toEqual(before);
-    } finally {
-      await daemon.stop();
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });

@@ -22,6 +22,8 @@ export interface TestDaemon {
   readonly host: string;
   /** The socket's path. */
   readonly socket: string;
+  /** The socket of the containerd that it runs, where it runs one. */
+  readonly containerd: string;
   /** Its data root, the same path inside and outside. */
   readonly dataRoot: string;
   /** Runs the docker client of the daemon's own version (podman: 20.10) against it. 28 has buildx too. */
@@ -106,6 +108,7 @@ function assemble(kind: DaemonKind, paths: DaemonPaths, running: Running): TestD
     version,
     host: `unix://${socket}`,
     socket,
+    containerd: join(folder, 'x/containerd/containerd.sock'),
     dataRoot,
     docker,
     kill,
