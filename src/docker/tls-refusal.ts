@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:tls';
 import type { ContentOptions } from '../content.ts';
 import type { DrayageError } from '../errors.ts';
@@ -21,8 +20,8 @@ export async function findTlsRefusal(
   tls: TlsMaterial,
   { signal }: ContentOptions,
 ): Promise<DrayageError | undefined> {
+  if (signal?.aborted === true) return undefined;
   const over = AbortSignal.timeout(TIME_TO_SAY);
-  const options = { signal: signal === undefined ? over : AbortSignal.any([over, signal]) };
   const { hostname, port } = new URL(host.origin);
   const { ca, cert, key, verify } = tls;
   const socket = connect({
@@ -33,13 +32,15 @@ export async function findTlsRefusal(
     ...(cert && { cert }),
     ...(key && { key }),
   });
-  try {
-    await once(socket, 'secureConnect', options);
-    await once(socket.resume(), 'close', options);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? tlsError(host, tls, error) : undefined;
-  } finally {
-    socket.destroy();
-  }
+  return new Promise((resolve) => {
+    const end = (refusal?: DrayageError): void => {
+      socket.destroy();
+      resolve(refusal);
+    };
+    socket.on('error', (error) => end(tlsError(host, tls, error))).once('close', () => end());
+    // What is not read does not come to its end.
+    socket.resume();
+    const ended = signal === undefined ? over : AbortSignal.any([over, signal]);
+    ended.addEventListener('abort', () => end(), { once: true });
+  });
 }
