@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readPolicy } from '../../src/cli/expectations.ts';
 import type { StoredImage } from '../../src/index.ts';
+import { REVISION } from '../../src/oci/annotations.ts';
 import { sampleImage } from '../layout/sample-images.ts';
 
 const env = {
@@ -27,7 +28,7 @@ function imageOf(path: string, id: string): StoredImage {
       'dev.drayage.gitlab.project-path': path,
       'dev.drayage.gitlab.project-id': id,
       'dev.drayage.gitlab.pipeline-id': '99',
-      'dev.drayage.gitlab.commit-sha': 'b'.repeat(40),
+      [REVISION]: 'b'.repeat(40),
     },
   };
 }
