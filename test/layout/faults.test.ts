@@ -87,6 +87,7 @@ describe.each([
 ])('an update of %s', (_, isNew) => {
   test.each(['ENOSPC', 'EACCES', 'EIO'])(
     'changes nothing where whichever call fails with %s',
+    SLOW,
     async (code) => {
       const calls = await countCalls(isNew);
       expect(calls).toBeGreaterThan(20);
