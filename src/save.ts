@@ -23,6 +23,11 @@ export interface SaveOptions extends SizeLimits {
   from: SaveSource;
   /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
+  /**
+   * Names that images of a daemon were built under, by the text in `images` that asks for them. They get these whatever the
+   * daemon calls so by now. Default: the name that was asked for.
+   */
+  names?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Which of a layout's images may be saved; default: all. */
   policy?: ImagePolicy | undefined;
   /** Of multi-platform images only the one for this platform. Default: all that is there. */

@@ -63,6 +63,8 @@ export interface Holdings {
 export interface ArriveOptions extends ContentOptions {
   from: SaveSource;
   images?: readonly string[] | undefined;
+  /** Further names of a daemon's images, by the text that asks for them. */
+  names?: ReadonlyMap<string, readonly string[]> | undefined;
   policy?: ImagePolicy | undefined;
   /** Only the image for this platform. */
   platform?: Platform | undefined;

@@ -4,6 +4,7 @@ import { DrayageError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
+import { normalizeName } from '../oci/reference.ts';
 import type { Arrival, ArriveOptions } from './arrival.ts';
 import { EndpointSave } from './endpoint-save.ts';
 import { isIdOf, nameOf } from './image-id.ts';
@@ -52,8 +53,10 @@ async function inspectAll(endpoint: ImageEndpoint, options: ArriveOptions): Prom
   for (const text of images) {
     const image = await endpoint.inspect(text, { signal, platforms: platform !== undefined });
     const entry = wanted.get(image.id) ?? { image, names: [], digest: digestFor(text, image, platform) };
-    const name = nameAsked(text, image);
-    if (name !== undefined && !entry.names.includes(name)) entry.names.push(name);
+    const asked = nameAsked(text, image);
+    const given = (options.names?.get(text) ?? []).map(normalizeName);
+    const names = [...entry.names, ...(asked === undefined ? [] : [asked]), ...given];
+    entry.names = [...new Set(names)];
     wanted.set(image.id, entry);
   }
   return [...wanted.values()];

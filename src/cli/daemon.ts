@@ -12,3 +12,8 @@ export async function openDaemon(
   const address = await resolveDockerHost({ ...env, HOME: homedir() }, { host });
   return connectDocker({ ...address, signal, onProgress });
 }
+
+/** In CI a daemon on a socket is the runner's own: other jobs use it, and their tags are not ours to move. */
+export function isShared(host: string, env: Context['env']): boolean {
+  return env['CI'] === 'true' && !host.startsWith('tcp:');
+}

@@ -1,9 +1,10 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { isAbsolute, join, normalize, sep } from 'node:path';
+import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
 import type { Layout } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
+import { explainDamage, isGitLab, notShipped } from './transport.ts';
 
 /** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
 export const HOME = '.drayage';
@@ -26,25 +27,40 @@ export async function createLayout(path: string, { signal }: Context): Promise<L
   return Layout.create(path, { signal });
 }
 
-/** Opens the layouts that were named, or every one below `.drayage`. */
-export async function openLayouts(paths: readonly string[], { signal }: Context): Promise<Layout[]> {
-  const { Layout } = await library();
-  const chosen = paths.length > 0 ? paths : await findLayouts();
+/**
+ * Opens the layouts that were named, or every one below `.drayage`.
+ * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab they say what may have become of artifacts
+ */
+export async function openLayouts(paths: readonly string[], context: Context): Promise<Layout[]> {
+  const chosen = paths.length > 0 ? paths : await findLayouts(context);
   const layouts = [];
   for (const path of chosen) {
     await refuseLinks(path);
-    layouts.push(await Layout.open(path, { signal }));
+    layouts.push(await openLayout(path, context));
   }
   return layouts;
 }
 
-async function findLayouts(): Promise<string[]> {
+async function openLayout(path: string, context: Context): Promise<Layout> {
+  const { isDrayageError, Layout } = await library();
+  try {
+    return await Layout.open(path, context);
+  } catch (error) {
+    const isOfFolder = isDrayageError(error, 'NOT_FOUND', 'MALFORMED') && error.facts.path === resolve(path);
+    if (isGitLab(context) && isOfFolder) throw await notShipped(path, `no layout in ${path}`);
+    throw await explainDamage(error, [{ path: resolve(path) }], context);
+  }
+}
+
+async function findLayouts(context: Context): Promise<string[]> {
   await refuseLinks(HOME);
   const entries = await readdir(HOME, { withFileTypes: true }).catch((): Dirent[] => []);
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
   if (folders.length > 0) return folders.map((entry) => join(HOME, entry.name)).toSorted();
+  const message = `no layout below ${HOME}`;
+  if (isGitLab(context)) throw await notShipped(HOME, message);
   const { DrayageError } = await library();
-  throw new DrayageError('NOT_FOUND', `no layout below ${HOME}`, {
+  throw new DrayageError('NOT_FOUND', message, {
     path: HOME,
     hint: 'name a layout, or make one with drayage save',
   });

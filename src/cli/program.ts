@@ -31,6 +31,12 @@ function saveCommand(execute: Execute): Command {
       option('--iidfile <file>', 'save the image whose ID this file holds (of docker build --iidfile)'),
     )
     .addOption(
+      option(
+        '--metadata-file <file>',
+        'save the images that docker build or bake --metadata-file wrote down',
+      ),
+    )
+    .addOption(
       option('--from <source>', 'an archive, a layout folder, or - for standard input, instead of a daemon'),
     )
     .addOption(
@@ -73,7 +79,8 @@ function loadCommand(execute: Execute): Command {
         'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
       ),
     )
-    .addOption(option('--env-file <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
+    // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
+    .addOption(option('--dotenv <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
     .addOption(envOption())
     .addOption(hostOption());
   return withCommon(withJob(command)).action(

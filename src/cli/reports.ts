@@ -39,7 +39,7 @@ export async function writeReports(
 }
 
 /** Writes the variables of images to a file, for docker compose and shells; it knows none of the limits of a report. */
-export async function writeEnvFile(
+export async function writeDotenv(
   path: string,
   images: readonly ShippedImage[],
   options: VariableOptions,

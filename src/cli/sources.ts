@@ -16,7 +16,8 @@ import { openDispatcher } from './http.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { library } from './library.ts';
-import { openLayouts } from './places.ts';
+import { HOME, openLayouts } from './places.ts';
+import { isGitLab, notShipped } from './transport.ts';
 
 /** The options that say where images come from. */
 export interface SourceOptions extends JobOptions, CacheOptions {
@@ -26,6 +27,8 @@ export interface SourceOptions extends JobOptions, CacheOptions {
 /** Places to read images from, open until they are closed. */
 export interface Sources extends AsyncDisposable {
   places: ImagePlace[];
+  /** Those of them that lie on disk, where the runner may have put them. */
+  restored: Layout[];
   /** The folder, below `.drayage`, that the images of a job belong into; undefined for layouts on disk. */
   home: string | undefined;
 }
@@ -43,11 +46,22 @@ export async function openSources(
 ): Promise<Sources> {
   const query = await readJobQuery(options, context);
   if (query !== undefined) return openJob(query, paths, { ...options, reads }, context);
+  const layouts = await openLayouts(paths, context);
+  await assertShipped(layouts, context);
   return {
-    places: await openLayouts(paths, context),
+    places: layouts,
+    restored: layouts,
     home: undefined,
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+/** Layouts without a single image are as good as none, and in a job of GitLab there are causes to name. */
+async function assertShipped(layouts: readonly Layout[], context: Context): Promise<void> {
+  if (!isGitLab(context)) return;
+  for (const layout of layouts) if ((await layout.entries()).length > 0) return;
+  const paths = layouts.map(({ path }) => path);
+  throw await notShipped(paths.length === 1 ? (paths[0] ?? '') : HOME, `no image in ${paths.join(', ')}`);
 }
 
 async function openJob(
@@ -76,7 +90,8 @@ async function openJob(
     const places = await Promise.all(
       artifact.layouts.map((layout) => chained(layout, locals, cached?.cache)),
     );
-    return { places, home: homeOf(job, artifact.layouts), [Symbol.asyncDispose]: close };
+    const home = homeOf(job, artifact.layouts);
+    return { places, restored: [], home, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -2,17 +2,18 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImagePlace, ImagePolicy, LoadedImage, OnProgress, Platform } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { openDaemon } from '../daemon.ts';
+import { isShared, openDaemon } from '../daemon.ts';
 import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes } from '../format.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
-import { writeEnvFile } from '../reports.ts';
+import { writeDotenv } from '../reports.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
 import { parseTarget, writeFileWhole } from '../target.ts';
+import { explainDamage } from '../transport.ts';
 import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
@@ -25,7 +26,7 @@ export interface LoadCommandOptions extends CommonOptions, SourceOptions, Expect
   shared?: boolean;
   private?: boolean;
   host?: string;
-  envFile?: string;
+  dotenv?: string;
 }
 
 /** What is chosen: layouts, images, platform. */
@@ -56,15 +57,19 @@ export async function loadImages(
     signal: context.signal,
     onProgress: context.onProgress,
   };
-  return target === undefined
-    ? await loadIntoDaemon(choice, options, context)
-    : await writeTo(target, choice, context);
+  try {
+    return target === undefined
+      ? await loadIntoDaemon(choice, options, context)
+      : await writeTo(target, choice, context);
+  } catch (error) {
+    throw await explainDamage(error, sources.restored, context);
+  }
 }
 
 /** What would be ignored is refused. */
 async function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): Promise<void> {
   const { tag, host, full, shared, platform, env } = options;
-  const rest = { private: options.private, 'env-file': options.envFile, env };
+  const rest = { private: options.private, dotenv: options.dotenv, env };
   const given = { tag, host, full, shared, ...rest, ...(kind === 'layout' && { platform }) };
   const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;
@@ -87,17 +92,12 @@ async function loadIntoDaemon(
   const lease = job === undefined ? undefined : { job, now: new Date() };
   const { tag: tags, full } = options;
   const result = await load({ ...choice, to: daemon, names, tags, full, lease });
-  if (options.envFile !== undefined) await writeEnvFile(options.envFile, result.images, options, context);
+  if (options.dotenv !== undefined) await writeDotenv(options.dotenv, result.images, options, context);
   return {
     json: result,
     text: result.images.map((image) => describeImage(image, shared)),
     quiet: result.images.map(({ ref }) => ref),
   };
-}
-
-/** In CI a daemon on a socket is the runner's own: other jobs use it, and their tags are not ours to move. */
-function isShared(host: string, env: Context['env']): boolean {
-  return env['CI'] === 'true' && !host.startsWith('tcp:');
 }
 
 /** On a shared daemon the name may be another job's image: it is not told there. */

@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { CodecName, SavedImage, SaveSource } from '../../index.ts';
+import type { CodecName, DockerDaemon, SavedImage, SaveSource } from '../../index.ts';
+import type { BuiltImage } from '../built-images.ts';
+import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { openDaemon } from '../daemon.ts';
+import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, openLayouts } from '../places.ts';
 import { library } from '../library.ts';
@@ -17,6 +19,7 @@ const nothing = async (): Promise<void> => {};
 /** Options of `drayage save`. */
 export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   iidfile?: string;
+  metadataFile?: string;
   from?: string;
   out?: string;
   compress?: CodecName;
@@ -35,15 +38,19 @@ export async function saveImages(
 ): Promise<Outcome> {
   const { gitlabAnnotations, knownSizeLimit, parsePlatform, readGitLabJob, save } = await library();
   const { env, signal, onProgress } = context;
-  const images = [...names, ...(options.iidfile === undefined ? [] : [await readImageId(options.iidfile)])];
+  const { ids, described } = await readBuilt(options);
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
   await using source = await openSource(options, context);
+  const { daemon } = source;
+  const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
+  if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
   const result = await save({
     from: source.from,
-    images,
+    images: [...names, ...ids, ...(found?.keys() ?? [])],
+    names: found,
     platform,
     oneRequest: options.oneRequest,
     to: layout,
@@ -73,14 +80,41 @@ function describeImage({ name, id, layers }: SavedImage): string {
   return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there`;
 }
 
+/** What a build wrote down of what it made; an image ID may be asked of an archive, too. */
+async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): Promise<{
+  ids: string[];
+  described: BuiltImage[];
+}> {
+  if (metadataFile !== undefined && from !== undefined) {
+    const { DrayageError } = await library();
+    throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
+      hint: 'it says which images of a daemon a build has made',
+    });
+  }
+  return {
+    ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
+    described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
+  };
+}
+
+/** A digest means one image for good; what a name means is up to all jobs that use the daemon. */
+function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
+  const tags = names.filter((name) => !/^(?:sha256:)?[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$/.test(name));
+  if (tags.length === 0) return;
+  const message = `${tags.join(', ')}: on a daemon that jobs share, another one may have moved the tag; --iidfile or --metadata-file save what this job built`;
+  onProgress({ kind: 'note', message });
+}
+
 interface OpenSource extends AsyncDisposable {
   from: SaveSource;
+  /** What it is, where it is one. */
+  daemon?: DockerDaemon;
 }
 
 async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
   if (from === undefined) {
     const daemon = await openDaemon(host, context);
-    return { from: daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
+    return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
   if (from === '-') return archiveSource(context.stdin);
   if (await isFolder(from)) {
@@ -102,18 +136,4 @@ async function isFolder(path: string): Promise<boolean> {
     const { DrayageError } = await library();
     throw new DrayageError('NOT_FOUND', `${path} cannot be read`, { path, cause });
   }
-}
-
-async function readImageId(path: string): Promise<string> {
-  const { DrayageError, isDigest } = await library();
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new DrayageError('NOT_FOUND', `the image ID file ${path} cannot be read`, {
-      path,
-      cause,
-      hint: 'write it with docker build --iidfile',
-    });
-  });
-  const id = text.trim();
-  if (isDigest(id)) return id;
-  throw new DrayageError('MALFORMED', `${path} holds no image ID`, { path, actual: id.slice(0, 100) });
 }

@@ -4,6 +4,7 @@ import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
 import { openLayouts } from '../places.ts';
 import { library } from '../library.ts';
+import { explainDamage } from '../transport.ts';
 
 /** `drayage verify` */
 export async function verifyLayouts(paths: readonly string[], context: Context): Promise<Outcome> {
@@ -11,7 +12,11 @@ export async function verifyLayouts(paths: readonly string[], context: Context):
   const { signal, onProgress } = context;
   const layouts = [];
   for (const layout of await openLayouts(paths, context)) {
-    layouts.push({ layout: layout.path, ...(await verify({ layout, signal, onProgress })) });
+    const result = await verify({ layout, signal, onProgress });
+    const problems = await Promise.all(
+      result.problems.map((error) => explainDamage(error, [layout], context)),
+    );
+    layouts.push({ layout: layout.path, ...result, problems });
   }
   const [worst] = layouts.flatMap(({ problems }) => problems);
   return {
@@ -34,7 +39,10 @@ function describeLayout({
     problems.length === 0
       ? 'content intact; origin not checked'
       : `${count(problems.length, 'problem')} found`;
-  return [...problems.map(({ message }) => `${layout}: ${message}`), `${layout}: ${read}: ${verdict}`];
+  const hints = new Set(problems.flatMap(({ hint }) => hint ?? []));
+  return [...problems.map(({ message }) => message), `${read}: ${verdict}`, ...hints].map(
+    (line) => `${layout}: ${line}`,
+  );
 }
 
 function toJson({ code, message, facts }: VerifyResult['problems'][number]): object {

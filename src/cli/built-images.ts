@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import type { Digest, DockerDaemon } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+
+/** An image that a build made: what it may go by in a daemon, the likeliest first, and the names it was built under. */
+export interface BuiltImage {
+  digests: Digest[];
+  names: string[];
+}
+
+/** The keys of docker's metadata files, and what asks for such a file. */
+const DIGEST = 'containerimage.digest';
+const CONFIG_DIGEST = 'containerimage.config.digest';
+const NAME = 'image.name';
+
+/** Reads the image ID that `docker build --iidfile` wrote. */
+export async function readImageId(path: string): Promise<string> {
+  const { DrayageError, isDigest } = await library();
+  const id = (await readText(path, 'the image ID file', '--iidfile')).trim();
+  if (isDigest(id)) return id;
+  throw new DrayageError('MALFORMED', `${path} holds no image ID`, { path, actual: id.slice(0, 100) });
+}
+
+/**
+ * Finds built images in the daemon: by what was built, whatever their names mean there by now.
+ * @returns for each its ID in the daemon, with the names that it was built under
+ */
+export async function findBuiltImages(
+  images: readonly BuiltImage[],
+  daemon: DockerDaemon,
+  { signal }: Pick<Context, 'signal'>,
+): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  for (const { digests, names } of images) {
+    const id = await findOne(digests, daemon, signal);
+    if (id === undefined) throw await notInDaemon(digests, daemon.host);
+    found.set(id, [...(found.get(id) ?? []), ...names]);
+  }
+  return found;
+}
+
+/** Docker's own store calls an image by its config, the containerd store by its manifest or index. */
+async function findOne(
+  digests: readonly Digest[],
+  daemon: DockerDaemon,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { isDrayageError } = await library();
+  for (const digest of digests) {
+    try {
+      return (await daemon.inspect(digest, { signal })).id;
+    } catch (error) {
+      if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function notInDaemon(digests: readonly Digest[], host: string): Promise<Error> {
+  const { DrayageError } = await library();
+  return new DrayageError('NOT_FOUND', `docker at ${host} has no image ${digests.join(' or ')}`, {
+    hint: 'build into this daemon: with another builder than its own that takes --load',
+  });
+}
+
+/** Reads the metadata file of `docker build` or `docker buildx bake`: at least one image. */
+export async function readMetadata(path: string): Promise<BuiltImage[]> {
+  const { DrayageError } = await library();
+  const text = await readText(path, 'the metadata file', '--metadata-file');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DrayageError('MALFORMED', `${path} is no JSON document`, { path, cause });
+  }
+  // A build has one image; bake has an object for each of its targets.
+  const images = (await Promise.all([value, ...valuesOf(value)].map(builtImage))).filter(
+    (image) => image !== undefined,
+  );
+  if (images.length > 0) return images;
+  throw new DrayageError('MALFORMED', `${path} names no image`, {
+    path,
+    expected: DIGEST,
+    hint: 'write it with docker build --metadata-file or docker buildx bake --metadata-file',
+  });
+}
+
+async function builtImage(value: unknown): Promise<BuiltImage | undefined> {
+  const { isDigest } = await library();
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const stated = [fields.get(DIGEST), fields.get(CONFIG_DIGEST)];
+  const digests = [...new Set(stated)].filter((digest) => typeof digest === 'string' && isDigest(digest));
+  if (digests.length === 0) return undefined;
+  const names = fields.get(NAME);
+  return { digests, names: typeof names === 'string' ? names.split(',').filter((name) => name !== '') : [] };
+}
+
+function valuesOf(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value) : [];
+}
+
+async function readText(path: string, what: string, option: string): Promise<string> {
+  const { DrayageError } = await library();
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new DrayageError('NOT_FOUND', `${what} ${path} cannot be read`, {
+      path,
+      cause,
+      hint: `write it with docker build ${option}`,
+    });
+  });
+}

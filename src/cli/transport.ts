@@ -1,0 +1,103 @@
+import { access } from 'node:fs/promises';
+import { basename, join, resolve, sep } from 'node:path';
+import type { DrayageError, ErrorCode, Layout } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+
+/** A layout that the runner has restored, as far as it is known. */
+type Restored = Pick<Layout, 'path'> & Partial<Pick<Layout, 'entries'>>;
+
+const DAMAGE: readonly ErrorCode[] = [
+  'DIGEST_MISMATCH',
+  'SIZE_MISMATCH',
+  'TRUNCATED',
+  'INCOMPLETE',
+  'MALFORMED',
+];
+const JOB_NAME = 'dev.drayage.gitlab.job-name';
+const JOB_ID = 'dev.drayage.gitlab.job-id';
+
+/** Whether this is a job of GitLab, whose runner has restored what is there. */
+export function isGitLab({ env }: Pick<Context, 'env'>): boolean {
+  return env['GITLAB_CI'] === 'true';
+}
+
+/**
+ * The error for a layout that should have come with an artifact. The runner says nothing of it: where no file matches
+ * artifacts:paths, the job that ships it passes.
+ */
+export async function notShipped(path: string, what: string): Promise<DrayageError> {
+  const { DrayageError } = await library();
+  const job = jobOfFolder(path);
+  const who = job === undefined ? 'the job that this one needs' : `job ${job}`;
+  return new DrayageError('NOT_FOUND', `${what}: ${who} shipped no image`, {
+    path,
+    hint:
+      'the usual causes: artifacts:paths of the building job does not name .drayage/$CI_JOB_ID, this job says dependencies: [] ' +
+      'or artifacts: false or does not need the building job, or the artifact has expired (expire_in)',
+  });
+}
+
+/**
+ * Says of damaged content whose artifact it came with and what to do: the runner's extractor leaves damaged and cut files
+ * behind without failing. Other errors stay as they are, and so does everything outside GitLab.
+ * @param layouts those that were read
+ */
+export async function explainDamage<E>(
+  error: E,
+  layouts: readonly Restored[],
+  context: Pick<Context, 'env'>,
+): Promise<E | DrayageError> {
+  const { DrayageError, isDrayageError } = await library();
+  if (!isGitLab(context) || !isDrayageError(error)) return error;
+  const isMissingBlob = error.code === 'NOT_FOUND' && error.facts.digest !== undefined;
+  if (!isMissingBlob && !DAMAGE.includes(error.code)) return error;
+  const job = await jobOf(await layoutWith(error, layouts));
+  return new DrayageError(error.code, `${error.message} (shipped by ${job})`, {
+    ...error.facts,
+    hint:
+      'the runner leaves damaged or cut files behind without failing: retry this job, which restores the artifact once more; ' +
+      `if the same blob fails again, retry ${job}`,
+  });
+}
+
+/** The layout that an error is about; undefined where it does not tell. */
+async function layoutWith(
+  { facts: { path, digest = '' } }: DrayageError,
+  layouts: readonly Restored[],
+): Promise<Restored | undefined> {
+  const [only, ...others] = layouts;
+  if (others.length === 0) return only;
+  const named = layouts.find(
+    (layout) => path === layout.path || path?.startsWith(layout.path + sep) === true,
+  );
+  if (named !== undefined) return named;
+  for (const layout of layouts) {
+    const isThere = access(join(layout.path, 'blobs', ...digest.split(':'))).then(
+      () => true,
+      () => false,
+    );
+    if (digest !== '' && (await isThere)) return layout;
+  }
+  return undefined;
+}
+
+/** Which job shipped a layout, by what its images say; by its folder where they cannot be read. */
+async function jobOf(layout: Restored | undefined): Promise<string> {
+  const entries = (await layout?.entries?.().catch(() => [])) ?? [];
+  const folder = layout && jobOfFolder(layout.path);
+  const annotations = entries
+    .map((entry) => entry.annotations ?? {})
+    .filter((told) => told[JOB_ID] !== undefined);
+  const told = annotations.find((own) => own[JOB_ID] === folder) ?? annotations[0];
+  const id = told?.[JOB_ID] ?? folder;
+  const name = told?.[JOB_NAME];
+  if (id === undefined) return 'the job that built it';
+  return name === undefined ? `job ${id}` : `job ${name} (${id})`;
+}
+
+/** A job's layout is named by its ID. */
+function jobOfFolder(path: string): string | undefined {
+  const name = basename(resolve(path));
+  return /^\d{1,20}$/.test(name) ? name : undefined;
+}
