@@ -73,7 +73,7 @@ test:
   extends: .drayage-load
   script:
     - !reference [.drayage-load, script]
-    - echo "got $DRAYAGE_DRAYAGE_DEMO_API_REF"
+    - sh -c 'echo "got $DRAYAGE_DRAYAGE_DEMO_API_REF"'
   after_script:
     - !reference [.drayage-unload, after_script]
     - echo test cleans up
@@ -177,10 +177,10 @@ ${TEST}`);
   });
 
   test('compressed as the input says, unless the job says otherwise', async () => {
-    const jobs = merge(COMPONENT, { from: PROGRAM, compress: 'gzip' }, '{}');
+    const jobs = merge(COMPONENT, { from: PROGRAM, compress: 'none' }, '{}');
     for (const [id, env, type] of [
-      ['1', {}, 'tar+gzip'],
-      ['2', { DRAYAGE_COMPRESS: 'none' }, 'tar"'],
+      ['1', {}, 'tar"'],
+      ['2', { DRAYAGE_COMPRESS: 'gzip' }, 'tar+gzip'],
     ] as const) {
       const all = {
         ...environment('build', id),
@@ -217,14 +217,15 @@ describe('or a job fails', () => {
   });
 });
 
+/** A PATH without Node.js, but with these programs. */
+async function programs(scripts: Record<string, string>): Promise<string> {
+  for (const name of ['sh', 'mkdir', 'cp', 'chmod']) await symlink(`/bin/${name}`, join(home, 'bin', name));
+  for (const [name, script] of Object.entries(scripts)) await program(name, script);
+  return join(home, 'bin');
+}
+
 describe('where drayage comes from', () => {
   const JOB = 'job: { script: [!reference [.drayage, script], drayage save --out x] }';
-  /** A PATH without Node.js, but with these programs. */
-  const programs = async (scripts: Record<string, string>): Promise<string> => {
-    for (const name of ['sh', 'mkdir', 'cp', 'chmod']) await symlink(`/bin/${name}`, join(home, 'bin', name));
-    for (const [name, script] of Object.entries(scripts)) await program(name, script);
-    return join(home, 'bin');
-  };
   const runWith = async (inputs: Record<string, string>, path: string): Promise<Ran> =>
     runJob(merge(COMPONENT, inputs, JOB).get('job') ?? {}, join(home, 'project'), {
       ...environment('build', '1'),

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KIND_SPECS, PLUGIN_FOLDER } from './support/daemon-kinds.ts';
+import type { TestDaemon } from './support/daemons.ts';
+import { skipReason, startDaemon } from './support/daemons.ts';
+import type { CommandResult } from './support/run-command.ts';
+import { run } from './support/run-command.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const require = createRequire(import.meta.url);
+const RUNNER = require.resolve('gitlab-ci-local');
+const BIN = fileURLToPath(new URL('dist/cli/bin.js', ROOT));
+const BUSYBOX = join(KIND_SPECS['docker-28-containerd'].root, 'usr/bin/busybox');
+const PIPELINE = '4711';
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Two kinds of store: what the one calls an image the other does not. */
+const KINDS = ['docker-28-containerd', 'docker-20.10'] as const;
+const skip = KINDS.some((kind) => skipReason(kind) !== undefined) || !hasPrograms();
+
+describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-local with isolated jobs', () => {
+  let folder: string;
+  const daemons: TestDaemon[] = [];
+  let ran: CommandResult;
+  /** What a job printed, without the name in front. */
+  const said = (job: string): string[] =>
+    `${ran.stdout}\n${ran.stderr}`
+      .split('\n')
+      .filter((line) => line.startsWith(`${job} `))
+      .flatMap((line) => / [>$] (.*)$/.exec(line.slice(job.length))?.[1] ?? []);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'drayage-pipeline-'));
+    for (const kind of KINDS) daemons.push(await startDaemon(kind));
+    const repository = await makeRepository(folder);
+    ran = await runPipeline(repository, folder, daemons);
+  });
+  afterAll(async () => {
+    for (const daemon of daemons) await daemon.stop();
+    if (folder) await rm(folder, { recursive: true, force: true });
+  });
+
+  test('passes', () => {
+    expect(`${ran.code}\n${ran.code === 0 ? '' : ran.stdout + ran.stderr}`).toBe('0\n');
+  });
+
+  test('the test job runs what the build jobs built, under tags of this pipeline', () => {
+    const output = said('test');
+    expect(output).toContainEqual(expect.stringMatching(/^api of \d+$/));
+    expect(output.filter((line) => /^worker of \d+$/.test(line))).toHaveLength(2);
+  });
+
+  test('the variables of the build jobs reach the test job before it has loaded anything', () => {
+    expect(said('test')).toContainEqual(
+      expect.stringMatching(/^told api:pipeline-4711-[0-9a-f]{12} extended:pipeline-4711-[0-9a-f]{12}$/),
+    );
+  });
+
+  test('what the test job loaded is gone when it has ended', () => {
+    expect(said('test')).toContainEqual(expect.stringMatching(/^gone api:pipeline-4711-/));
+  });
+
+  test('an image that was made with another one ships alone: no blob of the first is in its artifact', async () => {
+    const [first, second] = await Promise.all(['build-api', 'extend'].map((job) => blobsOf(folder, job)));
+    expect(first).not.toEqual([]);
+    expect(second).not.toEqual([]);
+    expect(second?.filter((blob) => first?.includes(blob))).toEqual([]);
+  });
+
+  test('a dozen images come with one load, and a compose file names them by variables', () => {
+    const there = said('compose').filter((line) => line.startsWith('there '));
+    expect(new Set(there).size).toBe(12);
+    for (const line of there) expect(line).toMatch(/^there service-\d+:pipeline-4711-[0-9a-f]{12}$/);
+  });
+
+  test('a job of another pipeline refuses the image, and says what would accept it', () => {
+    const output = said('refused');
+    expect(output).toContainEqual(expect.stringContaining('pipeline is 4711, not 1'));
+    expect(output).toContainEqual(expect.stringContaining('--expect pipeline=4711'));
+    expect(output).not.toContain('never');
+  });
+
+  test('a job that takes no artifacts is told so', () => {
+    const output = said('forgotten');
+    expect(output).toContainEqual(expect.stringContaining('artifacts: false'));
+    expect(output).not.toContain('never');
+  });
+});
+
+/** A repository of a project that has the component as its own. */
+async function makeRepository(folder: string): Promise<string> {
+  const repository = join(folder, 'app');
+  await cp(fileURLToPath(new URL('test/system/pipeline', ROOT)), repository, { recursive: true });
+  await cp(fileURLToPath(new URL('templates', ROOT)), join(repository, 'templates'), { recursive: true });
+  const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@gitlab.example'];
+  for (const args of [
+    ['init', '--quiet', '--initial-branch=main'],
+    ['remote', 'add', 'origin', 'https://gitlab.example/group/app.git'],
+    ['add', '--all'],
+    [...identity, 'commit', '--quiet', '--message=Test'],
+  ]) {
+    const env = { PATH: SYSTEM_PATH, HOME: folder };
+    const { code, stderr } = await run('git', ['-C', repository, ...args], { env });
+    if (code !== 0) throw new Error(`git ${args.join(' ')} ended with ${code}: ${stderr}`);
+  }
+  return repository;
+}
+
+async function runPipeline(
+  repository: string,
+  folder: string,
+  [build, tests]: readonly TestDaemon[],
+): Promise<CommandResult> {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  await symlink(process.execPath, join(bin, 'node'));
+  await symlink(KIND_SPECS['docker-28-containerd'].client, join(bin, 'docker'));
+  await writeFile(join(bin, 'drayage-under-test'), `#!/bin/sh\nexec node "${BIN}" "$@"\n`);
+  await chmod(join(bin, 'drayage-under-test'), 0o755);
+  const config = join(folder, 'docker');
+  await mkdir(config);
+  await writeFile(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [PLUGIN_FOLDER] }));
+  const variables = {
+    GITLAB_CI: 'true',
+    CI_PIPELINE_ID: PIPELINE,
+    BUILD_HOST: build?.host,
+    TEST_HOST: tests?.host,
+    DOCKER_CONFIG: config,
+    BUSYBOX,
+  };
+  const args = Object.entries(variables).flatMap(([name, value]) => ['--variable', `${name}=${value}`]);
+  const mode = ['--force-shell-executor', '--shell-isolation', '--no-artifacts-to-source'];
+  // It takes no absolute path.
+  const cwd = relative(process.cwd(), repository);
+  return run(process.execPath, [RUNNER, '--cwd', cwd, ...mode, ...args], {
+    env: { PATH: `${bin}:${SYSTEM_PATH}`, HOME: folder },
+  });
+}
+
+/** The blobs of the layouts in a job's artifact. */
+async function blobsOf(folder: string, job: string): Promise<string[]> {
+  const artifact = join(folder, 'app/.gitlab-ci-local/artifacts', job, '.drayage');
+  const files = await readdir(artifact, { recursive: true });
+  return files.flatMap((file) => /blobs\/sha256\/([0-9a-f]{64})$/.exec(file)?.[1] ?? []);
+}
+
+/** Whether what pipelines need is there; the script that installs it is to have run where system tests are required. */
+function hasPrograms(): boolean {
+  const missing = ['git', 'rsync', 'docker-compose'].filter((name) => !existsSync(`/usr/bin/${name}`));
+  if (missing.length > 0 && process.env['DRAYAGE_REQUIRE_SYSTEM'] === '1')
+    throw new Error(`${missing.join(', ')} missing: run scripts/install-system.sh`);
+  return missing.length === 0;
+}
