@@ -60,7 +60,9 @@ async function findOne(
 async function notInDaemon(digests: readonly Digest[], host: string): Promise<Error> {
   const { DrayageError } = await library();
   return new DrayageError('NOT_FOUND', `docker at ${host} has no image ${digests.join(' or ')}`, {
-    hint: 'build into this daemon: with another builder than its own that takes --load',
+    hint:
+      'another builder than the daemon’s own takes --load; and the containerd store drops an image whose name another build takes: ' +
+      'where jobs share it, give the image no name or one of this job (app:$CI_JOB_ID)',
   });
 }
 

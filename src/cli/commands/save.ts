@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { CodecName, DockerDaemon, SavedImage, SaveSource } from '../../index.ts';
+import type { CodecName, DockerDaemon, SavedImage, SaveResult, SaveSource } from '../../index.ts';
 import type { BuiltImage } from '../built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -64,14 +64,19 @@ export async function saveImages(
     onProgress,
   });
   if (job !== undefined) await writeReports(layout, job, options, context);
+  return describe(result);
+}
+
+function describe(result: SaveResult): Outcome {
+  const { layout, images, seconds } = result;
   const { total, written } = result.bytes;
   return {
     json: result,
     text: [
-      ...result.images.map(describeImage),
-      `${result.layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new, in ${formatSeconds(result.seconds)}`,
+      ...images.map(describeImage),
+      `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new, in ${formatSeconds(seconds)}`,
     ],
-    quiet: result.images.map(({ ref }) => ref),
+    quiet: images.map(({ ref }) => ref),
   };
 }
 
