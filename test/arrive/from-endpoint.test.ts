@@ -48,6 +48,15 @@ describe('an image that the layout holds', () => {
     expect(daemon.saves).toHaveLength(1);
   });
 
+  test('gets the names it was built under, whatever the daemon calls so by now', async () => {
+    const { daemon, layout } = await start();
+    const names = new Map([[APP.configDigest, ['tools:1', 'docker.io/library/built']]]);
+    const { images } = await save({ from: daemon, images: [APP.configDigest], names, to: layout });
+    expect(images.map(({ name }) => name)).toEqual(['tools:1']);
+    const { names: stored, root } = await layout.resolve('built');
+    expect([stored, root.digest]).toEqual([['tools:1', 'built:latest'], images[0]?.digest]);
+  });
+
   test.each(['layer', 'config'] as const)(
     'is saved anew where its %s is damaged, which heals it',
     async (what) => {

@@ -1,0 +1,125 @@
+import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { InspectResult } from '../../src/index.ts';
+import type { CliResult } from '../support/cli.ts';
+import { drayage, drayageJson } from '../support/cli.ts';
+import { FakeDaemon } from '../support/fake-daemon.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const DEMO = fixturePath('demo.tar');
+const OTHER = `sha256:${'f'.repeat(64)}`;
+const CI = { CI: 'true' };
+const MOVING = 'another one may have moved the tag';
+
+let cwd: string;
+let fake: FakeDaemon;
+/** The images in the fixture. */
+let api: string;
+let worker: string;
+
+beforeEach(async () => {
+  cwd = await temporaryFolder();
+  const args = ['save', '--from', DEMO, '--out', 'demo'];
+  const { images } = await drayageJson<InspectResult>(args, { cwd });
+  [api = '', worker = ''] = images.map(({ id }) => id);
+  fake = await FakeDaemon.start({
+    images: [
+      { id: api, names: ['api:latest'], diffIds: [] },
+      { id: worker, names: [], diffIds: [] },
+      { id: OTHER, names: ['worker:latest'], diffIds: [] },
+    ],
+  });
+  fake.handlers.set('GET /images/get', (_, response) => pipeline(createReadStream(DEMO), response));
+});
+
+const save = async (args: string[], env: Record<string, string> = {}): Promise<CliResult> =>
+  drayage(['save', '--host', fake.host, '--out', 'out', ...args], { cwd, env });
+const saveBuilt = async (metadata: unknown, env: Record<string, string> = {}): Promise<CliResult> => {
+  const text = typeof metadata === 'string' ? metadata : JSON.stringify(metadata);
+  await writeFile(join(cwd, 'build.json'), text);
+  return save(['--metadata-file', 'build.json'], env);
+};
+const saved = async (): Promise<[string, string[]][]> => {
+  const { images } = await drayageJson<InspectResult>(['inspect', 'out'], { cwd });
+  return images.map(({ id, names }) => [id, names]);
+};
+const built = (id: string, name?: string) => ({
+  'buildx.build.ref': 'default/default/abc',
+  'containerimage.config.digest': id,
+  'containerimage.digest': OTHER.replaceAll('f', 'e'),
+  ...(name !== undefined && { 'image.name': name }),
+});
+
+describe('--metadata-file', () => {
+  test('of a build saves what was built, under its names', async () => {
+    expect(
+      await saveBuilt(built(api, 'docker.io/library/api:latest,registry.example/api:2'), CI),
+    ).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(await saved()).toEqual([[api, ['api:latest', 'registry.example/api:2']]]);
+  });
+
+  test('goes by the manifest where that is what the daemon calls an image', async () => {
+    const metadata = {
+      'containerimage.config.digest': OTHER.replaceAll('f', 'e'),
+      'containerimage.digest': api,
+    };
+    expect(await saveBuilt(metadata)).toMatchObject({ code: 0 });
+    expect(await saved()).toEqual([[api, []]]);
+  });
+
+  test('of bake saves all targets, also one whose name means another image by now', async () => {
+    const metadata = { api: built(api, 'api'), worker: built(worker, 'worker'), 'buildx.build.warnings': [] };
+    expect(await saveBuilt(metadata)).toMatchObject({ code: 0 });
+    expect(await saved()).toEqual([
+      [api, ['api:latest']],
+      [worker, ['worker:latest']],
+    ]);
+  });
+
+  test.each([
+    ['no JSON', '{', 'is no JSON document'],
+    ['no image', { 'buildx.build.ref': 'x' }, 'names no image'],
+    ['an image that the daemon does not have', built(`sha256:${'0'.repeat(64)}`), 'has no image sha256:'],
+  ])('with %s is an error that says so', async (_, metadata, said) => {
+    const { code, stderr } = await saveBuilt(metadata);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(said)]);
+  });
+
+  test('that is not there names itself, and asks no daemon', async () => {
+    const { code, stderr } = await save(['--metadata-file', 'none.json']);
+    expect([code, stderr]).toEqual([4, expect.stringContaining('none.json cannot be read')]);
+    expect(fake.seen).toEqual([]);
+  });
+
+  test('has no meaning for an archive', async () => {
+    const { code, stderr } = await save(['--metadata-file', 'build.json', '--from', DEMO]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--metadata-file')]);
+  });
+});
+
+describe('a name on a daemon that jobs share', () => {
+  test('is saved with a warning that points to what cannot move', async () => {
+    const { code, stderr } = await save(['api'], CI);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining(`api: on a daemon that jobs share, ${MOVING}`),
+    ]);
+    expect(stderr).toContain('--iidfile or --metadata-file');
+  });
+
+  test.each(['ID', 'short ID'])('is not what an %s is', async (what) => {
+    const id = what === 'ID' ? api : api.slice('sha256:'.length, 19);
+    expect(await save([id], CI)).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('is nobody else’s outside CI', async () => {
+    expect(await save(['api'])).toMatchObject({ code: 0, stderr: '' });
+  });
+});

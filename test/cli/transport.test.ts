@@ -1,0 +1,146 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { SaveResult } from '../../src/index.ts';
+import { drayage, drayageJson } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const GITLAB = {
+  CI: 'true',
+  GITLAB_CI: 'true',
+  CI_SERVER_URL: 'https://gitlab.example',
+  CI_PROJECT_PATH: 'group/app',
+  CI_PROJECT_ID: '12',
+  CI_PROJECT_URL: 'https://gitlab.example/group/app',
+  CI_PIPELINE_ID: '4711',
+  CI_COMMIT_REF_NAME: 'main',
+  CI_COMMIT_SHA: 'a'.repeat(40),
+};
+const TEST = { ...GITLAB, CI_JOB_ID: '200', CI_JOB_NAME: 'test' };
+const API = 'drayage-demo/api:1.0';
+const WORKER = 'drayage-demo/worker:1.0';
+
+let cwd: string;
+beforeEach(async () => {
+  cwd = await temporaryFolder();
+});
+
+/** Saves as a job does, and gives what the image has of its own. */
+async function ship(job: string, id: string, image: string): Promise<SaveResult['images'][number]> {
+  const env = { ...GITLAB, CI_JOB_ID: id, CI_JOB_NAME: job };
+  const args = ['save', '--from', fixturePath('demo.tar'), image];
+  const { images } = await drayageJson<SaveResult>(args, { cwd, env });
+  const [saved] = images;
+  if (saved === undefined) throw new Error('nothing was saved');
+  return saved;
+}
+const load = async (env: Record<string, string> = TEST, ...args: string[]) =>
+  drayage(['load', '--to', 'docker-archive:out.tar', ...args], { cwd, env });
+const blob = (job: string, digest: string | undefined): string =>
+  join(cwd, '.drayage', job, 'blobs/sha256', digest?.slice('sha256:'.length) ?? '');
+
+/** Flips a byte, as a broken transport does. */
+async function damage(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  const middle = bytes.length >> 1;
+  bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
+  await writeFile(path, bytes);
+}
+
+describe('an artifact that did not come', () => {
+  const CAUSES = /artifacts:paths .* \.drayage\/\$CI_JOB_ID.*dependencies: \[\].*expired/s;
+
+  test('is told of in a job, with the usual causes', async () => {
+    const { code, stderr } = await load();
+    expect([code, stderr]).toEqual([4, expect.stringMatching(CAUSES)]);
+    expect(stderr).toContain('no layout below .drayage: the job that this one needs shipped no image');
+  });
+
+  test.each([
+    ['that is empty', async (): Promise<void> => {}],
+    [
+      'without a layout',
+      async (): Promise<void> => writeFile(join(cwd, '.drayage/123/report.txt'), 'something else'),
+    ],
+    [
+      'whose layout has no image',
+      async (): Promise<void> => {
+        await writeFile(join(cwd, '.drayage/123/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+        await writeFile(join(cwd, '.drayage/123/index.json'), '{"schemaVersion":2,"manifests":[]}');
+      },
+    ],
+  ])('is told of for a restored folder %s, with the job', async (_, fill) => {
+    await mkdir(join(cwd, '.drayage/123'), { recursive: true });
+    await fill();
+    const { code, stderr } = await load();
+    expect([code, stderr]).toEqual([4, expect.stringMatching(CAUSES)]);
+    expect(stderr).toContain('123: job 123 shipped no image');
+    expect((await load({})).stderr).not.toMatch(CAUSES);
+  });
+
+  test('is no matter outside of jobs', async () => {
+    const { code, stderr } = await load({});
+    expect([code, stderr]).toEqual([4, expect.stringContaining('make one with drayage save')]);
+  });
+});
+
+describe('what the runner left damaged', () => {
+  const RETRY = 'retry this job, which restores the artifact once more; if the same blob fails again, retry ';
+
+  test('is named, with the job that shipped it and what to do', async () => {
+    const { layers } = await ship('build', '123', API);
+    await ship('other', '124', WORKER);
+    const [layer] = layers.toReversed();
+    await damage(blob('123', layer?.digest));
+    const { code, stderr } = await load();
+    expect(code).toBe(4);
+    expect(stderr).toContain(`blob ${blob('123', layer?.digest)} is damaged`);
+    expect(stderr).toContain('(shipped by job build (123))');
+    expect(stderr).toContain(`${RETRY}job build (123)`);
+    expect((await load({})).stderr).not.toContain('retry');
+  });
+
+  test('keeps its code and its facts in the document of --json', async () => {
+    const { digest } = await ship('build', '123', API);
+    await damage(blob('123', digest));
+    const { code, stdout } = await load(TEST, '--json');
+    expect(code).toBe(4);
+    const hint = expect.stringContaining(`${RETRY}job build (123)`) as string;
+    const error = { code: 'DIGEST_MISMATCH', digest, path: blob('123', digest), hint };
+    expect(JSON.parse(stdout)).toMatchObject({ error });
+  });
+
+  test('is told of a blob that is not there', async () => {
+    const { layers } = await ship('build', '123', API);
+    await rm(blob('123', layers[0]?.digest));
+    const { code, stderr } = await load();
+    expect([code, stderr]).toEqual([4, expect.stringContaining('(shipped by job build (123))')]);
+  });
+
+  test('is told of an index that was cut, by the folder alone', async () => {
+    await ship('build', '123', API);
+    const path = join(cwd, '.drayage/123/index.json');
+    await writeFile(path, (await readFile(path)).subarray(0, 100));
+    const { code, stderr } = await load();
+    expect([code, stderr]).toEqual([4, expect.stringContaining(`${RETRY}job 123`)]);
+  });
+
+  test('is told by verify for each blob', async () => {
+    const { layers } = await ship('build', '123', API);
+    await damage(blob('123', layers[0]?.digest));
+    await damage(blob('123', layers[1]?.digest));
+    const { code, stdout } = await drayage(['verify'], { cwd, env: TEST });
+    expect(code).toBe(4);
+    expect(stdout.match(/is damaged: .* \(shipped by job build \(123\)\)/g)).toHaveLength(2);
+    expect(stdout.split(RETRY)).toHaveLength(2);
+  });
+
+  test('leaves other errors as they are', async () => {
+    await ship('build', '123', API);
+    const { code, stderr } = await load(TEST, '--image', 'no-such-image');
+    expect(code).toBe(4);
+    expect(stderr).not.toContain('retry');
+    expect(await readdir(cwd)).toEqual(['.drayage']);
+  });
+});
