@@ -2,7 +2,7 @@ import type * as Promises from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
-import { snapshot, tempFolder } from './folders.ts';
+import { snapshot, tempFolderInMemory } from './folders.ts';
 import { addSample, sampleImage } from './sample-images.ts';
 
 /** The file system's faults: the call with this number fails, alone or with all that follow. */
@@ -51,7 +51,7 @@ vi.mock('node:fs/promises', async (original) => {
   };
 });
 
-/** Some fifty updates each, synced to disk: long where others use it. */
+/** Some fifty updates each: long where others use the disk. */
 const SLOW = { timeout: 120_000 };
 
 const APP = sampleImage(['base', 'app']);
@@ -62,7 +62,7 @@ beforeEach(() => {
 });
 
 async function place(isNew: boolean): Promise<{ folder: string; layout: Layout }> {
-  const folder = tempFolder();
+  const folder = tempFolderInMemory();
   const layout = await Layout.create(join(folder, 'deep/layout'));
   if (!isNew) await layout.update((transaction) => addSample(transaction, TOOLS, ['tools']));
   return { folder, layout };

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /** A folder that lasts as long as the test. */
-export function tempFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'drayage-layout-'));
+export function tempFolder(home: string = tmpdir()): string {
+  const folder = mkdtempSync(join(home, 'drayage-layout-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** The same in memory, where that can be had: for tests that sync hundreds of times and do not care for the disk. */
+export function tempFolderInMemory(): string {
+  return tempFolder(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
 }
 
 /** All that is below a folder: each path with its kind, mode and content. */
