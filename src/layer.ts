@@ -21,11 +21,23 @@ export async function* openLayer(
   yield* decompressDetected(await source.open(blob, options), `layer ${blob.digest}`);
 }
 
+/** Options of {@link prepareLayer}. */
+export interface PrepareOptions extends ContentOptions {
+  /**
+   * Whether who gets the bytes computes the diffID and refuses others, as docker and podman do: then it is not computed here.
+   * Default false.
+   */
+  receiverChecks?: boolean | undefined;
+}
+
 /** A layer that may go out: its blob is verified. */
 export interface PreparedLayer {
   /** Uncompressed bytes: those that `bytes` gives, or else it fails. */
   size: number;
-  /** The uncompressed bytes, opened when the first is asked for. Ends well only if they are what the diffID names. */
+  /**
+   * The uncompressed bytes, opened when the first is asked for. Ends well only if they are what the diffID names, or the
+   * receiver is to check that.
+   */
   bytes: AsyncIterable<Uint8Array>;
 }
 
@@ -39,12 +51,14 @@ export interface PreparedLayer {
 export async function prepareLayer(
   source: ContentSource,
   { diffId, blob }: Layer,
-  options: ContentOptions = {},
+  { signal, receiverChecks = false }: PrepareOptions = {},
 ): Promise<PreparedLayer> {
+  const options = { signal, trustUnchanged: true };
+  await source.verifyBlob?.(blob, { signal });
   const { compression, size } = await measure(await source.open(blob, options), `layer ${blob.digest}`);
-  const bytes = openLayer(source, blob, { ...options, trustUnchanged: true });
+  const bytes = openLayer(source, blob, options);
   // The source itself sees to it that the bytes are those of the digest.
-  if (compression === 'none' && blob.digest === diffId) return { size, bytes };
+  if (receiverChecks || (compression === 'none' && blob.digest === diffId)) return { size, bytes };
   return { size, bytes: verified(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };
 }
 

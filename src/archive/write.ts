@@ -21,6 +21,8 @@ export interface OutgoingImage {
 export interface WriteDockerOptions extends ContentOptions {
   /** DiffIDs of layers to leave out; manifest.json names them all the same. */
   omit?: ReadonlySet<Digest> | undefined;
+  /** Whether the reader refuses layers that do not have their diffIDs; see {@link prepareLayer}. Default false. */
+  receiverChecks?: boolean | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface WriteDockerOptions extends ContentOptions {
  * bytes, however their layers are compressed.
  *
  * A layer's blob is read twice: before its first byte goes out its digest and its size are verified, while the layer before
- * it is on its way; its diffID is verified while it goes out. After a failure the stream never ends cleanly, so that whoever
+ * it is on its way; its diffID is verified while it goes out, here or by the reader. After a failure the stream never ends cleanly, so that whoever
  * reads it sees that it was cut.
  * @throws {@link DrayageError} from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `NOT_FOUND` and whatever else `source` says
  */
@@ -44,7 +46,7 @@ export function writeDockerArchive(
 async function* dockerEntries(
   images: readonly OutgoingImage[],
   source: ContentSource,
-  { omit, signal }: WriteDockerOptions,
+  { omit, signal, receiverChecks }: WriteDockerOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   yield smallEntry('manifest.json', manifestOf(images));
   for (const [name, bytes] of new Map(images.map(({ image }) => [configName(image), image.config.bytes]))) {
@@ -54,7 +56,7 @@ async function* dockerEntries(
   const wanted = [...layers.values()].filter(({ diffId }) => omit?.has(diffId) !== true);
   yield* oneAhead(wanted, async (layer) => ({
     name: layerName(layer),
-    ...(await prepareLayer(source, layer, { signal })),
+    ...(await prepareLayer(source, layer, { signal, receiverChecks })),
   }));
 }
 

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { LoadOptions } from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
+import { verifyLayer } from '../layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import { cleanupSignal } from './cleanup.ts';
@@ -62,9 +63,11 @@ export class Delivery {
       await this.#verify();
       return held.layers;
     } catch (error) {
+      if (!isDrayageError(error, 'DAEMON')) throw error;
       const isWhole = !held.loaded && held.omit.size === 0;
-      if (isWhole || !isDrayageError(error, 'DAEMON')) throw error;
-      return this.#deliverAll();
+      if (!isWhole) return this.#deliverAll();
+      await this.#verifyLayers();
+      throw error;
     }
   }
 
@@ -87,9 +90,20 @@ export class Delivery {
   }
 
   async #deliverAll(): Promise<readonly boolean[]> {
-    await this.#sendWithout(new Set());
-    await this.#verify();
+    try {
+      await this.#sendWithout(new Set());
+      await this.#verify();
+    } catch (error) {
+      if (isDrayageError(error, 'DAEMON')) await this.#verifyLayers();
+      throw error;
+    }
     return heldNothing(this.#cargo).layers;
+  }
+
+  /** Daemons refuse layers that do not have their diffIDs, in words of their own: whether that is it shows here. */
+  async #verifyLayers(): Promise<void> {
+    const { image, source } = this.#cargo;
+    for (const layer of image.layers) await verifyLayer(source, layer, { signal: this.#options.signal });
   }
 
   async #sendWithout(omit: ReadonlySet<Digest>): Promise<void> {

@@ -13,7 +13,7 @@ export const graphStore: Store = {
   stagedName: (_cargo, anchor) => anchor,
   probe: probeChain,
   archive: ({ image, source }, { names, omit }, options) =>
-    writeDockerArchive([{ image, names }], source, { ...options, omit }),
+    writeDockerArchive([{ image, names }], source, { ...options, omit, receiverChecks: true }),
   idOf: ({ image }) => image.config.descriptor.digest,
   flaw: async (images, { image }, options) => {
     const found = await images.find(image.config.descriptor.digest, options);

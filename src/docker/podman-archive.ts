@@ -5,7 +5,7 @@ import type { OutgoingEntry } from '../archive/tar-write.ts';
 import { smallEntry, writeTar } from '../archive/tar-write.ts';
 import type { ContentOptions } from '../content.ts';
 import type { Layer } from '../layer.ts';
-import { openLayer, verifyLayer } from '../layer.ts';
+import { prepareLayer } from '../layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import { buildManifest } from '../oci/manifest.ts';
 import { OCI_INDEX, ociLayerType } from '../oci/media-types.ts';
@@ -39,9 +39,9 @@ async function* sparseEntries(
   const layers = new Map<Digest, Layer>(image.layers.map((layer) => [layer.diffId, layer]));
   const sent = [...layers.values()].filter(({ diffId }) => !omit.has(diffId));
   yield* oneAhead(sent, async (layer) => {
-    const size = await verifyLayer(source, layer, options);
-    sizes.set(layer.diffId, size);
-    return { name: blobName(layer.diffId), size, bytes: openLayer(source, layer.blob, options) };
+    const prepared = await prepareLayer(source, layer, { ...options, receiverChecks: true });
+    sizes.set(layer.diffId, prepared.size);
+    return { name: blobName(layer.diffId), ...prepared };
   });
   // Of a layer that podman has, it goes by its own size.
   const manifest = buildManifest(

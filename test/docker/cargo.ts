@@ -22,16 +22,25 @@ export interface CargoOptions {
   layers?: readonly (string | Buffer)[];
   compress?: boolean;
   architecture?: string;
+  /** The config names another layer than the last, whose blob is all right. Default false. */
+  misnamed?: boolean;
 }
 
 /** An image with real layers: tars with one file each. */
 export function makeCargo(options: CargoOptions = {}): TestCargo {
-  const { layers = ['base', 'middle', 'top'], compress = true, architecture = 'amd64' } = options;
+  const {
+    layers = ['base', 'middle', 'top'],
+    compress = true,
+    architecture = 'amd64',
+    misnamed = false,
+  } = options;
   const source = new MemoryContent();
   const add = (bytes: Uint8Array): void => void source.blobs.set(digestOf(bytes), bytes);
   const tars = layers.map((content) => tar(entry(`file-${layers.indexOf(content)}`, content)));
   const blobs = tars.map((bytes) => (compress ? gzipSync(bytes) : bytes));
-  const diffIds = tars.map((bytes) => digestOf(bytes));
+  const diffIds = tars.map((bytes, i) =>
+    misnamed && i === tars.length - 1 ? digestOf(Buffer.from('another')) : digestOf(bytes),
+  );
   const configBytes = Buffer.from(
     JSON.stringify({
       architecture,

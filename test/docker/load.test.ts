@@ -240,6 +240,16 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
 });
 
 describe.each(['graph', 'podman'] as const)('an image that a %s daemon has', (kind) => {
+  test('is not made of a layer that is not the one its config names', async () => {
+    const { fake, daemon } = await start(kind);
+    const cargo = makeCargo({ misnamed: true });
+    await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+      facts: { expected: cargo.diffIds[2] },
+    });
+    expect(fake.images).toEqual([]);
+  });
+
   test('is neither read nor sent, only named', async () => {
     const { fake, daemon } = await start(kind);
     const cargo = makeCargo();

@@ -167,6 +167,18 @@ describe.each(DAEMON_KINDS)('a load into a real %s', (kind) => {
     },
   );
 
+  test.skipIf(skip)('of a layer that is not the one which the config names is an error, too', async () => {
+    const base = makeCargo({ layers: BASE.slice(0, 2) });
+    const cargo = makeCargo({ layers: [...BASE.slice(0, 2), randomBytes(400_000)], misnamed: true });
+    await daemon.load(base.root, base.source, ['base:1', 'app:1']);
+    const before = await holdings();
+    await expect(daemon.load(cargo.root, cargo.source, ['app:unique', 'app:1'])).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+      facts: { expected: cargo.diffIds[2] },
+    });
+    await expect.poll(holdings, { timeout: 30_000, interval: 500 }).toEqual(before);
+  });
+
   test.skipIf(skip).each(faults)('with %s once is made good by sending everything', async (_what, fault) => {
     const base = makeCargo({ layers: BASE.slice(0, 2) });
     const cargo = makeCargo({ layers: [...BASE.slice(0, 2), randomBytes(400_000)] });
