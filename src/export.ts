@@ -23,7 +23,7 @@ export interface ExportOptions extends ContentOptions {
 
 /**
  * Writes images as one archive of the form that `docker save` had up to version 24 and that every daemon and tool reads:
- * manifest.json over uncompressed layers. Every layer is checked before its first byte comes out; after a failure the
+ * manifest.json over uncompressed layers. Of every layer digest and size are checked before its first byte comes out, and the diffID before its end; after a failure the
  * stream never ends cleanly.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
