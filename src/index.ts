@@ -4,22 +4,24 @@ export type {
   ContentOptions,
   ContentSink,
   ContentSource,
-  EndpointImage,
   FileDigester,
-  ImageEndpoint,
   ImageIndex,
   ImagePolicy,
+  IngestedLayer,
+  OpenOptions,
+  StoredImage,
+} from './content.ts';
+export type {
+  EndpointImage,
+  ImageEndpoint,
   ImageTags,
   ImageUse,
   InspectImageOptions,
-  IngestedLayer,
   LoadOptions,
   LoadResult,
   NamedImage,
-  OpenOptions,
   SaveArchiveOptions,
-  StoredImage,
-} from './content.ts';
+} from './endpoint.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from './docker/address.ts';
 export { resolveDockerHost } from './docker/address.ts';
 export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';

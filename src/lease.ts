@@ -1,4 +1,4 @@
-import type { NamedImage } from './content.ts';
+import type { NamedImage } from './endpoint.ts';
 import { DrayageError } from './errors.ts';
 import type { Digest } from './oci/digest.ts';
 import { digestHex, digestOf } from './oci/digest.ts';

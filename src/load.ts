@@ -1,11 +1,5 @@
-import type {
-  ContentOptions,
-  ImageEndpoint,
-  ImagePolicy,
-  ImageTags,
-  LoadResult,
-  NamedImage,
-} from './content.ts';
+import type { ContentOptions, ImagePolicy } from './content.ts';
+import type { ImageEndpoint, ImageTags, LoadResult, NamedImage } from './endpoint.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
 import type { Image } from './image.ts';
 import { readImage } from './image.ts';

@@ -1,4 +1,5 @@
-import type { ContentOptions, ImageTags, NamedImage } from './content.ts';
+import type { ContentOptions } from './content.ts';
+import type { ImageTags, NamedImage } from './endpoint.ts';
 import { isDrayageError } from './errors.ts';
 import type { Lease } from './lease.ts';
 import { leasesOf } from './lease.ts';

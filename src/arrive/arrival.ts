@@ -2,12 +2,12 @@ import type {
   ContentOptions,
   ContentSink,
   ContentSource,
-  ImageEndpoint,
   ImageIndex,
   ImagePolicy,
   IngestedLayer,
   IngestLayer,
 } from '../content.ts';
+import type { ImageEndpoint } from '../endpoint.ts';
 import type { Layer } from '../layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

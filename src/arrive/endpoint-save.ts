@@ -1,4 +1,5 @@
-import type { ImageEndpoint, IngestedLayer } from '../content.ts';
+import type { IngestedLayer } from '../content.ts';
+import type { ImageEndpoint } from '../endpoint.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { ORIGINAL_INDEX } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import { oneAhead } from '../archive/one-ahead.ts';
-import type { EndpointImage, ImageEndpoint } from '../content.ts';
+import type { EndpointImage, ImageEndpoint } from '../endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';

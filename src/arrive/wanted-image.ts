@@ -1,4 +1,4 @@
-import type { EndpointImage } from '../content.ts';
+import type { EndpointImage } from '../endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import { ORIGINAL_INDEX } from '../oci/annotations.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import type { ContentOptions, ImageUse } from '../content.ts';
+import type { ContentOptions } from '../content.ts';
+import type { ImageUse } from '../endpoint.ts';
 import type { DaemonKind } from './kind.ts';
 import { familiarNames } from './names.ts';
 import { readJson } from './reply.ts';

@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource } from '../content.ts';
 import type {
-  ContentOptions,
-  ContentSource,
   ImageEndpoint,
   ImageTags,
   ImageUse,
@@ -9,7 +8,7 @@ import type {
   LoadOptions,
   LoadResult,
   SaveArchiveOptions,
-} from '../content.ts';
+} from '../endpoint.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { Cleanups } from './cleanups.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { LoadOptions } from '../content.ts';
+import type { LoadOptions } from '../endpoint.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { verifyLayer } from '../layer.ts';
 import type { Digest } from '../oci/digest.ts';

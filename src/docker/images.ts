@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import type { ContentOptions, EndpointImage } from '../content.ts';
+import type { ContentOptions } from '../content.ts';
+import type { EndpointImage } from '../endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor, descriptorSchema } from '../oci/descriptor.ts';

@@ -1,4 +1,5 @@
-import type { ContentSource, LoadOptions, LoadResult } from '../content.ts';
+import type { ContentSource } from '../content.ts';
+import type { LoadOptions, LoadResult } from '../endpoint.ts';
 import { readImage } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

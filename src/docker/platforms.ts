@@ -1,4 +1,4 @@
-import type { EndpointImage } from '../content.ts';
+import type { EndpointImage } from '../endpoint.ts';
 import type { DaemonImage } from './images.ts';
 import type { DaemonKind } from './kind.ts';
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, SaveArchiveOptions } from '../content.ts';
+import type { ContentOptions } from '../content.ts';
+import type { SaveArchiveOptions } from '../endpoint.ts';
 import { isDrayageError } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';
 import { openDelta } from './delta-save.ts';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
-import type { LoadOptions } from '../content.ts';
+import type { LoadOptions } from '../endpoint.ts';
 import { readLoadReply } from './load-reply.ts';
 import { assertOk } from './reply.ts';
 import type { Transport } from './transport.ts';

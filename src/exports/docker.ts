@@ -1,7 +1,6 @@
 /** Docker daemons and podman: images in and out through the Engine API. */
+export type { ContentOptions, ContentSource, OpenOptions } from '../content.ts';
 export type {
-  ContentOptions,
-  ContentSource,
   EndpointImage,
   ImageEndpoint,
   ImageTags,
@@ -10,9 +9,8 @@ export type {
   LoadOptions,
   LoadResult,
   NamedImage,
-  OpenOptions,
   SaveArchiveOptions,
-} from '../content.ts';
+} from '../endpoint.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/address.ts';
 export { resolveDockerHost } from '../docker/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';

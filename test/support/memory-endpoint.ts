@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
 import { writeDockerArchive } from '../../src/archive/write.ts';
+import type { ContentOptions, ContentSource } from '../../src/content.ts';
 import type {
-  ContentOptions,
-  ContentSource,
   EndpointImage,
   ImageEndpoint,
   ImageTags,
@@ -11,7 +10,7 @@ import type {
   LoadResult,
   NamedImage,
   SaveArchiveOptions,
-} from '../../src/content.ts';
+} from '../../src/endpoint.ts';
 import { chainSources } from '../../src/content.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { readImage } from '../../src/image.ts';
