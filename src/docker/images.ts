@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { ContentOptions } from '../content.ts';
 import type { EndpointImage } from '../endpoint.ts';
@@ -48,6 +49,9 @@ export interface ListedImage extends Omit<EndpointImage, 'diffIds'> {
   /** RFC 3339 time of the build. */
   created: string;
 }
+
+/** After what time a list that came to nothing is asked for again, in ms. */
+const LIST_PAUSES = [20, 50, 100, 200, 400, 800];
 
 /** Older podman leaves the algorithm out. */
 const idSchema: v.GenericSchema<unknown, Digest> = v.pipe(
@@ -119,7 +123,14 @@ export class Images {
    */
   async list({ signal, all }: ContentOptions & { all?: boolean } = {}): Promise<ListedImage[]> {
     const path = all === true ? '/images/json?all=1' : '/images/json';
-    const reply = await this.#transport.open({ signal, path });
+    let reply = await this.#transport.open({ signal, path });
+    // A containerd store cannot list while it removes content of an image that goes.
+    for (const pause of LIST_PAUSES) {
+      if (reply.status !== 404) break;
+      await drain(reply);
+      await sleep(pause, undefined, { signal });
+      reply = await this.#transport.open({ signal, path });
+    }
     const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];
     return images.map(({ Id, RepoTags, Size, Created }) => ({
       id: Id,

@@ -53,6 +53,19 @@ describe('images of a daemon', () => {
     expect((await daemon.inspect(ID)).names).toEqual(['localhost/temp:latest']);
   });
 
+  test('a list that fails over an image which is being removed is asked for again', async () => {
+    const { fake, daemon } = await withImages();
+    let failures = 3;
+    fake.handlers.set('GET /images/json', (_request, response) => {
+      if (failures-- > 0) json(response, { message: `content digest ${LAYER}: not found` }, 404);
+      else json(response, []);
+    });
+    expect(await daemon.list()).toEqual([]);
+    failures = 99;
+    await expect(daemon.list()).rejects.toMatchObject({ code: 'DAEMON', facts: { status: 404 } });
+    expect(failures).toBe(92);
+  });
+
   test('the list tells ID, names, size and time', async () => {
     const { daemon } = await withImages();
     expect((await daemon.list())[0]).toEqual({

@@ -41,7 +41,16 @@ const TABLE: Record<string, Rule> = {
   docker: {
     level: 3,
     also: ['archive'],
-    packages: [...PLACES, ...DISK, 'undici', 'valibot', 'node:net', 'node:tls', 'node:child_process'],
+    packages: [
+      ...PLACES,
+      ...DISK,
+      'undici',
+      'valibot',
+      'node:net',
+      'node:tls',
+      'node:child_process',
+      'node:timers',
+    ],
   },
   gitlab: {
     level: 3,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SaveResult, UnloadResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
@@ -78,10 +79,14 @@ describe.each(DAEMON_KINDS)('jobs that share %s', (kind) => {
     return ran?.stdout === `of pipeline ${pipeline}\n` ? 'ran' : `job ${job}: ${ran?.stdout}${ran?.stderr}`;
   }
 
+  // Podman writes all names of an image as it has read them before: of two clients at a time one may lose what it has set.
+  const atOnce = kind === 'podman' ? 1 : JOBS;
+
   test.skipIf(skip)(
-    '20 of two pipelines at once run their own image each, and after the sweep nothing is left',
+    `20 of two pipelines, ${atOnce} at once, run their own image each, and after the sweep nothing is left`,
     async () => {
-      const jobs = Array.from({ length: JOBS }, (_, i) => runJob(i + 1, i === JOBS - 1));
+      const turn = pLimit(atOnce);
+      const jobs = Array.from({ length: JOBS }, (_, i) => turn(() => runJob(i + 1, i === JOBS - 1)));
       expect(await Promise.all(jobs)).toEqual(Array.from({ length: JOBS }, () => 'ran'));
       const ref = layouts.get('1')?.images[0]?.ref ?? '';
       const left = await names();
