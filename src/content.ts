@@ -32,12 +32,6 @@ export interface ContentSource {
    * @throws {@link DrayageError} `NOT_FOUND`; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`
    */
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
-  /**
-   * Checks content, on another thread where that is faster than to read it here: opened with `trustUnchanged` it need not be
-   * hashed again. A source that cannot do better than `open` does not have it.
-   * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`
-   */
-  verifyBlob?(descriptor: Descriptor, options?: ContentOptions): Promise<void>;
 }
 
 /** Where content is stored. */

@@ -53,10 +53,8 @@ export async function prepareLayer(
   { diffId, blob }: Layer,
   { signal, receiverChecks = false }: PrepareOptions = {},
 ): Promise<PreparedLayer> {
-  const options = { signal, trustUnchanged: true };
-  await source.verifyBlob?.(blob, { signal });
-  const { compression, size } = await measure(await source.open(blob, options), `layer ${blob.digest}`);
-  const bytes = openLayer(source, blob, options);
+  const { compression, size } = await measure(await source.open(blob, { signal }), `layer ${blob.digest}`);
+  const bytes = openLayer(source, blob, { signal, trustUnchanged: true });
   // The source itself sees to it that the bytes are those of the digest.
   if (receiverChecks || (compression === 'none' && blob.digest === diffId)) return { size, bytes };
   return { size, bytes: verified(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };

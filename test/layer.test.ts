@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ContentSource } from '../src/content.ts';
 import { openLayer, prepareLayer, verifyLayer } from '../src/layer.ts';
 import type { Descriptor } from '../src/oci/descriptor.ts';
@@ -131,25 +131,6 @@ describe('a layer that is prepared', () => {
     expect(await buffer(prepared.bytes)).toEqual(Buffer.from(PLAIN));
     const checked = await prepareLayer(source, layer);
     await expect(buffer(checked.bytes)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
-  });
-
-  test('is checked by the source where that can do it apart', async () => {
-    const { source, blob } = place(gzipSync(PLAIN));
-    const verifyBlob = vi.fn(async () => {});
-    const apart: ContentSource = {
-      has: async (descriptor) => source.has(descriptor),
-      open: async (descriptor, options) => {
-        expect(options?.trustUnchanged).toBe(true);
-        expect(verifyBlob).toHaveBeenCalledOnce();
-        return source.open(descriptor, options);
-      },
-      verifyBlob,
-    };
-    const prepared = await prepareLayer(apart, { diffId: DIFF_ID, blob });
-    expect(await buffer(prepared.bytes)).toEqual(Buffer.from(PLAIN));
-    const damaged = new Error('damaged');
-    verifyBlob.mockRejectedValueOnce(damaged);
-    await expect(prepareLayer(apart, { diffId: DIFF_ID, blob })).rejects.toBe(damaged);
   });
 
   test.each([

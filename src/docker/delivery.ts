@@ -11,6 +11,9 @@ import type { Cargo, Held, Store } from './store.ts';
 import { heldNothing } from './store.ts';
 import type { Transport } from './transport.ts';
 
+/** How often an archive is sent at most while other loads of the same image come between. */
+const MAX_ATTEMPTS = 5;
+
 /** The daemon that a load goes to. */
 export interface LoadTarget {
   transport: Transport;
@@ -109,7 +112,14 @@ export class Delivery {
   async #sendWithout(omit: ReadonlySet<Digest>): Promise<void> {
     const { signal } = this.#options;
     const names = this.staged === undefined ? [] : [this.staged];
-    await this.#send(this.#target.store.archive(this.#cargo, { names, omit }, { signal }));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#send(this.#target.store.archive(this.#cargo, { names, omit }, { signal }));
+        return;
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isTaken(error)) throw error;
+      }
+    }
   }
 
   async #send(archive: Readable): Promise<void> {
@@ -135,4 +145,9 @@ export class Delivery {
       hint: 'load it again; if that does not help, the log of the daemon may say why',
     });
   }
+}
+
+/** Of two loads of one image at a time, a containerd store may refuse the later one its name. */
+function isTaken(error: unknown): boolean {
+  return isDrayageError(error, 'DAEMON') && /^AlreadyExists\b/.test(String(error.facts.actual));
 }

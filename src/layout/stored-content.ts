@@ -7,7 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
 import { verifyBlobFile } from './verify-blob.ts';
-import { hashApart, intactBlobFiles } from './verify-blobs.ts';
+import { intactBlobFiles } from './verify-blobs.ts';
 
 /** The blobs of a layout. */
 export class StoredContent implements ContentSource {
@@ -29,7 +29,7 @@ export class StoredContent implements ContentSource {
 
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
   async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
-    await verifyBlobFile(this.#file(descriptor), descriptor, { ...options, hash: hashApart });
+    await verifyBlobFile(this.#file(descriptor), descriptor, options);
   }
 
   /** Which of these blobs are there and intact: they are hashed, several at a time. */

@@ -12,8 +12,6 @@ import { hashHere, verifyBlobFile } from './verify-blob.ts';
 
 /** Below this size a file is hashed here sooner than a thread has begun, in bytes. */
 const MIN_THREAD_SIZE = 4 * 1024 * 1024;
-/** The same for a thread that is started and ended for one file. */
-const MIN_OWN_THREAD_SIZE = 16 * 1024 * 1024;
 
 /**
  * Checks many blob files as {@link verifyBlobFile} does, on all cores.
@@ -38,19 +36,6 @@ export async function intactBlobFiles(
     return intact;
   } finally {
     limit.clearQueue();
-    signal?.removeEventListener('abort', stop);
-  }
-}
-
-/** Hashes one file in a thread of its own where it is large; errors as of {@link verifyBlobFile}. */
-export async function hashApart(file: BlobFile, descriptor: Descriptor, signal?: AbortSignal): Promise<void> {
-  if (descriptor.size < MIN_OWN_THREAD_SIZE) return hashHere(file, descriptor, signal);
-  await using pool = new HashPool();
-  const stop = (): void => void pool[Symbol.asyncDispose]();
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    await hashInThread(pool, file, descriptor, signal);
-  } finally {
     signal?.removeEventListener('abort', stop);
   }
 }

@@ -112,6 +112,23 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
     expect(fake.lines.filter((line) => line.includes('/tag?'))).toEqual([]);
   });
 
+  test('a name that another load of the image has just taken is tried again, five times at most', async () => {
+    const { fake, daemon } = await start(kind);
+    const cargo = makeCargo();
+    let loads = 0;
+    const taken = reply('{"error":"AlreadyExists: image \\"temp:latest\\": already exists"}\n', () => {
+      if (++loads === 3) fake.handlers.delete(LOAD);
+    });
+    fake.handlers.set(LOAD, taken);
+    const result = await daemon.load(cargo.root, cargo.source, NAMES, FULL);
+    expect([result.status, loads]).toEqual(['loaded', 3]);
+    loads = 3;
+    fake.handlers.set(LOAD, taken);
+    const again = daemon.load(cargo.root, cargo.source, NAMES, FULL);
+    await expect(again).rejects.toMatchObject({ code: 'DAEMON' });
+    expect(loads).toBe(8);
+  });
+
   test('damaged content is the error that comes out, and the daemon sees a cut body', async () => {
     const { fake, daemon } = await start(kind);
     const cargo = largeCargo();
