@@ -4,7 +4,7 @@ import type { Digest } from './oci/digest.ts';
 import { createDigester } from './oci/digest.ts';
 import { decompressDetected } from './stream/sniffed.ts';
 import { measure } from './stream/uncompressed-size.ts';
-import { digestMismatch, verified } from './stream/verified.ts';
+import { digestMismatch, sized, verified } from './stream/verified.ts';
 
 /** A layer: the digest of its uncompressed bytes, and the blob that stores it. */
 export interface Layer {
@@ -56,8 +56,9 @@ export async function prepareLayer(
   const { compression, size } = await measure(await source.open(blob, { signal }), `layer ${blob.digest}`);
   const bytes = openLayer(source, blob, { signal, trustUnchanged: true });
   // The source itself sees to it that the bytes are those of the digest.
-  if (receiverChecks || (compression === 'none' && blob.digest === diffId)) return { size, bytes };
-  return { size, bytes: verified(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };
+  if (compression === 'none' && blob.digest === diffId) return { size, bytes };
+  const check = receiverChecks ? sized : verified;
+  return { size, bytes: check(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };
 }
 
 /**

@@ -128,7 +128,7 @@ export class Images {
     for (const pause of LIST_PAUSES) {
       if (reply.status !== 404) break;
       await drain(reply);
-      await sleep(pause, undefined, { signal });
+      await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
       reply = await this.#transport.open({ signal, path });
     }
     const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];

@@ -18,16 +18,30 @@ export async function* verified(
   what: string = `blob ${expected.digest}`,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digester = createDigester(digestAlgorithm(expected.digest));
+  for await (const chunk of sized(bytes, expected, what)) {
+    digester.update(chunk);
+    yield chunk;
+  }
+  const actual = digester.digest();
+  if (actual !== expected.digest) throw digestMismatch(expected, actual, what);
+}
+
+/**
+ * As {@link verified}, for those whose digest another one computes: only the size is checked.
+ * @throws {@link DrayageError} `SIZE_MISMATCH`
+ */
+export async function* sized(
+  bytes: AsyncIterable<Uint8Array>,
+  expected: Expected,
+  what: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let size = 0;
   for await (const chunk of bytes) {
     size += chunk.length;
     if (size > expected.size) throw sizeMismatch(expected, size, what);
-    digester.update(chunk);
     yield chunk;
   }
   if (size !== expected.size) throw sizeMismatch(expected, size, what);
-  const actual = digester.digest();
-  if (actual !== expected.digest) throw digestMismatch(expected, actual, what);
 }
 
 /** The error for content whose digest is not what was promised. */

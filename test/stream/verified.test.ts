@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
-import { verified } from '../../src/stream/verified.ts';
+import { sized, verified } from '../../src/stream/verified.ts';
 import { CHUNKINGS, collect, failure, source } from './sources.ts';
 
 const content = Buffer.from('the content of a blob');
@@ -54,4 +55,17 @@ test('reading stops at the first byte too many', async () => {
 test('an error of the source comes through as it is', async () => {
   const error = new Error('socket closed');
   expect(await failure(verified(source(content, 4, error), expected))).toBe(error);
+});
+
+test('where another one computes the digest, the size is checked all the same', async () => {
+  const promised = { digest: digestOf(Buffer.from('another')), size: 3 };
+  const read = async (text: string): Promise<string> => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of sized(Readable.from([Buffer.from(text)]), promised, 'layer'))
+      chunks.push(chunk);
+    return Buffer.concat(chunks).toString();
+  };
+  expect(await read('abc')).toBe('abc');
+  for (const text of ['ab', 'abcd'])
+    await expect(read(text)).rejects.toMatchObject({ code: 'SIZE_MISMATCH' });
 });
