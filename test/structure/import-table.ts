@@ -79,6 +79,7 @@ const TABLE: Record<string, Rule> = {
       'valibot',
       'undici',
       'node:process',
+      'node:v8',
       'node:crypto',
       ...DISK,
       'node:os',
