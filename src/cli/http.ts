@@ -7,12 +7,14 @@ import { library } from './library.ts';
 /**
  * Makes the connections to servers, never to a daemon: through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, and
  * trusting, beside the usual authorities, those of `--ca`, CI_SERVER_TLS_CA_FILE and NODE_EXTRA_CA_CERTS.
+ * @param more further authorities, in PEM
  */
 export async function openDispatcher(
   caFile: string | undefined,
   { env }: Pick<Context, 'env'>,
+  more: readonly string[] = [],
 ): Promise<EnvHttpProxyAgent> {
-  const ca = await readAuthorities(caFile, env);
+  const ca = await readAuthorities(caFile, env, more);
   // Handed in even where they are empty: else undici looks for itself.
   const proxies = {
     httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
@@ -39,8 +41,9 @@ export async function openDispatcher(
 async function readAuthorities(
   caFile: string | undefined,
   env: Context['env'],
+  more: readonly string[],
 ): Promise<string[] | undefined> {
-  const own = caFile === undefined ? [] : [await readAuthority(caFile)];
+  const own = caFile === undefined ? [...more] : [await readAuthority(caFile), ...more];
   const ofRunner = env['CI_SERVER_TLS_CA_FILE'];
   if (ofRunner) own.push(await readFile(ofRunner, 'utf8').catch(() => ''));
   const found = own.filter((text) => text !== '');

@@ -1,13 +1,14 @@
 import type * as v from 'valibot';
 import type { ContentOptions } from '../content.ts';
 import { DrayageError } from '../errors.ts';
-import { MAX_DOCUMENT_SIZE, parseDocument } from '../oci/parse.ts';
-import { withoutSecrets } from './address.ts';
-import type { HttpDispatcher, HttpReply } from './http.ts';
-import { Http } from './http.ts';
-import { networkError } from './network-error.ts';
-import type { RetryOptions } from './retry.ts';
-import { passingError, Retry } from './retry.ts';
+import { parseDocument } from '../oci/parse.ts';
+import { withoutSecrets } from '../http/address.ts';
+import type { HttpDispatcher } from '../http/http.ts';
+import { Http } from '../http/http.ts';
+import type { HttpReply } from '../http/reply.ts';
+import { drop, readWhole } from '../http/reply.ts';
+import type { RetryOptions } from '../http/retry.ts';
+import { passingError, Retry } from '../http/retry.ts';
 
 /** How a GitLab instance is reached. */
 export interface GitLabOptions {
@@ -76,7 +77,7 @@ export class GitLabApi implements AsyncDisposable {
     options?: ContentOptions,
   ): Promise<HttpReply> {
     const own = url.origin === this.#base.origin ? this.#headers[as] : undefined;
-    const reply = await this.#http.get(url, { ...headers, ...own }, options);
+    const reply = await this.#http.send(url, { ...options, headers: { ...headers, ...own } });
     const passing = passingError(reply, withoutSecrets(url));
     if (passing === undefined) return reply;
     drop(reply);
@@ -157,31 +158,6 @@ const MAX_ITEMS = 500_000;
 function assertBounded(count: number, path: string): void {
   if (count <= MAX_ITEMS) return;
   throw new DrayageError('LIMIT', `GitLab lists over ${MAX_ITEMS} items: ${path}`, { expected: MAX_ITEMS });
-}
-
-/** Gives up a reply whose body is of no interest. */
-export function drop(reply: HttpReply): void {
-  reply.body.on('error', () => {}).destroy();
-}
-
-async function readWhole({ body }: HttpReply, url: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > MAX_DOCUMENT_SIZE) {
-        throw new DrayageError('LIMIT', `${url} is over the limit of ${MAX_DOCUMENT_SIZE} bytes`, {
-          url,
-          expected: MAX_DOCUMENT_SIZE,
-        });
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw networkError(url, error);
-  }
-  return Buffer.concat(chunks);
 }
 
 function parseBase(text: string): URL {

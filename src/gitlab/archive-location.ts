@@ -1,12 +1,10 @@
 import type { ContentOptions } from '../content.ts';
-import { DrayageError } from '../errors.ts';
-import { withoutSecrets } from './address.ts';
+import { withoutSecrets } from '../http/address.ts';
+import { MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
 import type { GitLabApi } from './api.ts';
-import { drop } from './api.ts';
+import { drop } from '../http/reply.ts';
 import type { ArchiveRoute } from './archive-routes.ts';
-import type { HttpReply } from './http.ts';
-
-const MAX_REDIRECTS = 5;
+import type { HttpReply } from '../http/reply.ts';
 
 /**
  * Where an archive is: behind a route of the API, which hands it out itself or points to an address elsewhere that is signed
@@ -60,28 +58,16 @@ export class ArchiveLocation {
     let url = from;
     for (let i = 0; i <= MAX_REDIRECTS; i++) {
       const reply = await this.#api.send(url, this.#route.as, headers, options);
-      const location = reply.status >= 300 && reply.status < 400 ? reply.header('location') : undefined;
-      if (location === undefined) return reply;
+      const target = redirectTarget(reply, url);
+      if (target === undefined) return reply;
       drop(reply);
-      url = target(location, url);
+      url = target;
       this.#signed = url;
     }
-    throw new DrayageError('UNREACHABLE', `${withoutSecrets(from)} redirects in circles`, {
-      url: withoutSecrets(from),
-      status: 302,
-    });
+    throw redirectsInCircles(from);
   }
 }
 
 function isAnswer({ status }: HttpReply): boolean {
   return status === 200 || status === 206 || status === 416;
-}
-
-function target(location: string, base: URL): URL {
-  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
-  throw new DrayageError('UNREACHABLE', `${withoutSecrets(base)} redirects to no address`, {
-    url: withoutSecrets(base),
-    status: 302,
-  });
 }

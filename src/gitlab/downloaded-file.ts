@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { ContentOptions } from '../content.ts';
 import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 import type { GitLabApi } from './api.ts';
-import { drop } from './api.ts';
+import { drop } from '../http/reply.ts';
 import type { ArchiveLocation } from './archive-location.ts';
-import { networkError } from './network-error.ts';
+import { networkError } from '../http/network-error.ts';
 import type { RandomAccess } from './random-access.ts';
 
 const READ_SIZE = 512 * 1024;

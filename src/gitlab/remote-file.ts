@@ -1,12 +1,11 @@
 import type { ContentOptions } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import type { GitLabApi } from './api.ts';
-import { drop } from './api.ts';
+import { drop, readContentRange } from '../http/reply.ts';
 import type { ArchiveLocation } from './archive-location.ts';
-import type { HttpReply } from './http.ts';
 import type { RandomAccess } from './random-access.ts';
-import type { Opened } from './resumable.ts';
-import { resumable } from './resumable.ts';
+import type { Opened } from '../http/resumable.ts';
+import { resumable } from '../http/resumable.ts';
 
 /** An archive that is read by ranges, where it is. */
 export class RemoteFile implements RandomAccess {
@@ -35,7 +34,7 @@ export class RemoteFile implements RandomAccess {
     return api.retry.run(async () => {
       const reply = await location.get('bytes=0-0', { signal });
       drop(reply);
-      const total = reply.status === 206 ? readRange(reply)?.total : undefined;
+      const total = reply.status === 206 ? readContentRange(reply)?.total : undefined;
       return total === undefined ? undefined : new RemoteFile(api, location, total);
     }, signal);
   }
@@ -50,7 +49,7 @@ export class RemoteFile implements RandomAccess {
 
   async #openAt(first: number, last: number, signal: AbortSignal | undefined): Promise<Opened> {
     const reply = await this.#location.get(`bytes=${first}-${last}`, { signal });
-    const range = reply.status === 206 ? readRange(reply) : undefined;
+    const range = reply.status === 206 ? readContentRange(reply) : undefined;
     if (range?.first === first && range.total === this.size) return { body: reply.body, skip: 0 };
     drop(reply);
     // One server of several may not know ranges; and behind a moving reference there may be another archive by now.
@@ -58,11 +57,4 @@ export class RemoteFile implements RandomAccess {
       range === undefined ? `gives out no range (${reply.status})` : 'is another file than a moment ago';
     throw new DrayageError('UNREACHABLE', `${this.name} ${what}`, { url: this.name, hint: 'try again' });
   }
-}
-
-/** Content-Range: `bytes 0-0/1234`. */
-function readRange(reply: HttpReply): { first: number; total: number } | undefined {
-  const [, first, total] =
-    /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15})$/.exec(reply.header('content-range') ?? '') ?? [];
-  return total === undefined ? undefined : { first: Number(first), total: Number(total) };
 }

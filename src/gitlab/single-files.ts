@@ -2,14 +2,14 @@ import * as v from 'valibot';
 import type { ContentOptions, OpenOptions } from '../content.ts';
 import { isDrayageError } from '../errors.ts';
 import { sizeSchema } from '../oci/parse.ts';
-import { withoutSecrets } from './address.ts';
+import { withoutSecrets } from '../http/address.ts';
 import type { Credential, GitLabApi } from './api.ts';
-import { drop } from './api.ts';
+import { drop } from '../http/reply.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
 import type { FoundJob } from './jobs.ts';
 import { projectPath } from './jobs.ts';
-import type { Opened } from './resumable.ts';
-import { resumable } from './resumable.ts';
+import type { Opened } from '../http/resumable.ts';
+import { resumable } from '../http/resumable.ts';
 
 const treeSchema = v.array(
   v.looseObject({ path: v.string(), type: v.string(), size: v.nullish(sizeSchema, 0) }),

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import type { ContentOptions } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from './address.ts';
 import { networkError } from './network-error.ts';
+import type { HttpReply } from './reply.ts';
 
 /** An undici dispatcher: connections through a proxy, or with certificates of one's own. */
 export interface HttpDispatcher {
@@ -11,18 +12,21 @@ export interface HttpDispatcher {
   dispatch(options: object, handler: object): boolean;
 }
 
-/** A reply; `body` has to be read or destroyed. */
-export interface HttpReply {
-  status: number;
-  header(name: string): string | undefined;
-  /** Errors if the connection dies before its end. */
-  body: Readable;
+/** What is sent. */
+export interface HttpRequest extends ContentOptions {
+  /** Default GET. */
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Bytes, or a stream of them that is destroyed where the request fails. */
+  body?: Uint8Array | string | AsyncIterable<Uint8Array> | undefined;
+  /** How long to wait for a reply's headers, in milliseconds; default: as the client says. */
+  timeout?: number | undefined;
 }
 
 /** How long to wait for a reply's headers, and then for each piece of its body, in milliseconds. */
 const DEFAULT_TIMEOUT = 60_000;
 
-/** Sends single GET requests: follows no redirect, and tries nothing twice. */
+/** Sends single requests: follows no redirect, and tries nothing twice. */
 export class Http implements AsyncDisposable {
   readonly #dispatcher: Dispatcher | undefined;
   #own: Agent | undefined;
@@ -39,27 +43,30 @@ export class Http implements AsyncDisposable {
 
   /**
    * Resolves when the reply begins, whatever its status.
-   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; what the body of the request throws
    */
-  async get(
+  async send(
     url: URL,
-    headers: Readonly<Record<string, string>>,
-    { signal }: ContentOptions = {},
+    { method = 'GET', headers = {}, body, signal, timeout = this.#timeout }: HttpRequest = {},
   ): Promise<HttpReply> {
     signal?.throwIfAborted();
     try {
-      const { Agent, request: send } = await import('undici');
-      const reply = await send(url, {
+      const { Agent, request } = await import('undici');
+      const reply = await request(url, {
+        method,
         dispatcher: this.#dispatcher ?? (this.#own ??= new Agent()),
         // What is asked for are bytes of a file: packing them once more would move their offsets.
         headers: { 'user-agent': 'drayage', 'accept-encoding': 'identity', ...headers },
-        headersTimeout: this.#timeout,
+        headersTimeout: timeout,
         bodyTimeout: this.#timeout,
+        ...(body !== undefined && { body: asBody(body) }),
         ...(signal && { signal }),
       });
+      const values = (name: string): string[] => [reply.headers[name] ?? []].flat();
       return {
         status: reply.statusCode,
-        header: (name) => [reply.headers[name] ?? []].flat()[0],
+        header: (name) => values(name)[0],
+        headers: values,
         body: reply.body,
       };
     } catch (error) {
@@ -71,6 +78,11 @@ export class Http implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#own?.destroy();
   }
+}
+
+function asBody(body: NonNullable<HttpRequest['body']>): Uint8Array | string | Readable {
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  return body instanceof Readable ? body : Readable.from(body, { objectMode: false });
 }
 
 function asDispatcher(value: HttpDispatcher): Dispatcher {

@@ -1,5 +1,5 @@
 import { DrayageError, isDrayageError } from '../errors.ts';
-import type { HttpReply } from './http.ts';
+import type { HttpReply } from './reply.ts';
 import { isLasting } from './network-error.ts';
 
 /** How often, and after what pauses, a request is made again. */

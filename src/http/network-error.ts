@@ -3,6 +3,8 @@ import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 const ADDRESS = 'look at the address; a proxy is set by HTTPS_PROXY and NO_PROXY';
 const CERTIFICATE = 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE';
 
+const PLAIN = 'look at the address: what is there may speak plain http only';
+
 /** What no further attempt changes, and what to do. */
 const LASTING: Record<string, [reason: string, hint: string]> = {
   ENOTFOUND: ['there is no such host', ADDRESS],
@@ -13,6 +15,10 @@ const LASTING: Record<string, [reason: string, hint: string]> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['its certificate authority is not known', CERTIFICATE],
   CERT_HAS_EXPIRED: ['its certificate has expired', 'look at the clock of this machine, and of the server'],
   ERR_TLS_CERT_ALTNAME_INVALID: ['its certificate is for another host', ADDRESS],
+  ERR_SSL_WRONG_VERSION_NUMBER: ['it does not speak TLS', PLAIN],
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: ['it does not speak TLS', PLAIN],
+  ERR_SSL_HTTP_REQUEST: ['it does not speak TLS', PLAIN],
+  EPROTO: ['it does not speak TLS', PLAIN],
   UND_ERR_PRX_TLS: ['the certificate of the proxy is not valid', CERTIFICATE],
 };
 

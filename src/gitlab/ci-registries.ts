@@ -1,0 +1,18 @@
+/** The variables of a job that are a registry's host, and what it is shown there. */
+const REGISTRIES = [
+  ['CI_REGISTRY', 'CI_REGISTRY_USER', 'CI_REGISTRY_PASSWORD'],
+  ['CI_DEPENDENCY_PROXY_SERVER', 'CI_DEPENDENCY_PROXY_USER', 'CI_DEPENDENCY_PROXY_PASSWORD'],
+] as const;
+
+/** What GitLab gives a job for its own registry and its dependency proxy, by host as references name it. */
+export function ciRegistryCredentials(
+  env: Readonly<Record<string, string | undefined>>,
+): Map<string, { username: string; password: string }> {
+  const found = new Map<string, { username: string; password: string }>();
+  for (const [host, user, secret] of REGISTRIES) {
+    const [name, username, password] = [env[host], env[user], env[secret]];
+    // References leave the usual port out; the variable of the proxy has it.
+    if (name && username && password) found.set(name.replace(/:443$/, ''), { username, password });
+  }
+  return found;
+}

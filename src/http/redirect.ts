@@ -1,0 +1,36 @@
+import { DrayageError } from '../errors.ts';
+import { withoutSecrets } from './address.ts';
+import type { HttpReply } from './reply.ts';
+
+/** How many redirects are followed, one after the other. */
+export const MAX_REDIRECTS = 5;
+
+/**
+ * Where a reply redirects to; undefined where it does not.
+ * @throws {@link DrayageError} `UNREACHABLE` where that is no address
+ */
+export function redirectTarget(reply: HttpReply, from: URL): URL | undefined {
+  const location = reply.status >= 300 && reply.status < 400 ? reply.header('location') : undefined;
+  return location === undefined ? undefined : addressIn(location, from);
+}
+
+/**
+ * The address in a `Location` header.
+ * @throws {@link DrayageError} `UNREACHABLE` where it is none
+ */
+export function addressIn(location: string, base: URL): URL {
+  const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw new DrayageError('UNREACHABLE', `${withoutSecrets(base)} redirects to no address`, {
+    url: withoutSecrets(base),
+    status: 302,
+  });
+}
+
+/** The error where redirects do not end. */
+export function redirectsInCircles(from: URL): DrayageError {
+  return new DrayageError('UNREACHABLE', `${withoutSecrets(from)} redirects in circles`, {
+    url: withoutSecrets(from),
+    status: 302,
+  });
+}

@@ -1,0 +1,57 @@
+import type { Readable } from 'node:stream';
+import { DrayageError } from '../errors.ts';
+import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
+import { networkError } from './network-error.ts';
+
+/** A reply; `body` has to be read or destroyed. */
+export interface HttpReply {
+  status: number;
+  /** The value of a header; of one that came several times the first. */
+  header(name: string): string | undefined;
+  /** All values of a header. */
+  headers(name: string): string[];
+  /** Errors if the connection dies before its end. */
+  body: Readable;
+}
+
+/** Gives up a reply whose body is of no interest. */
+export function drop(reply: HttpReply): void {
+  reply.body.on('error', () => {}).destroy();
+}
+
+/**
+ * Reads a reply whole.
+ * @param url names it in errors
+ * @param limit the largest size that is read, in bytes; default 4 MiB
+ * @throws {@link DrayageError} `LIMIT`, `UNREACHABLE`, `TIMEOUT`
+ */
+export async function readWhole(
+  { body }: HttpReply,
+  url: string,
+  limit: number = MAX_DOCUMENT_SIZE,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > limit) {
+        throw new DrayageError('LIMIT', `${url} is over the limit of ${limit} bytes`, {
+          url,
+          expected: limit,
+        });
+      }
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw networkError(url, error);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Content-Range: `bytes 0-0/1234`. */
+export function readContentRange(reply: HttpReply): { first: number; total: number } | undefined {
+  const [, first, total] =
+    /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15})$/.exec(reply.header('content-range') ?? '') ?? [];
+  return total === undefined ? undefined : { first: Number(first), total: Number(total) };
+}

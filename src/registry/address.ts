@@ -1,0 +1,38 @@
+import type { ContentOptions } from '../content.ts';
+import { isDrayageError, systemCode } from '../errors.ts';
+import type { Http } from '../http/http.ts';
+import { drop } from '../http/reply.ts';
+
+/** Docker Hub's registry has another name than its references. */
+const ELSEWHERE: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
+/** What a connection fails with where something listens that does not speak TLS. */
+const NO_TLS =
+  /^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO|ECONNRESET|UND_ERR_SOCKET)$/;
+
+/**
+ * The address of a registry's API: `https://<host>/`. Plain http is spoken on request; and, as docker does it, to what listens
+ * on this machine's loopback and does not speak TLS.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, where the loopback has to be asked
+ */
+export async function registryAddress(
+  host: string,
+  plainHttp: boolean,
+  http: Http,
+  { signal }: ContentOptions,
+): Promise<URL> {
+  const name = ELSEWHERE[host] ?? host;
+  const secure = new URL(`https://${name}/`);
+  const plain = new URL(`http://${name}/`);
+  if (plainHttp) return plain;
+  if (!LOOPBACK.test(name)) return secure;
+  try {
+    drop(await http.send(new URL('v2/', secure), { signal }));
+    return secure;
+  } catch (error) {
+    const code = isDrayageError(error) ? (systemCode(error.cause) ?? '') : '';
+    if (NO_TLS.test(code)) return plain;
+    throw error;
+  }
+}

@@ -1,0 +1,193 @@
+import type { ContentOptions } from '../content.ts';
+import type { DrayageError, ErrorFacts } from '../errors.ts';
+import { withoutSecrets } from '../http/address.ts';
+import type { HttpDispatcher, HttpRequest } from '../http/http.ts';
+import { Http } from '../http/http.ts';
+import { MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
+import type { HttpReply } from '../http/reply.ts';
+import { drop } from '../http/reply.ts';
+import type { RetryOptions } from '../http/retry.ts';
+import { passingError, Retry } from '../http/retry.ts';
+import { registryAddress } from './address.ts';
+import { Authorization } from './authorization.ts';
+import type { Credentials } from './credentials.ts';
+import { unsafeRedirect } from './errors.ts';
+import { readProblems, refusalError } from './refusal.ts';
+import { Secrets } from './secrets.ts';
+import { warningsIn } from './warnings.ts';
+
+/** How a registry is reached. */
+export interface RegistryOptions {
+  /** Finds what the registry is shown where it asks; default: nothing. */
+  credentials?: Credentials | undefined;
+  /** Speaks plain http. Default false, but for what listens without TLS on the loopback of this machine. */
+  plainHttp?: boolean | undefined;
+  /** An undici dispatcher for all requests, which stays open; default: direct connections. */
+  dispatcher?: HttpDispatcher | undefined;
+  retry?: RetryOptions | undefined;
+  /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
+  timeout?: number | undefined;
+  /** The size of the pieces where content goes up in several, in bytes. Default 8 MiB; a registry may ask for more. */
+  chunkSize?: number | undefined;
+  /** Hears what the registry warns of, each warning once. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/** A request to a registry. */
+export interface RegistryRequest extends Pick<HttpRequest, 'method' | 'headers' | 'timeout' | 'signal'> {
+  /** A path below `/v2/`, or the whole address where the registry has named one. */
+  to: string | URL;
+  /** What it needs to be allowed, `repository:group/app:pull,push`. */
+  scopes: readonly string[];
+  /** Makes the body, anew where the request has to be repeated. */
+  body?: (() => Promise<NonNullable<HttpRequest['body']>>) | undefined;
+}
+
+const DEFAULT_CHUNK = 8 * 1024 * 1024;
+
+/**
+ * Requests to one registry (OCI distribution-spec). What it is shown goes to its own origin and to the token server that it
+ * names, and nowhere else.
+ */
+export class RegistryApi implements AsyncDisposable {
+  /** As references name it: `registry.example:5000`. */
+  readonly host: string;
+  readonly retry: Retry;
+  readonly chunkSize: number;
+  readonly #plainHttp: boolean;
+  readonly #http: Http;
+  readonly #authorization: Authorization;
+  readonly #secrets = new Secrets();
+  readonly #warned = new Set<string>();
+  readonly #onWarning: (message: string) => void;
+  #base: Promise<URL> | undefined;
+
+  constructor(host: string, options: RegistryOptions = {}) {
+    const { credentials = async () => undefined, dispatcher, timeout } = options;
+    this.host = host;
+    this.chunkSize = options.chunkSize ?? DEFAULT_CHUNK;
+    this.retry = new Retry(options.retry);
+    this.#plainHttp = options.plainHttp === true;
+    this.#onWarning = options.onWarning ?? (() => {});
+    this.#http = new Http(dispatcher, timeout);
+    const { retry } = this;
+    this.#authorization = new Authorization({
+      http: this.#http,
+      retry,
+      host,
+      credentials,
+      secrets: this.#secrets,
+    });
+  }
+
+  /**
+   * Sends a request, trying again where that may help.
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `UNSAFE`
+   */
+  async ask(request: RegistryRequest): Promise<HttpReply> {
+    return this.retry.run(() => this.send(request), request.signal);
+  }
+
+  /**
+   * Sends a request once, or once more with what the registry wants to be shown. Redirects are followed where nothing is sent.
+   * @returns the reply, whatever its status
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, also for statuses that may be another a moment later; `UNSAFE` for
+   * a redirect to plain http
+   */
+  async send(request: RegistryRequest): Promise<HttpReply> {
+    const base = await this.#address(request);
+    const { method = 'GET' } = request;
+    let url = await this.address(request.to, request);
+    for (let i = 0; i <= MAX_REDIRECTS; i++) {
+      const reply =
+        url.origin === base.origin ? await this.#ask(url, request) : await this.#visit(url, request);
+      const passing = passingError(reply, withoutSecrets(url));
+      if (passing !== undefined) {
+        drop(reply);
+        throw passing;
+      }
+      const target = method === 'GET' || method === 'HEAD' ? redirectTarget(reply, url) : undefined;
+      if (target === undefined) return reply;
+      drop(reply);
+      if (target.protocol === 'http:' && base.protocol === 'https:') throw unsafeRedirect(url, target);
+      url = target;
+    }
+    throw redirectsInCircles(url);
+  }
+
+  /** The error for a reply that refuses; ends it. */
+  async refusal(reply: HttpReply, what: string, facts?: ErrorFacts): Promise<DrayageError> {
+    const problems = await readProblems(reply);
+    return refusalError(reply.status, problems, {
+      url: what,
+      host: this.host,
+      shown: await this.#authorization.hasCredential({}).catch(() => false),
+      facts,
+      conceal: (text) => this.#secrets.conceal(text),
+    });
+  }
+
+  /** The address of a request. */
+  async address(to: string | URL, options: ContentOptions): Promise<URL> {
+    return to instanceof URL ? to : new URL(`v2/${to}`, await this.#address(options));
+  }
+
+  /** The address of a path below `/v2/`, for errors. */
+  name(path: string): string {
+    return `${this.host}/${path}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http[Symbol.asyncDispose]();
+  }
+
+  /** To the registry itself. */
+  async #ask(url: URL, request: RegistryRequest): Promise<HttpReply> {
+    const { scopes, signal } = request;
+    const plain = url.protocol === 'http:';
+    const shown = await this.#authorization.header(scopes, plain, { signal });
+    let reply = await this.#visit(url, request, shown);
+    if (reply.status === 401 && (await this.#authorization.answer(reply, scopes, shown, { signal }))) {
+      drop(reply);
+      const next = await this.#authorization.header(scopes, plain, { signal });
+      reply = await this.#visit(url, request, next);
+    }
+    for (const warning of warningsIn(reply)) this.#warn(warning);
+    return reply;
+  }
+
+  /** To wherever it may be. */
+  async #visit(
+    url: URL,
+    { method, headers, body, signal, timeout }: RegistryRequest,
+    authorization?: string,
+  ): Promise<HttpReply> {
+    return this.#http.send(url, {
+      method,
+      headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+      ...(body !== undefined && { body: await body() }),
+      signal,
+      timeout,
+    });
+  }
+
+  async #address(options: ContentOptions): Promise<URL> {
+    this.#base ??= this.retry.run(
+      () => registryAddress(this.host, this.#plainHttp, this.#http, options),
+      options.signal,
+    );
+    try {
+      return await this.#base;
+    } catch (error) {
+      this.#base = undefined;
+      throw error;
+    }
+  }
+
+  #warn(text: string): void {
+    const message = `${this.host} warns: ${this.#secrets.conceal(text)}`;
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#onWarning(message);
+  }
+}

@@ -1,0 +1,155 @@
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import type { Http } from '../http/http.ts';
+import type { HttpReply } from '../http/reply.ts';
+import type { Retry } from '../http/retry.ts';
+import type { Challenge } from './challenge.ts';
+import { parseChallenges } from './challenge.ts';
+import type { Credential, Credentials } from './credentials.ts';
+import type { Secrets } from './secrets.ts';
+import { basic, requestToken } from './token.ts';
+
+/** What {@link Authorization} works with. */
+export interface AuthorizationOptions {
+  http: Http;
+  retry: Retry;
+  /** The host of the registry, as references name it. */
+  host: string;
+  credentials: Credentials;
+  /** Gets to know what must not be shown. */
+  secrets: Secrets;
+}
+
+/** A token, or a request for one. */
+interface HeldToken {
+  header: Promise<string>;
+  /** On the clock of performance.now(), in milliseconds. */
+  freshUntil: number;
+}
+
+/** A token is renewed when so much of its life has passed: a request takes its time, too. */
+const FRESH = 0.8;
+
+/**
+ * What is shown to one registry. Nothing, until it asks; then what it asked for. Tokens are kept for their scopes until they
+ * expire or the registry refuses them.
+ */
+export class Authorization {
+  readonly #options: AuthorizationOptions;
+  #challenge: Challenge | undefined;
+  #credential: Promise<Credential | undefined> | undefined;
+  /** By scopes. What the registry asked for beyond them is asked for with them. */
+  readonly #tokens = new Map<string, HeldToken>();
+  readonly #more = new Map<string, readonly string[]>();
+
+  constructor(options: AuthorizationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The value of the header `Authorization`; undefined as long as the registry has not asked for one.
+   * @param plain whether the registry speaks plain http
+   */
+  async header(
+    scopes: readonly string[],
+    plain: boolean,
+    options: ContentOptions,
+  ): Promise<string | undefined> {
+    const challenge = this.#challenge;
+    if (challenge === undefined) return undefined;
+    if (challenge.scheme === 'basic') {
+      const credential = await this.#find(options);
+      return credential !== undefined && 'password' in credential ? basic(credential) : undefined;
+    }
+    const key = scopes.join(' ');
+    let held = this.#tokens.get(key);
+    if (held === undefined || performance.now() >= held.freshUntil) {
+      held = this.#request(challenge, key, scopes, plain, options);
+      this.#tokens.set(key, held);
+    }
+    return held.header;
+  }
+
+  /**
+   * Takes in a 401.
+   * @param shown the header that was refused
+   * @returns whether there is something else to show
+   */
+  async answer(
+    reply: HttpReply,
+    scopes: readonly string[],
+    shown: string | undefined,
+    options: ContentOptions,
+  ): Promise<boolean> {
+    const challenges = parseChallenges(reply.headers('www-authenticate'));
+    const credential = await this.#find(options);
+    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+    if (bearer !== undefined) {
+      const key = scopes.join(' ');
+      const asked = bearer.parameters.get('scope')?.split(' ') ?? [];
+      this.#challenge = bearer;
+      this.#more.set(key, asked);
+      const held = this.#tokens.get(key);
+      // Another request may have renewed it meanwhile.
+      if (held !== undefined && shown === (await held.header.catch(() => shown))) this.#tokens.delete(key);
+      return true;
+    }
+    const challenge = challenges.find(({ scheme }) => scheme === 'basic');
+    if (challenge === undefined || credential === undefined || shown?.startsWith('Basic ') === true)
+      return false;
+    if (!('password' in credential)) {
+      const { host } = this.#options;
+      throw new DrayageError('UNREACHABLE', `${host} wants a password, and there is only an identity token`, {
+        hint: `docker login ${host}`,
+      });
+    }
+    this.#challenge = challenge;
+    return true;
+  }
+
+  /** Whether there is a credential for this registry. */
+  async hasCredential(options: ContentOptions): Promise<boolean> {
+    return (await this.#find(options)) !== undefined;
+  }
+
+  #request(
+    challenge: Challenge,
+    key: string,
+    scopes: readonly string[],
+    plain: boolean,
+    options: ContentOptions,
+  ): HeldToken {
+    const { http, retry, host, secrets } = this.#options;
+    const wanted = [...new Set([...scopes, ...(this.#more.get(key) ?? [])])];
+    const ask = async (): Promise<string> => {
+      const credential = await this.#find(options);
+      const request = { ...options, http, host, challenge, scopes: wanted, credential, plain };
+      const { value, expiresIn } = await retry.run(() => requestToken(request), options.signal);
+      secrets.add(value);
+      held.freshUntil = performance.now() + expiresIn * 1000 * FRESH;
+      return `Bearer ${value}`;
+    };
+    const held: HeldToken = { header: Promise.resolve(''), freshUntil: Number.POSITIVE_INFINITY };
+    held.header = ask();
+    held.header.catch(() => {
+      if (this.#tokens.get(key) === held) this.#tokens.delete(key);
+    });
+    return held;
+  }
+
+  /** Looked up once, when it is first needed. */
+  async #find(options: ContentOptions): Promise<Credential | undefined> {
+    const { credentials, host, secrets } = this.#options;
+    this.#credential ??= credentials(host, options);
+    try {
+      const found = await this.#credential;
+      if (found !== undefined && 'password' in found) {
+        secrets.add(found.password, basic(found).slice('Basic '.length));
+      } else if (found !== undefined) secrets.add(found.identityToken);
+      return found;
+    } catch (error) {
+      this.#credential = undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import type { BlobWriter, ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { networkError } from '../http/network-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { createDigester, digestAlgorithm } from '../oci/digest.ts';
+import { OCTET_STREAM } from '../oci/media-types.ts';
+import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
+import { uploadLost } from './errors.ts';
+import type { RepositoryAddress } from './repository-address.ts';
+import { uploadBlob } from './upload-blob.ts';
+import { UploadSession } from './upload-session.ts';
+
+/**
+ * A blob that goes up while it is written, piece by piece; a small one at once when it is committed. Of one piece nothing is
+ * forgotten before the registry has it, so that it can be sent again.
+ */
+export class BlobUpload implements BlobWriter {
+  readonly #repository: RepositoryAddress;
+  readonly #signal: AbortSignal | undefined;
+  readonly #digester = createDigester();
+  #digest: Digest | undefined;
+  #result: Promise<Descriptor> | undefined;
+  #aborted = false;
+  #session: UploadSession | undefined;
+  #held: Uint8Array[] = [];
+  #heldSize = 0;
+  /** Bytes that the registry has. */
+  #sent = 0;
+
+  constructor(repository: RepositoryAddress, { signal }: ContentOptions) {
+    this.#repository = repository;
+    this.#signal = signal;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#assertOpen();
+    if (this.#digest !== undefined || this.#result !== undefined) {
+      throw new DrayageError('USAGE', 'the blob is whole: nothing can be added to it');
+    }
+    this.#digester.update(chunk);
+    this.#held.push(chunk);
+    this.#heldSize += chunk.length;
+    const { chunkSize } = this.#repository.api;
+    if (this.#heldSize >= Math.max(chunkSize, this.#session?.minChunk ?? 0)) await this.#send();
+  }
+
+  async digest(): Promise<Digest> {
+    this.#assertOpen();
+    this.#digest ??= this.#digester.digest();
+    return this.#digest;
+  }
+
+  async commit(expected: Partial<Descriptor> = {}): Promise<Descriptor> {
+    this.#assertOpen();
+    this.#result ??= this.#commit(expected);
+    return this.#result;
+  }
+
+  async abort(): Promise<void> {
+    if (this.#result !== undefined || this.#aborted) return;
+    this.#aborted = true;
+    await this.#session?.cancel();
+  }
+
+  async #commit(expected: Partial<Descriptor>): Promise<Descriptor> {
+    try {
+      const actual = await this.digest();
+      const size = this.#sent + this.#heldSize;
+      const { digest = actual, mediaType = OCTET_STREAM } = expected;
+      const wanted = { digest, size: expected.size ?? size, mediaType };
+      const what = `blob ${digest}`;
+      if (wanted.size !== size) throw sizeMismatch(wanted, size, what);
+      // A digest of another algorithm is checked by the registry.
+      const isComparable = digestAlgorithm(digest) === digestAlgorithm(actual);
+      if (isComparable && digest !== actual) throw digestMismatch(wanted, actual, what);
+      await this.#finish(wanted);
+      return wanted;
+    } catch (error) {
+      await this.#session?.cancel();
+      throw error;
+    }
+  }
+
+  async #finish(descriptor: Descriptor): Promise<void> {
+    const options = { signal: this.#signal };
+    if (this.#session === undefined) {
+      const bytes = Buffer.concat(this.#held);
+      await uploadBlob(this.#repository, descriptor, async (at) => inMemory(bytes.subarray(at)), options);
+      return;
+    }
+    if (this.#heldSize > 0) await this.#send();
+    await this.#session.commit(descriptor.digest, undefined, options);
+  }
+
+  /** Sends what is held, as one piece; again where that fails, as far as the registry does not have it. */
+  async #send(): Promise<void> {
+    const options = { signal: this.#signal };
+    const { api, name } = this.#repository;
+    const piece = Buffer.concat(this.#held);
+    const start = this.#sent;
+    for (let failures = 0; ;) {
+      try {
+        this.#session ??= await beginUpload(this.#repository, options);
+        const rest = piece.subarray(this.#sent - start);
+        if (rest.length > 0) {
+          await this.#session.append(this.#sent, { size: rest.length, open: async () => rest }, options);
+        }
+        break;
+      } catch (error) {
+        failures++;
+        await api.retry.pause(networkError(name, error), failures, this.#signal);
+        const received = await this.#session?.received(options);
+        // What was sent before this piece is not here any more.
+        if (received === undefined && start > 0) throw uploadLost(name, error);
+        if (received === undefined) this.#session = undefined;
+        this.#sent = received ?? 0;
+        if (this.#sent < start || this.#sent > start + piece.length) throw uploadLost(name, error);
+      }
+    }
+    this.#sent = start + piece.length;
+    this.#held = [];
+    this.#heldSize = 0;
+  }
+
+  #assertOpen(): void {
+    this.#signal?.throwIfAborted();
+    if (this.#aborted) throw new DrayageError('USAGE', 'the blob was aborted');
+  }
+}
+
+async function beginUpload(repository: RepositoryAddress, options: ContentOptions): Promise<UploadSession> {
+  const session = await UploadSession.begin(repository, options);
+  if (session === 'mounted') throw uploadLost(repository.name);
+  return session;
+}
+
+async function* inMemory(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

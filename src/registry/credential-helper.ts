@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import * as v from 'valibot';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+
+/** How a helper is run. */
+export interface HelperOptions extends ContentOptions {
+  /** The variables that it gets; default: those of this process. */
+  env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** How long it may take, in milliseconds. Default 30 seconds. */
+  helperTimeout?: number | undefined;
+}
+
+const DEFAULT_TIMEOUT = 30_000;
+/** The longest answer that is read, in bytes. */
+const MAX_ANSWER = 256 * 1024;
+/** What helpers say of a registry that they do not know (docker-credential-helpers, credentials/error.go). */
+const NOT_FOUND = /credentials not found/i;
+
+const answerSchema = v.looseObject({ Username: v.string(), Secret: v.string() });
+
+/**
+ * Asks `docker-credential-<name>` for the credential of a registry, as docker does. What the program says is never repeated.
+ * @returns undefined where it has none
+ * @throws {@link DrayageError} `NOT_FOUND` where there is no such program, `UNREACHABLE` where it fails, `TIMEOUT`, `USAGE`
+ */
+export async function askCredentialHelper(
+  name: string,
+  server: string,
+  options: HelperOptions = {},
+): Promise<{ username: string; secret: string } | undefined> {
+  if (!/^[\w.-]+$/.test(name)) {
+    throw new DrayageError('USAGE', `no name of a credential helper: ${JSON.stringify(name.slice(0, 100))}`);
+  }
+  const program = `docker-credential-${name}`;
+  const { code, output } = await run(program, server, options);
+  if (code !== 0 && NOT_FOUND.test(output)) return undefined;
+  const answer = code === 0 ? v.safeParse(answerSchema, parse(output)) : undefined;
+  if (answer?.success !== true) {
+    const what = code === 0 ? 'gives an answer of another form' : `fails (exit code ${code ?? 'none'})`;
+    throw new DrayageError('UNREACHABLE', `${program} ${what} when asked for ${server}`, {
+      hint: `try it: echo ${server} | ${program} get`,
+    });
+  }
+  const { Username: username, Secret: secret } = answer.output;
+  return secret === '' ? undefined : { username, secret };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function run(
+  program: string,
+  input: string,
+  { env, signal, helperTimeout = DEFAULT_TIMEOUT }: HelperOptions,
+): Promise<{ code: number | null; output: string }> {
+  signal?.throwIfAborted();
+  const over = AbortSignal.timeout(helperTimeout);
+  const child = spawn(program, ['get'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    signal: signal === undefined ? over : AbortSignal.any([signal, over]),
+    ...(env && { env: { ...env } }),
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (output.length < MAX_ANSWER) output += chunk.toString();
+  });
+  // It may end without reading.
+  child.stdin.on('error', () => undefined).end(input);
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject).once('close', resolve);
+    });
+    return { code, output };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (over.aborted) throw new DrayageError('TIMEOUT', `${program} gives no answer for ${input}`, { cause });
+    throw new DrayageError('NOT_FOUND', `${program} cannot be run`, {
+      cause,
+      hint: "docker's config.json names it (credsStore, credHelpers): install it, or take its name out there",
+    });
+  }
+}

@@ -1,0 +1,111 @@
+import * as v from 'valibot';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { optional } from '../oci/parse.ts';
+import type { HelperOptions } from './credential-helper.ts';
+import { askCredentialHelper } from './credential-helper.ts';
+import type { Credential, Credentials } from './credentials.ts';
+
+/** Under which names docker keeps what belongs to Docker Hub. */
+const DOCKER_HUB = 'docker.io';
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+/** What a helper calls an identity token. */
+const TOKEN_USER = '<token>';
+
+const strings = v.record(v.string(), v.string());
+const configSchema = v.looseObject({
+  auths: optional(
+    v.record(
+      v.string(),
+      v.nullable(
+        v.looseObject({
+          auth: optional(v.string()),
+          username: optional(v.string()),
+          password: optional(v.string()),
+          identitytoken: optional(v.string()),
+        }),
+      ),
+    ),
+  ),
+  credHelpers: optional(strings),
+  credsStore: optional(v.string()),
+});
+
+type DockerConfig = v.InferOutput<typeof configSchema>;
+
+/** Options of {@link dockerConfigCredentials}. */
+export interface DockerConfigOptions extends HelperOptions {
+  /** Names the document in errors: the path of the file, the name of the variable. */
+  name: string;
+}
+
+/**
+ * The credentials in docker's `config.json`, in the order in which docker looks: the helper of this registry (`credHelpers`),
+ * the store of all (`credsStore`), what stands in the file (`auths`).
+ * @param text the document
+ * @throws {@link DrayageError} `MALFORMED`; it repeats nothing of the document
+ */
+export function dockerConfigCredentials(text: string, options: DockerConfigOptions): Credentials {
+  const config = parseConfig(text, options.name);
+  return async (host, { signal }: ContentOptions = {}) => {
+    const key = host === DOCKER_HUB ? DOCKER_HUB_KEY : host;
+    const helper = config.credHelpers?.[host] ?? config.credHelpers?.[key] ?? config.credsStore;
+    if (helper !== undefined && helper !== '') {
+      const answer = await askCredentialHelper(helper, key, { ...options, signal });
+      if (answer !== undefined) {
+        const { username, secret } = answer;
+        return username === TOKEN_USER ? { identityToken: secret } : { username, password: secret };
+      }
+    }
+    return credentialIn(config, host, options.name);
+  };
+}
+
+function parseConfig(text: string, name: string): DockerConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Without its cause, which quotes what it did not understand.
+    throw new DrayageError('MALFORMED', `${name} is no JSON document`, {
+      hint: 'docker login writes it anew',
+    });
+  }
+  const result = v.safeParse(configSchema, value);
+  if (result.success) return result.output;
+  // Without what was found there, which may be a secret.
+  throw new DrayageError(
+    'MALFORMED',
+    `${name}: ${v.getDotPath(result.issues[0]) ?? 'it'} is not of its form`,
+    {
+      hint: 'docker login writes it anew',
+    },
+  );
+}
+
+function credentialIn({ auths }: DockerConfig, host: string, name: string): Credential | undefined {
+  for (const [key, entry] of Object.entries(auths ?? {})) {
+    if (entry === null || hostOf(key) !== host) continue;
+    if (entry.identitytoken) return { identityToken: entry.identitytoken };
+    if (entry.auth) return decodeAuth(entry.auth, host, name);
+    if (entry.username && entry.password) return { username: entry.username, password: entry.password };
+  }
+  return undefined;
+}
+
+/** Keys are hosts, or addresses as `docker login` once wrote them: `https://registry.example/v2/`. */
+function hostOf(key: string): string {
+  const host = key.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
+  return host === 'index.docker.io' || host === 'registry-1.docker.io' ? DOCKER_HUB : host;
+}
+
+function decodeAuth(auth: string, host: string, name: string): Credential {
+  const text = Buffer.from(auth, 'base64').toString();
+  const colon = text.indexOf(':');
+  // docker pads what it writes with zeros.
+  const password = text.slice(colon + 1).replace(/\0+$/, '');
+  if (colon > 0) return { username: text.slice(0, colon), password };
+  throw new DrayageError('MALFORMED', `${name}: the "auth" of ${host} is no base64 of name:password`, {
+    hint: `docker login ${host} writes it anew`,
+  });
+}

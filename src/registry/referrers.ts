@@ -1,0 +1,93 @@
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { drop, readWhole } from '../http/reply.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import { parseIndex } from '../oci/image-index.ts';
+import type { Document } from '../oci/manifest.ts';
+import { toDocument } from '../oci/manifest.ts';
+import { OCI_INDEX } from '../oci/media-types.ts';
+import { putManifest, readManifest } from './manifests.ts';
+import { nextPage } from './next-page.ts';
+import type { RepositoryAddress } from './repository-address.ts';
+import { repositoryScope } from './repository-address.ts';
+
+const MAX_REFERRERS = 10_000;
+
+/** The tag under which a registry without the referrers API keeps what refers to content: `sha256-<hex>`. */
+function referrersTag(subject: Digest): string {
+  return `${digestAlgorithm(subject)}-${digestHex(subject)}`.slice(0, 128);
+}
+
+/**
+ * What refers to content by `subject` (OCI distribution-spec, listing referrers): by the API, or where the registry has none by
+ * the tag in its place.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`
+ */
+export async function listReferrers(
+  repository: RepositoryAddress,
+  subject: Digest,
+  options: ContentOptions = {},
+): Promise<Descriptor[]> {
+  return (await byApi(repository, subject, options)) ?? byTag(repository, subject, options);
+}
+
+/**
+ * Stores a manifest that refers to other content, so that it is found with that.
+ * @param listed its descriptor as lists of referrers have it, with artifact type and annotations
+ */
+export async function putReferrer(
+  repository: RepositoryAddress,
+  document: Document,
+  subject: Digest,
+  listed: Descriptor,
+  options: ContentOptions = {},
+): Promise<void> {
+  const processed = await putManifest(repository, document, document.descriptor.digest, options);
+  if (processed !== undefined) return;
+  // Only a client that sees no `OCI-Subject` has to keep the list itself.
+  const others = await byTag(repository, subject, options);
+  if (others.some(({ digest }) => digest === listed.digest)) return;
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...others, listed] };
+  await putManifest(repository, toDocument(OCI_INDEX, JSON.stringify(index)), referrersTag(subject), options);
+}
+
+async function byApi(
+  repository: RepositoryAddress,
+  subject: Digest,
+  { signal }: ContentOptions,
+): Promise<Descriptor[] | undefined> {
+  const { api, path, name } = repository;
+  const scopes = [repositoryScope(repository, 'pull')];
+  const what = `the referrers of ${name}@${subject}`;
+  const found: Descriptor[] = [];
+  for (let to: string | URL | undefined = `${path}/referrers/${subject}`; to !== undefined;) {
+    const from: string | URL = to;
+    const reply = await api.ask({ to: from, scopes, headers: { accept: OCI_INDEX }, signal });
+    // Some that do not know the path take it for one of another kind, or show a page.
+    const isPage = reply.status === 200 && reply.header('content-type')?.startsWith(OCI_INDEX) !== true;
+    if (isPage || [400, 404, 405].includes(reply.status)) {
+      drop(reply);
+      return undefined;
+    }
+    if (reply.status !== 200) throw await api.refusal(reply, what);
+    const next = await nextPage(reply, from, api, { signal });
+    const { manifests } = parseIndex(await readWhole(reply, what), what);
+    found.push(...manifests);
+    if (found.length > MAX_REFERRERS) throw new DrayageError('LIMIT', `${what} are over ${MAX_REFERRERS}`);
+    to = manifests.length === 0 ? undefined : next;
+  }
+  return found;
+}
+
+async function byTag(
+  repository: RepositoryAddress,
+  subject: Digest,
+  options: ContentOptions,
+): Promise<Descriptor[]> {
+  const tag = referrersTag(subject);
+  const document = await readManifest(repository, tag, options);
+  if (document?.descriptor.mediaType !== OCI_INDEX) return [];
+  return parseIndex(document.bytes, `${repository.name}:${tag}`).manifests;
+}

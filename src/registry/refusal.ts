@@ -1,0 +1,79 @@
+import * as v from 'valibot';
+import type { ErrorFacts } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import type { HttpReply } from '../http/reply.ts';
+import { readWhole } from '../http/reply.ts';
+
+/** How much of a refusal is read, in bytes, and how much of its text is repeated, in characters. */
+const MAX_DOCUMENT = 64 * 1024;
+const MAX_TEXT = 300;
+
+const refusalSchema = v.looseObject({
+  errors: v.array(
+    v.looseObject({ code: v.optional(v.string()), message: v.optional(v.nullable(v.string())) }),
+  ),
+});
+
+/** What a registry says when it refuses (OCI distribution-spec, error codes). */
+export interface RegistryProblem {
+  /** `BLOB_UNKNOWN`, `DENIED`, … */
+  code: string;
+  message: string;
+}
+
+/** Reads why a registry refuses; nothing where it does not say. Ends the reply. */
+export async function readProblems(reply: HttpReply): Promise<RegistryProblem[]> {
+  const bytes = await readWhole(reply, '', MAX_DOCUMENT).catch(() => Buffer.alloc(0));
+  try {
+    const { errors } = v.parse(refusalSchema, JSON.parse(bytes.toString()));
+    return errors.map(({ code, message }) => ({ code: code ?? '', message: message ?? '' }));
+  } catch {
+    return [];
+  }
+}
+
+/** What was refused, and by whom. */
+export interface Refused {
+  /** The address, without secrets. */
+  url: string;
+  /** The host of the registry. */
+  host: string;
+  /** Whether it was shown a credential. */
+  shown: boolean;
+  /** Facts to add. */
+  facts?: ErrorFacts | undefined;
+  /** Takes secrets out of a text. */
+  conceal: (text: string) => string;
+}
+
+/**
+ * The error for a refusal: `NOT_FOUND` for what does not exist, `DIGEST_MISMATCH` where the registry got other bytes than were
+ * announced, else `UNREACHABLE`: with another credential, or another time, it may be different.
+ */
+export function refusalError(
+  status: number,
+  problems: readonly RegistryProblem[],
+  { url, host, shown, facts = {}, conceal }: Refused,
+): DrayageError {
+  const said = problems.map(({ code, message }) => [code, message].filter((text) => text !== '').join(': '));
+  const text = conceal(said.join('; ')).replaceAll(/\s+/g, ' ').slice(0, MAX_TEXT);
+  const message = `${url} answers ${status}${text === '' ? '' : ` (${text})`}`;
+  const all = { url, status, ...facts };
+  if (status === 404 || status === 410) return new DrayageError('NOT_FOUND', message, all);
+  if (problems.some(({ code }) => code === 'DIGEST_INVALID')) {
+    return new DrayageError('DIGEST_MISMATCH', message, { hint: 'the bytes changed on the way', ...all });
+  }
+  const hint = hintFor(status, host, shown);
+  return new DrayageError('UNREACHABLE', message, { ...(hint !== undefined && { hint }), ...all });
+}
+
+function hintFor(status: number, host: string, shown: boolean): string | undefined {
+  if (status === 401) {
+    return shown
+      ? `it does not accept the credentials: docker login ${host}`
+      : `it wants credentials: docker login ${host}, or CI_REGISTRY_USER and CI_REGISTRY_PASSWORD`;
+  }
+  if (status === 403) return 'the credentials may not do that there';
+  if (status === 413) return 'the registry, or a proxy before it, takes no request of this size';
+  return undefined;
+}

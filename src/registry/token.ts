@@ -1,0 +1,110 @@
+import * as v from 'valibot';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { withoutSecrets } from '../http/address.ts';
+import type { Http, HttpRequest } from '../http/http.ts';
+import type { HttpReply } from '../http/reply.ts';
+import { drop, readWhole } from '../http/reply.ts';
+import { passingError } from '../http/retry.ts';
+import { optional, parseJson } from '../oci/parse.ts';
+import type { Challenge } from './challenge.ts';
+import type { Credential } from './credentials.ts';
+
+/** What a token is asked for. */
+export interface TokenRequest extends ContentOptions {
+  http: Http;
+  /** The host of the registry, for errors. */
+  host: string;
+  /** Names `realm`, and mostly `service`. */
+  challenge: Challenge;
+  /** `repository:group/app:pull,push` */
+  scopes: readonly string[];
+  credential: Credential | undefined;
+  /** Whether the registry itself speaks plain http: then its token server may. */
+  plain: boolean;
+}
+
+/** A token for some scopes. */
+export interface Token {
+  value: string;
+  /** Seconds from now. */
+  expiresIn: number;
+}
+
+/** What a token is good for where its server does not say (distribution, spec/auth/token), in seconds. */
+const DEFAULT_LIFE = 60;
+
+const tokenSchema = v.looseObject({
+  token: optional(v.string()),
+  access_token: optional(v.string()),
+  expires_in: optional(v.number()),
+});
+
+/**
+ * Asks a registry's token server, once. The credential goes to the address that the registry names in its challenge, as the
+ * protocol has it; no redirect is followed.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSAFE` where the credential would go over plain http
+ */
+export async function requestToken(request: TokenRequest): Promise<Token> {
+  const url = realmOf(request);
+  const shown = withoutSecrets(url);
+  const reply = await request.http.send(url, asked(url, request));
+  const passing = passingError(reply, shown);
+  if (passing !== undefined || reply.status !== 200) {
+    drop(reply);
+    throw passing ?? refused(reply, shown, request);
+  }
+  const parsed = v.safeParse(tokenSchema, parseJson(await readWhole(reply, shown), 'the token'));
+  const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
+  if (!parsed.success || !value) {
+    throw new DrayageError('UNREACHABLE', `${shown} answers without a token`, { url: shown });
+  }
+  return { value, expiresIn: parsed.output.expires_in ?? DEFAULT_LIFE };
+}
+
+function realmOf({ challenge, host, plain }: TokenRequest): URL {
+  const realm = challenge.parameters.get('realm') ?? '';
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new DrayageError('UNREACHABLE', `${host} names no token server in its challenge`);
+  }
+  if (url.protocol === 'https:' || plain) return url;
+  throw new DrayageError('UNSAFE', `${host} wants the credentials sent over plain http`, {
+    url: withoutSecrets(url),
+    hint: 'its token server has to be an https address',
+  });
+}
+
+/** The request: with an identity token that of OAuth 2, else a GET as docker makes it. Sets the query of `url`. */
+function asked(url: URL, { challenge, scopes, credential, signal }: TokenRequest): HttpRequest {
+  const service = challenge.parameters.get('service');
+  const fields = new URLSearchParams(service === undefined ? {} : { service });
+  if (credential !== undefined && 'identityToken' in credential) {
+    fields.set('grant_type', 'refresh_token');
+    fields.set('client_id', 'drayage');
+    fields.set('scope', scopes.join(' '));
+    fields.set('refresh_token', credential.identityToken);
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { method: 'POST', headers, body: fields.toString(), signal };
+  }
+  for (const scope of scopes) fields.append('scope', scope);
+  if (credential !== undefined) fields.set('account', credential.username);
+  for (const [name, value] of fields) url.searchParams.append(name, value);
+  return { headers: credential === undefined ? {} : { authorization: basic(credential) }, signal };
+}
+
+/** The value of `Authorization` for a name and a password. */
+export function basic({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+function refused({ status }: HttpReply, url: string, { host, credential }: TokenRequest): DrayageError {
+  return new DrayageError('UNREACHABLE', `the token server of ${host} answers ${status}`, {
+    url,
+    status,
+    hint:
+      credential === undefined
+        ? `it wants credentials: docker login ${host}`
+        : `it does not accept the credentials, or what they may do: docker login ${host}`,
+  });
+}

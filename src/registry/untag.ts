@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { buildManifest, toDocument } from '../oci/manifest.ts';
+import { OCI_CONFIG } from '../oci/media-types.ts';
+import { once } from '../stream/tap.ts';
+import { deleteManifest, describeManifest, putManifest } from './manifests.ts';
+import type { RepositoryAddress } from './repository-address.ts';
+import { uploadBlob } from './upload-blob.ts';
+
+/**
+ * Takes a tag away; what it meant stays under its digest and its other tags. Where a registry deletes manifests only, with all
+ * their tags, the tag is first moved to a manifest of its own.
+ * @returns whether it was there
+ * @throws {@link DrayageError} `UNSUPPORTED` where the registry deletes nothing; then the tag has not moved
+ */
+export async function removeTag(
+  repository: RepositoryAddress,
+  tag: string,
+  options: ContentOptions = {},
+): Promise<boolean> {
+  options.signal?.throwIfAborted();
+  if ((await describeManifest(repository, tag, options)) === undefined) return false;
+  try {
+    return await deleteManifest(repository, tag, options);
+  } catch (error) {
+    if (!isDrayageError(error, 'UNSUPPORTED')) throw error;
+  }
+  await removeByPlaceholder(repository, tag, options);
+  return true;
+}
+
+async function removeByPlaceholder(
+  repository: RepositoryAddress,
+  tag: string,
+  options: ContentOptions,
+): Promise<void> {
+  // Unlike any other: deleting it takes away no other tag.
+  const config = toDocument(
+    OCI_CONFIG,
+    JSON.stringify({
+      architecture: 'unknown',
+      os: 'unknown',
+      config: { Labels: { 'dev.drayage.untag': randomUUID() } },
+      rootfs: { type: 'layers', diff_ids: [] },
+    }),
+  );
+  await uploadBlob(repository, config.descriptor, async () => once(config.bytes), options);
+  const placeholder = buildManifest(config.descriptor, []);
+  const { digest } = placeholder.descriptor;
+  try {
+    // First without the tag: a registry that deletes nothing is not to move it.
+    await putManifest(repository, placeholder, digest, options);
+    await deleteManifest(repository, digest, options);
+  } catch (cause) {
+    if (!isDrayageError(cause, 'UNSUPPORTED')) throw cause;
+    throw new DrayageError(
+      'UNSUPPORTED',
+      `${repository.name}: the registry deletes neither tags nor manifests`,
+      {
+        cause,
+        hint: 'its administrator has to allow it (docker-registry: storage.delete.enabled)',
+      },
+    );
+  }
+  await putManifest(repository, placeholder, tag, options);
+  await deleteManifest(repository, digest, options);
+}

@@ -1,0 +1,153 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Credential } from '../../src/registry/credentials.ts';
+import { dockerConfigCredentials } from '../../src/registry/docker-config.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const { PATH = '' } = process.env;
+
+const find = async (
+  config: unknown,
+  host: string,
+  env?: Record<string, string>,
+): Promise<Credential | undefined> =>
+  dockerConfigCredentials(JSON.stringify(config), { name: 'config.json', env })(host);
+
+describe('auths', () => {
+  test.each<[string, string, object, Credential | undefined]>([
+    [
+      'a host',
+      'r.example:5000',
+      { 'r.example:5000': { auth: base64('me:pw:x') } },
+      { username: 'me', password: 'pw:x' },
+    ],
+    [
+      'an address',
+      'r.example',
+      { 'https://r.example/v2/': { auth: base64('me:pw') } },
+      { username: 'me', password: 'pw' },
+    ],
+    [
+      'Docker Hub',
+      'docker.io',
+      { 'https://index.docker.io/v1/': { auth: base64('me:pw') } },
+      { username: 'me', password: 'pw' },
+    ],
+    [
+      'padding',
+      'r.example',
+      { 'r.example': { auth: base64('me:pw\0\0') } },
+      { username: 'me', password: 'pw' },
+    ],
+    [
+      'an identity token',
+      'r.example',
+      { 'r.example': { auth: base64('me:'), identitytoken: 'it' } },
+      { identityToken: 'it' },
+    ],
+    [
+      'name and password',
+      'r.example',
+      { 'r.example': { username: 'me', password: 'pw' } },
+      { username: 'me', password: 'pw' },
+    ],
+    ['another port', 'r.example', { 'r.example:5000': { auth: base64('me:pw') } }, undefined],
+    ['an empty entry', 'r.example', { 'r.example': {} }, undefined],
+  ])('of %s', async (_, host, auths, expected) => {
+    expect(await find({ auths }, host)).toEqual(expected);
+  });
+
+  test.each([
+    '{"auths":{"r.example":{"auth":"planted-secret-1',
+    '{"auths":{"r.example":"planted-secret-1"}}',
+  ])('a broken document is refused, and nothing of it is said: %j', async (text) => {
+    const reading = async (): Promise<unknown> =>
+      dockerConfigCredentials(text, { name: 'config.json' })('r.example');
+    const error = await reading().catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'MALFORMED' });
+    expect(String(error) + String((error as Error).cause)).not.toContain('planted');
+  });
+
+  test('an auth that is none is refused, and not repeated', async () => {
+    const error = await find(
+      { auths: { 'r.example': { auth: base64('planted-secret') } } },
+      'r.example',
+    ).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'MALFORMED' });
+    expect(JSON.stringify(error)).not.toContain(base64('planted-secret'));
+  });
+});
+
+/** A folder with a helper of some lines of shell, on the PATH. */
+async function helper(lines: string, name = 'vault'): Promise<Record<string, string>> {
+  const folder = await temporaryFolder();
+  const path = join(folder, `docker-credential-${name}`);
+  await writeFile(path, `#!/bin/sh\n${lines}\n`);
+  await chmod(path, 0o755);
+  return { PATH: `${folder}:${PATH}` };
+}
+const answer = (username: string, secret: string): string =>
+  `read server; printf '{"ServerURL":"%s","Username":"${username}","Secret":"${secret}"}' "$server"`;
+
+describe('helpers', () => {
+  test('a store is asked by the name that docker uses', async () => {
+    const env = await helper(
+      `[ "$1" = get ] || exit 3; read server; printf '{"Username":"%s","Secret":"s3cret"}' "$server"`,
+    );
+    expect(await find({ credsStore: 'vault' }, 'docker.io', env)).toEqual({
+      username: 'https://index.docker.io/v1/',
+      password: 's3cret',
+    });
+  });
+
+  test('the helper of a registry goes before the store', async () => {
+    const env = await helper(answer('me', 'pw'));
+    const config = { credsStore: 'absent', credHelpers: { 'r.example': 'vault' } };
+    expect(await find(config, 'r.example', env)).toEqual({ username: 'me', password: 'pw' });
+    await expect(find(config, 'other.example', env)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('an identity token comes under a name of its own', async () => {
+    expect(await find({ credsStore: 'vault' }, 'r.example', await helper(answer('<token>', 'it')))).toEqual({
+      identityToken: 'it',
+    });
+  });
+
+  test('what a helper does not know may be in the file', async () => {
+    const env = await helper('echo "credentials not found in native keychain"; exit 1');
+    const auths = { 'r.example': { auth: base64('me:pw') } };
+    expect(await find({ credsStore: 'vault', auths }, 'r.example', env)).toEqual({
+      username: 'me',
+      password: 'pw',
+    });
+    expect(await find({ credsStore: 'vault' }, 'r.example', env)).toBeUndefined();
+  });
+
+  test.each([
+    ['fails', 'echo planted-secret; echo planted-secret >&2; exit 3', /fails \(exit code 3\)/],
+    ['answers nonsense', 'echo planted-secret', /another form/],
+  ])('a helper that %s is told, without what it said', async (_, lines, message) => {
+    const error = await find({ credsStore: 'vault' }, 'r.example', await helper(lines)).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({ code: 'UNREACHABLE', message: expect.stringMatching(message) });
+    expect(JSON.stringify(error)).not.toContain('planted');
+  });
+
+  test('a helper that does not end is given up', async () => {
+    const env = await helper('exec sleep 60');
+    const text = JSON.stringify({ credsStore: 'vault' });
+    const asking = dockerConfigCredentials(text, { name: 'c', env, helperTimeout: 50 })('r.example');
+    await expect(asking).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(dockerConfigCredentials(text, { name: 'c', env })('r.example', { signal })).rejects.toThrow(
+      'enough',
+    );
+  });
+
+  test('a name that is a path is no helper', async () => {
+    await expect(find({ credsStore: '../evil' }, 'r.example')).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
