@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the system tests need, on Debian 12 as root. Safe to run again: what is there is left alone.
 #
-#   - from the machine's own suite: docker.io (20.10), podman, skopeo, umoci, zstd, pigz, gzip; for pipelines git, rsync,
-#     docker-compose; for the benchmarks docker-registry, zip, unzip, time, openssl
+#   - from the machine's own suite: docker.io (20.10), podman, skopeo, umoci, docker-registry, zstd, pigz, gzip; for pipelines
+#     git, rsync, docker-compose; for the benchmarks zip, unzip, time, openssl
 #   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 and never installed: a newer docker with its
 #     containerd, libc and libraries
 #
@@ -13,11 +13,11 @@ set -eu
 
 test_root=${DRAYAGE_TEST_ROOT:-/var/lib/drayage-test}
 docker_root=$test_root/docker-28
-packages='docker.io podman skopeo umoci zstd pigz gzip util-linux tar'
+packages='docker.io podman skopeo umoci docker-registry zstd pigz gzip util-linux tar'
 # What gitlab-ci-local runs, and what its jobs run.
 pipeline_packages='git rsync docker-compose'
-# For the benchmarks: a registry to compare with, what the runner does to artifacts, and a stop-watch.
-bench_packages='docker-registry zip unzip time openssl'
+# For the benchmarks: what the runner does to artifacts, and a stop-watch.
+bench_packages='zip unzip time openssl'
 unpacked='docker.io docker-cli docker-buildx containerd runc busybox-static'
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C

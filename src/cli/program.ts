@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander';
 import type { FetchCommandOptions } from './commands/fetch.ts';
 import type { LoadCommandOptions } from './commands/load.ts';
+import type { PromoteCommandOptions } from './commands/promote.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
 import type { UnloadCommandOptions } from './commands/unload.ts';
+import type { UntagCommandOptions } from './commands/untag.ts';
 import type { CommonOptions, Run } from './context.ts';
 import { version } from './version.ts';
 
@@ -15,7 +17,16 @@ export function createProgram(execute: Execute): Command {
     .description('Carries docker images from one CI job to the next as regular job artifacts.')
     .version(version(), '-V, --version')
     .configureOutput({ outputError: () => {} });
-  const commands = [saveCommand, loadCommand, unloadCommand, fetchCommand, inspectCommand, verifyCommand];
+  const commands = [
+    saveCommand,
+    loadCommand,
+    unloadCommand,
+    fetchCommand,
+    inspectCommand,
+    verifyCommand,
+    promoteCommand,
+    untagCommand,
+  ];
   for (const command of commands) {
     program.addCommand(command(execute).copyInheritedSettings(program).exitOverride());
   }
@@ -142,6 +153,60 @@ function verifyCommand(execute: Execute): Command {
   });
 }
 
+function promoteCommand(execute: Execute): Command {
+  const command = new Command('promote')
+    .summary('layouts -> registries')
+    .description(
+      'Puts images into registries, under the digests that they have in the layout: only what is missing there, tags last. ' +
+        'References may hold variables such as $CI_COMMIT_SHA.',
+    )
+    .argument('[image]', 'a name, digest or ID in the layouts')
+    .argument('[ref...]', 'where to: registry.example/group/app:1.2, any number of tags and registries')
+    .addOption(repeatable('--from <layout>', 'a layout, may be repeated; default: every one below .drayage'))
+    .addOption(option('--all', 'every image that has a name, to where --to says'))
+    .addOption(
+      repeatable('--to <ref>', "where to, may be repeated; with --all 'registry.example/group/{name}:{tag}'"),
+    )
+    .addOption(
+      option('--semver', 'references without a tag get those of $CI_COMMIT_TAG: v1.2.3 is 1.2.3, 1.2, 1'),
+    )
+    .addOption(option('--if-absent', 'refuse to move a tag that means another image'))
+    .addOption(
+      repeatable(
+        '--mount-from <repository>',
+        'may hold layers already, which are not sent then; may be repeated',
+      ),
+    )
+    .addOption(
+      option(
+        '--expect <key=value...>',
+        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
+      ),
+    )
+    .addOption(envOption());
+  return withCommon(withRegistry(withJob(command))).action(
+    async (image: string | undefined, refs: string[], options: PromoteCommandOptions & CommonOptions) => {
+      const { promoteImages } = await import('./commands/promote.ts');
+      const args = image === undefined ? [] : [image, ...refs];
+      await execute((context) => promoteImages(args, options, context), options);
+    },
+  );
+}
+
+function untagCommand(execute: Execute): Command {
+  const command = new Command('untag')
+    .summary('takes tags away from registries')
+    .description('Takes tags away. What they meant stays under its other tags and its digest.')
+    .argument('<ref...>', 'registry.example/group/app:pr-12')
+    .addOption(option('--ca <file>', 'trust these certificate authorities, too'));
+  return withCommon(withRegistry(command)).action(
+    async (refs: string[], options: UntagCommandOptions & CommonOptions) => {
+      const { untagReferences } = await import('./commands/untag.ts');
+      await execute((context) => untagReferences(refs, options, context), options);
+    },
+  );
+}
+
 function envOption(): Option {
   return option(
     '--env <key...>',
@@ -172,6 +237,21 @@ function withJob(command: Command): Command {
     )
     .addOption(option('--cache-size <size>', 'how much the cache holds, such as 20GB; default 10 GiB'))
     .addOption(option('--ca <file>', 'trust these certificate authorities, too'));
+}
+
+/** Options of what speaks to registries. */
+function withRegistry(command: Command): Command {
+  return command.addOption(
+    option('--plain-http', 'speak plain http with registries: not only on the loopback'),
+  );
+}
+
+/** An option that may be given several times, and takes nothing of the arguments behind its value. */
+function repeatable(flags: string, description: string): Option {
+  return option(flags, description).argParser((value, before: string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ]);
 }
 
 function withCommon(command: Command): Command {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import type { GitLabJob, Layout, ShippedImage } from '../index.ts';
+import type { GitLabJob, Layout, PromotedImage, ShippedImage } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
 import { HOME, refuseLinks } from './places.ts';
@@ -36,6 +36,29 @@ export async function writeReports(
     : images.map(({ name, ref }) => ({ label: name ?? ref, folder }));
   await writeText(join(HOME, 'report.env'), report.text, signal);
   await writeText(join(HOME, 'annotations.json'), formatAnnotationsReport(job, links), signal);
+}
+
+/**
+ * Writes the reports of a job that has promoted images: variables whose `_REF` is `registry/app@sha256:…` of the first place that
+ * each image went to, and links to the container registry of the project.
+ * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`, `IO`
+ */
+export async function writePromotionReports(
+  promoted: readonly PromotedImage[],
+  job: GitLabJob,
+  options: VariableOptions,
+  { signal, env }: Context,
+): Promise<void> {
+  const { formatDotenvReport, formatRegistryReport, imageVariables } = await library();
+  const images = promoted.flatMap(({ id, digest, tags: [first] }) =>
+    first === undefined ? [] : [{ name: first.ref, ref: first.digestRef, id, digest }],
+  );
+  const { text } = formatDotenvReport(imageVariables(images, options.env));
+  const own = env['CI_REGISTRY'];
+  const refs = promoted.flatMap(({ tags }) => tags.map(({ ref }) => ref));
+  const links = refs.filter((ref) => own !== undefined && own !== '' && ref.startsWith(`${own}/`));
+  await writeText(join(HOME, 'report.env'), text, signal);
+  await writeText(join(HOME, 'annotations.json'), formatRegistryReport(job, links), signal);
 }
 
 /** Writes the variables of images to a file, for docker compose and shells; it knows none of the limits of a report. */

@@ -18,6 +18,15 @@ export function formatAnnotationsReport(job: GitLabJob, links: readonly Reported
   return `${JSON.stringify({ drayage: external })}\n`;
 }
 
+/**
+ * The report of a job that has put images into the project's container registry: links to that registry's page.
+ * @param references `registry.example/group/app:1.2`
+ */
+export function formatRegistryReport({ projectUrl }: GitLabJob, references: readonly string[]): string {
+  const url = `${projectUrl}/container_registry`;
+  return `${JSON.stringify({ drayage: references.map((label) => ({ external_link: { label, url } })) })}\n`;
+}
+
 function linkOf(jobUrl: string, { label, folder }: ReportedLink): { label: string; url: string } {
   const path = folder.split('/').map(encodeURIComponent).join('/');
   return { label, url: `${jobUrl}/artifacts/browse/${path}/` };

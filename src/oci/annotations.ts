@@ -8,6 +8,10 @@ export const CREATED = 'org.opencontainers.image.created';
 export const REVISION = 'org.opencontainers.image.revision';
 /** Where the sources of the image are. */
 export const SOURCE = 'org.opencontainers.image.source';
+/** Full name of the image that another one is built on (OCI image-spec, annotations.md): `docker.io/library/node:22`. */
+export const BASE_NAME = 'org.opencontainers.image.base.name';
+/** Digest of what that name meant: of a manifest, or of an image index. */
+export const BASE_DIGEST = 'org.opencontainers.image.base.digest';
 /** How many of the first layers are left out of the layout on purpose. */
 export const OMITTED_LAYERS = 'dev.drayage.omitted-layers';
 /** Prefix of the annotations that say which GitLab job saved the image. */

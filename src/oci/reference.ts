@@ -125,11 +125,20 @@ function official(domain: string, path: string): { domain: string; path: string 
   return { domain, path: path.includes('/') ? path : OFFICIAL + path };
 }
 
+/** Who takes an address for a reference may have a password in it. */
+function withoutUser(text: string): string {
+  return text.replace(/(^|\/\/)[^/@]*@(?!sha(?:256|512):)/i, '$1***@');
+}
+
 function invalid(text: string): DrayageError {
   const lower = text.toLowerCase();
   const hint =
     lower !== text && isReference(lower) ? 'repository names and digests are lower case' : undefined;
-  return new DrayageError('USAGE', `not an image reference: ${JSON.stringify(text.slice(0, 300))}`, {
-    ...(hint && { hint }),
-  });
+  return new DrayageError(
+    'USAGE',
+    `not an image reference: ${JSON.stringify(withoutUser(text).slice(0, 300))}`,
+    {
+      ...(hint && { hint }),
+    },
+  );
 }

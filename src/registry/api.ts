@@ -70,10 +70,8 @@ export class RegistryApi implements AsyncDisposable {
     this.#plainHttp = options.plainHttp === true;
     this.#onWarning = options.onWarning ?? (() => {});
     this.#http = new Http(dispatcher, timeout);
-    const { retry } = this;
     this.#authorization = new Authorization({
       http: this.#http,
-      retry,
       host,
       credentials,
       secrets: this.#secrets,
@@ -121,7 +119,7 @@ export class RegistryApi implements AsyncDisposable {
     return refusalError(reply.status, problems, {
       url: what,
       host: this.host,
-      shown: await this.#authorization.hasCredential({}).catch(() => false),
+      shown: reply.status === 401 && (await this.#authorization.hasCredential({}).catch(() => false)),
       facts,
       conceal: (text) => this.#secrets.conceal(text),
     });
@@ -172,10 +170,7 @@ export class RegistryApi implements AsyncDisposable {
   }
 
   async #address(options: ContentOptions): Promise<URL> {
-    this.#base ??= this.retry.run(
-      () => registryAddress(this.host, this.#plainHttp, this.#http, options),
-      options.signal,
-    );
+    this.#base ??= registryAddress(this.host, this.#plainHttp, this.#http, options);
     try {
       return await this.#base;
     } catch (error) {

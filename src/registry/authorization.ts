@@ -2,7 +2,6 @@ import type { ContentOptions } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import type { Http } from '../http/http.ts';
 import type { HttpReply } from '../http/reply.ts';
-import type { Retry } from '../http/retry.ts';
 import type { Challenge } from './challenge.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Credential, Credentials } from './credentials.ts';
@@ -12,7 +11,6 @@ import { basic, requestToken } from './token.ts';
 /** What {@link Authorization} works with. */
 export interface AuthorizationOptions {
   http: Http;
-  retry: Retry;
   /** The host of the registry, as references name it. */
   host: string;
   credentials: Credentials;
@@ -119,12 +117,12 @@ export class Authorization {
     plain: boolean,
     options: ContentOptions,
   ): HeldToken {
-    const { http, retry, host, secrets } = this.#options;
+    const { http, host, secrets } = this.#options;
     const wanted = [...new Set([...scopes, ...(this.#more.get(key) ?? [])])];
     const ask = async (): Promise<string> => {
       const credential = await this.#find(options);
       const request = { ...options, http, host, challenge, scopes: wanted, credential, plain };
-      const { value, expiresIn } = await retry.run(() => requestToken(request), options.signal);
+      const { value, expiresIn } = await requestToken(request);
       secrets.add(value);
       held.freshUntil = performance.now() + expiresIn * 1000 * FRESH;
       return `Bearer ${value}`;

@@ -41,8 +41,10 @@ export class BlobUpload implements BlobWriter {
     this.#digester.update(chunk);
     this.#held.push(chunk);
     this.#heldSize += chunk.length;
-    const { chunkSize } = this.#repository.api;
-    if (this.#heldSize >= Math.max(chunkSize, this.#session?.minChunk ?? 0)) await this.#send();
+    if (this.#heldSize < this.#repository.api.chunkSize) return;
+    // How small a piece may be says the registry when the upload begins.
+    this.#session ??= await beginUpload(this.#repository, { signal: this.#signal });
+    if (this.#heldSize >= this.#session.minChunk) await this.#send();
   }
 
   async digest(): Promise<Digest> {

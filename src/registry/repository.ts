@@ -100,7 +100,9 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     { mountFrom, onSent = () => {}, signal }: UploadBlobOptions = {},
   ): Promise<'mounted' | 'sent'> {
     const openAt = async (offset: number): Promise<AsyncIterable<Uint8Array>> =>
-      tap(await source.open(descriptor, { offset, signal }), ({ length }) => onSent(length));
+      tap(await source.open(descriptor, { offset, signal, trustUnchanged: true }), ({ length }) =>
+        onSent(length),
+      );
     return uploadBlob(this.#address, descriptor, openAt, {
       signal,
       mountFrom: mountFrom !== undefined && this.mayMount(mountFrom) ? mountFrom.#address.path : undefined,

@@ -21,7 +21,7 @@ export interface Payload {
 }
 
 /** At the end of an upload the registry may move and hash all of it before it answers. */
-const COMMIT_TIMEOUT = 600_000;
+const COMMIT_TIMEOUT = 300_000;
 const BYTES = 'application/octet-stream';
 
 /**

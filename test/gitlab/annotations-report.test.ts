@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatAnnotationsReport } from '../../src/gitlab/annotations-report.ts';
+import { formatAnnotationsReport, formatRegistryReport } from '../../src/gitlab/annotations-report.ts';
 import type { GitLabJob } from '../../src/gitlab/env.ts';
 
 const JOB: GitLabJob = {
@@ -38,5 +38,13 @@ test('without the address of the job there is no link', () => {
   const { jobUrl: _, ...job } = JOB;
   expect(JSON.parse(formatAnnotationsReport(job, [{ label: 'app:1', folder: 'x' }]))).toEqual({
     drayage: [],
+  });
+});
+
+test('what was promoted is linked to the container registry of the project', () => {
+  expect(JSON.parse(formatRegistryReport(JOB, ['r.example/app:1', 'r.example/app:2']))).toEqual({
+    drayage: ['r.example/app:1', 'r.example/app:2'].map((label) => ({
+      external_link: { label, url: `${JOB.projectUrl}/container_registry` },
+    })),
   });
 });

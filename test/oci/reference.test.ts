@@ -285,3 +285,11 @@ function suffixStart(text: string): number {
   const name = /^(?:.*\/)?[^:@]*/.exec(text.split('@')[0] ?? '');
   return name?.[0].length ?? 0;
 }
+
+test.each(['https://me:planted@r.example/app', 'me:planted@r.example/app:1', 'planted@r.example/app'])(
+  'what %s says of a password is not repeated',
+  (text) => {
+    expect(() => parseReference(text)).toThrow(/not an image reference: "(?:https:\/\/)?\*\*\*@r\.example/);
+    expect(() => parseReference(text)).not.toThrow(/planted/);
+  },
+);

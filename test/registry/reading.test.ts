@@ -106,5 +106,6 @@ describe('reading', () => {
     const registry = registryOf(fake);
     await fake.stop();
     await expect(registry.repository('app').has(BLOB)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(registry.pauses).toHaveLength(4);
   });
 });

@@ -6,7 +6,7 @@ import type { FakeRegistry } from '../support/fake-registry.ts';
 import { PASSWORD, USER } from '../support/fake-registry-tokens.ts';
 
 /** The credential that fakes accept. */
-const PLANTED: Credential = { username: USER, password: PASSWORD };
+export const PLANTED: Credential = { username: USER, password: PASSWORD };
 
 /** Finds this credential, whatever the registry. */
 export function always(credential: Credential): Credentials {

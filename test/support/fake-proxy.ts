@@ -17,11 +17,13 @@ export async function startProxy(): Promise<FakeProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     seen.push(`${request.method} ${request.url}`);
-    const onward = forward(request.url ?? '', { headers: request.headers }, (reply) => {
+    const { method, headers } = request;
+    const onward = forward(request.url ?? '', { method, headers }, (reply) => {
       response.writeHead(reply.statusCode ?? 502, reply.headers);
       reply.pipe(response);
     });
-    onward.on('error', () => response.destroy()).end();
+    onward.on('error', () => response.destroy());
+    request.pipe(onward);
   });
   server.on('connect', ({ url = '' }: IncomingMessage, socket: Socket) => {
     seen.push(`CONNECT ${url}`);

@@ -53,6 +53,7 @@ export class RegistryStore {
   readonly uploads: Map<string, Buffer[]> = new Map<string, Buffer[]>();
   /** How many tags come at a time, where a client does not want fewer. */
   page = 1000;
+  #lastPiece = 0;
   readonly #options: FakeRegistryOptions;
   readonly #storage: (path: string) => string;
 
@@ -131,6 +132,11 @@ export class RegistryStore {
     const [, first] = /^(\d+)-/.exec(request.headers['content-range'] ?? '') ?? [];
     if (method === 'PATCH' && first !== undefined && Number(first) !== offset)
       return refuse(response, 416, 'BLOB_UPLOAD_INVALID');
+    // Only the last piece may be smaller: another after it shows that it was not the last.
+    const { minChunk = 0 } = this.#options;
+    if (method === 'PATCH' && held.length > 0 && this.#lastPiece < minChunk)
+      return refuse(response, 400, 'SIZE_INVALID');
+    if (method === 'PATCH') this.#lastPiece = size;
     if (method === 'PUT' && size > 0 && this.#options.chunkedOnly === true)
       return refuse(response, 400, 'BLOB_UPLOAD_INVALID');
     // What comes in before a connection breaks is kept.

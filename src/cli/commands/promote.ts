@@ -1,0 +1,84 @@
+import type { PromotedImage, PromoteResult, RegistryRepository } from '../../index.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
+import type { ExpectOptions } from '../expectations.ts';
+import { readPolicy } from '../expectations.ts';
+import { count, formatBytes, formatSeconds } from '../format.ts';
+import { library } from '../library.ts';
+import type { PromotionOptions } from '../promotions.ts';
+import { readPromotions } from '../promotions.ts';
+import type { RegistryCommandOptions } from '../registries.ts';
+import { openRegistries } from '../registries.ts';
+import type { VariableOptions } from '../reports.ts';
+import { writePromotionReports } from '../reports.ts';
+import type { SourceOptions } from '../sources.ts';
+import { openSources } from '../sources.ts';
+import { explainDamage } from '../transport.ts';
+
+/** Options of `drayage promote`. */
+export interface PromoteCommandOptions
+  extends
+    CommonOptions,
+    SourceOptions,
+    ExpectOptions,
+    VariableOptions,
+    PromotionOptions,
+    RegistryCommandOptions {
+  from?: string[];
+  ifAbsent?: boolean;
+  mountFrom?: string[];
+}
+
+/** `drayage promote` */
+export async function promoteImages(
+  args: readonly string[],
+  options: PromoteCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { isDrayageError, promote, readGitLabJob } = await library();
+  await using opened = await openRegistries(options, context);
+  const { registries } = opened;
+  await using sources = await openSources(options.from ?? [], options, context, 'once');
+  const mountFrom: RegistryRepository[] = [];
+  for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
+  let result: PromoteResult;
+  try {
+    result = await promote({
+      from: sources.places,
+      promotions: await readPromotions(args, options, sources.places, context),
+      registries,
+      policy: await readPolicy(options, context),
+      ifAbsent: options.ifAbsent,
+      mountFrom,
+      signal: context.signal,
+      onProgress: context.onProgress,
+    });
+  } catch (error) {
+    // What has no path is of a registry: no runner has restored that.
+    const isLocal = isDrayageError(error) && error.facts.path !== undefined;
+    throw isLocal ? await explainDamage(error, sources.restored, context) : error;
+  }
+  const job = readGitLabJob(context.env);
+  if (job !== undefined) await writePromotionReports(result.images, job, options, context);
+  return outcomeOf(result);
+}
+
+function outcomeOf(result: PromoteResult): Outcome {
+  const { images, bytes, seconds } = result;
+  const { sent, mounted, total } = bytes;
+  const parts = [`${formatBytes(sent)} sent`, ...(mounted > 0 ? [`${formatBytes(mounted)} mounted`] : [])];
+  return {
+    json: result,
+    text: [
+      ...images.flatMap(describe),
+      `${count(images.length, 'image')}: ${parts.join(', ')} of ${formatBytes(total)} in ${formatSeconds(seconds)}`,
+    ],
+    quiet: [...new Set(images.flatMap(({ tags }) => tags.map(({ digestRef }) => digestRef)))],
+  };
+}
+
+function describe({ tags }: PromotedImage): string[] {
+  return tags.map(({ ref, digestRef, status, was }) => {
+    const before = status === 'moved' ? `; it was ${was ?? ''}` : '';
+    return `${digestRef}: ${ref}${status === 'present' ? ', as before' : before}`;
+  });
+}

@@ -1,0 +1,77 @@
+import type { ImagePlace, Promotion } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+import { expandName, expandVariables, hasTag, versionTags } from './tag-templates.ts';
+
+/** The options that say which images get which tags. */
+export interface PromotionOptions {
+  all?: boolean;
+  to?: string[];
+  semver?: boolean;
+}
+
+/**
+ * Which images get which tags: one image and its references, or all that have a name and templates.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND` where there is no image with a name
+ */
+export async function readPromotions(
+  args: readonly string[],
+  options: PromotionOptions,
+  places: readonly ImagePlace[],
+  context: Context,
+): Promise<Promotion[]> {
+  const { DrayageError } = await library();
+  const usage = (message: string, hint: string): Error => new DrayageError('USAGE', message, { hint });
+  // A variable holds several, with spaces between them.
+  const templates = [options.to ?? []]
+    .flat()
+    .flatMap((text) => text.split(/\s+/).filter((ref) => ref !== ''));
+  if (options.all !== true) {
+    const [image, ...references] = args;
+    const to = [...references, ...templates];
+    if (to.length === 0) {
+      const what = image === undefined ? 'which image, and to where?' : `where is ${image} to go?`;
+      throw usage(what, 'drayage promote IMAGE REF…; --to REF for the only image; --all --to TEMPLATE');
+    }
+    return [{ image, to: await expand(to, options, context) }];
+  }
+  if (args.length > 0)
+    throw usage(`--all takes no ${args[0]}`, "name where to by --to 'registry/group/{name}:{tag}'");
+  if (templates.length === 0) throw usage('--all to where?', "--to 'registry/group/{name}:{tag}'");
+  const names = await namesIn(places, context);
+  if (names.length === 0) throw new DrayageError('NOT_FOUND', 'no image in the layouts has a name');
+  const references = await expand(templates, options, context);
+  return Promise.all(
+    names.map(async (name) => ({
+      image: name,
+      to: await Promise.all(references.map((reference) => expandName(reference, name))),
+    })),
+  );
+}
+
+/** The references with variables filled in; those without a tag with those of the version, where that is asked for. */
+async function expand(
+  references: readonly string[],
+  { semver }: PromotionOptions,
+  { env }: Context,
+): Promise<string[]> {
+  const expanded = await Promise.all(references.map((reference) => expandVariables(reference, env)));
+  if (semver !== true) return expanded;
+  const tags = await versionTags(env['CI_COMMIT_TAG']);
+  return expanded.flatMap((reference) =>
+    hasTag(reference) ? [reference] : tags.map((tag) => `${reference}:${tag}`),
+  );
+}
+
+async function namesIn(places: readonly ImagePlace[], { signal, onProgress }: Context): Promise<string[]> {
+  const names = new Set<string>();
+  for (const place of places) {
+    for (const image of await place.images({ signal })) {
+      if (image.names.length === 0) {
+        onProgress({ kind: 'note', message: `${image.root.digest} is left out: it has no name` });
+      }
+      for (const name of image.names) names.add(name);
+    }
+  }
+  return [...names];
+}

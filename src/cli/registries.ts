@@ -1,0 +1,60 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Credentials, Registries } from '../index.ts';
+import type { Context } from './context.ts';
+import { openDispatcher } from './http.ts';
+import { library } from './library.ts';
+
+/** The options of commands that speak to registries. */
+export interface RegistryCommandOptions {
+  ca?: string;
+  plainHttp?: boolean;
+}
+
+/** Where docker keeps the authorities of single registries, each in a folder of the registry's name. */
+const CERTIFICATES = '/etc/docker/certs.d';
+
+/**
+ * Registries as this machine and this job know them: through the proxy, with the authorities of `--ca` and of docker's
+ * `certs.d`, and with the credentials of docker's config.json, of DOCKER_AUTH_CONFIG and of the GitLab job, in this order.
+ */
+export async function openRegistries(
+  { ca, plainHttp }: RegistryCommandOptions,
+  context: Context,
+): Promise<{ registries: Registries } & AsyncDisposable> {
+  const { Registries } = await library();
+  const credentials = await openCredentials(context);
+  const ends: (() => PromiseLike<unknown>)[] = [];
+  const registries = new Registries(async (host) => {
+    const dispatcher = await openDispatcher(ca, context, await authoritiesOf(host, context));
+    ends.push(() => dispatcher.destroy());
+    const onWarning = (message: string): void => context.onProgress({ kind: 'note', message });
+    return { credentials, dispatcher, plainHttp, onWarning };
+  });
+  const close = async (): Promise<void> => {
+    await registries[Symbol.asyncDispose]();
+    for (const end of ends) await end();
+  };
+  return { registries, [Symbol.asyncDispose]: close };
+}
+
+async function openCredentials({ env }: Context): Promise<Credentials> {
+  const { chainCredentials, ciRegistryCredentials, dockerConfigCredentials, knownCredentials } =
+    await library();
+  const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
+  const file = await readFile(path, 'utf8').catch(() => undefined);
+  const variable = env['DOCKER_AUTH_CONFIG'];
+  return chainCredentials([
+    ...(file === undefined ? [] : [dockerConfigCredentials(file, { name: path, env })]),
+    ...(variable ? [dockerConfigCredentials(variable, { name: 'DOCKER_AUTH_CONFIG', env })] : []),
+    knownCredentials(ciRegistryCredentials(env)),
+  ]);
+}
+
+/** The authorities that docker trusts for one registry. */
+async function authoritiesOf(host: string, { env }: Context): Promise<string[]> {
+  const folder = join(env['DRAYAGE_CERTS_D'] || CERTIFICATES, host);
+  const names = (await readdir(folder).catch((): string[] => [])).filter((name) => name.endsWith('.crt'));
+  return Promise.all(names.toSorted().map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
+}

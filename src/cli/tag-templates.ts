@@ -1,0 +1,83 @@
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+
+/** The variables that may stand in a reference: none of them is a secret, and all are of a tag's or a path's form. */
+const VARIABLES: ReadonlySet<string> = new Set([
+  'CI_COMMIT_SHA',
+  'CI_COMMIT_SHORT_SHA',
+  'CI_COMMIT_TAG',
+  'CI_COMMIT_REF_SLUG',
+  'CI_DEFAULT_BRANCH',
+  'CI_ENVIRONMENT_SLUG',
+  'CI_JOB_ID',
+  'CI_MERGE_REQUEST_IID',
+  'CI_PIPELINE_ID',
+  'CI_PIPELINE_IID',
+  'CI_PROJECT_NAME',
+  'CI_PROJECT_NAMESPACE',
+  'CI_PROJECT_PATH',
+  'CI_PROJECT_PATH_SLUG',
+  'CI_REGISTRY',
+  'CI_REGISTRY_IMAGE',
+]);
+
+type Env = Context['env'];
+
+/**
+ * Fills in the variables of CI in a reference: `$CI_REGISTRY_IMAGE/api:$CI_COMMIT_SHA`, `${CI_PIPELINE_ID}`.
+ * @throws {@link DrayageError} `USAGE` for one that is not set, or may not stand there
+ */
+export async function expandVariables(reference: string, env: Env): Promise<string> {
+  const { DrayageError } = await library();
+  return reference.replaceAll(
+    /\$(?:(\w+)|\{(\w+)\})/g,
+    (_, plain: string | undefined, braced: string | undefined) => {
+      const name = plain ?? braced ?? '';
+      const value = VARIABLES.has(name) ? env[name] : undefined;
+      if (value) return value;
+      const why = VARIABLES.has(name) ? 'is not set' : 'cannot stand in a reference';
+      throw new DrayageError('USAGE', `$${name} ${why}`, {
+        hint: `these can: ${[...VARIABLES].join(', ')}`,
+      });
+    },
+  );
+}
+
+/**
+ * The tags of a version (semver.org): `v1.2.3` is 1.2.3, 1.2 and 1; a pre-release is itself only. A leading 0 is no promise,
+ * so that 0.2.3 is 0.2.3 and 0.2.
+ * @param tag CI_COMMIT_TAG
+ * @throws {@link DrayageError} `USAGE` where there is none, or it is no version
+ */
+export async function versionTags(tag: string | undefined): Promise<string[]> {
+  const [, major, minor, patch, pre, build] =
+    /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([\w.-]+))?(?:\+([\w.-]+))?$/.exec(tag ?? '') ?? [];
+  if (major === undefined) {
+    const { DrayageError } = await library();
+    throw new DrayageError(
+      'USAGE',
+      tag ? `CI_COMMIT_TAG is no version: ${JSON.stringify(tag)}` : 'CI_COMMIT_TAG is not set',
+      { hint: '--semver is for pipelines of tags such as v1.2.3' },
+    );
+  }
+  const core = `${major}.${minor}.${patch}`;
+  // A tag of a registry has no `+`.
+  const whole = core + (pre === undefined ? '' : `-${pre}`) + (build === undefined ? '' : `_${build}`);
+  if (pre !== undefined || build !== undefined) return [whole];
+  return major === '0' ? [core, `0.${minor}`] : [core, `${major}.${minor}`, major];
+}
+
+/** Whether a reference has a tag: a colon after the last slash. */
+export function hasTag(reference: string): boolean {
+  return reference.lastIndexOf(':') > reference.lastIndexOf('/');
+}
+
+/**
+ * Fills in what an image is called: `{name}` is its repository without the registry, `{tag}` its tag.
+ * @param name `group/api:1.0`, as layouts have it
+ */
+export async function expandName(template: string, name: string): Promise<string> {
+  const { parseReference } = await library();
+  const { path, tag = 'latest' } = parseReference(name);
+  return template.replaceAll('{name}', path.replace(/^library\//, '')).replaceAll('{tag}', tag);
+}

@@ -1,0 +1,22 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { Registries } from '../src/registry/registries.ts';
+import { untag } from '../src/untag.ts';
+import { digestOf } from '../src/oci/digest.ts';
+import { OCI_MANIFEST } from '../src/oci/media-types.ts';
+import { FakeRegistry } from './support/fake-registry.ts';
+
+test('tags of several registries are taken away, those that are not there are told', async () => {
+  const bytes = Buffer.from('{}');
+  const fakes = await Promise.all([FakeRegistry.start(), FakeRegistry.start({ deletes: 'manifests' })]);
+  for (const fake of fakes) {
+    const { manifests, tags } = fake.store.repository('app');
+    manifests.set(digestOf(bytes), { mediaType: OCI_MANIFEST, bytes });
+    for (const tag of ['pr-1', 'kept']) tags.set(tag, digestOf(bytes));
+  }
+  const registries = new Registries();
+  onTestFinished(() => registries[Symbol.asyncDispose]());
+  const references = fakes.flatMap(({ host }) => [`${host}/app:pr-1`, `${host}/app:pr-2`]);
+  const { tags } = await untag({ references, registries });
+  expect(tags).toEqual(references.map((ref) => ({ ref, status: ref.endsWith('1') ? 'removed' : 'absent' })));
+  for (const fake of fakes) expect([...fake.store.repository('app').tags.keys()]).toEqual(['kept']);
+});
