@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { header, padded } from '../support/archives/tar-bytes.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { Job, Ran } from './pipeline.ts';
@@ -191,6 +192,41 @@ ${TEST}`);
       const { code, output } = await runJob(jobs.get('.drayage-save') ?? {}, home, all);
       expect([code, output]).toEqual([0, expect.stringContaining(type)]);
     }
+  });
+});
+
+describe('the image is promoted', () => {
+  test.each([
+    [{ DRAYAGE_PROMOTE: 'drayage-demo/api:1.0 HOST/api:1 HOST/api:$CI_PIPELINE_ID' }, ['api:1', 'api:4711']],
+    [
+      { DRAYAGE_ALL: '1', DRAYAGE_TO: 'HOST/{name}:{tag} HOST/{name}:latest' },
+      [
+        'drayage-demo/api:1.0',
+        'drayage-demo/api:latest',
+        'drayage-demo/worker:1.0',
+        'drayage-demo/worker:latest',
+      ],
+    ],
+  ])('to where %j says, by one pipeline at a time', async (variables, expected) => {
+    const registry = await FakeRegistry.start();
+    const { build } = await run(
+      'build: { extends: .drayage-save, script: [!reference [.drayage-save, script]] }',
+    );
+    expect(build).toMatchObject({ code: 0 });
+    const job =
+      merge(COMPONENT, { from: PROGRAM }, 'promote: { extends: .drayage-promote }').get('promote') ?? {};
+    expect(job).toMatchObject({ resource_group: 'drayage-promote', retry: { exit_codes: [3, 4] } });
+    const given = Object.entries(variables).map(([name, value]) => [
+      name,
+      value.replaceAll('HOST', registry.host),
+    ]);
+    const env = { ...environment('promote', '125'), ...Object.fromEntries(given) };
+    expect(await runJob(job, join(home, 'build'), env)).toMatchObject({ code: 0 });
+    const tags = [...registry.store.repositories].flatMap(([path, held]) =>
+      [...held.tags.keys()].map((tag) => `${path}:${tag}`),
+    );
+    expect(tags.toSorted()).toEqual(expected);
+    expect(readFileSync(join(home, 'build/.drayage/report.env'), 'utf8')).toContain(`${registry.host}/`);
   });
 });
 

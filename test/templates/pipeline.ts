@@ -22,6 +22,7 @@ export interface Job {
   after_script?: string[];
   artifacts?: { paths?: string[]; reports?: Record<string, string>; expire_in?: string; access?: string };
   retry?: { max: number; exit_codes: number[] };
+  resource_group?: string;
 }
 
 type Mapping = Record<string, unknown>;
