@@ -30,6 +30,11 @@ export function ourLoad(node: string, args: string): string {
   return `${quote(node)} ${DRAYAGE} load ${args} --json`;
 }
 
+/** `node drayage promote …`, with the Node that the codec needs elsewhere, too. */
+export function ourPromote(codec: Codec, args: string, lab: Lab): string {
+  return `${quote(nodeFor(codec, lab))} ${DRAYAGE} promote ${args} --json`;
+}
+
 /** Saves from an archive, or from a socket's daemon, into the folder `out`. */
 export function naiveSave(codec: Codec, args: string, out: string, lab: Lab): string {
   return `${quote(nodeFor(codec, lab))} ${NAIVE_SAVE} ${codec} ${out} ${args}`;

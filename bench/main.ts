@@ -12,6 +12,7 @@ import { endToEndRaces } from './sections/endtoend.ts';
 import { growthRaces } from './sections/growth.ts';
 import { loadRaces } from './sections/load.ts';
 import { pipelineRaces } from './sections/pipeline.ts';
+import { promoteRaces } from './sections/promote.ts';
 import { saveRaces } from './sections/save.ts';
 
 /** Each makes its races one after the other, so that only what a race needs is running and on disk. */
@@ -22,6 +23,7 @@ const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>>
   endtoend: endToEndRaces,
   delta: deltaRaces,
   growth: growthRaces,
+  promote: promoteRaces,
 };
 
 /** Runs the sections; a section that cannot be set up is told and does not stop the others. */
