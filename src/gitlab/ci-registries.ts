@@ -11,8 +11,9 @@ export function ciRegistryCredentials(
   const found = new Map<string, { username: string; password: string }>();
   for (const [host, user, secret] of REGISTRIES) {
     const [name, username, password] = [env[host], env[user], env[secret]];
-    // References leave the usual port out; the variable of the proxy has it.
-    if (name && username && password) found.set(name.replace(/:443$/, ''), { username, password });
+    if (!name || !username || !password) continue;
+    // The variables of the proxy have the usual port in them, which others leave out.
+    for (const known of new Set([name, name.replace(/:443$/, '')])) found.set(known, { username, password });
   }
   return found;
 }

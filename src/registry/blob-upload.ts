@@ -113,10 +113,9 @@ export class BlobUpload implements BlobWriter {
         failures++;
         await api.retry.pause(networkError(name, error), failures, this.#signal);
         const received = await this.#session?.received(options);
-        // What was sent before this piece is not here any more.
-        if (received === undefined && start > 0) throw uploadLost(name, error);
         if (received === undefined) this.#session = undefined;
         this.#sent = received ?? 0;
+        // What was sent before this piece is not here any more.
         if (this.#sent < start || this.#sent > start + piece.length) throw uploadLost(name, error);
       }
     }

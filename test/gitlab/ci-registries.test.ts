@@ -11,6 +11,7 @@ test('a job has credentials for the registry and the dependency proxy of its Git
   };
   expect([...ciRegistryCredentials({ ...REGISTRY, ...proxy })]).toEqual([
     ['r.example:5050', { username: 'u', password: 'p' }],
+    ['gitlab.example:443', { username: 'pu', password: 'pp' }],
     ['gitlab.example', { username: 'pu', password: 'pp' }],
   ]);
 });

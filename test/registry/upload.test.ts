@@ -57,6 +57,17 @@ describe('a blob', () => {
     expect(fake.store.repository('app').blobs.has(BLOB.digest)).toBe(true);
   });
 
+  test.each([404, 410, 416])('of whose upload nothing is known (%i) goes up anew', async (status) => {
+    const fake = await FakeRegistry.start();
+    fake.faults.registry = firstTimes(1, isUpload('PUT'), (request, response) => {
+      fake.store.uploads.clear();
+      request.resume().on('end', () => response.writeHead(status).end());
+    });
+    await registryOf(fake).repository('app').upload(BLOB, SOURCE);
+    expect(fake.requests(/^POST/)).toHaveLength(2);
+    expect(fake.store.repository('app').blobs.has(BLOB.digest)).toBe(true);
+  });
+
   test('that the registry has although its answer was lost does not go up again', async () => {
     const fake = await FakeRegistry.start();
     fake.faults.registry = firstTimes(1, isUpload('PUT'), (request) => {
@@ -206,6 +217,15 @@ describe('a blob that is written', () => {
     const repository = registryOf(fake, { chunkSize: 100_000 }).repository('app');
     await repository.put(BLOB, chunksOf(LARGE));
     expect(fake.store.repository('app').blobs.get(BLOB.digest)?.equals(LARGE)).toBe(true);
+  });
+
+  test('goes up in pieces as large as the registry wants', async () => {
+    const fake = await FakeRegistry.start({ minChunk: 300_000 });
+    const writer = await registryOf(fake, { chunkSize: 10_000 }).repository('app').begin();
+    for (let at = 0; at < LARGE.length; at += 50_000) await writer.write(LARGE.subarray(at, at + 50_000));
+    await writer.commit(BLOB);
+    const sizes = fake.seen.filter(({ method }) => method === 'PATCH').map(({ received }) => received);
+    expect(sizes).toEqual([300_000, 300_000, 300_000, 100_000]);
   });
 
   test('fails where the registry forgets what it has', async () => {

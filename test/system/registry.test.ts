@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { PromoteResult, SaveResult, UntagResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { BASE_NAME, OMITTED_LAYERS } from '../../src/oci/annotations.ts';
 import { promote } from '../../src/promote.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { describeBytes } from '../contract/content.ts';
@@ -165,6 +166,33 @@ describe.skipIf(SKIP)('docker-registry', () => {
     expect(index['manifests']).toMatchObject([{ digest: sampleReferrer(image.root).root.digest }]);
     const repository = await registries.repository(`${registry.host}/signed`);
     expect(await repository.referrers(image.root)).toHaveLength(1);
+  });
+
+  test('gets the layers that a layout leaves out from the base beside it, or from another registry', async () => {
+    const [base, app] = [sampleImage(['thin base']), sampleImage(['thin base', 'app'])];
+    const [baseLayer = base.config] = base.layers;
+    const [whole, thin] = [
+      await Layout.create(join(folder, 'base')),
+      await Layout.create(join(folder, 'thin')),
+    ];
+    await whole.update((transaction) => addSample(transaction, base, ['base:1']));
+    const told = { [OMITTED_LAYERS]: '1', [BASE_NAME]: `${registry.host}/base:1` };
+    await thin.update((transaction) => addSample(transaction, app, ['app:1'], told, [baseLayer]));
+    const other = await startRegistry();
+    onTestFinished(() => other.stop());
+    await using registries = new Registries();
+    const promoteOne = async (from: Layout, to: string): Promise<PromoteResult> =>
+      promote({ from: [from], promotions: [{ to: [to] }], registries });
+    await promoteOne(whole, `${registry.host}/base:1`);
+    const beside = await promoteOne(thin, `${registry.host}/thin:1`);
+    expect(beside.bytes.mounted).toBe(baseLayer.size);
+    const elsewhere = await promoteOne(thin, `${other.host}/thin:1`);
+    expect(elsewhere.bytes).toMatchObject({ mounted: 0, sent: elsewhere.bytes.total });
+    for (const { host } of [registry, other]) {
+      expect((await skopeo(`${host}/thin:1`, '--raw'))['layers']).toHaveLength(2);
+      const repository = await registries.repository(`${host}/thin`);
+      expect(await repository.has(baseLayer)).toBe(true);
+    }
   });
 
   test('gets a blob whose upload breaks off', async () => {
