@@ -9,6 +9,7 @@ import { RegistryRepository } from '../registry/repository.ts';
 import type { OnProgress } from '../progress.ts';
 import type { Parts } from './parts.ts';
 import type { Referrer } from './referrers.ts';
+import { together } from './together.ts';
 
 /** How a blob came to be in a repository. */
 export type PushedBy = 'sent' | 'mounted' | 'present';
@@ -83,31 +84,17 @@ async function pushBlobs(
   options: PushOptions,
 ): Promise<void> {
   const { limit, holders, onBlob, onProgress } = options;
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  const push = async (blob: Descriptor): Promise<void> => {
-    signal.throwIfAborted();
-    const by = await pushBlob(repository, blob, omitted.has(blob.digest), {
-      ...options,
-      signal,
-      sources,
-      base,
-    });
-    holders.set(blob.digest, [...(holders.get(blob.digest) ?? []), repository]);
-    onBlob(blob, by);
-    const status = by === 'sent' ? 'written' : 'reused';
-    onProgress?.({ kind: 'layer', digest: blob.digest, size: blob.size, status });
-  };
-  const pushing = blobs.map((blob) =>
-    limit(() => push(blob)).catch((error: unknown) => {
-      stop.abort(error);
-      throw error;
+  await together(blobs, options.signal, (blob, signal) =>
+    limit(async () => {
+      signal.throwIfAborted();
+      const isOmitted = omitted.has(blob.digest);
+      const by = await pushBlob(repository, blob, isOmitted, { ...options, signal, sources, base });
+      holders.set(blob.digest, [...(holders.get(blob.digest) ?? []), repository]);
+      onBlob(blob, by);
+      const status = by === 'sent' ? 'written' : 'reused';
+      onProgress?.({ kind: 'layer', digest: blob.digest, size: blob.size, status });
     }),
   );
-  const results = await Promise.allSettled(pushing);
-  options.signal?.throwIfAborted();
-  // The others end because of the first.
-  if (results.some(({ status }) => status === 'rejected')) throw stop.signal.reason;
 }
 
 async function pushBlob(
