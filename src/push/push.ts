@@ -12,7 +12,7 @@ import type { Referrer } from './referrers.ts';
 import { together } from './together.ts';
 
 /** How a blob came to be in a repository. */
-export type PushedBy = 'sent' | 'mounted' | 'present';
+type PushedBy = 'sent' | 'mounted' | 'present';
 
 /** What is pushed: an image, and what refers to it. */
 export interface Cargo extends Parts {
