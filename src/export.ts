@@ -31,7 +31,11 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const { from, policy, signal, platform, onProgress } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const images = [];
-  for (const { place, image: stored } of await selectImages(from, options.images, { policy, onNote })) {
+  for (const { place, image: stored } of await selectImages(from, options.images, {
+    policy,
+    onNote,
+    signal,
+  })) {
     const image = await readImage(place, stored.root, { signal, platform });
     policy?.check(stored, image.config.value);
     images.push({ image, names: stored.names });

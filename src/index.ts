@@ -67,6 +67,8 @@ export type { LayoutTransaction } from './layout/transaction.ts';
 export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './load.ts';
 export { load } from './load.ts';
 export type { Leaseholder } from './lease.ts';
+export type { MergedImage, MergeOptions, MergeResult } from './merge.ts';
+export { merge } from './merge.ts';
 export type { Compression } from './oci/media-types.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';

@@ -6,7 +6,7 @@ import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { ImagePlace } from './selection.ts';
-import { selectImages } from './selection.ts';
+import { findImages } from './selection.ts';
 
 /** Options of {@link inspect}. */
 export interface InspectOptions extends ContentOptions {
@@ -59,7 +59,9 @@ export interface InspectResult {
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: { stored: StoredImage; image: Image }[] = [];
-  for (const { place, image: stored } of await selectImages(options.from, options.images)) {
+  for (const { place, image: stored } of await findImages(options.from, options.images, {
+    signal: options.signal,
+  })) {
     for await (const image of imagesOf(place, stored.root, options)) found.push({ stored, image });
   }
   const users = new Map<Digest, number>();

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { FetchCommandOptions } from './commands/fetch.ts';
 import type { LoadCommandOptions } from './commands/load.ts';
+import type { MergeCommandOptions } from './commands/merge.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
 import type { UnloadCommandOptions } from './commands/unload.ts';
 import type { CommonOptions, Run } from './context.ts';
@@ -15,7 +16,15 @@ export function createProgram(execute: Execute): Command {
     .description('Carries docker images from one CI job to the next as regular job artifacts.')
     .version(version(), '-V, --version')
     .configureOutput({ outputError: () => {} });
-  const commands = [saveCommand, loadCommand, unloadCommand, fetchCommand, inspectCommand, verifyCommand];
+  const commands = [
+    saveCommand,
+    loadCommand,
+    unloadCommand,
+    fetchCommand,
+    mergeCommand,
+    inspectCommand,
+    verifyCommand,
+  ];
   for (const command of commands) {
     program.addCommand(command(execute).copyInheritedSettings(program).exitOverride());
   }
@@ -73,12 +82,7 @@ function loadCommand(execute: Execute): Command {
     .addOption(option('--full', 'send everything, also what the daemon has'))
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
     .addOption(option('--private', 'restore the names, as docker load does'))
-    .addOption(
-      option(
-        '--expect <key=value...>',
-        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
-      ),
-    )
+    .addOption(expectOption())
     // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
     .addOption(option('--dotenv <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
     .addOption(envOption())
@@ -120,6 +124,25 @@ function fetchCommand(execute: Execute): Command {
   });
 }
 
+function mergeCommand(execute: Execute): Command {
+  const command = new Command('merge')
+    .summary('layouts -> one layout')
+    .description(
+      'Makes one layout of several. Images of several platforms under one name become one multi-platform image.',
+    )
+    .argument('[layout...]', 'layouts; default: every other one below .drayage')
+    .addOption(option('-o, --out <dir>', 'the layout to merge into; default .drayage/$CI_JOB_ID'))
+    .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
+    .addOption(expectOption())
+    .addOption(envOption());
+  return withCommon(command).action(
+    async (layouts: string[], options: MergeCommandOptions & CommonOptions) => {
+      const { mergeLayouts } = await import('./commands/merge.ts');
+      await execute((context) => mergeLayouts(layouts, options, context), options);
+    },
+  );
+}
+
 function inspectCommand(execute: Execute): Command {
   const command = new Command('inspect')
     .summary('what is in layouts')
@@ -146,6 +169,13 @@ function envOption(): Option {
   return option(
     '--env <key...>',
     'a further variable, KEY or KEY=IMAGE: of the reference, or of KEY_DIGEST, KEY_ID',
+  );
+}
+
+function expectOption(): Option {
+  return option(
+    '--expect <key=value...>',
+    'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
   );
 }
 

@@ -26,6 +26,7 @@ const PINNED: Record<string, string[]> = {
     'knownSizeLimit',
     'load',
     'localFirst',
+    'merge',
     'originPolicy',
     'parsePlatform',
     'readGitLabJob',
