@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { FetchCommandOptions } from './commands/fetch.ts';
 import type { LoadCommandOptions } from './commands/load.ts';
 import type { MergeCommandOptions } from './commands/merge.ts';
+import type { PruneCommandOptions } from './commands/prune.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
 import type { UnloadCommandOptions } from './commands/unload.ts';
 import type { CommonOptions, Run } from './context.ts';
@@ -22,6 +23,7 @@ export function createProgram(execute: Execute): Command {
     unloadCommand,
     fetchCommand,
     mergeCommand,
+    pruneCommand,
     inspectCommand,
     verifyCommand,
   ];
@@ -139,6 +141,31 @@ function mergeCommand(execute: Execute): Command {
     async (layouts: string[], options: MergeCommandOptions & CommonOptions) => {
       const { mergeLayouts } = await import('./commands/merge.ts');
       await execute((context) => mergeLayouts(layouts, options, context), options);
+    },
+  );
+}
+
+function pruneCommand(execute: Execute): Command {
+  const command = new Command('prune')
+    .summary('frees what nothing refers to')
+    .description(
+      'Removes images from layouts, what refers to them, and all content that nothing leads to. ' +
+        'Without options: just such content.',
+    )
+    .argument('<layout...>', 'layouts')
+    // No variable may say what is removed: DRAYAGE_IMAGE chooses an image for other commands.
+    .addOption(new Option('-i, --image <name...>', 'remove these images: names, digests or IDs'))
+    .addOption(
+      new Option(
+        '--older-than <age>',
+        'remove images, of those that are named or of all, older than 24h, 7d',
+      ),
+    )
+    .addOption(option('--dry-run', 'only tell what would go'));
+  return withCommon(command).action(
+    async (layouts: string[], options: PruneCommandOptions & CommonOptions) => {
+      const { pruneLayouts } = await import('./commands/prune.ts');
+      await execute((context) => pruneLayouts(layouts, options, context), options);
     },
   );
 }

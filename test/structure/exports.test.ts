@@ -29,6 +29,7 @@ const PINNED: Record<string, string[]> = {
     'merge',
     'originPolicy',
     'parsePlatform',
+    'prune',
     'readGitLabJob',
     'resolveDockerHost',
     'save',

@@ -27,6 +27,7 @@ const TABLE: Record<string, Rule> = {
   layer: { level: 2, also: ['content', 'stream'] },
   copy: { level: 2, also: ['content', 'stream', 'image', 'layer'] },
   transfer: { level: 2, also: ['content', 'stream', 'image'], packages: ['p-limit'] },
+  reachable: { level: 2, also: ['content', 'stream'] },
   footprint: { level: 2, also: ['content', 'image'] },
   'size-check': { level: 2, also: ['content', 'footprint'] },
   naming: { level: 2, also: ['content'] },
