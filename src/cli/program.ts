@@ -48,7 +48,10 @@ function saveCommand(execute: Execute): Command {
       ),
     )
     .addOption(
-      option('--from <source>', 'an archive, a layout folder, or - for standard input, instead of a daemon'),
+      option(
+        '--from <source>',
+        'an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - for standard input, instead of a daemon',
+      ),
     )
     .addOption(
       option('-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'),
@@ -74,12 +77,18 @@ function loadCommand(execute: Execute): Command {
   const command = new Command('load')
     .summary('layouts -> daemon')
     .description('Loads images out of layouts into the daemon and verifies that they are there.')
-    .argument('[layout...]', 'layouts; default: every one below .drayage')
+    .argument(
+      '[layout...]',
+      'layouts, oci-archive:FILE or docker-archive:FILE; default: every layout below .drayage',
+    )
     .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
     .addOption(option('--tag <ref...>', 'further names for the one image that is loaded'))
     .addOption(option('--platform <platform>', 'of a multi-platform image the one for this platform'))
     .addOption(
-      option('--to <target>', 'docker-archive:FILE, oci:DIR, or - (a docker archive), instead of the daemon'),
+      option(
+        '--to <target>',
+        'oci:DIR, oci-archive:FILE or docker-archive:FILE, each with :NAME for another name, or - (a docker archive), instead of the daemon',
+      ),
     )
     .addOption(option('--full', 'send everything, also what the daemon has'))
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))

@@ -31,6 +31,7 @@ const PINNED: Record<string, string[]> = {
     'parsePlatform',
     'prune',
     'readGitLabJob',
+    'renameImage',
     'resolveDockerHost',
     'save',
     'unload',

@@ -34,6 +34,7 @@ const TABLE: Record<string, Rule> = {
   lease: { level: 2, also: ['endpoint'] },
   combine: { level: 2, also: ['content', 'image'] },
   selection: { level: 2, also: ['content', 'combine'], packages: ['node:stream'] },
+  rename: { level: 2, also: ['content', 'selection'] },
   listing: { level: 2, also: ['content', 'image', 'naming'] },
   ingest: {
     level: 3,
