@@ -4,6 +4,7 @@ import type { Layout } from './layout/layout.ts';
 import type { LayoutTransaction } from './layout/transaction.ts';
 import { uniqueReference } from './naming.ts';
 import type { Digest } from './oci/digest.ts';
+import { omittedLayers } from './oci/omitted-layers.ts';
 import type { OnProgress } from './progress.ts';
 import type { ImagePlace } from './selection.ts';
 import { selectImages } from './selection.ts';
@@ -61,10 +62,11 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
     const fetched: FetchedImage[] = [];
     for (const { place, image } of chosen) {
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const { annotations, root } = image;
+      const { root } = image;
+      const omitted = omittedLayers(image.annotations, root.digest);
       const referrers = await place.referrers(root, { signal });
       for (const one of [root, ...referrers])
-        await transfer(place, one, content, blobs, { annotations, concurrency, signal, onRead });
+        await transfer(place, one, content, blobs, { omitted, concurrency, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});
       fetched.push(await addImage(image, content, options));
     }

@@ -22,6 +22,8 @@ export type {
   NamedImage,
   SaveArchiveOptions,
 } from './endpoint.ts';
+export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } from './diff.ts';
+export { diff } from './diff.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from './docker/address.ts';
 export { resolveDockerHost } from './docker/address.ts';
 export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';

@@ -7,6 +7,7 @@ import { configPlatform } from './oci/config.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import { isManifestType } from './oci/media-types.ts';
+import { omittedLayers } from './oci/omitted-layers.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { OnProgress } from './progress.ts';
 import type { ImagePlace } from './selection.ts';
@@ -72,10 +73,11 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
     for (const { place, image } of chosen) {
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
       const annotations = { ...image.annotations, ...options.annotations };
+      const omitted = omittedLayers(annotations, image.root.digest);
       const found = await readAll(place, image, options);
       const referrers = await referrersOf(place, joinPlaces(from), image.root, options);
       for (const root of [image.root, ...referrers])
-        await transfer(place, root, content, blobs, { annotations, signal, onRead });
+        await transfer(place, root, content, blobs, { omitted, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});
       content.add(rootOf(image.root, found), image.names, annotations);
       merged.push(describe({ ...image, annotations }, found));

@@ -5,7 +5,6 @@ import { closure, isImageManifest } from './image.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import { isNonDistributable } from './oci/media-types.ts';
-import { omittedLayers } from './oci/omitted-layers.ts';
 import { once, tap } from './stream/tap.ts';
 
 /** The blobs that were wanted so far: how large each is, and whether it had to come or was there. */
@@ -13,8 +12,8 @@ export type TransferredBlobs = Map<Digest, { size: number; came: boolean }>;
 
 /** Options of {@link transfer}. */
 export interface TransferOptions extends ContentOptions {
-  /** What the source says of the image: how many of its layers are left out on purpose. Default: nothing. */
-  annotations?: Record<string, string> | undefined;
+  /** How many of an image's first layers may be absent, since they are left out on purpose. Default: none. */
+  omitted?: number | undefined;
   /** How many blobs come at a time. Default 4. */
   concurrency?: number | undefined;
   /** Called with each number of bytes that has come. */
@@ -39,9 +38,9 @@ export async function transfer(
   root: Descriptor,
   target: ContentSink,
   blobs: TransferredBlobs,
-  { annotations, concurrency = 4, signal, onRead }: TransferOptions = {},
+  { omitted = 0, concurrency = 4, signal, onRead }: TransferOptions = {},
 ): Promise<void> {
-  const parts = await partsOf(source, root, annotations, { signal });
+  const parts = await partsOf(source, root, omitted, { signal });
   const missing = parts.blobs.filter(({ digest }) => !blobs.has(digest));
   const limit = pLimit(concurrency);
   const stop = new AbortController();
@@ -72,12 +71,11 @@ export async function transfer(
 async function partsOf(
   source: ContentSource,
   root: Descriptor,
-  annotations: Record<string, string> | undefined,
+  omitted: number,
   options: ContentOptions,
 ): Promise<Parts> {
   const documents: Checked<unknown>[] = [];
   const blobs = new Map<Digest, Descriptor>();
-  const omitted = omittedLayers(annotations, root.digest);
   for await (const node of closure(source, root, options)) {
     if (node.kind === 'index' || node.kind === 'manifest') documents.push(node.document);
     if (node.kind !== 'manifest') continue;

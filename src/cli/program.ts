@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
+import type { DiffCommandOptions } from './commands/diff.ts';
 import type { FetchCommandOptions } from './commands/fetch.ts';
+import type { InspectCommandOptions } from './commands/inspect.ts';
 import type { LoadCommandOptions } from './commands/load.ts';
 import type { MergeCommandOptions } from './commands/merge.ts';
 import type { PruneCommandOptions } from './commands/prune.ts';
@@ -25,6 +27,7 @@ export function createProgram(execute: Execute): Command {
     mergeCommand,
     pruneCommand,
     inspectCommand,
+    diffCommand,
     verifyCommand,
   ];
   for (const command of commands) {
@@ -183,11 +186,31 @@ function inspectCommand(execute: Execute): Command {
   const command = new Command('inspect')
     .summary('what is in layouts')
     .description('Says what is in layouts: images, names, digests, layers, sizes, what is shared.')
-    .argument('[layout...]', 'layouts; default: every one below .drayage');
-  return withCommon(command).action(async (layouts: string[], options: CommonOptions) => {
-    const { inspectLayouts } = await import('./commands/inspect.ts');
-    await execute((context) => inspectLayouts(layouts, context), options);
-  });
+    .argument('[layout...]', 'layouts; default: every one below .drayage')
+    .addOption(option('--html <file>', 'write it as a page, with the instruction that made each layer, too'));
+  return withCommon(command).action(
+    async (layouts: string[], options: InspectCommandOptions & CommonOptions) => {
+      const { inspectLayouts } = await import('./commands/inspect.ts');
+      await execute((context) => inspectLayouts(layouts, options, context), options);
+    },
+  );
+}
+
+function diffCommand(execute: Execute): Command {
+  const command = new Command('diff')
+    .summary('what two layouts or images share')
+    .description(
+      'Tells which layers two layouts or images share, which one has alone, and how configs differ.',
+    )
+    .argument('<a>', 'a layout, or oci:DIR:NAME for one image of it')
+    .argument('<b>', 'another one, or the same with another NAME')
+    .addOption(option('-i, --image <name...>', 'of layouts only these images: names, digests or IDs'));
+  return withCommon(command).action(
+    async (a: string, b: string, options: DiffCommandOptions & CommonOptions) => {
+      const { diffLayouts } = await import('./commands/diff.ts');
+      await execute((context) => diffLayouts([a, b], options, context), options);
+    },
+  );
 }
 
 function verifyCommand(execute: Execute): Command {

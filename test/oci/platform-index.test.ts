@@ -77,6 +77,12 @@ test('the bytes do not depend on the order of the parts, nor on that in them', (
   expect(entriesOf(platformIndex('app:1', parts)).at(-1)).toEqual(note);
 });
 
+test('what one of the parts alone says of an image does not depend on their order either', () => {
+  const told = { ...manifest('a', AMD64), annotations: { note: 'told' } };
+  const parts = [index([told, manifest('b', ARM)]), single('a', AMD64), single('c', ARM64)];
+  expect(platformIndex('app:1', parts.toReversed())).toEqual(platformIndex('app:1', parts));
+});
+
 test('an image that several parts have is listed once', () => {
   const made = platformIndex('app:1', [
     index([manifest('a', AMD64), manifest('b', ARM)]),

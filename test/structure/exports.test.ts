@@ -11,6 +11,7 @@ const PINNED: Record<string, string[]> = {
     'GitLab',
     'Layout',
     'connectDocker',
+    'diff',
     'expectationsOf',
     'exportArchive',
     'fetch',

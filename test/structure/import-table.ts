@@ -73,6 +73,7 @@ const TABLE: Record<string, Rule> = {
   merge: VERB,
   prune: VERB,
   inspect: VERB,
+  diff: VERB,
   export: VERB,
   index: { level: 5 },
   exports: { level: 5 },
