@@ -68,14 +68,14 @@ const NEW = built(
   { created: '2026-01-01T00:00:00Z' },
 );
 
+/** What is told of a layer. */
+function layer(image: SampleImage, i: number, createdBy: string): object {
+  return { diffId: image.diffIds[i], size: image.layers[i]?.size, createdBy };
+}
+
 test('two images: layers that they share, those of each with instruction and size, and what differs in their configs', async () => {
   const [a, b] = [await layoutOf([OLD, 'app:1']), await layoutOf([NEW, 'app:2'])];
   const result = await diff({ a: { place: a }, b: { place: b } });
-  const layer = (image: SampleImage, i: number, createdBy: string): object => ({
-    diffId: image.diffIds[i],
-    size: image.layers[i]?.size,
-    createdBy,
-  });
   expect(result.layers).toEqual({
     shared: [layer(OLD, 0, 'ADD rootfs.tar /'), layer(OLD, 1, 'RUN make lib')],
     onlyA: [layer(OLD, 2, 'COPY app /')],

@@ -74,7 +74,7 @@ describe('inspect --html', () => {
       for (const layer of image.layers) layer.createdBy = hostile;
     }
     const page = formatHtml(result, [hostile]);
-    const tags = new Set([...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, name]) => name));
+    const tags = new Set([...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, name = '']) => name));
     expect([...tags].toSorted()).toEqual([
       'body',
       'br',

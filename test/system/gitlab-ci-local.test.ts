@@ -95,24 +95,13 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
 describe.skipIf(!hasPrograms())(
   "the component, with a pipeline that uses it, and GitLab's schema of pipelines",
   () => {
-    /** What is found when a pipeline is read: all jobs are held against the schema before any is listed. */
-    const listed = async (spoil: (template: string) => string): Promise<CommandResult> => {
-      const folder = await mkdtemp(join(tmpdir(), 'drayage-schema-'));
-      onTestFinished(() => rm(folder, { recursive: true, force: true }));
-      const repository = await makeRepository(folder, spoil);
-      const cwd = relative(process.cwd(), repository);
-      return run(process.execPath, [RUNNER, '--cwd', cwd, '--list'], {
-        env: { PATH: SYSTEM_PATH, HOME: folder },
-      });
-    };
-
     test('fit', async () => {
-      const { code, stdout } = await listed((template) => template);
+      const { code, stdout } = await listJobs((template) => template);
       expect([code, stdout]).toEqual([0, expect.stringContaining('build-api')]);
     });
 
     test('do not fit where a key is misspelt', async () => {
-      const { code, stdout, stderr } = await listed((template) =>
+      const { code, stdout, stderr } = await listJobs((template) =>
         template.replace('    expire_in: $', '    expires_in: $'),
       );
       expect(code).not.toBe(0);
@@ -122,6 +111,17 @@ describe.skipIf(!hasPrograms())(
     });
   },
 );
+
+/** What is found when a pipeline is read: all jobs are held against the schema before any is listed. */
+async function listJobs(spoil: (template: string) => string): Promise<CommandResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'drayage-schema-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const repository = await makeRepository(folder, spoil);
+  const cwd = relative(process.cwd(), repository);
+  return run(process.execPath, [RUNNER, '--cwd', cwd, '--list'], {
+    env: { PATH: SYSTEM_PATH, HOME: folder },
+  });
+}
 
 /** A repository of a project that has the component as its own. */
 async function makeRepository(
