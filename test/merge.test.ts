@@ -206,6 +206,15 @@ test('what the target holds stays, and a name moves', async () => {
   });
 });
 
+test('a layout takes in another one', async () => {
+  const to = await layoutOf({ image: AMD, names: ['app:1'] });
+  const other = await layoutOf({ image: ARM, names: ['app:1'] });
+  const { bytes } = await merge({ from: [to, other], to });
+  expect(await platformsOf(to, 'app:1')).toEqual(['amd64', 'arm64']);
+  expect(bytes.copied).toBe((ARM.layers[1]?.size ?? 0) + ARM.config.size);
+  expect((await to.images()).map(({ names }) => names)).toEqual([['app:1']]);
+});
+
 test('several layouts are loaded as if they were merged: a daemon gets the same image', async () => {
   const from = [
     await layoutOf({ image: AMD, names: ['app:1'] }),

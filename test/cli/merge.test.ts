@@ -1,9 +1,13 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, watch } from 'node:fs';
 import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
 import type { MergeResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { addSample, imageOf, sampleImage } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -84,6 +88,28 @@ test('one name for two images of one platform is exit 2 with both and a way out'
   expect(stderr).toContain('--image');
   const chosen = await drayage(['merge', 'a', 'b', '-o', 'all', '--image', AMD.root.digest], { cwd });
   expect(chosen.code).toBe(0);
+});
+
+test('killed midway it leaves nothing half-written, and the next run is whole', async () => {
+  const content = randomBytes(48_000_000);
+  const large = imageOf([[digestOf(content), gzipSync(content, { level: 0 })]]);
+  await shipped('amd', large);
+  await shipped('arm', ARM);
+  const killed = await drayage(['merge', 'amd', 'arm', '-o', 'all'], {
+    cwd,
+    onStart: (child) => {
+      const watcher = watch(cwd, () => {
+        if (!existsSync(join(cwd, '.all.drayage'))) return;
+        watcher.close();
+        child.kill('SIGKILL');
+      });
+    },
+  });
+  expect(killed.code).toBeNull();
+  expect(existsSync(join(cwd, 'all'))).toBe(false);
+  const again = await drayage(['merge', 'amd', 'arm', '-o', 'all'], { cwd });
+  expect([again.code, again.stderr]).toEqual([0, expect.any(String)]);
+  expect((await drayage(['verify', 'all'], { cwd })).code).toBe(0);
 });
 
 test('outside of a job it has to be told where to', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
-import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -96,6 +96,15 @@ describe('load --to writes what others read', () => {
       expect(images).toMatchObject([{ name: 'other:2', id: AMD.config.digest }]);
     },
   );
+
+  test('a layout of nested indexes without a single annotation, as some builders write, gets a name', async () => {
+    const made = await Layout.create(join(cwd, 'nameless'));
+    const nested = sampleIndex([sampleIndex([AMD, ARM])]);
+    await made.update((transaction) => addSample(transaction, nested));
+    await run('load', 'nameless', '--to', 'oci-archive:named.tar:app:3');
+    const { images } = await saved('--from', 'oci-archive:named.tar:app:3');
+    expect(images).toMatchObject([{ name: 'app:3', digest: nested.root.digest }]);
+  });
 
   test.each([
     ['oci:one:other:2', 'choose one with --image'],
