@@ -69,7 +69,7 @@ const NEW = built(
 );
 
 /** What is told of a layer. */
-function layer(image: SampleImage, i: number, createdBy: string): object {
+function toldLayer(image: SampleImage, i: number, createdBy: string): object {
   return { diffId: image.diffIds[i], size: image.layers[i]?.size, createdBy };
 }
 
@@ -77,9 +77,9 @@ test('two images: layers that they share, those of each with instruction and siz
   const [a, b] = [await layoutOf([OLD, 'app:1']), await layoutOf([NEW, 'app:2'])];
   const result = await diff({ a: { place: a }, b: { place: b } });
   expect(result.layers).toEqual({
-    shared: [layer(OLD, 0, 'ADD rootfs.tar /'), layer(OLD, 1, 'RUN make lib')],
-    onlyA: [layer(OLD, 2, 'COPY app /')],
-    onlyB: [layer(NEW, 2, 'COPY app /')],
+    shared: [toldLayer(OLD, 0, 'ADD rootfs.tar /'), toldLayer(OLD, 1, 'RUN make lib')],
+    onlyA: [toldLayer(OLD, 2, 'COPY app /')],
+    onlyB: [toldLayer(NEW, 2, 'COPY app /')],
   });
   expect(result.bytes).toEqual({
     shared: (OLD.layers[0]?.size ?? 0) + (OLD.layers[1]?.size ?? 0),
