@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { OutgoingImage } from './archive/write-oci.ts';
+import { writeOciArchives } from './archive/write-oci.ts';
 import { writeDockerArchive } from './archive/write.ts';
 import type { ContentOptions, ImagePolicy } from './content.ts';
 import { chainSources } from './content.ts';
@@ -19,22 +21,38 @@ export interface ExportOptions extends ContentOptions {
   /** Which image of a multi-platform one; default: the only one, else the first. */
   platform?: Platform | undefined;
   onProgress?: OnProgress | undefined;
+  /**
+   * `docker`: the form that `docker save` had up to version 24 and that every daemon and tool reads, manifest.json over
+   * uncompressed layers. `oci`: an OCI layout in a tar, all blobs and digests as they are, with what refers to the images.
+   * Default `docker`.
+   */
+  format?: 'docker' | 'oci' | undefined;
 }
 
 /**
- * Writes images as one archive of the form that `docker save` had up to version 24 and that every daemon and tool reads:
- * manifest.json over uncompressed layers. Of every layer digest and size are checked before its first byte comes out, and the diffID before its end; after a failure the
- * stream never ends cleanly.
+ * Writes images as one archive. Of every layer digest and size are checked before its first byte comes out, and where it is
+ * decompressed the diffID before its end; after a failure the stream never ends cleanly.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const { from, policy, signal, platform, onProgress } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const images = [];
-  for (const { place, image: stored } of await selectImages(from, options.images, { policy, onNote })) {
+  const outgoing: OutgoingImage[] = [];
+  for (const { place, image: stored } of await selectImages(from, options.images, {
+    policy,
+    onNote,
+    signal,
+  })) {
     const image = await readImage(place, stored.root, { signal, platform });
     policy?.check(stored, image.config.value);
     images.push({ image, names: stored.names });
+    const root = platform === undefined ? stored.root : image.manifest.descriptor;
+    outgoing.push({ root, names: stored.names, source: place });
+    if (options.format !== 'oci') continue;
+    for (const referrer of await place.referrers(root, { signal }))
+      outgoing.push({ root: referrer, names: [], source: place });
   }
+  if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
   return writeDockerArchive(images, chainSources(from), { signal });
 }

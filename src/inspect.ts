@@ -1,4 +1,5 @@
 import type { ContentOptions, StoredImage } from './content.ts';
+import { layerOrigins } from './footprint.ts';
 import type { Image } from './image.ts';
 import { images as imagesOf } from './image.ts';
 import { uniqueReference } from './naming.ts';
@@ -6,7 +7,7 @@ import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { ImagePlace } from './selection.ts';
-import { selectImages } from './selection.ts';
+import { findImages } from './selection.ts';
 
 /** Options of {@link inspect}. */
 export interface InspectOptions extends ContentOptions {
@@ -23,6 +24,8 @@ export interface InspectedLayer {
   size: number;
   diffId: Digest;
   mediaType: string;
+  /** The instruction that made it; null where the history of the image does not say. */
+  createdBy: string | null;
   /** How many of the images that were looked at have this layer. */
   sharedBy: number;
 }
@@ -59,7 +62,9 @@ export interface InspectResult {
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: { stored: StoredImage; image: Image }[] = [];
-  for (const { place, image: stored } of await selectImages(options.from, options.images)) {
+  for (const { place, image: stored } of await findImages(options.from, options.images, {
+    signal: options.signal,
+  })) {
     for await (const image of imagesOf(place, stored.root, options)) found.push({ stored, image });
   }
   const users = new Map<Digest, number>();
@@ -76,6 +81,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
 
 function describe(stored: StoredImage, image: Image, users: ReadonlyMap<Digest, number>): InspectedImage {
   const { config, layers } = image;
+  const origins = layerOrigins(image);
   return {
     names: stored.names,
     ref: uniqueReference(stored, config.descriptor.digest, stored.names[0]),
@@ -85,11 +91,12 @@ function describe(stored: StoredImage, image: Image, users: ReadonlyMap<Digest, 
     created: config.value.created ?? null,
     annotations: stored.annotations,
     size: layers.reduce((sum, { blob }) => sum + blob.size, 0),
-    layers: layers.map(({ diffId, blob: { digest, size, mediaType } }) => ({
+    layers: layers.map(({ diffId, blob: { digest, size, mediaType } }, i) => ({
       digest,
       size,
       diffId,
       mediaType,
+      createdBy: origins[i]?.createdBy ?? null,
       sharedBy: users.get(digest) ?? 1,
     })),
   };

@@ -69,9 +69,9 @@ export interface LoadVerbResult {
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
-  const { policy, onProgress } = options;
+  const { policy, onProgress, signal } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const chosen = await selectImages(options.from, options.images, { policy, onNote });
+  const chosen = await selectImages(options.from, options.images, { policy, onNote, signal });
   const tags = (options.tags ?? []).map(normalizeName);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {

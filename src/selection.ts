@@ -1,6 +1,15 @@
-import type { ContentSource, ImageIndex, ImagePolicy, StoredImage } from './content.ts';
+import { Readable } from 'node:stream';
+import { combineImages } from './combine.ts';
+import type { ContentOptions, ContentSource, ImageIndex, ImagePolicy, StoredImage } from './content.ts';
 import { chainSources } from './content.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
+import { OMITTED_LAYERS } from './oci/annotations.ts';
+import type { Descriptor } from './oci/descriptor.ts';
+import type { Digest } from './oci/digest.ts';
+import type { Document } from './oci/manifest.ts';
+import type { Platform } from './oci/platform.ts';
+import { twoImages } from './oci/platform-index.ts';
+import { isReference, normalizeName, parseReference } from './oci/reference.ts';
 
 /** A place that holds images and their content: a layout. */
 export type ImagePlace = ContentSource & ImageIndex;
@@ -11,8 +20,11 @@ export interface PlacedImage {
   image: StoredImage;
 }
 
+/** As of {@link ImageIndex.resolve}. */
+type ResolveOptions = ContentOptions & { platform?: Platform | undefined };
+
 /** Options of {@link selectImages}. */
-export interface SelectOptions {
+export interface SelectOptions extends ContentOptions {
   /** Which of the images may be used; default: all. */
   policy?: ImagePolicy | undefined;
   /** Hears why an image is left out, in one line. */
@@ -20,12 +32,25 @@ export interface SelectOptions {
 }
 
 /**
- * Chooses images among several places.
+ * Chooses images among several places. Images of several platforms under one name become one multi-platform image, whose
+ * index need not be in any place.
  * @param references names or digests; none means all images of all places
  * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `POLICY` where none of those that
- * a reference finds, or of all, may be used; `AMBIGUOUS` where one name means different images in different places
+ * a reference finds, or of all, may be used; `AMBIGUOUS` where one name means different images for one platform
  */
 export async function selectImages(
+  places: readonly ImagePlace[],
+  references: readonly string[] = [],
+  options: SelectOptions = {},
+): Promise<PlacedImage[]> {
+  return oneForEachName(await findImages(places, references, options), options);
+}
+
+/**
+ * Finds images among several places, each once, as they are there: one name may stand for several.
+ * @throws {@link DrayageError} `NOT_FOUND`, `POLICY`, as {@link selectImages}
+ */
+export async function findImages(
   places: readonly ImagePlace[],
   references: readonly string[] = [],
   options: SelectOptions = {},
@@ -38,7 +63,6 @@ export async function selectImages(
   if (found.length === 0) {
     throw new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
   }
-  assertNamesAgree(found);
   return merged(found);
 }
 
@@ -53,15 +77,87 @@ function permitted(found: readonly PlacedImage[], { policy, onNote }: SelectOpti
   return found.filter(({ image }) => chosen.has(image));
 }
 
-/** An image that several places hold is one image, with the names of all; the first place says the rest. */
+/** An image that several places hold is one image, with the names of all; a place that holds all of it says the rest. */
 function merged(found: readonly PlacedImage[]): PlacedImage[] {
-  const byRoot = new Map<string, PlacedImage>();
-  for (const { place, image } of found) {
-    const known = byRoot.get(image.root.digest) ?? { place, image: { ...image, names: [] } };
-    const names = [...new Set([...known.image.names, ...image.names])];
-    byRoot.set(image.root.digest, { place: known.place, image: { ...known.image, names } });
+  const byRoot = new Map<Digest, [PlacedImage, ...PlacedImage[]]>();
+  for (const one of found) {
+    const { digest } = one.image.root;
+    const same = byRoot.get(digest);
+    if (same === undefined) byRoot.set(digest, [one]);
+    else same.push(one);
   }
-  return [...byRoot.values()];
+  return [...byRoot.values()].map((same) => {
+    const names = [...new Set(same.flatMap(({ image }) => image.names))];
+    const best = same.find(({ image }) => !(OMITTED_LAYERS in image.annotations)) ?? same[0];
+    return { place: placeOf([best, ...same]), image: { ...best.image, names } };
+  });
+}
+
+/** Images that share a name become one, in the place of the first of them; each keeps the names that it has alone. */
+async function oneForEachName(found: readonly PlacedImage[], options: SelectOptions): Promise<PlacedImage[]> {
+  const shared = sharedNames(found);
+  const result: PlacedImage[] = [];
+  for (const placed of found) {
+    for (const { names, parts } of shared) {
+      if (parts[0] === placed) result.push(await combined(names, parts, options));
+    }
+    const { image } = placed;
+    const names = image.names.filter((name) => !shared.some((one) => one.names.includes(name)));
+    if (names.length > 0 || image.names.length === 0) result.push({ ...placed, image: { ...image, names } });
+  }
+  return merged(result);
+}
+
+/** The names that several images have, those of the same images together. */
+function sharedNames(found: readonly PlacedImage[]): { names: string[]; parts: PlacedImage[] }[] {
+  const shared = new Map<string, { names: string[]; parts: PlacedImage[] }>();
+  for (const name of new Set(found.flatMap(({ image }) => image.names))) {
+    const parts = found.filter(({ image }) => image.names.includes(name));
+    if (parts.length === 1) continue;
+    const key = parts.map(({ image }) => image.root.digest).join(' ');
+    shared.set(key, { parts, names: [...(shared.get(key)?.names ?? []), name] });
+  }
+  return [...shared.values()];
+}
+
+async function combined(
+  names: string[],
+  parts: readonly PlacedImage[],
+  { policy, signal }: SelectOptions,
+): Promise<PlacedImage> {
+  const { root, document, annotations } = await combineImages(
+    names.join(', '),
+    parts.map(({ place: source, image }) => ({ source, image })),
+    { signal, check: (image, config) => policy?.check(image, config) },
+  );
+  const place = placeOf(parts);
+  return {
+    place: document === undefined ? place : withDocument(place, document),
+    image: { root, names, annotations },
+  };
+}
+
+/** The place that holds images, or all those that do as one. */
+function placeOf(found: readonly PlacedImage[]): ImagePlace {
+  const all = [...new Set(found.map(({ place }) => place))];
+  const [only, ...others] = all;
+  return only !== undefined && others.length === 0 ? only : joinPlaces(all);
+}
+
+/** A place that has one more document. */
+function withDocument(place: ImagePlace, { descriptor, bytes }: Document): ImagePlace {
+  const isIt = ({ digest, size }: Descriptor): boolean =>
+    digest === descriptor.digest && size === descriptor.size;
+  return {
+    has: async (wanted, options) => isIt(wanted) || place.has(wanted, options),
+    open: async (wanted, options) =>
+      isIt(wanted)
+        ? Readable.from([bytes.subarray(options?.offset ?? 0)], { objectMode: false })
+        : place.open(wanted, options),
+    images: (options) => place.images(options),
+    resolve: (reference, options) => place.resolve(reference, options),
+    referrers: (subject, options) => place.referrers(subject, options),
+  };
 }
 
 async function allImages(places: readonly ImagePlace[]): Promise<PlacedImage[]> {
@@ -72,12 +168,13 @@ async function allImages(places: readonly ImagePlace[]): Promise<PlacedImage[]> 
 async function everywhere(
   places: readonly ImagePlace[],
   reference: string,
+  options: ResolveOptions = {},
 ): Promise<[PlacedImage, ...PlacedImage[]]> {
   const found: PlacedImage[] = [];
   const missing: DrayageError[] = [];
   for (const place of places) {
     try {
-      found.push({ place, image: await place.resolve(reference) });
+      for (const image of await allOf(place, reference, options)) found.push({ place, image });
     } catch (error) {
       if (!isDrayageError(error, 'NOT_FOUND')) throw error;
       missing.push(error);
@@ -92,34 +189,34 @@ async function everywhere(
   });
 }
 
-function assertNamesAgree(found: readonly PlacedImage[]): void {
-  const roots = new Map<string, string>();
-  for (const { image } of found) {
-    for (const name of image.names) {
-      const other = roots.get(name) ?? image.root.digest;
-      if (other !== image.root.digest) {
-        throw new DrayageError('AMBIGUOUS', `${name} means two images: ${other} and ${image.root.digest}`, {
-          hint: 'choose the layout, or the image by its digest',
-          candidates: [other, image.root.digest],
-        });
-      }
-      roots.set(name, other);
-    }
-  }
+/** What a place has under a name: one image, or those of several platforms; by anything else it finds one. */
+async function allOf(
+  place: ImagePlace,
+  reference: string,
+  options: ResolveOptions,
+): Promise<readonly StoredImage[]> {
+  const isName = isReference(reference) && parseReference(reference).digest === undefined;
+  const name = isName ? normalizeName(reference) : undefined;
+  const named =
+    name === undefined || options.platform !== undefined
+      ? []
+      : (await place.images(options)).filter((image) => image.names.includes(name));
+  return named.length > 1 ? named : [await place.resolve(reference, options)];
 }
 
 /** Several places as one: all their images, and content from whichever has it. */
 export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
   return {
     ...chainSources(places),
-    images: async () => (await Promise.all(places.map((place) => place.images()))).flat(),
-    resolve: async (reference) => {
-      const [first, ...others] = await everywhere(places, reference);
-      assertNamesAgree([first, ...others]);
-      return first.image;
+    images: async (options) => (await Promise.all(places.map((place) => place.images(options)))).flat(),
+    resolve: async (reference, options) => {
+      const [first, ...rest] = await everywhere(places, reference, options);
+      const other = rest.find(({ image }) => image.root.digest !== first.image.root.digest);
+      if (other === undefined) return first.image;
+      throw twoImages(reference, undefined, [first.image.root.digest, other.image.root.digest]);
     },
-    referrers: async (descriptor) => {
-      const lists = await Promise.all(places.map((place) => place.referrers(descriptor)));
+    referrers: async (descriptor, options) => {
+      const lists = await Promise.all(places.map((place) => place.referrers(descriptor, options)));
       return [...new Map(lists.flat().map((referrer) => [referrer.digest, referrer])).values()];
     },
   };

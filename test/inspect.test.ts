@@ -34,6 +34,7 @@ test('images are told with their names, digests and layers, and what they share'
       layers: APP.layers.map((layer, i) => ({
         ...layer,
         diffId: APP.diffIds[i],
+        createdBy: null,
         sharedBy: i === 0 ? 2 : 1,
       })),
     },

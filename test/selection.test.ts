@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ImagePolicy } from '../src/content.ts';
 import { DrayageError } from '../src/errors.ts';
 import { Layout } from '../src/layout/layout.ts';
-import { joinPlaces, selectImages } from '../src/selection.ts';
+import { OMITTED_LAYERS } from '../src/oci/annotations.ts';
+import { images as imagesOf } from '../src/image.ts';
+import type { PlacedImage } from '../src/selection.ts';
+import { findImages, joinPlaces, selectImages } from '../src/selection.ts';
 import type { SampleImage } from './layout/sample-images.ts';
 import { addSample, sampleImage, sampleReferrer } from './layout/sample-images.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -73,6 +76,103 @@ test('one name for different images in different places is ambiguous', async () 
   await expect(selectImages(places, ['app:1'])).rejects.toMatchObject(expected);
   await expect(joinPlaces(places).resolve('app:1')).rejects.toMatchObject(expected);
   expect(digests(await selectImages(places, [TOOLS.root.digest]))).toEqual([TOOLS.root.digest]);
+});
+
+async function chosenOf(places: Layout[], references?: string[]): Promise<PlacedImage> {
+  const [only, ...others] = await selectImages(places, references);
+  expect(others).toEqual([]);
+  return only ?? expect.fail('nothing chosen');
+}
+
+/** A layout of one job, whose image lacks its first layers. */
+async function said(image: SampleImage, job: string, omitted: number): Promise<Layout> {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  const annotations = {
+    'dev.drayage.gitlab.pipeline-id': '4711',
+    'dev.drayage.gitlab.job-id': job,
+    ...(omitted > 0 && { [OMITTED_LAYERS]: String(omitted) }),
+  };
+  await layout.update((transaction) =>
+    addSample(transaction, image, ['app:1'], annotations, image.layers.slice(0, omitted)),
+  );
+  return layout;
+}
+
+describe('one name for images of several platforms', () => {
+  const ARM = sampleImage(['base', 'arm'], 'arm64');
+
+  test.each([
+    ['of several places', async () => [await layoutOf([APP, 'app:1']), await layoutOf([ARM, 'app:1'])]],
+    [
+      'of one place',
+      async () => [
+        await layoutOf(
+          [{ ...APP, root: { ...APP.root, platform: { os: 'linux', architecture: 'amd64' } } }, 'app:1'],
+          [{ ...ARM, root: { ...ARM.root, platform: { os: 'linux', architecture: 'arm64' } } }, 'app:1'],
+        ),
+      ],
+    ],
+  ])('%s makes one image, whose content is all there', async (_, make) => {
+    const places = await make();
+    const { place, image } = await chosenOf(places);
+    expect(image.names).toEqual(['app:1']);
+    expect(await place.has(image.root)).toBe(true);
+    const found = [];
+    for await (const { manifest, layers } of imagesOf(place, image.root)) {
+      found.push(manifest.descriptor.digest);
+      for (const { blob } of layers) expect(await place.has(blob)).toBe(true);
+    }
+    expect(found).toEqual([APP.root.digest, ARM.root.digest]);
+    expect((await chosenOf(places.toReversed(), ['app:1'])).image.root).toEqual(image.root);
+    expect((await chosenOf(places, [ARM.config.digest])).image.root.digest).toBe(ARM.root.digest);
+  });
+
+  test('is still apart for who looks what is there', async () => {
+    const places = [await layoutOf([APP, 'app:1']), await layoutOf([ARM, 'app:1'])];
+    const found = await findImages(places, ['app:1']);
+    expect(found.map(({ image }) => image.root.digest)).toEqual([APP.root.digest, ARM.root.digest]);
+  });
+
+  test('leaves each image the names that it has alone', async () => {
+    const places = [
+      await layoutOf([APP, 'app:1', 'amd:1', 'app:2']),
+      await layoutOf([ARM, 'app:1', 'app:2']),
+    ];
+    const chosen = await selectImages(places);
+    expect(chosen.map(({ image }) => image.names)).toEqual([['app:1', 'app:2'], ['amd:1']]);
+    expect(chosen[1]?.image.root.digest).toBe(APP.root.digest);
+  });
+
+  test('says of the whole what is true of all parts', async () => {
+    const { image } = await chosenOf([await said(APP, '1', 1), await said(ARM, '2', 0)]);
+    expect(image.annotations).toEqual({
+      'dev.drayage.gitlab.pipeline-id': '4711',
+      [OMITTED_LAYERS]: '1',
+    });
+  });
+
+  test('is refused where the policy refuses one of them', async () => {
+    const places = [await layoutOf([APP, 'app:1']), await layoutOf([ARM, 'app:1'])];
+    const policy: ImagePolicy = {
+      choose: (images) => [...images],
+      check: (_, { architecture }) => {
+        if (architecture === 'arm64') throw new DrayageError('POLICY', 'no arm');
+      },
+    };
+    await expect(selectImages(places, [], { policy })).rejects.toMatchObject({ code: 'POLICY' });
+  });
+});
+
+test('of an image that one place holds thin, that one tells which holds all of it', async () => {
+  const thin = await Layout.create(`${await temporaryFolder()}/layout`);
+  await thin.update((transaction) =>
+    addSample(transaction, APP, ['app:1'], { [OMITTED_LAYERS]: '1' }, APP.layers.slice(0, 1)),
+  );
+  const [chosen, ...others] = await selectImages([thin, await layoutOf([APP, 'app:2'])]);
+  expect(others).toEqual([]);
+  expect(chosen?.image).toMatchObject({ names: ['app:1', 'app:2'], annotations: {} });
+  expect(chosen?.image.annotations).not.toHaveProperty([OMITTED_LAYERS]);
+  expect(await chosen?.place.has(APP.layers[0] ?? expect.fail())).toBe(true);
 });
 
 test('places without an image are an error', async () => {

@@ -5,6 +5,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 export interface ArchivedImage {
   /** Familiar references; none where it has no name. */
   names: string[];
+  /** What other tools call it, where that is no name: `latest`. */
+  foreign?: string[] | undefined;
   /** The manifest, kept or written, or the image index that was kept. */
   root: Descriptor;
   config: Descriptor;

@@ -15,7 +15,7 @@ import { imagePaths, isComplete } from './graph-walk.ts';
 import type { ImageParts } from './image-parts.ts';
 import { PartsReader } from './image-parts.ts';
 import { memoize } from './memoize.ts';
-import { entryReference } from './oci-name.ts';
+import { entryReference, foreignReference } from './oci-name.ts';
 import { Roots } from './root.ts';
 
 /** An archive that has passed. */
@@ -28,6 +28,8 @@ export interface ListContext {
 /** An image under one of its names. */
 interface Listed {
   name: string | undefined;
+  /** What another tool calls it, where that is no name. */
+  foreign?: string | undefined;
   parts: ImageParts;
 }
 
@@ -65,7 +67,12 @@ export async function ociImages(context: ListContext): Promise<ArchivedImage[]> 
     const complete = manifests.filter(isThere);
     // Where none is complete, the first one says which blob is missing, or wrong.
     for (const { value } of complete.length > 0 ? complete : manifests.slice(0, 1)) {
-      listed.push({ name: entryReference(entry.descriptor), parts: await reader.oci(value) });
+      const parts = await reader.oci(value);
+      listed.push({
+        name: entryReference(entry.descriptor),
+        foreign: foreignReference(entry.descriptor),
+        parts,
+      });
     }
   }
   return settle(listed, entries, reader, context);
@@ -89,10 +96,11 @@ async function settle(
   const roots = new Roots({ ...context, parts: reader, entries });
   const images = new Map<Digest, ArchivedImage>();
   const owners = new Map<string, Digest>();
-  for (const { name, parts } of listed) {
+  for (const { name, foreign, parts } of listed) {
     const root = await roots.settle(parts, name);
     const image = images.get(root.root.digest) ?? { names: [], ...root };
     images.set(root.root.digest, image);
+    if (foreign !== undefined) image.foreign = [...(image.foreign ?? []), foreign];
     if (name === undefined) continue;
     assertOneOwner(owners, name, parts, image);
     if (!image.names.includes(name)) image.names.push(name);

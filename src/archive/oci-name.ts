@@ -23,6 +23,11 @@ export function entryReference({ annotations, digest }: Descriptor): string | un
   return name ?? own;
 }
 
+/** What another tool calls an entry that has no name, such as `latest`: it finds the image, but is no name of it. */
+export function foreignReference(entry: Descriptor): string | undefined {
+  return entryReference(entry) === undefined ? entry.annotations?.[REF_NAME] : undefined;
+}
+
 /** The same beside a manifest.json, which gives the names: an entry that is named in two ways counts as unnamed. */
 export function ownReference(entry: Descriptor): string | undefined {
   try {

@@ -20,16 +20,18 @@ export interface WriteOciOptions extends ContentOptions {
   omit?: ReadonlySet<Digest> | undefined;
 }
 
+/** An image, or what refers to one, that goes into an archive. */
+export interface OutgoingImage {
+  root: Descriptor;
+  /** References; an index entry is written for each, or one without a name. */
+  names: readonly string[];
+  source: ContentSource;
+}
+
 /**
- * Writes an image as an OCI layout in a tar, with all that its root leads to, byte for byte as `source` has it; what an index
- * lacks is left out. A manifest.json over the same blobs lets it be read as a docker archive too.
- *
- * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. After a
- * failure the stream never ends cleanly.
- * @param names references; an index entry is written for each. A containerd store finds an image only by its full name, so
- * that is what stands there
- * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
- * `NOT_FOUND` and whatever else `source` says
+ * Writes an image as an OCI layout in a tar; see {@link writeOciArchives}.
+ * @param names references; a containerd store finds an image only by its full name, so that is what stands there
+ * @throws {@link DrayageError} as {@link writeOciArchives}
  */
 export function writeOciArchive(
   root: Descriptor,
@@ -37,23 +39,41 @@ export function writeOciArchive(
   source: ContentSource,
   options: WriteOciOptions = {},
 ): Readable {
-  const index = formatIndex(root, names);
-  return writeTar((signal) => ociEntries(root, { index, names }, source, { ...options, signal }), options);
+  return writeOciArchives([{ root, names, source }], options);
+}
+
+/**
+ * Writes images as an OCI layout in a tar, with all that their roots lead to, byte for byte as the sources have it; what an
+ * index lacks is left out. A manifest.json over the same blobs lets it be read as a docker archive too.
+ *
+ * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. After a
+ * failure the stream never ends cleanly.
+ * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
+ * `NOT_FOUND` and whatever else a source says
+ */
+export function writeOciArchives(images: readonly OutgoingImage[], options: WriteOciOptions = {}): Readable {
+  const index = formatIndex(images);
+  return writeTar((signal) => ociEntries(images, index, { ...options, signal }), options);
 }
 
 async function* ociEntries(
-  root: Descriptor,
-  { index, names }: { index: Uint8Array; names: readonly string[] },
-  source: ContentSource,
-  { omit, signal }: WriteOciOptions,
+  images: readonly OutgoingImage[],
+  index: Uint8Array,
+  { omit = new Set(), signal }: WriteOciOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
-  const { documents, blobs, image } = await inventory(root, source, { signal });
+  const held = [];
+  for (const image of images)
+    held.push({ ...image, ...(await inventory(image.root, image.source, { signal })) });
   yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   yield smallEntry('index.json', index);
-  if (image !== undefined) yield smallEntry('manifest.json', dockerManifest(image, names));
-  for (const { descriptor, bytes } of documents) yield smallEntry(blobName(descriptor.digest), bytes);
-  const wanted = blobs.filter(({ digest }) => omit?.has(digest) !== true);
-  yield* oneAhead(wanted, async (blob) => {
+  const runnable = held.flatMap(({ image, names }) => (image === undefined ? [] : [{ image, names }]));
+  if (runnable.length > 0) yield smallEntry('manifest.json', dockerManifest(runnable));
+  const done = new Set(omit);
+  const isNew = ({ digest }: Descriptor): boolean => !done.has(digest) && done.add(digest).has(digest);
+  for (const { descriptor, bytes } of held.flatMap(({ documents }) => documents))
+    if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
+  const wanted = held.flatMap(({ blobs, source }) => blobs.filter(isNew).map((blob) => ({ blob, source })));
+  yield* oneAhead(wanted, async ({ blob, source }) => {
     await drain(await source.open(blob, { signal }));
     return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
   });
@@ -85,25 +105,27 @@ async function inventory(
   return { documents, blobs, image };
 }
 
-function formatIndex(root: Descriptor, names: readonly string[]): Uint8Array {
-  const descriptor = bareDescriptor(root);
-  const named = names.map((name) => ({
-    ...descriptor,
-    annotations: {
-      'io.containerd.image.name': normalizedReference(withDefaultTag(parseReference(name))),
-      'org.opencontainers.image.ref.name': normalizeName(name),
-    },
-  }));
-  const manifests = named.length > 0 ? named : [descriptor];
+function formatIndex(images: readonly OutgoingImage[]): Uint8Array {
+  const manifests = images.flatMap(({ root, names }) => {
+    const descriptor = bareDescriptor(root);
+    const named = names.map((name) => ({
+      ...descriptor,
+      annotations: {
+        'io.containerd.image.name': normalizedReference(withDefaultTag(parseReference(name))),
+        'org.opencontainers.image.ref.name': normalizeName(name),
+      },
+    }));
+    return named.length > 0 ? named : [descriptor];
+  });
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
 }
 
-function dockerManifest({ config, layers }: Manifest, names: readonly string[]): Uint8Array {
-  return formatDockerManifest([
-    {
+function dockerManifest(images: readonly { image: Manifest; names: readonly string[] }[]): Uint8Array {
+  return formatDockerManifest(
+    images.map(({ image: { config, layers }, names }) => ({
       config: blobName(config.digest),
       names: names.map(normalizeName),
       layers: layers.map(({ digest }) => blobName(digest)),
-    },
-  ]);
+    })),
+  );
 }

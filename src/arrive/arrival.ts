@@ -38,6 +38,8 @@ export interface Arrival {
   /** The config digest. */
   id: Digest;
   names: string[];
+  /** What other tools call it, where that is no name. */
+  foreign?: string[] | undefined;
   /** What it was annotated with where it comes from. */
   annotations: Record<string, string>;
   layers: SavedLayer[];

@@ -23,9 +23,14 @@ function named(text: string, arrivals: readonly Arrival[]): Arrival[] {
   const name = nameOf(text);
   const byName = arrivals.filter(({ names }) => name !== undefined && names.includes(name));
   if (byName.length > 0 && name !== undefined) return byName.map((found) => ({ ...found, names: [name] }));
+  const byForeign = arrivals.filter(({ foreign }) => foreign?.includes(text) === true);
+  if (byForeign.length > 0) return byForeign.map((found) => ({ ...found, names: [] }));
   const byId = arrivals.find(({ root, id }) => isIdOf(text, id) || isIdOf(text, root.digest));
   if (byId !== undefined) return [{ ...byId, names: [] }];
-  const candidates = arrivals.flatMap(({ names, id }) => (names.length > 0 ? names : [id]));
+  const candidates = arrivals.flatMap(({ names, foreign = [], id }) => {
+    const called = [...names, ...foreign];
+    return called.length > 0 ? called : [id];
+  });
   throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(text)} in the archive`, {
     candidates,
     hint: `it holds ${candidates.join(', ')}`,

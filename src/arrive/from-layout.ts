@@ -18,12 +18,12 @@ export async function fromLayout(
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const arrivals: Arrival[] = [];
   const from = platform === undefined ? place : narrowed(place, platform);
-  for (const { image } of await selectImages([from], images, { policy, onNote })) {
+  for (const { place: holder, image } of await selectImages([from], images, { policy, onNote, signal })) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-    const root = await rootFor(place, image.root, options);
-    const layers = await copyImage(place, content, root, { signal, onRead });
-    const referrers = await place.referrers(root, { signal });
-    for (const referrer of referrers) await copyImage(place, content, referrer, { signal, onRead });
+    const root = await rootFor(holder, image.root, options);
+    const layers = await copyImage(holder, content, root, { signal, onRead });
+    const referrers = await holder.referrers(root, { signal });
+    for (const referrer of referrers) await copyImage(holder, content, referrer, { signal, onRead });
     const { config } = await readImage(content, root, { signal });
     policy?.check(image, config.value);
     const isPart = root.digest !== image.root.digest;

@@ -29,10 +29,11 @@ export async function readArrivals(
   };
   const options = { ingest: noted, content, keepManifests, onRead, signal, stored };
   const archived = await readArchive(archive, options);
-  const arrivals = archived.map(({ root, config, names, annotations, layers, referrers }) => ({
+  const arrivals = archived.map(({ root, config, names, foreign, annotations, layers, referrers }) => ({
     root,
     id: config.digest,
     names,
+    foreign,
     annotations,
     referrers,
     layers: layers.map(savedLayer),

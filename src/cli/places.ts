@@ -52,7 +52,11 @@ async function openLayout(path: string, context: Context): Promise<Layout> {
   }
 }
 
-async function findLayouts(context: Context): Promise<string[]> {
+/**
+ * The layouts below `.drayage`: at least one.
+ * @throws {@link DrayageError} `NOT_FOUND`, `LINK`
+ */
+export async function findLayouts(context: Context): Promise<string[]> {
   await refuseLinks(HOME);
   const entries = await readdir(HOME, { withFileTypes: true }).catch((): Dirent[] => []);
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));

@@ -1,7 +1,11 @@
 import { Command, Option } from 'commander';
+import type { DiffCommandOptions } from './commands/diff.ts';
 import type { FetchCommandOptions } from './commands/fetch.ts';
+import type { InspectCommandOptions } from './commands/inspect.ts';
 import type { LoadCommandOptions } from './commands/load.ts';
+import type { MergeCommandOptions } from './commands/merge.ts';
 import type { PromoteCommandOptions } from './commands/promote.ts';
+import type { PruneCommandOptions } from './commands/prune.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
 import type { UnloadCommandOptions } from './commands/unload.ts';
 import type { UntagCommandOptions } from './commands/untag.ts';
@@ -22,7 +26,10 @@ export function createProgram(execute: Execute): Command {
     loadCommand,
     unloadCommand,
     fetchCommand,
+    mergeCommand,
+    pruneCommand,
     inspectCommand,
+    diffCommand,
     verifyCommand,
     promoteCommand,
     untagCommand,
@@ -48,7 +55,10 @@ function saveCommand(execute: Execute): Command {
       ),
     )
     .addOption(
-      option('--from <source>', 'an archive, a layout folder, or - for standard input, instead of a daemon'),
+      option(
+        '--from <source>',
+        'an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - for standard input, instead of a daemon',
+      ),
     )
     .addOption(
       option('-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'),
@@ -74,22 +84,23 @@ function loadCommand(execute: Execute): Command {
   const command = new Command('load')
     .summary('layouts -> daemon')
     .description('Loads images out of layouts into the daemon and verifies that they are there.')
-    .argument('[layout...]', 'layouts; default: every one below .drayage')
+    .argument(
+      '[layout...]',
+      'layouts, oci-archive:FILE or docker-archive:FILE; default: every layout below .drayage',
+    )
     .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
     .addOption(option('--tag <ref...>', 'further names for the one image that is loaded'))
     .addOption(option('--platform <platform>', 'of a multi-platform image the one for this platform'))
     .addOption(
-      option('--to <target>', 'docker-archive:FILE, oci:DIR, or - (a docker archive), instead of the daemon'),
+      option(
+        '--to <target>',
+        'oci:DIR, oci-archive:FILE or docker-archive:FILE, each with :NAME for another name, or - (a docker archive), instead of the daemon',
+      ),
     )
     .addOption(option('--full', 'send everything, also what the daemon has'))
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
     .addOption(option('--private', 'restore the names, as docker load does'))
-    .addOption(
-      option(
-        '--expect <key=value...>',
-        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
-      ),
-    )
+    .addOption(expectOption())
     // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
     .addOption(option('--dotenv <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
     .addOption(envOption())
@@ -131,15 +142,79 @@ function fetchCommand(execute: Execute): Command {
   });
 }
 
+function mergeCommand(execute: Execute): Command {
+  const command = new Command('merge')
+    .summary('layouts -> one layout')
+    .description(
+      'Makes one layout of several. Images of several platforms under one name become one multi-platform image.',
+    )
+    .argument('[layout...]', 'layouts; default: every other one below .drayage')
+    .addOption(option('-o, --out <dir>', 'the layout to merge into; default .drayage/$CI_JOB_ID'))
+    .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
+    .addOption(expectOption())
+    .addOption(envOption());
+  return withCommon(command).action(
+    async (layouts: string[], options: MergeCommandOptions & CommonOptions) => {
+      const { mergeLayouts } = await import('./commands/merge.ts');
+      await execute((context) => mergeLayouts(layouts, options, context), options);
+    },
+  );
+}
+
+function pruneCommand(execute: Execute): Command {
+  const command = new Command('prune')
+    .summary('frees what nothing refers to')
+    .description(
+      'Removes images from layouts, what refers to them, and all content that nothing leads to. ' +
+        'Without options: just such content.',
+    )
+    .argument('<layout...>', 'layouts')
+    // No variable may say what is removed: DRAYAGE_IMAGE chooses an image for other commands.
+    .addOption(new Option('-i, --image <name...>', 'remove these images: names, digests or IDs'))
+    .addOption(
+      new Option(
+        '--older-than <age>',
+        'remove images, of those that are named or of all, older than 24h, 7d',
+      ),
+    )
+    .addOption(option('--dry-run', 'only tell what would go'));
+  return withCommon(command).action(
+    async (layouts: string[], options: PruneCommandOptions & CommonOptions) => {
+      const { pruneLayouts } = await import('./commands/prune.ts');
+      await execute((context) => pruneLayouts(layouts, options, context), options);
+    },
+  );
+}
+
 function inspectCommand(execute: Execute): Command {
   const command = new Command('inspect')
     .summary('what is in layouts')
     .description('Says what is in layouts: images, names, digests, layers, sizes, what is shared.')
-    .argument('[layout...]', 'layouts; default: every one below .drayage');
-  return withCommon(command).action(async (layouts: string[], options: CommonOptions) => {
-    const { inspectLayouts } = await import('./commands/inspect.ts');
-    await execute((context) => inspectLayouts(layouts, context), options);
-  });
+    .argument('[layout...]', 'layouts; default: every one below .drayage')
+    .addOption(option('--html <file>', 'write it as a page, with the instruction that made each layer, too'));
+  return withCommon(command).action(
+    async (layouts: string[], options: InspectCommandOptions & CommonOptions) => {
+      const { inspectLayouts } = await import('./commands/inspect.ts');
+      await execute((context) => inspectLayouts(layouts, options, context), options);
+    },
+  );
+}
+
+function diffCommand(execute: Execute): Command {
+  const command = new Command('diff')
+    .summary('what two layouts or images share')
+    .description(
+      'Tells which layers two layouts or images share, which one has alone, and how configs differ.',
+    )
+    .argument('<a>', 'a layout, or oci:DIR:NAME for one image of it')
+    .argument('<b>', 'another one, or the same with another NAME')
+    .addOption(option('-i, --image <name...>', 'of layouts only these images: names, digests or IDs'));
+  return withCommon(command).action(
+    async (a: string, b: string, options: DiffCommandOptions & CommonOptions) => {
+      const { diffLayouts } = await import('./commands/diff.ts');
+      await execute((context) => diffLayouts([a, b], options, context), options);
+    },
+  );
 }
 
 function verifyCommand(execute: Execute): Command {
@@ -211,6 +286,13 @@ function envOption(): Option {
   return option(
     '--env <key...>',
     'a further variable, KEY or KEY=IMAGE: of the reference, or of KEY_DIGEST, KEY_ID',
+  );
+}
+
+function expectOption(): Option {
+  return option(
+    '--expect <key=value...>',
+    'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
   );
 }
 

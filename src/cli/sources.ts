@@ -16,8 +16,10 @@ import { openDispatcher } from './http.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { library } from './library.ts';
+import { folderOf, isArchive } from './notation.ts';
 import { HOME, openLayouts } from './places.ts';
 import { isGitLab, notShipped } from './transport.ts';
+import { unpackArchives } from './unpack.ts';
 
 /** The options that say where images come from. */
 export interface SourceOptions extends JobOptions, CacheOptions {
@@ -46,13 +48,16 @@ export async function openSources(
 ): Promise<Sources> {
   const query = await readJobQuery(options, context);
   if (query !== undefined) return openJob(query, paths, { ...options, reads }, context);
-  const layouts = await openLayouts(paths, context);
-  await assertShipped(layouts, context);
+  const archives = paths.filter(isArchive);
+  const folders = await Promise.all(paths.filter((path) => !isArchive(path)).map(folderOf));
+  const layouts = archives.length > 0 && folders.length === 0 ? [] : await openLayouts(folders, context);
+  if (layouts.length > 0) await assertShipped(layouts, context);
+  const unpacked = await unpackArchives(archives, context);
   return {
-    places: layouts,
+    places: [...layouts, ...unpacked.layouts],
     restored: layouts,
     home: undefined,
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose](),
   };
 }
 

@@ -4,14 +4,16 @@ import { rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { library } from './library.ts';
+import { parseNotation } from './notation.ts';
 
 /** What `--to` may name instead of a daemon. */
 export type Target =
-  | { kind: 'archive'; path: string }
-  | { kind: 'layout'; path: string }
+  /** `name`: what the image is called there instead of its own names. */
+  | { kind: 'archive'; path: string; format: 'docker' | 'oci'; name: string | undefined }
+  | { kind: 'layout'; path: string; name: string | undefined }
   | { kind: 'stdout' };
 
-/** Reads `docker-archive:FILE`, `oci:DIR` or `-`. */
+/** Reads `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with `:NAME` behind it if need be; or `-`. */
 export async function parseTarget(text: string, json: boolean): Promise<Target> {
   const { DrayageError } = await library();
   if (text === '-' && !json) return { kind: 'stdout' };
@@ -20,11 +22,19 @@ export async function parseTarget(text: string, json: boolean): Promise<Target> 
       hint: 'write the archive to a file: --to docker-archive:FILE',
     });
   }
-  const [, kind, path] = /^(docker-archive|oci):(.+)$/s.exec(text) ?? [];
-  if (path !== undefined) return { kind: kind === 'oci' ? 'layout' : 'archive', path };
-  throw new DrayageError('USAGE', `no such target: ${text}`, {
-    hint: 'use docker-archive:FILE, oci:DIR or -',
-  });
+  const { kind, path, image: name } = await parseNotation(text);
+  if (kind === undefined) {
+    throw new DrayageError('USAGE', `no such target: ${text}`, {
+      hint: 'use oci:DIR, oci-archive:FILE, docker-archive:FILE or -',
+    });
+  }
+  if (name !== undefined && !/[:/]/.test(name)) {
+    throw new DrayageError('USAGE', `${name} in ${text} is a tag alone, by which docker knows no image`, {
+      hint: `write the whole name: ${kind}:${path}:app:${name}`,
+    });
+  }
+  if (kind === 'oci') return { kind: 'layout', path, name };
+  return { kind: 'archive', path, name, format: kind === 'oci-archive' ? 'oci' : 'docker' };
 }
 
 /** Writes a file that appears under its name when it is whole, over one that is there. */

@@ -1,6 +1,7 @@
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
-export { Layout, type UpdateOptions } from '../layout/layout.ts';
+export { Layout, type PruneLayoutOptions, type UpdateOptions } from '../layout/layout.ts';
+export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolveOptions } from '../listing/lookup.ts';
 export { OMITTED_LAYERS } from '../oci/annotations.ts';
 export type { HeldBlob, HeldImage } from '../layout/holdings.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ContentOptions } from '../content.ts';
+import type { ContentOptions, ContentSource } from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Index } from '../oci/image-index.ts';
@@ -87,15 +87,35 @@ async function apply(context: CommitContext, reached: Reached, lock: Lock, undo:
   const { root } = stored;
   const before = await readLayoutIndex(root);
   const after = { ...before, manifests: applyChanges(root, before.manifests, transaction.changes) };
-  const docker = await dockerManifest(transaction, after.manifests, { signal });
+  const publish = (): Promise<void> =>
+    publishBlobs(
+      root,
+      transaction.staged,
+      [...reached.required.values(), ...reached.optional.values()],
+      undo,
+    );
+  await replaceEntries({ stored, staging, source: transaction, signal }, before, after, {
+    lock,
+    undo,
+    publish,
+  });
+}
+
+/**
+ * Replaces index.json, and manifest.json as it follows from it. Both are on disk before either changes.
+ * @param steps `publish` puts in place what the new index.json needs
+ */
+export async function replaceEntries(
+  { stored, staging, source, signal }: Omit<CommitContext, 'transaction'> & { source: ContentSource },
+  before: Index,
+  after: Index,
+  { lock, undo, publish }: { lock: Lock; undo: Undo; publish?: () => Promise<void> },
+): Promise<void> {
+  const { root } = stored;
+  const docker = await dockerManifest(source, after.manifests, { signal });
   const replaceDocker = await prepareReplacement(staging, root, DOCKER_MANIFEST_FILE, docker);
   const replaceIndex = await prepareReplacementOfIndex(staging, root, before, after);
-  await publishBlobs(
-    root,
-    transaction.staged,
-    [...reached.required.values(), ...reached.optional.values()],
-    undo,
-  );
+  await publish?.();
   await lock.assertHeld();
   signal?.throwIfAborted();
   await replaceDocker(undo);

@@ -5,11 +5,15 @@ import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { blobNames } from './blob-file.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
 import { acquireLock } from './lock.ts';
+import { lookBelow } from './safe-path.ts';
 import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
+import type { SweptBlobs } from './sweep.ts';
+import { sweep } from './sweep.ts';
 import type { LayoutTransaction } from './transaction.ts';
 import { Transaction } from './transaction.ts';
 
@@ -17,6 +21,12 @@ import { Transaction } from './transaction.ts';
 export interface UpdateOptions extends ContentOptions {
   /** How long to wait for another process that commits, in milliseconds. Default 60 000. */
   lockTimeout?: number | undefined;
+}
+
+/** Options of {@link Layout.prune}. */
+export interface PruneLayoutOptions extends UpdateOptions {
+  /** Only tells what would go. Default false. */
+  dryRun?: boolean | undefined;
 }
 
 /**
@@ -116,7 +126,7 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
   ): Promise<T> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const staging = await Staging.open(this.path);
+    const staging = await Staging.open(this.path, signal);
     try {
       const roots = async (): Promise<Descriptor[]> =>
         (await this.#listing.images({ signal })).map(({ root }) => root);
@@ -132,6 +142,42 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
     } finally {
       await staging.remove();
     }
+  }
+
+  /**
+   * Removes entries of index.json, and every blob that no entry leads to then. Nothing is removed while another process is at
+   * work on the layout; whoever begins meanwhile waits.
+   * @param choose says which of the entries stay
+   * @throws {@link DrayageError} `LOCKED` where another process is at work; `NOT_FOUND`, `DIGEST_MISMATCH`, `MALFORMED` where a
+   * document of what stays cannot be read; `IO`, `LINK`; and what `choose` throws
+   */
+  async prune(
+    choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
+    options: PruneLayoutOptions = {},
+  ): Promise<SweptBlobs> {
+    const { signal, lockTimeout: timeout, dryRun = false } = options;
+    signal?.throwIfAborted();
+    await this.#check();
+    const staging = await Staging.open(this.path, signal);
+    try {
+      const lock = await acquireLock(staging.home, staging.path, { signal, timeout, exclusive: true });
+      try {
+        return await sweep({ stored: this.#stored, staging, lock, dryRun, signal }, choose);
+      } finally {
+        await lock.release();
+      }
+    } finally {
+      await staging.remove();
+    }
+  }
+
+  /**
+   * When the file of a blob was written, by its time stamp; undefined where it is not there.
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async writtenAt({ digest }: Descriptor): Promise<Date | undefined> {
+    const stats = await lookBelow(this.path, blobNames(digest));
+    return stats && new Date(Number(stats.mtimeMs));
   }
 
   /** Nothing is held open; for `await using`. */

@@ -12,6 +12,8 @@ export interface LockOptions {
   signal?: AbortSignal | undefined;
   /** How long to wait for another holder, in milliseconds. Default 60 000. */
   timeout?: number | undefined;
+  /** Whether whoever begins to change the layout has to wait, too, until it is released. Default false. */
+  exclusive?: boolean | undefined;
 }
 
 /** A lock that is held. */
@@ -26,6 +28,9 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+const LOCK = 'lock';
+/** How the file in an exclusive lock begins. */
+const EXCLUSIVE = 'exclusive-';
 const DEFAULT_TIMEOUT = 60_000;
 const BEAT_INTERVAL = 2000;
 /** A holder that was silent for so long, in milliseconds, is gone. */
@@ -45,10 +50,10 @@ const MAX_PAUSE = 100;
 export async function acquireLock(
   home: string,
   aside: string,
-  { signal, timeout = DEFAULT_TIMEOUT }: LockOptions = {},
+  { signal, timeout = DEFAULT_TIMEOUT, exclusive = false }: LockOptions = {},
 ): Promise<Lock> {
-  const path = join(home, 'lock');
-  const id = randomUUID();
+  const path = join(home, LOCK);
+  const id = (exclusive ? EXCLUSIVE : '') + randomUUID();
   const prepared = join(aside, `lock-${id}`);
   await onDisk(prepared, 'make the folder', () => mkdir(prepared));
   const heartbeat = await Heartbeat.start(join(prepared, id), BEAT_INTERVAL);
@@ -65,6 +70,30 @@ export async function acquireLock(
     throw error;
   }
   return heldLock(path, id, heartbeat);
+}
+
+/**
+ * Waits as long as somebody holds the exclusive lock of a staging folder.
+ * @param now tells the time by the file system's clock
+ */
+export async function untilNotExclusive(
+  home: string,
+  now: () => Promise<number>,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (await isExclusive(join(home, LOCK), now)) {
+    await pause(signal);
+    signal?.throwIfAborted();
+  }
+}
+
+async function isExclusive(path: string, now: () => Promise<number>): Promise<boolean> {
+  const names = (await ifThere(path, 'read the folder', () => readdir(path))) ?? [];
+  for (const file of names.filter((name) => name.startsWith(EXCLUSIVE)).map((name) => join(path, name))) {
+    const stats = await ifThere(file, 'look at', () => lstat(file));
+    if (stats !== undefined && (await now()) - stats.mtimeMs <= STALE_AFTER) return true;
+  }
+  return false;
 }
 
 function heldLock(path: string, id: string, heartbeat: Heartbeat): Lock {

@@ -5,7 +5,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
-import { omittedLayers } from './omitted-layers.ts';
+import { omittedLayers } from '../oci/omitted-layers.ts';
 
 /** What images reach. */
 export interface Reached {

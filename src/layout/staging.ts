@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { DrayageError, systemCode } from '../errors.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
+import { untilNotExclusive } from './lock.ts';
 import { look } from './safe-path.ts';
 
 /** The staging folder of a layout that cannot have it beside itself. */
@@ -25,11 +26,13 @@ export class Staging {
   readonly home: string;
   /** Folder of this transaction alone. */
   readonly path: string;
+  readonly #layout: string;
   readonly #lease: Heartbeat;
   readonly #madeParents: string[];
   #count = 0;
 
-  private constructor(path: string, lease: Heartbeat, madeParents: string[]) {
+  private constructor(layout: string, path: string, lease: Heartbeat, madeParents: string[]) {
+    this.#layout = layout;
     this.home = dirname(path);
     this.path = path;
     this.#lease = lease;
@@ -37,10 +40,11 @@ export class Staging {
   }
 
   /**
-   * Makes a staging folder for a layout, which need not exist yet, and sweeps abandoned ones.
+   * Makes a staging folder for a layout, which need not exist yet, and sweeps abandoned ones. Waits while somebody removes
+   * content of the layout.
    * @throws {@link DrayageError} `IO`, `LINK`
    */
-  static async open(layout: string): Promise<Staging> {
+  static async open(layout: string, signal?: AbortSignal): Promise<Staging> {
     const madeParents = await makeParents(dirname(layout));
     try {
       // Whoever made the same parents removes them when he is done, if they are empty at that moment.
@@ -48,8 +52,10 @@ export class Staging {
         attempt(async () => madeParents.push(...(await makeParents(dirname(layout))))),
       );
       const lease = await startLease(path);
-      const staging = new Staging(path, lease, madeParents);
+      const staging = new Staging(layout, path, lease, madeParents);
       await attempt(() => staging.#sweep());
+      // The lease is there: whoever removes content now sees it, or is seen here.
+      for (const home of homesOf(layout)) await staging.#untilAllowed(home, signal);
       return staging;
     } catch (error) {
       await removeEmpty(madeParents);
@@ -63,6 +69,20 @@ export class Staging {
     return join(this.path, `${this.#count}-${label}`);
   }
 
+  /** The staging folders of others that are at work on the layout, or were until ten minutes ago. */
+  async others(): Promise<string[]> {
+    const now = await this.#lease.beat();
+    const found: string[] = [];
+    for (const home of homesOf(this.#layout)) {
+      const names = (await ifThere(home, 'read the folder', () => readdir(home))) ?? [];
+      for (const path of names.filter((name) => name.startsWith(PREFIX)).map((name) => join(home, name))) {
+        const last = path === this.path ? undefined : await lastSign(path);
+        if (last !== undefined && now - last <= STALE_AFTER) found.push(path);
+      }
+    }
+    return found;
+  }
+
   /** Removes the folder with all that is in it, and the shared one where it is empty. */
   async remove(): Promise<void> {
     await this.#lease.stop();
@@ -70,6 +90,15 @@ export class Staging {
     // An empty lock is nobody's; one that is held is not empty and stays.
     await removeEmpty([join(this.home, 'lock')]);
     await removeEmpty([this.home, ...this.#madeParents]);
+  }
+
+  async #untilAllowed(home: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await untilNotExclusive(home, () => this.#lease.beat(), signal);
+    } catch (error) {
+      await this.remove();
+      throw error;
+    }
   }
 
   async #sweep(): Promise<void> {
@@ -81,6 +110,11 @@ export class Staging {
       if (last !== undefined && now - last > STALE_AFTER) await rm(path, { recursive: true, force: true });
     }
   }
+}
+
+/** Where staging folders of a layout may be: beside it, or in it. */
+function homesOf(layout: string): [outer: string, inner: string] {
+  return [join(dirname(layout), `.${basename(layout)}.drayage`), join(layout, INNER_HOME)];
 }
 
 /** When a transaction was last seen at work, by the file system's clock. */
@@ -97,8 +131,7 @@ async function lastSign(path: string): Promise<number | undefined> {
  * @param remakeParents makes the folder that the layout is in once more
  */
 async function makeFolder(layout: string, remakeParents: () => Promise<void>): Promise<string> {
-  const outer = join(dirname(layout), `.${basename(layout)}.drayage`);
-  const inner = join(layout, INNER_HOME);
+  const [outer, inner] = homesOf(layout);
   const stats = await look(layout, 'folder');
   if (stats === undefined) return makeIn(outer, remakeParents);
   const parent = await onDisk(dirname(layout), 'look at', () => stat(dirname(layout), { bigint: true }));

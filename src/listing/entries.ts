@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
-import { isUnknownPlatform, matchesPlatform } from '../oci/platform.ts';
+import { isSamePlatform, isUnknownPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
 import { entryName, foreignReference, nameAnnotations, withoutNames } from './names.ts';
 
@@ -110,7 +110,7 @@ function setName(entries: Descriptor[], name: string, added: Descriptor): Descri
 
 /** An unknown platform may be any. */
 function samePlatform(a: Platform | undefined, b: Platform | undefined): boolean {
-  return a === undefined || b === undefined || (matchesPlatform(a, b) && matchesPlatform(b, a));
+  return a === undefined || b === undefined || isSamePlatform(a, b);
 }
 
 /** What is left out is a fact of the image: the last one who adds it says it for all of its names. */

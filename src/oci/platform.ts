@@ -71,6 +71,11 @@ export function matchesPlatform(want: Platform, have: Platform): boolean {
   );
 }
 
+/** Whether two images are for the same platform: neither could stand beside the other in one index. */
+export function isSamePlatform(a: Platform, b: Platform): boolean {
+  return matchesPlatform(a, b) && matchesPlatform(b, a) && a['os.version'] === b['os.version'];
+}
+
 /** Whether this is the `unknown/unknown` that attestation manifests and other non-images carry. */
 export function isUnknownPlatform(platform: Platform): boolean {
   return platform.os === 'unknown' || platform.architecture === 'unknown';

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { KIND_SPECS, PLUGIN_FOLDER } from './support/daemon-kinds.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
@@ -92,11 +92,47 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
   });
 });
 
+describe.skipIf(!hasPrograms())(
+  "the component, with a pipeline that uses it, and GitLab's schema of pipelines",
+  () => {
+    test('fit', async () => {
+      const { code, stdout } = await listJobs((template) => template);
+      expect([code, stdout]).toEqual([0, expect.stringContaining('build-api')]);
+    });
+
+    test('do not fit where a key is misspelt', async () => {
+      const { code, stdout, stderr } = await listJobs((template) =>
+        template.replace('    expire_in: $', '    expires_in: $'),
+      );
+      expect(code).not.toBe(0);
+      expect(stdout + stderr).toContain(
+        "'expires_in' property is not expected to be here at build-api.artifacts",
+      );
+    });
+  },
+);
+
+/** What is found when a pipeline is read: all jobs are held against the schema before any is listed. */
+async function listJobs(spoil: (template: string) => string): Promise<CommandResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'drayage-schema-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const repository = await makeRepository(folder, spoil);
+  const cwd = relative(process.cwd(), repository);
+  return run(process.execPath, [RUNNER, '--cwd', cwd, '--list'], {
+    env: { PATH: SYSTEM_PATH, HOME: folder },
+  });
+}
+
 /** A repository of a project that has the component as its own. */
-async function makeRepository(folder: string): Promise<string> {
+async function makeRepository(
+  folder: string,
+  edit: (template: string) => string = (template) => template,
+): Promise<string> {
   const repository = join(folder, 'app');
   await cp(fileURLToPath(new URL('test/system/pipeline', ROOT)), repository, { recursive: true });
   await cp(fileURLToPath(new URL('templates', ROOT)), join(repository, 'templates'), { recursive: true });
+  const template = join(repository, 'templates/image/template.yml');
+  await writeFile(template, edit(await readFile(template, 'utf8')));
   const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@gitlab.example'];
   for (const args of [
     ['init', '--quiet', '--initial-branch=main'],

@@ -1,14 +1,34 @@
+import { relative } from 'node:path';
+import { Readable } from 'node:stream';
 import type { InspectedImage } from '../../index.ts';
-import type { Context, Outcome } from '../context.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
-import { openLayouts } from '../places.ts';
+import { formatHtml } from '../html.ts';
 import { library } from '../library.ts';
+import { openLayouts } from '../places.ts';
+import { writeFileWhole } from '../target.ts';
+
+/** Options of `drayage inspect`. */
+export interface InspectCommandOptions extends CommonOptions {
+  html?: string;
+}
 
 /** `drayage inspect` */
-export async function inspectLayouts(paths: readonly string[], context: Context): Promise<Outcome> {
+export async function inspectLayouts(
+  paths: readonly string[],
+  options: InspectCommandOptions,
+  context: Context,
+): Promise<Outcome> {
   const { inspect } = await library();
   const layouts = await openLayouts(paths, context);
   const result = await inspect({ from: layouts, signal: context.signal });
+  if (options.html !== undefined) {
+    const page = formatHtml(
+      result,
+      layouts.map(({ path }) => relative('', path) || path),
+    );
+    await writeFileWhole(options.html, Readable.from([page]), context.signal);
+  }
   const { stored, unshared } = result.bytes;
   return {
     json: { layouts: layouts.map(({ path }) => path), ...result },

@@ -119,16 +119,30 @@ function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesT
   return `${layersSent} of ${count(layersSent + layersPresent, 'layer')} sent (${bytes}${total})`;
 }
 
-async function writeTo(target: Target, choice: Choice, context: Context): Promise<Outcome> {
+async function writeTo(target: Target, all: Choice, context: Context): Promise<Outcome> {
+  const choice = target.kind === 'stdout' ? all : await named(all, target.name);
   if (target.kind === 'layout') return writeLayout(target.path, choice, context);
   const { exportArchive } = await library();
-  const archive = await exportArchive(choice);
+  const archive = await exportArchive({
+    ...choice,
+    format: target.kind === 'archive' ? target.format : 'docker',
+  });
   if (target.kind === 'stdout') {
     await writeToStdout(archive, context);
     return { json: {}, text: [], quiet: [] };
   }
   await writeFileWhole(target.path, archive, context.signal);
   return { json: { archive: target.path }, text: [`${target.path}: written`], quiet: [] };
+}
+
+/** The one image that is chosen, under the name that it is to have. */
+async function named(choice: Choice, name: string | undefined): Promise<Choice> {
+  if (name === undefined) return choice;
+  const { renameImage } = await library();
+  const { from, images, policy, onProgress, signal } = choice;
+  const onNote = (message: string): void => onProgress({ kind: 'note', message });
+  const place = await renameImage(from, images, name, { policy, onNote, signal });
+  return { ...choice, from: [place], images: undefined };
 }
 
 async function writeToStdout(archive: Readable, { stdout, signal }: Context): Promise<void> {

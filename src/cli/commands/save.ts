@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { CodecName, DockerDaemon, SavedImage, SaveResult, SaveSource } from '../../index.ts';
 import type { BuiltImage } from '../built-images.ts';
@@ -9,6 +7,7 @@ import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, openLayouts } from '../places.ts';
 import { library } from '../library.ts';
+import { isFolder, openArchive, parseNotation } from '../notation.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
 import { parseSize } from '../size.ts';
@@ -49,7 +48,12 @@ export async function saveImages(
   if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
   const result = await save({
     from: source.from,
-    images: [...names, ...ids, ...(found?.keys() ?? [])],
+    images: [
+      ...names,
+      ...ids,
+      ...(found?.keys() ?? []),
+      ...(source.image === undefined ? [] : [source.image]),
+    ],
     names: found,
     platform,
     oneRequest: options.oneRequest,
@@ -114,6 +118,8 @@ interface OpenSource extends AsyncDisposable {
   from: SaveSource;
   /** What it is, where it is one. */
   daemon?: DockerDaemon;
+  /** The image that is meant, where the source names one. */
+  image?: string | undefined;
 }
 
 async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
@@ -122,23 +128,14 @@ async function openSource({ from, host }: SaveCommandOptions, context: Context):
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
   if (from === '-') return archiveSource(context.stdin);
-  if (await isFolder(from)) {
-    const [layout] = await openLayouts([from], context);
-    if (layout !== undefined) return { from: layout, [Symbol.asyncDispose]: nothing };
+  const { kind, path, image } = await parseNotation(from);
+  if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
+    const [layout] = await openLayouts([path], context);
+    if (layout !== undefined) return { from: layout, image, [Symbol.asyncDispose]: nothing };
   }
-  const archive = createReadStream(from, { highWaterMark: 256 * 1024 });
-  return archiveSource(archive);
+  return { ...archiveSource(await openArchive(path)), image };
 }
 
 function archiveSource(archive: Readable): OpenSource {
   return { from: { archive }, [Symbol.asyncDispose]: async () => void archive.destroy() };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (cause) {
-    const { DrayageError } = await library();
-    throw new DrayageError('NOT_FOUND', `${path} cannot be read`, { path, cause });
-  }
 }

@@ -1,6 +1,6 @@
 import { DrayageError } from '../errors.ts';
-import { OMITTED_LAYERS } from '../oci/annotations.ts';
-import type { Digest } from '../oci/digest.ts';
+import { OMITTED_LAYERS } from './annotations.ts';
+import type { Digest } from './digest.ts';
 
 /**
  * Reads how many of an image's layers were left out on purpose; 0 where nothing is said.

@@ -1,0 +1,67 @@
+import { resolve } from 'node:path';
+import type { MergedImage } from '../../index.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
+import type { ExpectOptions } from '../expectations.ts';
+import { readPolicy } from '../expectations.ts';
+import { count, formatBytes, formatSeconds } from '../format.ts';
+import { library } from '../library.ts';
+import { createLayout, defaultLayout, findLayouts, openLayouts } from '../places.ts';
+import type { VariableOptions } from '../reports.ts';
+import { writeReports } from '../reports.ts';
+import { explainDamage } from '../transport.ts';
+
+/** Options of `drayage merge`. */
+export interface MergeCommandOptions extends CommonOptions, ExpectOptions, VariableOptions {
+  out?: string;
+  image?: string[];
+}
+
+/** `drayage merge` */
+export async function mergeLayouts(
+  paths: readonly string[],
+  options: MergeCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { gitlabAnnotations, merge, readGitLabJob } = await library();
+  const job = readGitLabJob(context.env);
+  const out = options.out ?? (job === undefined ? await nowhere() : defaultLayout(context.env));
+  const from = await openLayouts(paths.length > 0 ? paths : await others(out, context), context);
+  const to = await createLayout(out, context);
+  try {
+    const result = await merge({
+      from,
+      to,
+      images: options.image,
+      policy: await readPolicy(options, context),
+      annotations: job === undefined ? {} : gitlabAnnotations(job),
+      signal: context.signal,
+      onProgress: context.onProgress,
+    });
+    if (job !== undefined) await writeReports(to, job, options, context);
+    const { copied, total } = result.bytes;
+    return {
+      json: result,
+      text: [
+        ...result.images.map(describeImage),
+        `${result.layout}: ${count(result.images.length, 'image')} of ${count(from.length, 'layout')}, ${formatBytes(total)}, ${formatBytes(copied)} of it copied, in ${formatSeconds(result.seconds)}`,
+      ],
+      quiet: result.images.map(({ ref }) => ref),
+    };
+  } catch (error) {
+    throw await explainDamage(error, from, context);
+  }
+}
+
+function describeImage({ name, digest, platforms }: MergedImage): string {
+  return `${name ?? '(no name)'}: ${digest}, ${platforms.join(', ')}`;
+}
+
+/** What an earlier run has made is none of the layouts to merge. */
+async function others(out: string, context: Context): Promise<string[]> {
+  return (await findLayouts(context)).filter((path) => resolve(path) !== resolve(out));
+}
+
+async function nowhere(): Promise<never> {
+  const { DrayageError } = await library();
+  throw new DrayageError('USAGE', 'merge into which layout?', { hint: 'name a folder with -o' });
+}

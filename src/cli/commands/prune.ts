@@ -1,0 +1,42 @@
+import type { PruneResult } from '../../index.ts';
+import { parseAge } from '../age.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { count, formatBytes } from '../format.ts';
+import { library } from '../library.ts';
+import { openLayouts } from '../places.ts';
+
+/** Options of `drayage prune`. */
+export interface PruneCommandOptions extends CommonOptions {
+  image?: string[];
+  olderThan?: string;
+  dryRun?: boolean;
+}
+
+/** `drayage prune` */
+export async function pruneLayouts(
+  paths: readonly string[],
+  options: PruneCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { prune } = await library();
+  const { image: images, olderThan, dryRun } = options;
+  const before = olderThan === undefined ? undefined : new Date(Date.now() - (await parseAge(olderThan)));
+  const layouts: PruneResult[] = [];
+  for (const layout of await openLayouts(paths, context))
+    layouts.push(await prune({ layout, images, before, dryRun, signal: context.signal }));
+  return {
+    json: { layouts },
+    text: layouts.flatMap(describe),
+    quiet: layouts.flatMap(({ removed }) => removed.map(({ name, digest }) => name ?? digest)),
+  };
+}
+
+function describe({ layout, removed, referrers, freed, kept, dryRun }: PruneResult): string[] {
+  const verb = dryRun ? 'would be removed' : 'removed';
+  const rest = `${formatBytes(freed.bytes)} in ${count(freed.blobs, 'blob')} ${dryRun ? 'would be freed' : 'freed'}`;
+  return [
+    ...removed.map(({ name, digest }) => `${name ?? '(no name)'}: ${digest} ${verb}`),
+    ...(referrers.length > 0 ? [`${count(referrers.length, 'referrer')} of these ${verb}`] : []),
+    `${layout}: ${rest}, ${formatBytes(kept.bytes)} ${dryRun ? 'would stay' : 'stay'}`,
+  ];
+}

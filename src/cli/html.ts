@@ -1,0 +1,73 @@
+import type { InspectedImage, InspectResult } from '../index.ts';
+import { count, formatBytes } from './format.ts';
+
+const STYLE = `body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c1c1c;background:#fff}
+h1,h2{line-height:1.2}h2{margin-top:2.5rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}
+th,td{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}td.size{text-align:right;white-space:nowrap}
+code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.bar{background:#3b78b0;height:.5rem;min-width:1px}.shared{color:#8a5a00}
+@media (prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}.shared{color:#e0b060}}`;
+
+/**
+ * What layouts hold as one page that needs nothing else: no script, no request, and all that comes from images is text and
+ * nothing but text.
+ */
+export function formatHtml({ images, bytes }: InspectResult, layouts: readonly string[]): string {
+  const { stored, unshared } = bytes;
+  const summary = `${count(images.length, 'image')}, ${formatBytes(stored)} of layers, ${formatBytes(unshared - stored)} saved by sharing`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${escape(layouts.join(', '))}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${escape(layouts.join(', '))}</h1>
+<p>${escape(summary)}</p>
+${images.map(formatImage).join('\n')}
+</body>
+</html>
+`;
+}
+
+function formatImage(image: InspectedImage): string {
+  const facts: [string, string][] = [
+    ['Platform', image.platform],
+    ['ID', image.id],
+    ['Digest', image.digest],
+    ['Reference', image.ref],
+    ['Created', image.created ?? ''],
+    ['Size', formatBytes(image.size)],
+    ...Object.entries(image.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ];
+  const largest = Math.max(1, ...image.layers.map(({ size }) => size));
+  return `<h2>${escape(image.names.join(', ') || '(no name)')}</h2>
+<table>${facts
+    .filter(([, value]) => value !== '')
+    .map(([key, value]) => `<tr><th>${escape(key)}</th><td><code>${escape(value)}</code></td></tr>`)
+    .join('')}</table>
+<h3>${count(image.layers.length, 'layer')}</h3>
+<table><tr><th>Size</th><th>Instruction</th></tr>
+${image.layers.map((layer) => formatLayer(layer, largest)).join('\n')}
+</table>`;
+}
+
+function formatLayer(layer: InspectedImage['layers'][number], largest: number): string {
+  const { digest, size, createdBy, sharedBy } = layer;
+  const width = Math.round((100 * size) / largest);
+  const shared = sharedBy > 1 ? `<br><span class="shared">shared by ${sharedBy} images</span>` : '';
+  return `<tr><td class="size">${escape(formatBytes(size))}<div class="bar" style="width:${width}%"></div></td><td>${escape(createdBy ?? '')}<br><code>${escape(digest)}</code>${shared}</td></tr>`;
+}
+
+/** Text as HTML shows it, also between quotes. Characters that change how what follows is read are left out. */
+function escape(text: string): string {
+  return text
+    .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}

@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Layout } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+import { openArchive, parseNotation } from './notation.ts';
+
+/** Archives as layouts, there until they are closed. */
+export interface UnpackedArchives extends AsyncDisposable {
+  layouts: Layout[];
+}
+
+/**
+ * Makes a temporary layout of each archive: what is loaded is checked before, and an archive can be read from its beginning
+ * to its end only. Its blobs stay as they are.
+ * @param archives `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`
+ */
+export async function unpackArchives(
+  archives: readonly string[],
+  { signal, onProgress }: Context,
+): Promise<UnpackedArchives> {
+  if (archives.length === 0) return { layouts: [], [Symbol.asyncDispose]: async () => {} };
+  const { Layout, save } = await library();
+  const folder = await mkdtemp(join(tmpdir(), 'drayage-'));
+  const close = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    const layouts: Layout[] = [];
+    for (const [i, text] of archives.entries()) {
+      const { path, image } = await parseNotation(text);
+      const to = await Layout.create(join(folder, String(i)));
+      const archive = await openArchive(path);
+      const images = image === undefined ? undefined : [image];
+      try {
+        await save({ from: { archive }, images, to, compress: 'none', signal, onProgress });
+      } finally {
+        archive.destroy();
+      }
+      layouts.push(to);
+    }
+    return { layouts, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,125 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DrayageError } from '../errors.ts';
+import type { ContentOptions } from '../content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isDigest } from '../oci/digest.ts';
+import { reachable } from '../reachable.ts';
+import { blobNames } from './blob-file.ts';
+import { replaceEntries } from './commit.ts';
+import { ifThere, onDisk } from './io-error.ts';
+import { forgetBlob } from './known-blobs.ts';
+import { checkLayoutFile, readLayoutIndex } from './layout-files.ts';
+import type { Lock } from './lock.ts';
+import { look, lookBelow } from './safe-path.ts';
+import type { Staging } from './staging.ts';
+import type { StoredContent } from './stored-content.ts';
+import { Undo } from './undo.ts';
+
+/** What a sweep works on. */
+export interface SweepContext extends ContentOptions {
+  stored: StoredContent;
+  staging: Staging;
+  lock: Lock;
+  /** Only tells what would go. */
+  dryRun: boolean;
+}
+
+/** The blobs of a layout before and after a sweep. */
+export interface SweptBlobs {
+  /** Blobs that went, and their bytes. */
+  removed: { blobs: number; bytes: number };
+  /** Those that stay. */
+  kept: { blobs: number; bytes: number };
+}
+
+/**
+ * Makes index.json hold only the entries that are chosen, and removes every blob that none of them leads to. The lock is
+ * held, and nobody else is at work. Files that are no blobs by their names stay.
+ * @throws {@link DrayageError} `LOCKED` where the lock was lost or others are at work; where a document of what stays cannot
+ * be read, what that says: nothing has gone then
+ */
+export async function sweep(
+  context: SweepContext,
+  choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
+): Promise<SweptBlobs> {
+  const { stored, staging, lock, dryRun, signal } = context;
+  await checkLayoutFile(stored.root);
+  const before = await readLayoutIndex(stored.root);
+  const chosen = new Set(await choose(before.manifests));
+  const after = { ...before, manifests: before.manifests.filter((entry) => chosen.has(entry)) };
+  const needed = await reachable(stored, after.manifests, { signal });
+  const blobs = await listBlobs(stored.root);
+  const removed = blobs.filter(({ digest }) => !needed.has(digest));
+  if (!dryRun) {
+    await assertAlone(staging);
+    if (after.manifests.length < before.manifests.length) await replaceIndex(context, before, after);
+    for (const { digest } of removed) {
+      signal?.throwIfAborted();
+      // Whoever took the lock over may need what is not named yet.
+      await lock.assertHeld();
+      await removeBlob(stored.root, digest);
+    }
+  }
+  return { removed: sum(removed), kept: sum(blobs.filter(({ digest }) => needed.has(digest))) };
+}
+
+async function replaceIndex(
+  { stored, staging, lock, signal }: SweepContext,
+  before: Parameters<typeof replaceEntries>[1],
+  after: Parameters<typeof replaceEntries>[2],
+): Promise<void> {
+  const undo = new Undo();
+  try {
+    const context = { stored, staging, source: stored, signal };
+    await replaceEntries(context, before, after, { lock, undo });
+  } catch (error) {
+    if (await lock.isHeld()) await undo.run();
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that no other process is about to change the layout: it may need blobs that nothing names yet. Whoever begins
+ * from now on waits, as long as the lock is held.
+ */
+async function assertAlone(staging: Staging): Promise<void> {
+  const [other] = await staging.others();
+  if (other === undefined) return;
+  throw new DrayageError('LOCKED', `another process is at work on the layout: ${other}`, {
+    path: other,
+    hint: 'try again when it is done; one that was killed counts as at work for ten minutes',
+  });
+}
+
+/** The blobs that lie in a layout, by their names. */
+async function listBlobs(root: string): Promise<{ digest: Digest; size: number }[]> {
+  const found: { digest: Digest; size: number }[] = [];
+  for (const algorithm of await namesIn(join(root, 'blobs'))) {
+    if (!isDigest(`${algorithm}:${'0'.repeat(algorithm === 'sha512' ? 128 : 64)}`)) continue;
+    for (const hex of await namesIn(join(root, 'blobs', algorithm))) {
+      const digest = `${algorithm}:${hex}`;
+      if (!isDigest(digest)) continue;
+      const stats = await lookBelow(root, blobNames(digest));
+      if (stats !== undefined) found.push({ digest, size: Number(stats.size) });
+    }
+  }
+  return found;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  if ((await look(folder, 'folder')) === undefined) return [];
+  return (await ifThere(folder, 'read the folder', () => readdir(folder))) ?? [];
+}
+
+async function removeBlob(root: string, digest: Digest): Promise<void> {
+  const path = join(root, ...blobNames(digest));
+  await lookBelow(root, blobNames(digest));
+  await onDisk(path, 'remove', () => rm(path, { force: true }));
+  forgetBlob(path);
+}
+
+function sum(blobs: readonly { size: number }[]): { blobs: number; bytes: number } {
+  return { blobs: blobs.length, bytes: blobs.reduce((bytes, { size }) => bytes + size, 0) };
+}

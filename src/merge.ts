@@ -1,0 +1,145 @@
+import type { ContentOptions, ImagePolicy, StoredImage } from './content.ts';
+import type { Image } from './image.ts';
+import { closure, images as imagesOf } from './image.ts';
+import type { Layout } from './layout/layout.ts';
+import { uniqueReference } from './naming.ts';
+import { configPlatform } from './oci/config.ts';
+import type { Descriptor } from './oci/descriptor.ts';
+import type { Digest } from './oci/digest.ts';
+import { isManifestType } from './oci/media-types.ts';
+import { omittedLayers } from './oci/omitted-layers.ts';
+import { formatPlatform } from './oci/platform.ts';
+import type { OnProgress } from './progress.ts';
+import type { ImagePlace } from './selection.ts';
+import { joinPlaces, selectImages } from './selection.ts';
+import type { TransferredBlobs } from './transfer.ts';
+import { countBytes, transfer } from './transfer.ts';
+
+/** Options of {@link merge}. */
+export interface MergeOptions extends ContentOptions {
+  /** The layouts to merge. */
+  from: readonly ImagePlace[];
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which of the images may be merged; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** The layout that they come into. What it holds stays, but for names that move to what is merged. */
+  to: Layout;
+  /** Annotations for every image, such as who merges. */
+  annotations?: Readonly<Record<string, string>> | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** One image of the merged layout. */
+export interface MergedImage {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** The unique tag that it gets when it is loaded. */
+  ref: string;
+  /** The config digest; of a multi-platform image that of the first. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+  /** `os/architecture[/variant]` of each image, in the order of the index. */
+  platforms: string[];
+}
+
+/** What came of {@link merge}. */
+export interface MergeResult {
+  /** The layout's folder. */
+  layout: string;
+  images: MergedImage[];
+  /** Stored bytes of all blobs, each counted once: those that were copied, and those that were there already. */
+  bytes: { copied: number; reused: number; total: number };
+  seconds: number;
+}
+
+/**
+ * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold comes once.
+ * Images of several platforms under one name become one image index, whose bytes depend on nothing but these images. What
+ * refers to an image, or to a part of it, comes with it. Blobs are copied as they are and checked against their digests.
+ * @throws {@link DrayageError} `AMBIGUOUS` where one name means different images for one platform; `NOT_FOUND`, `POLICY`,
+ * `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`, `LOCKED`, `IO`
+ */
+export async function merge(options: MergeOptions): Promise<MergeResult> {
+  const started = performance.now();
+  const { from, to, policy, onProgress, signal } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+  const chosen = await selectImages(from, options.images, { policy, onNote, signal });
+  const blobs: TransferredBlobs = new Map();
+  const images = await to.update(async (content) => {
+    const merged: MergedImage[] = [];
+    for (const { place, image } of chosen) {
+      onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+      const annotations = { ...image.annotations, ...options.annotations };
+      const omitted = omittedLayers(annotations, image.root.digest);
+      const found = await readAll(place, image, options);
+      const referrers = await referrersOf(place, joinPlaces(from), image.root, options);
+      for (const root of [image.root, ...referrers])
+        await transfer(place, root, content, blobs, { omitted, signal, onRead });
+      for (const referrer of referrers) content.add(referrer, [], {});
+      content.add(rootOf(image.root, found), image.names, annotations);
+      merged.push(describe({ ...image, annotations }, found));
+    }
+    return merged;
+  }, options);
+  const { came: copied, there: reused, total } = countBytes(blobs);
+  const bytes = { copied, reused, total };
+  return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Reads the documents of all images of a root. */
+async function readAll(
+  place: ImagePlace,
+  image: StoredImage,
+  { policy, signal }: MergeOptions,
+): Promise<Image[]> {
+  const found: Image[] = [];
+  for await (const one of imagesOf(place, image.root, { signal })) {
+    policy?.check(image, one.config.value);
+    found.push(one);
+  }
+  return found;
+}
+
+/** What refers to a root or to anything that it leads to, and what refers to that. */
+async function referrersOf(
+  source: ImagePlace,
+  everywhere: ImagePlace,
+  root: Descriptor,
+  { signal }: ContentOptions,
+): Promise<Descriptor[]> {
+  const found = new Map<Digest, Descriptor>();
+  const queue = [root];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for await (const node of closure(source, next, { signal })) {
+      if (node.kind !== 'index' && node.kind !== 'manifest') continue;
+      for (const referrer of await everywhere.referrers(node.document.descriptor, { signal })) {
+        if (found.has(referrer.digest)) continue;
+        found.set(referrer.digest, referrer);
+        queue.push(referrer);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** One name may stand for an image of each platform: the index of a layout has to tell them apart. */
+function rootOf(root: Descriptor, [only]: readonly Image[]): Descriptor {
+  if (only === undefined || !isManifestType(root.mediaType)) return root;
+  const platform = configPlatform(only.config.value);
+  return platform.os === '' || platform.architecture === '' ? root : { ...root, platform };
+}
+
+function describe(image: StoredImage, found: readonly Image[]): MergedImage {
+  const [name] = image.names;
+  const id = found[0]?.config.descriptor.digest ?? image.root.digest;
+  return {
+    name: name ?? null,
+    ref: uniqueReference(image, id, name),
+    id,
+    digest: image.root.digest,
+    platforms: found.map(({ config }) => formatPlatform(configPlatform(config.value))),
+  };
+}

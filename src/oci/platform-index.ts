@@ -1,0 +1,115 @@
+import { DrayageError } from '../errors.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import type { Document } from './manifest.ts';
+import { toDocument } from './manifest.ts';
+import { OCI_INDEX } from './media-types.ts';
+import type { Platform } from './platform.ts';
+import { formatPlatform, isSamePlatform } from './platform.ts';
+
+/** A manifest of an image, with what it is for. */
+export type PlatformManifest = Descriptor & { platform: Platform };
+
+/** An image as a part of a multi-platform one: a manifest, or the index over several. */
+export interface PlatformPart {
+  root: Descriptor;
+  /** The manifests of images that are there: those of its index, or its only one. */
+  manifests: readonly PlatformManifest[];
+  /** What else its index lists and is there: attestations. */
+  others: readonly Descriptor[];
+  /** All that its index lists, whether it is there or not; of a manifest its own digest. */
+  listed: ReadonlySet<Digest>;
+}
+
+/**
+ * Makes one image index (OCI image-spec, image-index.md) of several images that go by one name, each for platforms of its
+ * own: the manifests sorted by platform, then what else there is. The same parts give the same bytes in whatever order they come. Where
+ * the index of one part lists everything already, that stands.
+ * @returns the root; its bytes too, where it is a new one
+ * @throws {@link DrayageError} `AMBIGUOUS` where two parts have different images for one platform
+ */
+export function platformIndex(
+  name: string,
+  parts: readonly PlatformPart[],
+): { root: Descriptor; document?: Document | undefined } {
+  const sorted = parts.toSorted((a, b) => compare(a.root.digest, b.root.digest));
+  assertDistinct(name, sorted);
+  const manifests = unique(sorted.flatMap((part) => part.manifests));
+  const others = unique(sorted.flatMap((part) => part.others));
+  const all = [...manifests, ...others].map(({ digest }) => digest);
+  const whole = sorted.find(({ listed }) => all.every((digest) => listed.has(digest)));
+  if (whole !== undefined) return { root: whole.root };
+  const entries = [
+    ...manifests.toSorted((a, b) => compare(keyOf(a), keyOf(b))),
+    ...others.toSorted((a, b) => compare(a.digest, b.digest)),
+  ].map(toEntry);
+  const document = toDocument(
+    OCI_INDEX,
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: entries }),
+  );
+  return { root: document.descriptor, document };
+}
+
+/** Images of one part may be alike: whoever made the index knew what for. */
+function assertDistinct(name: string, parts: readonly PlatformPart[]): void {
+  for (const [i, part] of parts.entries()) {
+    for (const before of parts.slice(0, i)) {
+      if (part.manifests.length === 0 || before.manifests.length === 0)
+        throw twoImages(name, undefined, [before.root.digest, part.root.digest]);
+      for (const manifest of part.manifests) {
+        const other = before.manifests.find((known) => mayStandFor(known, manifest));
+        if (other === undefined || other.digest === manifest.digest) continue;
+        throw twoImages(name, manifest.platform, [before.root.digest, part.root.digest]);
+      }
+    }
+  }
+}
+
+/** An image that does not say what it is for may be for anything. */
+function mayStandFor({ platform: a }: PlatformManifest, { platform: b }: PlatformManifest): boolean {
+  return isSamePlatform(a, b) || [a, b].some(({ os, architecture }) => os === '' || architecture === '');
+}
+
+/** The error for a name that means more than one image. */
+export function twoImages(
+  name: string,
+  platform: Platform | undefined,
+  digests: readonly [Digest, Digest],
+): DrayageError {
+  const what = platform?.os ? ` for ${formatPlatform(platform)}` : '';
+  return new DrayageError('AMBIGUOUS', `${name} means two images${what}: ${digests.join(' and ')}`, {
+    hint: 'leave one of the layouts out, or choose the image by its digest with --image',
+    candidates: [...digests],
+  });
+}
+
+function unique<T extends Descriptor>(descriptors: readonly T[]): T[] {
+  const byDigest = new Map<Digest, T>();
+  for (const found of descriptors) byDigest.set(found.digest, byDigest.get(found.digest) ?? found);
+  return [...byDigest.values()];
+}
+
+function keyOf({ platform, digest }: PlatformManifest): string {
+  return `${formatPlatform(platform)} ${platform['os.version'] ?? ''} ${digest}`;
+}
+
+/** As docker writes it: keys in this order, and nothing embedded. */
+function toEntry({ mediaType, digest, size, annotations, platform, artifactType }: Descriptor): object {
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(annotations !== undefined && { annotations }),
+    ...(platform !== undefined && { platform: inOrder(platform) }),
+  };
+}
+
+/** Architecture first, then the operating system, then all else. */
+function inOrder({ architecture, os, ...rest }: Platform): Platform {
+  return { architecture, os, ...rest };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

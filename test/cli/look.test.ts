@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { DiffResult } from '../../src/index.ts';
+import { formatHtml } from '../../src/cli/html.ts';
+import { inspect } from '../../src/inspect.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { drayage, drayageJson } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+let cwd: string;
+beforeEach(async () => {
+  cwd = await temporaryFolder();
+});
+
+describe('diff', () => {
+  beforeEach(async () => {
+    await drayageJson<object>(['save', '--from', fixturePath('docker-28-graph.tar'), '-o', 'all'], { cwd });
+  });
+
+  test('tells layers and configs of two images, as text, as references and as one document', async () => {
+    const sides = ['oci:all:example/app:1', 'oci:all:example/tools:2'];
+    const result = await drayageJson<DiffResult & { a: string; b: string }>(['diff', ...sides], { cwd });
+    expect(Object.keys(result)).toEqual(['a', 'b', 'layers', 'bytes', 'config', 'images']);
+    expect([result.a, result.b]).toEqual(sides);
+    expect(result.layers.shared).toHaveLength(2);
+    const { code, stdout } = await drayage(['diff', ...sides], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^in both: 2 layers, \d/);
+    expect(stdout).toContain(`\n- ${result.layers.onlyA[0]?.diffId}  `);
+    expect(stdout).toContain(`\n+ ${result.layers.onlyB[0]?.diffId}  `);
+    const quiet = await drayage(['diff', ...sides, '-q'], { cwd });
+    expect(quiet.stdout.split('\n').slice(0, -1)).toEqual(
+      [...result.layers.onlyA, ...result.layers.onlyB].map(({ diffId }) => diffId),
+    );
+  });
+
+  test.each([
+    [['all'], 2],
+    [['all', 'none'], 4],
+    [['all', 'oci:all:none:1'], 4],
+  ])('%j ends with %i', async (sides, code) => {
+    expect((await drayage(['diff', ...sides], { cwd })).code).toBe(code);
+  });
+});
+
+describe('inspect --html', () => {
+  test('writes one page with every image, layer and instruction, and still tells what is there', async () => {
+    await drayageJson<object>(['save', '--from', fixturePath('docker-28-graph.tar')], { cwd });
+    const { code, stdout } = await drayage(['inspect', '--html', 'page.html'], { cwd });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('example/app:1')]);
+    const page = await readFile(join(cwd, 'page.html'), 'utf8');
+    const { images } = await inspect({ from: [await Layout.open(join(cwd, '.drayage/images'))] });
+    for (const { names, id, layers } of images) {
+      for (const text of [...names, id, ...layers.map(({ digest }) => digest)]) expect(page).toContain(text);
+      for (const { createdBy } of layers) expect(createdBy).not.toBeNull();
+    }
+    expect(page).toContain('shared by');
+  });
+
+  test('shows hostile text as text, and asks for nothing from elsewhere', async () => {
+    const hostile = `"><script src=//evil.example></script><img onerror='x' src=y>&amp;\u202egnp`;
+    const layout = await Layout.create(join(cwd, 'layout'));
+    await layout.update((transaction) =>
+      addSample(transaction, sampleImage(['a']), ['app:1'], { [hostile]: hostile }),
+    );
+    const result = await inspect({ from: [layout] });
+    for (const image of result.images) {
+      image.names = [hostile];
+      image.created = hostile;
+      image.platform = hostile;
+      for (const layer of image.layers) layer.createdBy = hostile;
+    }
+    const page = formatHtml(result, [hostile]);
+    const tags = new Set([...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, name = '']) => name));
+    expect([...tags].toSorted()).toEqual([
+      'body',
+      'br',
+      'code',
+      'div',
+      'h1',
+      'h2',
+      'h3',
+      'head',
+      'html',
+      'meta',
+      'p',
+      'style',
+      'table',
+      'td',
+      'th',
+      'title',
+      'tr',
+    ]);
+    expect(page).not.toMatch(/<[^>]*\b(?:src|href|on\w+)\s*=/i);
+    expect(page).not.toContain('\u202e');
+    expect(page).toContain('&lt;script src=//evil.example&gt;');
+    expect(page).toContain("default-src 'none'");
+  });
+});

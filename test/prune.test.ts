@@ -1,0 +1,207 @@
+import { existsSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { Layout } from '../src/layout/layout.ts';
+import type { Descriptor } from '../src/oci/descriptor.ts';
+import { prune } from '../src/prune.ts';
+import { verify } from '../src/verify.ts';
+import { snapshot } from './layout/folders.ts';
+import type { SampleImage } from './layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from './layout/sample-images.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+
+const APP = sampleImage(['base', 'app']);
+const TOOLS = sampleImage(['base', 'tools']);
+const INDEX = sampleIndex([sampleImage(['multi']), sampleImage(['multi', 'arm'], 'arm64')]);
+
+async function layoutOf(...images: [SampleImage, ...string[]][]): Promise<Layout> {
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update(async (transaction) => {
+    for (const [image, ...names] of images) await addSample(transaction, image, names);
+  });
+  return layout;
+}
+
+function pathOf(layout: Layout, { digest }: Descriptor): string {
+  return join(layout.path, 'blobs/sha256', digest.slice(7));
+}
+
+function blobsOf(layout: Layout): string[] {
+  return readdirSync(join(layout.path, 'blobs/sha256')).toSorted();
+}
+
+function digestsOf(...images: SampleImage[]): string[] {
+  const blobs = images.flatMap((image) => image.blobs.map(([{ digest }]) => digest.slice(7)));
+  return [...new Set(blobs)].toSorted();
+}
+
+async function namesOf(layout: Layout): Promise<string[]> {
+  return (await layout.images()).flatMap(({ names }) => names);
+}
+
+function bytesOf(layout: Layout, names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + statSync(join(layout.path, 'blobs/sha256', name)).size, 0);
+}
+
+test('what nothing leads to goes, and is told; what an image needs stays', async () => {
+  const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1'], [INDEX, 'multi:1']);
+  await layout.update(async (transaction) => transaction.remove('app:1'));
+  const lost = digestsOf(APP).filter((name) => !digestsOf(TOOLS).includes(name));
+  const freed = { blobs: lost.length, bytes: bytesOf(layout, lost) };
+  const left = digestsOf(TOOLS, INDEX);
+  const kept = { blobs: left.length, bytes: bytesOf(layout, left) };
+  const expected = { layout: layout.path, removed: [], referrers: [], freed, kept };
+  expect(await prune({ layout, dryRun: true })).toEqual({ ...expected, dryRun: true });
+  expect(blobsOf(layout)).toEqual(digestsOf(APP, TOOLS, INDEX));
+  expect(await prune({ layout })).toEqual({ ...expected, dryRun: false });
+  expect(blobsOf(layout)).toEqual(left);
+  expect((await verify({ layout })).problems).toEqual([]);
+  expect((await prune({ layout })).freed).toEqual({ blobs: 0, bytes: 0 });
+  expect(readdirSync(join(layout.path, '..'))).toEqual(['layout']);
+});
+
+test('files that are no blobs by their names stay', async () => {
+  const layout = await layoutOf([APP, 'app:1']);
+  const other = join(layout.path, 'blobs/sha256/.DS_Store');
+  writeFileSync(other, 'x');
+  await prune({ layout });
+  expect(existsSync(other)).toBe(true);
+});
+
+describe('images that are chosen go', () => {
+  test.each([
+    ['by name', 'app:1'],
+    ['by a full name', 'docker.io/library/app:1'],
+    ["by the root's digest", APP.root.digest],
+    ["by the config's digest", APP.config.digest],
+    ['by a short ID', APP.config.digest.slice(7, 19)],
+  ])('%s', async (_, reference) => {
+    const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+    const { removed } = await prune({ layout, images: [reference] });
+    expect(removed).toEqual([{ name: 'app:1', digest: APP.root.digest }]);
+    expect(await namesOf(layout)).toEqual(['tools:1']);
+    expect(blobsOf(layout)).toEqual(digestsOf(TOOLS));
+  });
+
+  test('by one of their names only that, by their digest whole', async () => {
+    const layout = await layoutOf([APP, 'app:1', 'app:2']);
+    await prune({ layout, images: ['app:2'] });
+    expect(await namesOf(layout)).toEqual(['app:1']);
+    expect(blobsOf(layout)).toEqual(digestsOf(APP));
+    await prune({ layout, images: [APP.root.digest] });
+    expect(await namesOf(layout)).toEqual([]);
+    expect(blobsOf(layout)).toEqual([]);
+  });
+
+  test('or none, where one of them is not there or is a part of another', async () => {
+    const layout = await layoutOf([APP, 'app:1'], [INDEX, 'multi:1']);
+    const before = snapshot(layout.path);
+    await expect(prune({ layout, images: ['app:1', 'none:1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(prune({ layout, images: [INDEX.config.digest] })).rejects.toMatchObject({ code: 'USAGE' });
+    expect(snapshot(layout.path)).toEqual(before);
+  });
+
+  test('with what refers to them, and what refers to that', async () => {
+    const signature = sampleReferrer(APP.root);
+    const onSignature = sampleReferrer(signature.root, 'countersigned');
+    const other = sampleReferrer(TOOLS.root, 'of tools');
+    const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1'], [onSignature], [signature], [other]);
+    const { referrers, removed } = await prune({ layout, images: ['app:1'] });
+    expect(removed).toEqual([{ name: 'app:1', digest: APP.root.digest }]);
+    expect(referrers.toSorted()).toEqual([signature.root.digest, onSignature.root.digest].toSorted());
+    expect(blobsOf(layout)).toEqual(digestsOf(TOOLS, other));
+  });
+
+  test('but not what refers to an image that has another name', async () => {
+    const signature = sampleReferrer(APP.root);
+    const layout = await layoutOf([APP, 'app:1', 'app:2'], [signature]);
+    expect((await prune({ layout, images: ['app:1'] })).referrers).toEqual([]);
+    expect(blobsOf(layout)).toEqual(digestsOf(APP, signature));
+  });
+
+  test('by age, which is that of their manifest in the layout; what refers to others stays at any age', async () => {
+    const signature = sampleReferrer(TOOLS.root);
+    const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1'], [signature]);
+    utimesSync(pathOf(layout, APP.root), 1000, 1000);
+    utimesSync(pathOf(layout, signature.root), 1000, 1000);
+    const before = new Date(2_000_000);
+    expect((await prune({ layout, images: ['tools:1'], before })).removed).toEqual([]);
+    expect((await prune({ layout, before })).removed).toEqual([{ name: 'app:1', digest: APP.root.digest }]);
+    expect(blobsOf(layout)).toEqual(digestsOf(TOOLS, signature));
+  });
+
+  test('also where they are damaged', async () => {
+    const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+    rmSync(pathOf(layout, APP.root));
+    await prune({ layout, images: ['app:1'] });
+    expect(blobsOf(layout)).toEqual(digestsOf(TOOLS));
+  });
+});
+
+test('where a manifest that stays cannot be read, nothing goes', async () => {
+  const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+  writeFileSync(pathOf(layout, TOOLS.root), Buffer.alloc(TOOLS.root.size, ' '));
+  const before = snapshot(layout.path);
+  await expect(prune({ layout, images: ['app:1'] })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  expect(snapshot(layout.path)).toEqual(before);
+});
+
+test('a link among the blobs is refused, and what it leads to stays', async () => {
+  const layout = await layoutOf([APP, 'app:1']);
+  const outside = join(layout.path, '../outside');
+  writeFileSync(outside, 'x');
+  symlinkSync(outside, join(layout.path, 'blobs/sha256', '0'.repeat(64)));
+  await expect(prune({ layout })).rejects.toMatchObject({ code: 'LINK' });
+  expect(existsSync(outside)).toBe(true);
+});
+
+test('while another update is at work nothing goes', async () => {
+  const layout = await layoutOf([APP, 'app:1']);
+  await layout.update(async (transaction) => transaction.remove('app:1'));
+  await layout.update(async (transaction) => {
+    await expect(prune({ layout })).rejects.toMatchObject({ code: 'LOCKED' });
+    expect(blobsOf(layout)).toEqual(digestsOf(APP));
+    // It takes blobs for there that nothing names yet.
+    transaction.add(APP.root, ['app:2'], {});
+  });
+  expect((await verify({ layout })).problems).toEqual([]);
+});
+
+test('whoever begins an update while content is removed waits until that is done', async () => {
+  const layout = await layoutOf([APP, 'app:1']);
+  await layout.update(async (transaction) => transaction.remove('app:1'));
+  const order: string[] = [];
+  let update: Promise<void> | undefined;
+  await layout
+    .prune(async (entries) => {
+      update = layout.update(async (transaction) => {
+        order.push('update');
+        await addSample(transaction, TOOLS, ['tools:1']);
+      });
+      for (let i = 0; i < 200; i++) await setImmediate();
+      order.push('chosen');
+      return entries;
+    })
+    .catch((error: unknown) => order.push(error instanceof Error ? error.message : ''));
+  await update;
+  expect(order).toEqual(['chosen', expect.stringContaining('at work'), 'update']);
+  expect(await namesOf(layout)).toEqual(['tools:1']);
+  expect((await verify({ layout })).problems).toEqual([]);
+});
+
+test('an abort before anything was removed leaves all as it was', async () => {
+  const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+  const before = snapshot(layout.path);
+  const controller = new AbortController();
+  const pruning = layout.prune(
+    async () => {
+      controller.abort(new Error('enough'));
+      return [];
+    },
+    { signal: controller.signal },
+  );
+  await expect(pruning).rejects.toThrow('enough');
+  expect(snapshot(layout.path)).toEqual(before);
+  expect(readdirSync(join(layout.path, '..'))).toEqual(['layout']);
+});
