@@ -23,7 +23,7 @@ export interface PlacedImage {
 /** As of {@link ImageIndex.resolve}. */
 type ResolveOptions = ContentOptions & { platform?: Platform | undefined };
 
-/** Options of {@link selectImages}. */
+/** How images are chosen among several places. */
 export interface SelectOptions extends ContentOptions {
   /** Which of the images may be used; default: all. */
   policy?: ImagePolicy | undefined;

@@ -53,6 +53,7 @@ export class Registries implements AsyncDisposable {
     return { repository: await this.repository(reference), tag };
   }
 
+  /** Closes all that were opened. */
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = await Promise.allSettled(this.#open.values());
     for (const result of opened) {

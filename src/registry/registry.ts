@@ -43,6 +43,7 @@ export class Registry implements AsyncDisposable {
     return made;
   }
 
+  /** Closes the connections that are its own. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#api[Symbol.asyncDispose]();
   }
