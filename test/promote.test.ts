@@ -183,6 +183,20 @@ describe('a tag', () => {
     expect(same.images[0]?.tags[0]?.status).toBe('present');
   });
 
+  test('that another sets meanwhile is not moved either', async () => {
+    const fake = await start();
+    const { tags, manifests } = fake.store.repository('app');
+    const bytes = Buffer.from(OTHER.blobs.at(-1)?.[1] ?? []);
+    manifests.set(OTHER.root.digest, { mediaType: OTHER.root.mediaType, bytes });
+    fake.faults.registry = ({ method }) => {
+      if (method === 'PUT') tags.set('1', OTHER.root.digest);
+      return 'pass';
+    };
+    const promoting = promoteTo(await layoutOf(APP), [`${fake.host}/app:1`], { ifAbsent: true });
+    await expect(promoting).rejects.toMatchObject({ code: 'UNSAFE' });
+    expect(tags.get('1')).toBe(OTHER.root.digest);
+  });
+
   test('does not move where one registry fails', async () => {
     const [one, two] = [await start(), await start()];
     two.faults.registry = ({ method }, response) =>
