@@ -1,18 +1,21 @@
 import pLimit from 'p-limit';
-import type { ContentOptions, StoredImage } from './content.ts';
+import type { ContentOptions, ContentSource, StoredImage } from './content.ts';
 import type { Checked } from './image.ts';
 import { closure, isImageManifest, readImage } from './image.ts';
 import type { Layout } from './layout/layout.ts';
-import { omittedLayers } from './layout/omitted-layers.ts';
 import type { LayoutTransaction } from './layout/transaction.ts';
 import { uniqueReference } from './naming.ts';
+import { OMITTED_LAYERS } from './oci/annotations.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import { isNonDistributable } from './oci/media-types.ts';
+import { omittedBlobs, omittedLayers } from './oci/omitted-layers.ts';
 import type { OnProgress } from './progress.ts';
 import type { ImagePlace, PlacedImage } from './selection.ts';
 import { selectImages } from './selection.ts';
 import { once, tap } from './stream/tap.ts';
+import type { OpenBase } from './thin/whole-content.ts';
+import { wholeContent } from './thin/whole-content.ts';
 
 /** Options of {@link fetch}. */
 export interface FetchOptions extends ContentOptions {
@@ -24,6 +27,11 @@ export interface FetchOptions extends ContentOptions {
   to: Layout;
   /** How many blobs are fetched at a time. Default 4. */
   concurrency?: number | undefined;
+  /**
+   * Fetches also the layers that are left out on purpose, from the other places or from the base that this opens. The images
+   * are complete then. Default: what is left out there is left out here.
+   */
+  complete?: OpenBase | undefined;
   onProgress?: OnProgress | undefined;
 }
 
@@ -54,6 +62,8 @@ interface Parts {
   documents: Checked<unknown>[];
   /** Configs, layers and whatever else manifests name; without layers that were left out on purpose. */
   blobs: Descriptor[];
+  /** Where they are read. */
+  content: ContentSource;
 }
 
 /**
@@ -75,7 +85,9 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
       for (const root of [placed.image.root, ...referrers])
         await fetchRoot(placed, root, content, counted, options);
       for (const referrer of referrers) content.add(referrer, [], {});
-      fetched.push(await addImage(placed.image, content, options));
+      const { [OMITTED_LAYERS]: _, ...whole } = placed.image.annotations;
+      const annotations = options.complete === undefined ? placed.image.annotations : whole;
+      fetched.push(await addImage({ ...placed.image, annotations }, content, options));
     }
     return fetched;
   }, options);
@@ -88,13 +100,14 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
 
 /** Blobs first: what names others comes when they are there. */
 async function fetchRoot(
-  { place, image }: PlacedImage,
+  placed: PlacedImage,
   root: Descriptor,
   content: LayoutTransaction,
   counted: Map<Digest, { size: number; fetched: boolean }>,
-  { concurrency = 4, signal, onProgress }: FetchOptions,
+  options: FetchOptions,
 ): Promise<void> {
-  const { documents, blobs } = await partsOf(place, root, image.annotations, { signal });
+  const { concurrency = 4, signal, onProgress } = options;
+  const { documents, blobs, content: source } = await partsOf(placed, root, options);
   const missing = blobs.filter(({ digest }) => !counted.has(digest));
   const limit = pLimit(concurrency);
   const stop = new AbortController();
@@ -104,7 +117,7 @@ async function fetchRoot(
     // The layout says whether what it has is intact; only if not is the blob asked for.
     const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
       fetched = true;
-      const stream = await place.open(descriptor, { signal: either });
+      const stream = await source.open(descriptor, { signal: either });
       yield* tap(stream, ({ length }) => onProgress?.({ kind: 'bytes', direction: 'read', bytes: length }));
     };
     await content.put(descriptor, bytes(), { signal: either });
@@ -122,25 +135,30 @@ async function fetchRoot(
 
 /** What a root consists of, as far as its place holds it where it may be absent. */
 async function partsOf(
-  place: ImagePlace,
+  placed: PlacedImage,
   root: Descriptor,
-  annotations: Record<string, string>,
-  options: ContentOptions,
+  { from, complete, signal, onProgress }: FetchOptions,
 ): Promise<Parts> {
+  const { place, image } = placed;
   const documents: Checked<unknown>[] = [];
   const blobs = new Map<Digest, Descriptor>();
-  const omitted = omittedLayers(annotations, root.digest);
-  for await (const node of closure(place, root, options)) {
+  const omitted = complete === undefined ? omittedLayers(image.annotations, image.root.digest) : 0;
+  for await (const node of closure(place, root, { signal })) {
     if (node.kind === 'index' || node.kind === 'manifest') documents.push(node.document);
     if (node.kind !== 'manifest') continue;
     const { config, layers } = node.document.value;
+    const leftOut = omittedBlobs(layers, isImageManifest(node.document) ? omitted : 0);
     blobs.set(config.digest, config);
-    for (const [i, layer] of layers.entries()) {
-      const mayLack = isNonDistributable(layer.mediaType) || (isImageManifest(node.document) && i < omitted);
-      if (!mayLack || (await place.has(layer, options))) blobs.set(layer.digest, layer);
+    for (const layer of layers) {
+      const mayLack = isNonDistributable(layer.mediaType) && !(await place.has(layer, { signal }));
+      if (!mayLack && !leftOut.has(layer.digest)) blobs.set(layer.digest, layer);
     }
   }
-  return { documents, blobs: [...blobs.values()] };
+  const content =
+    complete === undefined
+      ? place
+      : await wholeContent(placed, { signal, onProgress, openBase: complete, others: from });
+  return { documents, blobs: [...blobs.values()], content };
 }
 
 async function addImage(

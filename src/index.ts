@@ -99,6 +99,8 @@ export type { UntaggedReference, UntagOptions, UntagResult } from './untag.ts';
 export { untag } from './untag.ts';
 export { parseReference } from './oci/reference.ts';
 export type { Reference } from './oci/reference.ts';
+export type { BaseLayout } from './thin/layout-base.ts';
+export type { BaseReference, OpenBase } from './thin/whole-content.ts';
 export type { KeptName, UnloadOptions, UnloadResult } from './unload.ts';
 export { unload } from './unload.ts';
 export type { VerifyOptions, VerifyResult } from './verify.ts';

@@ -17,6 +17,11 @@ import { formatPlatform } from './oci/platform.ts';
 import type { LayerStatus } from './progress.ts';
 import type { SizeLimits } from './size-check.ts';
 import { checkSize } from './size-check.ts';
+import { BackedContent } from './thin/backed-content.ts';
+import type { LayerBase } from './thin/layer-base.ts';
+import type { BaseLayout } from './thin/layout-base.ts';
+import { LayoutBase } from './thin/layout-base.ts';
+import { leaveOut } from './thin/leave-out.ts';
 
 /** Options of {@link save}. */
 export interface SaveOptions extends SizeLimits {
@@ -39,6 +44,11 @@ export interface SaveOptions extends SizeLimits {
   oneRequest?: boolean | undefined;
   /** The layout to save into. */
   to: Layout;
+  /**
+   * Layouts that will be there where this one is read: layers that they hold are not stored again. What is left out so is
+   * recorded with the image. Default: none.
+   */
+  baseLayouts?: readonly BaseLayout[] | undefined;
   /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
   compress?: CodecName | undefined;
   /** Compression level; default 1. */
@@ -87,39 +97,52 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const isEmpty = (await options.to.images(options)).length === 0;
   let read = 0;
   const images = await options.to.update(async (content) => {
+    const bases = await openBases(options);
+    const backed = new BackedContent(content, bases);
     await using ingest = createIngest(content, {
       codec,
       signal,
       concurrency: options.concurrency,
       memory: options.memory,
-      findLayer: (diffId) => content.findLayer(diffId),
-      onLayer: ({ blob, status }) =>
-        onProgress?.({ kind: 'layer', digest: blob.digest, size: blob.size, status }),
+      findLayer: (diffId) => backed.findLayer(diffId),
+      onLayer: ({ blob: { digest, size }, ...layer }) => {
+        const status = backed.offered.has(digest) ? 'omitted' : layer.status;
+        onProgress?.({ kind: 'layer', digest, size, status });
+      },
     });
-    const arrivals = await arrive({
+    const arrived = await arrive({
       ...options,
-      content,
-      holdings: isEmpty ? undefined : content,
+      content: backed,
+      holdings: isEmpty && bases.length === 0 ? undefined : backed,
       ingest: ingest.layer,
-      keepManifests: codec.compression === 'none',
+      // The blobs of a base are what they are: manifests are written over them.
+      keepManifests: codec.compression === 'none' && bases.length === 0,
       onRead: (bytes) => {
         read += bytes;
         onProgress?.({ kind: 'bytes', direction: 'read', bytes });
       },
     });
+    const arrivals: Arrival[] = [];
+    for (const arrival of arrived) arrivals.push(await leaveOut(arrival, content, bases, { signal }));
     const saved: SavedImage[] = [];
     // One after the other, so that the index has them in the order in which they came.
     for (const arrival of arrivals) saved.push(await store(arrival, content, options));
     const before = await options.to.images({ signal });
     await checkSize(
       content,
-      [...before.map(({ root }) => root), ...arrivals.map(({ root }) => root)],
+      [...before, ...arrivals].map(({ root, annotations }) => ({ ...root, annotations })),
       options,
     );
     return saved;
   }, options);
   const bytes = { read, ...countBytes(images) };
   return { layout: options.to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+async function openBases({ baseLayouts = [], signal }: SaveOptions): Promise<LayerBase[]> {
+  const bases: LayerBase[] = [];
+  for (const layout of baseLayouts) bases.push(await LayoutBase.open(layout, { signal }));
+  return bases;
 }
 
 /** Adds what arrived to the layout's index, and says what it is. */
@@ -151,9 +174,11 @@ async function store(
 }
 
 function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {
-  // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
-  const all = images.flatMap(({ layers }) => layers).toReversed();
-  const layers = new Map(all.map((layer) => [layer.digest, layer]));
+  const layers = new Map<Digest, SavedLayer>();
+  for (const layer of images.flatMap((image) => image.layers)) {
+    // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
+    if ((layers.get(layer.digest)?.status ?? 'omitted') === 'omitted') layers.set(layer.digest, layer);
+  }
   const sum = (status?: LayerStatus): number =>
     [...layers.values()].reduce(
       (total, layer) => total + (!status || layer.status === status ? layer.size : 0),

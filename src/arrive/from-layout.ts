@@ -4,6 +4,7 @@ import { readImage } from '../image.ts';
 import { ORIGINAL_INDEX } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
+import { omittedLayers } from '../oci/omitted-layers.ts';
 import type { Platform } from '../oci/platform.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { selectImages } from '../selection.ts';
@@ -21,7 +22,8 @@ export async function fromLayout(
   for (const { image } of await selectImages([from], images, { policy, onNote })) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
     const root = await rootFor(place, image.root, options);
-    const layers = await copyImage(place, content, root, { signal, onRead });
+    const omitted = omittedLayers(image.annotations, image.root.digest);
+    const layers = await copyImage(place, content, root, { signal, onRead, omitted });
     const referrers = await place.referrers(root, { signal });
     for (const referrer of referrers) await copyImage(place, content, referrer, { signal, onRead });
     const { config } = await readImage(content, root, { signal });

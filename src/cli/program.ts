@@ -54,6 +54,12 @@ function saveCommand(execute: Execute): Command {
       option('-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'),
     )
     .addOption(
+      option(
+        '--base-layout <dir>',
+        'leave out the layers that this layout holds; it has to be there on load; may be given again',
+      ).argParser(collect),
+    )
+    .addOption(
       option('--compress <codec>', 'auto, zstd, gzip or none').choices(['auto', 'zstd', 'gzip', 'none']),
     )
     .addOption(option('--level <n>', 'compression level; default 1').argParser(Number))
@@ -259,6 +265,11 @@ function withCommon(command: Command): Command {
     .addOption(option('--json', 'one JSON document on standard output'))
     .addOption(option('-q, --quiet', 'references only'))
     .addOption(option('--debug', 'the stack of an error'));
+}
+
+/** An option that may be given again and again, without taking the arguments that follow it. */
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }
 
 /** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */

@@ -6,7 +6,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { blobNames } from './blob-file.ts';
 import { listImages } from '../listing/entries.ts';
-import { omittedLayers } from './omitted-layers.ts';
+import { omittedLayers } from '../oci/omitted-layers.ts';
 
 /** The file that lets `docker load` read a layout that is packed as a tar. */
 export const DOCKER_MANIFEST_FILE = 'manifest.json';

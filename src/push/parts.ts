@@ -1,7 +1,7 @@
 import type { ContentOptions, StoredImage } from '../content.ts';
 import type { Checked } from '../image.ts';
 import { closure, isImageManifest } from '../image.ts';
-import { omittedLayers } from '../layout/omitted-layers.ts';
+import { omittedLayers } from '../oci/omitted-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';

@@ -22,6 +22,7 @@ export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   metadataFile?: string;
   from?: string;
   out?: string;
+  baseLayout?: string[];
   compress?: CodecName;
   level?: number;
   platform?: string;
@@ -43,6 +44,7 @@ export async function saveImages(
   const job = readGitLabJob(env);
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
+  const { baseLayout = [] } = options;
   await using source = await openSource(options, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
@@ -54,6 +56,7 @@ export async function saveImages(
     platform,
     oneRequest: options.oneRequest,
     to: layout,
+    baseLayouts: baseLayout.length === 0 ? [] : await openLayouts(baseLayout, context),
     compress: options.compress,
     level: options.level,
     annotations: job === undefined ? {} : gitlabAnnotations(job),
@@ -69,12 +72,13 @@ export async function saveImages(
 
 function describe(result: SaveResult): Outcome {
   const { layout, images, seconds } = result;
-  const { total, written } = result.bytes;
+  const { total, written, omitted } = result.bytes;
+  const leftOut = omitted === 0 ? '' : `, ${formatBytes(omitted)} left out`;
   return {
     json: result,
     text: [
       ...images.map(describeImage),
-      `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new, in ${formatSeconds(seconds)}`,
+      `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new${leftOut}, in ${formatSeconds(seconds)}`,
     ],
     quiet: images.map(({ ref }) => ref),
   };
@@ -82,7 +86,9 @@ function describe(result: SaveResult): Outcome {
 
 function describeImage({ name, id, layers }: SavedImage): string {
   const reused = layers.filter(({ status }) => status === 'reused').length;
-  return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there`;
+  const omitted = layers.filter(({ status }) => status === 'omitted').length;
+  const leftOut = omitted === 0 ? '' : `, ${omitted} left out`;
+  return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there${leftOut}`;
 }
 
 /** What a build wrote down of what it made; an image ID may be asked of an archive, too. */

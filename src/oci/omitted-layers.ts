@@ -1,6 +1,7 @@
 import { DrayageError } from '../errors.ts';
-import { OMITTED_LAYERS } from '../oci/annotations.ts';
-import type { Digest } from '../oci/digest.ts';
+import { OMITTED_LAYERS } from './annotations.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
 
 /**
  * Reads how many of an image's layers were left out on purpose; 0 where nothing is said.
@@ -18,4 +19,14 @@ export function omittedLayers(annotations: Record<string, string> | undefined, d
       digest,
     },
   );
+}
+
+/**
+ * The blobs of a manifest that are left out where its first layers are: one that comes again further up is left out there,
+ * too, as every blob is stored once.
+ * @param layers of the manifest, bottom first
+ * @param omitted how many of them are left out
+ */
+export function omittedBlobs(layers: readonly Descriptor[], omitted: number): Set<Digest> {
+  return new Set(layers.slice(0, omitted).map(({ digest }) => digest));
 }
