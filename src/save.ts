@@ -15,16 +15,13 @@ import { isManifestType } from './oci/media-types.ts';
 import type { Platform } from './oci/platform.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { LayerStatus } from './progress.ts';
-import type { SizeLimits } from './size-check.ts';
 import { checkSize } from './size-check.ts';
 import { BackedContent } from './thin/backed-content.ts';
-import type { LayerBase } from './thin/layer-base.ts';
-import type { BaseLayout } from './thin/layout-base.ts';
-import { LayoutBase } from './thin/layout-base.ts';
-import { leaveOut } from './thin/leave-out.ts';
+import type { OmissionOptions } from './thin/omission.ts';
+import { Omission } from './thin/omission.ts';
 
 /** Options of {@link save}. */
-export interface SaveOptions extends SizeLimits {
+export interface SaveOptions extends OmissionOptions {
   from: SaveSource;
   /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
@@ -44,11 +41,6 @@ export interface SaveOptions extends SizeLimits {
   oneRequest?: boolean | undefined;
   /** The layout to save into. */
   to: Layout;
-  /**
-   * Layouts that will be there where this one is read: layers that they hold are not stored again. What is left out so is
-   * recorded with the image. Default: none.
-   */
-  baseLayouts?: readonly BaseLayout[] | undefined;
   /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
   compress?: CodecName | undefined;
   /** Compression level; default 1. */
@@ -97,7 +89,8 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const isEmpty = (await options.to.images(options)).length === 0;
   let read = 0;
   const images = await options.to.update(async (content) => {
-    const bases = await openBases(options);
+    const omission = await Omission.prepare(options);
+    const { bases } = omission;
     const backed = new BackedContent(content, bases);
     await using ingest = createIngest(content, {
       codec,
@@ -122,12 +115,11 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
         onProgress?.({ kind: 'bytes', direction: 'read', bytes });
       },
     });
-    const arrivals: Arrival[] = [];
-    for (const arrival of arrived) arrivals.push(await leaveOut(arrival, content, bases, { signal }));
+    const before = await options.to.images({ signal });
+    const arrivals = await omission.settle(arrived, content, before);
     const saved: SavedImage[] = [];
     // One after the other, so that the index has them in the order in which they came.
     for (const arrival of arrivals) saved.push(await store(arrival, content, options));
-    const before = await options.to.images({ signal });
     await checkSize(
       content,
       [...before, ...arrivals].map(({ root, annotations }) => ({ ...root, annotations })),
@@ -137,12 +129,6 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   }, options);
   const bytes = { read, ...countBytes(images) };
   return { layout: options.to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
-}
-
-async function openBases({ baseLayouts = [], signal }: SaveOptions): Promise<LayerBase[]> {
-  const bases: LayerBase[] = [];
-  for (const layout of baseLayouts) bases.push(await LayoutBase.open(layout, { signal }));
-  return bases;
 }
 
 /** Adds what arrived to the layout's index, and says what it is. */

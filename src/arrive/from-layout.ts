@@ -30,7 +30,8 @@ export async function fromLayout(
     policy?.check(image, config.value);
     const isPart = root.digest !== image.root.digest;
     const annotations = { ...(isPart && { [ORIGINAL_INDEX]: image.root.digest }), ...image.annotations };
-    arrivals.push({ ...image, root, id: config.descriptor.digest, annotations, layers, referrers });
+    const id = config.descriptor.digest;
+    arrivals.push({ ...image, root, id, annotations, layers, isWritten: false, referrers });
   }
   return arrivals;
 }

@@ -12,9 +12,16 @@ import type { LayerBase } from './layer-base.ts';
 interface Whereabouts {
   /** The layout had it before. */
   isStored: boolean;
-  /** It can be had elsewhere, and `base` is who has it, unless it was left out where the image comes from. */
+  /** It may be left out: a base of the image has it, or it was left out where the image comes from. */
   isElsewhere: boolean;
+  /** Where it can be read. */
   base?: LayerBase | undefined;
+}
+
+/** Options of {@link leaveOut}. */
+export interface LeaveOutOptions extends ContentOptions {
+  /** Further bases, whose layers were counted as held: what only they have is brought in. */
+  spare?: readonly LayerBase[] | undefined;
 }
 
 /**
@@ -27,7 +34,7 @@ export async function leaveOut(
   arrival: Arrival,
   content: LayoutTransaction,
   bases: readonly LayerBase[],
-  options: ContentOptions = {},
+  options: LeaveOutOptions = {},
 ): Promise<Arrival> {
   const { [OMITTED_LAYERS]: _, ...annotations } = arrival.annotations;
   const stacks: Descriptor[][] = [];
@@ -49,7 +56,7 @@ async function locate(
   stacks: readonly Descriptor[][],
   content: LayoutTransaction,
   bases: readonly LayerBase[],
-  options: ContentOptions,
+  options: LeaveOutOptions,
 ): Promise<Map<Digest, Whereabouts>> {
   const blobs = new Map(stacks.flat().map((blob) => [blob.digest, blob]));
   const stored = await content.findBlobs([...blobs.values()], options);
@@ -59,9 +66,10 @@ async function locate(
   for (const blob of blobs.values()) {
     const { digest } = blob;
     const isStored = stored.get(digest)?.blob.digest === digest;
-    const base = isStored ? undefined : await holder(digest, bases, options);
+    const own = isStored ? undefined : await holder(digest, bases, options);
+    const base = own ?? (isStored ? undefined : await holder(digest, options.spare ?? [], options));
     const wasLeftOut = absent.has(digest) && !(await content.has(blob, options));
-    found.set(digest, { isStored, isElsewhere: base !== undefined || wasLeftOut, base });
+    found.set(digest, { isStored, isElsewhere: own !== undefined || wasLeftOut, base });
   }
   return found;
 }
