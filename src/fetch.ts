@@ -32,6 +32,8 @@ export interface FetchOptions extends ContentOptions {
    * are complete then. Default: what is left out there is left out here.
    */
   complete?: OpenBase | undefined;
+  /** Further places that may have what is left out; they are asked first. */
+  others?: readonly ContentSource[] | undefined;
   onProgress?: OnProgress | undefined;
 }
 
@@ -137,7 +139,7 @@ async function fetchRoot(
 async function partsOf(
   placed: PlacedImage,
   root: Descriptor,
-  { from, complete, signal, onProgress }: FetchOptions,
+  { from, others = [], complete, signal, onProgress }: FetchOptions,
 ): Promise<Parts> {
   const { place, image } = placed;
   const documents: Checked<unknown>[] = [];
@@ -157,7 +159,7 @@ async function partsOf(
   const content =
     complete === undefined
       ? place
-      : await wholeContent(placed, { signal, onProgress, openBase: complete, others: from });
+      : await wholeContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
   return { documents, blobs: [...blobs.values()], content };
 }
 

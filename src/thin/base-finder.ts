@@ -29,7 +29,7 @@ export interface PulledImage {
 }
 
 /** An image whose base is sought. */
-export interface BaseQuery {
+interface BaseQuery {
   /** For people. */
   name: string;
   /** Bottom first. */
@@ -51,7 +51,7 @@ export class BaseFinder {
   readonly #onNote: (message: string) => void;
   readonly #resolved = new Map<string, Promise<BaseImage>>();
   readonly #there = new Map<BaseImage, Promise<void>>();
-  readonly #noted = new Set<string>();
+  readonly #told = new Set<string>();
   #pulled: Promise<readonly PulledImage[]> | undefined;
 
   constructor(search: BaseSearch, onNote: (message: string) => void, options: ContentOptions = {}) {
@@ -61,29 +61,13 @@ export class BaseFinder {
   }
 
   /**
-   * Finds the base of an image: its layers are the first of the image, and the registry has all of their blobs now. Why one
-   * that was asked for, or that would fit, cannot be used is told.
+   * Finds the base of an image: its layers are the first of the image, and the registry has all of their blobs now. Where
+   * none is found, it is told why those that were asked for, or might have been it, cannot be used.
    */
   async find(query: BaseQuery): Promise<BaseImage | undefined> {
-    const { asked = [], built = [] } = this.#search;
-    if (asked.length > 0) return this.#first(asked, query, true);
-    const said = query.said[BASE_NAME];
-    const digest = query.said[BASE_DIGEST];
-    const named = said === undefined ? [] : [digest === undefined ? said : `${said.split('@')[0]}@${digest}`];
-    return (
-      (await this.#first(built, query, false)) ??
-      (await this.#first(named, query, false)) ??
-      this.#first(await this.#pulledUnder(query), query, false)
-    );
-  }
-
-  /** @param asked whether it is told as well that one does not fit */
-  async #first(
-    references: readonly string[],
-    query: BaseQuery,
-    asked: boolean,
-  ): Promise<BaseImage | undefined> {
-    for (const reference of references) {
+    const { asked = [] } = this.#search;
+    const doubts: string[] = [];
+    for await (const reference of asked.length > 0 ? asked : this.#candidates(query)) {
       try {
         const base = await this.#resolve(reference, query.platform);
         if (!base.isUnder(query.diffIds)) throw notUnder(reference, query);
@@ -91,18 +75,28 @@ export class BaseFinder {
         return base;
       } catch (error) {
         if (!isDrayageError(error)) throw error;
-        if (asked || !isDrayageError(error, 'UNSUPPORTED')) this.#note(query, reference, error);
+        // A build uses other images, too: only of those that were asked for is it worth a word that they do not fit.
+        if (asked.length > 0 || !isDrayageError(error, 'UNSUPPORTED'))
+          doubts.push(`the base ${reference} cannot be used: ${error.message}`);
       }
     }
+    this.#tell(query, doubts);
     return undefined;
   }
 
+  /** By reference, the surest first. */
+  async *#candidates(query: BaseQuery): AsyncGenerator<string, void, undefined> {
+    yield* this.#search.built ?? [];
+    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = query.said;
+    if (name !== undefined) yield digest === undefined ? name : `${name.split('@')[0]}@${digest}`;
+    yield* await this.#pulledUnder(query);
+  }
+
   /** Once for an image, by whatever name it is asked about. */
-  #note({ name, diffIds }: BaseQuery, reference: string, error: DrayageError): void {
-    const key = `${reference} ${diffIds.join(' ')}`;
-    if (!this.#noted.has(key))
-      this.#onNote(`${name}: the base ${reference} cannot be used: ${error.message}`);
-    this.#noted.add(key);
+  #tell({ name, diffIds }: BaseQuery, doubts: readonly string[]): void {
+    const key = diffIds.join(' ');
+    if (!this.#told.has(key)) for (const doubt of doubts) this.#onNote(`${name}: ${doubt}`);
+    this.#told.add(key);
   }
 
   async #resolve(reference: string, platform: Platform): Promise<BaseImage> {

@@ -7,7 +7,6 @@ import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import { matchesPlatform } from '../oci/platform.ts';
-import type { Reference } from '../oci/reference.ts';
 import { normalizedReference, parseReference, withDefaultTag } from '../oci/reference.ts';
 import type { LayerBase } from './layer-base.ts';
 
@@ -15,10 +14,7 @@ import type { LayerBase } from './layer-base.ts';
 export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
 
 /** Opens the repository that a reference is of. Whether it is there shows when something is asked of it. */
-export type OpenRepository = (
-  reference: Reference,
-  options: ContentOptions,
-) => BaseRepository | Promise<BaseRepository>;
+export type OpenRepository = (reference: string, options: ContentOptions) => Promise<BaseRepository>;
 
 /** An image in a registry that others are built on: for one platform. */
 export class BaseImage implements LayerBase {
@@ -51,7 +47,7 @@ export class BaseImage implements LayerBase {
     const reference = withDefaultTag(parseReference(text));
     const { digest, ...tagged } = reference;
     const name = normalizedReference(tagged.tag === undefined ? reference : tagged);
-    const source = await open(reference, options);
+    const source = await open(normalizedReference(reference), options);
     const { root } = await source.resolve(digest ?? normalizedReference(reference), options);
     const child = await childFor(source, root, platform, options);
     const { layers } = await readImage(source, child, { ...options, platform });

@@ -19,7 +19,7 @@ interface Whereabouts {
 }
 
 /** Options of {@link leaveOut}. */
-export interface LeaveOutOptions extends ContentOptions {
+interface LeaveOutOptions extends ContentOptions {
   /** Further bases, whose layers were counted as held: what only they have is brought in. */
   spare?: readonly LayerBase[] | undefined;
 }

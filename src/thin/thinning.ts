@@ -15,7 +15,7 @@ import { leaveOut } from './leave-out.ts';
 import { rebase } from './rebase.ts';
 
 /** Options of {@link findBasesBefore}. */
-export interface FindBasesOptions extends ContentOptions {
+interface FindBasesOptions extends ContentOptions {
   from: SaveSource;
   images?: readonly string[] | undefined;
   platform?: Platform | undefined;

@@ -27,7 +27,7 @@ export interface BaseReference {
 export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise<ContentSource>;
 
 /** Options of {@link wholeContent}. */
-export interface WholeContentOptions extends ContentOptions {
+interface WholeContentOptions extends ContentOptions {
   /** Further places that may have what is left out; they are asked first. */
   others?: readonly ContentSource[] | undefined;
   /** Default: nothing is read but from these places. */
@@ -91,15 +91,17 @@ class WholeContent implements ContentSource {
     try {
       this.#base ??= openBase(reference, { signal });
       const base = await this.#base;
-      if (this.#checked.size === 0) {
-        const message = `${this.#name}: layers of its base ${nameOf(reference)} are read from its registry`;
-        onProgress?.({ kind: 'note', message });
-      }
+      const isFirst = this.#checked.size === 0;
       const checked = this.#checked.get(blob.digest) ?? verifyLayer(base, { diffId, blob }, options);
       this.#checked.set(blob.digest, checked);
       await checked;
+      const message = `${this.#name}: what is left out of its layout is read from its base ${nameOf(reference)}`;
+      if (isFirst) onProgress?.({ kind: 'note', message });
       const bytes = await base.open(blob, options);
-      return Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
+      const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
+      // A stream that nobody reads has not begun with it.
+      named.once('close', () => bytes.destroy());
+      return named;
     } catch (error) {
       throw this.#unreachable(error, blob, reference);
     }
@@ -133,7 +135,7 @@ class WholeContent implements ContentSource {
     return new DrayageError(
       'NOT_FOUND',
       `layer ${digest} of ${this.#name} is left out of its layout and in none of the others${from}`,
-      { digest, hint: 'name the layout, too, that the image was saved against, or load its base first' },
+      { hint: 'name the layout, too, that the image was saved against, or load its base first' },
     );
   }
 

@@ -36,6 +36,7 @@ const PINNED: Record<string, string[]> = {
     'parsePlatform',
     'parseReference',
     'promote',
+    'pulledImages',
     'readGitLabJob',
     'resolveDockerHost',
     'save',

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import type { ContentOptions, OpenOptions, StoredImage } from '../../src/content.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import type { Reference } from '../../src/oci/reference.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import type { BaseRepository } from '../../src/thin/base-image.ts';
 import { MemoryContent } from './memory-content.ts';
@@ -37,7 +36,8 @@ export class MemoryRegistry {
     return this.asked.filter((line) => line.startsWith('open layer ')).map((line) => line.slice(11));
   }
 
-  readonly open = ({ domain, path }: Reference): BaseRepository => {
+  readonly open = async (repository: string): Promise<BaseRepository> => {
+    const { domain, path } = parseReference(repository);
     const name = `${domain}/${path}`;
     const content = this.content(name);
     return {

@@ -8,7 +8,6 @@ import { footprint } from '../../src/footprint.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { load } from '../../src/load.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { parseReference } from '../../src/oci/reference.ts';
 import type { ProgressEvent } from '../../src/progress.ts';
 import type { SaveOptions, SaveResult } from '../../src/save.ts';
 import { save } from '../../src/save.ts';
@@ -39,7 +38,7 @@ beforeEach(() => {
   registry.push(NAME, BASE.root, BASE.source);
 });
 
-const openBase: OpenBase = async ({ name }) => registry.open(parseReference(name));
+const openBase: OpenBase = async ({ name }) => registry.open(name);
 
 async function thin(
   from: SaveOptions['from'],
@@ -91,6 +90,25 @@ async function layoutOf(
 const blobsOf = async (layout: Layout): Promise<string[]> => readdir(join(layout.path, 'blobs/sha256'));
 const annotationsOf = async (layout: Layout): Promise<Record<string, string> | undefined> =>
   (await layout.images())[0]?.annotations;
+
+/** Images that a daemon has from the registry. */
+const pulled = (...images: TestCargo[]): ThinOptions['pulled'] => {
+  const all = images.map(({ diffIds, root }) => ({ diffIds, references: [`${NAME}@${root.digest}`] }));
+  return async () => all;
+};
+
+/** What a whole layout of the image takes up. */
+const fullSize = async (): Promise<number> => {
+  const { layout } = await thin(await daemonWith([APP, 'app:1']), { when: 'auto', asked: [NAME] });
+  expect(registry.asked).toEqual([]);
+  const files = await blobsOf(layout);
+  expect(files).toHaveLength(5);
+  const { bytes } = await footprint(
+    layout,
+    (await layout.images()).map(({ root }) => root),
+  );
+  return bytes;
+};
 
 describe('a thin save', () => {
   test.each([
@@ -211,11 +229,6 @@ describe('a thin save', () => {
 
 describe('the base of an image', () => {
   const other = makeCargo({ layers: ['base', 'middle', 'app', 'other'] });
-  const pulled = (...images: TestCargo[]): ThinOptions['pulled'] => {
-    const all = images.map(({ diffIds, root }) => ({ diffIds, references: [`${NAME}@${root.digest}`] }));
-    return async () => all;
-  };
-
   test('is found in what the build has written down, among other images', async () => {
     registry.push('registry.example/tools:1', other.root, other.source);
     const { layout } = await thin(await daemonWith([APP, 'app:1']), {
@@ -244,6 +257,14 @@ describe('the base of an image', () => {
     ]);
   });
 
+  test('may be the second that is tried, and nothing is said of the first', async () => {
+    const { layout } = await thin(await daemonWith([APP, 'app:1']), {
+      built: [`${NAME}@${other.root.digest}`, NAME],
+    });
+    expect(await annotationsOf(layout)).toMatchObject(SAID);
+    expect(notes).toEqual([expect.stringContaining('2 of 3 layers')]);
+  });
+
   test('that was asked for is the only one that is tried', async () => {
     registry.push('registry.example/tools:1', other.root, other.source);
     const { layout } = await thin(await daemonWith([APP, 'app:1']), {
@@ -264,18 +285,6 @@ describe('the base of an image', () => {
 });
 
 describe('a save that is thin where the layout would be too large', () => {
-  const fullSize = async (): Promise<number> => {
-    const { layout } = await thin(await daemonWith([APP, 'app:1']), { when: 'auto', asked: [NAME] });
-    expect(registry.asked).toEqual([]);
-    const files = await blobsOf(layout);
-    expect(files).toHaveLength(5);
-    const { bytes } = await footprint(
-      layout,
-      (await layout.images()).map(({ root }) => root),
-    );
-    return bytes;
-  };
-
   test.each(['maxSize', 'warnSize'] as const)('asks no registry up to its %s', async (limit) => {
     const bytes = await fullSize();
     const search = { when: 'auto' as const, asked: [NAME] };
@@ -320,7 +329,7 @@ describe('an image without its base', () => {
     expect(images).toMatchObject([{ id: APP.configDigest, status: 'loaded', layersSent: 3 }]);
     expect(new Set(registry.layersRead)).toEqual(new Set(BASE.layers.map(({ digest }) => digest)));
     expect(notes).toEqual([
-      `app:1: layers of its base ${NAME}@${BASE.root.digest} are read from its registry`,
+      `app:1: what is left out of its layout is read from its base ${NAME}@${BASE.root.digest}`,
     ]);
   });
 
@@ -375,7 +384,7 @@ describe('an image without its base', () => {
   test('is refused where a blob of the registry never was the layer it stood for', async () => {
     const misnamed = makeCargo({ layers: ['base', 'middle'], misnamed: true });
     registry.push('registry.example/false:1', misnamed.root, misnamed.source);
-    const source = registry.open(parseReference('registry.example/false:1'));
+    const source = await registry.open('registry.example/false:1');
     const thinLayout = await layoutOf(misnamed, { ...SAID, [OMITTED]: '2' }, misnamed.layers);
     const refused = load({ from: [thinLayout], to: new MemoryEndpoint(), openBase: async () => source });
     await expect(refused).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });

@@ -1,7 +1,16 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { CodecName, DockerDaemon, SavedImage, SaveResult, SaveSource } from '../../index.ts';
+import type {
+  CodecName,
+  DockerDaemon,
+  SavedImage,
+  SaveResult,
+  SaveSource,
+  ThinOptions,
+} from '../../index.ts';
+import type { Repositories } from '../bases.ts';
+import { lazyRepositories } from '../bases.ts';
 import type { BuiltImage } from '../built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -22,7 +31,10 @@ export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   metadataFile?: string;
   from?: string;
   out?: string;
+  base?: string[];
   baseLayout?: string[];
+  thin?: 'auto' | 'always' | 'never';
+  ca?: string;
   compress?: CodecName;
   level?: number;
   platform?: string;
@@ -48,6 +60,7 @@ export async function saveImages(
   await using source = await openSource(options, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
+  await using repositories = lazyRepositories(options, context);
   if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
   const result = await save({
     from: source.from,
@@ -57,6 +70,7 @@ export async function saveImages(
     oneRequest: options.oneRequest,
     to: layout,
     baseLayouts: baseLayout.length === 0 ? [] : await openLayouts(baseLayout, context),
+    thin: await thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
     annotations: job === undefined ? {} : gitlabAnnotations(job),
@@ -68,6 +82,24 @@ export async function saveImages(
   });
   if (job !== undefined) await writeReports(layout, job, options, context);
   return describe(result);
+}
+
+/** Where bases are sought, and when. */
+async function thinOptions(
+  { thin = 'auto', base }: SaveCommandOptions,
+  from: { repositories: Repositories; described: readonly BuiltImage[]; daemon: DockerDaemon | undefined },
+  { signal }: Context,
+): Promise<ThinOptions | undefined> {
+  if (thin === 'never') return undefined;
+  const { pulledImages } = await library();
+  const { repositories, described, daemon } = from;
+  return {
+    when: thin,
+    openRepository: repositories.open,
+    asked: base,
+    built: [...new Set(described.flatMap(({ bases }) => bases))],
+    pulled: daemon && (async () => pulledImages(daemon, { signal })),
+  };
 }
 
 function describe(result: SaveResult): Outcome {
