@@ -6,15 +6,18 @@ import { buildLargeImages, buildTinyImage } from '../test/system/support/images.
 import type { BenchDaemon } from './bench-daemon.ts';
 import type { Lab } from './lab.ts';
 
+/** The five layers that the others share. */
+export const BASE = 'bench/base:1';
 /** Seven layers each, of which the lower five are the same. */
 export const FIRST = 'bench/app:1';
 export const SECOND = 'bench/app:2';
 
-/** `docker save` archives of the two, as that kind of daemon writes them. */
+/** `docker save` archives of the three, as that kind of daemon writes them. */
 export interface Archives {
+  base: string;
   first: string;
   second: string;
-  /** Bytes of each. */
+  /** Bytes of each of the two larger ones. */
   size: number;
 }
 
@@ -34,10 +37,11 @@ async function build(kind: DaemonKind, lab: Lab): Promise<Archives> {
   try {
     lab.say(`${kind}: building images`);
     await (lab.options.quick ? buildSmallImages(daemon) : buildLarge(daemon));
-    const [first, second] = [join(lab.folder, `${kind}-1.tar`), join(lab.folder, `${kind}-2.tar`)];
+    const [base = '', first = '', second = ''] = [0, 1, 2].map((n) => join(lab.folder, `${kind}-${n}.tar`));
+    await daemon.run('save', '--output', base, BASE);
     await daemon.run('save', '--output', first, FIRST);
     await daemon.run('save', '--output', second, SECOND);
-    return { first, second, size: (await stat(first)).size };
+    return { base, first, second, size: (await stat(first)).size };
   } finally {
     await daemon.stop();
   }
@@ -49,7 +53,8 @@ function usesBuildkit({ kind }: BenchDaemon): boolean {
 }
 
 async function buildLarge(daemon: BenchDaemon): Promise<void> {
-  await buildLargeImages(daemon.test, { first: FIRST, second: SECOND }, { buildkit: usesBuildkit(daemon) });
+  const names = { first: FIRST, second: SECOND, base: BASE };
+  await buildLargeImages(daemon.test, names, { buildkit: usesBuildkit(daemon) });
 }
 
 /** The same shape in small: pieces of node itself, as text. */
@@ -58,6 +63,7 @@ async function buildSmallImages(daemon: BenchDaemon): Promise<void> {
   const piece = (n: number): string => bytes.toString('latin1', n * 1_000_000, (n + 1) * 1_000_000);
   const shared = [1, 2, 3, 4, 5].map(piece);
   const buildkit = usesBuildkit(daemon);
+  await buildTinyImage(daemon.test, [BASE], { layers: shared, buildkit });
   await buildTinyImage(daemon.test, [FIRST], { layers: [...shared, piece(6), piece(7)], buildkit });
   await buildTinyImage(daemon.test, [SECOND], { layers: [...shared, piece(8), piece(9)], buildkit });
 }

@@ -14,6 +14,7 @@ import { loadRaces } from './sections/load.ts';
 import { pipelineRaces } from './sections/pipeline.ts';
 import { promoteRaces } from './sections/promote.ts';
 import { saveRaces } from './sections/save.ts';
+import { thinRaces } from './sections/thin.ts';
 
 /** Each makes its races one after the other, so that only what a race needs is running and on disk. */
 const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>> = {
@@ -21,6 +22,7 @@ const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>>
   save: saveRaces,
   load: loadRaces,
   endtoend: endToEndRaces,
+  thin: thinRaces,
   delta: deltaRaces,
   growth: growthRaces,
   promote: promoteRaces,

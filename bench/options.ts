@@ -1,7 +1,16 @@
 /** The command line of the benchmarks. */
 import { parseArgs } from 'node:util';
 
-export const SECTIONS = ['pipeline', 'save', 'load', 'endtoend', 'delta', 'growth', 'promote'] as const;
+export const SECTIONS = [
+  'pipeline',
+  'save',
+  'load',
+  'endtoend',
+  'thin',
+  'delta',
+  'growth',
+  'promote',
+] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export const USAGE: string = `npm run bench -- [SECTION…] [OPTION…]

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchDaemon } from './bench-daemon.ts';
@@ -25,8 +25,7 @@ export class BenchRegistry {
 
   /** Starts one for these daemons; it ends with the lab. */
   static async start(daemons: readonly BenchDaemon[], lab: Lab): Promise<BenchRegistry> {
-    const storage = join(lab.folder, 'registry');
-    await mkdir(storage);
+    const storage = await mkdtemp(join(lab.folder, 'registry-'));
     const config = join(lab.folder, 'registry.json');
     await writeFile(config, JSON.stringify(configuration(storage)));
     const processes: ChildProcess[] = [];

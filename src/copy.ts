@@ -6,23 +6,28 @@ import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import type { Manifest } from './oci/manifest.ts';
 import { isNonDistributable } from './oci/media-types.ts';
+import { omittedBlobs } from './oci/omitted-layers.ts';
+import type { LayerStatus } from './progress.ts';
 import { once, tap } from './stream/tap.ts';
 
-/** A layer that was copied or was there already. */
+/** A layer that was copied, was there already, or was left out of the source on purpose. */
 export interface CopiedLayer {
   digest: Digest;
   /** Stored bytes. */
   size: number;
   diffId: Digest;
-  uncompressedSize: number;
+  /** In bytes; null where it was left out. */
+  uncompressedSize: number | null;
   mediaType: string;
-  status: 'written' | 'reused';
+  status: LayerStatus;
 }
 
 /** Options of {@link copyImage}. */
 export interface CopyOptions extends ContentOptions {
   /** Called with each number of bytes that was read. */
   onRead?: ((bytes: number) => void) | undefined;
+  /** How many of an image's first layers the source may lack, since they were left out of it on purpose. Default 0. */
+  omitted?: number | undefined;
 }
 
 /**
@@ -42,6 +47,7 @@ export async function copyImage(
   for await (const node of closure(source, root, options)) {
     if (node.kind === 'absent') continue;
     if (node.kind === 'blob') {
+      if (await isLeftOut(source, node, options)) continue;
       const present = await copyBlob(source, target, node.descriptor, options);
       if (!present) copied.add(node.descriptor.digest);
     } else {
@@ -58,14 +64,29 @@ export async function copyImage(
       const pair = `${blob.digest} ${diffId}`;
       if (verified.has(pair)) continue;
       verified.add(pair);
+      const { digest, size, mediaType } = blob;
+      if (await isLeftOut(source, { descriptor: blob, parent: manifest }, options)) {
+        layers.set(diffId, { digest, size, diffId, uncompressedSize: null, mediaType, status: 'omitted' });
+        continue;
+      }
       if (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))) continue;
       const uncompressedSize = await verifyLayer(target, layer, options);
       const status = copied.has(blob.digest) ? 'written' : 'reused';
-      const { digest, size, mediaType } = blob;
       layers.set(diffId, { digest, size, diffId, uncompressedSize, mediaType, status });
     }
   }
   return [...layers.values()];
+}
+
+/** Whether a blob is one that the source lacks on purpose. */
+async function isLeftOut(
+  source: ContentSource,
+  { descriptor, parent }: { descriptor: Descriptor; parent: Checked<Manifest> },
+  { omitted = 0, signal }: CopyOptions,
+): Promise<boolean> {
+  if (omitted === 0 || !isImageManifest(parent)) return false;
+  const leftOut = omittedBlobs(parent.value.layers, omitted);
+  return leftOut.has(descriptor.digest) && !(await source.has(descriptor, { signal }));
 }
 
 /** @returns whether it was there already */

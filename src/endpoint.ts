@@ -35,6 +35,10 @@ export interface EndpointImage {
   names: string[];
   /** Of its layers, bottom first; none where the daemon finds the image broken. */
   diffIds: Digest[];
+  /** By which digests it is known in registries, as `name@sha256:…`; a containerd store says so of its own images as well. */
+  digests?: string[] | undefined;
+  /** The labels of its config. Absent where the daemon does not tell. */
+  labels?: Readonly<Record<string, string>> | undefined;
   /** What it is for: of a multi-platform image, what the daemon holds whole of it. Absent where the daemon does not tell. */
   platforms?: { platform: Platform; digest: Digest }[] | undefined;
 }
@@ -89,7 +93,7 @@ export interface ImageEndpoint {
 }
 
 /** An image of a daemon by its names alone. */
-export type NamedImage = Omit<EndpointImage, 'diffIds'>;
+export type NamedImage = Omit<EndpointImage, 'diffIds' | 'labels'>;
 
 /** That a container uses an image, whether it runs or not. */
 export interface ImageUse {

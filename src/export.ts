@@ -2,18 +2,22 @@ import type { Readable } from 'node:stream';
 import type { OutgoingImage } from './archive/write-oci.ts';
 import { writeOciArchives } from './archive/write-oci.ts';
 import { writeDockerArchive } from './archive/write.ts';
-import type { ContentOptions, ImagePolicy } from './content.ts';
+import type { ContentOptions, ContentSource, ImagePolicy } from './content.ts';
 import { chainSources } from './content.ts';
 import { readImage } from './image.ts';
 import type { Platform } from './oci/platform.ts';
 import type { OnProgress } from './progress.ts';
 import type { ImagePlace } from './selection.ts';
 import { selectImages } from './selection.ts';
+import type { OpenBase } from './thin/whole-content.ts';
+import { wholeContent } from './thin/whole-content.ts';
 
 /** Options of {@link exportArchive}. */
 export interface ExportOptions extends ContentOptions {
-  /** The layouts to read from. */
+  /** The layouts to read from. What one leaves out on purpose is read from the others, where they have it. */
   from: readonly ImagePlace[];
+  /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
+  openBase?: OpenBase | undefined;
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
   /** Which of the images may be written; default: all. */
@@ -35,24 +39,24 @@ export interface ExportOptions extends ContentOptions {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
-  const { from, policy, signal, platform, onProgress } = options;
+  const { from, policy, signal, platform, onProgress, openBase } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const images = [];
+  const sources: ContentSource[] = [...from];
   const outgoing: OutgoingImage[] = [];
-  for (const { place, image: stored } of await selectImages(from, options.images, {
-    policy,
-    onNote,
-    signal,
-  })) {
+  for (const placed of await selectImages(from, options.images, { policy, onNote, signal })) {
+    const { place, image: stored } = placed;
     const image = await readImage(place, stored.root, { signal, platform });
     policy?.check(stored, image.config.value);
     images.push({ image, names: stored.names });
+    const whole = await wholeContent(placed, { signal, onProgress, openBase, others: from });
+    if (whole !== place) sources.push(whole);
     const root = platform === undefined ? stored.root : image.manifest.descriptor;
-    outgoing.push({ root, names: stored.names, source: place });
+    outgoing.push({ root, names: stored.names, source: whole });
     if (options.format !== 'oci') continue;
     for (const referrer of await place.referrers(root, { signal }))
       outgoing.push({ root: referrer, names: [], source: place });
   }
   if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
-  return writeDockerArchive(images, chainSources(from), { signal });
+  return writeDockerArchive(images, chainSources(sources), { signal });
 }

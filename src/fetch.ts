@@ -1,13 +1,16 @@
-import type { ContentOptions, StoredImage } from './content.ts';
+import type { ContentOptions, ContentSource, StoredImage } from './content.ts';
 import { readImage } from './image.ts';
 import type { Layout } from './layout/layout.ts';
 import type { LayoutTransaction } from './layout/transaction.ts';
 import { uniqueReference } from './naming.ts';
+import { OMITTED_LAYERS } from './oci/annotations.ts';
 import type { Digest } from './oci/digest.ts';
 import { omittedLayers } from './oci/omitted-layers.ts';
 import type { OnProgress } from './progress.ts';
-import type { ImagePlace } from './selection.ts';
+import type { ImagePlace, PlacedImage } from './selection.ts';
 import { selectImages } from './selection.ts';
+import type { OpenBase } from './thin/whole-content.ts';
+import { wholeContent } from './thin/whole-content.ts';
 import type { TransferredBlobs } from './transfer.ts';
 import { countBytes, transfer } from './transfer.ts';
 
@@ -21,6 +24,13 @@ export interface FetchOptions extends ContentOptions {
   to: Layout;
   /** How many blobs are fetched at a time. Default 4. */
   concurrency?: number | undefined;
+  /**
+   * Fetches also the layers that are left out on purpose, from the other places or from the base that this opens. The images
+   * are complete then. Default: what is left out there is left out here.
+   */
+  complete?: OpenBase | undefined;
+  /** Further places that may have what is left out; they are asked first. */
+  others?: readonly ContentSource[] | undefined;
   onProgress?: OnProgress | undefined;
 }
 
@@ -60,21 +70,34 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
   const images = await to.update(async (content) => {
     const fetched: FetchedImage[] = [];
-    for (const { place, image } of chosen) {
+    for (const placed of chosen) {
+      const { place, image } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
       const { root } = image;
-      const omitted = omittedLayers(image.annotations, root.digest);
+      const source = await contentOf(placed, options);
+      const omitted = options.complete === undefined ? omittedLayers(image.annotations, root.digest) : 0;
       const referrers = await place.referrers(root, { signal });
       for (const one of [root, ...referrers])
-        await transfer(place, one, content, blobs, { omitted, concurrency, signal, onRead });
+        await transfer(source, one, content, blobs, { omitted, concurrency, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});
-      fetched.push(await addImage(image, content, options));
+      const { [OMITTED_LAYERS]: _, ...whole } = image.annotations;
+      const annotations = options.complete === undefined ? image.annotations : whole;
+      fetched.push(await addImage({ ...image, annotations }, content, options));
     }
     return fetched;
   }, options);
   const { came: fetched, there: reused, total } = countBytes(blobs);
   const bytes = { fetched, reused, total };
   return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Where an image is read: its place, or all that may have what it leaves out. */
+async function contentOf(
+  placed: PlacedImage,
+  { from, others = [], complete, signal, onProgress }: FetchOptions,
+): Promise<ContentSource> {
+  if (complete === undefined) return placed.place;
+  return wholeContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
 }
 
 async function addImage(

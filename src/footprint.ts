@@ -1,8 +1,9 @@
 import type { ContentOptions, ContentSource } from './content.ts';
-import type { ClosureNode, Image } from './image.ts';
+import type { Image } from './image.ts';
 import { closure, isImageManifest, readConfig } from './image.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
+import { omittedBlobs, omittedLayers } from './oci/omitted-layers.ts';
 
 /** A layer, and the instruction that made it. */
 export interface LayerOrigin {
@@ -22,7 +23,8 @@ export interface Footprint {
 }
 
 /**
- * Measures what images take up together, reading documents only.
+ * Measures what images take up together, reading documents only. Layers that an image leaves out on purpose take up nothing.
+ * @param roots with the annotations of their entries, which say what is left out
  * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and whatever `source` says of damaged content
  */
 export async function footprint(
@@ -33,13 +35,19 @@ export async function footprint(
   const sizes = new Map<Digest, number>();
   const origins = new Map<Digest, LayerOrigin>();
   for (const root of roots) {
+    const omitted = omittedLayers(root.annotations, root.digest);
     for await (const node of closure(source, root, options)) {
-      if (node.kind === 'absent') continue;
-      const { digest, size } = descriptorOf(node);
-      sizes.set(digest, size);
-      if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
-      const image = await readConfig(source, node.document, options);
-      for (const origin of layerOrigins(image)) origins.set(origin.digest, origin);
+      if (node.kind === 'absent' || node.kind === 'blob') continue;
+      const { descriptor } = node.document;
+      sizes.set(descriptor.digest, descriptor.size);
+      if (node.kind === 'index') continue;
+      const isImage = isImageManifest(node.document);
+      const { config, layers } = node.document.value;
+      const leftOut = omittedBlobs(layers, isImage ? omitted : 0);
+      for (const { digest, size } of [config, ...layers]) if (!leftOut.has(digest)) sizes.set(digest, size);
+      if (!isImage) continue;
+      const origin = layerOrigins(await readConfig(source, node.document, options));
+      for (const layer of origin) if (!leftOut.has(layer.digest)) origins.set(layer.digest, layer);
     }
   }
   return {
@@ -69,8 +77,4 @@ function instruction(createdBy: string | undefined): string | undefined {
     .replaceAll(/\s+/g, ' ')
     .trim();
   return text === '' ? undefined : text;
-}
-
-function descriptorOf(node: Exclude<ClosureNode, { kind: 'absent' }>): Descriptor {
-  return node.kind === 'blob' ? node.descriptor : node.document.descriptor;
 }

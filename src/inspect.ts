@@ -5,6 +5,7 @@ import { images as imagesOf } from './image.ts';
 import { uniqueReference } from './naming.ts';
 import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
+import { omittedBlobs, omittedLayers } from './oci/omitted-layers.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { ImagePlace } from './selection.ts';
 import { findImages } from './selection.ts';
@@ -28,6 +29,8 @@ export interface InspectedLayer {
   createdBy: string | null;
   /** How many of the images that were looked at have this layer. */
   sharedBy: number;
+  /** Whether it is left out of its layout on purpose. */
+  omitted: boolean;
 }
 
 /** One image; of a multi-platform one, each platform's by itself. */
@@ -44,7 +47,7 @@ export interface InspectedImage {
   /** RFC 3339 time of the build; null where the config has none. */
   created: string | null;
   annotations: Record<string, string>;
-  /** Stored bytes of its layers. */
+  /** Stored bytes of its layers, also of those that are left out. */
   size: number;
   layers: InspectedLayer[];
 }
@@ -52,8 +55,17 @@ export interface InspectedImage {
 /** What came of {@link inspect}. */
 export interface InspectResult {
   images: InspectedImage[];
-  /** Stored bytes of all layers: each counted once, and once for every image that has it. */
-  bytes: { stored: number; unshared: number };
+  /**
+   * Stored bytes of all layers: each counted once, and once for every image that has it, without those that are left out on
+   * purpose; and of those, each once, that are left out and nowhere among what was looked at.
+   */
+  bytes: { stored: number; unshared: number; omitted: number };
+}
+
+interface FoundImage {
+  stored: StoredImage;
+  image: Image;
+  omitted: ReadonlySet<Digest>;
 }
 
 /**
@@ -61,11 +73,11 @@ export interface InspectResult {
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `DIGEST_MISMATCH` of a document
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
-  const found: { stored: StoredImage; image: Image }[] = [];
-  for (const { place, image: stored } of await findImages(options.from, options.images, {
-    signal: options.signal,
-  })) {
-    for await (const image of imagesOf(place, stored.root, options)) found.push({ stored, image });
+  const found: FoundImage[] = [];
+  const { signal } = options;
+  for (const { place, image: stored } of await findImages(options.from, options.images, { signal })) {
+    for await (const image of imagesOf(place, stored.root, options))
+      found.push({ stored, image, omitted: await omittedFrom(place, stored, image, options) });
   }
   const users = new Map<Digest, number>();
   for (const { image } of found) {
@@ -73,13 +85,43 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       users.set(digest, (users.get(digest) ?? 0) + 1);
     }
   }
-  const images = found.map(({ stored, image }) => describe(stored, image, users));
-  const sizes = new Map(images.flatMap(({ layers }) => layers.map(({ digest, size }) => [digest, size])));
-  const stored = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  return { images, bytes: { stored, unshared: images.reduce((sum, { size }) => sum + size, 0) } };
+  const images = found.map((one) => describe(one, users));
+  return { images, bytes: countBytes(images.flatMap(({ layers }) => layers)) };
 }
 
-function describe(stored: StoredImage, image: Image, users: ReadonlyMap<Digest, number>): InspectedImage {
+function countBytes(layers: readonly InspectedLayer[]): InspectResult['bytes'] {
+  const present = layers.filter(({ omitted }) => !omitted);
+  const sizes = new Map(present.map(({ digest, size }) => [digest, size]));
+  const absent = layers.filter(({ digest }) => !sizes.has(digest));
+  const missed = new Map(absent.map(({ digest, size }) => [digest, size]));
+  return {
+    stored: sum(sizes.values()),
+    unshared: sum(present.map(({ size }) => size)),
+    omitted: sum(missed.values()),
+  };
+}
+
+function sum(sizes: Iterable<number>): number {
+  return [...sizes].reduce((total, size) => total + size, 0);
+}
+
+/** The blobs that are left out on purpose, and that no other image of the place has brought. */
+async function omittedFrom(
+  place: ImagePlace,
+  { root, annotations }: StoredImage,
+  { manifest, layers }: Image,
+  options: ContentOptions,
+): Promise<ReadonlySet<Digest>> {
+  const omitted = omittedBlobs(manifest.value.layers, omittedLayers(annotations, root.digest));
+  for (const { blob } of layers)
+    if (omitted.has(blob.digest) && (await place.has(blob, options))) omitted.delete(blob.digest);
+  return omitted;
+}
+
+function describe(
+  { stored, image, omitted }: FoundImage,
+  users: ReadonlyMap<Digest, number>,
+): InspectedImage {
   const { config, layers } = image;
   const origins = layerOrigins(image);
   return {
@@ -90,7 +132,7 @@ function describe(stored: StoredImage, image: Image, users: ReadonlyMap<Digest, 
     platform: formatPlatform(configPlatform(config.value)),
     created: config.value.created ?? null,
     annotations: stored.annotations,
-    size: layers.reduce((sum, { blob }) => sum + blob.size, 0),
+    size: sum(layers.map(({ blob }) => blob.size)),
     layers: layers.map(({ diffId, blob: { digest, size, mediaType } }, i) => ({
       digest,
       size,
@@ -98,6 +140,7 @@ function describe(stored: StoredImage, image: Image, users: ReadonlyMap<Digest, 
       mediaType,
       createdBy: origins[i]?.createdBy ?? null,
       sharedBy: users.get(digest) ?? 1,
+      omitted: omitted.has(digest),
     })),
   };
 }

@@ -12,14 +12,18 @@ import { normalizeName } from './oci/reference.ts';
 import type { OnProgress } from './progress.ts';
 import type { ImagePlace, PlacedImage } from './selection.ts';
 import { selectImages } from './selection.ts';
+import type { OpenBase } from './thin/whole-content.ts';
+import { wholeContent } from './thin/whole-content.ts';
 
 /** How often an image is loaded at most while other jobs come between. */
 const MAX_ATTEMPTS = 3;
 
 /** Options of {@link load}. */
 export interface LoadVerbOptions extends ContentOptions {
-  /** The layouts to load from. */
+  /** The layouts to load from. What one leaves out on purpose is read from the others, where they have it. */
   from: readonly ImagePlace[];
+  /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
+  openBase?: OpenBase | undefined;
   /** The daemon. */
   to: ImageEndpoint & Pick<ImageTags, 'list'>;
   /** Names or digests; default: all images. */
@@ -65,7 +69,8 @@ export interface LoadVerbResult {
 /**
  * Puts images into a daemon and verifies that they are there. Each gets a unique tag first; its names move after it was
  * verified.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`, `UNREACHABLE`
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`; `UNREACHABLE`,
+ * also for a base that cannot be had
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
@@ -85,22 +90,24 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
 }
 
 async function loadOne(
-  { place, image: stored }: PlacedImage,
+  placed: PlacedImage,
   tags: readonly string[],
   prefer: Platform,
   options: LoadVerbOptions,
 ): Promise<LoadedImage> {
-  const { signal, platform, onProgress } = options;
+  const { signal, platform, onProgress, openBase } = options;
+  const { place, image: stored } = placed;
   const image = await readImage(place, stored.root, { signal, platform, prefer });
   options.policy?.check(stored, image.config.value);
   const name = stored.names[0];
   const ref = uniqueReference(stored, image.config.descriptor.digest, name);
   onProgress?.({ kind: 'image', name: name ?? ref });
   const root = platform === undefined ? stored.root : image.manifest.descriptor;
+  const source = await wholeContent(placed, { signal, onProgress, openBase, others: options.from });
   const restored = options.names === 'unique' ? [] : stored.names;
   const wanted = [...new Set([ref, ...restored, ...tags])];
   const result = await putHeld(options, ref, wanted, async (names) =>
-    options.to.load(root, place, names, {
+    options.to.load(root, source, names, {
       signal,
       full: options.full,
       onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),

@@ -15,11 +15,13 @@ import { isManifestType } from './oci/media-types.ts';
 import type { Platform } from './oci/platform.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { LayerStatus } from './progress.ts';
-import type { SizeLimits } from './size-check.ts';
 import { checkSize } from './size-check.ts';
+import { BackedContent } from './thin/backed-content.ts';
+import type { OmissionOptions } from './thin/omission.ts';
+import { Omission } from './thin/omission.ts';
 
 /** Options of {@link save}. */
-export interface SaveOptions extends SizeLimits {
+export interface SaveOptions extends OmissionOptions {
   from: SaveSource;
   /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
@@ -87,33 +89,40 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const isEmpty = (await options.to.images(options)).length === 0;
   let read = 0;
   const images = await options.to.update(async (content) => {
+    const omission = await Omission.prepare(options);
+    const { bases } = omission;
+    const backed = new BackedContent(content, bases);
     await using ingest = createIngest(content, {
       codec,
       signal,
       concurrency: options.concurrency,
       memory: options.memory,
-      findLayer: (diffId) => content.findLayer(diffId),
-      onLayer: ({ blob, status }) =>
-        onProgress?.({ kind: 'layer', digest: blob.digest, size: blob.size, status }),
+      findLayer: (diffId) => backed.findLayer(diffId),
+      onLayer: ({ blob: { digest, size }, ...layer }) => {
+        const status = backed.offered.has(digest) ? 'omitted' : layer.status;
+        onProgress?.({ kind: 'layer', digest, size, status });
+      },
     });
-    const arrivals = await arrive({
+    const arrived = await arrive({
       ...options,
-      content,
-      holdings: isEmpty ? undefined : content,
+      content: backed,
+      holdings: isEmpty && bases.length === 0 ? undefined : backed,
       ingest: ingest.layer,
-      keepManifests: codec.compression === 'none',
+      // The blobs of a base are what they are: manifests are written over them.
+      keepManifests: codec.compression === 'none' && bases.length === 0,
       onRead: (bytes) => {
         read += bytes;
         onProgress?.({ kind: 'bytes', direction: 'read', bytes });
       },
     });
+    const before = await options.to.images({ signal });
+    const arrivals = await omission.settle(arrived, content, before);
     const saved: SavedImage[] = [];
     // One after the other, so that the index has them in the order in which they came.
     for (const arrival of arrivals) saved.push(await store(arrival, content, options));
-    const before = await options.to.images({ signal });
     await checkSize(
       content,
-      [...before.map(({ root }) => root), ...arrivals.map(({ root }) => root)],
+      [...before, ...arrivals].map(({ root, annotations }) => ({ ...root, annotations })),
       options,
     );
     return saved;
@@ -151,9 +160,11 @@ async function store(
 }
 
 function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {
-  // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
-  const all = images.flatMap(({ layers }) => layers).toReversed();
-  const layers = new Map(all.map((layer) => [layer.digest, layer]));
+  const layers = new Map<Digest, SavedLayer>();
+  for (const layer of images.flatMap((image) => image.layers)) {
+    // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
+    if ((layers.get(layer.digest)?.status ?? 'omitted') === 'omitted') layers.set(layer.digest, layer);
+  }
   const sum = (status?: LayerStatus): number =>
     [...layers.values()].reduce(
       (total, layer) => total + (!status || layer.status === status ? layer.size : 0),

@@ -51,6 +51,7 @@ function largest({ layers }: Footprint): string {
   return `the largest layers are ${named.join(', ')}`;
 }
 
-function megabytes(bytes: number): string {
+/** A number of bytes for people, in decimal units. */
+export function megabytes(bytes: number): string {
   return bytes < 1e6 ? `${Math.ceil(bytes / 100) / 10} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

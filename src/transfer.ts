@@ -5,6 +5,7 @@ import { closure, isImageManifest } from './image.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import { isNonDistributable } from './oci/media-types.ts';
+import { omittedBlobs } from './oci/omitted-layers.ts';
 import { once, tap } from './stream/tap.ts';
 
 /** The blobs that were wanted so far: how large each is, and whether it had to come or was there. */
@@ -12,7 +13,7 @@ export type TransferredBlobs = Map<Digest, { size: number; came: boolean }>;
 
 /** Options of {@link transfer}. */
 export interface TransferOptions extends ContentOptions {
-  /** How many of an image's first layers may be absent, since they are left out on purpose. Default: none. */
+  /** How many of an image's first layers do not come, since they are left out on purpose. Default: none. */
   omitted?: number | undefined;
   /** How many blobs come at a time. Default 4. */
   concurrency?: number | undefined;
@@ -81,9 +82,11 @@ async function partsOf(
     if (node.kind !== 'manifest') continue;
     const { config, layers } = node.document.value;
     blobs.set(config.digest, config);
-    for (const [i, layer] of layers.entries()) {
-      const mayLack = isNonDistributable(layer.mediaType) || (isImageManifest(node.document) && i < omitted);
-      if (!mayLack || (await source.has(layer, options))) blobs.set(layer.digest, layer);
+    const leftOut = omittedBlobs(layers, isImageManifest(node.document) ? omitted : 0);
+    for (const layer of layers) {
+      if (leftOut.has(layer.digest)) continue;
+      const mayLack = isNonDistributable(layer.mediaType) && !(await source.has(layer, options));
+      if (!mayLack) blobs.set(layer.digest, layer);
     }
   }
   return { documents, blobs: [...blobs.values()] };

@@ -9,6 +9,7 @@ import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
 import type { Manifest } from './oci/manifest.ts';
 import { isIndexType, isManifestType, isNonDistributable } from './oci/media-types.ts';
+import { omittedBlobs, omittedLayers } from './oci/omitted-layers.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from './oci/parse.ts';
 import type { Platform } from './oci/platform.ts';
 import { isUnknownPlatform } from './oci/platform.ts';
@@ -34,8 +35,19 @@ export interface VerifyResult {
   blobs: number;
   /** Their stored bytes. */
   bytes: number;
+  /** Layers that are left out on purpose and absent, each once, and their stored bytes: no damage. */
+  omitted: { layers: number; bytes: number };
   /** Everything that is wrong; none where the content is intact. */
   problems: DrayageError[];
+}
+
+/** What is verified, and how it is noted. */
+interface Verification {
+  layout: Layout;
+  check: Check;
+  /** Notes a layer that is left out on purpose. */
+  onOmitted: (descriptor: Descriptor) => void;
+  options: ContentOptions;
 }
 
 /** Reads content once, as a layer once for each diffID, and notes what is wrong with it instead of throwing. */
@@ -47,7 +59,14 @@ type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Dig
  */
 export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
   const checked = new Set<string>();
-  const result: VerifyResult = { entries: 0, blobs: 0, bytes: 0, problems: [] };
+  const omitted = new Map<Digest, number>();
+  const result: VerifyResult = {
+    entries: 0,
+    blobs: 0,
+    bytes: 0,
+    omitted: { layers: 0, bytes: 0 },
+    problems: [],
+  };
   const check: Check = async (descriptor, read, diffId) => {
     const key = `${descriptor.digest} ${diffId ?? ''}`;
     if (checked.has(key)) return;
@@ -57,23 +76,22 @@ export async function verify({ layout, signal, onProgress }: VerifyOptions): Pro
     result.bytes += descriptor.size;
     onProgress?.({ kind: 'bytes', direction: 'read', bytes: descriptor.size });
   };
+  const onOmitted = ({ digest, size }: Descriptor): void => void omitted.set(digest, size);
   for (const entry of await layout.entries()) {
     result.entries += 1;
     const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
     const work = isImage
-      ? verifyRoot(layout, entry, check, { signal })
+      ? verifyRoot(entry, { layout, check, onOmitted, options: { signal } })
       : verifyOther(layout, entry, { signal });
     await collect(result.problems, () => work);
   }
-  return result;
+  const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
+  return { ...result, omitted: { layers: omitted.size, bytes } };
 }
 
-async function verifyRoot(
-  layout: Layout,
-  root: Descriptor,
-  check: Check,
-  options: ContentOptions,
-): Promise<void> {
+async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
+  const { layout, check, options } = verification;
+  const omitted = omittedLayers(root.annotations, root.digest);
   for await (const node of closure(layout, root, options)) {
     if (node.kind === 'absent' && !isUnknownPlatform(node.descriptor.platform ?? ANY)) {
       // An attestation may have stayed behind; an image that an index lists has to be there.
@@ -82,7 +100,7 @@ async function verifyRoot(
     // Documents are checked by the walk itself; what a manifest names is read with the manifest.
     if (node.kind === 'index' || node.kind === 'manifest')
       await check(node.document.descriptor, async () => {});
-    if (node.kind === 'manifest') await verifyManifest(layout, node.document, check, options);
+    if (node.kind === 'manifest') await verifyManifest(node.document, omitted, verification);
   }
 }
 
@@ -104,12 +122,12 @@ async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOp
 }
 
 async function verifyManifest(
-  layout: Layout,
   manifest: Checked<Manifest>,
-  check: Check,
-  options: ContentOptions,
+  omitted: number,
+  { layout, check, onOmitted, options }: Verification,
 ): Promise<void> {
   const { config, layers } = manifest.value;
+  const leftOut = omittedBlobs(layers, isImageManifest(manifest) ? omitted : 0);
   const diffIds = new Map<Digest, Layer>();
   if (isImageManifest(manifest)) {
     await check(config, async () => {
@@ -118,6 +136,10 @@ async function verifyManifest(
     });
   }
   for (const blob of [config, ...layers]) {
+    if (leftOut.has(blob.digest) && (await isAbsent(layout, blob, options))) {
+      onOmitted(blob);
+      continue;
+    }
     if (isNonDistributable(blob.mediaType) && !(await layout.has(blob, options))) continue;
     const layer = diffIds.get(blob.digest);
     const read = async (): Promise<void> => drain(await layout.open(blob, options));
@@ -140,6 +162,17 @@ async function bothDigests(
     await verifyLayer(layout, layer, options);
   } catch (error) {
     await read();
+    throw error;
+  }
+}
+
+/** What is not there as it should be may still be there damaged: opening it tells, by its error. */
+async function isAbsent(layout: Layout, blob: Descriptor, options: ContentOptions): Promise<boolean> {
+  try {
+    (await layout.open(blob, options)).destroy();
+    return false;
+  } catch (error) {
+    if (isDrayageError(error, 'NOT_FOUND')) return true;
     throw error;
   }
 }

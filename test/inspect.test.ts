@@ -36,6 +36,7 @@ test('images are told with their names, digests and layers, and what they share'
         diffId: APP.diffIds[i],
         createdBy: null,
         sharedBy: i === 0 ? 2 : 1,
+        omitted: false,
       })),
     },
     expect.objectContaining({
@@ -45,7 +46,7 @@ test('images are told with their names, digests and layers, and what they share'
     }),
   ]);
   const unshared = size(APP.layers) + size(TOOLS.layers);
-  expect(bytes).toEqual({ stored: unshared - (APP.layers[0]?.size ?? 0), unshared });
+  expect(bytes).toEqual({ stored: unshared - (APP.layers[0]?.size ?? 0), unshared, omitted: 0 });
 });
 
 test('of a multi-platform image each platform is told by itself, under the digest of the index', async () => {

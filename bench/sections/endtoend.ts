@@ -21,7 +21,7 @@ const GOALS: readonly Goal[] = [
 ];
 
 /** What all contenders share. */
-interface Journey {
+export interface Journey {
   build: BenchDaemon;
   test: BenchDaemon;
   registry: BenchRegistry;
@@ -100,7 +100,8 @@ async function haveBase({ test, registry, lab }: Journey): Promise<void> {
   if (!(await test.has(`${REGISTRY}/${FIRST}`))) await test.run('pull', '--quiet', `${REGISTRY}/${FIRST}`);
 }
 
-function throughRegistry(
+/** `docker push` and `docker pull`. */
+export function throughRegistry(
   name: string,
   { build, test, registry }: Journey,
   before: () => Promise<void>,
@@ -120,7 +121,8 @@ function throughRegistry(
   };
 }
 
-interface Artifact {
+/** A way by files that the runner zips. */
+export interface Artifact {
   /** Puts files into `job/files`. */
   save: string;
   /** Of the zip. */
@@ -132,7 +134,8 @@ interface Artifact {
   ours?: boolean;
 }
 
-function asArtifact(name: string, lab: Lab, { save, level, load, ...rest }: Artifact): Contender {
+/** What a job puts into its artifact, and another one takes from it. */
+export function asArtifact(name: string, lab: Lab, { save, level, load, ...rest }: Artifact): Contender {
   const zip = `(cd job/files && zip -q -r -${level} ../artifact.zip .)`;
   const unzip = 'unzip -q job/artifact.zip -d job/restored';
   return {

@@ -14,6 +14,8 @@ export interface ArchivedImage {
   layers: IngestedLayer[];
   /** Manifests about this image that came with it (signatures, SBOMs), stored as well. */
   referrers: Descriptor[];
+  /** Whether the manifest was written here, over the layers as they are stored. */
+  isWritten: boolean;
   /** Facts to keep with it: the digest of the index of which it is only a part. */
   annotations: Record<string, string>;
 }

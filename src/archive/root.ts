@@ -19,6 +19,8 @@ export interface ImageRoot {
   layers: IngestedLayer[];
   /** Manifests about this image that came with it: signatures, SBOMs. Stored, and reached from nowhere else. */
   referrers: Descriptor[];
+  /** Whether the manifest was written here, over the layers as they are stored. */
+  isWritten: boolean;
   /** The digest of the index of which this is only a part, where that is so. */
   annotations: Record<string, string>;
 }
@@ -67,7 +69,8 @@ export class Roots {
     );
     await blobs.putDocument(parts.config);
     await blobs.putDocument(manifest);
-    return { root: manifest.descriptor, config, layers: parts.layers, referrers: [], annotations: {} };
+    const { descriptor: root } = manifest;
+    return { root, config, layers: parts.layers, referrers: [], isWritten: true, annotations: {} };
   });
 
   readonly #kept = memoize((parts: ImageParts) => {
@@ -89,6 +92,7 @@ export class Roots {
       config: bareDescriptor(manifest.value.config),
       layers,
       referrers: referrers.map(({ descriptor }) => bareDescriptor(descriptor)),
+      isWritten: false,
       annotations: original === undefined ? {} : { [ORIGINAL_INDEX]: original },
     };
   }

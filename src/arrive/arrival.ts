@@ -43,6 +43,8 @@ export interface Arrival {
   /** What it was annotated with where it comes from. */
   annotations: Record<string, string>;
   layers: SavedLayer[];
+  /** Whether its manifest was written as it arrived, so that nobody knows it yet. */
+  isWritten: boolean;
   /** What refers to it and came with it: signatures, SBOMs. */
   referrers: Descriptor[];
 }

@@ -91,7 +91,7 @@ export class EndpointSave {
     for (const { digest: blob, size, status } of layers)
       onProgress?.({ kind: 'layer', digest: blob, size, status });
     const annotations = partOf(id, digest);
-    return { root, id: found.id, names: [], annotations, layers, referrers: [] };
+    return { root, id: found.id, names: [], annotations, layers, isWritten: false, referrers: [] };
   }
 
   /** @param stored gets the blobs that the archive may lack */

@@ -4,6 +4,7 @@ import { readImage } from '../image.ts';
 import { ORIGINAL_INDEX } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
+import { omittedLayers } from '../oci/omitted-layers.ts';
 import type { Platform } from '../oci/platform.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { selectImages } from '../selection.ts';
@@ -21,14 +22,16 @@ export async function fromLayout(
   for (const { place: holder, image } of await selectImages([from], images, { policy, onNote, signal })) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
     const root = await rootFor(holder, image.root, options);
-    const layers = await copyImage(holder, content, root, { signal, onRead });
+    const omitted = omittedLayers(image.annotations, image.root.digest);
+    const layers = await copyImage(holder, content, root, { signal, onRead, omitted });
     const referrers = await holder.referrers(root, { signal });
     for (const referrer of referrers) await copyImage(holder, content, referrer, { signal, onRead });
     const { config } = await readImage(content, root, { signal });
     policy?.check(image, config.value);
     const isPart = root.digest !== image.root.digest;
     const annotations = { ...(isPart && { [ORIGINAL_INDEX]: image.root.digest }), ...image.annotations };
-    arrivals.push({ ...image, root, id: config.descriptor.digest, annotations, layers, referrers });
+    const id = config.descriptor.digest;
+    arrivals.push({ ...image, root, id, annotations, layers, isWritten: false, referrers });
   }
   return arrivals;
 }

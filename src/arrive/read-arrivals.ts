@@ -29,13 +29,9 @@ export async function readArrivals(
   };
   const options = { ingest: noted, content, keepManifests, onRead, signal, stored };
   const archived = await readArchive(archive, options);
-  const arrivals = archived.map(({ root, config, names, foreign, annotations, layers, referrers }) => ({
-    root,
+  const arrivals = archived.map(({ config, layers, ...image }) => ({
+    ...image,
     id: config.digest,
-    names,
-    foreign,
-    annotations,
-    referrers,
     layers: layers.map(savedLayer),
   }));
   return { arrivals, layers: passed };

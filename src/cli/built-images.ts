@@ -2,17 +2,21 @@ import { readFile } from 'node:fs/promises';
 import type { Digest, DockerDaemon } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
+import { usedImages } from './provenance.ts';
 
-/** An image that a build made: what it may go by in a daemon, the likeliest first, and the names it was built under. */
+/** An image that a build made: what it may go by in a daemon, the likeliest first, and what the build says of it. */
 export interface BuiltImage {
   digests: Digest[];
   names: string[];
+  /** The images that the build says it has used, by reference. */
+  bases: string[];
 }
 
 /** The keys of docker's metadata files, and what asks for such a file. */
 const DIGEST = 'containerimage.digest';
 const CONFIG_DIGEST = 'containerimage.config.digest';
 const NAME = 'image.name';
+const PROVENANCE = 'buildx.build.provenance';
 
 /** Reads the image ID that `docker build --iidfile` wrote. */
 export async function readImageId(path: string): Promise<string> {
@@ -96,7 +100,12 @@ async function builtImage(value: unknown): Promise<BuiltImage | undefined> {
   const digests = [...new Set(stated)].filter((digest) => typeof digest === 'string' && isDigest(digest));
   if (digests.length === 0) return undefined;
   const names = fields.get(NAME);
-  return { digests, names: typeof names === 'string' ? names.split(',').filter((name) => name !== '') : [] };
+  return {
+    digests,
+    names: typeof names === 'string' ? names.split(',').filter((name) => name !== '') : [],
+    // Of several platforms there is one for each, under keys that go on with the platform.
+    bases: [...fields].flatMap(([key, field]) => (key.startsWith(PROVENANCE) ? usedImages(field) : [])),
+  };
 }
 
 function valuesOf(value: unknown): unknown[] {

@@ -64,6 +64,24 @@ function saveCommand(execute: Execute): Command {
       option('-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'),
     )
     .addOption(
+      option(
+        '--thin <when>',
+        'leave out the layers that registries have of base images; default auto',
+      ).choices(['auto', 'always', 'never']),
+    )
+    .addOption(
+      option('--base <ref>', 'the image that it is built on, in its registry; may be given again').argParser(
+        collect,
+      ),
+    )
+    .addOption(caOption())
+    .addOption(
+      option(
+        '--base-layout <dir>',
+        'leave out the layers that this layout holds; it has to be there on load; may be given again',
+      ).argParser(collect),
+    )
+    .addOption(
       option('--compress <codec>', 'auto, zstd, gzip or none').choices(['auto', 'zstd', 'gzip', 'none']),
     )
     .addOption(option('--level <n>', 'compression level; default 1').argParser(Number))
@@ -103,6 +121,7 @@ function loadCommand(execute: Execute): Command {
     .addOption(expectOption())
     // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
     .addOption(option('--dotenv <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
+    .addOption(offlineOption())
     .addOption(envOption())
     .addOption(hostOption());
   return withCommon(withJob(command)).action(
@@ -134,12 +153,20 @@ function fetchCommand(execute: Execute): Command {
     .description(
       "Brings a GitLab job's images here through the artifact API: only the blobs that are missing.",
     )
+    .argument(
+      '[layout...]',
+      'without a job, layouts that --complete fills up; default: every one below .drayage',
+    )
     .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
-    .addOption(option('-o, --out <dir>', 'the layout that they come into; default .drayage/<job id>'));
-  return withCommon(withJob(command)).action(async (options: FetchCommandOptions & CommonOptions) => {
-    const { fetchImages } = await import('./commands/fetch.ts');
-    await execute((context) => fetchImages(options, context), options);
-  });
+    .addOption(option('-o, --out <dir>', 'the layout that they come into; default .drayage/<job id>'))
+    .addOption(option('--complete', 'also the layers that are left out of a layout'))
+    .addOption(offlineOption());
+  return withCommon(withJob(command)).action(
+    async (layouts: string[], options: FetchCommandOptions & CommonOptions) => {
+      const { fetchImages } = await import('./commands/fetch.ts');
+      await execute((context) => fetchImages(layouts, options, context), options);
+    },
+  );
 }
 
 function mergeCommand(execute: Execute): Command {
@@ -296,6 +323,14 @@ function expectOption(): Option {
   );
 }
 
+function offlineOption(): Option {
+  return option('--offline', 'never ask a registry for layers that are left out of a layout');
+}
+
+function caOption(): Option {
+  return option('--ca <file>', 'trust these certificate authorities, too');
+}
+
 function hostOption(): Option {
   return option(
     '--host <address>',
@@ -318,7 +353,7 @@ function withJob(command: Command): Command {
       option('--cache-scope <scope>', 'who shares the cache; default project').choices(['project', 'shared']),
     )
     .addOption(option('--cache-size <size>', 'how much the cache holds, such as 20GB; default 10 GiB'))
-    .addOption(option('--ca <file>', 'trust these certificate authorities, too'));
+    .addOption(caOption());
 }
 
 /** Options of what speaks to registries. */
@@ -341,6 +376,11 @@ function withCommon(command: Command): Command {
     .addOption(option('--json', 'one JSON document on standard output'))
     .addOption(option('-q, --quiet', 'references only'))
     .addOption(option('--debug', 'the stack of an error'));
+}
+
+/** An option that may be given again and again, without taking the arguments that follow it. */
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }
 
 /** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */

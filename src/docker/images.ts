@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { ContentOptions } from '../content.ts';
-import type { EndpointImage } from '../endpoint.ts';
+import type { EndpointImage, NamedImage } from '../endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor, descriptorSchema } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { digestSchema, optional } from '../oci/parse.ts';
+import { digestSchema, optional, stringsSchema } from '../oci/parse.ts';
 import type { Platform } from '../oci/platform.ts';
 import { platformSchema } from '../oci/platform.ts';
 import { isReference, looksLikeImageId, normalizeName } from '../oci/reference.ts';
 import type { DaemonKind } from './kind.ts';
-import { familiarNames, parseTagName } from './names.ts';
+import { familiarNames, parseTagName, registryDigests } from './names.ts';
 import { nearestNames } from './nearest.ts';
 import { assertOk, drain, readJson } from './reply.ts';
 import type { ApiReply, ApiRequest, Transport } from './transport.ts';
@@ -43,7 +43,7 @@ export interface DaemonManifest {
 }
 
 /** One line of a daemon's list of images. */
-export interface ListedImage extends Omit<EndpointImage, 'diffIds'> {
+export interface ListedImage extends NamedImage {
   /** Bytes; see {@link DaemonImage}. */
   size: number;
   /** RFC 3339 time of the build. */
@@ -69,6 +69,8 @@ const manifestSchema = v.looseObject({
 const imageSchema = v.looseObject({
   Id: idSchema,
   RepoTags: namesSchema,
+  RepoDigests: namesSchema,
+  Config: optional(v.looseObject({ Labels: optional(stringsSchema) })),
   RootFS: optional(v.looseObject({ Layers: optional(v.array(digestSchema)) })),
   Architecture: v.optional(v.string(), ''),
   Os: v.optional(v.string(), ''),
@@ -83,6 +85,7 @@ const listSchema = v.nullable(
     v.looseObject({
       Id: idSchema,
       RepoTags: namesSchema,
+      RepoDigests: namesSchema,
       Size: v.optional(v.number(), 0),
       Created: v.number(),
     }),
@@ -132,9 +135,10 @@ export class Images {
       reply = await this.#transport.open({ signal, path });
     }
     const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];
-    return images.map(({ Id, RepoTags, Size, Created }) => ({
+    return images.map(({ Id, RepoTags, RepoDigests, Size, Created }) => ({
       id: Id,
       names: familiarNames(this.#kind, RepoTags),
+      ...registryDigests(this.#kind, RepoDigests),
       size: Size,
       created: new Date(Created * 1000).toISOString(),
     }));
@@ -164,7 +168,9 @@ export class Images {
     return {
       id: found.Id,
       names: familiarNames(this.#kind, found.RepoTags),
+      ...registryDigests(this.#kind, found.RepoDigests),
       diffIds: found.RootFS?.Layers ?? [],
+      ...(found.Config?.Labels && { labels: found.Config.Labels }),
       architecture: found.Architecture,
       os: found.Os,
       ...(found.Variant && { variant: found.Variant }),

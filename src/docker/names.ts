@@ -18,6 +18,19 @@ export function familiarNames(kind: DaemonKind, reported: readonly string[] | nu
   return [...new Set(names)];
 }
 
+/** The digests of an image in registries, of what a daemon of this kind reports; nothing where there are none. */
+export function registryDigests(
+  kind: DaemonKind,
+  reported: readonly string[] | null | undefined,
+): { digests?: string[] } {
+  const digests = (reported ?? []).filter((text) => {
+    const found = isReference(text) ? parseReference(text) : undefined;
+    // Podman says so of its own images as well.
+    return found?.digest !== undefined && !(kind === 'podman' && found.domain === 'localhost');
+  });
+  return digests.length === 0 ? {} : { digests };
+}
+
 function familiarName(kind: DaemonKind, name: string): string {
   const reference = withDefaultTag(parseReference(name));
   if (kind !== 'podman' || reference.domain !== 'localhost') return familiarReference(reference);

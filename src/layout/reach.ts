@@ -5,13 +5,13 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
-import { omittedLayers } from '../oci/omitted-layers.ts';
+import { omittedBlobs, omittedLayers } from '../oci/omitted-layers.ts';
 
-/** What images reach. */
+/** What images reach, but for the layers that they leave out on purpose. */
 export interface Reached {
   /** Has to be there, or the images are incomplete. */
   required: Map<Digest, Descriptor>;
-  /** May be absent: layers that were left out on purpose, and those that are not to be distributed. */
+  /** May be absent: layers that are not to be distributed. */
   optional: Map<Digest, Descriptor>;
 }
 
@@ -52,9 +52,10 @@ export function incomplete(root: { digest: Digest }, cause: DrayageError): Draya
 
 function needBlobs({ config, layers }: Manifest, omitted: number, { required, optional }: Reached): void {
   required.set(config.digest, config);
-  for (const [i, layer] of layers.entries()) {
-    const isOmitted = i < omitted;
+  const leftOut = omittedBlobs(layers, omitted);
+  for (const layer of layers) {
+    if (leftOut.has(layer.digest)) continue;
     const isElsewhere = isNonDistributable(layer.mediaType) && (layer.urls ?? []).length > 0;
-    (isOmitted || isElsewhere ? optional : required).set(layer.digest, layer);
+    (isElsewhere ? optional : required).set(layer.digest, layer);
   }
 }

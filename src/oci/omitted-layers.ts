@@ -1,5 +1,6 @@
 import { DrayageError } from '../errors.ts';
 import { OMITTED_LAYERS } from './annotations.ts';
+import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 
 /**
@@ -18,4 +19,14 @@ export function omittedLayers(annotations: Record<string, string> | undefined, d
       digest,
     },
   );
+}
+
+/**
+ * The blobs of a manifest that are left out where its first layers are: one that comes again further up is left out there,
+ * too, as every blob is stored once.
+ * @param layers of the manifest, bottom first
+ * @param omitted how many of them are left out
+ */
+export function omittedBlobs(layers: readonly Descriptor[], omitted: number): Set<Digest> {
+  return new Set(layers.slice(0, omitted).map(({ digest }) => digest));
 }

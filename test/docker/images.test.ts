@@ -53,6 +53,23 @@ describe('images of a daemon', () => {
     expect((await daemon.inspect(ID)).names).toEqual(['localhost/temp:latest']);
   });
 
+  test.each([
+    ['graph' as const, [`temp@${ID}`, `localhost/temp@${ID}`]],
+    ['podman' as const, [`temp@${ID}`]],
+  ])('digests of registries are told by %s', async (kind, digests) => {
+    const { fake, daemon } = await withImages(kind);
+    const RepoDigests = [`temp@${ID}`, `localhost/temp@${ID}`, '<none>@<none>'];
+    const Config = { Labels: { some: 'label' } };
+    fake.handlers.set('GET /images/json', (_request, response) => {
+      json(response, [{ Id: ID, RepoTags: null, RepoDigests, Created: 0 }]);
+    });
+    fake.handlers.set(`GET /images/${ID}/json`, (_request, response) => {
+      json(response, { Id: ID, RepoDigests, Config });
+    });
+    expect(await daemon.list()).toMatchObject([{ digests }]);
+    expect(await daemon.inspect(ID)).toMatchObject({ digests, labels: Config.Labels });
+  });
+
   test('a list that fails over an image which is being removed is asked for again', async () => {
     const { fake, daemon } = await withImages();
     let failures = 3;

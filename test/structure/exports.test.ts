@@ -39,6 +39,7 @@ const PINNED: Record<string, string[]> = {
     'parseReference',
     'promote',
     'prune',
+    'pulledImages',
     'readGitLabJob',
     'renameImage',
     'resolveDockerHost',

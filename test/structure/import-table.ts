@@ -64,6 +64,7 @@ const TABLE: Record<string, Rule> = {
   registry: { level: 3, packages: [...PLACES, 'valibot', 'p-limit', 'node:child_process'] },
   arrive: { level: 3, also: ['archive'] },
   push: { level: 3, also: ['layout', 'registry'], packages: ['p-limit'] },
+  thin: { level: 3, also: ['arrive', 'layout'], packages: ['node:stream', 'p-limit'] },
   attest: { level: 3, packages: ['node:crypto'] },
   save: VERB,
   load: VERB,

@@ -1,39 +1,92 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
-import { createLayout, layoutOf } from '../places.ts';
+import type { FetchResult } from '../../index.ts';
+import type { BaseOptions, Bases } from '../bases.ts';
+import { openBases } from '../bases.ts';
+import { createLayout, layoutOf, openLayouts } from '../places.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */
-export interface FetchCommandOptions extends CommonOptions, SourceOptions {
+export interface FetchCommandOptions extends CommonOptions, SourceOptions, BaseOptions {
   image?: string[];
   out?: string;
+  complete?: boolean;
 }
 
 /** `drayage fetch` */
-export async function fetchImages(options: FetchCommandOptions, context: Context): Promise<Outcome> {
-  const { DrayageError, fetch } = await library();
-  if (options.job === undefined && options.jobId === undefined) {
-    throw new DrayageError('USAGE', 'which job is to be fetched from?', {
-      hint: 'name it by --job or --job-id',
-    });
-  }
+export async function fetchImages(
+  paths: readonly string[],
+  options: FetchCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { fetch } = await library();
+  const isOfJob = options.job !== undefined || options.jobId !== undefined;
+  await assertMeaning(isOfJob, paths, options);
+  await using bases = openBases(options, context);
+  const complete = options.complete === true ? bases.open : undefined;
+  if (!isOfJob) return completeLayouts(paths, bases, options, context);
   await using sources = await openSources([], options, context, 'once');
   const result = await fetch({
     from: sources.places,
     images: options.image,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context),
+    complete,
     signal: context.signal,
     onProgress: context.onProgress,
   });
-  const { fetched, total } = result.bytes;
   return {
     json: result,
-    text: [
-      ...result.images.map(({ name, id }) => `${name ?? '(no name)'}: ${id}`),
-      `${result.layout}: ${count(result.images.length, 'image')}, ${formatBytes(total)}, ${formatBytes(fetched)} of it fetched, in ${formatSeconds(result.seconds)}`,
-    ],
+    text: describe(result),
     quiet: result.images.map(({ ref }) => ref),
   };
+}
+
+/** Fills up layouts that are there with what they leave out. */
+async function completeLayouts(
+  paths: readonly string[],
+  bases: Bases,
+  { image: images }: FetchCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { fetch } = await library();
+  const { signal, onProgress } = context;
+  const layouts = await openLayouts(paths, context);
+  const results: FetchResult[] = [];
+  for (const layout of layouts) {
+    const places = { from: [layout], others: layouts, to: layout };
+    results.push(await fetch({ ...places, images, complete: bases.open, signal, onProgress }));
+  }
+  return {
+    json: { layouts: results },
+    text: results.flatMap(describe),
+    quiet: results.flatMap((result) => result.images.map(({ ref }) => ref)),
+  };
+}
+
+/** What would be ignored is refused. */
+async function assertMeaning(
+  isOfJob: boolean,
+  paths: readonly string[],
+  { complete, offline, out }: FetchCommandOptions,
+): Promise<void> {
+  const { DrayageError } = await library();
+  if (!isOfJob && complete !== true) {
+    throw new DrayageError('USAGE', 'which job is to be fetched from?', {
+      hint: 'name it by --job or --job-id; or fill up layouts that are here with --complete',
+    });
+  }
+  const ignored = isOfJob ? (paths[0] ?? (complete === true ? undefined : offline && '--offline')) : out;
+  if (ignored === undefined || ignored === false) return;
+  throw new DrayageError('USAGE', `${ignored} has no meaning ${isOfJob ? 'with a job' : 'without a job'}`, {
+    hint: 'layouts are filled up where they are: fetch --complete [layout...]',
+  });
+}
+
+function describe({ layout, images, bytes: { fetched, total }, seconds }: FetchResult): string[] {
+  return [
+    ...images.map(({ name, id }) => `${name ?? '(no name)'}: ${id}`),
+    `${layout}: ${count(images.length, 'image')}, ${formatBytes(total)}, ${formatBytes(fetched)} of it fetched, in ${formatSeconds(seconds)}`,
+  ];
 }

@@ -29,12 +29,13 @@ export async function inspectLayouts(
     );
     await writeFileWhole(options.html, Readable.from([page]), context.signal);
   }
-  const { stored, unshared } = result.bytes;
+  const { stored, unshared, omitted } = result.bytes;
+  const leftOut = omitted > 0 ? `, ${formatBytes(omitted)} left out on purpose` : '';
   return {
     json: { layouts: layouts.map(({ path }) => path), ...result },
     text: [
       ...result.images.flatMap(describeImage),
-      `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing`,
+      `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${leftOut}`,
     ],
     quiet: result.images.map(({ ref }) => ref),
   };
@@ -47,9 +48,11 @@ function describeImage(image: InspectedImage): string[] {
     `  digest    ${image.digest}`,
     `  platform  ${image.platform}`,
     `  size      ${formatBytes(image.size)}`,
-    ...image.layers.map(
-      ({ digest, size, sharedBy }) =>
-        `  layer     ${digest}  ${formatBytes(size)}${sharedBy > 1 ? `  shared by ${sharedBy}` : ''}`,
-    ),
+    ...image.layers.map(describeLayer),
   ];
+}
+
+function describeLayer({ digest, size, sharedBy, omitted }: InspectedImage['layers'][number]): string {
+  const shared = sharedBy > 1 ? `  shared by ${sharedBy}` : '';
+  return `  layer     ${digest}  ${formatBytes(size)}${shared}${omitted ? '  left out on purpose' : ''}`;
 }

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ImagePlace, ImagePolicy, LoadedImage, OnProgress, Platform } from '../../index.ts';
+import type { ImagePlace, ImagePolicy, LoadedImage, OnProgress, OpenBase, Platform } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
+import type { BaseOptions } from '../bases.ts';
+import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
@@ -17,7 +19,8 @@ import { explainDamage } from '../transport.ts';
 import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
-export interface LoadCommandOptions extends CommonOptions, SourceOptions, ExpectOptions, VariableOptions {
+export interface LoadCommandOptions
+  extends CommonOptions, SourceOptions, BaseOptions, ExpectOptions, VariableOptions {
   image?: string[];
   tag?: string[];
   platform?: string;
@@ -35,6 +38,7 @@ interface Choice {
   images: string[] | undefined;
   platform: Platform | undefined;
   policy: ImagePolicy | undefined;
+  openBase: OpenBase;
   signal: AbortSignal;
   onProgress: OnProgress;
 }
@@ -49,10 +53,12 @@ export async function loadImages(
   const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
   if (target !== undefined) await refuseDaemonOptions(options, target);
   await using sources = await openSources(paths, options, context);
+  await using bases = openBases(options, context);
   const choice: Choice = {
     from: sources.places,
     images: options.image,
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
+    openBase: bases.open,
     policy: await readPolicy(options, context),
     signal: context.signal,
     onProgress: context.onProgress,

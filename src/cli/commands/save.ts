@@ -1,5 +1,14 @@
 import type { Readable } from 'node:stream';
-import type { CodecName, DockerDaemon, SavedImage, SaveResult, SaveSource } from '../../index.ts';
+import type {
+  CodecName,
+  DockerDaemon,
+  SavedImage,
+  SaveResult,
+  SaveSource,
+  ThinOptions,
+} from '../../index.ts';
+import type { Repositories } from '../bases.ts';
+import { lazyRepositories } from '../bases.ts';
 import type { BuiltImage } from '../built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -21,6 +30,10 @@ export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   metadataFile?: string;
   from?: string;
   out?: string;
+  base?: string[];
+  baseLayout?: string[];
+  thin?: 'auto' | 'always' | 'never';
+  ca?: string;
   compress?: CodecName;
   level?: number;
   platform?: string;
@@ -42,9 +55,11 @@ export async function saveImages(
   const job = readGitLabJob(env);
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
+  const { baseLayout = [] } = options;
   await using source = await openSource(options, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
+  await using repositories = lazyRepositories(options, context);
   if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
   const result = await save({
     from: source.from,
@@ -58,6 +73,8 @@ export async function saveImages(
     platform,
     oneRequest: options.oneRequest,
     to: layout,
+    baseLayouts: baseLayout.length === 0 ? [] : await openLayouts(baseLayout, context),
+    thin: await thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
     annotations: job === undefined ? {} : gitlabAnnotations(job),
@@ -71,14 +88,33 @@ export async function saveImages(
   return describe(result);
 }
 
+/** Where bases are sought, and when. */
+async function thinOptions(
+  { thin = 'auto', base }: SaveCommandOptions,
+  from: { repositories: Repositories; described: readonly BuiltImage[]; daemon: DockerDaemon | undefined },
+  { signal }: Context,
+): Promise<ThinOptions | undefined> {
+  if (thin === 'never') return undefined;
+  const { pulledImages } = await library();
+  const { repositories, described, daemon } = from;
+  return {
+    when: thin,
+    openRepository: repositories.open,
+    asked: base,
+    built: [...new Set(described.flatMap(({ bases }) => bases))],
+    pulled: daemon && (async () => pulledImages(daemon, { signal })),
+  };
+}
+
 function describe(result: SaveResult): Outcome {
   const { layout, images, seconds } = result;
-  const { total, written } = result.bytes;
+  const { total, written, omitted } = result.bytes;
+  const leftOut = omitted === 0 ? '' : `, ${formatBytes(omitted)} left out`;
   return {
     json: result,
     text: [
       ...images.map(describeImage),
-      `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new, in ${formatSeconds(seconds)}`,
+      `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new${leftOut}, in ${formatSeconds(seconds)}`,
     ],
     quiet: images.map(({ ref }) => ref),
   };
@@ -86,7 +122,9 @@ function describe(result: SaveResult): Outcome {
 
 function describeImage({ name, id, layers }: SavedImage): string {
   const reused = layers.filter(({ status }) => status === 'reused').length;
-  return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there`;
+  const omitted = layers.filter(({ status }) => status === 'omitted').length;
+  const leftOut = omitted === 0 ? '' : `, ${omitted} left out`;
+  return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there${leftOut}`;
 }
 
 /** What a build wrote down of what it made; an image ID may be asked of an archive, too. */

@@ -32,13 +32,18 @@ function describeLayout({
   entries,
   blobs,
   bytes,
+  omitted,
   problems,
 }: VerifyResult & { layout: string }): string[] {
   const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
+  const leftOut =
+    omitted.layers === 0
+      ? ''
+      : `; ${count(omitted.layers, 'layer')} (${formatBytes(omitted.bytes)}) left out on purpose`;
   const verdict =
     problems.length === 0
-      ? 'content intact; origin not checked'
-      : `${count(problems.length, 'problem')} found`;
+      ? `content intact${leftOut}; origin not checked`
+      : `${count(problems.length, 'problem')} found${leftOut}`;
   const hints = new Set(problems.flatMap(({ hint }) => hint ?? []));
   return [...problems.map(({ message }) => message), `${read}: ${verdict}`, ...hints].map(
     (line) => `${layout}: ${line}`,

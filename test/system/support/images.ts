@@ -21,6 +21,8 @@ export interface LargeImagePair {
   readonly first: string;
   /** The same size; its first 5 layers are those of the first, the other two (30 MB) are not. */
   readonly second: string;
+  /** Of the 5 layers that both have, where it is wanted. */
+  readonly base?: string;
 }
 
 /** Builds two large images that share most of their layers under the names given; resolves with their Ids. */
@@ -29,15 +31,17 @@ export async function buildLargeImages(
   names: LargeImagePair,
   options: BuildOptions = {},
 ): Promise<LargeImagePair> {
-  const layers = await largeLayers();
-  const buildOne = async (which: 'first' | 'second'): Promise<string> =>
+  const { first, second } = await largeLayers();
+  const buildOne = async (tars: readonly string[], tag: string): Promise<string> =>
     inContext(async (context) => {
-      for (const tar of layers[which]) await link(tar, join(context, basename(tar)));
-      const steps = layers[which].map((tar) => `ADD ${basename(tar)} /`);
-      return build(daemon, { context, steps, tags: [names[which]] }, options);
+      for (const tar of tars) await link(tar, join(context, basename(tar)));
+      const steps = tars.map((tar) => `ADD ${basename(tar)} /`);
+      return build(daemon, { context, steps, tags: [tag] }, options);
     });
-  const first = await buildOne('first');
-  return { first, second: await buildOne('second') };
+  const shared = first.filter((tar) => second.includes(tar));
+  const base = names.base === undefined ? {} : { base: await buildOne(shared, names.base) };
+  const firstId = await buildOne(first, names.first);
+  return { ...base, first: firstId, second: await buildOne(second, names.second) };
 }
 
 export interface TinyImageOptions extends BuildOptions {

@@ -1,0 +1,63 @@
+import type { ContentSource, OpenBase, OpenRepository } from '../index.ts';
+import type { CacheOptions, OpenCache } from './cache.ts';
+import { openCache } from './cache.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+import { openRegistries } from './registries.ts';
+
+/** The options that say whether and how base images are read. */
+export interface BaseOptions extends CacheOptions {
+  ca?: string;
+  offline?: boolean;
+}
+
+/** Opens repositories; the first one finds out how registries are reached. */
+export interface Repositories extends AsyncDisposable {
+  open: OpenRepository;
+}
+
+/** Registries from which base images are read, none of which is asked before it is needed. */
+export function lazyRepositories(options: Pick<BaseOptions, 'ca'>, context: Context): Repositories {
+  let opened: ReturnType<typeof openRegistries> | undefined;
+  return {
+    open: async (reference) => {
+      opened ??= openRegistries(options, context);
+      return (await opened).registries.repository(reference);
+    },
+    [Symbol.asyncDispose]: async () => (await opened)?.[Symbol.asyncDispose](),
+  };
+}
+
+/** Opens bases from which layers are read that layouts leave out. */
+export interface Bases extends AsyncDisposable {
+  open: OpenBase;
+}
+
+/** The bases of images: from the cache, then from their registries, unless `--offline` forbids that. */
+export function openBases(options: BaseOptions, context: Context): Bases {
+  const repositories = lazyRepositories(options, context);
+  let cache: Promise<OpenCache> | undefined;
+  return {
+    open: async ({ name }, { signal }) => {
+      const { localFirst } = await library();
+      cache ??= openCache(options, context);
+      const { cache: kept } = await cache;
+      const remote = options.offline === true ? await refusing() : await repositories.open(name, { signal });
+      return localFirst([kept], kept.filledFrom(remote));
+    },
+    [Symbol.asyncDispose]: async () => {
+      await repositories[Symbol.asyncDispose]();
+      await (await cache)?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function refusing(): Promise<ContentSource> {
+  const { DrayageError } = await library();
+  return {
+    has: async () => false,
+    open: async () => {
+      throw new DrayageError('UNREACHABLE', '--offline forbids to ask its registry');
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { FetchResult, SaveResult } from '../../src/index.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { once } from '../../src/stream/tap.ts';
+import type { TestCargo } from '../docker/cargo.ts';
+import { makeCargo } from '../docker/cargo.ts';
+import { registryOf } from '../registry/registries.ts';
+import type { CliResult } from '../support/cli.ts';
+import { drayage, drayageJson } from '../support/cli.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
+import { PASSWORD, USER } from '../support/fake-registry-tokens.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const BASE = makeCargo({ layers: ['base', 'middle'] });
+const APP = makeCargo({ layers: ['base', 'middle', 'app'] });
+
+let cwd: string;
+let fake: FakeRegistry;
+let base: string;
+let env: Record<string, string>;
+
+beforeEach(async () => {
+  cwd = await temporaryFolder();
+  fake = await FakeRegistry.start({ auth: 'basic' });
+  base = `${fake.host}/group/base:1`;
+  const auth = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+  env = { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { [fake.host]: { auth } } }) };
+  const repository = registryOf(fake).repository('group/base');
+  const manifest = BASE.source.blobs.get(BASE.root.digest) ?? expect.fail();
+  for (const [digest, bytes] of BASE.source.blobs) {
+    if (digest === BASE.root.digest) continue;
+    await repository.put({ mediaType: 'application/octet-stream', digest, size: bytes.length }, once(bytes));
+  }
+  await repository.putManifest(
+    { descriptor: { ...BASE.root, mediaType: OCI_MANIFEST }, bytes: manifest },
+    '1',
+  );
+  fake.seen.splice(0);
+  await layoutOf(APP, 'app:1', 'full');
+});
+
+async function layoutOf({ root, source }: TestCargo, name: string, path: string): Promise<void> {
+  const layout = await Layout.create(join(cwd, path));
+  await layout.update(async (content) => {
+    for (const [digest, bytes] of source.blobs)
+      await content.put({ mediaType: 'application/octet-stream', digest, size: bytes.length }, once(bytes));
+    content.add(root, [name], {});
+  });
+}
+
+const run = async (...args: string[]): Promise<CliResult> => drayage(args, { cwd, env });
+const saveThin = async (...args: string[]): Promise<SaveResult> =>
+  drayageJson(['save', '--from', 'full', '-o', 'thin', ...args], { cwd, env });
+const blobsOf = async (path: string): Promise<string[]> => readdir(join(cwd, path, 'blobs/sha256'));
+
+describe('save', () => {
+  test('--thin always leaves out what the registry has of the base, and says so', async () => {
+    const { code, stdout, stderr } = await run(
+      'save',
+      '--from',
+      'full',
+      '-o',
+      'thin',
+      '--thin',
+      'always',
+      '--base',
+      base,
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /app:1: 2 of 3 layers \(.* kB\) are left out, as its base .*group\/base:1 has them/,
+    );
+    expect(stdout).toContain('3 layers, 0 of them already there, 2 left out');
+    expect(stdout).toMatch(/new, .* left out, in/);
+    expect(await blobsOf('thin')).toHaveLength(3);
+  });
+
+  test('--json counts what is left out', async () => {
+    const { images, bytes } = await saveThin('--thin', 'always', '--base', base);
+    expect(images[0]?.layers.map(({ status }) => status)).toEqual(['omitted', 'omitted', 'written']);
+    expect(bytes.omitted).toBe((BASE.layers[0]?.size ?? 0) + (BASE.layers[1]?.size ?? 0));
+  });
+
+  test('asks no registry by default, as long as the layout is small, nor with --thin never', async () => {
+    await saveThin('--base', base);
+    expect(await blobsOf('thin')).toHaveLength(5);
+    const refused = await run('save', '--from', 'full', '-o', 'x', '--thin', 'never', '--max-size', '1kB');
+    expect(refused.code).toBe(6);
+    expect(fake.seen).toEqual([]);
+  });
+
+  test('--base-layout leaves out what each of several layouts has', async () => {
+    await layoutOf(BASE, 'base:1', 'base');
+    await layoutOf(makeCargo({ layers: ['other'] }), 'other:1', 'other');
+    await saveThin('--base-layout', 'other', '--base-layout', 'base');
+    expect(await blobsOf('thin')).toHaveLength(3);
+  });
+});
+
+describe('a layout without its base', () => {
+  beforeEach(async () => void (await saveThin('--thin', 'always', '--base', base)));
+
+  test('goes whole into an archive, and each layer comes over the network once', async () => {
+    fake.seen.splice(0);
+    expect(await run('load', 'thin', '--to', 'docker-archive:app.tar')).toMatchObject({ code: 0 });
+    const read = fake.seen.filter(({ url, authorization }) => authorization && url.includes('/blobs/'));
+    expect(read).toHaveLength(2);
+    const { images } = await drayageJson<SaveResult>(['save', '--from', 'app.tar', '-o', 'back'], { cwd });
+    expect(images[0]?.id).toBe(APP.configDigest);
+  });
+
+  test('--offline asks no registry, and takes what the cache has', async () => {
+    fake.seen.splice(0);
+    const refused = await run('load', 'thin', '--to', 'docker-archive:app.tar', '--offline');
+    expect(refused).toMatchObject({ code: 3 });
+    expect(refused.stderr).toContain(`cannot be had from its base ${base}@${BASE.root.digest}: --offline`);
+    expect(fake.seen).toEqual([]);
+    const kept = ['load', 'thin', '--to', 'docker-archive:app.tar', '--cache', 'cache'];
+    expect(await run(...kept)).toMatchObject({ code: 0 });
+    fake.seen.splice(0);
+    expect(await run(...kept, '--offline')).toMatchObject({ code: 0 });
+    expect(fake.seen).toEqual([]);
+  });
+
+  test('is exit 3 where the registry refuses us, without a secret in the message', async () => {
+    env = {};
+    const { code, stderr } = await run('load', 'thin', '--to', 'docker-archive:app.tar');
+    expect(code).toBe(3);
+    expect(stderr).toContain(`cannot be had from its base ${base}@${BASE.root.digest}`);
+    expect(stderr).not.toContain(PASSWORD);
+  });
+
+  test('is filled up in place', async () => {
+    const { layouts } = await drayageJson<{ layouts: FetchResult[] }>(['fetch', '--complete', 'thin'], {
+      cwd,
+      env,
+    });
+    expect(layouts).toMatchObject([{ layout: join(cwd, 'thin'), images: [{ id: APP.configDigest }] }]);
+    expect(await blobsOf('thin')).toHaveLength(5);
+    expect((await run('verify', 'thin')).stdout).not.toContain('left out');
+  });
+
+  test('is told from a damaged one', async () => {
+    expect((await run('verify', 'thin')).stdout).toMatch(
+      /content intact; 2 layers \(\d+ B\) left out on purpose; origin not checked/,
+    );
+    const inspected = (await run('inspect', 'thin')).stdout;
+    expect(inspected.match(/ {2}left out on purpose$/gm)).toHaveLength(2);
+    expect(inspected).toMatch(/saved by sharing, \d+ B left out on purpose/);
+  });
+});
+
+test.each([
+  [['fetch'], 'which job'],
+  [['fetch', 'full'], 'which job'],
+  [['fetch', '--complete', '-o', 'out'], 'out has no meaning without a job'],
+  [['fetch', '--job', 'build', 'full'], 'full has no meaning with a job'],
+  [['fetch', '--job', 'build', '--offline'], '--offline has no meaning with a job'],
+])('%j is a mistake', async (args, message) => {
+  const { code, stderr } = await run(...args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+});
