@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { writeDockerArchive } from './archive/write.ts';
-import type { ContentOptions, ImagePolicy } from './content.ts';
+import type { Authenticate, ContentOptions, ImagePolicy } from './content.ts';
 import { chainSources } from './content.ts';
 import { readImage } from './image.ts';
 import type { Platform } from './oci/platform.ts';
@@ -16,6 +16,8 @@ export interface ExportOptions extends ContentOptions {
   images?: readonly string[] | undefined;
   /** Which of the images may be written; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** Which image of a multi-platform one; default: the only one, else the first. */
   platform?: Platform | undefined;
   onProgress?: OnProgress | undefined;
@@ -28,10 +30,11 @@ export interface ExportOptions extends ContentOptions {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
-  const { from, policy, signal, platform, onProgress } = options;
+  const { from, policy, authenticate, signal, platform, onProgress } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const images = [];
-  for (const { place, image: stored } of await selectImages(from, options.images, { policy, onNote })) {
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  for (const { place, image: stored } of chosen) {
     const image = await readImage(place, stored.root, { signal, platform });
     policy?.check(stored, image.config.value);
     images.push({ image, names: stored.names });

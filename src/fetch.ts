@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ContentOptions, StoredImage } from './content.ts';
+import type { Authenticate, ContentOptions, ImagePolicy, StoredImage } from './content.ts';
 import type { Checked } from './image.ts';
 import { closure, isImageManifest, readImage } from './image.ts';
 import type { Layout } from './layout/layout.ts';
@@ -20,6 +20,10 @@ export interface FetchOptions extends ContentOptions {
   from: readonly ImagePlace[];
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
+  /** Which of the images may be fetched; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** The layout that they come into. */
   to: Layout;
   /** How many blobs are fetched at a time. Default 4. */
@@ -65,7 +69,9 @@ interface Parts {
 export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const started = performance.now();
   const { from, to, onProgress, signal } = options;
-  const chosen = await selectImages(from, options.images);
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const { policy, authenticate } = options;
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
   const counted = new Map<Digest, { size: number; fetched: boolean }>();
   const images = await to.update(async (content) => {
     const fetched: FetchedImage[] = [];
@@ -146,9 +152,10 @@ async function partsOf(
 async function addImage(
   { root, names, annotations }: StoredImage,
   content: LayoutTransaction,
-  options: ContentOptions,
+  options: FetchOptions,
 ): Promise<FetchedImage> {
   const { config } = await readImage(content, root, options);
+  options.policy?.check({ root, names, annotations }, config.value);
   content.add(root, names, annotations);
   const id = config.descriptor.digest;
   return {

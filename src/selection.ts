@@ -1,4 +1,11 @@
-import type { ContentSource, ImageIndex, ImagePolicy, StoredImage } from './content.ts';
+import type {
+  Authenticate,
+  ContentOptions,
+  ContentSource,
+  ImageIndex,
+  ImagePolicy,
+  StoredImage,
+} from './content.ts';
 import { chainSources } from './content.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
 
@@ -12,9 +19,11 @@ export interface PlacedImage {
 }
 
 /** Options of {@link selectImages}. */
-export interface SelectOptions {
+export interface SelectOptions extends ContentOptions {
   /** Which of the images may be used; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each image that is chosen, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** Hears why an image is left out, in one line. */
   onNote?: ((message: string) => void) | undefined;
 }
@@ -23,7 +32,7 @@ export interface SelectOptions {
  * Chooses images among several places.
  * @param references names or digests; none means all images of all places
  * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `POLICY` where none of those that
- * a reference finds, or of all, may be used; `AMBIGUOUS` where one name means different images in different places
+ * a reference finds, or of all, may be used, or one is not shown to be whose it has to be; `AMBIGUOUS` where one name means different images in different places
  */
 export async function selectImages(
   places: readonly ImagePlace[],
@@ -39,7 +48,10 @@ export async function selectImages(
     throw new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
   }
   assertNamesAgree(found);
-  return merged(found);
+  const chosen = merged(found);
+  const { authenticate, signal } = options;
+  for (const { image, place } of chosen) await authenticate?.(image, place, { signal });
+  return chosen;
 }
 
 function permitted(found: readonly PlacedImage[], { policy, onNote }: SelectOptions): readonly PlacedImage[] {

@@ -14,11 +14,12 @@ export async function fromLayout(
   place: ContentSource & ImageIndex,
   options: ArriveOptions,
 ): Promise<Arrival[]> {
-  const { content, onRead, onProgress, signal, images, platform, policy } = options;
+  const { content, onRead, onProgress, signal, images, platform } = options;
+  const { policy, authenticate } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const arrivals: Arrival[] = [];
   const from = platform === undefined ? place : narrowed(place, platform);
-  for (const { image } of await selectImages([from], images, { policy, onNote })) {
+  for (const { image } of await selectImages([from], images, { policy, authenticate, onNote, signal })) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
     const root = await rootFor(place, image.root, options);
     const layers = await copyImage(place, content, root, { signal, onRead });

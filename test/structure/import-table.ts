@@ -58,7 +58,21 @@ const TABLE: Record<string, Rule> = {
   },
   registry: { level: 3, packages: ['undici', 'valibot', 'node:child_process'] },
   arrive: { level: 3, also: ['archive'] },
-  attest: { level: 3, packages: ['node:crypto'] },
+  // A statement is made of what is known of a GitLab job, and held against the same expectations.
+  attest: {
+    level: 3,
+    also: ['gitlab'],
+    packages: [
+      'node:crypto',
+      'node:util',
+      'valibot',
+      'tweetnacl',
+      '@sigstore/bundle',
+      '@sigstore/protobuf-specs',
+      '@sigstore/sign',
+      '@sigstore/verify',
+    ],
+  },
   save: VERB,
   load: VERB,
   unload: VERB,

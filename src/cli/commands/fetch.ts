@@ -1,12 +1,15 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
 import { createLayout, layoutOf } from '../places.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */
-export interface FetchCommandOptions extends CommonOptions, SourceOptions {
+export interface FetchCommandOptions extends CommonOptions, SourceOptions, SignatureOptions {
   image?: string[];
   out?: string;
 }
@@ -19,10 +22,14 @@ export async function fetchImages(options: FetchCommandOptions, context: Context
       hint: 'name it by --job or --job-id',
     });
   }
+  const authenticate = await readSignaturePolicy(options, context);
   await using sources = await openSources([], options, context, 'once');
   const result = await fetch({
     from: sources.places,
     images: options.image,
+    // Who names a job means that one, unless it is said what to expect of it.
+    policy: options.expect === undefined ? undefined : await readPolicy(options, context),
+    authenticate,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context),
     signal: context.signal,
     onProgress: context.onProgress,

@@ -1,14 +1,22 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ImagePlace, ImagePolicy, LoadedImage, OnProgress, Platform } from '../../index.ts';
+import type {
+  Authenticate,
+  ImagePlace,
+  ImagePolicy,
+  LoadedImage,
+  OnProgress,
+  Platform,
+} from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { isShared, openDaemon } from '../daemon.ts';
-import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes } from '../format.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeDotenv } from '../reports.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
@@ -17,7 +25,7 @@ import { explainDamage } from '../transport.ts';
 import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
-export interface LoadCommandOptions extends CommonOptions, SourceOptions, ExpectOptions, VariableOptions {
+export interface LoadCommandOptions extends CommonOptions, SourceOptions, SignatureOptions, VariableOptions {
   image?: string[];
   tag?: string[];
   platform?: string;
@@ -35,6 +43,7 @@ interface Choice {
   images: string[] | undefined;
   platform: Platform | undefined;
   policy: ImagePolicy | undefined;
+  authenticate: Authenticate | undefined;
   signal: AbortSignal;
   onProgress: OnProgress;
 }
@@ -48,12 +57,14 @@ export async function loadImages(
   const { parsePlatform } = await library();
   const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
   if (target !== undefined) await refuseDaemonOptions(options, target);
+  const authenticate = await readSignaturePolicy(options, context);
   await using sources = await openSources(paths, options, context);
   const choice: Choice = {
     from: sources.places,
     images: options.image,
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
     policy: await readPolicy(options, context),
+    authenticate,
     signal: context.signal,
     onProgress: context.onProgress,
   };

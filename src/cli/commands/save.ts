@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { CodecName, DockerDaemon, SavedImage, SaveResult, SaveSource } from '../../index.ts';
+import type { CodecName, DockerDaemon, SavedImage, SaveResult, SaveSource, SignResult } from '../../index.ts';
 import type { BuiltImage } from '../built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -11,13 +11,16 @@ import { createLayout, defaultLayout, openLayouts } from '../places.ts';
 import { library } from '../library.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
+import type { SigningOptions } from '../signing.ts';
+import { prepareSigning } from '../signing.ts';
 import { parseSize } from '../size.ts';
+import { describeSigned } from './sign.ts';
 
 /** What there is to close of a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
-export interface SaveCommandOptions extends CommonOptions, VariableOptions {
+export interface SaveCommandOptions extends CommonOptions, VariableOptions, SigningOptions {
   iidfile?: string;
   metadataFile?: string;
   from?: string;
@@ -28,6 +31,7 @@ export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   oneRequest?: boolean;
   host?: string;
   maxSize?: string;
+  sign?: boolean;
 }
 
 /** `drayage save` */
@@ -42,6 +46,7 @@ export async function saveImages(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
+  const sign = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
   await using source = await openSource(options, context);
   const { daemon } = source;
@@ -63,17 +68,20 @@ export async function saveImages(
     signal,
     onProgress,
   });
+  const digests = result.images.map(({ digest }) => digest);
+  const signed = await sign?.(layout, [...new Set(digests)]);
   if (job !== undefined) await writeReports(layout, job, options, context);
-  return describe(result);
+  return describe(result, signed);
 }
 
-function describe(result: SaveResult): Outcome {
+function describe(result: SaveResult, signed: SignResult | undefined): Outcome {
   const { layout, images, seconds } = result;
   const { total, written } = result.bytes;
   return {
-    json: result,
+    json: { ...result, ...(signed && { signed: signed.images }) },
     text: [
       ...images.map(describeImage),
+      ...(signed === undefined ? [] : describeSigned(signed)),
       `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new, in ${formatSeconds(seconds)}`,
     ],
     quiet: images.map(({ ref }) => ref),
