@@ -42,7 +42,10 @@ const predicateSchema = v.looseObject({
     internalParameters: v.looseObject({ pipelineId: text }),
     resolvedDependencies: v.array(v.looseObject({ digest: v.looseObject({ gitCommit: text }) })),
   }),
-  runDetails: v.looseObject({ metadata: v.looseObject({ invocationId: text }) }),
+  // cosign writes what it is given once more, with another spelling.
+  runDetails: v.looseObject({
+    metadata: v.looseObject({ invocationId: v.optional(text), invocationID: v.optional(text) }),
+  }),
 });
 const buildTypeSchema = v.looseObject({ buildDefinition: v.looseObject({ buildType: text }) });
 
@@ -109,7 +112,7 @@ function readClaims(predicate: unknown): Claims {
     ref: externalParameters.ref,
     jobName: externalParameters.entryPoint,
     commit: resolvedDependencies[0]?.digest.gitCommit,
-    invocation: runDetails.metadata.invocationId,
+    invocation: runDetails.metadata.invocationId ?? runDetails.metadata.invocationID,
     pipeline: internalParameters.pipelineId,
   };
 }
