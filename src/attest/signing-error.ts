@@ -19,7 +19,7 @@ interface Service {
   hint: string;
 }
 
-const TIMEOUTS = /^(?:ETIMEDOUT|ESOCKETTIMEDOUT|ERR_SOCKET_TIMEOUT|request-timeout|body-timeout)$/;
+const TIMEOUTS = /timeout|TIMEOUT|TIMEDOUT/;
 const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
 
 /**
@@ -33,7 +33,7 @@ export function signingError(error: unknown, services: Services): DrayageError {
   const cause = causeOf(error);
   const why = clean(messageOf(cause), services);
   const status = statusOf(cause);
-  const code = systemCode(cause) ?? typeOf(cause);
+  const code = networkCode(cause);
   const at = `${name}${url === undefined ? '' : ` at ${withoutCredentials(url)}`}`;
   if (status !== undefined) {
     const isPassing = status >= 500 || status === 429 || status === 408;
@@ -86,8 +86,11 @@ function statusOf(cause: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-function typeOf(cause: unknown): string | undefined {
-  return cause instanceof Error && 'type' in cause ? String(cause.type) : undefined;
+/** What the network's own error is called; where the client gave up by itself it says so in `type`. */
+function networkCode(cause: unknown): string | undefined {
+  const code = systemCode(cause);
+  if (code !== 'FETCH_ERROR' || !(cause instanceof Error && 'type' in cause)) return code;
+  return String(cause.type);
 }
 
 function clean(text: string, { token }: Services): string {
