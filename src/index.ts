@@ -72,6 +72,7 @@ export { originPolicy } from './gitlab/origin-policy.ts';
 export type { ImageVariables, ShippedImage, Variable } from './gitlab/variables.ts';
 export { imageVariables } from './gitlab/variables.ts';
 export type { CodecName } from './ingest/codec.ts';
+export type { Attached } from './listing/attached.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './inspect.ts';
 export { inspect } from './inspect.ts';
 export type { Layer } from './layer.ts';

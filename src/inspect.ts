@@ -5,6 +5,8 @@ import { uniqueReference } from './naming.ts';
 import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
 import { formatPlatform } from './oci/platform.ts';
+import type { Attached } from './listing/attached.ts';
+import { attachedTo } from './listing/attached.ts';
 import type { ImagePlace } from './selection.ts';
 import { selectImages } from './selection.ts';
 
@@ -44,6 +46,8 @@ export interface InspectedImage {
   /** Stored bytes of its layers. */
   size: number;
   layers: InspectedLayer[];
+  /** What is attached to it: signatures, SBOMs, attestations of its build. Nothing of it was verified. */
+  attached: Attached[];
 }
 
 /** What came of {@link inspect}. */
@@ -58,9 +62,12 @@ export interface InspectResult {
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `DIGEST_MISMATCH` of a document
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
-  const found: { stored: StoredImage; image: Image }[] = [];
+  const found: { stored: StoredImage; image: Image; attached: Attached[] }[] = [];
   for (const { place, image: stored } of await selectImages(options.from, options.images)) {
-    for await (const image of imagesOf(place, stored.root, options)) found.push({ stored, image });
+    for await (const image of imagesOf(place, stored.root, options)) {
+      const attached = await attachedTo(place, stored.root, image, options);
+      found.push({ stored, image, attached });
+    }
   }
   const users = new Map<Digest, number>();
   for (const { image } of found) {
@@ -68,13 +75,20 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       users.set(digest, (users.get(digest) ?? 0) + 1);
     }
   }
-  const images = found.map(({ stored, image }) => describe(stored, image, users));
+  const images = found.map(({ stored, image, attached }) => ({
+    ...describe(stored, image, users),
+    attached,
+  }));
   const sizes = new Map(images.flatMap(({ layers }) => layers.map(({ digest, size }) => [digest, size])));
   const stored = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   return { images, bytes: { stored, unshared: images.reduce((sum, { size }) => sum + size, 0) } };
 }
 
-function describe(stored: StoredImage, image: Image, users: ReadonlyMap<Digest, number>): InspectedImage {
+function describe(
+  stored: StoredImage,
+  image: Image,
+  users: ReadonlyMap<Digest, number>,
+): Omit<InspectedImage, 'attached'> {
   const { config, layers } = image;
   return {
     names: stored.names,

@@ -14,6 +14,7 @@ import { fixturePath } from '../support/fixtures.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import type { CosignKind } from './support/cosign.ts';
 import { COSIGN_KINDS, cosign, cosignSkipReason } from './support/cosign.ts';
+import type { CommandResult } from './support/run-command.ts';
 import { makeTempFolder, removeTempFolder, sweepTempFolders } from './support/temp-folders.ts';
 
 const IDENTITY = 'https://gitlab.example/group/app//.gitlab-ci.yml@refs/heads/main';
@@ -86,17 +87,12 @@ describe.each(COSIGN_KINDS)('cosign of %s', (kind: CosignKind) => {
     run(
       'verify-blob-attestation',
       '--new-bundle-format',
-      ...['--bundle', await bundlePath(layout, digest)],
+      '--bundle',
+      await bundlePath(layout, digest),
       ...TYPE,
       ...how,
       blob(layout, digest),
     );
-  const certificate = (identity: string) => [
-    ...['--trusted-root', join(cwd, 'root.json')],
-    ...['--certificate-identity', identity, '--certificate-oidc-issuer', ISSUER],
-  ];
-  const key = (name: string) => ['--key', join(cwd, `${name}.pub`), '--insecure-ignore-tlog=true'];
-  const noRoot = () => ['--trusted-root', join(cwd, 'no-root.json')];
 
   test.skipIf(reason)(
     `verifies a certificate's signature offline, and refuses another identity${why(reason)}`,
@@ -143,8 +139,15 @@ describe.each(COSIGN_KINDS)('cosign of %s', (kind: CosignKind) => {
       const made = await run(
         'attest-blob',
         '--yes',
-        ...['--key', join(cwd, `theirs-${kind}.key`), '--predicate', join(cwd, 'predicate.json'), ...TYPE],
-        ...['--new-bundle-format', '--bundle', bundle, '--tlog-upload=false'],
+        '--key',
+        join(cwd, `theirs-${kind}.key`),
+        '--predicate',
+        join(cwd, 'predicate.json'),
+        ...TYPE,
+        '--new-bundle-format',
+        '--bundle',
+        bundle,
+        '--tlog-upload=false',
         ...(kind === 'sid' ? ['--use-signing-config=false'] : []),
         blob(layout, digest),
       );
@@ -164,17 +167,11 @@ describe.each(COSIGN_KINDS)('cosign of %s', (kind: CosignKind) => {
 
 describe('cosign of sid, given the layout alone', () => {
   const reason = cosignSkipReason('sid');
-  const verify = (layout: string, ...how: string[]) =>
-    cosign('sid', ['verify-attestation', '--local-image', join(cwd, layout), ...TYPE, ...how], { home: cwd });
-  const certificate = (identity: string) => [
-    ...['--trusted-root', join(cwd, 'root.json')],
-    ...['--certificate-identity', identity, '--certificate-oidc-issuer', ISSUER],
-  ];
 
   test.skipIf(reason)(`finds image and signature, and refuses another identity${why(reason)}`, async () => {
     await signed('local', ...keylessly());
-    expect(await verify('local', ...certificate(IDENTITY))).toMatchObject({ code: 0 });
-    const refused = await verify('local', ...certificate(IDENTITY.replace('main', 'other')));
+    expect(await verifyLocal('local', ...certificate(IDENTITY))).toMatchObject({ code: 0 });
+    const refused = await verifyLocal('local', ...certificate(IDENTITY.replace('main', 'other')));
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('identity')]);
   });
 
@@ -183,9 +180,30 @@ describe('cosign of sid, given the layout alone', () => {
     expect(await drayage(['load', 'original', '--to', 'oci:copy'], { cwd, env: SIGNING_JOB })).toMatchObject({
       code: 0,
     });
-    expect(await verify('copy', ...certificate(IDENTITY))).toMatchObject({ code: 0 });
+    expect(await verifyLocal('copy', ...certificate(IDENTITY))).toMatchObject({ code: 0 });
   });
 });
+
+/** What is asked of a signature with a certificate. */
+function certificate(identity: string): string[] {
+  const root = join(cwd, 'root.json');
+  const who = ['--certificate-identity', identity, '--certificate-oidc-issuer', ISSUER];
+  return ['--trusted-root', root, ...who];
+}
+
+function key(name: string): string[] {
+  return ['--key', join(cwd, `${name}.pub`), '--insecure-ignore-tlog=true'];
+}
+
+function noRoot(): string[] {
+  return ['--trusted-root', join(cwd, 'no-root.json')];
+}
+
+/** Has the newer cosign find image and signature by itself. */
+async function verifyLocal(layout: string, ...how: string[]): Promise<CommandResult> {
+  const args = ['verify-attestation', '--local-image', join(cwd, layout), ...TYPE, ...how];
+  return cosign('sid', args, { home: cwd });
+}
 
 /** Puts another bundle in the place of the one that is there. */
 async function replaceSignature(path: string, digest: Digest, bundle: Buffer): Promise<void> {

@@ -31,5 +31,9 @@ function describeImage(image: InspectedImage): string[] {
       ({ digest, size, sharedBy }) =>
         `  layer     ${digest}  ${formatBytes(size)}${sharedBy > 1 ? `  shared by ${sharedBy}` : ''}`,
     ),
+    ...image.attached.map(
+      ({ digest, type, predicateType }) =>
+        `  attached  ${digest}  ${predicateType ?? type ?? 'of unknown kind'}`,
+    ),
   ];
 }
