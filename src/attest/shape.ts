@@ -24,7 +24,10 @@ export interface BundleShape {
   mediaType: string;
   dsseEnvelope?: { payload: string; payloadType: string; signatures: { sig: string }[] } | null | undefined;
   verificationMaterial: {
-    tlogEntries?: LogEntryShape[] | null | undefined;
+    tlogEntries?:
+      | { inclusionProof?: { checkpoint?: { envelope: string } | null | undefined } | null | undefined }[]
+      | null
+      | undefined;
     timestampVerificationData?:
       | { rfc3161Timestamps?: { signedTimestamp: string }[] | null | undefined }
       | null
@@ -32,11 +35,7 @@ export interface BundleShape {
   };
 }
 
-interface LogEntryShape {
-  inclusionProof?: { checkpoint?: { envelope: string } | null | undefined } | null | undefined;
-}
-
-const logEntry: v.GenericSchema<unknown, LogEntryShape> = v.looseObject({
+const logEntry = v.looseObject({
   logIndex: v.optional(wholeNumber),
   integratedTime: v.optional(wholeNumber),
   inclusionPromise: v.nullish(v.looseObject({ signedEntryTimestamp: base64(4096) })),
