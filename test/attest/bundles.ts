@@ -20,7 +20,7 @@ export const DIGEST: Digest = digestOf(Buffer.from('manifest'));
 export const IDENTITY = 'https://gitlab.example/group/app//.gitlab-ci.yml@refs/heads/main';
 export const ISSUER = 'https://gitlab.example';
 
-export const BUILD: GitLabBuild = {
+const BUILD: GitLabBuild = {
   server: 'https://gitlab.example',
   projectPath: 'group/app',
   projectId: '12',

@@ -172,7 +172,7 @@ export class FakeSigstore {
 }
 
 /** The claims of a GitLab job's identity token, as far as they go into a certificate. */
-export const CLAIMS: Readonly<Claims> = {
+const CLAIMS: Readonly<Claims> = {
   iss: 'https://gitlab.example',
   sub: 'project_path:group/app:ref_type:branch:ref:main',
   aud: 'sigstore',
