@@ -5,8 +5,9 @@
 #     git, rsync, docker-compose; for the benchmarks zip, unzip, time, openssl
 #   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 and never installed: a newer docker with its
 #     containerd, libc and libraries
+#   - from trixie and from sid, unpacked into $DRAYAGE_TEST_ROOT/cosign-trixie and cosign-sid: two generations of cosign
 #
-# DRAYAGE_TEST_ROOT  where the unpacked docker goes; default /var/lib/drayage-test
+# DRAYAGE_TEST_ROOT  where all that is unpacked goes; default /var/lib/drayage-test
 #
 # No service is left running: the tests start their own daemons (test/system/support/daemons.ts).
 set -eu
@@ -104,12 +105,13 @@ mirror() {
 
 # An apt of its own: nothing of the machine's lists, caches, pins or installed packages is read or written.
 write_apt_config() {
+  uri=$1 suite=$2
   mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/empty"
   : >"$work/state/status"
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   signed_by=
   [ ! -r "$keyring" ] || signed_by="[signed-by=$keyring] "
-  echo "deb ${signed_by}$1 sid main" >"$work/sources.list"
+  echo "deb ${signed_by}$uri $suite main" >"$work/sources.list"
   cat >"$work/apt.conf" <<CONF
 Dir::Etc::sourcelist "$work/sources.list";
 Dir::Etc::sourceparts "$work/empty";
@@ -128,9 +130,12 @@ Acquire::IndexTargets::deb::DEP-11-icons-small::DefaultEnabled "false";
 CONF
 }
 
-unpack_docker() {
-  if [ -e "$docker_root/.complete" ]; then
-    say "$docker_root: already unpacked ($(cat "$docker_root/.complete"))"
+# Downloads packages of a suite and what they need, and unpacks them into a folder, which stays as it is once it is whole.
+#   $1 folder  $2 suite  $3 the package whose version is told  $4 all packages
+unpack() {
+  folder=$1 suite=$2 main=$3 wanted=$4
+  if [ -e "$folder/.complete" ]; then
+    say "$folder: already unpacked ($(cat "$folder/.complete"))"
     return
   fi
   uri=$(mirror)
@@ -143,28 +148,32 @@ unpack_docker() {
 
   mkdir -p "$test_root"
   work=$(mktemp -d "$test_root/.install.XXXXXX")
-  write_apt_config "$uri"
+  write_apt_config "$uri" "$suite"
   APT_CONFIG=$work/apt.conf
   export APT_CONFIG
-  say "$docker_root: downloading $unpacked"
+  say "$folder: downloading $wanted"
   apt-get -q update
   # Into an empty status file, so that libc and all other libraries come along.
   # shellcheck disable=SC2086
-  apt-get -q -y --download-only install $unpacked
+  apt-get -q -y --download-only install $wanted
   unset APT_CONFIG
 
   for deb in "$work"/cache/archives/*.deb; do
     dpkg -x "$deb" "$work/root"
   done
-  dpkg-deb -f "$work"/cache/archives/docker.io_*.deb Version >"$work/root/.complete"
-  rm -rf "$work/root/usr/share" "$docker_root"
-  mv "$work/root" "$docker_root"
-  say "$docker_root: docker $(cat "$docker_root/.complete")"
+  dpkg-deb -f "$work/cache/archives/$main"_*.deb Version >"$work/root/.complete"
+  rm -rf "$work/root/usr/share" "$folder"
+  mv "$work/root" "$folder"
+  rm -rf "$work"
+  work=
+  say "$folder: $main $(cat "$folder/.complete")"
 }
 
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 check_machine
 install_packages
-unpack_docker
+unpack "$docker_root" sid docker.io "$unpacked"
+unpack "$test_root/cosign-trixie" trixie cosign cosign
+unpack "$test_root/cosign-sid" sid cosign cosign
 say 'done'

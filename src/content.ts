@@ -123,6 +123,17 @@ export interface ImagePolicy {
   check(image: StoredImage, config: ImageConfig): void;
 }
 
+/**
+ * Looks at who made an image, before anything of it is used.
+ * @param place holds the image and what refers to it
+ * @throws {@link DrayageError} `POLICY` where that is not shown
+ */
+export type Authenticate = (
+  image: StoredImage,
+  place: ContentSource & ImageIndex,
+  options?: ContentOptions,
+) => Promise<void>;
+
 /** A layer's bytes as they arrive, with what is known of them before the first byte. */
 export interface LayerHint {
   /** The archive entry or the digest that names them, for errors. */

@@ -11,6 +11,7 @@
  * - `DAEMON`: a daemon answered with an error, or did not do what it reported.
  * - `POLICY`: an expectation about origin was not met.
  * - `LIMIT`: a size limit would be exceeded.
+ * - `SIGNING`: a service that certifies, logs or timestamps signatures refused what it was asked for.
  * - `IO`: the file system refused (full disk, permissions).
  * - `LOCKED`: another process holds a layout's lock and did not let go in time.
  */
@@ -32,12 +33,15 @@ export type ErrorCode =
   | 'DAEMON'
   | 'POLICY'
   | 'LIMIT'
+  | 'SIGNING'
   | 'IO';
 
 /** The facts behind a {@link DrayageError}, each present only where it is known. */
 export interface ErrorFacts {
   /** One line that says what to do next. */
   hint?: string;
+  /** Of a signature that is not accepted, which check failed: stable, like the code. */
+  reason?: string;
   /** What was promised: a digest, a size in bytes, a media type. */
   expected?: string | number;
   /** What was found instead. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { OutgoingImage } from './archive/write-oci.ts';
 import { writeOciArchives } from './archive/write-oci.ts';
 import { writeDockerArchive } from './archive/write.ts';
-import type { ContentOptions, ContentSource, ImagePolicy } from './content.ts';
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from './content.ts';
 import { chainSources } from './content.ts';
 import { readImage } from './image.ts';
 import type { Platform } from './oci/platform.ts';
@@ -22,6 +22,8 @@ export interface ExportOptions extends ContentOptions {
   images?: readonly string[] | undefined;
   /** Which of the images may be written; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** Which image of a multi-platform one; default: the only one, else the first. */
   platform?: Platform | undefined;
   onProgress?: OnProgress | undefined;
@@ -39,12 +41,13 @@ export interface ExportOptions extends ContentOptions {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
-  const { from, policy, signal, platform, onProgress, openBase } = options;
+  const { from, policy, authenticate, signal, platform, onProgress, openBase } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const images = [];
   const sources: ContentSource[] = [...from];
   const outgoing: OutgoingImage[] = [];
-  for (const placed of await selectImages(from, options.images, { policy, onNote, signal })) {
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  for (const placed of chosen) {
     const { place, image: stored } = placed;
     const image = await readImage(place, stored.root, { signal, platform });
     policy?.check(stored, image.config.value);

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource, StoredImage } from './content.ts';
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy, StoredImage } from './content.ts';
 import { readImage } from './image.ts';
 import type { Layout } from './layout/layout.ts';
 import type { LayoutTransaction } from './layout/transaction.ts';
@@ -20,6 +20,10 @@ export interface FetchOptions extends ContentOptions {
   from: readonly ImagePlace[];
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
+  /** Which of the images may be fetched; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** The layout that they come into. */
   to: Layout;
   /** How many blobs are fetched at a time. Default 4. */
@@ -64,8 +68,9 @@ export interface FetchResult {
  */
 export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const started = performance.now();
-  const { from, to, concurrency, onProgress, signal } = options;
-  const chosen = await selectImages(from, options.images, { signal });
+  const { from, to, concurrency, policy, authenticate, onProgress, signal } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
   const blobs: TransferredBlobs = new Map();
   const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
   const images = await to.update(async (content) => {
@@ -103,9 +108,10 @@ async function contentOf(
 async function addImage(
   { root, names, annotations }: StoredImage,
   content: LayoutTransaction,
-  options: ContentOptions,
+  options: FetchOptions,
 ): Promise<FetchedImage> {
   const { config } = await readImage(content, root, options);
+  options.policy?.check({ root, names, annotations }, config.value);
   content.add(root, names, annotations);
   const id = config.descriptor.digest;
   return {

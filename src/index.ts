@@ -1,4 +1,5 @@
 export type {
+  Authenticate,
   BeginOptions,
   BlobWriter,
   ContentOptions,
@@ -11,6 +12,21 @@ export type {
   OpenOptions,
   StoredImage,
 } from './content.ts';
+export type { OnAuthentic } from './attest/authenticate.ts';
+export { signaturePolicy } from './attest/authenticate.ts';
+export type { ExpectedProvenance, ExpectedSigner } from './attest/expect.ts';
+export type { IdentityToken } from './attest/identity-token.ts';
+export { readIdentityToken } from './attest/identity-token.ts';
+export { loadPrivateKey } from './attest/private-key.ts';
+export type { Provenance } from './attest/provenance.ts';
+export type { RefusalReason } from './attest/refusal.ts';
+export type { EvidenceOptions, KeylessOptions, KeySignerOptions, SignStatement } from './attest/signer.ts';
+export { keylessSigner, keySigner } from './attest/signer.ts';
+export type { Signer, Trust, TrustOptions, VerifiedEnvelope } from './attest/trust.ts';
+export { loadTrust } from './attest/trust.ts';
+export { verifyBundle } from './attest/verify-bundle.ts';
+export type { CertificateFacts } from './attest/certificate.ts';
+export type { BundleShape } from './attest/shape.ts';
 export type {
   EndpointImage,
   ImageEndpoint,
@@ -53,6 +69,8 @@ export type { Dotenv } from './gitlab/dotenv.ts';
 export { formatDotenvReport, formatVariables } from './gitlab/dotenv.ts';
 export type { ExpectationKey, Expectations } from './gitlab/expectations.ts';
 export { expectationsOf } from './gitlab/expectations.ts';
+export type { GitLabBuild } from './gitlab/build.ts';
+export { jobIdentity, readGitLabBuild } from './gitlab/build.ts';
 export { originPolicy } from './gitlab/origin-policy.ts';
 export type { ImageVariables, ShippedImage, Variable } from './gitlab/variables.ts';
 export { imageVariables } from './gitlab/variables.ts';
@@ -70,6 +88,7 @@ export { Registries } from './registry/registries.ts';
 export type { Registry } from './registry/registry.ts';
 export type { RegistryRepository, UploadBlobOptions } from './registry/repository.ts';
 export type { CodecName } from './ingest/codec.ts';
+export type { Attached } from './listing/attached.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './inspect.ts';
 export { inspect } from './inspect.ts';
 export type { Layer } from './layer.ts';
@@ -101,6 +120,8 @@ export { renameImage } from './rename.ts';
 export type { SavedLayer, SaveSource } from './arrive/arrival.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './save.ts';
 export { save } from './save.ts';
+export type { SignedImage, SignOptions, SignResult } from './sign.ts';
+export { sign } from './sign.ts';
 export type { SizeLimits } from './size-check.ts';
 export type { ImagePlace, SelectOptions } from './selection.ts';
 export { joinPlaces } from './selection.ts';

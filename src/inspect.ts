@@ -7,6 +7,8 @@ import { configPlatform } from './oci/config.ts';
 import type { Digest } from './oci/digest.ts';
 import { omittedBlobs, omittedLayers } from './oci/omitted-layers.ts';
 import { formatPlatform } from './oci/platform.ts';
+import type { Attached } from './listing/attached.ts';
+import { attachedTo } from './listing/attached.ts';
 import type { ImagePlace } from './selection.ts';
 import { findImages } from './selection.ts';
 
@@ -50,6 +52,8 @@ export interface InspectedImage {
   /** Stored bytes of its layers, also of those that are left out. */
   size: number;
   layers: InspectedLayer[];
+  /** What is attached to it: signatures, SBOMs, attestations of its build. Nothing of it was verified. */
+  attached: Attached[];
 }
 
 /** What came of {@link inspect}. */
@@ -66,6 +70,7 @@ interface FoundImage {
   stored: StoredImage;
   image: Image;
   omitted: ReadonlySet<Digest>;
+  attached: Attached[];
 }
 
 /**
@@ -76,8 +81,11 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];
   const { signal } = options;
   for (const { place, image: stored } of await findImages(options.from, options.images, { signal })) {
-    for await (const image of imagesOf(place, stored.root, options))
-      found.push({ stored, image, omitted: await omittedFrom(place, stored, image, options) });
+    for await (const image of imagesOf(place, stored.root, options)) {
+      const omitted = await omittedFrom(place, stored, image, options);
+      const attached = await attachedTo(place, stored.root, image, options);
+      found.push({ stored, image, omitted, attached });
+    }
   }
   const users = new Map<Digest, number>();
   for (const { image } of found) {
@@ -119,7 +127,7 @@ async function omittedFrom(
 }
 
 function describe(
-  { stored, image, omitted }: FoundImage,
+  { stored, image, omitted, attached }: FoundImage,
   users: ReadonlyMap<Digest, number>,
 ): InspectedImage {
   const { config, layers } = image;
@@ -142,5 +150,6 @@ function describe(
       sharedBy: users.get(digest) ?? 1,
       omitted: omitted.has(digest),
     })),
+    attached,
   };
 }

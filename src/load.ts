@@ -1,4 +1,4 @@
-import type { ContentOptions, ImagePolicy } from './content.ts';
+import type { Authenticate, ContentOptions, ImagePolicy } from './content.ts';
 import type { ImageEndpoint, ImageTags, LoadResult, NamedImage } from './endpoint.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
 import type { Image } from './image.ts';
@@ -30,6 +30,8 @@ export interface LoadVerbOptions extends ContentOptions {
   images?: readonly string[] | undefined;
   /** Which of the images may be loaded; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /**
    * Which names an image gets beside its unique tag: `restore` those it was saved under, as `docker load` does, or `unique`
    * none, for a daemon that others share. Default `restore`.
@@ -76,7 +78,8 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
   const { policy, onProgress, signal } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const chosen = await selectImages(options.from, options.images, { policy, onNote, signal });
+  const { authenticate } = options;
+  const chosen = await selectImages(options.from, options.images, { policy, authenticate, onNote, signal });
   const tags = (options.tags ?? []).map(normalizeName);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {

@@ -1,4 +1,4 @@
-import type { ImagePolicy } from './content.ts';
+import type { Authenticate, ImagePolicy } from './content.ts';
 import type { Arrival, SavedLayer, SaveSource } from './arrive/arrival.ts';
 import { arrive } from './arrive.ts';
 import { readImage } from './image.ts';
@@ -32,6 +32,8 @@ export interface SaveOptions extends OmissionOptions {
   names?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Which of a layout's images may be saved; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each of a layout's images, before any is read. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** Of multi-platform images only the one for this platform. Default: all that is there. */
   platform?: Platform | undefined;
   /**

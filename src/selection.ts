@@ -1,6 +1,13 @@
 import { Readable } from 'node:stream';
 import { combineImages } from './combine.ts';
-import type { ContentOptions, ContentSource, ImageIndex, ImagePolicy, StoredImage } from './content.ts';
+import type {
+  Authenticate,
+  ContentOptions,
+  ContentSource,
+  ImageIndex,
+  ImagePolicy,
+  StoredImage,
+} from './content.ts';
 import { chainSources } from './content.ts';
 import { DrayageError, isDrayageError } from './errors.ts';
 import { OMITTED_LAYERS } from './oci/annotations.ts';
@@ -27,6 +34,8 @@ type ResolveOptions = ContentOptions & { platform?: Platform | undefined };
 export interface SelectOptions extends ContentOptions {
   /** Which of the images may be used; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each image that is chosen, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** Hears why an image is left out, in one line. */
   onNote?: ((message: string) => void) | undefined;
 }
@@ -36,14 +45,19 @@ export interface SelectOptions extends ContentOptions {
  * index need not be in any place.
  * @param references names or digests; none means all images of all places
  * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `POLICY` where none of those that
- * a reference finds, or of all, may be used; `AMBIGUOUS` where one name means different images for one platform
+ * a reference finds, or of all, may be used, or one is not shown to be whose it has to be; `AMBIGUOUS` where one name means
+ * different images for one platform
  */
 export async function selectImages(
   places: readonly ImagePlace[],
   references: readonly string[] = [],
   options: SelectOptions = {},
 ): Promise<PlacedImage[]> {
-  return oneForEachName(await findImages(places, references, options), options);
+  const found = await findImages(places, references, options);
+  const { authenticate, signal } = options;
+  // Each by itself, before any is used: what they become together is signed by nobody.
+  for (const { image, place } of found) await authenticate?.(image, place, { signal });
+  return oneForEachName(found, options);
 }
 
 /**

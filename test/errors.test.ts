@@ -20,6 +20,7 @@ const RETRYABLE = {
   DAEMON: false,
   POLICY: false,
   LIMIT: false,
+  SIGNING: false,
   IO: false,
 } satisfies Record<ErrorCode, boolean>;
 

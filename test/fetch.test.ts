@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { DrayageError } from '../src/errors.ts';
 import { fetch } from '../src/fetch.ts';
 import type { ArtifactLayout } from '../src/gitlab/artifact-layout.ts';
 import { BlobCache } from '../src/layout/blob-cache.ts';
@@ -54,6 +55,25 @@ async function newLayout(): Promise<Layout> {
 }
 
 describe('fetch', () => {
+  test('asks who made an image before any layer of it is asked for', async () => {
+    const { fake, place } = await shipApp();
+    const to = await newLayout();
+    const before = fake.seen.reduce((sum, { sent }) => sum + sent, 0);
+    const asked: unknown[] = [];
+    const fetching = fetch({
+      from: [place],
+      to,
+      authenticate: async ({ names }, where) => {
+        asked.push(names, where);
+        throw new DrayageError('POLICY', 'of nobody');
+      },
+    });
+    await expect(fetching).rejects.toMatchObject({ code: 'POLICY' });
+    expect(asked).toEqual([['app:1'], place]);
+    expect(fake.seen.reduce((sum, { sent }) => sum + sent, 0) - before).toBeLessThan(100_000);
+    expect(await to.images()).toEqual([]);
+  });
+
   test('brings an image with its names and annotations, each blob once', async () => {
     const { fake, place } = await shipApp();
     const to = await newLayout();

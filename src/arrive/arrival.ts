@@ -1,4 +1,5 @@
 import type {
+  Authenticate,
   ContentOptions,
   ContentSink,
   ContentSource,
@@ -70,6 +71,7 @@ export interface ArriveOptions extends ContentOptions {
   /** Further names of a daemon's images, by the text that asks for them. */
   names?: ReadonlyMap<string, readonly string[]> | undefined;
   policy?: ImagePolicy | undefined;
+  authenticate?: Authenticate | undefined;
   /** Only the image for this platform. */
   platform?: Platform | undefined;
   /** Ask a daemon for all images at once. */

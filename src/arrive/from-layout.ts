@@ -15,11 +15,13 @@ export async function fromLayout(
   place: ContentSource & ImageIndex,
   options: ArriveOptions,
 ): Promise<Arrival[]> {
-  const { content, onRead, onProgress, signal, images, platform, policy } = options;
+  const { content, onRead, onProgress, signal, images, platform } = options;
+  const { policy, authenticate } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const arrivals: Arrival[] = [];
   const from = platform === undefined ? place : narrowed(place, platform);
-  for (const { place: holder, image } of await selectImages([from], images, { policy, onNote, signal })) {
+  const chosen = await selectImages([from], images, { policy, authenticate, onNote, signal });
+  for (const { place: holder, image } of chosen) {
     onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
     const root = await rootFor(holder, image.root, options);
     const omitted = omittedLayers(image.annotations, image.root.digest);

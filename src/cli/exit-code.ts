@@ -25,6 +25,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   LIMIT: 6,
   UNSUPPORTED: FAILURE,
   DAEMON: FAILURE,
+  SIGNING: FAILURE,
   IO: FAILURE,
 };
 

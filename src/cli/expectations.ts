@@ -1,4 +1,4 @@
-import type { ImagePolicy } from '../index.ts';
+import type { Expectations, GitLabJob, ImagePolicy } from '../index.ts';
 import type { Context } from './context.ts';
 import type { JobOptions } from './job-query.ts';
 import { library } from './library.ts';
@@ -17,11 +17,25 @@ export async function readPolicy(
   options: ExpectOptions,
   { env }: Pick<Context, 'env'>,
 ): Promise<ImagePolicy | undefined> {
-  const { expectationsOf, originPolicy, readGitLabJob } = await library();
+  const { originPolicy, readGitLabJob } = await library();
   const job = readGitLabJob(env);
+  if (job === undefined && options.expect === undefined) return undefined;
+  return originPolicy(await readExpectations(job, options, env));
+}
+
+/**
+ * What is expected, for each key.
+ * @param job whose pipeline and commit are expected unless the options say otherwise
+ * @throws {@link DrayageError} `USAGE`
+ */
+export async function readExpectations(
+  job: GitLabJob | undefined,
+  options: ExpectOptions,
+  env: Context['env'],
+): Promise<Expectations> {
+  const { expectationsOf } = await library();
   const given = (options.expect ?? []).flatMap(splitExpectations);
-  if (job === undefined && given.length === 0) return undefined;
-  return originPolicy(expectationsOf(job, [...byQuery(options, env), ...given]));
+  return expectationsOf(job, [...byQuery(options, env), ...given]);
 }
 
 /** Who names another project, pipeline or job means that one: the artifact API is asked for just it. */

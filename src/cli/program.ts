@@ -7,8 +7,10 @@ import type { MergeCommandOptions } from './commands/merge.ts';
 import type { PromoteCommandOptions } from './commands/promote.ts';
 import type { PruneCommandOptions } from './commands/prune.ts';
 import type { SaveCommandOptions } from './commands/save.ts';
+import type { SignCommandOptions } from './commands/sign.ts';
 import type { UnloadCommandOptions } from './commands/unload.ts';
 import type { UntagCommandOptions } from './commands/untag.ts';
+import type { VerifyCommandOptions } from './commands/verify.ts';
 import type { CommonOptions, Run } from './context.ts';
 import { version } from './version.ts';
 
@@ -31,6 +33,7 @@ export function createProgram(execute: Execute): Command {
     inspectCommand,
     diffCommand,
     verifyCommand,
+    signCommand,
     promoteCommand,
     untagCommand,
   ];
@@ -91,11 +94,14 @@ function saveCommand(execute: Execute): Command {
     .addOption(
       option('--one-request', 'ask the daemon for all images at once; leaks disk space on one that lives on'),
     )
-    .addOption(hostOption());
-  return withCommon(command).action(async (images: string[], options: SaveCommandOptions & CommonOptions) => {
-    const { saveImages } = await import('./commands/save.ts');
-    await execute((context) => saveImages(images, options, context), options);
-  });
+    .addOption(hostOption())
+    .addOption(option('--sign', 'sign what is saved: says which job built it; see drayage sign'));
+  return withCommon(withSigning(command)).action(
+    async (images: string[], options: SaveCommandOptions & CommonOptions) => {
+      const { saveImages } = await import('./commands/save.ts');
+      await execute((context) => saveImages(images, options, context), options);
+    },
+  );
 }
 
 function loadCommand(execute: Execute): Command {
@@ -118,13 +124,12 @@ function loadCommand(execute: Execute): Command {
     .addOption(option('--full', 'send everything, also what the daemon has'))
     .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
     .addOption(option('--private', 'restore the names, as docker load does'))
-    .addOption(expectOption())
     // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
     .addOption(option('--dotenv <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
     .addOption(offlineOption())
     .addOption(envOption())
     .addOption(hostOption());
-  return withCommon(withJob(command)).action(
+  return withCommon(withSignature(withJob(command))).action(
     async (layouts: string[], options: LoadCommandOptions & CommonOptions) => {
       const { loadImages } = await import('./commands/load.ts');
       await execute((context) => loadImages(layouts, options, context), options);
@@ -161,7 +166,7 @@ function fetchCommand(execute: Execute): Command {
     .addOption(option('-o, --out <dir>', 'the layout that they come into; default .drayage/<job id>'))
     .addOption(option('--complete', 'also the layers that are left out of a layout'))
     .addOption(offlineOption());
-  return withCommon(withJob(command)).action(
+  return withCommon(withSignature(withJob(command))).action(
     async (layouts: string[], options: FetchCommandOptions & CommonOptions) => {
       const { fetchImages } = await import('./commands/fetch.ts');
       await execute((context) => fetchImages(layouts, options, context), options);
@@ -247,12 +252,32 @@ function diffCommand(execute: Execute): Command {
 function verifyCommand(execute: Execute): Command {
   const command = new Command('verify')
     .summary('check every digest, size and diffID of layouts')
-    .description('Reads everything in layouts and checks it. Says nothing about who made the images.')
+    .description(
+      'Reads everything in layouts and checks it. With a trusted root or a key it also checks who made the images.',
+    )
     .argument('[layout...]', 'layouts; default: every one below .drayage');
-  return withCommon(command).action(async (layouts: string[], options: CommonOptions) => {
-    const { verifyLayouts } = await import('./commands/verify.ts');
-    await execute((context) => verifyLayouts(layouts, context), options);
-  });
+  return withCommon(withSignature(command)).action(
+    async (layouts: string[], options: VerifyCommandOptions & CommonOptions) => {
+      const { verifyLayouts } = await import('./commands/verify.ts');
+      await execute((context) => verifyLayouts(layouts, options, context), options);
+    },
+  );
+}
+
+function signCommand(execute: Execute): Command {
+  const command = new Command('sign')
+    .summary('says, signed, which job built the images of a layout')
+    .description(
+      'Signs images in the GitLab job that built them: SLSA provenance, kept in the layout beside each image.',
+    )
+    .argument('[layout]', 'default: .drayage/$CI_JOB_ID')
+    .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'));
+  return withCommon(withSigning(command)).action(
+    async (layout: string | undefined, options: SignCommandOptions & CommonOptions) => {
+      const { signImages } = await import('./commands/sign.ts');
+      await execute((context) => signImages(layout, options, context), options);
+    },
+  );
 }
 
 function promoteCommand(execute: Execute): Command {
@@ -336,6 +361,43 @@ function hostOption(): Option {
     '--host <address>',
     'the daemon: unix:///…, tcp://… or ssh://…; default $DOCKER_HOST, $DOCKER_CONTEXT, the current context, the local socket',
   );
+}
+
+/** Options of what signs. */
+function withSigning(command: Command): Command {
+  return command
+    .addOption(option('--key <file>', 'sign with this private key: PEM, or cosign.key and $COSIGN_PASSWORD'))
+    .addOption(option('--keyless', 'sign as this job, by the token in $SIGSTORE_ID_TOKEN'))
+    .addOption(option('--fulcio-url <url>', 'the certificate authority of your own sigstore'))
+    .addOption(option('--rekor-url <url>', 'the transparency log to enter signatures into'))
+    .addOption(option('--tsa-url <url>', 'the timestamp authority'))
+    .addOption(
+      option(
+        '--public-sigstore',
+        'the public certificate authority and log, which publish the signature for ever',
+      ),
+    );
+}
+
+/** Options of what asks where images come from, and whose signature they carry. */
+function withSignature(command: Command): Command {
+  return command
+    .addOption(
+      option(
+        '--expect <key=value...>',
+        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
+      ),
+    )
+    .addOption(option('--expect-signed', 'refuse what carries no signature of this project and commit'))
+    .addOption(
+      option('--trusted-root <file>', 'whose certificates, logs and timestamps count (trusted_root.json)'),
+    )
+    .addOption(option('--key <file>', 'the public keys that may have signed, as PEM'))
+    .addOption(option('--identity <identity...>', 'who may have signed, as it stands in the certificate'))
+    .addOption(
+      option('--identity-regexp <pattern>', 'the same as a pattern, which has to fit the whole of it'),
+    )
+    .addOption(option('--issuer <url>', 'who vouches for the identity: the address of the GitLab instance'));
 }
 
 /** Options of what reads a job's artifact. */

@@ -2,11 +2,20 @@ import { DrayageError } from '../errors.ts';
 import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
 import type { GitLabJob } from './env.ts';
 
-/** A key of `--expect`. */
-export type ExpectationKey = 'server' | 'project' | 'pipeline' | 'commit' | 'ref' | 'job' | 'job-id';
+/** A key of `--expect`. Of the last two no annotation speaks: they are for signatures. */
+export type ExpectationKey =
+  | 'server'
+  | 'project'
+  | 'pipeline'
+  | 'commit'
+  | 'ref'
+  | 'job'
+  | 'job-id'
+  | 'runner-environment'
+  | 'predicate-type';
 
-/** The annotation that says it. */
-const ANNOTATION: Record<ExpectationKey, string> = {
+/** The annotation that says it; null where none does. */
+const ANNOTATION: Record<ExpectationKey, string | null> = {
   server: `${GITLAB_PREFIX}server`,
   project: `${GITLAB_PREFIX}project-path`,
   pipeline: `${GITLAB_PREFIX}pipeline-id`,
@@ -14,6 +23,8 @@ const ANNOTATION: Record<ExpectationKey, string> = {
   ref: `${GITLAB_PREFIX}ref`,
   job: `${GITLAB_PREFIX}job-name`,
   'job-id': `${GITLAB_PREFIX}job-id`,
+  'runner-environment': null,
+  'predicate-type': null,
 };
 
 /** For each key that counts, the values that are accepted. Annotations are hints: this guards against mistakes only. */
@@ -52,7 +63,9 @@ export function mismatches(
   expectations: Expectations,
 ): Mismatch[] {
   return [...expectations].flatMap(([key, expected]) => {
-    const actual = annotations[ANNOTATION[key]];
+    const annotation = ANNOTATION[key];
+    if (annotation === null) return [];
+    const actual = annotations[annotation];
     return actual !== undefined && expected.includes(actual) ? [] : [{ key, expected, actual }];
   });
 }

@@ -6,6 +6,7 @@ import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
 import { isSamePlatform, isUnknownPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
+import { isCosignEntry } from './cosign-entry.ts';
 import { entryName, foreignReference, nameAnnotations, withoutNames } from './names.ts';
 
 /** An image with all that it can be found by. */
@@ -26,7 +27,9 @@ export function addImage(
   names: readonly string[],
   annotations: Record<string, string>,
 ): Descriptor[] {
-  const own = withoutNames({ ...root.annotations, ...annotations });
+  const given = { ...root.annotations, ...annotations };
+  // Of what belongs to an image by its name, the name is all that says so.
+  const own = isCosignEntry({ ...root, annotations: given }) ? given : withoutNames(given);
   const present = entries.map((entry) => (entry.digest === root.digest ? withOmitted(entry, own) : entry));
   if (names.length === 0) return addNameless(present, toEntry(root, own));
   let result = present.filter((entry) => !(entry.digest === root.digest && isNameless(entry)));
@@ -81,8 +84,10 @@ export function familiar(text: string): string {
   }
 }
 
-function isImageEntry({ mediaType, artifactType, platform }: Descriptor): boolean {
+function isImageEntry(entry: Descriptor): boolean {
+  const { mediaType, artifactType, platform } = entry;
   return (
+    !isCosignEntry(entry) &&
     (isManifestType(mediaType) || isIndexType(mediaType)) &&
     artifactType === undefined &&
     !(platform !== undefined && isUnknownPlatform(platform))

@@ -3,11 +3,13 @@ import { closure } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { cosignEntryOf } from './cosign-entry.ts';
 
 /**
  * Finds the manifests and indexes whose `subject` is this content, among the entries of index.json and what is nested in
  * them. Their descriptors say what a registry's would: the artifact type and the manifest's own annotations (OCI
- * distribution-spec, listing referrers). Content that is absent is passed over.
+ * distribution-spec, listing referrers). So is found what belongs to the content by cosign's names, without a `subject`.
+ * Content that is absent is passed over.
  * @throws {@link DrayageError} whatever `source` says of damaged content
  */
 export async function findReferrers(
@@ -22,6 +24,8 @@ export async function findReferrers(
   const roots = new Map(documents.map((entry) => [entry.digest, entry]));
   for (const entry of roots.values()) {
     if (!(await source.has(entry, options))) continue;
+    const named = cosignEntryOf(subject, entry, entries);
+    if (named !== undefined) found.set(named.digest, named);
     for await (const node of closure(source, entry, options)) {
       if (node.kind !== 'manifest' && node.kind !== 'index') continue;
       const { descriptor, value } = node.document;

@@ -65,7 +65,21 @@ const TABLE: Record<string, Rule> = {
   arrive: { level: 3, also: ['archive'] },
   push: { level: 3, also: ['layout', 'registry'], packages: ['p-limit'] },
   thin: { level: 3, also: ['arrive', 'layout'], packages: ['node:stream', 'p-limit'] },
-  attest: { level: 3, packages: ['node:crypto'] },
+  // A statement is made of what is known of a GitLab job, and held against the same expectations.
+  attest: {
+    level: 3,
+    also: ['gitlab'],
+    packages: [
+      'node:crypto',
+      'node:util',
+      'valibot',
+      'tweetnacl',
+      '@sigstore/bundle',
+      '@sigstore/protobuf-specs',
+      '@sigstore/sign',
+      '@sigstore/verify',
+    ],
+  },
   save: VERB,
   load: VERB,
   unload: VERB,

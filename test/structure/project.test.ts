@@ -6,10 +6,15 @@ const ROOT = new URL('../../', import.meta.url);
 
 /** The majors (below 1: minors) whose every release runs on Node 20. */
 const MAJORS: Record<string, string> = {
+  '@sigstore/bundle': '4',
+  '@sigstore/protobuf-specs': '0.5',
+  '@sigstore/sign': '4',
+  '@sigstore/verify': '3',
   commander: '14',
   fzstd: '0.1',
   'p-limit': '7',
   'tar-stream': '3',
+  tweetnacl: '1',
   undici: '7',
   valibot: '1',
   yauzl: '3',

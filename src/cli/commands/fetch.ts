@@ -1,15 +1,18 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
 import type { FetchResult } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */
-export interface FetchCommandOptions extends CommonOptions, SourceOptions, BaseOptions {
+export interface FetchCommandOptions extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions {
   image?: string[];
   out?: string;
   complete?: boolean;
@@ -24,6 +27,7 @@ export async function fetchImages(
   const { fetch } = await library();
   const isOfJob = options.job !== undefined || options.jobId !== undefined;
   await assertMeaning(isOfJob, paths, options);
+  const authenticate = await readSignaturePolicy(options, context);
   await using bases = openBases(options, context);
   const complete = options.complete === true ? bases.open : undefined;
   if (!isOfJob) return completeLayouts(paths, bases, options, context);
@@ -31,6 +35,9 @@ export async function fetchImages(
   const result = await fetch({
     from: sources.places,
     images: options.image,
+    // Who names a job means that one, unless it is said what to expect of it.
+    policy: options.expect === undefined ? undefined : await readPolicy(options, context),
+    authenticate,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context),
     complete,
     signal: context.signal,

@@ -49,6 +49,10 @@ function describeImage(image: InspectedImage): string[] {
     `  platform  ${image.platform}`,
     `  size      ${formatBytes(image.size)}`,
     ...image.layers.map(describeLayer),
+    ...image.attached.map(
+      ({ digest, type, predicateType }) =>
+        `  attached  ${digest}  ${predicateType ?? type ?? 'of unknown kind'}`,
+    ),
   ];
 }
 

@@ -1,16 +1,25 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ImagePlace, ImagePolicy, LoadedImage, OnProgress, OpenBase, Platform } from '../../index.ts';
+import type {
+  Authenticate,
+  ImagePlace,
+  ImagePolicy,
+  LoadedImage,
+  OnProgress,
+  OpenBase,
+  Platform,
+} from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
-import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes } from '../format.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeDotenv } from '../reports.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
@@ -20,7 +29,7 @@ import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
 export interface LoadCommandOptions
-  extends CommonOptions, SourceOptions, BaseOptions, ExpectOptions, VariableOptions {
+  extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions, VariableOptions {
   image?: string[];
   tag?: string[];
   platform?: string;
@@ -39,6 +48,7 @@ interface Choice {
   platform: Platform | undefined;
   policy: ImagePolicy | undefined;
   openBase: OpenBase;
+  authenticate: Authenticate | undefined;
   signal: AbortSignal;
   onProgress: OnProgress;
 }
@@ -52,6 +62,7 @@ export async function loadImages(
   const { parsePlatform } = await library();
   const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
   if (target !== undefined) await refuseDaemonOptions(options, target);
+  const authenticate = await readSignaturePolicy(options, context);
   await using sources = await openSources(paths, options, context);
   await using bases = openBases(options, context);
   const choice: Choice = {
@@ -60,6 +71,7 @@ export async function loadImages(
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
     openBase: bases.open,
     policy: await readPolicy(options, context),
+    authenticate,
     signal: context.signal,
     onProgress: context.onProgress,
   };

@@ -5,6 +5,7 @@ import type {
   SavedImage,
   SaveResult,
   SaveSource,
+  SignResult,
   ThinOptions,
 } from '../../index.ts';
 import type { Repositories } from '../bases.ts';
@@ -19,13 +20,16 @@ import { library } from '../library.ts';
 import { isFolder, openArchive, parseNotation } from '../notation.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
+import type { SigningOptions } from '../signing.ts';
+import { prepareSigning } from '../signing.ts';
 import { parseSize } from '../size.ts';
+import { describeSigned } from './sign.ts';
 
 /** What there is to close of a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
-export interface SaveCommandOptions extends CommonOptions, VariableOptions {
+export interface SaveCommandOptions extends CommonOptions, VariableOptions, SigningOptions {
   iidfile?: string;
   metadataFile?: string;
   from?: string;
@@ -40,6 +44,7 @@ export interface SaveCommandOptions extends CommonOptions, VariableOptions {
   oneRequest?: boolean;
   host?: string;
   maxSize?: string;
+  sign?: boolean;
 }
 
 /** `drayage save` */
@@ -54,6 +59,7 @@ export async function saveImages(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
+  const sign = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
   const { baseLayout = [] } = options;
   await using source = await openSource(options, context);
@@ -84,8 +90,10 @@ export async function saveImages(
     signal,
     onProgress,
   });
+  const digests = result.images.map(({ digest }) => digest);
+  const signed = await sign?.(layout, [...new Set(digests)]);
   if (job !== undefined) await writeReports(layout, job, options, context);
-  return describe(result);
+  return describe(result, signed);
 }
 
 /** Where bases are sought, and when. */
@@ -106,14 +114,15 @@ async function thinOptions(
   };
 }
 
-function describe(result: SaveResult): Outcome {
+function describe(result: SaveResult, signed: SignResult | undefined): Outcome {
   const { layout, images, seconds } = result;
   const { total, written, omitted } = result.bytes;
   const leftOut = omitted === 0 ? '' : `, ${formatBytes(omitted)} left out`;
   return {
-    json: result,
+    json: { ...result, ...(signed && { signed: signed.images }) },
     text: [
       ...images.map(describeImage),
+      ...(signed === undefined ? [] : describeSigned(signed)),
       `${layout}: ${formatBytes(total)} of layers, ${formatBytes(written)} new${leftOut}, in ${formatSeconds(seconds)}`,
     ],
     quiet: images.map(({ ref }) => ref),

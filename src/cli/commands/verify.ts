@@ -1,55 +1,132 @@
-import type { VerifyResult } from '../../index.ts';
-import type { Context, Outcome } from '../context.ts';
+import type {
+  Authenticate,
+  DrayageError,
+  Layout,
+  Provenance,
+  StoredImage,
+  VerifyResult,
+} from '../../index.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
 import { openLayouts } from '../places.ts';
 import { library } from '../library.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import { explainDamage } from '../transport.ts';
 
+/** Options of `drayage verify`. */
+export interface VerifyCommandOptions extends CommonOptions, SignatureOptions {}
+
+/** What is known of an image's origin: proven by a signature, or what its annotations claim. */
+interface Origin {
+  name: string | null;
+  digest: string;
+  provenance: Provenance | null;
+  claimedPipeline: string | null;
+}
+
+interface VerifiedLayout extends VerifyResult {
+  layout: string;
+  origins: Origin[];
+}
+
+const PIPELINE = 'dev.drayage.gitlab.pipeline-id';
+
 /** `drayage verify` */
-export async function verifyLayouts(paths: readonly string[], context: Context): Promise<Outcome> {
+export async function verifyLayouts(
+  paths: readonly string[],
+  options: VerifyCommandOptions,
+  context: Context,
+): Promise<Outcome> {
   const { verify } = await library();
   const { signal, onProgress } = context;
-  const layouts = [];
+  const proven = new Map<StoredImage, Provenance>();
+  const onAuthentic = (image: StoredImage, provenance: Provenance): void =>
+    void proven.set(image, provenance);
+  const authenticate = await readSignaturePolicy(options, context, { onAuthentic });
+  const layouts: VerifiedLayout[] = [];
   for (const layout of await openLayouts(paths, context)) {
     const result = await verify({ layout, signal, onProgress });
-    const problems = await Promise.all(
-      result.problems.map((error) => explainDamage(error, [layout], context)),
-    );
-    layouts.push({ layout: layout.path, ...result, problems });
+    const damage = await Promise.all(result.problems.map((error) => explainDamage(error, [layout], context)));
+    const { origins, refusals } = await originsOf(layout, authenticate, proven, context);
+    layouts.push({ layout: layout.path, ...result, problems: [...damage, ...refusals], origins });
   }
   const [worst] = layouts.flatMap(({ problems }) => problems);
   return {
     json: { layouts: layouts.map((result) => ({ ...result, problems: result.problems.map(toJson) })) },
-    text: layouts.flatMap(describeLayout),
+    text: layouts.flatMap((layout) => describeLayout(layout, authenticate !== undefined)),
     quiet: layouts.filter(({ problems }) => problems.length === 0).map(({ layout }) => layout),
     exitCode: worst === undefined ? OK : exitCodeOf(worst.code),
   };
 }
 
-function describeLayout({
-  layout,
-  entries,
-  blobs,
-  bytes,
-  omitted,
-  problems,
-}: VerifyResult & { layout: string }): string[] {
+/** Asks whose each image is, and goes on after one that is refused, to name them all. */
+async function originsOf(
+  layout: Layout,
+  authenticate: Authenticate | undefined,
+  proven: ReadonlyMap<StoredImage, Provenance>,
+  { signal }: Context,
+): Promise<{ origins: Origin[]; refusals: DrayageError[] }> {
+  const { isDrayageError } = await library();
+  const origins: Origin[] = [];
+  const refusals: DrayageError[] = [];
+  for (const image of await layout.images({ signal })) {
+    try {
+      await authenticate?.(image, layout, { signal });
+    } catch (error) {
+      if (!isDrayageError(error)) throw error;
+      refusals.push(error);
+    }
+    origins.push({
+      name: image.names[0] ?? null,
+      digest: image.root.digest,
+      provenance: proven.get(image) ?? null,
+      claimedPipeline: image.annotations[PIPELINE] ?? null,
+    });
+  }
+  return { origins, refusals };
+}
+
+function describeLayout(
+  { layout, entries, blobs, bytes, omitted, problems, origins }: VerifiedLayout,
+  isOriginChecked: boolean,
+): string[] {
   const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
   const leftOut =
     omitted.layers === 0
       ? ''
       : `; ${count(omitted.layers, 'layer')} (${formatBytes(omitted.bytes)}) left out on purpose`;
   const verdict =
-    problems.length === 0
-      ? `content intact${leftOut}; origin not checked`
-      : `${count(problems.length, 'problem')} found${leftOut}`;
+    problems.length > 0
+      ? `${count(problems.length, 'problem')} found${leftOut}`
+      : `content intact${leftOut}; ${isOriginChecked ? 'origin proven by signature' : 'origin not checked'}`;
   const hints = new Set(problems.flatMap(({ hint }) => hint ?? []));
-  return [...problems.map(({ message }) => message), `${read}: ${verdict}`, ...hints].map(
-    (line) => `${layout}: ${line}`,
-  );
+  return [
+    ...origins.flatMap(describeOrigin),
+    ...problems.map(({ message }) => message),
+    `${read}: ${verdict}`,
+    ...hints,
+  ].map((line) => `${layout}: ${line}`);
 }
 
-function toJson({ code, message, facts }: VerifyResult['problems'][number]): object {
+/** The pipeline is only ever claimed: no certificate says it. */
+function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): string[] {
+  const label = name ?? digest;
+  if (provenance === null) {
+    return claimedPipeline === null ? [] : [`${label}: pipeline ${claimedPipeline} (claimed)`];
+  }
+  const { signer, commit, job, claimed } = provenance;
+  const who = signer.kind === 'key' ? `key ${signer.hint}` : signer.identity;
+  const parts = [
+    `${label}: signed by ${who}`,
+    ...(commit === null ? [] : [`commit ${commit}`]),
+    ...(job === null ? [] : [`job ${job}`]),
+    ...(claimed.pipeline === null ? [] : [`pipeline ${claimed.pipeline} (claimed)`]),
+  ];
+  return [parts.join(', ')];
+}
+
+function toJson({ code, message, facts }: DrayageError): object {
   return { code, message, ...facts, cause: undefined };
 }

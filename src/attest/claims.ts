@@ -1,0 +1,118 @@
+import * as v from 'valibot';
+import type { Digest } from '../oci/digest.ts';
+import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import { GITLAB_JOB_BUILD, IN_TOTO_PAYLOAD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
+import { refusal } from './refusal.ts';
+import { parse } from './shape.ts';
+
+/** What a statement says of a build. Whoever signed it says so: nobody else has checked it. */
+export interface Claims {
+  /** The project's address. */
+  source?: string | undefined;
+  commit?: string | undefined;
+  /** The full name of the ref. */
+  ref?: string | undefined;
+  jobName?: string | undefined;
+  /** Address of the job. */
+  invocation?: string | undefined;
+  pipeline?: string | undefined;
+}
+
+/** A statement that was read. */
+export interface Statement {
+  predicateType: string;
+  claims: Claims;
+}
+
+const MAX_SUBJECTS = 64;
+/** The version before v1; its subject is the same. */
+const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1';
+
+const text = v.pipe(v.string(), v.maxLength(4096));
+const statementSchema = v.looseObject({
+  _type: text,
+  predicateType: text,
+  subject: v.array(v.looseObject({ digest: v.record(v.string(), text) })),
+  predicate: v.optional(v.unknown()),
+});
+const predicateSchema = v.looseObject({
+  buildDefinition: v.looseObject({
+    buildType: text,
+    externalParameters: v.looseObject({ source: text, ref: text, entryPoint: text }),
+    internalParameters: v.looseObject({ pipelineId: text }),
+    resolvedDependencies: v.array(v.looseObject({ digest: v.looseObject({ gitCommit: text }) })),
+  }),
+  // cosign writes what it is given once more, with another spelling.
+  runDetails: v.looseObject({
+    metadata: v.looseObject({ invocationId: v.optional(text), invocationID: v.optional(text) }),
+  }),
+});
+const buildTypeSchema = v.looseObject({ buildDefinition: v.looseObject({ buildType: text }) });
+
+/**
+ * Reads what was signed: an in-toto statement about this content.
+ * @param predicateTypes those that are accepted
+ * @throws {@link DrayageError} `POLICY`
+ */
+export function readStatement(
+  payloadType: string,
+  payload: Buffer,
+  subject: Digest,
+  predicateTypes: readonly string[],
+): Statement {
+  if (payloadType !== IN_TOTO_PAYLOAD) {
+    throw refusal('PAYLOAD_TYPE', `what is signed is a ${payloadType}, not a statement`);
+  }
+  const result = v.safeParse(statementSchema, parse(payload, 'STATEMENT'), { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw refusal('STATEMENT', `the statement is malformed: ${v.getDotPath(issue) ?? ''}: ${issue.message}`);
+  }
+  const { _type: type, predicateType, subject: subjects, predicate } = result.output;
+  if (type !== STATEMENT_V1 && type !== STATEMENT_V01) {
+    throw refusal('STATEMENT_TYPE', `the statement is a ${type}`, { expected: STATEMENT_V1, actual: type });
+  }
+  if (subjects.length > MAX_SUBJECTS) {
+    throw refusal(
+      'SUBJECT_COUNT',
+      `the statement has ${subjects.length} subjects, over the limit of ${MAX_SUBJECTS}`,
+    );
+  }
+  const digests = subjects.map(({ digest }) => digest[digestAlgorithm(subject)]);
+  if (!digests.includes(digestHex(subject))) {
+    throw refusal('SUBJECT', `the statement is about other content than ${subject}`, { digest: subject });
+  }
+  if (!predicateTypes.includes(predicateType)) {
+    throw refusal(
+      'PREDICATE_TYPE',
+      `the statement says ${predicateType}, not ${predicateTypes.join(' or ')}`,
+      {
+        expected: predicateTypes.join(','),
+        actual: predicateType,
+      },
+    );
+  }
+  return { predicateType, claims: predicateType === PROVENANCE_V1 ? readClaims(predicate) : {} };
+}
+
+/** Of a build type that is not known here, nothing is read: its fields may mean anything. */
+function readClaims(predicate: unknown): Claims {
+  const kind = v.safeParse(buildTypeSchema, predicate);
+  if (!kind.success) throw refusal('PREDICATE', 'the provenance states no build type');
+  if (kind.output.buildDefinition.buildType !== GITLAB_JOB_BUILD) return {};
+  const result = v.safeParse(predicateSchema, predicate, { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw refusal('PREDICATE', `the provenance is malformed: ${v.getDotPath(issue) ?? ''}: ${issue.message}`);
+  }
+  const { buildDefinition, runDetails } = result.output;
+  const { externalParameters, internalParameters, resolvedDependencies } = buildDefinition;
+  return {
+    source: externalParameters.source,
+    ref: externalParameters.ref,
+    jobName: externalParameters.entryPoint,
+    commit: resolvedDependencies[0]?.digest.gitCommit,
+    invocation: runDetails.metadata.invocationId ?? runDetails.metadata.invocationID,
+    pipeline: internalParameters.pipelineId,
+  };
+}

@@ -1,0 +1,144 @@
+import { DrayageError } from '../errors.ts';
+import type { ExpectationKey } from '../gitlab/expectations.ts';
+import { PROVENANCE_V1 } from './media-types.ts';
+import type { Provenance } from './provenance.ts';
+import type { RefusalReason } from './refusal.ts';
+import { refusal } from './refusal.ts';
+import type { Signer } from './trust.ts';
+
+/** Who may have signed; for certificates. */
+export interface ExpectedSigner {
+  /** Who vouches for the identity: the address of the GitLab instance. */
+  issuer: string;
+  /** Identities that are accepted, each compared letter by letter; or a pattern, which has to fit the whole of one. */
+  identity: readonly string[] | RegExp;
+}
+
+/** What a signature has to say to be accepted. */
+export interface ExpectedProvenance {
+  /** Must be there where certificates are trusted: without it, anybody's would do. */
+  signer?: ExpectedSigner | undefined;
+  /** For each key that counts, the values that are accepted. Without `predicate-type`, SLSA provenance v1. */
+  values: ReadonlyMap<ExpectationKey, readonly string[]>;
+}
+
+/** The predicate types that are accepted. */
+export function expectedTypes({ values }: ExpectedProvenance): readonly string[] {
+  return values.get('predicate-type') ?? [PROVENANCE_V1];
+}
+
+/**
+ * Holds a certificate against who may have signed.
+ * @throws {@link DrayageError} `POLICY`; `USAGE` where nobody said who may
+ */
+export function assertSigner(signer: Signer, { signer: expected }: ExpectedProvenance): void {
+  if (signer.kind === 'key') return;
+  if (expected === undefined) {
+    throw new DrayageError('USAGE', 'whose certificates are accepted? issuer and identity are not stated');
+  }
+  const { issuer, identity } = expected;
+  if (signer.issuer !== issuer) {
+    const actual = signer.issuer ?? 'nobody';
+    throw refusal('ISSUER', `its identity is vouched for by ${actual}, not by ${issuer}`, {
+      expected: issuer,
+      actual,
+    });
+  }
+  const isFit =
+    identity instanceof RegExp ? isWhole(identity, signer.identity) : identity.includes(signer.identity);
+  if (isFit) return;
+  const wanted = identity instanceof RegExp ? identity.source : identity.join(' or ');
+  throw refusal('IDENTITY', `it is signed by ${signer.identity}, not by ${wanted}`, {
+    expected: wanted,
+    actual: signer.identity,
+  });
+}
+
+/**
+ * Holds what is known of an image against what is expected.
+ * @throws {@link DrayageError} `POLICY`
+ */
+export function assertExpected(provenance: Provenance, { values }: ExpectedProvenance): void {
+  for (const [key, expected] of values) {
+    const check = CHECKS[key];
+    if (check === undefined) continue;
+    const actual = check.actual(provenance);
+    const isMet = expected.some((value) => check.accepts(value, provenance, values));
+    if (isMet) continue;
+    throw refusal(
+      check.reason,
+      `its ${check.name} is ${actual ?? 'not stated'}, not ${expected.join(' or ')}`,
+      {
+        expected: expected.join(','),
+        ...(actual !== null && { actual }),
+      },
+    );
+  }
+}
+
+interface Check {
+  reason: RefusalReason;
+  name: string;
+  actual: (provenance: Provenance) => string | null;
+  accepts: (value: string, provenance: Provenance, values: ExpectedProvenance['values']) => boolean;
+}
+
+const CHECKS: Partial<Record<ExpectationKey, Check>> = {
+  server: {
+    reason: 'SERVER',
+    name: 'project',
+    actual: ({ source }) => source,
+    accepts: (server, { source }) => source?.startsWith(`${server.replace(/\/$/, '')}/`) === true,
+  },
+  project: {
+    reason: 'PROJECT',
+    name: 'project',
+    actual: ({ source }) => source,
+    accepts: (path, provenance, values) =>
+      bases(provenance, values).some((base) => provenance.source === `${base}/${path}`),
+  },
+  commit: equal('COMMIT', 'commit', ({ commit }) => commit),
+  ref: {
+    reason: 'REF',
+    name: 'ref',
+    actual: ({ ref }) => ref,
+    accepts: (value, { ref }) => [value, `refs/heads/${value}`, `refs/tags/${value}`].includes(ref ?? ''),
+  },
+  job: equal('JOB', 'job name (claimed)', ({ claimed }) => claimed.jobName),
+  'job-id': {
+    reason: 'JOB_ID',
+    name: 'job',
+    actual: ({ job }) => job,
+    accepts: (id, { source, job }) => source !== null && job === `${source}/-/jobs/${id}`,
+  },
+  pipeline: equal('PIPELINE', 'pipeline (claimed)', ({ claimed }) => claimed.pipeline),
+  'runner-environment': equal(
+    'RUNNER_ENVIRONMENT',
+    'runner environment',
+    ({ runnerEnvironment }) => runnerEnvironment,
+  ),
+};
+
+function equal(
+  reason: RefusalReason,
+  name: string,
+  actual: (provenance: Provenance) => string | null,
+): Check {
+  return { reason, name, actual, accepts: (value, provenance) => actual(provenance) === value };
+}
+
+/**
+ * What comes before a project's path in its address, so that `group/app` never fits `other/group/app`: the instance that
+ * vouched for the identity; where a key signed, the servers that are expected, else the host.
+ */
+function bases({ signer, source }: Provenance, values: ExpectedProvenance['values']): readonly string[] {
+  const issuer = signer.kind === 'certificate' ? signer.issuer : null;
+  if (issuer !== null) return [issuer.replace(/\/$/, '')];
+  const servers = values.get('server')?.map((server) => server.replace(/\/$/, ''));
+  return servers ?? [/^https?:\/\/[^/]+/.exec(source ?? '')?.[0] ?? ''];
+}
+
+/** Whether a pattern fits a text as a whole; only such flags stay as leave the anchors what they are. */
+function isWhole({ source, flags }: RegExp, text: string): boolean {
+  return new RegExp(`^(?:${source})$`, flags.replaceAll(/[gmy]/g, '')).test(text);
+}

@@ -1,0 +1,69 @@
+import { DrayageError } from '../errors.ts';
+
+/** An identity token whose form, audience and time were looked at. Its signature is for the certificate authority to check. */
+export interface IdentityToken {
+  /** The token itself: a secret. */
+  token: string;
+  /** Who issued it: the address of the GitLab instance. */
+  issuer: string;
+}
+
+/** Whom the token has to be for. */
+const AUDIENCE = 'sigstore';
+const MAX_SIZE = 16 * 1024;
+const HOW = 'the job has to say id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}}';
+
+/**
+ * Looks at an identity token before it is used. No error holds any part of it.
+ * @param now by which it must not have expired
+ * @throws {@link DrayageError} `USAGE`
+ */
+export function readIdentityToken(text: string | undefined, now: Date): IdentityToken {
+  if (text === undefined || text === '')
+    throw unusable('there is no identity token: SIGSTORE_ID_TOKEN is not set');
+  const [header, payload, signature, ...rest] = text.split('.');
+  const parts = [header, payload, signature];
+  const isShaped =
+    text.length <= MAX_SIZE && rest.length === 0 && parts.every((part) => /^[\w-]+$/.test(part ?? ''));
+  const claims = isShaped ? decode(payload) : undefined;
+  if (claims === undefined || decode(header) === undefined) throw unusable('the identity token is not a JWT');
+  const { aud, exp, iss, sub } = claims;
+  const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (!audiences.includes(AUDIENCE))
+    throw unusable(`the identity token is not for ${AUDIENCE}: its audience is another`);
+  if (typeof exp !== 'number') throw unusable('the identity token does not say when it expires');
+  if (exp * 1000 <= now.getTime()) {
+    throw unusable(
+      `the identity token expired ${Math.ceil((now.getTime() - exp * 1000) / 1000)} s ago`,
+      EXPIRED,
+    );
+  }
+  if (typeof iss !== 'string' || typeof sub !== 'string' || sub === '') {
+    throw unusable('the identity token does not say whose it is');
+  }
+  return { token: text, issuer: iss };
+}
+
+const EXPIRED =
+  'a token lasts as long as the job’s timeout says, 5 minutes at least: raise that, or sign in a job of its own';
+
+function unusable(message: string, hint: string = HOW): DrayageError {
+  return new DrayageError('USAGE', message, { hint });
+}
+
+function decode(part: string | undefined): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part ?? '', 'base64url').toString());
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text without a token or any part of it that could stand for it: what a service answers may repeat what it was sent. */
+export function withoutToken(text: string, { token }: IdentityToken): string {
+  return [token, ...token.split('.').filter((part) => part.length >= 8)].reduce(
+    (left, secret) => left.replaceAll(secret, '[token]'),
+    text,
+  );
+}

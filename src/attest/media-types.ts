@@ -1,0 +1,15 @@
+/** A sigstore bundle: what is signed, the signature and all that is needed to verify it. */
+export const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+/** The payload of an envelope that holds an in-toto statement. */
+export const IN_TOTO_PAYLOAD = 'application/vnd.in-toto+json';
+/** in-toto attestation framework, statement.md. */
+export const STATEMENT_V1 = 'https://in-toto.io/Statement/v1';
+/** SLSA provenance v1. */
+export const PROVENANCE_V1 = 'https://slsa.dev/provenance/v1';
+/** How drayage describes the build that a GitLab job made; see docs/build-type.md. */
+export const GITLAB_JOB_BUILD = 'https://drayage.dev/gitlab-job/v1';
+
+/** Whether an artifact of this type is a sigstore bundle, of whatever version. */
+export function isBundleType(artifactType: string | undefined): boolean {
+  return artifactType?.startsWith('application/vnd.dev.sigstore.bundle') === true;
+}

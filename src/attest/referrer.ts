@@ -1,0 +1,54 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
+import { digestOf } from '../oci/digest.ts';
+import type { Document } from '../oci/manifest.ts';
+import { toDocument } from '../oci/manifest.ts';
+import { OCI_MANIFEST } from '../oci/media-types.ts';
+import { BUNDLE_TYPE, PROVENANCE_V1 } from './media-types.ts';
+
+/** The annotation and its value by which cosign finds the image in a layout (`--local-image`). */
+export const COSIGN_IMAGE: Readonly<Record<string, string>> = { kind: 'dev.cosignproject.cosign/image' };
+
+/** The config of an artifact that has none (OCI image-spec, manifest.md#guidance-for-an-empty-descriptor). */
+const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
+const EMPTY_BYTES: Buffer = Buffer.from('{}');
+
+/** A signature as a layout or a registry holds it. */
+export interface Referrer {
+  /** Names the manifest, with what an index says of it: artifact type and annotations. */
+  root: Descriptor;
+  /** Everything there is to store, what names others last. */
+  documents: Document[];
+}
+
+/**
+ * Makes a bundle a referrer of an image (OCI image-spec 1.1, manifest.md#image-manifest-property-descriptions `subject`), shaped
+ * as cosign writes and reads it.
+ */
+export function bundleReferrer(subject: Descriptor, bundle: Uint8Array, createdAt: Date): Referrer {
+  const config = describe(EMPTY_BYTES, EMPTY_TYPE);
+  const layer = describe(bundle, BUNDLE_TYPE);
+  const annotations = {
+    'dev.sigstore.bundle.content': 'dsse-envelope',
+    'dev.sigstore.bundle.predicateType': PROVENANCE_V1,
+    'org.opencontainers.image.created': createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
+  };
+  const manifest = toDocument(
+    OCI_MANIFEST,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      artifactType: BUNDLE_TYPE,
+      config: config.descriptor,
+      layers: [layer.descriptor],
+      subject: bareDescriptor(subject),
+      annotations,
+    }),
+  );
+  const root = { ...manifest.descriptor, artifactType: BUNDLE_TYPE, annotations };
+  return { root, documents: [config, layer, manifest] };
+}
+
+function describe(bytes: Uint8Array, mediaType: string): Document {
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
+}

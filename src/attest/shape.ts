@@ -1,0 +1,161 @@
+import * as v from 'valibot';
+import type { RefusalReason } from './refusal.ts';
+import { refusal } from './refusal.ts';
+
+/** The largest bundle that is read, in bytes. */
+export const MAX_BUNDLE_SIZE: number = 1024 * 1024;
+/** How deep a document may be nested. */
+const MAX_DEPTH = 32;
+const MAX_LOG_ENTRIES = 8;
+const MAX_TIMESTAMPS = 8;
+
+/** Base64 of at most so many bytes. */
+function base64(bytes: number): v.GenericSchema<unknown, string> {
+  return v.pipe(v.string(), v.maxLength(Math.ceil(bytes / 3) * 4));
+}
+
+/** A whole number, as protobuf's JSON writes those of 64 bits. */
+const wholeNumber = v.union([v.pipe(v.string(), v.regex(/^\d{1,20}$/)), v.pipe(v.number(), v.safeInteger())]);
+/** DER of a certificate or a timestamp: what decodes them may copy it once for each level that it is nested. */
+const der = base64(16 * 1024);
+
+/** A bundle as far as it was looked at before anything in it is decoded; what is not named here is in it, too. */
+export interface BundleShape {
+  mediaType: string;
+  dsseEnvelope?: { payload: string; payloadType: string; signatures: { sig: string }[] } | null | undefined;
+  verificationMaterial: {
+    tlogEntries?:
+      | { inclusionProof?: { checkpoint?: { envelope: string } | null | undefined } | null | undefined }[]
+      | null
+      | undefined;
+    timestampVerificationData?:
+      | { rfc3161Timestamps?: { signedTimestamp: string }[] | null | undefined }
+      | null
+      | undefined;
+  };
+}
+
+const logEntry = v.looseObject({
+  logIndex: v.optional(wholeNumber),
+  integratedTime: v.optional(wholeNumber),
+  inclusionPromise: v.nullish(v.looseObject({ signedEntryTimestamp: base64(4096) })),
+  inclusionProof: v.nullish(
+    v.looseObject({
+      logIndex: v.optional(wholeNumber),
+      treeSize: v.optional(wholeNumber),
+      hashes: v.optional(v.pipe(v.array(base64(64)), v.maxLength(64))),
+      checkpoint: v.nullish(v.looseObject({ envelope: v.pipe(v.string(), v.maxLength(16 * 1024)) })),
+    }),
+  ),
+  canonicalizedBody: base64(512 * 1024),
+});
+
+const bundleSchema: v.GenericSchema<unknown, BundleShape> = v.looseObject({
+  mediaType: v.pipe(v.string(), v.maxLength(255)),
+  dsseEnvelope: v.nullish(
+    v.looseObject({
+      payload: v.string(),
+      payloadType: v.string(),
+      signatures: v.array(v.looseObject({ sig: base64(4096) })),
+    }),
+  ),
+  verificationMaterial: v.looseObject({
+    certificate: v.nullish(v.looseObject({ rawBytes: der })),
+    publicKey: v.nullish(v.looseObject({ hint: v.optional(v.pipe(v.string(), v.maxLength(1024))) })),
+    x509CertificateChain: v.nullish(
+      v.looseObject({ certificates: v.pipe(v.array(v.looseObject({ rawBytes: der })), v.maxLength(8)) }),
+    ),
+    tlogEntries: v.nullish(v.array(logEntry)),
+    timestampVerificationData: v.nullish(
+      v.looseObject({ rfc3161Timestamps: v.nullish(v.array(v.looseObject({ signedTimestamp: der }))) }),
+    ),
+  }),
+});
+
+/**
+ * Reads a bundle, as far as it can be read safely: its size, how deep it is nested, the number and size of its parts, and the
+ * one text in it that others make a pattern of.
+ * @throws {@link DrayageError} `POLICY`
+ */
+export function readShape(bytes: Uint8Array): BundleShape {
+  if (bytes.length > MAX_BUNDLE_SIZE) {
+    throw refusal(
+      'BUNDLE_SIZE',
+      `the bundle has ${bytes.length} bytes, over the limit of ${MAX_BUNDLE_SIZE}`,
+    );
+  }
+  const result = v.safeParse(bundleSchema, parse(bytes, 'BUNDLE'), { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw refusal('BUNDLE_SHAPE', `the bundle is malformed: ${v.getDotPath(issue) ?? ''}: ${issue.message}`);
+  }
+  assertCounts(result.output);
+  assertCheckpoints(result.output);
+  return result.output;
+}
+
+/**
+ * Reads JSON that somebody else wrote, no deeper than documents of its kind are.
+ * @throws {@link DrayageError} `POLICY`
+ */
+export function parse(bytes: Uint8Array, what: 'BUNDLE' | 'STATEMENT'): unknown {
+  const name = what.toLowerCase();
+  if (nesting(bytes) > MAX_DEPTH) {
+    const reason = what === 'BUNDLE' ? 'BUNDLE_DEPTH' : 'STATEMENT';
+    throw refusal(reason, `the ${name} is nested deeper than ${MAX_DEPTH} levels`);
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw refusal(what === 'BUNDLE' ? 'BUNDLE_JSON' : 'STATEMENT', `the ${name} is not JSON`, { cause });
+  }
+}
+
+/** How deep JSON is nested, as far as its brackets tell: one pass, and no more than a level is needed to say it is too deep. */
+function nesting(bytes: Uint8Array): number {
+  let depth = 0;
+  let deepest = 0;
+  let isText = false;
+  for (let i = 0; i < bytes.length && deepest <= MAX_DEPTH; i++) {
+    const byte = bytes[i];
+    if (isText && byte === 0x5c) i += 1;
+    else if (byte === 0x22) isText = !isText;
+    else if (!isText && (byte === 0x5b || byte === 0x7b)) deepest = Math.max(deepest, ++depth);
+    else if (!isText && (byte === 0x5d || byte === 0x7d)) depth -= 1;
+  }
+  return deepest;
+}
+
+function assertCounts({ mediaType, dsseEnvelope, verificationMaterial }: BundleShape): void {
+  if (!/^application\/vnd\.dev\.sigstore\.bundle(?:\+json;version=0\.[123]|\.v0\.3\+json)$/.test(mediaType)) {
+    throw refusal('BUNDLE_VERSION', `the bundle is a ${mediaType}, of a version that is not read`);
+  }
+  if (!dsseEnvelope) throw refusal('NO_ENVELOPE', 'the bundle holds no DSSE envelope');
+  const { tlogEntries, timestampVerificationData } = verificationMaterial;
+  assertCount('SIGNATURE_COUNT', dsseEnvelope.signatures, 1, 'signatures');
+  assertCount('LOG_ENTRY_COUNT', tlogEntries ?? [], MAX_LOG_ENTRIES, 'log entries');
+  const timestamps = timestampVerificationData?.rfc3161Timestamps ?? [];
+  assertCount('TIMESTAMP_COUNT', timestamps, MAX_TIMESTAMPS, 'timestamps');
+}
+
+function assertCount(reason: RefusalReason, items: readonly unknown[], most: number, what: string): void {
+  if (items.length <= most) return;
+  throw refusal(reason, `the bundle has ${items.length} ${what}, over the limit of ${most}`);
+}
+
+/**
+ * A checkpoint's signer is matched against the addresses of trusted logs as a pattern, before any signature is checked: so it
+ * may hold nothing that repeats or branches, or one bundle keeps a verifier busy for minutes.
+ */
+function assertCheckpoints({ verificationMaterial: { tlogEntries } }: BundleShape): void {
+  for (const entry of tlogEntries ?? []) {
+    const envelope = entry.inclusionProof?.checkpoint?.envelope ?? '';
+    for (const [, name = ''] of envelope.matchAll(/\u2014 (\S+)/g)) {
+      if (/^[A-Za-z0-9.:/_-]{1,255}$/.test(name)) continue;
+      throw refusal(
+        'CHECKPOINT',
+        `a checkpoint of the log is signed by ${JSON.stringify(name.slice(0, 80))}`,
+      );
+    }
+  }
+}

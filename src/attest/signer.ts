@@ -1,0 +1,155 @@
+import type { KeyObject } from 'node:crypto';
+import { createPublicKey, sign as signBytes } from 'node:crypto';
+import type { Signer, Witness } from '@sigstore/sign';
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import type { IdentityToken } from './identity-token.ts';
+import { IN_TOTO_PAYLOAD } from './media-types.ts';
+import { assertSound } from './own-bundle.ts';
+import type { Services } from './signing-error.ts';
+import { signingError } from './signing-error.ts';
+import { keyHint } from './trust.ts';
+
+/** Signs a statement and hands back the bundle. */
+export type SignStatement = (statement: Buffer, options?: ContentOptions) => Promise<Buffer>;
+
+/** Which services take part, and how long they are waited for. */
+export interface EvidenceOptions {
+  /** A transparency log (Rekor) that the signature is entered into. Default: none. */
+  rekorUrl?: string | undefined;
+  /** A timestamp authority that says when it was made. Default: none. */
+  tsaUrl?: string | undefined;
+  /** How often a service that does not answer, or fails, is asked again. Default 2. */
+  retries?: number | undefined;
+  /** How long one answer is waited for, in milliseconds. Default 15 000. */
+  timeout?: number | undefined;
+  /** How long all of it may take, in milliseconds. Default 120 000. */
+  deadline?: number | undefined;
+}
+
+/** Options of {@link keylessSigner}. */
+export interface KeylessOptions extends EvidenceOptions {
+  /** The certificate authority (Fulcio). */
+  fulcioUrl: string;
+  token: IdentityToken;
+}
+
+/**
+ * Signs with a key that lives for one signature, and a certificate that says which job it was.
+ * @throws {@link DrayageError} `USAGE` without a log or timestamps: a certificate lasts ten minutes, and nothing would prove
+ * that it was used in them; while signing `SIGNING`, `UNREACHABLE`, `TIMEOUT`, `MALFORMED`
+ */
+export function keylessSigner(options: KeylessOptions): SignStatement {
+  const { fulcioUrl, token, rekorUrl, tsaUrl } = options;
+  if (rekorUrl === undefined && tsaUrl === undefined) {
+    throw new DrayageError(
+      'USAGE',
+      'a certificate needs a proof of when it was used, and no service gives one',
+      {
+        hint: 'name a log by --rekor-url, or a timestamp authority by --tsa-url',
+      },
+    );
+  }
+  const services: Services = { fulcioUrl, rekorUrl, tsaUrl, token };
+  return signerWith(options, services, async (network) => {
+    const { FulcioSigner } = await import('@sigstore/sign');
+    const identityProvider = { getToken: async () => token.token };
+    return new FulcioSigner({ fulcioBaseURL: fulcioUrl, identityProvider, ...network });
+  });
+}
+
+/** Options of {@link keySigner}. */
+export interface KeySignerOptions extends EvidenceOptions {
+  /** ECDSA P-256, RSA or Ed25519. */
+  privateKey: KeyObject;
+}
+
+/**
+ * Signs with a key of one's own. Without a log and timestamps no service takes part.
+ * @throws {@link DrayageError} while signing as {@link keylessSigner}
+ */
+export function keySigner(options: KeySignerOptions): SignStatement {
+  const { privateKey, rekorUrl, tsaUrl } = options;
+  const publicKey = createPublicKey(privateKey);
+  const algorithm = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+  return signerWith(
+    options,
+    { rekorUrl, tsaUrl },
+    async () => ({
+      sign: async (data) => ({
+        signature: signBytes(algorithm, data, privateKey),
+        key: {
+          $case: 'publicKey',
+          publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+          // No hint here: it would become the envelope's key ID, which cosign takes for something else.
+        },
+      }),
+    }),
+    keyHint(publicKey),
+  );
+}
+
+/** What is handed to every client of a service. */
+interface Network {
+  retry: { retries: number; minTimeout: number; maxTimeout: number };
+  timeout: number;
+}
+
+function signerWith(
+  options: EvidenceOptions,
+  services: Services,
+  signer: (network: Network) => Promise<Signer>,
+  hint?: string,
+): SignStatement {
+  const { retries = 2, timeout = 15_000, deadline = 120_000 } = options;
+  const network: Network = { retry: { retries, minTimeout: 500, maxTimeout: 4000 }, timeout };
+  return async (statement, { signal } = {}) => {
+    const { bundleToJSON } = await import('@sigstore/bundle');
+    const { DSSEBundleBuilder } = await import('@sigstore/sign');
+    const builder = new DSSEBundleBuilder({
+      signer: await signer(network),
+      witnesses: await witnesses(services, network),
+      certificateChain: false,
+    });
+    try {
+      const making = builder.create({ data: statement, type: IN_TOTO_PAYLOAD });
+      const bundle = await within(making, deadline, signal);
+      const { content } = bundle.verificationMaterial;
+      if (content.$case === 'publicKey' && hint !== undefined) content.publicKey.hint = hint;
+      await assertSound(bundle);
+      return Buffer.from(JSON.stringify(bundleToJSON(bundle)));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw signingError(error, services);
+    }
+  };
+}
+
+async function witnesses({ rekorUrl, tsaUrl }: Services, network: Network): Promise<Witness[]> {
+  const { RekorWitness, TSAWitness } = await import('@sigstore/sign');
+  return [
+    ...(rekorUrl === undefined
+      ? []
+      : [new RekorWitness({ rekorBaseURL: rekorUrl, entryType: 'dsse', majorApiVersion: 1, ...network })]),
+    ...(tsaUrl === undefined ? [] : [new TSAWitness({ tsaBaseURL: tsaUrl, ...network })]),
+  ];
+}
+
+/** The services' clients cannot be told to stop: they are no longer waited for, and end by their own time limits. */
+async function within<T>(work: Promise<T>, deadline: number, signal: AbortSignal | undefined): Promise<T> {
+  const stop = new AbortController();
+  const late = setTimeout(
+    () => stop.abort(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
+    deadline,
+  );
+  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  either.throwIfAborted();
+  const stopped = new Promise<never>((_, reject) => {
+    either.addEventListener('abort', () => reject(either.reason), { once: true });
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    clearTimeout(late);
+  }
+}

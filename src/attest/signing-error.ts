@@ -1,0 +1,102 @@
+import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+import type { IdentityToken } from './identity-token.ts';
+import { withoutToken } from './identity-token.ts';
+import { shortened } from './refusal.ts';
+
+/** The services that take part in signing. */
+export interface Services {
+  fulcioUrl?: string | undefined;
+  rekorUrl?: string | undefined;
+  tsaUrl?: string | undefined;
+  /** What must not be repeated. */
+  token?: IdentityToken | undefined;
+}
+
+interface Service {
+  name: string;
+  url: string | undefined;
+  /** What to do where it refuses. */
+  hint: string;
+}
+
+const TIMEOUTS = /timeout|TIMEOUT|TIMEDOUT/;
+const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
+
+/**
+ * The error that a failure of signing becomes. Only texts go on, without the token: a service may repeat what it was sent, and
+ * what its client threw may hold it.
+ */
+export function signingError(error: unknown, services: Services): DrayageError {
+  if (isDrayageError(error)) return error;
+  const { name, url, hint } = serviceOf(error, services);
+  const where = { ...(url !== undefined && { url: withoutCredentials(url) }) };
+  const cause = causeOf(error);
+  const why = clean(messageOf(cause), services);
+  const status = statusOf(cause);
+  const code = networkCode(cause);
+  const at = `${name}${url === undefined ? '' : ` at ${withoutCredentials(url)}`}`;
+  if (status !== undefined) {
+    const isPassing = status >= 500 || status === 429 || status === 408;
+    const message = isPassing ? `${at} failed: ${why}` : `${at} refused: ${why}`;
+    return new DrayageError(isPassing ? 'UNREACHABLE' : 'SIGNING', message, { ...where, status, hint });
+  }
+  if (code !== undefined && TIMEOUTS.test(code)) {
+    return new DrayageError('TIMEOUT', `${at} did not answer in time`, { ...where, hint: 'try again' });
+  }
+  if (code !== undefined && CERTIFICATES.test(code)) {
+    return new DrayageError('SIGNING', `${at} has a certificate that is not trusted: ${why}`, {
+      ...where,
+      hint: 'name its certificate authority by NODE_EXTRA_CA_CERTS',
+    });
+  }
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) {
+    return new DrayageError('UNREACHABLE', `${at} cannot be reached: ${why}`, {
+      ...where,
+      hint: 'look at the address; try again',
+    });
+  }
+  return new DrayageError('MALFORMED', `${at} answered what cannot be read: ${why}`, {
+    ...where,
+    hint: 'look whether the address is that of such a service, and not of a page before it',
+  });
+}
+
+function serviceOf(error: unknown, { fulcioUrl, rekorUrl, tsaUrl }: Services): Service {
+  const code = systemCode(error) ?? '';
+  const certificates = `the instance has to know this GitLab's issuer; the public one knows gitlab.com only`;
+  if (/^(?:CA_|IDENTITY)/.test(code))
+    return { name: 'the certificate authority', url: fulcioUrl, hint: certificates };
+  if (code.startsWith('TLOG_'))
+    return { name: 'the transparency log', url: rekorUrl, hint: 'look at --rekor-url' };
+  if (code.startsWith('TSA_'))
+    return { name: 'the timestamp authority', url: tsaUrl, hint: 'look at --tsa-url' };
+  return { name: 'a signing service', url: undefined, hint: 'look at the addresses' };
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function statusOf(cause: unknown): number | undefined {
+  const status: unknown = cause instanceof Error && 'statusCode' in cause ? cause.statusCode : undefined;
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** What the network's own error is called; where the client gave up by itself it says so in `type`. */
+function networkCode(cause: unknown): string | undefined {
+  const code = systemCode(cause);
+  if (code !== 'FETCH_ERROR' || !(cause instanceof Error && 'type' in cause)) return code;
+  return String(cause.type);
+}
+
+function clean(text: string, { token }: Services): string {
+  return shortened(token === undefined ? text : withoutToken(text, token));
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+}

@@ -1,0 +1,30 @@
+import { isDrayageError } from '../errors.ts';
+import type { RefusalReason } from './refusal.ts';
+import { refusal } from './refusal.ts';
+
+/** What the codes of the verifier mean; whatever has none could not even be read. */
+const REASONS: Readonly<Record<string, RefusalReason>> = {
+  CERTIFICATE_ERROR: 'CERTIFICATE',
+  PUBLIC_KEY_ERROR: 'KEY',
+  SIGNATURE_ERROR: 'SIGNATURE',
+  TIMESTAMP_ERROR: 'TIMESTAMP',
+  TLOG_ERROR: 'LOG_MISSING',
+  TLOG_MISSING_INCLUSION_ERROR: 'LOG_MISSING',
+  TLOG_INCLUSION_PROOF_ERROR: 'LOG_PROOF',
+  TLOG_INCLUSION_PROMISE_ERROR: 'LOG_PROMISE',
+  TLOG_BODY_ERROR: 'LOG_BODY',
+};
+
+/** Runs code of others over what others wrote: whatever it throws, typed or not, becomes a refusal. */
+export function asRefusal<T>(verify: () => T): T {
+  try {
+    return verify();
+  } catch (error) {
+    if (isDrayageError(error)) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const why = error instanceof Error ? error.message : String(error);
+    const isShape = error instanceof Error && error.name === 'ValidationError';
+    const reason = REASONS[code] ?? (isShape || 'fields' in Object(error) ? 'BUNDLE_SHAPE' : 'EVIDENCE');
+    throw refusal(reason, `the signature does not hold: ${why}`, { cause: error });
+  }
+}

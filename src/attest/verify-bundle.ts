@@ -1,0 +1,32 @@
+import type { Digest } from '../oci/digest.ts';
+import { readStatement } from './claims.ts';
+import type { ExpectedProvenance } from './expect.ts';
+import { assertExpected, assertSigner, expectedTypes } from './expect.ts';
+import type { Provenance } from './provenance.ts';
+import { provenanceOf } from './provenance.ts';
+import { readShape } from './shape.ts';
+import type { Trust } from './trust.ts';
+
+/**
+ * Verifies that a bundle vouches for content, and says what is expected of it. Pure: no file, no network, no clock; a
+ * certificate is held against the time that logs and timestamps prove.
+ *
+ * In this order: the bundle's size and shape, before anything is decoded; certificate or key, timestamps, log entries and the
+ * signature; who signed; what was signed, and that it is about this content; what was expected of it.
+ * @param bytes the bundle
+ * @param digest of the manifest, or the index, that it has to be about
+ * @throws {@link DrayageError} `POLICY`, whose `reason` says which check failed
+ */
+export function verifyBundle(
+  bytes: Uint8Array,
+  digest: Digest,
+  trust: Trust,
+  expected: ExpectedProvenance,
+): Provenance {
+  const { payloadType, payload, signer } = trust.verify(readShape(bytes));
+  assertSigner(signer, expected);
+  const statement = readStatement(payloadType, payload, digest, expectedTypes(expected));
+  const provenance = provenanceOf(statement, signer);
+  assertExpected(provenance, expected);
+  return provenance;
+}

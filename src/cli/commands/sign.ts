@@ -1,0 +1,30 @@
+import type { SignResult } from '../../index.ts';
+import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { library } from '../library.ts';
+import { defaultLayout, openLayouts } from '../places.ts';
+import type { SigningOptions } from '../signing.ts';
+import { prepareSigning } from '../signing.ts';
+
+/** Options of `drayage sign`. */
+export interface SignCommandOptions extends CommonOptions, SigningOptions {
+  image?: string[];
+}
+
+/** `drayage sign` */
+export async function signImages(
+  path: string | undefined,
+  options: SignCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { DrayageError } = await library();
+  const sign = await prepareSigning(options, context);
+  const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context);
+  if (layout === undefined) throw new DrayageError('NOT_FOUND', 'there is no layout to sign');
+  const result = await sign(layout, options.image);
+  return { json: result, text: describeSigned(result), quiet: result.images.map(({ referrer }) => referrer) };
+}
+
+/** One line for each image. */
+export function describeSigned({ images }: SignResult): string[] {
+  return images.map(({ name, digest }) => `${name ?? '(no name)'}: signed ${digest}`);
+}

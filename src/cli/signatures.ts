@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
+import type { Context } from './context.ts';
+import type { ExpectOptions } from './expectations.ts';
+import { readExpectations } from './expectations.ts';
+import { library } from './library.ts';
+import { isGitLab } from './transport.ts';
+
+/** The options that say whose signature an image has to carry. */
+export interface SignatureOptions extends ExpectOptions {
+  trustedRoot?: string;
+  key?: string;
+  identity?: string[];
+  identityRegexp?: string;
+  issuer?: string;
+  expectSigned?: boolean;
+}
+
+/** What a command asks for beside. */
+export interface SignatureRequest {
+  /** Hears of every image that was accepted. */
+  onAuthentic?: OnAuthentic;
+  /** Asks inside GitLab for a job of a protected ref, too. Default false. */
+  protectedRef?: boolean;
+}
+
+/** Keys of `--expect` that no annotation answers. */
+const OF_SIGNATURES = /(?:^|\s)(runner-environment|predicate-type)=/;
+
+/**
+ * Reads which signatures are asked for: undefined where none are. Everything is read and understood before the first image is
+ * looked at.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`; `POLICY` for a ref that is not protected
+ */
+export async function readSignaturePolicy(
+  options: SignatureOptions,
+  context: Pick<Context, 'env'>,
+  { onAuthentic, protectedRef = false }: SignatureRequest = {},
+): Promise<Authenticate | undefined> {
+  const { DrayageError, readGitLabJob, signaturePolicy } = await library();
+  if (!isAsked(options)) {
+    const [, key] = OF_SIGNATURES.exec((options.expect ?? []).join(' ')) ?? [];
+    if (key === undefined) return undefined;
+    throw new DrayageError('USAGE', `--expect ${key} is about signatures, and none is asked for`, {
+      hint: 'add --expect-signed, --trusted-root or --key',
+    });
+  }
+  if (protectedRef) await assertProtectedRef(context);
+  const trust = await readTrust(options);
+  const signer = trust.kind === 'certificate' ? await readSigner(options, context) : undefined;
+  const job = options.expectSigned === true ? readGitLabJob(context.env) : undefined;
+  const values = await readExpectations(job, options, context.env);
+  return signaturePolicy(trust, { signer, values }, onAuthentic);
+}
+
+function isAsked({
+  trustedRoot,
+  key,
+  identity,
+  identityRegexp,
+  issuer,
+  expectSigned,
+}: SignatureOptions): boolean {
+  const named = [trustedRoot, key, identity, identityRegexp, issuer];
+  return expectSigned === true || named.some((option) => option !== undefined);
+}
+
+async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Promise<Trust> {
+  const { DrayageError, loadTrust } = await library();
+  if (trustedRoot === undefined && key === undefined) {
+    throw new DrayageError('USAGE', 'a signature is asked for, but nobody is trusted', {
+      hint: 'name a trusted root by --trusted-root, or a public key by --key',
+    });
+  }
+  const ofCertificates = signer.identity ?? signer.identityRegexp ?? signer.issuer;
+  if (key !== undefined && ofCertificates !== undefined) {
+    throw new DrayageError(
+      'USAGE',
+      '--identity and --issuer are about certificates, and --key asks for a key',
+      {
+        hint: 'leave one of them out',
+      },
+    );
+  }
+  return loadTrust({
+    trustedRoot: trustedRoot === undefined ? undefined : await read(trustedRoot, 'the trusted root'),
+    publicKeys: key === undefined ? undefined : (await read(key, 'the public key')).toString(),
+  });
+}
+
+/** Whose certificates are accepted; inside GitLab `--expect-signed` means those of this project, ref and configuration. */
+async function readSigner(
+  { identity, identityRegexp, issuer, expectSigned }: SignatureOptions,
+  { env }: Pick<Context, 'env'>,
+): Promise<ExpectedSigner> {
+  const { DrayageError, jobIdentity, readGitLabBuild } = await library();
+  const build = expectSigned === true ? readGitLabBuild(env) : undefined;
+  const own = build === undefined ? undefined : jobIdentity(build);
+  const identities = identity ?? (own === undefined ? undefined : [own]);
+  const accepted = identityRegexp === undefined ? identities : await pattern(identityRegexp);
+  const by = issuer ?? build?.server;
+  if (identity !== undefined && identityRegexp !== undefined) {
+    throw new DrayageError('USAGE', '--identity and --identity-regexp exclude each other');
+  }
+  if (accepted !== undefined && by !== undefined) return { issuer: by, identity: accepted };
+  const missing = accepted === undefined ? 'identity' : 'issuer';
+  throw new DrayageError('USAGE', `whose certificates are accepted? --${missing} is not stated`, {
+    hint:
+      missing === 'issuer'
+        ? 'it is the address of the GitLab instance: --issuer https://gitlab.com'
+        : 'it is such as https://gitlab.com/group/app//.gitlab-ci.yml@refs/heads/main; inside GitLab --expect-signed means this project and ref',
+  });
+}
+
+async function pattern(text: string): Promise<RegExp> {
+  try {
+    return new RegExp(text);
+  } catch (cause) {
+    const { DrayageError } = await library();
+    throw new DrayageError('USAGE', `not a regular expression: ${JSON.stringify(text)}`, { cause });
+  }
+}
+
+/** Only those who may push to a protected ref have a job of one. */
+async function assertProtectedRef(context: Pick<Context, 'env'>): Promise<void> {
+  if (!isGitLab(context) || context.env['CI_COMMIT_REF_PROTECTED'] === 'true') return;
+  const { DrayageError } = await library();
+  throw new DrayageError('POLICY', 'this job is of a ref that is not protected', {
+    reason: 'UNPROTECTED_REF',
+    hint: 'protect the branch or tag, and release from there',
+  });
+}
+
+async function read(path: string, what: string): Promise<Buffer> {
+  const { DrayageError } = await library();
+  return readFile(path).catch((cause: unknown) => {
+    throw new DrayageError('NOT_FOUND', `${what} ${path} cannot be read`, { path, cause });
+  });
+}

@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises';
+import type { GitLabBuild, SignResult, SignStatement } from '../index.ts';
+import type { Context } from './context.ts';
+import { library } from './library.ts';
+import { version } from './version.ts';
+
+/** The options that say how images are signed. */
+export interface SigningOptions {
+  key?: string;
+  keyless?: boolean;
+  fulcioUrl?: string;
+  rekorUrl?: string;
+  tsaUrl?: string;
+  publicSigstore?: boolean;
+}
+
+/** Signs images of a layout. */
+export type SignImages = (
+  layout: Parameters<Awaited<ReturnType<typeof library>>['sign']>[0]['layout'],
+  images?: readonly string[],
+) => Promise<SignResult>;
+
+const PUBLIC_FULCIO = 'https://fulcio.sigstore.dev';
+const PUBLIC_REKOR = 'https://rekor.sigstore.dev';
+const FOR_EVER =
+  'the public log keeps for ever, for everybody to read: this server and project, the ref and commit, the address of this job, and the image’s digest';
+
+/**
+ * Makes ready to sign: everything that can be wrong with the request, the key or the token is found now, before an image is
+ * saved.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `UNSUPPORTED`
+ */
+export async function prepareSigning(options: SigningOptions, context: Context): Promise<SignImages> {
+  const { sign } = await library();
+  const { signal, onProgress } = context;
+  const build = await readBuild(context);
+  const signStatement = await openSigner(options, context);
+  return (layout, images) =>
+    sign({
+      layout,
+      images,
+      build,
+      sign: signStatement,
+      now: new Date(),
+      version: version(),
+      signal,
+      onProgress,
+    });
+}
+
+async function readBuild({ env }: Context): Promise<GitLabBuild> {
+  const { DrayageError, readGitLabBuild } = await library();
+  const build = readGitLabBuild(env);
+  if (build !== undefined) return build;
+  throw new DrayageError('USAGE', 'a signature says which job built an image, and this is no GitLab job', {
+    hint: 'sign in the job that builds; elsewhere cosign attest signs whatever it is told',
+  });
+}
+
+async function openSigner(options: SigningOptions, context: Context): Promise<SignStatement> {
+  const { DrayageError } = await library();
+  const { key, keyless, publicSigstore, fulcioUrl } = options;
+  const wantsCertificate = keyless === true || publicSigstore === true || fulcioUrl !== undefined;
+  if ((key !== undefined) === wantsCertificate) {
+    throw new DrayageError(
+      'USAGE',
+      key === undefined ? 'sign with what?' : 'sign with a key, or without one?',
+      {
+        hint: 'say --key FILE, or --keyless with --fulcio-url URL or --public-sigstore',
+      },
+    );
+  }
+  await assertAddresses(options);
+  return key === undefined ? openKeyless(options, context) : openKey(key, options, context);
+}
+
+async function openKey(path: string, options: SigningOptions, { env }: Context): Promise<SignStatement> {
+  const { DrayageError, keySigner, loadPrivateKey } = await library();
+  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new DrayageError('NOT_FOUND', `the private key ${path} cannot be read`, { path, cause });
+  });
+  const privateKey = await loadPrivateKey(pem, env['COSIGN_PASSWORD']);
+  return keySigner({ privateKey, rekorUrl: options.rekorUrl, tsaUrl: options.tsaUrl });
+}
+
+async function openKeyless(
+  { fulcioUrl, rekorUrl, tsaUrl, publicSigstore }: SigningOptions,
+  { env, onProgress }: Context,
+): Promise<SignStatement> {
+  const { DrayageError, keylessSigner, readIdentityToken } = await library();
+  const isPublic = publicSigstore === true;
+  const certifiedBy = fulcioUrl ?? (isPublic ? PUBLIC_FULCIO : undefined);
+  if (certifiedBy === undefined) {
+    throw new DrayageError('USAGE', 'who certifies? --fulcio-url is not stated', {
+      hint: `name your own instance; or the public one by --public-sigstore: ${FOR_EVER}`,
+    });
+  }
+  const token = readIdentityToken(env['SIGSTORE_ID_TOKEN'], new Date());
+  if (isPublic) onProgress({ kind: 'note', message: FOR_EVER });
+  const loggedBy = rekorUrl ?? (isPublic ? PUBLIC_REKOR : undefined);
+  return keylessSigner({ fulcioUrl: certifiedBy, rekorUrl: loggedBy, tsaUrl, token });
+}
+
+async function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions): Promise<void> {
+  const { DrayageError } = await library();
+  for (const [option, text] of Object.entries({
+    'fulcio-url': fulcioUrl,
+    'rekor-url': rekorUrl,
+    'tsa-url': tsaUrl,
+  })) {
+    if (text === undefined) continue;
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) {
+      throw new DrayageError('USAGE', `--${option} is no address: ${JSON.stringify(text)}`);
+    }
+    const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+    if (option !== 'fulcio-url' || url.protocol === 'https:' || isHere) continue;
+    throw new DrayageError('USAGE', `--fulcio-url ${text} would get the identity token unencrypted`, {
+      hint: 'use https',
+    });
+  }
+}

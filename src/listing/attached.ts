@@ -1,0 +1,49 @@
+import type { ContentOptions, ContentSource, ImageIndex } from '../content.ts';
+import type { Image } from '../image.ts';
+import { closure } from '../image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+
+/** What is attached to an image: a signature, an SBOM, an attestation of its build. */
+export interface Attached {
+  digest: Digest;
+  /** Artifact type or media type; null where it says nothing. */
+  type: string | null;
+  /** What it states, where it is an attestation that says so. */
+  predicateType: string | null;
+  /** Bytes of its manifest. */
+  size: number;
+}
+
+/** Under which annotation BuildKit says in an index of which image a manifest is an attestation. */
+const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
+const BUILDKIT_TYPE = 'vnd.docker.reference.type';
+const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predicate-type', 'predicateType'];
+
+/** Lists what is attached to an image: what refers to its root or its manifest, and what an index that holds it has beside it. */
+export async function attachedTo(
+  place: ContentSource & ImageIndex,
+  root: Descriptor,
+  { manifest }: Image,
+  options: ContentOptions = {},
+): Promise<Attached[]> {
+  const found = new Map<Digest, Descriptor>();
+  const subjects = new Map([root, manifest.descriptor].map((subject) => [subject.digest, subject]));
+  for (const subject of subjects.values()) {
+    for (const referrer of await place.referrers(subject, options)) found.set(referrer.digest, referrer);
+  }
+  for await (const node of closure(place, root, options)) {
+    if (node.kind !== 'index') continue;
+    for (const child of node.document.value.manifests) {
+      if (child.annotations?.[BUILDKIT_SUBJECT] === manifest.descriptor.digest)
+        found.set(child.digest, child);
+    }
+  }
+  return [...found.values()].map(describe);
+}
+
+function describe({ digest, size, artifactType, annotations = {} }: Descriptor): Attached {
+  const stated = PREDICATE_TYPES.map((key) => annotations[key]).find((text) => text !== undefined);
+  const type = artifactType ?? annotations[BUILDKIT_TYPE] ?? null;
+  return { digest, type, predicateType: stated ?? null, size };
+}
