@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource, ImagePolicy } from './content.ts';
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from './content.ts';
 import type { Digest } from './oci/digest.ts';
 import { layerCompression } from './oci/media-types.ts';
 import type { OnProgress } from './progress.ts';
@@ -28,6 +28,8 @@ export interface PromoteOptions extends ContentOptions {
   registries: Registries;
   /** Which images may be promoted; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks of every image whose it is, before anything is sent; default: that is not asked. */
+  authenticate?: Authenticate | undefined;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
   /** Where else blobs may be that were left out of a layout. The registry of the base that an image names is looked at by itself. */

@@ -304,14 +304,8 @@ function promoteCommand(execute: Execute): Command {
         'may hold layers already, which are not sent then; may be repeated',
       ),
     )
-    .addOption(
-      option(
-        '--expect <key=value...>',
-        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
-      ),
-    )
     .addOption(envOption());
-  return withCommon(withRegistry(withJob(command))).action(
+  return withCommon(withRegistry(withSignature(withJob(command)))).action(
     async (image: string | undefined, refs: string[], options: PromoteCommandOptions & CommonOptions) => {
       const { promoteImages } = await import('./commands/promote.ts');
       const args = image === undefined ? [] : [image, ...refs];
@@ -382,12 +376,7 @@ function withSigning(command: Command): Command {
 /** Options of what asks where images come from, and whose signature they carry. */
 function withSignature(command: Command): Command {
   return command
-    .addOption(
-      option(
-        '--expect <key=value...>',
-        'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
-      ),
-    )
+    .addOption(expectOption())
     .addOption(option('--expect-signed', 'refuse what carries no signature of this project and commit'))
     .addOption(
       option('--trusted-root <file>', 'whose certificates, logs and timestamps count (trusted_root.json)'),

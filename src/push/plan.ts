@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource, ImagePolicy } from '../content.ts';
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import { readImage } from '../image.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
@@ -24,6 +24,7 @@ export interface PlanOptions extends ContentOptions {
   from: readonly ImagePlace[];
   registries: Registries;
   policy?: ImagePolicy | undefined;
+  authenticate?: Authenticate | undefined;
   ifAbsent?: boolean | undefined;
   /** Where else blobs may be. */
   blobs?: readonly ContentSource[] | undefined;
@@ -41,10 +42,10 @@ export async function plan(
   to: readonly string[],
   options: PlanOptions,
 ): Promise<Planned> {
-  const { from, policy, registries, signal, onProgress } = options;
+  const { from, policy, authenticate, registries, signal, onProgress } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const references = image === undefined ? [] : [image];
-  const [placed, ...others] = await selectImages(from, references, { policy, onNote });
+  const [placed, ...others] = await selectImages(from, references, { policy, authenticate, onNote, signal });
   if (placed === undefined || others.length > 0) throw whichImage([placed ?? [], others].flat());
   const { config } = await readImage(placed.place, placed.image.root, { signal });
   policy?.check(placed.image, config.value);

@@ -6,6 +6,7 @@ import { Layout } from '../../src/layout/layout.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
 import { FakeSigstore, identityToken } from '../support/fake-sigstore.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
@@ -255,6 +256,37 @@ describe('a request to check signatures', () => {
     const root = await run(['verify', '--trusted-root', 'root.json', '--expect-signed']);
     expect([root.code, root.stderr]).toEqual([4, expect.stringContaining('names no authority')]);
     expect(await run(['verify', '--key', 'missing'])).toMatchObject({ code: 4 });
+  });
+});
+
+describe('promote with a policy', () => {
+  const PROTECTED = { ...TAKING_JOB, CI_COMMIT_REF_PROTECTED: 'true' };
+  const promote = async (registry: FakeRegistry, env: CliOptions['env']) =>
+    run(['promote', IMAGE, `${registry.host}/app:1`, ...KEY, '--expect-signed'], env);
+
+  test('takes what is signed to the registry, with its signature', async () => {
+    const registry = await FakeRegistry.start();
+    expect(await save('--sign', '--key', 'key.pem')).toMatchObject({ code: 0 });
+    expect(await promote(registry, PROTECTED)).toMatchObject({ code: 0 });
+    const { tags, manifests } = registry.store.repository('app');
+    expect(tags.has('1')).toBe(true);
+    const types = [...manifests.values()].map(({ bytes }) => bytes.toString());
+    expect(types.filter((text) => text.includes('dev.sigstore.bundle')).length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['what is not signed', [], PROTECTED],
+    ['from a ref that is not protected', ['--sign', '--key', 'key.pem'], TAKING_JOB],
+  ])('refuses %s, and asks no registry', async (_, sign, env) => {
+    const registry = await FakeRegistry.start();
+    expect(await save(...sign)).toMatchObject({ code: 0 });
+    let asked = 0;
+    registry.faults.registry = () => {
+      asked += 1;
+      return 'pass';
+    };
+    expect(await promote(registry, env)).toMatchObject({ code: 5 });
+    expect(asked).toBe(0);
   });
 });
 

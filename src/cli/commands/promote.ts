@@ -1,6 +1,5 @@
 import type { PromotedImage, PromoteResult, RegistryRepository } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
@@ -10,6 +9,8 @@ import type { RegistryCommandOptions } from '../registries.ts';
 import { openRegistries } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writePromotionReports } from '../reports.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import { explainDamage } from '../transport.ts';
@@ -19,7 +20,7 @@ export interface PromoteCommandOptions
   extends
     CommonOptions,
     SourceOptions,
-    ExpectOptions,
+    SignatureOptions,
     VariableOptions,
     PromotionOptions,
     RegistryCommandOptions {
@@ -35,6 +36,7 @@ export async function promoteImages(
   context: Context,
 ): Promise<Outcome> {
   const { isDrayageError, promote, readGitLabJob } = await library();
+  const authenticate = await readSignaturePolicy(options, context, { protectedRef: true });
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
@@ -47,6 +49,7 @@ export async function promoteImages(
       promotions: await readPromotions(args, options, sources.places, context),
       registries,
       policy: await readPolicy(options, context),
+      authenticate,
       ifAbsent: options.ifAbsent,
       mountFrom,
       signal: context.signal,
