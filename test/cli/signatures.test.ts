@@ -259,11 +259,11 @@ describe('a request to check signatures', () => {
   });
 });
 
-describe('promote with a policy', () => {
-  const PROTECTED = { ...TAKING_JOB, CI_COMMIT_REF_PROTECTED: 'true' };
-  const promote = async (registry: FakeRegistry, env: CliOptions['env']) =>
-    run(['promote', IMAGE, `${registry.host}/app:1`, ...KEY, '--expect-signed'], env);
+const PROTECTED = { ...TAKING_JOB, CI_COMMIT_REF_PROTECTED: 'true' };
+const promote = async (registry: FakeRegistry, env: CliOptions['env']) =>
+  run(['promote', IMAGE, `${registry.host}/app:1`, ...KEY, '--expect-signed'], env);
 
+describe('promote with a policy', () => {
   test('takes what is signed to the registry, with its signature', async () => {
     const registry = await FakeRegistry.start();
     expect(await save('--sign', '--key', 'key.pem')).toMatchObject({ code: 0 });
