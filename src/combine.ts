@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSource, StoredImage } from './content.ts';
 import { closure, isImageManifest, readConfig } from './image.ts';
-import { OMITTED_LAYERS } from './oci/annotations.ts';
+import { DrayageError } from './errors.ts';
+import { BASE_NAME } from './oci/annotations.ts';
 import type { ImageConfig } from './oci/config.ts';
 import { configPlatform } from './oci/config.ts';
 import type { Descriptor } from './oci/descriptor.ts';
@@ -33,7 +34,8 @@ export interface CombinedImage {
 
 /**
  * Makes one multi-platform image of images that go by one name. Only documents are read.
- * @throws {@link DrayageError} `AMBIGUOUS` where two of them are for one platform; whatever `check` throws, and what a source
+ * @throws {@link DrayageError} `AMBIGUOUS` where two of them are for one platform; `UNSAFE` where they leave out different
+ * layers; whatever `check` throws, and what a source
  * says of damaged content
  */
 export async function combineImages(
@@ -43,7 +45,7 @@ export async function combineImages(
 ): Promise<CombinedImage> {
   const read = [];
   for (const part of parts) read.push(await readPart(part, options));
-  return { ...platformIndex(name, read), annotations: commonAnnotations(parts) };
+  return { ...platformIndex(name, read), annotations: commonAnnotations(name, parts) };
 }
 
 async function readPart(
@@ -71,10 +73,24 @@ async function readPart(
   return { root, manifests, others, listed };
 }
 
-/** What one of them says alone is not true of all; but layers that one of them lacks are not there. */
-function commonAnnotations(parts: readonly CombinePart[]): Record<string, string> {
+/** What one of them says alone is not true of all. */
+function commonAnnotations(name: string, parts: readonly CombinePart[]): Record<string, string> {
+  assertSameLeftOut(name, parts);
   const [first = {}, ...others] = parts.map(({ image }) => image.annotations);
   const common = Object.entries(first).filter(([key, value]) => others.every((own) => own[key] === value));
-  const omitted = Math.max(...parts.map(({ image }) => omittedLayers(image.annotations, image.root.digest)));
-  return { ...Object.fromEntries(common), ...(omitted > 0 && { [OMITTED_LAYERS]: String(omitted) }) };
+  return Object.fromEntries(common);
+}
+
+/** One image says once how many layers it leaves out, and whose they are: that has to be true of all its parts. */
+function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
+  const said = parts.map(({ image: { annotations, root } }) => {
+    const count = omittedLayers(annotations, root.digest);
+    return count === 0 ? 'none' : `${count} of ${annotations[BASE_NAME] ?? 'another layout'}`;
+  });
+  const [first, ...others] = new Set(said);
+  if (others.length === 0) return;
+  throw new DrayageError('UNSAFE', `the images of ${name} leave out different layers: ${said.join(', ')}`, {
+    actual: `${first}, ${others.join(', ')}`,
+    hint: 'fill them up before: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
+  });
 }

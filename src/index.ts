@@ -74,7 +74,7 @@ export { jobIdentity, readGitLabBuild } from './gitlab/build.ts';
 export { originPolicy } from './gitlab/origin-policy.ts';
 export type { ImageVariables, ShippedImage, Variable } from './gitlab/variables.ts';
 export { imageVariables } from './gitlab/variables.ts';
-export type { PromotedImage, PromoteOptions, PromoteResult, Promotion } from './promote.ts';
+export type { PlannedImage, PromotedImage, PromoteOptions, PromoteResult, Promotion } from './promote.ts';
 export type { PromotedTag } from './push/tags.ts';
 export { promote } from './promote.ts';
 export type { RegistryOptions } from './registry/api.ts';

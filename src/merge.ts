@@ -1,8 +1,10 @@
-import type { ContentOptions, ImagePolicy, StoredImage } from './content.ts';
+import type { ContentOptions, ContentSource, ImagePolicy, StoredImage } from './content.ts';
+import { chainSources } from './content.ts';
 import type { Image } from './image.ts';
 import { closure, images as imagesOf } from './image.ts';
 import type { Layout } from './layout/layout.ts';
 import { uniqueReference } from './naming.ts';
+import { OMITTED_LAYERS } from './oci/annotations.ts';
 import { configPlatform } from './oci/config.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { Digest } from './oci/digest.ts';
@@ -58,8 +60,8 @@ export interface MergeResult {
  * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold comes once.
  * Images of several platforms under one name become one image index, whose bytes depend on nothing but these images. What
  * refers to an image, or to a part of it, comes with it. Blobs are copied as they are and checked against their digests.
- * @throws {@link DrayageError} `AMBIGUOUS` where one name means different images for one platform; `NOT_FOUND`, `POLICY`,
- * `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`, `LOCKED`, `IO`
+ * @throws {@link DrayageError} `AMBIGUOUS` where one name means different images for one platform; `UNSAFE` where such images
+ * leave out different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`, `LOCKED`, `IO`
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
@@ -68,16 +70,19 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
   const chosen = await selectImages(from, options.images, { policy, onNote, signal });
   const blobs: TransferredBlobs = new Map();
+  const everywhere = joinPlaces(from);
   const images = await to.update(async (content) => {
     const merged: MergedImage[] = [];
     for (const { place, image } of chosen) {
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const annotations = { ...image.annotations, ...options.annotations };
-      const omitted = omittedLayers(annotations, image.root.digest);
       const found = await readAll(place, image, options);
-      const referrers = await referrersOf(place, joinPlaces(from), image.root, options);
+      const own = await filledUp(image, found, everywhere, { signal });
+      const annotations = { ...own, ...options.annotations };
+      const omitted = omittedLayers(annotations, image.root.digest);
+      const source = chainSources([place, everywhere]);
+      const referrers = await referrersOf(place, everywhere, image.root, options);
       for (const root of [image.root, ...referrers])
-        await transfer(place, root, content, blobs, { omitted, signal, onRead });
+        await transfer(source, root, content, blobs, { omitted, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});
       content.add(rootOf(image.root, found), image.names, annotations);
       merged.push(describe({ ...image, annotations }, found));
@@ -87,6 +92,22 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   const { came: copied, there: reused, total } = countBytes(blobs);
   const bytes = { copied, reused, total };
   return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** The annotations of an image, which leaves nothing out any more where one of the layouts holds what it left out. */
+async function filledUp(
+  { annotations, root }: StoredImage,
+  found: readonly Image[],
+  everywhere: ContentSource,
+  options: ContentOptions,
+): Promise<Record<string, string>> {
+  const omitted = omittedLayers(annotations, root.digest);
+  for (const { manifest } of found) {
+    for (const layer of manifest.value.layers.slice(0, omitted))
+      if (!(await everywhere.has(layer, options))) return annotations;
+  }
+  const { [OMITTED_LAYERS]: _, ...rest } = annotations;
+  return rest;
 }
 
 /** Reads the documents of all images of a root. */

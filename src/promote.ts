@@ -36,19 +36,27 @@ export interface PromoteOptions extends ContentOptions {
   blobs?: readonly ContentSource[] | undefined;
   /** Repositories that may hold blobs already: one of the same registry hands them over, so that they are not sent. */
   mountFrom?: readonly RegistryRepository[] | undefined;
+  /** Hears what is going to be promoted, before anything is sent; an error that it throws is the end. */
+  onPlanned?: ((images: readonly PlannedImage[]) => void | Promise<void>) | undefined;
   /** How many blobs go up at a time. Default 4. */
   concurrency?: number | undefined;
   onProgress?: OnProgress | undefined;
 }
 
-/** An image that was promoted. */
-export interface PromotedImage {
+/** An image that is going to be promoted. */
+export interface PlannedImage {
   /** The first of its names in its layout; null where it has none. */
   name: string | null;
   /** The config digest; of a multi-platform image that of the first. */
   id: Digest;
   /** The manifest's digest, or the index's: in the layout, and in each registry. */
   digest: Digest;
+  /** `ref`: `registry.example/group/app:1.2`; `digestRef`: `registry.example/group/app@sha256:…` */
+  tags: Pick<PromotedTag, 'ref' | 'digestRef'>[];
+}
+
+/** An image that was promoted. */
+export interface PromotedImage extends PlannedImage {
   tags: PromotedTag[];
 }
 
@@ -73,6 +81,7 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   const planned: Planned[] = [];
   for (const { image, to } of options.promotions) planned.push(await plan(image, to, options));
   assertTagsAgree(planned);
+  await options.onPlanned?.(planned.map(describePlanned));
   warnOfZstd(planned, onProgress);
   const onBlob: PushOptions['onBlob'] = ({ size }, by) => {
     bytes[by] += size;
@@ -96,4 +105,12 @@ function warnOfZstd(planned: readonly Planned[], onProgress: OnProgress | undefi
   const message =
     'the layers are zstd: docker before 23 cannot pull them; for those, save with --compress gzip';
   onProgress?.({ kind: 'note', message });
+}
+
+function describePlanned({ image: { names, root }, id, targets }: Planned): PlannedImage {
+  const tags = targets.map(({ repository: { name }, tag }) => ({
+    ref: `${name}:${tag}`,
+    digestRef: `${name}@${root.digest}`,
+  }));
+  return { name: names[0] ?? null, id, digest: root.digest, tags };
 }

@@ -173,6 +173,18 @@ test('layers that were left out on purpose stay out, and that stays told', async
   expect(await to.has(AMD.layers[1] ?? expect.fail())).toBe(true);
 });
 
+test('layers that another of the layouts holds are not left out any more', async () => {
+  const base = await layoutOf({ image: AMD, names: ['base:1'] });
+  const annotations = { [OMITTED_LAYERS]: '1' };
+  const thin = { image: TOOLS, names: ['app:1'], annotations, without: TOOLS.layers.slice(0, 1) };
+  expect(TOOLS.layers[0]?.digest).toBe(AMD.layers[0]?.digest);
+  const to = await emptyLayout();
+  await merge({ from: [await layoutOf(thin), base], to, images: ['app:1'] });
+  const { annotations: said } = await to.resolve('app:1');
+  expect(said).not.toHaveProperty([OMITTED_LAYERS]);
+  for (const layer of TOOLS.layers) expect(await to.has(layer)).toBe(true);
+});
+
 test('a damaged blob is an error that names it, and nothing is made', async () => {
   const layout = await layoutOf({ image: AMD, names: ['app:1'] });
   const [, damaged = expect.fail()] = AMD.layers;

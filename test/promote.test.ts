@@ -337,3 +337,13 @@ test('promoting ends with the reason of a signal', async () => {
   const { signal } = controller;
   await expect(promoteTo(await layoutOf(APP), [`${fake.host}/app:1`], { signal })).rejects.toThrow('enough');
 });
+
+test('what one layout leaves out is taken from another', async () => {
+  const fake = await FakeRegistry.start();
+  const [base] = APP.layers;
+  const thin = await layoutOf(APP, ['app:1'], { [OMITTED_LAYERS]: '1' }, base === undefined ? [] : [base]);
+  const from = [thin, await layoutOf(OTHER, ['base:1'])];
+  const promotions = [{ image: 'app:1', to: [`${fake.host}/app:1`] }];
+  await promoteTo(thin, [], { from, promotions });
+  expectWhole(fake, 'app', APP);
+});

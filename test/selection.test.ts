@@ -144,10 +144,18 @@ describe('one name for images of several platforms', () => {
   });
 
   test('says of the whole what is true of all parts', async () => {
-    const { image } = await chosenOf([await said(APP, '1', 1), await said(ARM, '2', 0)]);
+    const { image } = await chosenOf([await said(APP, '1', 1), await said(ARM, '2', 1)]);
     expect(image.annotations).toEqual({
       'dev.drayage.gitlab.pipeline-id': '4711',
       [OMITTED_LAYERS]: '1',
+    });
+  });
+
+  test('is refused where the parts leave out different layers', async () => {
+    const places = [await said(APP, '1', 1), await said(ARM, '2', 0)];
+    await expect(selectImages(places)).rejects.toMatchObject({
+      code: 'UNSAFE',
+      message: expect.stringContaining('1 of another layout, none') as string,
     });
   });
 

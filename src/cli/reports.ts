@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import type { GitLabJob, Layout, PromotedImage, ShippedImage } from '../index.ts';
+import type { GitLabJob, Layout, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
 import { HOME, refuseLinks } from './places.ts';
@@ -49,16 +49,28 @@ export async function writePromotionReports(
   options: VariableOptions,
   { signal, env }: Context,
 ): Promise<void> {
-  const { formatDotenvReport, formatRegistryReport, imageVariables } = await library();
-  const images = promoted.flatMap(({ id, digest, tags: [first] }) =>
-    first === undefined ? [] : [{ name: first.ref, ref: first.digestRef, id, digest }],
-  );
-  const { text } = formatDotenvReport(imageVariables(images, options.env));
+  const { formatRegistryReport } = await library();
+  const text = await promotionReport(promoted, options);
   const own = env['CI_REGISTRY'];
   const refs = promoted.flatMap(({ tags }) => tags.map(({ ref }) => ref));
   const links = refs.filter((ref) => own !== undefined && own !== '' && ref.startsWith(`${own}/`));
   await writeText(join(HOME, 'report.env'), text, signal);
   await writeText(join(HOME, 'annotations.json'), formatRegistryReport(job, links), signal);
+}
+
+/**
+ * The dotenv report of what is promoted, or going to be.
+ * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`
+ */
+export async function promotionReport(
+  promoted: readonly PlannedImage[],
+  options: VariableOptions,
+): Promise<string> {
+  const { formatDotenvReport, imageVariables } = await library();
+  const images = promoted.flatMap(({ id, digest, tags: [first] }) =>
+    first === undefined ? [] : [{ name: first.ref, ref: first.digestRef, id, digest }],
+  );
+  return formatDotenvReport(imageVariables(images, options.env)).text;
 }
 
 /** Writes the variables of images to a file, for docker compose and shells; it knows none of the limits of a report. */

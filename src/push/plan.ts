@@ -61,7 +61,7 @@ export async function plan(
 }
 
 async function load({ place, image }: PlacedImage, options: PlanOptions): Promise<Cargo> {
-  const { signal, registries, blobs = [] } = options;
+  const { from, signal, registries, blobs = [] } = options;
   const parts = await readParts(place, image.root, image.annotations, { signal });
   const documents = parts.documents.map(({ descriptor }) => descriptor);
   const referrers = [];
@@ -72,7 +72,7 @@ async function load({ place, image }: PlacedImage, options: PlanOptions): Promis
   const bases = parts.omitted.size > 0 && base !== undefined ? [await registries.repository(base)] : [];
   const baseDigest = image.annotations[BASE_DIGEST];
   const named = base === undefined || baseDigest === undefined ? base : `${base}@${baseDigest}`;
-  return { ...parts, referrers, sources: [place, ...blobs, ...bases], base: named };
+  return { ...parts, referrers, sources: [place, ...blobs, ...from, ...bases], base: named };
 }
 
 function whichImage(found: readonly PlacedImage[]): DrayageError {

@@ -227,6 +227,14 @@ describe('credentials', () => {
   });
 });
 
+test('in a job promotes nothing that it could not report', async () => {
+  const fake = await FakeRegistry.start();
+  await save(JOB);
+  const { code, stderr } = await run(['promote', API, `${fake.host}/api:1`, '--env', 'KEY=mistyped:1'], JOB);
+  expect([code, stderr]).toEqual([4, expect.stringContaining('mistyped:1')]);
+  expect(fake.seen).toEqual([]);
+});
+
 describe('untag', () => {
   test('takes tags away, and says which', async () => {
     const fake = await FakeRegistry.start({ deletes: 'manifests' });

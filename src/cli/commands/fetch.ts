@@ -2,7 +2,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
-import type { FetchResult } from '../../index.ts';
+import type { Authenticate, FetchResult } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
@@ -30,7 +30,7 @@ export async function fetchImages(
   const authenticate = await readSignaturePolicy(options, context);
   await using bases = openBases(options, context);
   const complete = options.complete === true ? bases.open : undefined;
-  if (!isOfJob) return completeLayouts(paths, bases, options, context);
+  if (!isOfJob) return completeLayouts(paths, bases, { ...options, authenticate }, context);
   await using sources = await openSources([], options, context, 'once');
   const result = await fetch({
     from: sources.places,
@@ -54,16 +54,19 @@ export async function fetchImages(
 async function completeLayouts(
   paths: readonly string[],
   bases: Bases,
-  { image: images }: FetchCommandOptions,
+  options: FetchCommandOptions & { authenticate: Authenticate | undefined },
   context: Context,
 ): Promise<Outcome> {
   const { fetch } = await library();
   const { signal, onProgress } = context;
+  const { image: images, authenticate } = options;
+  const policy = options.expect === undefined ? undefined : await readPolicy(options, context);
   const layouts = await openLayouts(paths, context);
   const results: FetchResult[] = [];
   for (const layout of layouts) {
     const places = { from: [layout], others: layouts, to: layout };
-    results.push(await fetch({ ...places, images, complete: bases.open, signal, onProgress }));
+    const asked = { images, policy, authenticate };
+    results.push(await fetch({ ...places, ...asked, complete: bases.open, signal, onProgress }));
   }
   return {
     json: { layouts: results },

@@ -8,7 +8,7 @@ import { readPromotions } from '../promotions.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import { openRegistries } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
-import { writePromotionReports } from '../reports.ts';
+import { promotionReport, writePromotionReports } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
@@ -40,6 +40,7 @@ export async function promoteImages(
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
+  const job = readGitLabJob(context.env);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
@@ -51,6 +52,8 @@ export async function promoteImages(
       policy: await readPolicy(options, context),
       authenticate,
       ifAbsent: options.ifAbsent,
+      // What cannot be reported is not promoted.
+      onPlanned: async (images) => void (job && (await promotionReport(images, options))),
       mountFrom,
       signal: context.signal,
       onProgress: context.onProgress,
@@ -60,7 +63,6 @@ export async function promoteImages(
     const isLocal = isDrayageError(error) && error.facts.path !== undefined;
     throw isLocal ? await explainDamage(error, sources.restored, context) : error;
   }
-  const job = readGitLabJob(context.env);
   if (job !== undefined) await writePromotionReports(result.images, job, options, context);
   return outcomeOf(result);
 }
