@@ -13,6 +13,8 @@ export interface CertificateFacts {
   commit: string | undefined;
   /** The full name of the ref. */
   ref: string | undefined;
+  /** What started the pipeline: `push`, `merge_request_event`, … */
+  trigger: string | undefined;
   /** Address of the job. */
   invocation: string | undefined;
 }
@@ -54,6 +56,7 @@ export function certificateFacts(
     source: read(12),
     commit: read(13),
     ref: read(14),
+    trigger: read(20),
     invocation: read(21),
   };
 }

@@ -54,6 +54,34 @@ export function assertSigner(signer: Signer, { signer: expected }: ExpectedProve
   });
 }
 
+/** What of itself says which of all pipelines it has to be: one of a merge request may be meant then. */
+const ONE_PIPELINE: readonly ExpectationKey[] = ['commit', 'pipeline', 'job-id'];
+
+/**
+ * An identity ends with a branch, and a pipeline of a merge request has that of the branch that is to be merged, whose name
+ * whoever opens it chooses: `main`, in a fork. The configuration, too, may be that of another project than the one it runs in.
+ * @throws {@link DrayageError} `POLICY`
+ */
+export function assertPipeline(signer: Signer, { values }: ExpectedProvenance): void {
+  if (signer.kind === 'key') return;
+  const { identity, source, trigger } = signer;
+  if (trigger === 'merge_request_event' && !ONE_PIPELINE.some((key) => values.has(key))) {
+    throw refusal(
+      'MERGE_REQUEST',
+      'it is signed in a pipeline of a merge request, and no commit is expected',
+      {
+        actual: trigger,
+        hint: 'expect its commit or pipeline: --expect commit=SHA',
+      },
+    );
+  }
+  if (source === undefined || identity.startsWith(`${source}//`) || values.has('project')) return;
+  throw refusal('PROJECT', `it is signed in a job of ${source} as ${identity}, and no project is expected`, {
+    actual: source,
+    hint: 'say which project has to have run the job: --expect project=GROUP/PROJECT',
+  });
+}
+
 /**
  * Holds what is known of an image against what is expected.
  * @throws {@link DrayageError} `POLICY`

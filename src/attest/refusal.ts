@@ -8,7 +8,7 @@ import { DrayageError } from '../errors.ts';
  * - of a bundle before anything in it is believed: `BUNDLE_SIZE`, `BUNDLE_JSON`, `BUNDLE_DEPTH`, `BUNDLE_SHAPE`,
  *   `BUNDLE_VERSION`, `NO_ENVELOPE`, `SIGNATURE_COUNT`, `LOG_ENTRY_COUNT`, `TIMESTAMP_COUNT`, `CHECKPOINT`
  * - of who signed: `KEY_SIGNED` and `CERTIFICATE_SIGNED` where the other was asked for, `KEY`, `CERTIFICATE`,
- *   `CERTIFICATE_USE`, `CERTIFICATE_EXTENSION`, `ISSUER`, `IDENTITY`
+ *   `CERTIFICATE_USE`, `CERTIFICATE_EXTENSION`, `ISSUER`, `IDENTITY`, `MERGE_REQUEST`
  * - of the evidence: `SIGNATURE`, `TIMESTAMP`, `LOG_MISSING`, `LOG_PROOF`, `LOG_PROMISE`, `LOG_BODY`, `EVIDENCE` for what
  *   cannot be read at all
  * - of what is signed: `PAYLOAD_TYPE`, `STATEMENT`, `STATEMENT_TYPE`, `SUBJECT_COUNT`, `SUBJECT`, `PREDICATE_TYPE`, `PREDICATE`,
@@ -37,6 +37,7 @@ export type RefusalReason =
   | 'CERTIFICATE_EXTENSION'
   | 'ISSUER'
   | 'IDENTITY'
+  | 'MERGE_REQUEST'
   | 'SIGNATURE'
   | 'TIMESTAMP'
   | 'LOG_MISSING'

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { readStatement } from './claims.ts';
 import type { ExpectedProvenance } from './expect.ts';
-import { assertExpected, assertSigner, expectedTypes } from './expect.ts';
+import { assertExpected, assertPipeline, assertSigner, expectedTypes } from './expect.ts';
 import type { Provenance } from './provenance.ts';
 import { provenanceOf } from './provenance.ts';
 import { readShape } from './shape.ts';
@@ -27,6 +27,7 @@ export function verifyBundle(
   assertSigner(signer, expected);
   const statement = readStatement(payloadType, payload, digest, expectedTypes(expected));
   const provenance = provenanceOf(statement, signer);
+  assertPipeline(signer, expected);
   assertExpected(provenance, expected);
   return provenance;
 }

@@ -28,7 +28,7 @@ export async function readPolicy(
  * @param job whose pipeline and commit are expected unless the options say otherwise
  * @throws {@link DrayageError} `USAGE`
  */
-export async function readExpectations(
+async function readExpectations(
   job: GitLabJob | undefined,
   options: ExpectOptions,
   env: Context['env'],
@@ -36,6 +36,48 @@ export async function readExpectations(
   const { expectationsOf } = await library();
   const given = (options.expect ?? []).flatMap(splitExpectations);
   return expectationsOf(job, [...byQuery(options, env), ...given]);
+}
+
+/**
+ * What signatures are held against. Who names a job by option means that one, and nothing is dropped without a word.
+ * @param job whose project, commit and pipeline are expected unless the options say otherwise
+ * @throws {@link DrayageError} `USAGE`
+ */
+export async function readSignatureExpectations(
+  job: GitLabJob | undefined,
+  options: ExpectOptions,
+  env: Context['env'],
+): Promise<Expectations> {
+  const { DrayageError, expectationsOf } = await library();
+  const given = (options.expect ?? []).flatMap(splitExpectations);
+  if (job !== undefined && given.includes('none')) {
+    throw new DrayageError('USAGE', '--expect none drops all that --expect-signed asks for', {
+      hint: 'say what is not expected by its key: --expect commit=any; DRAYAGE_EXPECT counts, too',
+    });
+  }
+  return expectationsOf(job, [...(await namedJob(options, env)), ...given]);
+}
+
+/** The job that the options name, as a signature says it. */
+async function namedJob(
+  { job, jobId, project, pipeline, ref }: JobOptions,
+  env: Context['env'],
+): Promise<string[]> {
+  const isOther = project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
+  if (isOther && !project.includes('/')) {
+    const { DrayageError } = await library();
+    throw new DrayageError('USAGE', `signatures name projects by their path, not by ID: ${project}`, {
+      hint: '--project group/name',
+    });
+  }
+  const isOtherPipeline = isOther || jobId !== undefined || pipeline !== undefined || ref !== undefined;
+  return [
+    ...(isOther ? [`project=${project}`] : []),
+    ...(isOtherPipeline ? ['commit=any', `pipeline=${pipeline ?? 'any'}`] : []),
+    ...(jobId === undefined ? [] : [`job-id=${jobId}`]),
+    ...(job === undefined ? [] : [`job=${job}`]),
+    ...(ref === undefined ? [] : [`ref=${ref}`]),
+  ];
 }
 
 /** Who names another project, pipeline or job means that one: the artifact API is asked for just it. */

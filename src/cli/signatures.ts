@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
+import type { Authenticate, DrayageError, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
 import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
-import { readExpectations } from './expectations.ts';
+import { readSignatureExpectations } from './expectations.ts';
 import { library } from './library.ts';
 import { isGitLab } from './transport.ts';
 
@@ -49,8 +49,20 @@ export async function readSignaturePolicy(
   const trust = await readTrust(options);
   const signer = trust.kind === 'certificate' ? await readSigner(options, context) : undefined;
   const job = options.expectSigned === true ? readGitLabJob(context.env) : undefined;
-  const values = await readExpectations(job, options, context.env);
+  if (options.expectSigned === true && job === undefined && isGitLab(context)) throw await unreadableJob();
+  const values = await readSignatureExpectations(job, options, context.env);
   return signaturePolicy(trust, { signer, values }, onAuthentic);
+}
+
+async function unreadableJob(): Promise<DrayageError> {
+  const { DrayageError } = await library();
+  return new DrayageError(
+    'USAGE',
+    "--expect-signed means this job's project and commit, and the job cannot be read",
+    {
+      hint: 'hand on all CI_* variables, or none and no GITLAB_CI',
+    },
+  );
 }
 
 function isAsked({

@@ -6,7 +6,7 @@ import { readGitLabJob } from './env.ts';
 export interface GitLabBuild extends GitLabJob {
   /** Address of the job's page. */
   jobUrl: string;
-  /** The full name of the ref: `refs/heads/main`, `refs/tags/v1`, `refs/merge-requests/7/head`. */
+  /** The full name of the ref: `refs/heads/main`, `refs/tags/v1`; of a merge request's pipeline that of its source branch. */
   fullRef: string;
   /** Where the pipeline's configuration is: a path in the project, or elsewhere as GitLab writes it. */
   configPath: string;
@@ -30,7 +30,7 @@ const variables = v.object({
   CI_RUNNER_EXECUTABLE_ARCH: optionalText,
   CI_JOB_STARTED_AT: optionalText,
   CI_COMMIT_TAG: optionalText,
-  CI_MERGE_REQUEST_REF_PATH: optionalText,
+  CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: optionalText,
 });
 
 /** Reads the build out of the environment; undefined outside GitLab, or where a variable is absent or not of its form. */
@@ -42,7 +42,7 @@ export function readGitLabBuild(env: Readonly<Record<string, string | undefined>
   return {
     ...job,
     jobUrl: found.CI_JOB_URL,
-    fullRef: fullRef(job.ref, found.CI_COMMIT_TAG, found.CI_MERGE_REQUEST_REF_PATH),
+    fullRef: fullRef(job.ref, found.CI_COMMIT_TAG, found.CI_MERGE_REQUEST_SOURCE_BRANCH_NAME),
     configPath: found.CI_CONFIG_PATH || '.gitlab-ci.yml',
     trigger: found.CI_PIPELINE_SOURCE,
     pipelineUrl: found.CI_PIPELINE_URL || `${job.projectUrl}/-/pipelines/${job.pipelineId}`,
@@ -65,6 +65,7 @@ export function jobIdentity({
   return `https://${server.replace(/^https?:\/\//, '')}/${projectPath}//${configPath}@${ref}`;
 }
 
-function fullRef(ref: string, tag: string | undefined, mergeRequest: string | undefined): string {
-  return mergeRequest || (tag ? `refs/tags/${tag}` : `refs/heads/${ref}`);
+/** As GitLab's tokens have it: they know no `refs/merge-requests/…`. */
+function fullRef(ref: string, tag: string | undefined, sourceBranch: string | undefined): string {
+  return tag ? `refs/tags/${tag}` : `refs/heads/${sourceBranch || ref}`;
 }

@@ -75,8 +75,8 @@ test.each([
   ['a tag', { CI_COMMIT_TAG: 'main' }, 'https://gitlab.example/group/app//.gitlab-ci.yml@refs/tags/main'],
   [
     'a merge request',
-    { CI_MERGE_REQUEST_REF_PATH: 'refs/merge-requests/7/head' },
-    'https://gitlab.example/group/app//.gitlab-ci.yml@refs/merge-requests/7/head',
+    { CI_COMMIT_REF_NAME: 'refs/merge-requests/7/head', CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: 'feature' },
+    'https://gitlab.example/group/app//.gitlab-ci.yml@refs/heads/feature',
   ],
   [
     'a configuration of its own name',

@@ -8,6 +8,7 @@ import type { DrayageError } from '../../src/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Extension } from '../support/fake-sigstore.ts';
 import { FakeSigstore } from '../support/fake-sigstore.ts';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import type { Loose } from './bundles.ts';
 import {
   bytesOf,
@@ -325,6 +326,36 @@ describe('what is signed with a certificate', () => {
       ],
       ['no issuer', 'ISSUER', (extensions) => extensions.filter(({ oid }) => !oid.endsWith('.1.8'))],
     ];
+  test('one of a merge request counts only where its commit, pipeline or job is expected', async () => {
+    fake.extensions = replaced(20, 'merge_request_event');
+    try {
+      const bundle = await keyless(fake, { tsaUrl: undefined })(statement());
+      const { signer } = expected();
+      const values = new Map([['project', ['group/app']]] as const);
+      expect(refused(bundle, certificateTrust, { signer, values }).facts.reason).toBe('MERGE_REQUEST');
+      const commit = new Map([['commit', [SIGNING_JOB['CI_COMMIT_SHA'] ?? '']]] as const);
+      expect(() => verifyBundle(bundle, DIGEST, certificateTrust, { signer, values: commit })).not.toThrow();
+    } finally {
+      fake.extensions = (extensions) => extensions;
+    }
+  });
+
+  test('one of a job of another project than its identity counts only where that project is expected', async () => {
+    fake.extensions = replaced(12, 'https://gitlab.example/other/app');
+    try {
+      // Of a statement that says something else, that would be the reason.
+      const silent = statement(
+        (value) => (value.predicate.buildDefinition.buildType = 'https://example.com/v1'),
+      );
+      const bundle = await keyless(fake, { tsaUrl: undefined })(silent);
+      const { signer } = expected();
+      const values = new Map();
+      expect(refused(bundle, certificateTrust, { signer, values }).facts.reason).toBe('PROJECT');
+    } finally {
+      fake.extensions = (extensions) => extensions;
+    }
+  });
+
   test.each(certified)('a certificate that says %s is refused as %s', async (_, reason, change) => {
     fake.extensions = change;
     try {

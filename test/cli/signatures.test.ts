@@ -2,6 +2,8 @@ import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { readSignatureExpectations } from '../../src/cli/expectations.ts';
+import { readGitLabJob } from '../../src/gitlab/env.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
@@ -44,6 +46,7 @@ const services = (): string[] => [
 ];
 const OUT = ['--to', 'docker-archive:out.tar'];
 const KEY = ['--key', 'key.pub'];
+const COMMIT = 'c'.repeat(40);
 
 async function written(): Promise<boolean> {
   return readFile(join(cwd, 'out.tar')).then(
@@ -262,6 +265,55 @@ describe('a request to check signatures', () => {
 const PROTECTED = { ...TAKING_JOB, CI_COMMIT_REF_PROTECTED: 'true' };
 const promote = async (registry: FakeRegistry, env: CliOptions['env']) =>
   run(['promote', IMAGE, `${registry.host}/app:1`, ...KEY, '--expect-signed'], env);
+
+describe('what is expected is asked', () => {
+  test('by verify, of annotations too', async () => {
+    expect(await save()).toMatchObject({ code: 0 });
+    expect(await run(['verify', '--expect', `commit=${'b'.repeat(40)}`])).toMatchObject({ code: 5 });
+    expect(await run(['verify', '--expect', `commit=${SIGNING_JOB['CI_COMMIT_SHA']}`])).toMatchObject({
+      code: 0,
+    });
+  });
+
+  test('by fetch --complete', async () => {
+    expect(await save()).toMatchObject({ code: 0 });
+    const fill = ['fetch', '--complete', '.drayage/123'];
+    expect(await run([...fill, ...KEY, '--expect-signed'])).toMatchObject({ code: 5 });
+    expect(await run([...fill, '--expect', 'pipeline=1'])).toMatchObject({ code: 5 });
+    expect(await run(fill)).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ['dropped as a whole', { DRAYAGE_EXPECT: 'none' }],
+    ['those of a job that cannot be read', { CI_COMMIT_SHA: '' }],
+  ])('and may not be %s', async (_, env) => {
+    expect(await save('--sign', '--key', 'key.pem')).toMatchObject({ code: 0 });
+    const { code, stderr } = await run(['load', ...OUT, ...KEY, '--expect-signed'], {
+      ...TAKING_JOB,
+      ...env,
+    });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--expect-signed')]);
+    expect(await written()).toBe(false);
+  });
+
+  test.each([
+    [{ jobId: '7' }, { project: ['group/app'], 'job-id': ['7'] }],
+    [
+      { job: 'build', ref: 'main' },
+      { project: ['group/app'], job: ['build'], ref: ['main'] },
+    ],
+    [
+      { job: 'build', project: 'group/other' },
+      { project: ['group/other'], job: ['build'] },
+    ],
+    [{ job: 'build' }, { project: ['group/app'], job: ['build'], commit: [COMMIT], pipeline: ['4711'] }],
+  ])('of the job that %j names', async (options, expected) => {
+    const job = readGitLabJob({ ...TAKING_JOB, CI_COMMIT_SHA: COMMIT });
+    const values = await readSignatureExpectations(job, options, TAKING_JOB);
+    const { server: _, ...said } = Object.fromEntries(values);
+    expect(said).toEqual(expected);
+  });
+});
 
 describe('promote with a policy', () => {
   test('takes what is signed to the registry, with its signature', async () => {

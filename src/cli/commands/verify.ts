@@ -1,12 +1,14 @@
 import type {
   Authenticate,
   DrayageError,
+  ImagePolicy,
   Layout,
   Provenance,
   StoredImage,
   VerifyResult,
 } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { readPolicy } from '../expectations.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
 import { openLayouts } from '../places.ts';
@@ -45,11 +47,12 @@ export async function verifyLayouts(
   const onAuthentic = (image: StoredImage, provenance: Provenance): void =>
     void proven.set(image, provenance);
   const authenticate = await readSignaturePolicy(options, context, { onAuthentic });
+  const policy = options.expect === undefined ? undefined : await readPolicy(options, context);
   const layouts: VerifiedLayout[] = [];
   for (const layout of await openLayouts(paths, context)) {
     const result = await verify({ layout, signal, onProgress });
     const damage = await Promise.all(result.problems.map((error) => explainDamage(error, [layout], context)));
-    const { origins, refusals } = await originsOf(layout, authenticate, proven, context);
+    const { origins, refusals } = await originsOf(layout, { authenticate, policy }, proven, context);
     layouts.push({ layout: layout.path, ...result, problems: [...damage, ...refusals], origins });
   }
   const [worst] = layouts.flatMap(({ problems }) => problems);
@@ -64,7 +67,7 @@ export async function verifyLayouts(
 /** Asks whose each image is, and goes on after one that is refused, to name them all. */
 async function originsOf(
   layout: Layout,
-  authenticate: Authenticate | undefined,
+  { authenticate, policy }: { authenticate: Authenticate | undefined; policy: ImagePolicy | undefined },
   proven: ReadonlyMap<StoredImage, Provenance>,
   { signal }: Context,
 ): Promise<{ origins: Origin[]; refusals: DrayageError[] }> {
@@ -73,6 +76,7 @@ async function originsOf(
   const refusals: DrayageError[] = [];
   for (const image of await layout.images({ signal })) {
     try {
+      policy?.choose([image], () => {});
       await authenticate?.(image, layout, { signal });
     } catch (error) {
       if (!isDrayageError(error)) throw error;
