@@ -33,6 +33,8 @@ export interface Race {
   serverCpu?: () => number;
   /** Default: as many as asked for. */
   rounds?: number;
+  /** Seconds that a contender may take; default: 300. */
+  limit?: number;
   /** Ends what only this race needs. */
   close?: () => Promise<unknown>;
 }

@@ -23,6 +23,8 @@ export interface MeasureOptions {
   env: Readonly<Record<string, string>>;
   /** What the command reads from its standard input; default: nothing. */
   input?: Readable | undefined;
+  /** Seconds after which it has failed; default: as long as it takes. */
+  limit?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -30,11 +32,11 @@ const STOP_WATCH = '/usr/bin/time';
 
 /**
  * Runs a bash command line to its end; a failure anywhere in its pipes is a failure.
- * @throws {Error} When it fails, with the end of what it said; or the signal's reason, with all of it killed.
+ * @throws {Error} When it fails, with the end of what it said, or takes longer than the limit; or the signal's reason, with all of it killed.
  */
 export async function measure(
   command: string,
-  { folder, env, input, signal }: MeasureOptions,
+  { folder, env, input, limit, signal }: MeasureOptions,
 ): Promise<Cost & { stdout: string }> {
   const notes = join(folder, 'time');
   const args = ['--quiet', '--format=%U %S %M', `--output=${notes}`];
@@ -48,6 +50,12 @@ export async function measure(
   // Its own process group, so that a pipe of many programs ends with one signal.
   const stop = (): void => void (child.pid !== undefined && killGroup(child.pid));
   signal?.addEventListener('abort', stop);
+  let late = false;
+  const tooLate = (): void => {
+    late = true;
+    stop();
+  };
+  const timer = limit === undefined ? undefined : setTimeout(tooLate, limit * 1000);
   const said = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   child.stderr
@@ -57,10 +65,14 @@ export async function measure(
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
-  }).finally(() => signal?.removeEventListener('abort', stop));
+  }).finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
+  });
   const seconds = (performance.now() - start) / 1000;
   await fed;
   signal?.throwIfAborted();
+  if (late) throw new Error(`took longer than ${limit} s`);
   if (code !== 0) throw new Error(`ended with ${code}: ${(said.stderr + said.stdout).trim().slice(-2000)}`);
   return { seconds, ...parseNotes(await readFile(notes, 'utf8')), stdout: said.stdout };
 }

@@ -5,6 +5,9 @@ import type { Lab } from './lab.ts';
 import { measure } from './measure.ts';
 import type { Row, Run } from './statistics.ts';
 
+/** Seconds that a contender may take: many times what any of them needs, so that one that hangs does not end the run. */
+const LIMIT = 300;
+
 /**
  * Runs a race to its end. A contender that fails is out, with the reason in its row; the others go on.
  * @throws The lab's signal's reason.
@@ -35,7 +38,7 @@ export async function runRace(race: Race, lab: Lab): Promise<Table> {
   return { title, about, machine: lab.machine(), ours, limits, rows, goals: [...goals] };
 }
 
-async function runOnce(contender: Contender, { serverCpu }: Race, lab: Lab): Promise<Run> {
+async function runOnce(contender: Contender, { serverCpu, limit = LIMIT }: Race, lab: Lab): Promise<Run> {
   await contender.before?.();
   // What the one before has left to be written is not this one's burden.
   spawnSync('sync');
@@ -47,6 +50,7 @@ async function runOnce(contender: Contender, { serverCpu }: Race, lab: Lab): Pro
     env,
     signal,
     input: contender.input?.(),
+    limit,
   });
   const serverAfter = serverCpu?.();
   return {

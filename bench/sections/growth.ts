@@ -55,6 +55,7 @@ async function race(title: string, about: string, steps: readonly Step[], lab: L
       `A stream that is made up while it is read goes into save --from -; making it costs CPU that is not counted. ${about} ` +
       'Bytes are those stored.',
     rounds: 1,
+    limit: 900,
     contenders: CODECS.flatMap((codec) => steps.map((each) => contender(each, codec, lab))),
     goals: CODECS.flatMap((codec) => goals(steps, codec)),
   };

@@ -1,12 +1,29 @@
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { hasShaInstructions } from '../../bench/machine.ts';
-import { parseNotes } from '../../bench/measure.ts';
+import { measure, parseNotes } from '../../bench/measure.ts';
 import { parseOptions, SECTIONS } from '../../bench/options.ts';
 import { parseStat } from '../../bench/server-cpu.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test('the notes of the stop-watch are user and system seconds and peak kilobytes', () => {
   expect(parseNotes('1.25 0.50 2048\n')).toEqual({ cpuSeconds: 1.75, peakMemory: 2048 * 1024 });
   expect(() => parseNotes('Command terminated by signal 9\n')).toThrow('Command terminated');
+});
+
+test('a command that takes longer than its limit has failed, with all that it started', async () => {
+  const folder = await temporaryFolder();
+  const alive = join(folder, 'alive');
+  const command = `(while sleep 0.1; do touch ${alive}; done) | cat`;
+  const { PATH = '' } = process.env;
+  await expect(measure(command, { folder, env: { PATH }, limit: 0.5 })).rejects.toThrow(
+    'took longer than 0.5 s',
+  );
+  await rm(alive, { force: true });
+  await delay(500);
+  await expect(stat(alive)).rejects.toThrow('ENOENT');
 });
 
 test('the CPU of a process includes that of its ended children, whatever its name is', () => {
