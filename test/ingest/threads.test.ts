@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'rolldown';
 import { afterEach, expect, test } from 'vitest';
 import { BlockHash, fileDigesters } from '../../src/ingest/hash.ts';
 import { Thread } from '../../src/ingest/thread.ts';
@@ -114,9 +116,15 @@ test('closing ends all threads, and what is due from them', async () => {
 });
 
 test('an idle thread does not keep the process alive, one that works does', async () => {
-  const dist = new URL('../../dist/ingest/thread.js', import.meta.url).href;
+  const thread = join(await temporaryFolder(), 'thread.mjs');
+  await build({
+    input: fileURLToPath(new URL('../../src/ingest/thread.ts', import.meta.url)),
+    platform: 'node',
+    output: { file: thread },
+    logLevel: 'silent',
+  });
   const script = `
-    const { Thread } = await import(${JSON.stringify(dist)});
+    const { Thread } = await import(${JSON.stringify(pathToFileURL(thread).href)});
     const thread = new Thread();
     await thread.run({ kind: 'block', key: 1, bytes: Buffer.from('bytes') });
     console.log(await thread.run({ kind: 'end', key: 1 }));`;

@@ -62,9 +62,8 @@ describe('several writers of one new layout', () => {
 /** Writes images as {@link sampleImage} builds them, by the library as it is built. */
 const WRITER_SCRIPT = `
 const [, , dist, path, writer, images] = process.argv;
-const { Layout } = await import(dist + 'layout/layout.js');
-const { digestOf } = await import(dist + 'oci/digest.js');
-const { buildManifest } = await import(dist + 'oci/manifest.js');
+const { Layout } = await import(dist + 'exports/layout.js');
+const { buildManifest, digestOf } = await import(dist + 'exports/oci.js');
 const describe = (bytes, mediaType) => ({ mediaType, digest: digestOf(bytes), size: bytes.length });
 const layout = await Layout.create(path);
 for (let i = 0; i < Number(images); i++) {
