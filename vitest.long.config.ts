@@ -5,8 +5,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],
     globalSetup: './test/support/build.ts',
-    // Daemons and images of hundreds of megabytes share two cores: one file at a time.
-    fileParallelism: false,
+    // Each file has daemons of its own, and waits for them half of its time.
+    maxWorkers: 2,
     testTimeout: 600_000,
     hookTimeout: 600_000,
     reporters: ['verbose', './test/support/tally-reporter.ts'],
