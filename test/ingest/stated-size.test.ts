@@ -30,10 +30,14 @@ test('every gzip member states how long it is', async () => {
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(LAYER.length);
 });
 
-test.runIf(nativeZstd() !== undefined)('every zstd frame states its content size', async () => {
-  const sizes: (number | undefined)[] = [];
-  for await (const { header } of zstdFrames(Readable.from([await stored('zstd')]), 'layer'))
-    sizes.push(header.contentSize);
-  expect(sizes.length).toBeGreaterThan(1);
-  expect(sizes.reduce<number>((sum, size) => sum + (size ?? Number.NaN), 0)).toBe(LAYER.length);
-});
+// Node 20 writes no zstd.
+test.each(nativeZstd() === undefined ? [] : (['zstd'] as const))(
+  'every frame of %s states its content size',
+  async (codec) => {
+    const sizes: (number | undefined)[] = [];
+    for await (const { header } of zstdFrames(Readable.from([await stored(codec)]), 'layer'))
+      sizes.push(header.contentSize);
+    expect(sizes.length).toBeGreaterThan(1);
+    expect(sizes.reduce<number>((sum, size) => sum + (size ?? Number.NaN), 0)).toBe(LAYER.length);
+  },
+);
