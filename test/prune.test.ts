@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +15,7 @@ import { Layout } from '../src/layout/layout.ts';
 import type { Descriptor } from '../src/oci/descriptor.ts';
 import { prune } from '../src/prune.ts';
 import { verify } from '../src/verify.ts';
+import { describeBytes } from './contract/content.ts';
 import { snapshot } from './layout/folders.ts';
 import type { SampleImage } from './layout/sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from './layout/sample-images.ts';
@@ -14,6 +24,14 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
 const INDEX = sampleIndex([sampleImage(['multi']), sampleImage(['multi', 'arm'], 'arm64')]);
+
+/** A blob and what it is said to be. */
+type Sample = [Descriptor, Uint8Array];
+
+function sample(mediaType: string, text: string): Sample {
+  const bytes = Buffer.from(text);
+  return [describeBytes(bytes, mediaType), bytes];
+}
 
 async function layoutOf(...images: [SampleImage, ...string[]][]): Promise<Layout> {
   const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
@@ -131,11 +149,86 @@ describe('images that are chosen go', () => {
     expect(blobsOf(layout)).toEqual(digestsOf(TOOLS, signature));
   });
 
+  test('by age, which begins anew where what is stored already is saved once more', async () => {
+    const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
+    for (const { root } of [APP, TOOLS]) utimesSync(pathOf(layout, root), 1000, 1000);
+    const blobs = blobsOf(layout);
+    await layout.update(async (transaction) => addSample(transaction, APP, ['app:1']));
+    expect(blobsOf(layout)).toEqual(blobs);
+    const { removed } = await prune({ layout, before: new Date(2_000_000) });
+    expect(removed).toEqual([{ name: 'tools:1', digest: TOOLS.root.digest }]);
+    expect((await verify({ layout })).problems).toEqual([]);
+  });
+
   test('also where they are damaged', async () => {
     const layout = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
     rmSync(pathOf(layout, APP.root));
     await prune({ layout, images: ['app:1'] });
     expect(blobsOf(layout)).toEqual(digestsOf(TOOLS));
+  });
+});
+
+const text = (value: string): Sample => sample('text/plain', value);
+const TYPE = 'application/vnd.example.bundle';
+/** Puts blobs into a layout as they are, and an entry for the last of them. */
+async function layoutWith(...blobs: Sample[]): Promise<Layout> {
+  const layout = await layoutOf([APP, 'app:1']);
+  for (const [descriptor, bytes] of blobs) writeFileSync(pathOf(layout, descriptor), bytes);
+  const path = join(layout.path, 'index.json');
+  const index = JSON.parse(readFileSync(path, 'utf8')) as { manifests: Descriptor[] };
+  index.manifests.push(...blobs.slice(-1).map(([descriptor]) => descriptor));
+  writeFileSync(path, JSON.stringify(index));
+  return layout;
+}
+
+describe('of what no media type explains', () => {
+  test('all that it names stays, at any depth and through further documents', async () => {
+    const [deep, alone, key, lost] = [text('deep'), text('alone'), text('key'), text('lost')];
+    const inner = sample(`${TYPE}.part`, JSON.stringify([{ parts: { first: [deep[0]] } }]));
+    const signed = sampleReferrer(TOOLS.root);
+    const outer = sample(
+      TYPE,
+      JSON.stringify({
+        of: { it: [inner[0], signed.root] },
+        blobSum: alone[0].digest,
+        sizes: { [key[0].digest]: 4 },
+        absent: describeBytes(Buffer.from('nowhere'), TYPE),
+      }),
+    );
+    const kept = [deep, alone, key, inner, ...signed.blobs, outer];
+    const layout = await layoutWith(lost, ...kept);
+    await prune({ layout });
+    const names = kept.map(([{ digest }]) => digest.slice(7));
+    expect(blobsOf(layout)).toEqual([...digestsOf(APP), ...names].toSorted());
+    await prune({ layout, images: [outer[0].digest] });
+    expect(blobsOf(layout)).toEqual(digestsOf(APP));
+  });
+
+  test('in an index, too', async () => {
+    const part = text('part');
+    const document = sample(TYPE, JSON.stringify({ part: part[0] }));
+    const index = sample(
+      'application/vnd.oci.image.index.v1+json',
+      JSON.stringify({ schemaVersion: 2, manifests: [document[0]] }),
+    );
+    const layout = await layoutWith(part, document, index);
+    expect((await prune({ layout })).freed.blobs).toBe(0);
+  });
+
+  test('content of any size is no obstacle, and a document over the limit is one', async () => {
+    const bytes = Buffer.alloc(4 * 1024 * 1024 + 1, ' ').toString();
+    const content = await layoutWith(text('lost'), sample('application/octet-stream', bytes));
+    expect((await prune({ layout: content })).freed.blobs).toBe(1);
+    const document = await layoutWith(text('lost'), sample(`${TYPE}+json`, bytes));
+    await expect(prune({ layout: document })).rejects.toMatchObject({ code: 'LIMIT' });
+    expect(blobsOf(document)).toHaveLength(digestsOf(APP).length + 2);
+  });
+
+  test('what is damaged may have named anything: nothing goes', async () => {
+    const damaged = sample(TYPE, JSON.stringify({ part: text('part')[0] }));
+    const layout = await layoutWith(text('part'), [damaged[0], Buffer.from(damaged[1]).fill(' ')]);
+    await expect(prune({ layout })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(blobsOf(layout)).toHaveLength(digestsOf(APP).length + 2);
   });
 });
 
@@ -179,7 +272,9 @@ test('whoever begins an update while content is removed waits until that is done
         order.push('update');
         await addSample(transaction, TOOLS, ['tools:1']);
       });
-      for (let i = 0; i < 200; i++) await setImmediate();
+      const home = join(layout.path, '../.layout.drayage');
+      const atWork = (): string[] => readdirSync(home).filter((name) => name.startsWith('tx-'));
+      while (atWork().length < 2) await setImmediate();
       order.push('chosen');
       return entries;
     })

@@ -36,11 +36,19 @@ export async function parseNotation(text: string): Promise<Notation> {
   throw new DrayageError('USAGE', `no path in ${text}`, { hint: `write ${kind}:PATH or ${kind}:PATH:NAME` });
 }
 
-/** The folder of a layout, which may be written as `oci:DIR`. */
+/**
+ * The folder of a layout, which may be written as `oci:DIR`.
+ * @throws {@link DrayageError} `USAGE` for an archive, and for one image of a layout
+ */
 export async function folderOf(text: string): Promise<string> {
-  const { path, image } = await parseNotation(text);
-  if (image === undefined) return path;
+  const { kind, path, image } = await parseNotation(text);
   const { DrayageError } = await library();
+  if (kind === 'oci-archive' || kind === 'docker-archive') {
+    throw new DrayageError('USAGE', `a layout is wanted, and ${text} is an archive`, {
+      hint: `make a layout of it: drayage save --from ${text} -o DIR`,
+    });
+  }
+  if (image === undefined) return path;
   throw new DrayageError('USAGE', `a layout is wanted, and ${text} names an image`, {
     hint: `choose it by itself: -i ${image}`,
   });

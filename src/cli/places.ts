@@ -4,6 +4,7 @@ import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
 import type { Layout } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
+import { folderOf } from './notation.ts';
 import { explainDamage, isGitLab, notShipped } from './transport.ts';
 
 /** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
@@ -20,29 +21,35 @@ export function layoutOf(name: string): string {
   return join(HOME, name);
 }
 
-/** Opens the layout to save into, making it where there is none. */
-export async function createLayout(path: string, { signal }: Context): Promise<Layout> {
+/**
+ * Opens the layout to save into, `DIR` or `oci:DIR`, making it where there is none.
+ * @throws {@link DrayageError} `USAGE` for anything else than a layout; `UNSAFE`, `MALFORMED`, `LINK`, `IO`
+ */
+export async function createLayout(text: string, { signal }: Context): Promise<Layout> {
   const { Layout } = await library();
+  const path = await folderOf(text);
   await refuseLinks(path);
   return Layout.create(path, { signal });
 }
 
 /**
- * Opens the layouts that were named, or every one below `.drayage`.
- * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab they say what may have become of artifacts
+ * Opens the layouts that were named, as `DIR` or `oci:DIR`, or every one below `.drayage`.
+ * @throws {@link DrayageError} `USAGE` for anything else than a layout; and as {@link openLayout} does
  */
-export async function openLayouts(paths: readonly string[], context: Context): Promise<Layout[]> {
-  const chosen = paths.length > 0 ? paths : await findLayouts(context);
+export async function openLayouts(texts: readonly string[], context: Context): Promise<Layout[]> {
+  const chosen = texts.length > 0 ? await Promise.all(texts.map(folderOf)) : await findLayouts(context);
   const layouts = [];
-  for (const path of chosen) {
-    await refuseLinks(path);
-    layouts.push(await openLayout(path, context));
-  }
+  for (const path of chosen) layouts.push(await openLayout(path, context));
   return layouts;
 }
 
-async function openLayout(path: string, context: Context): Promise<Layout> {
+/**
+ * Opens the layout in a folder.
+ * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab they say what may have become of artifacts
+ */
+export async function openLayout(path: string, context: Context): Promise<Layout> {
   const { isDrayageError, Layout } = await library();
+  await refuseLinks(path);
   try {
     return await Layout.open(path, context);
   } catch (error) {

@@ -16,7 +16,7 @@ import { openDispatcher } from './http.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { library } from './library.ts';
-import { folderOf, isArchive } from './notation.ts';
+import { isArchive } from './notation.ts';
 import { HOME, openLayouts } from './places.ts';
 import { isGitLab, notShipped } from './transport.ts';
 import { unpackArchives } from './unpack.ts';
@@ -48,22 +48,41 @@ export async function openSources(
 ): Promise<Sources> {
   const query = await readJobQuery(options, context);
   if (query !== undefined) return openJob(query, paths, { ...options, reads }, context);
-  const archives = paths.filter(isArchive);
-  const folders = await Promise.all(paths.filter((path) => !isArchive(path)).map(folderOf));
-  const layouts = archives.length > 0 && folders.length === 0 ? [] : await openLayouts(folders, context);
-  if (layouts.length > 0) await assertShipped(layouts, context);
+  const { layouts, restored, ...opened } = await openNamed(paths, context, assertShipped);
+  return { ...opened, places: layouts, restored, home: undefined };
+}
+
+/** Layouts, those of archives among them until they are closed. */
+export interface NamedLayouts extends AsyncDisposable {
+  layouts: Layout[];
+  /** Those of them that lie on disk, where the runner may have put them. */
+  restored: Layout[];
+}
+
+/**
+ * Opens the layouts and archives that were named, or every layout below `.drayage`.
+ * @param check looks at the layouts on disk, before an archive is read
+ */
+export async function openNamed(
+  texts: readonly string[],
+  context: Context,
+  check: typeof assertShipped = async () => {},
+): Promise<NamedLayouts> {
+  const archives = texts.filter(isArchive);
+  const folders = texts.filter((text) => !isArchive(text));
+  const restored = archives.length > 0 && folders.length === 0 ? [] : await openLayouts(folders, context);
+  await check(restored, context);
   const unpacked = await unpackArchives(archives, context);
   return {
-    places: [...layouts, ...unpacked.layouts],
-    restored: layouts,
-    home: undefined,
+    layouts: [...restored, ...unpacked.layouts],
+    restored,
     [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose](),
   };
 }
 
 /** Layouts without a single image are as good as none, and in a job of GitLab there are causes to name. */
 async function assertShipped(layouts: readonly Layout[], context: Context): Promise<void> {
-  if (!isGitLab(context)) return;
+  if (!isGitLab(context) || layouts.length === 0) return;
   for (const layout of layouts) if ((await layout.entries()).length > 0) return;
   const paths = layouts.map(({ path }) => path);
   throw await notShipped(paths.length === 1 ? (paths[0] ?? '') : HOME, `no image in ${paths.join(', ')}`);

@@ -11,6 +11,7 @@ import { notFound } from '../listing/lookup.ts';
 import { makeLayout, publishBlobs } from './publish.ts';
 import type { Reached } from './reach.ts';
 import { incomplete, reach } from './reach.ts';
+import { renewRoot } from './renew.ts';
 import { syncFolder } from './safe-path.ts';
 import { prepareReplacement } from './small-file.ts';
 import type { Staging } from './staging.ts';
@@ -37,7 +38,9 @@ export async function prepareCommit(context: CommitContext): Promise<Reached> {
   const { transaction, signal } = context;
   const reached: Reached = { required: new Map(), optional: new Map() };
   for (const change of transaction.changes) {
-    if (change.kind === 'add') await reach(transaction, change.root, change.annotations, reached, { signal });
+    if (change.kind !== 'add') continue;
+    await reach(transaction, change.root, change.annotations, reached, { signal });
+    await renewRoot(transaction.staged, context.stored, change.root, { signal });
   }
   await checkRequired(context, reached);
   for (const digest of [...reached.required.keys(), ...reached.optional.keys()])
@@ -87,13 +90,10 @@ async function apply(context: CommitContext, reached: Reached, lock: Lock, undo:
   const { root } = stored;
   const before = await readLayoutIndex(root);
   const after = { ...before, manifests: applyChanges(root, before.manifests, transaction.changes) };
+  const blobs = [...reached.required.values(), ...reached.optional.values()];
+  const roots = transaction.changes.flatMap((change) => (change.kind === 'add' ? [change.root.digest] : []));
   const publish = (): Promise<void> =>
-    publishBlobs(
-      root,
-      transaction.staged,
-      [...reached.required.values(), ...reached.optional.values()],
-      undo,
-    );
+    publishBlobs(root, transaction.staged, { blobs, anew: new Set(roots) }, undo);
   await replaceEntries({ stored, staging, source: transaction, signal }, before, after, {
     lock,
     undo,

@@ -2,6 +2,7 @@ import { rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, blobPath } from './blob-file.ts';
 import { onDisk } from './io-error.ts';
@@ -30,6 +31,13 @@ export async function makeLayout(root: string, staging: Staging, lock: Lock, und
   await replaceIndex(undo);
 }
 
+/** Which blobs belong in a layout. */
+export interface Publication {
+  blobs: Iterable<Descriptor>;
+  /** Those of them that replace even what stands there intact. */
+  anew: ReadonlySet<Digest>;
+}
+
 /**
  * Moves staged blobs to their place in the layout. What stands there intact is left as it is, what is damaged is replaced.
  * @throws {@link DrayageError} `IO`, `LINK`
@@ -37,7 +45,7 @@ export async function makeLayout(root: string, staging: Staging, lock: Lock, und
 export async function publishBlobs(
   root: string,
   staged: StagedContent,
-  blobs: Iterable<Descriptor>,
+  { blobs, anew }: Publication,
   undo: Undo,
 ): Promise<void> {
   const folders = new Set<string>();
@@ -54,7 +62,7 @@ export async function publishBlobs(
     }
     const target = join(root, ...names);
     const isNew = (await lookBelow(root, names)) === undefined;
-    if (!isNew && (await isIntact({ root, names }, descriptor))) continue;
+    if (!isNew && !anew.has(digest) && (await isIntact({ root, names }, descriptor))) continue;
     if (isNew) undo.push(() => rm(target, { force: true }));
     await onDisk(target, 'publish', () => rename(blobPath(from.file), target));
     staged.forget(digest);

@@ -31,7 +31,7 @@ test('a statement says of image and job what its build type documents, and nothi
     predicateType: 'https://slsa.dev/provenance/v1',
     predicate: {
       buildDefinition: {
-        buildType: 'https://drayage.dev/gitlab-job/v1',
+        buildType: 'urn:uuid:e9b88c44-ef8a-4cdd-a632-3a52645fd0db',
         externalParameters: {
           source: 'https://gitlab.example/group/app',
           ref: 'refs/heads/main',

@@ -11,25 +11,14 @@ import { header } from '../support/archives/tar-bytes.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixtureArchive, fixturePath } from '../support/fixtures.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const DEMO = fixturePath('demo.tar');
 const API = 'drayage-demo/api:1.0';
 const WORKER = 'drayage-demo/worker:1.0';
-const GITLAB = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '4711',
-  CI_JOB_ID: '123',
-  CI_JOB_NAME: 'build',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
+const GITLAB = gitlabJob('123', 'build');
 
 let cwd: string;
 beforeEach(async () => {

@@ -3,20 +3,9 @@ import { readPolicy } from '../../src/cli/expectations.ts';
 import type { StoredImage } from '../../src/index.ts';
 import { REVISION } from '../../src/oci/annotations.ts';
 import { sampleImage } from '../layout/sample-images.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 
-const env = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '1',
-  CI_JOB_ID: '2',
-  CI_JOB_NAME: 'test',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
+const env = { ...gitlabJob('2', 'test'), CI_PIPELINE_ID: '1' };
 
 /** An image of another pipeline of a project. */
 function imageOf(path: string, id: string): StoredImage {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { FetchResult } from '../../src/index.ts';
+import type { FetchResult, LoadVerbResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { imageFiles, layoutFiles, named, noise, zipped } from '../gitlab/artifacts.ts';
@@ -13,6 +13,7 @@ import { FakeDaemon } from '../support/fake-daemon.ts';
 import type { FakeGitLabOptions } from '../support/fake-gitlab.ts';
 import { FakeGitLab, JOB_TOKEN, TOKEN } from '../support/fake-gitlab.ts';
 import { startProxy } from '../support/fake-proxy.ts';
+import { PIPELINE } from '../support/gitlab-job.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { zip } from '../support/zip-bytes.ts';
@@ -32,9 +33,9 @@ async function fakeGitLab(
   const env = {
     CI_API_V4_URL: fake.url,
     CI_JOB_TOKEN: JOB_TOKEN,
-    CI_PROJECT_ID: '12',
-    CI_PROJECT_PATH: 'group/app',
-    CI_PIPELINE_ID: '4711',
+    CI_PROJECT_ID: PIPELINE.CI_PROJECT_ID,
+    CI_PROJECT_PATH: PIPELINE.CI_PROJECT_PATH,
+    CI_PIPELINE_ID: PIPELINE.CI_PIPELINE_ID,
   };
   return { fake, env };
 }
@@ -131,6 +132,28 @@ describe('load --job', () => {
     const before = fake.sent;
     expect(await drayageJson(load, { cwd, env })).toMatchObject({ images: [{ status: 'present' }] });
     expect(fake.sent - before).toBeLessThan(64 * 1024);
+  });
+
+  test('moves less than 64 KB beside the one layer that a daemon lacks', async () => {
+    const [old, app] = [[300_000, 1] as const, [200_000, 2] as const].map(([length, seed]) =>
+      noise(length, seed),
+    );
+    const cargos = [[old], [old, app]].map((layers) =>
+      makeCargo({ layers: layers.filter((one) => one !== undefined) }),
+    );
+    const jobs = cargos.map(({ root, source }, i) => {
+      const files = layoutFiles(named([...source.blobs.values()]), { manifests: [root] });
+      return { id: 123 + i, name: `build ${i}`, archive: zip(zipped(files)) };
+    });
+    const { fake, env } = await fakeGitLab({ jobs });
+    const daemon = await FakeDaemon.start();
+    const load = async (job: string): Promise<LoadVerbResult> =>
+      drayageJson(['load', '--job', job, '--host', daemon.host], { cwd, env });
+    await load('build 0');
+    const before = fake.sent;
+    expect((await load('build 1')).images).toMatchObject([{ layersSent: 1, layersPresent: 1 }]);
+    expect(fake.sent - before).toBeGreaterThan(200_000);
+    expect(fake.sent - before).toBeLessThan(200_000 + 64 * 1024);
   });
 
   test('takes from the layouts that are here what they have', async () => {

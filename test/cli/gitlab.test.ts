@@ -4,25 +4,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const DEMO = fixturePath('demo.tar');
-const BUILD = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '4711',
-  CI_JOB_ID: '123',
-  CI_JOB_NAME: 'build',
-  CI_JOB_URL: 'https://gitlab.example/group/app/-/jobs/123',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
-const TEST = { ...BUILD, CI_JOB_ID: '124', CI_JOB_NAME: 'test' };
+const BUILD = gitlabJob('123', 'build');
+const TEST = gitlabJob('124', 'test');
 
 let cwd: string;
 beforeEach(async () => {

@@ -9,24 +9,13 @@ import type { SampleImage } from '../layout/sample-images.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { addSample, imageOf, sampleImage } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const AMD = sampleImage(['base', 'app'], 'amd64');
 const ARM = sampleImage(['base', 'arm'], 'arm64');
-const GITLAB = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '4711',
-  CI_JOB_ID: '123',
-  CI_JOB_NAME: 'merge',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
+const GITLAB = gitlabJob('123', 'merge');
 
 let cwd: string;
 beforeEach(async () => {

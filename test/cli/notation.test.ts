@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { OCI_INDEX } from '../../src/oci/media-types.ts';
+import type { SampleImage } from '../layout/sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
@@ -117,13 +119,8 @@ describe('load --to writes what others read', () => {
   });
 
   test('two layouts of two platforms under one name are one image there', async () => {
-    for (const [path, image] of [
-      ['amd', AMD],
-      ['arm', ARM],
-    ] as const) {
-      const made = await Layout.create(join(cwd, path));
-      await made.update((transaction) => addSample(transaction, image, ['app:1']));
-    }
+    await layoutOf('amd', AMD);
+    await layoutOf('arm', ARM);
     await run('load', 'amd', 'arm', '--to', 'oci:both');
     await run('merge', 'amd', 'arm', '-o', 'merged');
     const [both, merged] = await Promise.all(
@@ -155,3 +152,47 @@ test('load takes archives, and leaves nothing behind of them', async () => {
   const { readdir } = await import('node:fs/promises');
   expect(await readdir(temporary)).toEqual([]);
 });
+
+describe('what is said of layouts', () => {
+  test('merge takes oci:DIR and archives, and writes to oci:DIR', async () => {
+    await layoutOf('amd', AMD);
+    await layoutOf('arm', ARM);
+    await run('load', 'arm', '--to', 'oci-archive:arm.tar');
+    const { code, stderr } = await run('merge', 'oci:amd', 'oci-archive:arm.tar', '-o', 'oci:merged');
+    expect([code, stderr]).toEqual([0, expect.any(String)]);
+    const [image, ...others] = await (await Layout.open(join(cwd, 'merged'))).images();
+    expect([image?.root.mediaType, others]).toEqual([OCI_INDEX, []]);
+  });
+
+  test('save --base-layout leaves out what an archive holds, and load reads it there', async () => {
+    await layoutOf('amd', AMD);
+    await layoutOf('arm', ARM);
+    await run('load', 'arm', '--to', 'oci-archive:arm.tar');
+    const { images } = await saved('--from', 'oci:amd', '--base-layout', 'oci-archive:arm.tar');
+    expect(images[0]?.layers.map(({ status }) => status)).toEqual(['omitted', 'written']);
+    const load = ['load', 'out', '-i', AMD.root.digest, '--to', 'oci:whole'];
+    expect(await run(...load, 'oci-archive:arm.tar')).toMatchObject({ code: 0 });
+    expect(await (await Layout.open(join(cwd, 'whole'))).has(AMD.layers[0] ?? expect.fail())).toBe(true);
+  });
+
+  test.each([
+    [['prune', 'oci:layout'], 0, ''],
+    [['prune', 'oci:layout:app:1'], 2, 'choose it by itself: -i app:1'],
+    [['prune', 'oci-archive:all.tar'], 2, 'drayage save --from oci-archive:all.tar -o DIR'],
+    [['fetch', '--complete', 'oci:layout'], 0, ''],
+    [
+      ['fetch', '--complete', 'docker-archive:all.tar'],
+      2,
+      'drayage save --from docker-archive:all.tar -o DIR',
+    ],
+  ])('%j ends with %i', async (args, code, hint) => {
+    await layout();
+    expect(await run(...args)).toMatchObject({ code, stderr: expect.stringContaining(hint) as string });
+  });
+});
+
+/** A layout with one image, `app:1`. */
+async function layoutOf(path: string, image: SampleImage): Promise<void> {
+  const made = await Layout.create(join(cwd, path));
+  await made.update((transaction) => addSample(transaction, image, ['app:1']));
+}

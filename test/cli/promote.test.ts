@@ -9,22 +9,11 @@ import { FakeRegistry } from '../support/fake-registry.ts';
 import { IDENTITY_TOKEN, PASSWORD, USER } from '../support/fake-registry-tokens.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { startProxy } from '../support/fake-proxy.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const API = 'drayage-demo/api:1.0';
-const JOB = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '4711',
-  CI_JOB_ID: '123',
-  CI_JOB_NAME: 'promote',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
+const JOB = gitlabJob('123', 'promote');
 const { PATH = '' } = process.env;
 
 let cwd: string;

@@ -4,20 +4,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const GITLAB = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '4711',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
-const TEST = { ...GITLAB, CI_JOB_ID: '200', CI_JOB_NAME: 'test' };
+const TEST = gitlabJob('200', 'test');
 const API = 'drayage-demo/api:1.0';
 const WORKER = 'drayage-demo/worker:1.0';
 
@@ -28,7 +18,7 @@ beforeEach(async () => {
 
 /** Saves as a job does, and gives what the image has of its own. */
 async function ship(job: string, id: string, image: string): Promise<SaveResult['images'][number]> {
-  const env = { ...GITLAB, CI_JOB_ID: id, CI_JOB_NAME: job };
+  const env = gitlabJob(id, job);
   const args = ['save', '--from', fixturePath('demo.tar'), image];
   const { images } = await drayageJson<SaveResult>(args, { cwd, env });
   const [saved] = images;

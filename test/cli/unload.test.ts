@@ -4,24 +4,13 @@ import { leaseReference } from '../../src/lease.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ID = `sha256:${'c'.repeat(64)}`;
 const REF = 'app:pipeline-1-cccccccccccc';
 const HOUR = 3_600_000;
-const gitlab = (job: string): Record<string, string> => ({
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '1',
-  CI_JOB_ID: job,
-  CI_JOB_NAME: 'test',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-});
+const gitlab = (job: string): Record<string, string> => ({ ...gitlabJob(job, 'test'), CI_PIPELINE_ID: '1' });
 
 let cwd: string;
 beforeEach(async () => {

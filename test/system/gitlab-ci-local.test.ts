@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../support/front.ts';
 import { KIND_SPECS, PLUGIN_FOLDER } from './support/daemon-kinds.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
+import type { TestRegistry } from './support/registry.ts';
+import { registrySkipReason, startRegistry } from './support/registry.ts';
 import type { CommandResult } from './support/run-command.ts';
 import { run } from './support/run-command.ts';
 
@@ -19,13 +22,23 @@ const BUSYBOX = join(KIND_SPECS['docker-28-containerd'].root, 'usr/bin/busybox')
 const PIPELINE = '4711';
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
+/**
+ * The runner draws the ID of each job out of a million, and two of a dozen and a half have drawn the same: then one artifact
+ * lies over the other, which GitLab's IDs rule out. Here no number comes twice.
+ */
+const DRAWN_ONCE = 'let drawn = 100_000; Math.random = () => (drawn++ + 0.5) / 1_000_000;';
+
 /** Two kinds of store: what the one calls an image the other does not. */
 const KINDS = ['docker-28-containerd', 'docker-20.10'] as const;
-const skip = KINDS.some((kind) => skipReason(kind) !== undefined) || !hasPrograms();
+const skip =
+  KINDS.some((kind) => skipReason(kind) !== undefined) ||
+  registrySkipReason() !== undefined ||
+  !hasPrograms();
 
 describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-local with isolated jobs', () => {
   let folder: string;
   const daemons: TestDaemon[] = [];
+  let registry: TestRegistry;
   let ran: CommandResult;
   /** What a job printed, without the name in front. */
   const said = (job: string): string[] =>
@@ -36,12 +49,16 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'drayage-pipeline-'));
-    for (const kind of KINDS) daemons.push(await startDaemon(kind));
+    registry = await startRegistry();
+    // The second one pulls what was promoted: it stays where the registry is.
+    const near = { listen: ['-H', `tcp://127.0.0.1:${await freePort()}`] };
+    for (const kind of KINDS) daemons.push(await startDaemon(kind, kind === KINDS[1] ? near : {}));
     const repository = await makeRepository(folder);
-    ran = await runPipeline(repository, folder, daemons);
+    ran = await runPipeline(repository, folder, daemons, registry);
   });
   afterAll(async () => {
     for (const daemon of daemons) await daemon.stop();
+    await registry?.stop();
     if (folder) await rm(folder, { recursive: true, force: true });
   });
 
@@ -65,11 +82,32 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
     expect(said('test')).toContainEqual(expect.stringMatching(/^gone api:pipeline-4711-/));
   });
 
-  test('an image that was made with another one ships alone: no blob of the first is in its artifact', async () => {
-    const [first, second] = await Promise.all(['build-api', 'extend'].map((job) => blobsOf(folder, job)));
+  test('an image that was made on top of another one runs, and no blob of the first is in its artifact', async () => {
+    expect(said('test')).toContainEqual(expect.stringMatching(/^extended by \d+$/));
+    const [first = [], second = []] = await Promise.all(
+      ['build-api', 'extend'].map((job) => blobsOf(folder, job)),
+    );
     expect(first).not.toEqual([]);
-    expect(second).not.toEqual([]);
-    expect(second?.filter((blob) => first?.includes(blob))).toEqual([]);
+    // A config, a manifest, and the one layer that it adds.
+    expect(second).toHaveLength(3);
+    expect(second.filter((blob) => first.includes(blob))).toEqual([]);
+  });
+
+  test('what was tested is promoted under its digest, whole, and a following job gets it by its variable', async () => {
+    const told = (job: string, pattern: RegExp): string[] =>
+      said(job).flatMap((line) => pattern.exec(line)?.slice(1) ?? []);
+    const [digest, id] = told('test', /^tested (sha256:[0-9a-f]{64}) (sha256:[0-9a-f]{64})$/);
+    expect(digest).toBeDefined();
+    expect(told('deploy', /^deployed (\S+) (\S+)$/)).toEqual([
+      `${registry.host}/group/extended@${digest}`,
+      id,
+    ]);
+    expect(said('deploy')).toContainEqual(expect.stringMatching(/^extended by \d+$/));
+    for (const tag of [`1.${PIPELINE}`, 'latest']) {
+      const url = `http://${registry.host}/v2/group/extended/manifests/${tag}`;
+      const answer = await fetch(url, { headers: { accept: 'application/vnd.oci.image.manifest.v1+json' } });
+      expect(answer.headers.get('docker-content-digest')).toBe(digest);
+    }
   });
 
   test('a dozen images come with one load, and a compose file names them by variables', () => {
@@ -151,6 +189,7 @@ async function runPipeline(
   repository: string,
   folder: string,
   [build, tests]: readonly TestDaemon[],
+  registry: TestRegistry,
 ): Promise<CommandResult> {
   const bin = join(folder, 'bin');
   await mkdir(bin);
@@ -166,6 +205,7 @@ async function runPipeline(
     CI_PIPELINE_ID: PIPELINE,
     BUILD_HOST: build?.host,
     TEST_HOST: tests?.host,
+    REGISTRY: registry.host,
     DOCKER_CONFIG: config,
     BUSYBOX,
   };
@@ -173,7 +213,8 @@ async function runPipeline(
   const mode = ['--force-shell-executor', '--shell-isolation', '--no-artifacts-to-source'];
   // It takes no absolute path.
   const cwd = relative(process.cwd(), repository);
-  return run(process.execPath, [RUNNER, '--cwd', cwd, ...mode, ...args], {
+  const node = [`--import=data:text/javascript,${DRAWN_ONCE}`, RUNNER];
+  return run(process.execPath, [...node, '--cwd', cwd, ...mode, ...args], {
     env: { PATH: `${bin}:${SYSTEM_PATH}`, HOME: folder },
   });
 }

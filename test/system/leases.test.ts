@@ -8,25 +8,14 @@ import { drayage, drayageJson } from '../support/cli.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { DAEMON_KINDS, skipReason, startDaemon } from './support/daemons.ts';
 import { runnableArchive } from './support/runnable-archive.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
 
 const JOBS = 20;
 const PIPELINES = ['1', '2'];
 
 /** The environment of a job on a runner whose jobs share a daemon. */
 function gitlab(job: number | string, pipeline: string): Record<string, string> {
-  return {
-    CI: 'true',
-    GITLAB_CI: 'true',
-    CI_SERVER_URL: 'https://gitlab.example',
-    CI_PROJECT_PATH: 'group/app',
-    CI_PROJECT_ID: '12',
-    CI_PROJECT_URL: 'https://gitlab.example/group/app',
-    CI_PIPELINE_ID: pipeline,
-    CI_JOB_ID: `${job}`,
-    CI_JOB_NAME: 'test',
-    CI_COMMIT_REF_NAME: 'main',
-    CI_COMMIT_SHA: 'a'.repeat(40),
-  };
+  return { ...gitlabJob(`${job}`, 'test'), CI_PIPELINE_ID: pipeline };
 }
 
 let folder: string;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
+import type { RegistryFault } from '../support/fake-registry.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { PASSWORD, USER } from '../support/fake-registry-tokens.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -28,16 +29,28 @@ async function dockerConfig(config: object): Promise<void> {
   await writeFile(join(cwd, 'home/.docker/config.json'), JSON.stringify(config));
 }
 
-describe('no secret is shown', () => {
-  /** What would be one, in all its forms. */
-  const SECRETS = ['planted', auth, Buffer.from(PASSWORD).toString('base64')];
+/** What would be a secret, in all its forms. */
+const SECRETS = ['planted', auth, Buffer.from(PASSWORD).toString('base64')];
 
-  const expectSilent = (results: CliResult[]): void => {
-    for (const { stdout, stderr } of results) {
-      for (const secret of SECRETS) expect(stdout + stderr).not.toContain(secret);
-    }
+const expectSilent = (results: CliResult[]): void => {
+  for (const { stdout, stderr } of results) {
+    for (const secret of SECRETS) expect(stdout + stderr).not.toContain(secret);
+  }
+};
+
+/** A server that repeats what it was told, in every way it can. */
+const echo =
+  (status: number): RegistryFault =>
+  ({ headers }, response) => {
+    const said = headers.authorization ?? '';
+    if (said === '') return 'pass';
+    response.setHeader('warning', `299 - "you said ${said}"`);
+    const secret = said.replace(/^\w+ /, '');
+    const errors = [{ code: 'DENIED', message: `${secret} ${PASSWORD} ${auth} ${said}`, detail: secret }];
+    return void response.writeHead(status).end(JSON.stringify({ errors }));
   };
 
+describe('no secret is shown', () => {
   test('whatever goes wrong', async () => {
     const fake = await FakeRegistry.start({ auth: 'token', redirect: true });
     await save();
@@ -50,16 +63,8 @@ describe('no secret is shown', () => {
     };
     const args = ['promote', API, `${fake.host}/api:1`, '--debug'];
     const results = [await run(args, env)];
-    // A registry that repeats what it was told, in every way it can.
-    fake.faults.registry = ({ headers, method }, response) => {
-      const said = headers.authorization ?? '';
-      if (said === '') return 'pass';
-      response.setHeader('warning', `299 - "you said ${said}"`);
-      if (method !== 'PUT') return 'pass';
-      const secret = said.replace('Bearer ', '');
-      const errors = [{ code: 'DENIED', message: `${secret} ${PASSWORD} ${auth} ${said}`, detail: secret }];
-      return void response.writeHead(403).end(JSON.stringify({ errors }));
-    };
+    fake.faults.registry = (request, response) =>
+      request.method === 'PUT' ? echo(403)(request, response) : 'pass';
     const elsewhere = ['promote', API, `${fake.host}/other:1`, '--debug'];
     const denied = await run(elsewhere, env);
     expect(denied.stderr).toContain('*** *** ***');
@@ -98,5 +103,96 @@ describe('no secret is shown', () => {
     expectSilent(results);
     const storage = fake.seen.filter(({ server, authorization }) => server === 'storage' && authorization);
     expect(storage).toEqual([]);
+  });
+
+  test('of the registry that holds the base of a thin layout', async () => {
+    const fake = await FakeRegistry.start({ auth: 'token', redirect: true });
+    await save();
+    await dockerConfig({ auths: { [fake.host]: { auth } } });
+    const base = `${fake.host}/group/base:1`;
+    expect(await run(['promote', API, base])).toMatchObject({ code: 0 });
+    const thin = (to: string): Promise<CliResult> =>
+      run([
+        'save',
+        '--from',
+        `oci:.drayage/images:${API}`,
+        '--thin',
+        'always',
+        '--base',
+        base,
+        '-o',
+        to,
+        '--debug',
+      ]);
+    const read = ['load', 'thin', '--to', 'docker-archive:out.tar', '--debug'];
+    const good = [await thin('thin'), await run([...read, '--json'])];
+    expect(good).toMatchObject([
+      { code: 0, stdout: expect.stringContaining('left out') as string },
+      { code: 0 },
+    ]);
+    const bad: CliResult[] = [];
+    for (const status of [403, 500]) {
+      fake.faults.registry = echo(status);
+      bad.push(await run(read), await run(['fetch', '--complete', 'thin', '--debug', '--json']));
+      expect(await thin(`whole-${status}`)).toMatchObject({ code: 0 });
+    }
+    fake.faults.registry = () => 'pass';
+    fake.faults.token = echo(401);
+    bad.push(await run(read));
+    await dockerConfig({ auths: { [fake.host]: { auth: Buffer.from('planted').toString('base64') } } });
+    bad.push(await run(read));
+    expect(bad.map(({ code }) => code)).not.toContain(0);
+    for (const { stdout, stderr } of bad) expect(stdout + stderr).toContain(fake.host);
+    expectSilent([...good, ...bad]);
+  });
+
+  test('that a credential helper knows, or tells where it fails', async () => {
+    const fake = await FakeRegistry.start({ auth: 'basic' });
+    await save();
+    await dockerConfig({ credHelpers: { [fake.host]: 'vault' } });
+    const bin = join(cwd, 'bin');
+    await mkdir(bin);
+    const promoteWith = async (lines: string): Promise<CliResult> => {
+      await writeFile(join(bin, 'docker-credential-vault'), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+      const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+      return run(['promote', API, `${fake.host}/api:1`, '--debug', '--json'], env);
+    };
+    const answer = `printf '{"Username":"${USER}","Secret":"%s"}'`;
+    const tells = `echo "no: ${PASSWORD} ${auth}"; echo "planted on standard error" >&2`;
+    const results = [
+      await promoteWith(`${answer} ${PASSWORD}; echo planted-note >&2`),
+      await promoteWith(`${answer} planted-but-wrong`),
+      await promoteWith(`${tells}; exit 1`),
+      await promoteWith(tells),
+      await promoteWith(`echo '{"Username":1,"Secret":["${PASSWORD}"]}'`),
+      await promoteWith('kill -9 $$'),
+    ];
+    expect(results.map(({ code }) => code)).toEqual([0, 3, 3, 3, 3, 3]);
+    for (const { stdout } of results.slice(2)) expect(stdout).toContain('docker-credential-vault');
+    expectSilent(results);
+  });
+
+  test('whatever a token server elsewhere answers', async () => {
+    const [fake, elsewhere] = [await FakeRegistry.start({ auth: 'token' }), await FakeRegistry.start()];
+    await save();
+    await dockerConfig({ auths: { [fake.host]: { auth } } });
+    const realm = `http://planted-name:planted-key@${elsewhere.host}/token?key=planted-query`;
+    fake.faults.registry = (_, response) =>
+      void response
+        .writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="planted-service"` })
+        .end();
+    const promote = ['promote', API, `${fake.host}/api:1`, '--debug'];
+    const results: CliResult[] = [];
+    for (const fault of [echo(401), echo(403), echo(500), echo(200)]) {
+      elsewhere.faults.registry = fault;
+      results.push(await run(promote), await run([...promote, '--json']));
+    }
+    elsewhere.faults.registry = ({ headers }, response) => {
+      const location = `http://${fake.host}/token?planted=${encodeURIComponent(headers.authorization ?? '')}`;
+      return void response.writeHead(302, { location }).end();
+    };
+    results.push(await run(promote));
+    expect(results.map(({ code }) => code)).toEqual(results.map(() => 3));
+    expectSilent(results);
   });
 });

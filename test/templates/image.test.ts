@@ -11,6 +11,7 @@ import { header, padded } from '../support/archives/tar-bytes.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
+import { PIPELINE } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { Job, Ran } from './pipeline.ts';
 import { documents, inputsOf, merge, runJob, ship } from './pipeline.ts';
@@ -20,17 +21,6 @@ const BIN = fileURLToPath(new URL('dist/cli/bin.js', ROOT));
 /** A program in the job's image. */
 const PROGRAM = 'drayage-of-the-image';
 const COMPONENT = documents(readFileSync(new URL('templates/image/template.yml', ROOT), 'utf8'));
-const PIPELINE = {
-  CI: 'true',
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '12',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '4711',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
 const { PATH = '' } = process.env;
 
 let home: string;

@@ -3,7 +3,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { library } from '../library.ts';
 import { isFolder, parseNotation } from '../notation.ts';
-import { openLayouts } from '../places.ts';
+import { openLayout } from '../places.ts';
 
 /** Options of `drayage diff`. */
 export interface DiffCommandOptions extends CommonOptions {
@@ -30,8 +30,7 @@ export async function diffLayouts(
 async function openSide(text: string, options: DiffCommandOptions, context: Context): Promise<DiffSide> {
   const { path, image } = await parseNotation(text);
   await isFolder(path);
-  const [place] = await openLayouts([path], context);
-  if (place === undefined) throw new Error('one path opens one layout');
+  const place = await openLayout(path, context);
   return { place, images: image === undefined ? options.image : [image] };
 }
 

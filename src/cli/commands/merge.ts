@@ -5,9 +5,10 @@ import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
-import { createLayout, defaultLayout, findLayouts, openLayouts } from '../places.ts';
+import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
+import { openNamed } from '../sources.ts';
 import { explainDamage } from '../transport.ts';
 
 /** Options of `drayage merge`. */
@@ -25,11 +26,11 @@ export async function mergeLayouts(
   const { gitlabAnnotations, merge, readGitLabJob } = await library();
   const job = readGitLabJob(context.env);
   const out = options.out ?? (job === undefined ? await nowhere() : defaultLayout(context.env));
-  const from = await openLayouts(paths.length > 0 ? paths : await others(out, context), context);
   const to = await createLayout(out, context);
+  await using from = await openNamed(paths.length > 0 ? paths : await others(to.path, context), context);
   try {
     const result = await merge({
-      from,
+      from: from.layouts,
       to,
       images: options.image,
       policy: await readPolicy(options, context),
@@ -43,12 +44,12 @@ export async function mergeLayouts(
       json: result,
       text: [
         ...result.images.map(describeImage),
-        `${result.layout}: ${count(result.images.length, 'image')} of ${count(from.length, 'layout')}, ${formatBytes(total)}, ${formatBytes(copied)} of it copied, in ${formatSeconds(result.seconds)}`,
+        `${result.layout}: ${count(result.images.length, 'image')} of ${count(from.layouts.length, 'layout')}, ${formatBytes(total)}, ${formatBytes(copied)} of it copied, in ${formatSeconds(result.seconds)}`,
       ],
       quiet: result.images.map(({ ref }) => ref),
     };
   } catch (error) {
-    throw await explainDamage(error, from, context);
+    throw await explainDamage(error, from.restored, context);
   }
 }
 

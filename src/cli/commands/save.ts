@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type {
   CodecName,
   DockerDaemon,
+  Layout,
   SavedImage,
   SaveResult,
   SaveSource,
@@ -15,7 +16,7 @@ import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import { createLayout, defaultLayout, openLayouts } from '../places.ts';
+import { createLayout, defaultLayout, openLayout } from '../places.ts';
 import { library } from '../library.ts';
 import { isFolder, openArchive, parseNotation } from '../notation.ts';
 import type { VariableOptions } from '../reports.ts';
@@ -23,6 +24,7 @@ import { writeReports } from '../reports.ts';
 import type { SigningOptions } from '../signing.ts';
 import { prepareSigning } from '../signing.ts';
 import { parseSize } from '../size.ts';
+import { openNamed } from '../sources.ts';
 import { describeSigned } from './sign.ts';
 
 /** What there is to close of a place that holds nothing open. */
@@ -61,7 +63,7 @@ export async function saveImages(
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
   const sign = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
-  const { baseLayout = [] } = options;
+  await using bases = await openBaseLayouts(options, context);
   await using source = await openSource(options, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
@@ -79,7 +81,7 @@ export async function saveImages(
     platform,
     oneRequest: options.oneRequest,
     to: layout,
-    baseLayouts: baseLayout.length === 0 ? [] : await openLayouts(baseLayout, context),
+    baseLayouts: bases.layouts,
     thin: await thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
@@ -94,6 +96,16 @@ export async function saveImages(
   const signed = await sign?.(layout, [...new Set(digests)]);
   if (job !== undefined) await writeReports(layout, job, options, context);
   return describe(result, signed);
+}
+
+/** The layouts and archives whose layers are left out. */
+async function openBaseLayouts(
+  { baseLayout = [] }: SaveCommandOptions,
+  context: Context,
+): Promise<AsyncDisposable & { layouts: Layout[] }> {
+  return baseLayout.length === 0
+    ? { layouts: [], [Symbol.asyncDispose]: nothing }
+    : openNamed(baseLayout, context);
 }
 
 /** Where bases are sought, and when. */
@@ -177,8 +189,7 @@ async function openSource({ from, host }: SaveCommandOptions, context: Context):
   if (from === '-') return archiveSource(context.stdin);
   const { kind, path, image } = await parseNotation(from);
   if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
-    const [layout] = await openLayouts([path], context);
-    if (layout !== undefined) return { from: layout, image, [Symbol.asyncDispose]: nothing };
+    return { from: await openLayout(path, context), image, [Symbol.asyncDispose]: nothing };
   }
   return { ...archiveSource(await openArchive(path)), image };
 }

@@ -53,7 +53,7 @@ export function saveCommand(execute: Execute): Command {
     .addOption(
       repeatable(
         '--base-layout <dir>',
-        'leave out the layers that this layout holds; it has to be there on load; may be repeated',
+        'leave out the layers that this layout or archive holds; it has to be there on load; may be repeated',
       ),
     )
     .addOption(

@@ -17,7 +17,7 @@ export function mergeCommand(execute: Execute): Command {
     .description(
       'Makes one layout of several. Images of several platforms under one name become one multi-platform image.',
     )
-    .argument('[layout...]', 'layouts; default: every other one below .drayage')
+    .argument('[layout...]', 'layouts and archives; default: every other layout below .drayage')
     .addOption(option('-o, --out <dir>', 'the layout to merge into; default .drayage/$CI_JOB_ID'))
     .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
     .addOption(expectOption())
