@@ -1,17 +1,18 @@
 import { resolve } from 'node:path';
 import type { MergedImage } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
 import { createLayout, defaultLayout, findLayouts, openLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import { explainDamage } from '../transport.ts';
 
 /** Options of `drayage merge`. */
-export interface MergeCommandOptions extends CommonOptions, ExpectOptions, VariableOptions {
+export interface MergeCommandOptions extends CommonOptions, SignatureOptions, VariableOptions {
   out?: string;
   image?: string[];
 }
@@ -25,6 +26,7 @@ export async function mergeLayouts(
   const { gitlabAnnotations, merge, readGitLabJob } = await library();
   const job = readGitLabJob(context.env);
   const out = options.out ?? (job === undefined ? await nowhere() : defaultLayout(context.env));
+  const authenticate = await readSignaturePolicy(options, context);
   const from = await openLayouts(paths.length > 0 ? paths : await others(out, context), context);
   const to = await createLayout(out, context);
   try {
@@ -33,6 +35,7 @@ export async function mergeLayouts(
       to,
       images: options.image,
       policy: await readPolicy(options, context),
+      authenticate,
       annotations: job === undefined ? {} : gitlabAnnotations(job),
       signal: context.signal,
       onProgress: context.onProgress,
