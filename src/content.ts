@@ -89,6 +89,8 @@ export interface StoredImage {
   /** Familiar references, `temp:latest`; none where the image has no name. */
   names: string[];
   annotations: Record<string, string>;
+  /** The bare word of another tool by which it was asked for; only where it was. */
+  foundAs?: string | undefined;
 }
 
 /** The images of a place, by name. */

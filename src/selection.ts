@@ -107,8 +107,9 @@ function merged(found: readonly PlacedImage[]): PlacedImage[] {
   return [...byRoot.values()].map((same) => {
     const names = [...new Set(same.flatMap(({ image }) => image.names))];
     const best = same.find(({ image }) => !(OMITTED_LAYERS in image.annotations)) ?? same[0];
-    const vouchers = vouchersOf(same);
-    return { place: placeOf([best, ...same]), image: { ...best.image, names }, vouchers };
+    const { foundAs } = same.find(({ image }) => image.foundAs !== undefined)?.image ?? {};
+    const image = { ...best.image, names, ...(foundAs !== undefined && { foundAs }) };
+    return { place: placeOf([best, ...same]), image, vouchers: vouchersOf(same) };
   });
 }
 

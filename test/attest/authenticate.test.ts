@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { signaturePolicy } from '../../src/attest/authenticate.ts';
 import { bundleReferrer } from '../../src/attest/referrer.ts';
@@ -53,8 +55,8 @@ async function attach(...bundles: Buffer[]): Promise<void> {
 }
 
 /** Why the image is refused; nothing where it is accepted. */
-async function reason(expectation = COMMIT): Promise<unknown> {
-  const image = await layout.resolve('app:1');
+async function reason(expectation = COMMIT, name = 'app:1'): Promise<unknown> {
+  const image = await layout.resolve(name);
   const check = signaturePolicy(await loadTrust(KEYS), expectation);
   const error = await check(image, layout).then(
     () => undefined,
@@ -137,6 +139,18 @@ describe('the names of an image', () => {
       message: 'other:1 is not what was signed: that image was signed as app:1',
       facts: { reason: 'NAME', hint: expect.stringContaining('--expect name=other:1') as string },
     });
+  });
+
+  test('count also where they are the word of another tool by which an image is asked for', async () => {
+    await attach(named([]));
+    await layout.update(async (content) => content.remove('app:1'));
+    const path = join(layout.path, 'index.json');
+    const index = JSON.parse(await readFile(path, 'utf8')) as { manifests: Descriptor[] };
+    index.manifests.push({ ...IMAGE.root, annotations: { 'org.opencontainers.image.ref.name': 'app' } });
+    await writeFile(path, JSON.stringify(index));
+    expect(await reason(expected(), 'app')).toBe('NAME');
+    expect(await reason(expected({ name: 'app' }), 'app')).toBeUndefined();
+    expect(await reason(expected(), IMAGE.root.digest)).toBeUndefined();
   });
 
   test('may be several, of several signatures', async () => {
