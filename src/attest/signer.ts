@@ -143,25 +143,18 @@ async function within<T>(
 ): Promise<T> {
   // Nothing begins that nobody would wait for.
   signal?.throwIfAborted();
-  const { promise: stopped, reject } = promiseWithReject();
+  const stop = new AbortController();
   const late = setTimeout(
-    () => reject(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
+    () => stop.abort(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
     deadline,
   );
-  const onAbort = (): void => reject(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const stopped = new Promise<never>((_, reject) => {
+    either.addEventListener('abort', () => reject(either.reason), { once: true });
+  });
   try {
     return await Promise.race([work(), stopped]);
   } finally {
     clearTimeout(late);
-    signal?.removeEventListener('abort', onAbort);
   }
-}
-
-function promiseWithReject(): { promise: Promise<never>; reject: (reason: unknown) => void } {
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<never>((_, fail) => {
-    reject = fail;
-  });
-  return { promise, reject };
 }

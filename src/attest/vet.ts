@@ -77,7 +77,8 @@ export async function vetSignatures(
 
 /** Dates are of one form, RFC 3339 in UTC, where they are ours; what has none comes last. */
 function newestFirst(a: Descriptor, b: Descriptor): number {
-  const [first, second] = [a, b].map(({ annotations }) => annotations?.[CREATED] ?? '') as [string, string];
+  const first = a.annotations?.[CREATED] ?? '';
+  const second = b.annotations?.[CREATED] ?? '';
   if (first !== second) return first > second ? -1 : 1;
   return a.digest < b.digest ? -1 : 1;
 }
