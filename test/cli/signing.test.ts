@@ -40,8 +40,8 @@ function context(env: Context['env']): Context {
   return { env, stdin: new PassThrough(), stdout: new PassThrough(), signal, onProgress: () => {} };
 }
 
-const sign = async (env: Context['env'] = SIGNING_JOB, ...expect: string[]) =>
-  signImages(path, { ...keys, expect }, context(env));
+const sign = async (env: Context['env'] = SIGNING_JOB, ...given: string[]) =>
+  signImages(path, { ...keys, expect: given }, context(env));
 const verify = async (at: string) => verifyLayouts([at], publicKeys, context({}));
 
 test('verify refuses a name that was not signed, and says how it is expected', async () => {
