@@ -89,6 +89,8 @@ export interface StoredImage {
   /** Familiar references, `temp:latest`; none where the image has no name. */
   names: string[];
   annotations: Record<string, string>;
+  /** The bare word of another tool by which it was asked for; only where it was. */
+  foundAs?: string | undefined;
 }
 
 /** The images of a place, by name. */
@@ -126,13 +128,14 @@ export interface ImagePolicy {
 /**
  * Looks at who made an image, before anything of it is used.
  * @param place holds the image and what refers to it
+ * @returns the referrers that vouch for it
  * @throws {@link DrayageError} `POLICY` where that is not shown
  */
 export type Authenticate = (
   image: StoredImage,
   place: ContentSource & ImageIndex,
   options?: ContentOptions,
-) => Promise<void>;
+) => Promise<readonly Descriptor[]>;
 
 /** A layer's bytes as they arrive, with what is known of them before the first byte. */
 export interface LayerHint {

@@ -7,6 +7,7 @@ import { chainSources } from './content.ts';
 import { readImage } from './image.ts';
 import type { Platform } from './oci/platform.ts';
 import type { OnProgress } from './progress.ts';
+import { referrersOf } from './referrers.ts';
 import type { ImagePlace } from './selection.ts';
 import { selectImages } from './selection.ts';
 import type { OpenBase } from './thin/whole-content.ts';
@@ -57,8 +58,8 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
     const root = platform === undefined ? stored.root : image.manifest.descriptor;
     outgoing.push({ root, names: stored.names, source: whole });
     if (options.format !== 'oci') continue;
-    for (const referrer of await place.referrers(root, { signal }))
-      outgoing.push({ root: referrer, names: [], source: place });
+    for (const { descriptor } of await referrersOf(place, place, root, { signal }))
+      outgoing.push({ root: descriptor, names: [], source: place });
   }
   if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
   return writeDockerArchive(images, chainSources(sources), { signal });

@@ -7,6 +7,7 @@ import { OMITTED_LAYERS } from './oci/annotations.ts';
 import type { Digest } from './oci/digest.ts';
 import { omittedLayers } from './oci/omitted-layers.ts';
 import type { OnProgress } from './progress.ts';
+import { referrersOf } from './referrers.ts';
 import type { ImagePlace, PlacedImage } from './selection.ts';
 import { selectImages } from './selection.ts';
 import type { OpenBase } from './thin/whole-content.ts';
@@ -61,7 +62,7 @@ export interface FetchResult {
 }
 
 /**
- * Brings images into a layout, with what refers to them: only the blobs that it lacks, several at a time, each checked. All
+ * Brings images into a layout, with what refers to them or to a part of them: only the blobs that it lacks, several at a time, each checked. All
  * of them, or, after any failure, nothing. The bytes, the names and the annotations stay as they are.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `UNREACHABLE`,
  * `TIMEOUT`, `IO`
@@ -81,7 +82,8 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
       const { root } = image;
       const source = await contentOf(placed, options);
       const omitted = options.complete === undefined ? omittedLayers(image.annotations, root.digest) : 0;
-      const referrers = await place.referrers(root, { signal });
+      const attached = await referrersOf(place, place, root, { signal });
+      const referrers = attached.map(({ descriptor }) => descriptor);
       for (const one of [root, ...referrers])
         await transfer(source, one, content, blobs, { omitted, concurrency, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});

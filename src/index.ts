@@ -72,6 +72,7 @@ export { expectationsOf } from './gitlab/expectations.ts';
 export type { GitLabBuild } from './gitlab/build.ts';
 export { jobIdentity, readGitLabBuild } from './gitlab/build.ts';
 export { originPolicy } from './gitlab/origin-policy.ts';
+export { ownImages } from './gitlab/own-images.ts';
 export type { ImageVariables, ShippedImage, Variable } from './gitlab/variables.ts';
 export { imageVariables } from './gitlab/variables.ts';
 export type { PlannedImage, PromotedImage, PromoteOptions, PromoteResult, Promotion } from './promote.ts';

@@ -1,7 +1,7 @@
-import type { ContentOptions, ContentSource, ImagePolicy, StoredImage } from './content.ts';
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy, StoredImage } from './content.ts';
 import { chainSources } from './content.ts';
 import type { Image } from './image.ts';
-import { closure, images as imagesOf } from './image.ts';
+import { images as imagesOf } from './image.ts';
 import type { Layout } from './layout/layout.ts';
 import { uniqueReference } from './naming.ts';
 import { OMITTED_LAYERS } from './oci/annotations.ts';
@@ -12,6 +12,7 @@ import { isManifestType } from './oci/media-types.ts';
 import { omittedLayers } from './oci/omitted-layers.ts';
 import { formatPlatform } from './oci/platform.ts';
 import type { OnProgress } from './progress.ts';
+import { referrersOf } from './referrers.ts';
 import type { ImagePlace } from './selection.ts';
 import { joinPlaces, selectImages } from './selection.ts';
 import type { TransferredBlobs } from './transfer.ts';
@@ -25,6 +26,8 @@ export interface MergeOptions extends ContentOptions {
   images?: readonly string[] | undefined;
   /** Which of the images may be merged; default: all. */
   policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used, as each is in its layout. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
   /** The layout that they come into. What it holds stays, but for names that move to what is merged. */
   to: Layout;
   /** Annotations for every image, such as who merges. */
@@ -65,10 +68,10 @@ export interface MergeResult {
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
-  const { from, to, policy, onProgress, signal } = options;
+  const { from, to, policy, authenticate, onProgress, signal } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
   const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
-  const chosen = await selectImages(from, options.images, { policy, onNote, signal });
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
   const blobs: TransferredBlobs = new Map();
   const everywhere = joinPlaces(from);
   const images = await to.update(async (content) => {
@@ -80,7 +83,8 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
       const annotations = { ...own, ...options.annotations };
       const omitted = omittedLayers(annotations, image.root.digest);
       const source = chainSources([place, everywhere]);
-      const referrers = await referrersOf(place, everywhere, image.root, options);
+      const attached = await referrersOf(place, everywhere, image.root, { signal });
+      const referrers = attached.map(({ descriptor }) => descriptor);
       for (const root of [image.root, ...referrers])
         await transfer(source, root, content, blobs, { omitted, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});
@@ -122,28 +126,6 @@ async function readAll(
     found.push(one);
   }
   return found;
-}
-
-/** What refers to a root or to anything that it leads to, and what refers to that. */
-async function referrersOf(
-  source: ImagePlace,
-  everywhere: ImagePlace,
-  root: Descriptor,
-  { signal }: ContentOptions,
-): Promise<Descriptor[]> {
-  const found = new Map<Digest, Descriptor>();
-  const queue = [root];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    for await (const node of closure(source, next, { signal })) {
-      if (node.kind !== 'index' && node.kind !== 'manifest') continue;
-      for (const referrer of await everywhere.referrers(node.document.descriptor, { signal })) {
-        if (found.has(referrer.digest)) continue;
-        found.set(referrer.digest, referrer);
-        queue.push(referrer);
-      }
-    }
-  }
-  return [...found.values()];
 }
 
 /** One name may stand for an image of each platform: the index of a layout has to tell them apart. */

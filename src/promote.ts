@@ -32,6 +32,12 @@ export interface PromoteOptions extends ContentOptions {
   authenticate?: Authenticate | undefined;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
+  /**
+   * What of all that refers to an image goes along although `authenticate` did not accept it: artifact types, types of what is
+   * attested as annotations state them, `.sig`, `.att`, `.sbom`, or `all`. Default: nothing. Where nobody asks whose it is,
+   * all of it goes along.
+   */
+  attach?: readonly string[] | undefined;
   /** Where else blobs may be that were left out of a layout. The registry of the base that an image names is looked at by itself. */
   blobs?: readonly ContentSource[] | undefined;
   /** Repositories that may hold blobs already: one of the same registry hands them over, so that they are not sent. */

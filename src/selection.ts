@@ -25,6 +25,8 @@ export type ImagePlace = ContentSource & ImageIndex;
 export interface PlacedImage {
   place: ImagePlace;
   image: StoredImage;
+  /** The referrers that vouch for it, where somebody asked who made it. */
+  vouchers?: readonly Descriptor[] | undefined;
 }
 
 /** As of {@link ImageIndex.resolve}. */
@@ -53,10 +55,12 @@ export async function selectImages(
   references: readonly string[] = [],
   options: SelectOptions = {},
 ): Promise<PlacedImage[]> {
-  const found = await findImages(places, references, options);
   const { authenticate, signal } = options;
+  const found: PlacedImage[] = [];
   // Each by itself, before any is used: what they become together is signed by nobody.
-  for (const { image, place } of found) await authenticate?.(image, place, { signal });
+  for (const placed of await findImages(places, references, options)) {
+    found.push({ ...placed, vouchers: await authenticate?.(placed.image, placed.place, { signal }) });
+  }
   return oneForEachName(found, options);
 }
 
@@ -103,7 +107,9 @@ function merged(found: readonly PlacedImage[]): PlacedImage[] {
   return [...byRoot.values()].map((same) => {
     const names = [...new Set(same.flatMap(({ image }) => image.names))];
     const best = same.find(({ image }) => !(OMITTED_LAYERS in image.annotations)) ?? same[0];
-    return { place: placeOf([best, ...same]), image: { ...best.image, names } };
+    const { foundAs } = same.find(({ image }) => image.foundAs !== undefined)?.image ?? {};
+    const image = { ...best.image, names, ...(foundAs !== undefined && { foundAs }) };
+    return { place: placeOf([best, ...same]), image, vouchers: vouchersOf(same) };
   });
 }
 
@@ -148,7 +154,14 @@ async function combined(
   return {
     place: document === undefined ? place : withDocument(place, document),
     image: { root, names, annotations },
+    vouchers: vouchersOf(parts),
   };
+}
+
+/** What vouches for any of these; undefined where nobody asked. */
+function vouchersOf(found: readonly PlacedImage[]): readonly Descriptor[] | undefined {
+  const lists = found.flatMap(({ vouchers }) => (vouchers === undefined ? [] : [vouchers]));
+  return lists.length === 0 ? undefined : lists.flat();
 }
 
 /** The place that holds images, or all those that do as one. */

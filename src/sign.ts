@@ -2,14 +2,14 @@ import type { AttestedImage } from './attest/statement.ts';
 import { provenanceStatement } from './attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from './attest/referrer.ts';
 import type { SignStatement } from './attest/signer.ts';
-import type { ContentOptions, StoredImage } from './content.ts';
+import type { ContentOptions, ImagePolicy, StoredImage } from './content.ts';
 import type { GitLabBuild } from './gitlab/build.ts';
 import { images as imagesOf } from './image.ts';
 import type { Layout } from './layout/layout.ts';
 import type { LayoutTransaction } from './layout/transaction.ts';
 import type { Digest } from './oci/digest.ts';
 import type { OnProgress } from './progress.ts';
-import { selectImages } from './selection.ts';
+import { findImages } from './selection.ts';
 import { once } from './stream/tap.ts';
 
 /** Options of {@link sign}. */
@@ -18,6 +18,8 @@ export interface SignOptions extends ContentOptions {
   layout: Layout;
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
+  /** Which of them may be signed; default: all. */
+  policy?: ImagePolicy | undefined;
   /** The job that built them: this one. */
   build: GitLabBuild;
   /** Makes a bundle of a statement; of a key or keyless. */
@@ -48,11 +50,12 @@ export interface SignResult {
 
 /**
  * Signs images: says which job built them, and puts that beside each as a referrer. All of them, or, after any failure, none.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `IO`, and what `sign` throws
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, and what `sign` throws
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
-  const { layout, signal, onProgress } = options;
-  const chosen = await selectImages([layout], options.images);
+  const { layout, policy, signal, onProgress } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const chosen = await findImages([layout], options.images, { policy, onNote, signal });
   const signed = await layout.update(
     async (content) => {
       const images: SignedImage[] = [];

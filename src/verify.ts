@@ -16,6 +16,7 @@ import { isUnknownPlatform } from './oci/platform.ts';
 import type { OnProgress } from './progress.ts';
 import { drain } from './stream/drain.ts';
 import { readDocument } from './stream/document.ts';
+import { assertDockerManifest } from './verify/docker-manifest.ts';
 
 /** Options of {@link verify}. */
 export interface VerifyOptions extends ContentOptions {
@@ -54,8 +55,9 @@ interface Verification {
 type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Digest) => Promise<void>;
 
 /**
- * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. Goes on after
- * a problem, to name them all. Says nothing about who made the images.
+ * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. Where all of that
+ * is intact, manifest.json has to name the same images. Goes on after a problem, to name them all. Says nothing about who made
+ * the images.
  */
 export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
   const checked = new Set<string>();
@@ -85,6 +87,8 @@ export async function verify({ layout, signal, onProgress }: VerifyOptions): Pro
       : verifyOther(layout, entry, { signal });
     await collect(result.problems, () => work);
   }
+  if (result.problems.length === 0)
+    await collect(result.problems, () => assertDockerManifest(layout, { signal }));
   const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
   return { ...result, omitted: { layers: omitted.size, bytes } };
 }

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { images as imagesOf } from '../src/image.ts';
+import { DrayageError } from '../src/errors.ts';
 import { Layout } from '../src/layout/layout.ts';
 import { load } from '../src/load.ts';
 import { merge } from '../src/merge.ts';
@@ -239,6 +240,30 @@ test('several layouts are loaded as if they were merged: a daemon gets the same 
     { name: 'app:1', digest: images[0]?.digest, ref: images[0]?.ref, id: ARM.config.digest },
   ]);
   expect(daemon.loads.map(({ root }) => root.digest)).toEqual([images[0]?.digest]);
+});
+
+test('who made each image is asked before any is merged, of each as it is in its layout', async () => {
+  const from = [
+    await layoutOf({ image: AMD, names: ['app:1'] }),
+    await layoutOf({ image: ARM, names: ['app:1'] }),
+  ];
+  const to = await emptyLayout();
+  const asked: unknown[] = [];
+  const merging = merge({
+    from,
+    to,
+    authenticate: async ({ root }, place) => {
+      asked.push([root.digest, place]);
+      if (asked.length === 2) throw new DrayageError('POLICY', 'of nobody');
+      return [];
+    },
+  });
+  await expect(merging).rejects.toMatchObject({ code: 'POLICY' });
+  expect(asked).toEqual([
+    [AMD.root.digest, from[0]],
+    [ARM.root.digest, from[1]],
+  ]);
+  expect(snapshot(join(to.path, '..'))).toEqual([]);
 });
 
 test('an abort ends it, and nothing is made', async () => {

@@ -133,6 +133,57 @@ describe('an image is promoted', () => {
     }
   });
 
+  test('with what vouches for it where that was asked, and of the rest what is asked for', async () => {
+    const [good, junk] = [sampleReferrer(APP.root, 'good'), sampleReferrer(APP.root, 'junk')];
+    const layout = await layoutOf(APP);
+    await layout.update(async (transaction) => {
+      for (const one of [good, junk]) await addSample(transaction, one);
+    });
+    const fake = await start();
+    const events: ProgressEvent[] = [];
+    const options: Partial<PromoteOptions> = {
+      authenticate: async () => [good.root],
+      onProgress: (event) => void events.push(event),
+    };
+    await promoteTo(layout, [`${fake.host}/app:1`], options);
+    const { manifests, blobs } = fake.store.repository('app');
+    expect(manifests.has(good.root.digest)).toBe(true);
+    expect([manifests.has(junk.root.digest), blobs.has(junk.layers[0]?.digest ?? expect.fail())]).toEqual([
+      false,
+      false,
+    ]);
+    expect(events).toContainEqual({
+      kind: 'note',
+      message: expect.stringMatching(/^app:1: 1 of what .* stays here/) as string,
+    });
+    await promoteTo(layout, [`${fake.host}/app:1`], {
+      ...options,
+      attach: ['application/vnd.example.signature'],
+    });
+    expect(manifests.has(junk.root.digest)).toBe(true);
+  });
+
+  test('with what cosign tags, under that tag; what is there under it stays', async () => {
+    const signature = sampleImage(['signature']);
+    const tag = `${APP.root.digest.replace(':', '-')}.sig`;
+    const layout = await layoutOf(APP);
+    await layout.update(async (transaction) => {
+      await addSample(transaction, signature);
+      transaction.remove(signature.root.digest);
+      transaction.add(signature.root, [], { 'org.opencontainers.image.ref.name': tag });
+    });
+    const fake = await start({ referrers: false });
+    await promoteTo(layout, [`${fake.host}/app:1`]);
+    const { tags } = fake.store.repository('app');
+    expect([...tags]).toEqual([
+      [tag, signature.root.digest],
+      ['1', APP.root.digest],
+    ]);
+    tags.set(tag, APP.root.digest);
+    await promoteTo(layout, [`${fake.host}/app:1`]);
+    expect(tags.get(tag)).toBe(APP.root.digest);
+  });
+
   test('to another repository of the registry by taking over what the first one has', async () => {
     const fake = await start({ auth: 'token' });
     const { bytes } = await promoteTo(await layoutOf(APP), [`${fake.host}/a:1`, `${fake.host}/b:1`]);

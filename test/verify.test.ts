@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { DrayageError } from '../src/errors.ts';
 import { Layout } from '../src/layout/layout.ts';
 import { save } from '../src/save.ts';
@@ -114,4 +114,37 @@ test('every problem is named, not only the first', async () => {
   const layers = (await listFiles(path)).filter((file) => file.path.startsWith('blobs/')).slice(0, 3);
   for (const { path: name } of layers) await rm(join(path, name));
   expect((await problemsOf(path)).length).toBeGreaterThan(1);
+});
+
+describe('manifest.json, by which docker load takes the images,', () => {
+  type Item = { Config: string; RepoTags: string[] | null; Layers: string[] };
+  const other = `blobs/sha256/${'0'.repeat(64)}`;
+
+  test.each<[string, (items: Item[]) => unknown]>([
+    ['gives an image a name that it has not', ([one]) => [{ ...one, RepoTags: ['other:1'] }]],
+    [
+      'names an image that is not indexed',
+      (items) => [...items, { Config: other, RepoTags: null, Layers: [] }],
+    ],
+    ['has other layers', ([one]) => [{ ...one, Layers: one?.Layers.map(() => other) }]],
+    ['is none', () => ({})],
+  ])('is a problem where it %s', async (_, change) => {
+    const path = await makeLayout('docker-20.10.tar');
+    const file = join(path, 'manifest.json');
+    const items = JSON.parse(await readFile(file, 'utf8')) as Item[];
+    await writeFile(file, JSON.stringify(change(items)));
+    expect(await problemsOf(path)).toMatchObject([
+      { code: 'MALFORMED', message: expect.stringContaining('manifest.json') as string },
+    ]);
+  });
+
+  test('may be absent, or name fewer', async () => {
+    const path = await makeLayout('docker-20.10.tar');
+    const file = join(path, 'manifest.json');
+    const [one] = JSON.parse(await readFile(file, 'utf8')) as Item[];
+    await writeFile(file, JSON.stringify([{ ...one, RepoTags: null }]));
+    expect(await problemsOf(path)).toEqual([]);
+    await rm(file);
+    expect(await problemsOf(path)).toEqual([]);
+  });
 });

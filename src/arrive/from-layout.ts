@@ -7,6 +7,7 @@ import { bareDescriptor } from '../oci/descriptor.ts';
 import { omittedLayers } from '../oci/omitted-layers.ts';
 import type { Platform } from '../oci/platform.ts';
 import { matchesPlatform } from '../oci/platform.ts';
+import { referrersOf } from '../referrers.ts';
 import { selectImages } from '../selection.ts';
 import type { Arrival, ArriveOptions } from './arrival.ts';
 
@@ -26,7 +27,8 @@ export async function fromLayout(
     const root = await rootFor(holder, image.root, options);
     const omitted = omittedLayers(image.annotations, image.root.digest);
     const layers = await copyImage(holder, content, root, { signal, onRead, omitted });
-    const referrers = await holder.referrers(root, { signal });
+    const attached = await referrersOf(holder, holder, root, { signal });
+    const referrers = attached.map(({ descriptor }) => descriptor);
     for (const referrer of referrers) await copyImage(holder, content, referrer, { signal, onRead });
     const { config } = await readImage(content, root, { signal });
     policy?.check(image, config.value);

@@ -1,114 +1,156 @@
 import type { Authenticate, ContentOptions, ContentSource, ImageIndex, StoredImage } from '../content.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import { closure } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { parseManifest } from '../oci/manifest.ts';
-import { isManifestType } from '../oci/media-types.ts';
-import { readDocument } from '../stream/document.ts';
+import { isIndexType } from '../oci/media-types.ts';
+import { formatPlatform, isUnknownPlatform } from '../oci/platform.ts';
 import type { ExpectedProvenance } from './expect.ts';
-import { isBundleType } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
 import { refusal, shortened } from './refusal.ts';
-import { MAX_BUNDLE_SIZE } from './shape.ts';
+import { assertNames } from './signed-names.ts';
 import type { Trust } from './trust.ts';
-import { verifyBundle } from './verify-bundle.ts';
+import type { AcceptedSignature, Demand, Vetted } from './vet.ts';
+import { vetSignatures } from './vet.ts';
 
-/** How many signatures of one image are looked at. */
-const MAX_REFERRERS = 16;
-
-/** What may be wrong with a signature's own content: the image by itself is none the worse, but this one proves nothing. */
-const DAMAGE = ['NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'LIMIT', 'TRUNCATED'] as const;
+/** How many parts of an index are looked at; one of more has to be signed itself. */
+const MAX_PARTS = 64;
 
 /** What is told of an image whose signature was accepted. */
 export type OnAuthentic = (image: StoredImage, provenance: Provenance) => void;
 
+type Place = ContentSource & ImageIndex;
+
+/** An image that an index lists, and its signatures; none were looked at where it is not there. */
+interface VettedPart {
+  descriptor: Descriptor;
+  vetted: Vetted | undefined;
+}
+
 /**
- * Makes the policy that lets an image pass only with a signature that is trusted and says what is expected. Of several any one
- * will do; where none does, the refusal names each with its reason.
+ * Makes the policy that lets an image pass only with a signature that is trusted, says what is expected, and lists the names
+ * that the image goes by. Of several any one will do; where none does, the refusal names each with its reason.
+ *
+ * A signature of an index vouches for each image that it lists. An index without one passes where every image that it lists is there
+ * and carries one by itself.
  */
 export function signaturePolicy(
   trust: Trust,
   expected: ExpectedProvenance,
   onAuthentic?: OnAuthentic,
 ): Authenticate {
+  const demand = { trust, expected };
   return async (image, place, options = {}) => {
-    const provenance = await authenticate(image, place, trust, expected, options);
-    onAuthentic?.(image, provenance);
+    const own = await vetSignatures(image.root, place, demand, options);
+    const parts = isIndexType(image.root.mediaType) ? await vetParts(image.root, place, demand, options) : [];
+    const accepted = await vouching(image, place, demand, { own, parts }, options);
+    const told = accepted.find(({ provenance }) => provenance.names !== null) ?? accepted[0];
+    if (told !== undefined) onAuthentic?.(image, told.provenance);
+    const all = [...accepted, ...parts.flatMap(({ vetted }) => vetted?.accepted ?? [])];
+    return [...new Map(all.map(({ referrer }) => [referrer.digest, referrer])).values()];
   };
 }
 
-async function authenticate(
+/** The signatures that vouch for an image under its names: its own, those of all its parts, or those of an index that lists it. */
+async function vouching(
   image: StoredImage,
-  place: ContentSource & ImageIndex,
-  trust: Trust,
-  expected: ExpectedProvenance,
+  place: Place,
+  demand: Demand,
+  { own, parts }: { own: Vetted; parts: readonly VettedPart[] },
   options: ContentOptions,
-): Promise<Provenance> {
-  const name = image.names[0] ?? image.root.digest;
-  const referrers = await place.referrers(image.root, options);
-  const bundles = referrers.filter(({ artifactType }) => isBundleType(artifactType));
-  if (bundles.length === 0) {
-    throw refusal('UNSIGNED', `${name} carries no signature`, {
-      digest: image.root.digest,
-      hint: 'sign it in the job that builds it: drayage save --sign, or drayage sign; copies have to bring their referrers along',
-    });
+): Promise<AcceptedSignature[]> {
+  if (own.accepted.length > 0) {
+    assertNames(image, own.accepted, demand.expected);
+    return own.accepted;
   }
-  if (bundles.length > MAX_REFERRERS) {
-    throw refusal(
-      'REFERRER_COUNT',
-      `${name} carries ${bundles.length} signatures, over the limit of ${MAX_REFERRERS}`,
-    );
+  const signed = parts.flatMap(({ vetted }) => (vetted?.accepted.length ? [vetted.accepted] : []));
+  if (signed.length > 0 && signed.length === parts.length) {
+    for (const accepted of signed) assertNames(image, accepted, demand.expected);
+    return signed.flat();
   }
-  const failures: DrayageError[] = [];
-  for (const referrer of bundles) {
-    try {
-      const bytes = await readBundle(place, referrer, image.root, options);
-      return verifyBundle(bytes, image.root.digest, trust, expected);
-    } catch (error) {
-      if (!isDrayageError(error, 'POLICY')) throw error;
-      failures.push(error);
-    }
+  const above = await vetHolder(image, place, demand, options);
+  if (above !== undefined) {
+    assertNames(image, above, demand.expected);
+    return above;
   }
-  throw rejected(name, failures);
+  throw rejected(image, own, parts);
 }
 
-/** Reads the bundle that a referrer holds; its size and digest are checked before anything is made of it. */
-async function readBundle(
-  place: ContentSource,
-  referrer: Descriptor,
-  subject: Descriptor,
+/** Looks at the signatures of the images that an index lists. What it marks as no platform's is an attestation, and runs nowhere. */
+async function vetParts(
+  root: Descriptor,
+  place: Place,
+  demand: Demand,
   options: ContentOptions,
-): Promise<Buffer> {
-  try {
-    if (!isManifestType(referrer.mediaType))
-      throw refusal('REFERRER_DAMAGED', 'the signature is no manifest');
-    const bytes = await readDocument(await place.open(referrer, options), referrer);
-    const manifest = parseManifest(bytes, `manifest ${referrer.digest}`);
-    const [layer, ...others] = manifest.layers;
-    const isOurs = manifest.subject?.digest === subject.digest && manifest.subject.size === subject.size;
-    if (layer === undefined || others.length > 0 || !isOurs) {
-      throw refusal('REFERRER_DAMAGED', `the signature ${referrer.digest} is not one bundle of this image`);
-    }
-    if (layer.size > MAX_BUNDLE_SIZE) {
-      throw refusal(
-        'BUNDLE_SIZE',
-        `the bundle has ${layer.size} bytes, over the limit of ${MAX_BUNDLE_SIZE}`,
-      );
-    }
-    return await readDocument(await place.open(layer, options), layer, MAX_BUNDLE_SIZE);
-  } catch (error) {
-    if (!isDrayageError(error, ...DAMAGE)) throw error;
-    throw refusal('REFERRER_DAMAGED', `a signature is damaged: ${error.message}`, {
-      ...error.facts,
-      cause: error,
-    });
+): Promise<VettedPart[]> {
+  const listed: { descriptor: Descriptor; isThere: boolean }[] = [];
+  for await (const node of closure(place, root, options)) {
+    if (node.kind !== 'manifest' && node.kind !== 'absent') continue;
+    const descriptor = node.kind === 'manifest' ? node.document.descriptor : node.descriptor;
+    if (descriptor.platform !== undefined && isUnknownPlatform(descriptor.platform)) continue;
+    listed.push({ descriptor, isThere: node.kind === 'manifest' });
+    if (listed.length > MAX_PARTS) return [];
   }
+  const parts: VettedPart[] = [];
+  for (const { descriptor, isThere } of listed) {
+    const vetted = isThere ? await vetSignatures(descriptor, place, demand, options) : undefined;
+    parts.push({ descriptor, vetted });
+  }
+  return parts;
+}
+
+/** The accepted signatures of an index that lists an image, which may have been chosen out of it by a digest. */
+async function vetHolder(
+  { root }: StoredImage,
+  place: Place,
+  demand: Demand,
+  options: ContentOptions,
+): Promise<AcceptedSignature[] | undefined> {
+  for (const { root: index } of await place.images(options)) {
+    if (!isIndexType(index.mediaType) || index.digest === root.digest) continue;
+    for await (const node of closure(place, index, options)) {
+      if (
+        node.kind !== 'index' ||
+        !node.document.value.manifests.some(({ digest }) => digest === root.digest)
+      )
+        continue;
+      const { accepted } = await vetSignatures(index, place, demand, options);
+      if (accepted.length > 0) return accepted;
+    }
+  }
+  return undefined;
+}
+
+function rejected(image: StoredImage, own: Vetted, parts: readonly VettedPart[]): DrayageError {
+  const name = image.names[0] ?? image.root.digest;
+  if (own.failures.length > 0) return noneAccepted(name, own);
+  const lacking = parts.find(({ vetted }) => !vetted?.accepted.length);
+  const isPartlySigned = parts.some(({ vetted }) => vetted?.accepted.length || vetted?.failures.length);
+  if (lacking === undefined || !isPartlySigned) return unsigned(name, image.root);
+  const { platform, digest } = lacking.descriptor;
+  const part = `${name} for ${platform === undefined ? digest : formatPlatform(platform)}`;
+  return lacking.vetted?.failures.length
+    ? noneAccepted(part, lacking.vetted)
+    : unsigned(part, lacking.descriptor);
+}
+
+function unsigned(name: string, { digest }: Descriptor): DrayageError {
+  return refusal('UNSIGNED', `${name} carries no signature`, {
+    digest,
+    hint: 'sign it in the job that builds it: drayage save --sign, or drayage sign; copies have to bring their referrers along',
+  });
 }
 
 /** A signature about something else, such as an SBOM, is the least telling. */
-function rejected(name: string, failures: readonly DrayageError[]): DrayageError {
-  const telling = failures.find(({ facts }) => facts.reason !== 'PREDICATE_TYPE') ?? failures[0];
+function noneAccepted(name: string, { failures, unread }: Vetted): DrayageError {
   const messages = [...new Set(failures.map(({ message }) => message))].join('; ');
   const count = failures.length > 1 ? `none of its ${failures.length} signatures` : 'its signature';
   const message = `${name}: ${count} is accepted: ${messages}`;
+  if (unread > 0) {
+    const left = `${unread} more were not looked at`;
+    return refusal('REFERRER_COUNT', `${shortened(message, 350)}; ${left}`, {
+      hint: 'take away the signatures that are of no use, the newest are looked at first',
+    });
+  }
+  const telling = failures.find(({ facts }) => facts.reason !== 'PREDICATE_TYPE') ?? failures[0];
   return new DrayageError('POLICY', shortened(message), telling?.facts);
 }

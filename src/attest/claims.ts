@@ -16,6 +16,8 @@ export interface Claims {
   /** Address of the job. */
   invocation?: string | undefined;
   pipeline?: string | undefined;
+  /** The names that the image had when it was signed; undefined where the statement speaks of no names. */
+  names?: readonly string[] | undefined;
 }
 
 /** A statement that was read. */
@@ -25,6 +27,8 @@ export interface Statement {
 }
 
 const MAX_SUBJECTS = 64;
+/** How many names of one image are read. */
+const MAX_NAMES = 1024;
 /** The version before v1; its subject is the same. */
 const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1';
 
@@ -38,7 +42,12 @@ const statementSchema = v.looseObject({
 const predicateSchema = v.looseObject({
   buildDefinition: v.looseObject({
     buildType: text,
-    externalParameters: v.looseObject({ source: text, ref: text, entryPoint: text }),
+    externalParameters: v.looseObject({
+      source: text,
+      ref: text,
+      entryPoint: text,
+      imageRefs: v.pipe(v.array(text), v.maxLength(MAX_NAMES)),
+    }),
     internalParameters: v.looseObject({ pipelineId: text }),
     resolvedDependencies: v.array(v.looseObject({ digest: v.looseObject({ gitCommit: text }) })),
   }),
@@ -114,5 +123,6 @@ function readClaims(predicate: unknown): Claims {
     commit: resolvedDependencies[0]?.digest.gitCommit,
     invocation: runDetails.metadata.invocationId ?? runDetails.metadata.invocationID,
     pipeline: internalParameters.pipelineId,
+    names: externalParameters.imageRefs,
   };
 }

@@ -45,7 +45,7 @@ export function readIdentityToken(text: string | undefined, now: Date): Identity
 }
 
 const EXPIRED =
-  'a token lasts as long as the job’s timeout says, 5 minutes at least: raise that, or sign in a job of its own';
+  'a token lasts as long as the job’s timeout says, 5 minutes at least: raise that, or sign before what takes long, in the same job';
 
 function unusable(message: string, hint: string = HOW): DrayageError {
   return new DrayageError('USAGE', message, { hint });

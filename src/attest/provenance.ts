@@ -17,6 +17,8 @@ export interface Provenance {
   job: string | null;
   /** `gitlab-hosted` or `self-hosted`; of certificates only. */
   runnerEnvironment: string | null;
+  /** The names that the image had when it was signed; null where the statement speaks of none, so that it covers no name. */
+  names: readonly string[] | null;
   /** What only the job itself says, whoever signed. */
   claimed: { jobName: string | null; pipeline: string | null };
 }
@@ -26,6 +28,7 @@ export interface Provenance {
  * @throws {@link DrayageError} `POLICY` where a certificate and the statement that it signs contradict each other
  */
 export function provenanceOf({ predicateType, claims }: Statement, signer: Signer): Provenance {
+  const names = claims.names ?? null;
   const claimed = { jobName: claims.jobName ?? null, pipeline: claims.pipeline ?? null };
   if (signer.kind === 'key') {
     return {
@@ -33,6 +36,7 @@ export function provenanceOf({ predicateType, claims }: Statement, signer: Signe
       signer: { kind: 'key', hint: signer.hint },
       ...facts(claims),
       runnerEnvironment: null,
+      names,
       claimed,
     };
   }
@@ -47,6 +51,7 @@ export function provenanceOf({ predicateType, claims }: Statement, signer: Signe
     signer: { kind: 'certificate', identity: signer.identity, issuer: signer.issuer ?? null },
     ...facts(signer),
     runnerEnvironment: signer.runnerEnvironment ?? null,
+    names,
     claimed,
   };
 }

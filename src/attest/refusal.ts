@@ -13,6 +13,7 @@ import { DrayageError } from '../errors.ts';
  *   cannot be read at all
  * - of what is signed: `PAYLOAD_TYPE`, `STATEMENT`, `STATEMENT_TYPE`, `SUBJECT_COUNT`, `SUBJECT`, `PREDICATE_TYPE`, `PREDICATE`,
  *   `CONTRADICTION` where the statement and its certificate differ
+ * - of the image's names in its place: `NAME` where one is none of those that were signed
  * - of what was expected: `SERVER`, `PROJECT`, `COMMIT`, `REF`, `JOB`, `JOB_ID`, `PIPELINE`, `RUNNER_ENVIRONMENT`
  */
 export type RefusalReason =
@@ -53,6 +54,7 @@ export type RefusalReason =
   | 'PREDICATE_TYPE'
   | 'PREDICATE'
   | 'CONTRADICTION'
+  | 'NAME'
   | 'SERVER'
   | 'PROJECT'
   | 'COMMIT'

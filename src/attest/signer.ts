@@ -112,7 +112,7 @@ function signerWith(
       certificateChain: false,
     });
     try {
-      const making = builder.create({ data: statement, type: IN_TOTO_PAYLOAD });
+      const making = async () => builder.create({ data: statement, type: IN_TOTO_PAYLOAD });
       const bundle = await within(making, deadline, signal);
       const { content } = bundle.verificationMaterial;
       if (content.$case === 'publicKey' && hint !== undefined) content.publicKey.hint = hint;
@@ -136,19 +136,24 @@ async function witnesses({ rekorUrl, tsaUrl }: Services, network: Network): Prom
 }
 
 /** The services' clients cannot be told to stop: they are no longer waited for, and end by their own time limits. */
-async function within<T>(work: Promise<T>, deadline: number, signal: AbortSignal | undefined): Promise<T> {
+async function within<T>(
+  work: () => Promise<T>,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  // Nothing begins that nobody would wait for.
+  signal?.throwIfAborted();
   const stop = new AbortController();
   const late = setTimeout(
     () => stop.abort(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
     deadline,
   );
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  either.throwIfAborted();
   const stopped = new Promise<never>((_, reject) => {
     either.addEventListener('abort', () => reject(either.reason), { once: true });
   });
   try {
-    return await Promise.race([work, stopped]);
+    return await Promise.race([work(), stopped]);
   } finally {
     clearTimeout(late);
   }

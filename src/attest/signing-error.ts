@@ -2,6 +2,7 @@ import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
 import { shortened } from './refusal.ts';
+import { withoutUserinfo } from './userinfo.ts';
 
 /** The services that take part in signing. */
 export interface Services {
@@ -29,12 +30,12 @@ const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
 export function signingError(error: unknown, services: Services): DrayageError {
   if (isDrayageError(error)) return error;
   const { name, url, hint } = serviceOf(error, services);
-  const where = { ...(url !== undefined && { url: withoutCredentials(url) }) };
+  const where = { ...(url !== undefined && { url: withoutUserinfo(url) }) };
   const cause = causeOf(error);
   const why = clean(messageOf(cause), services);
   const status = statusOf(cause);
   const code = networkCode(cause);
-  const at = `${name}${url === undefined ? '' : ` at ${withoutCredentials(url)}`}`;
+  const at = `${name}${url === undefined ? '' : ` at ${withoutUserinfo(url)}`}`;
   if (status !== undefined) {
     const isPassing = status >= 500 || status === 429 || status === 408;
     const message = isPassing ? `${at} failed: ${why}` : `${at} refused: ${why}`;
@@ -93,10 +94,26 @@ function networkCode(cause: unknown): string | undefined {
   return String(cause.type);
 }
 
-function clean(text: string, { token }: Services): string {
-  return shortened(token === undefined ? text : withoutToken(text, token));
+/** A text of a service or its client, without the token, the password of any service, and who stands before the host in any address. */
+function clean(text: string, { token, fulcioUrl, rekorUrl, tsaUrl }: Services): string {
+  const secrets = [fulcioUrl, rekorUrl, tsaUrl].flatMap(passwordsIn);
+  const told = secrets.reduce((left, secret) => left.replaceAll(secret, '[password]'), withoutUserinfo(text));
+  return shortened(token === undefined ? told : withoutToken(told, token));
 }
 
-function withoutCredentials(url: string): string {
-  return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+/** The password in an address, in each form in which it may come back: a service may repeat what it was sent. */
+function passwordsIn(url: string | undefined): string[] {
+  if (url === undefined || !URL.canParse(url)) return [];
+  const { username, password } = new URL(url);
+  if (password === '') return [];
+  const [user, plain] = [username, password].map(decoded);
+  return [Buffer.from(`${user}:${plain}`).toString('base64'), plain ?? '', password];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -93,6 +93,6 @@ function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Contex
 }
 
 /** A variable holds several, with spaces between them; a value may hold spaces, too. */
-function splitExpectations(text: string): string[] {
+export function splitExpectations(text: string): string[] {
   return text.trim().split(/\s+(?=[a-z-]+=|none(?:\s|$))/);
 }

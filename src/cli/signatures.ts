@@ -25,7 +25,7 @@ export interface SignatureRequest {
 }
 
 /** Keys of `--expect` that no annotation answers. */
-const OF_SIGNATURES = /(?:^|\s)(runner-environment|predicate-type)=/;
+const OF_SIGNATURES = /(?:^|\s)(runner-environment|predicate-type|name)=/;
 
 /**
  * Reads which signatures are asked for: undefined where none are. Everything is read and understood before the first image is
@@ -34,8 +34,8 @@ const OF_SIGNATURES = /(?:^|\s)(runner-environment|predicate-type)=/;
  */
 export async function readSignaturePolicy(
   options: SignatureOptions,
-  context: Pick<Context, 'env'>,
-  { onAuthentic, protectedRef = false }: SignatureRequest = {},
+  context: Pick<Context, 'env' | 'onProgress'>,
+  { onAuthentic = noteNames(context), protectedRef = false }: SignatureRequest = {},
 ): Promise<Authenticate | undefined> {
   const { DrayageError, readGitLabJob, signaturePolicy } = await library();
   if (!isAsked(options)) {
@@ -52,6 +52,14 @@ export async function readSignaturePolicy(
   if (options.expectSigned === true && job === undefined && isGitLab(context)) throw await unreadableJob();
   const values = await readSignatureExpectations(job, options, context.env);
   return signaturePolicy(trust, { signer, values }, onAuthentic);
+}
+
+/** What a signature does not cover is said, since images are chosen by it. */
+function noteNames({ onProgress }: Pick<Context, 'onProgress'>): OnAuthentic {
+  return ({ names: [name] }, provenance) => {
+    if (name === undefined || provenance.names !== null) return;
+    onProgress({ kind: 'note', message: `${name}: the signature covers the image, but no name of it` });
+  };
 }
 
 async function unreadableJob(): Promise<DrayageError> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { GitLabBuild, SignResult, SignStatement } from '../index.ts';
+import type { GitLabBuild, ImagePolicy, SignResult, SignStatement } from '../index.ts';
 import type { Context } from './context.ts';
+import { splitExpectations } from './expectations.ts';
 import { library } from './library.ts';
 import { version } from './version.ts';
 
@@ -12,6 +13,8 @@ export interface SigningOptions {
   rekorUrl?: string;
   tsaUrl?: string;
   publicSigstore?: boolean;
+  /** Of what job the images may say that they are. */
+  expect?: string[];
 }
 
 /** Signs images of a layout. */
@@ -19,6 +22,13 @@ export type SignImages = (
   layout: Parameters<Awaited<ReturnType<typeof library>>['sign']>[0]['layout'],
   images?: readonly string[],
 ) => Promise<SignResult>;
+
+/** All that is needed to sign. */
+export interface Signing {
+  /** Which images this job may sign; nobody has to ask before. */
+  policy: ImagePolicy;
+  sign: SignImages;
+}
 
 const PUBLIC_FULCIO = 'https://fulcio.sigstore.dev';
 const PUBLIC_REKOR = 'https://rekor.sigstore.dev';
@@ -30,15 +40,17 @@ const FOR_EVER =
  * saved.
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `UNSUPPORTED`
  */
-export async function prepareSigning(options: SigningOptions, context: Context): Promise<SignImages> {
-  const { sign } = await library();
+export async function prepareSigning(options: SigningOptions, context: Context): Promise<Signing> {
+  const { ownImages, sign } = await library();
   const { signal, onProgress } = context;
   const build = await readBuild(context);
+  const policy = ownImages(build, (options.expect ?? []).flatMap(splitExpectations));
   const signStatement = await openSigner(options, context);
-  return (layout, images) =>
+  const signImages: SignImages = (layout, images) =>
     sign({
       layout,
       images,
+      policy,
       build,
       sign: signStatement,
       now: new Date(),
@@ -46,6 +58,7 @@ export async function prepareSigning(options: SigningOptions, context: Context):
       signal,
       onProgress,
     });
+  return { policy, sign: signImages };
 }
 
 async function readBuild({ env }: Context): Promise<GitLabBuild> {
@@ -111,11 +124,14 @@ async function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions):
     if (text === undefined) continue;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
-      throw new DrayageError('USAGE', `--${option} is no address: ${JSON.stringify(text)}`);
+      // It may hold a password.
+      throw new DrayageError('USAGE', `--${option} is no address`, {
+        hint: 'such as https://sigstore.example',
+      });
     }
     const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
     if (option !== 'fulcio-url' || url.protocol === 'https:' || isHere) continue;
-    throw new DrayageError('USAGE', `--fulcio-url ${text} would get the identity token unencrypted`, {
+    throw new DrayageError('USAGE', `--fulcio-url at ${url.host} would get the identity token unencrypted`, {
       hint: 'use https',
     });
   }

@@ -2,7 +2,7 @@ import { DrayageError } from '../errors.ts';
 import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
 import type { GitLabJob } from './env.ts';
 
-/** A key of `--expect`. Of the last two no annotation speaks: they are for signatures. */
+/** A key of `--expect`. Of the last three no annotation speaks: they are for signatures. */
 export type ExpectationKey =
   | 'server'
   | 'project'
@@ -12,7 +12,8 @@ export type ExpectationKey =
   | 'job'
   | 'job-id'
   | 'runner-environment'
-  | 'predicate-type';
+  | 'predicate-type'
+  | 'name';
 
 /** The annotation that says it; null where none does. */
 const ANNOTATION: Record<ExpectationKey, string | null> = {
@@ -25,6 +26,7 @@ const ANNOTATION: Record<ExpectationKey, string | null> = {
   'job-id': `${GITLAB_PREFIX}job-id`,
   'runner-environment': null,
   'predicate-type': null,
+  name: null,
 };
 
 /** For each key that counts, the values that are accepted. Annotations are hints: this guards against mistakes only. */
@@ -87,7 +89,8 @@ function replace(expected: Map<ExpectationKey, readonly string[]>, text: string)
       hint: `use KEY=VALUE[,VALUE], KEY=any or none; keys are ${Object.keys(ANNOTATION).join(', ')}`,
     });
   }
-  if (values.includes('any')) expected.delete(key);
+  // Names have to be signed where nothing is said of them.
+  if (values.includes('any') && key !== 'name') expected.delete(key);
   else expected.set(key, values);
 }
 

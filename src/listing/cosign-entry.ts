@@ -22,25 +22,32 @@ export function isCosignEntry({ annotations = {} }: Descriptor): boolean {
   return tagOf(annotations[REF_NAME]) !== undefined || Object.hasOwn(KINDS, annotations[KIND] ?? '');
 }
 
+/** Something that belongs to other content, with the name that says so wherever it goes. */
+interface CosignEntry {
+  subject: Digest;
+  referrer: Descriptor;
+}
+
 /**
- * An entry that belongs to this content, with the name that says so wherever it goes; undefined where it belongs to other
- * content, or is only a list of what refers to it by itself.
+ * Tells of an entry to what content it belongs; undefined where to none, or where it is only a list of what refers to it by
+ * itself.
+ * @param entries all of the index.json, which say what image is meant where the name does not
  */
-export function cosignEntryOf(
-  subject: Digest,
-  entry: Descriptor,
+export function cosignSubjects(
   entries: readonly Descriptor[],
-): Descriptor | undefined {
-  const tag = tagOf(entry.annotations?.[REF_NAME]);
-  if (tag !== undefined) return tag.subject === subject && tag.suffix !== undefined ? entry : undefined;
-  const suffix = KINDS[entry.annotations?.[KIND] ?? ''];
-  if (suffix === undefined) return undefined;
+): (entry: Descriptor) => CosignEntry | undefined {
   const images = entries.filter(({ annotations }) => IMAGE_KINDS.includes(annotations?.[KIND] ?? ''));
-  const digests = new Set(images.map(({ digest }) => digest));
-  // Of several images nobody says which one is meant.
-  if (digests.size !== 1 || !digests.has(subject)) return undefined;
-  const name = `${subject.replace(':', '-')}${suffix}`;
-  return { ...entry, annotations: { ...entry.annotations, [REF_NAME]: name } };
+  const [only, ...others] = new Set(images.map(({ digest }) => digest));
+  return (entry) => {
+    const tag = tagOf(entry.annotations?.[REF_NAME]);
+    if (tag !== undefined)
+      return tag.suffix === undefined ? undefined : { subject: tag.subject, referrer: entry };
+    const suffix = KINDS[entry.annotations?.[KIND] ?? ''];
+    // Of several images nobody says which one is meant.
+    if (suffix === undefined || only === undefined || others.length > 0) return undefined;
+    const name = `${only.replace(':', '-')}${suffix}`;
+    return { subject: only, referrer: { ...entry, annotations: { ...entry.annotations, [REF_NAME]: name } } };
+  };
 }
 
 function tagOf(name: string | undefined): { subject: Digest; suffix: string | undefined } | undefined {

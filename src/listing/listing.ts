@@ -4,6 +4,7 @@ import type { ListedImage } from './entries.ts';
 import { listImages } from './entries.ts';
 import type { ResolveOptions } from './lookup.ts';
 import { resolveImage } from './lookup.ts';
+import type { ReferrersBySubject } from './referrers.ts';
 import { findReferrers, isReferrer } from './referrers.ts';
 
 /** Where the entries of an index.json are, and what they lead to. */
@@ -19,6 +20,7 @@ export interface ListingOptions {
 /** The images of an index.json, wherever that is kept. What refers to an image is no image. */
 export class Listing implements ImageIndex {
   readonly #options: ListingOptions;
+  #walked: { entries: string; referrers: ReferrersBySubject } | undefined;
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -36,7 +38,12 @@ export class Listing implements ImageIndex {
 
   async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
     const { content, entries } = this.#options;
-    return findReferrers(content, await entries(options), descriptor.digest, options);
+    const listed = await entries(options);
+    const key = JSON.stringify(listed);
+    // One walk answers for all content, as long as the entries are what they were.
+    if (this.#walked?.entries !== key)
+      this.#walked = { entries: key, referrers: await findReferrers(content, listed, options) };
+    return [...(this.#walked.referrers.get(descriptor.digest) ?? [])];
   }
 
   async #list(options: ContentOptions): Promise<ListedImage[]> {

@@ -73,7 +73,8 @@ function byName(
       fitting.map(({ root }) => root.digest + (root.platform ? ` (${formatPlatform(root.platform)})` : '')),
     );
   }
-  return fitting[0] && bare(fitting[0]);
+  const [only] = fitting;
+  return only && { ...bare(only), ...(named.length === 0 && { foundAs: reference }) };
 }
 
 async function byUniqueTag(

@@ -3,36 +3,42 @@ import { closure } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
-import { cosignEntryOf } from './cosign-entry.ts';
+import { cosignSubjects } from './cosign-entry.ts';
+
+/** What refers to which content. */
+export type ReferrersBySubject = ReadonlyMap<Digest, readonly Descriptor[]>;
 
 /**
- * Finds the manifests and indexes whose `subject` is this content, among the entries of index.json and what is nested in
- * them. Their descriptors say what a registry's would: the artifact type and the manifest's own annotations (OCI
- * distribution-spec, listing referrers). So is found what belongs to the content by cosign's names, without a `subject`.
+ * Finds the manifests and indexes that have a `subject`, among the entries of index.json and what is nested in them, in one
+ * walk. Their descriptors say what a registry's would: the artifact type and the manifest's own annotations (OCI
+ * distribution-spec, listing referrers). So is found what belongs to content by cosign's names, without a `subject`.
  * Content that is absent is passed over.
  * @throws {@link DrayageError} whatever `source` says of damaged content
  */
 export async function findReferrers(
   source: ContentSource,
   entries: readonly Descriptor[],
-  subject: Digest,
   options: ContentOptions = {},
-): Promise<Descriptor[]> {
-  const found = new Map<Digest, Descriptor>();
+): Promise<ReferrersBySubject> {
+  const found = new Map<Digest, Map<Digest, Descriptor>>();
+  const note = (subject: Digest, referrer: Descriptor): void => {
+    found.set(subject, (found.get(subject) ?? new Map<Digest, Descriptor>()).set(referrer.digest, referrer));
+  };
   const documents = entries.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
   // An image has an entry for each of its names.
   const roots = new Map(documents.map((entry) => [entry.digest, entry]));
+  const subjectOf = cosignSubjects(entries);
   for (const entry of roots.values()) {
     if (!(await source.has(entry, options))) continue;
-    const named = cosignEntryOf(subject, entry, entries);
-    if (named !== undefined) found.set(named.digest, named);
+    const named = subjectOf(entry);
+    if (named !== undefined) note(named.subject, named.referrer);
     for await (const node of closure(source, entry, options)) {
       if (node.kind !== 'manifest' && node.kind !== 'index') continue;
       const { descriptor, value } = node.document;
-      if (value.subject?.digest !== subject) continue;
+      if (value.subject === undefined) continue;
       const { mediaType, digest, size } = descriptor;
       const type = value.artifactType ?? ('config' in value ? value.config.mediaType : undefined);
-      found.set(digest, {
+      note(value.subject.digest, {
         mediaType,
         digest,
         size,
@@ -41,7 +47,7 @@ export async function findReferrers(
       });
     }
   }
-  return [...found.values()];
+  return new Map([...found].map(([subject, referrers]) => [subject, [...referrers.values()]]));
 }
 
 /** Whether a root is a signature or another thing that refers to an image: not an image itself. */

@@ -1,6 +1,8 @@
 import type { ContentOptions, StoredImage } from '../content.ts';
 import type { Checked } from '../image.ts';
 import { closure, isImageManifest } from '../image.ts';
+import type { Index } from '../oci/image-index.ts';
+import type { Manifest } from '../oci/manifest.ts';
 import { omittedLayers } from '../oci/omitted-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -10,7 +12,7 @@ import type { ImagePlace } from '../selection.ts';
 /** What a root consists of. */
 export interface Parts {
   /** The manifests, then the indexes over them; the root is the last one. */
-  documents: Checked<unknown>[];
+  documents: Checked<Manifest | Index>[];
   /** Configs, layers and whatever else manifests name. */
   blobs: Descriptor[];
   /** Those of them that were left out of the place on purpose: a base image's. */
@@ -24,7 +26,7 @@ export async function readParts(
   annotations: StoredImage['annotations'],
   options: ContentOptions,
 ): Promise<Parts> {
-  const [manifests, indexes]: [Checked<unknown>[], Checked<unknown>[]] = [[], []];
+  const [manifests, indexes]: [Checked<Manifest>[], Checked<Index>[]] = [[], []];
   const blobs = new Map<Digest, Descriptor>();
   const omitted = new Set<Digest>();
   const count = omittedLayers(annotations, root.digest);

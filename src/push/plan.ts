@@ -9,7 +9,8 @@ import type { ImagePlace, PlacedImage } from '../selection.ts';
 import { selectImages } from '../selection.ts';
 import { readParts } from './parts.ts';
 import type { Cargo } from './push.ts';
-import { collectReferrers } from './referrers.ts';
+import { referrersOf } from '../referrers.ts';
+import { chooseReferrers, cosignTag } from './referrers.ts';
 import { assertUnmoved } from './tags.ts';
 
 /** An image with all that is known before something is sent. */
@@ -26,6 +27,8 @@ export interface PlanOptions extends ContentOptions {
   policy?: ImagePolicy | undefined;
   authenticate?: Authenticate | undefined;
   ifAbsent?: boolean | undefined;
+  /** What goes along although nobody vouched for it. */
+  attach?: readonly string[] | undefined;
   /** Where else blobs may be. */
   blobs?: readonly ContentSource[] | undefined;
   onProgress?: OnProgress | undefined;
@@ -60,19 +63,38 @@ export async function plan(
   return { ...placed, id: config.descriptor.digest, targets, cargo: await load(placed, options) };
 }
 
-async function load({ place, image }: PlacedImage, options: PlanOptions): Promise<Cargo> {
+async function load(placed: PlacedImage, options: PlanOptions): Promise<Cargo> {
+  const { place, image } = placed;
   const { from, signal, registries, blobs = [] } = options;
   const parts = await readParts(place, image.root, image.annotations, { signal });
-  const documents = parts.documents.map(({ descriptor }) => descriptor);
-  const referrers = [];
-  for (const referrer of await collectReferrers(place, documents, { signal })) {
-    referrers.push({ referrer, parts: await readParts(place, referrer.descriptor, {}, { signal }) });
-  }
+  const referrers = await loadReferrers(placed, options);
   const base = image.annotations[BASE_NAME];
   const bases = parts.omitted.size > 0 && base !== undefined ? [await registries.repository(base)] : [];
   const baseDigest = image.annotations[BASE_DIGEST];
   const named = base === undefined || baseDigest === undefined ? base : `${base}@${baseDigest}`;
   return { ...parts, referrers, sources: [place, ...blobs, ...from, ...bases], base: named };
+}
+
+/** What goes along with an image. */
+async function loadReferrers(
+  { place, image, vouchers }: PlacedImage,
+  { attach = [], onProgress, signal }: PlanOptions,
+): Promise<Cargo['referrers']> {
+  const all = await referrersOf(place, place, image.root, { signal });
+  const chosen = chooseReferrers(all, { vouchers, attach });
+  const left = all.length - chosen.length;
+  if (left > 0) {
+    const name = image.names[0] ?? image.root.digest;
+    const message = `${name}: ${left} of what is attached to it stays here, as nobody vouched for it; --attach takes it along`;
+    onProgress?.({ kind: 'note', message });
+  }
+  const loaded: Cargo['referrers'] = [];
+  for (const referrer of chosen) {
+    const parts = await readParts(place, referrer.descriptor, {}, { signal });
+    const hasSubject = parts.documents.at(-1)?.value.subject !== undefined;
+    loaded.push({ referrer, parts, tag: hasSubject ? undefined : cosignTag(referrer.descriptor) });
+  }
+  return loaded;
 }
 
 function whichImage(found: readonly PlacedImage[]): DrayageError {

@@ -8,7 +8,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryRepository } from '../registry/repository.ts';
 import type { OnProgress } from '../progress.ts';
 import type { Parts } from './parts.ts';
-import type { Referrer } from './referrers.ts';
+import type { Referrer } from '../referrers.ts';
 import { together } from './together.ts';
 
 /** How a blob came to be in a repository. */
@@ -16,7 +16,8 @@ type PushedBy = 'sent' | 'mounted' | 'present';
 
 /** What is pushed: an image, and what refers to it. */
 export interface Cargo extends Parts {
-  referrers: { referrer: Referrer; parts: Parts }[];
+  /** `tag`: of what has no `subject`, by which it is found all the same. */
+  referrers: { referrer: Referrer; parts: Parts; tag?: string | undefined }[];
   /** Where blobs are, the nearest first: the image's place, others, the registry of its base. */
   sources: readonly ContentSource[];
   /** What the image is built on, where it says so. */
@@ -49,8 +50,12 @@ export async function pushContent(
   await pushBlobs(repository, cargo, cargo, options);
   await pushDocuments(repository, cargo.documents, options);
   const listed = new Map<Digest, Set<Digest>>();
-  for (const { referrer, parts } of cargo.referrers) {
+  for (const { referrer, parts, tag } of cargo.referrers) {
     const { subject, descriptor } = referrer;
+    if (tag !== undefined) {
+      await pushTagged(repository, { ...cargo, ...parts }, tag, options);
+      continue;
+    }
     const there =
       listed.get(subject) ??
       new Set(
@@ -63,6 +68,26 @@ export async function pushContent(
     await pushDocuments(repository, parts.documents.slice(0, -1), options);
     if (document !== undefined) await repository.putReferrer(document, subject, descriptor, options);
   }
+}
+
+/** Brings what has no `subject` in under a tag of its own, unless something is there: other signatures, which stay. */
+async function pushTagged(
+  repository: RegistryRepository,
+  cargo: Cargo,
+  tag: string,
+  options: PushOptions,
+): Promise<void> {
+  const root = cargo.documents.at(-1);
+  const was = await repository.describe(tag, options);
+  if (root === undefined || was?.digest === root.descriptor.digest) return;
+  if (was !== undefined) {
+    const message = `${repository.name}:${tag} is there already, with other content, and stays as it is`;
+    options.onProgress?.({ kind: 'note', message });
+    return;
+  }
+  await pushBlobs(repository, cargo, cargo, options);
+  await pushDocuments(repository, cargo.documents.slice(0, -1), options);
+  await repository.putManifest(root, tag, options);
 }
 
 async function pushDocuments(

@@ -1,13 +1,20 @@
-import { beforeEach, expect, test } from 'vitest';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { signaturePolicy } from '../../src/attest/authenticate.ts';
 import { bundleReferrer } from '../../src/attest/referrer.ts';
+import type { Provenance } from '../../src/attest/provenance.ts';
 import { loadTrust } from '../../src/attest/trust.ts';
+import type { StoredImage } from '../../src/content.ts';
 import type { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { toDocument } from '../../src/oci/manifest.ts';
 import { once } from '../../src/stream/tap.ts';
 import { tempFolder } from '../layout/folders.ts';
-import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
+import type { SampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
 import { bytesOf, expected, keyBundle, keyPair, statement } from './bundles.ts';
 
 const KEYS = keyPair();
@@ -48,10 +55,13 @@ async function attach(...bundles: Buffer[]): Promise<void> {
 }
 
 /** Why the image is refused; nothing where it is accepted. */
-async function reason(expectation = COMMIT): Promise<unknown> {
-  const image = await layout.resolve('app:1');
+async function reason(expectation = COMMIT, name = 'app:1'): Promise<unknown> {
+  const image = await layout.resolve(name);
   const check = signaturePolicy(await loadTrust(KEYS), expectation);
-  const error = (await check(image, layout).catch((thrown: unknown) => thrown)) as DrayageError | undefined;
+  const error = await check(image, layout).then(
+    () => undefined,
+    (thrown: unknown) => thrown as DrayageError,
+  );
   if (error !== undefined && error.code !== 'POLICY') throw error;
   return error?.facts.reason;
 }
@@ -83,9 +93,137 @@ test('an image without signatures is refused, and so is one with an artifact of 
   expect(await reason()).toBe('UNSIGNED');
 });
 
-test('more signatures than anybody makes are not even read', async () => {
-  await attach(...Array.from({ length: 17 }, () => good()));
-  expect(await reason()).toBe('REFERRER_COUNT');
+describe('of more signatures than anybody makes', () => {
+  const others = Array.from({ length: 20 }, (_, i) => bad(String(i % 10).repeat(40)));
+
+  test('the newest are looked at, and it is said how many were not', async () => {
+    await attach(good(), ...others);
+    const image = await layout.resolve('app:1');
+    const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
+    await expect(check(image, layout)).rejects.toMatchObject({
+      message: expect.stringMatching(/none of its 16 signatures.*; 5 more were not looked at$/s) as string,
+      facts: { reason: 'REFERRER_COUNT' },
+    });
+    await attach(...others, good());
+    expect(await reason()).toBeUndefined();
+  });
+
+  test('the same one counts once', async () => {
+    const same = bad('b'.repeat(40));
+    await attach(good(), ...Array.from({ length: 40 }, () => same));
+    expect(await reason()).toBeUndefined();
+  });
+});
+
+/** A signature of an image that had these names. */
+const named = (names: unknown, digest = IMAGE.root.digest): Buffer =>
+  bytesOf(
+    keyBundle(
+      KEYS.privateKey,
+      statement((value) => {
+        value.predicate.buildDefinition.externalParameters.imageRefs = names;
+      }, digest),
+    ),
+  );
+
+describe('the names of an image', () => {
+  test('are those that were signed: two signed images cannot change theirs', async () => {
+    await attach(good());
+    await layout.update(async (content) => {
+      content.add(OTHER.root, ['app:1'], {});
+      content.add(IMAGE.root, ['other:1'], {});
+    });
+    const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
+    const image = await layout.resolve('other:1');
+    await expect(check(image, layout)).rejects.toMatchObject({
+      message: 'other:1 is not what was signed: that image was signed as app:1',
+      facts: { reason: 'NAME', hint: expect.stringContaining('--expect name=other:1') as string },
+    });
+  });
+
+  test('count also where they are the word of another tool by which an image is asked for', async () => {
+    await attach(named([]));
+    await layout.update(async (content) => content.remove('app:1'));
+    const path = join(layout.path, 'index.json');
+    const index = JSON.parse(await readFile(path, 'utf8')) as { manifests: Descriptor[] };
+    index.manifests.push({ ...IMAGE.root, annotations: { 'org.opencontainers.image.ref.name': 'app' } });
+    await writeFile(path, JSON.stringify(index));
+    expect(await reason(expected(), 'app')).toBe('NAME');
+    expect(await reason(expected({ name: 'app' }), 'app')).toBeUndefined();
+    expect(await reason(expected(), IMAGE.root.digest)).toBeUndefined();
+  });
+
+  test('may be several, of several signatures', async () => {
+    await attach(named(['app:1']), named(['registry.example/app:2', 'app:3']));
+    await layout.update(async (content) => content.add(IMAGE.root, ['registry.example/app:2'], {}));
+    expect(await reason()).toBeUndefined();
+    await layout.update(async (content) => content.add(IMAGE.root, ['app:4'], {}));
+    expect(await reason()).toBe('NAME');
+    expect(await reason(expected({ name: 'docker.io/library/app:4' }))).toBeUndefined();
+    expect(await reason(expected({ name: 'any' }))).toBeUndefined();
+  });
+
+  test('are covered by nothing where no statement speaks of them, and of a statement of ours they have to be there', async () => {
+    const foreign = statement((value) => {
+      value.predicate.buildDefinition.buildType = 'https://mobyproject.org/buildkit@v1';
+    }, IMAGE.root.digest);
+    await attach(bytesOf(keyBundle(KEYS.privateKey, foreign)));
+    const told: Provenance[] = [];
+    const note = (_: StoredImage, provenance: Provenance): void => void told.push(provenance);
+    const check = signaturePolicy(await loadTrust(KEYS), expected(), note);
+    await check(await layout.resolve('app:1'), layout);
+    expect(told).toMatchObject([{ names: null }]);
+    await layout.update(async (content) => {
+      for (const { digest } of await layout.referrers(IMAGE.root)) content.remove(digest);
+    });
+    await attach(named(undefined));
+    expect(await reason()).toBe('PREDICATE');
+  });
+});
+
+describe('an index', () => {
+  const ARM = sampleImage(['c'], 'arm64');
+  const INDEX = sampleIndex([IMAGE, ARM]);
+
+  /** Adds an index as `app:1`, with what refers to it or to its parts. */
+  async function addIndex(index: SampleImage, ...bundles: [Descriptor, Buffer][]): Promise<void> {
+    await layout.update(async (content) => {
+      content.remove('app:1');
+      await addSample(content, ARM);
+      await addSample(content, index, ['app:1']);
+      for (const [subject, bundle] of bundles) {
+        const { root, documents } = bundleReferrer(subject, bundle, new Date(0));
+        for (const { descriptor, bytes } of documents) await content.put(descriptor, once(bytes));
+        content.add(root, [], {});
+      }
+    });
+  }
+
+  test('passes by the signatures of all that it lists, which vouch for it', async () => {
+    await addIndex(INDEX, [IMAGE.root, good()], [ARM.root, good(ARM.root.digest)]);
+    const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
+    const vouchers = await check(await layout.resolve('app:1'), layout);
+    expect(vouchers).toHaveLength(2);
+  });
+
+  test('does not where one of them is not signed, of another name, or not there', async () => {
+    await addIndex(INDEX, [IMAGE.root, good()]);
+    expect(await reason()).toBe('UNSIGNED');
+    await addIndex(INDEX, [IMAGE.root, good()], [ARM.root, named(['arm:1'], ARM.root.digest)]);
+    expect(await reason()).toBe('NAME');
+    const absent = { ...ARM.root, digest: digestOf(Buffer.from('elsewhere')) };
+    await addIndex(sampleIndex([IMAGE], [absent]), [IMAGE.root, good()]);
+    expect(await reason()).toBe('UNSIGNED');
+  });
+
+  test('that is signed vouches for an image that is chosen out of it', async () => {
+    await addIndex(INDEX, [INDEX.root, good(INDEX.root.digest)]);
+    await layout.update(async (content) => content.remove(ARM.root.digest));
+    const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
+    const image = await layout.resolve(ARM.config.digest);
+    expect(image.root.digest).toBe(ARM.root.digest);
+    expect(await check(image, layout)).toHaveLength(1);
+  });
 });
 
 test('a referrer that is not one bundle is refused', async () => {

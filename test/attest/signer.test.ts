@@ -103,6 +103,45 @@ describe.each(SERVICES)('%s', (name) => {
   });
 });
 
+describe('of an address with a password', () => {
+  const PASSWORD = 'pass word/9';
+  const SHOWN = [PASSWORD, encodeURIComponent(PASSWORD), Buffer.from(`me:${PASSWORD}`).toString('base64')];
+  const withPassword = (url: string): string => url.replace('://', `://me:${encodeURIComponent(PASSWORD)}@`);
+
+  test.each<[string, ServiceFault]>([
+    [
+      'refuses, with what it was sent',
+      (request, response) =>
+        answer(400, JSON.stringify({ message: request.headers.authorization }))(request, response),
+    ],
+    ['hangs up', (request) => void request.socket.destroy()],
+    ['does not answer', () => {}],
+    [
+      'sends elsewhere',
+      (_, response) => void response.writeHead(307, { location: 'http://other:secret@127.0.0.1:1/' }).end(),
+    ],
+    [
+      'sends to itself for ever',
+      (request, response) =>
+        void response
+          .writeHead(307, { location: withPassword(`http://${request.headers.host}${request.url}`) })
+          .end(),
+    ],
+    [
+      'sends to no address',
+      (_, response) => void response.writeHead(307, { location: 'http://other:secret@:1:1/' }).end(),
+    ],
+  ])('nothing of it is told where the service %s', async (_, fault) => {
+    for (const name of SERVICES) {
+      fake.faults[name] = fault;
+      const error = await failure({ [ADDRESS[name]]: withPassword(fake[ADDRESS[name]]) });
+      const shown = inspect(error, { depth: 20, showHidden: true }) + (error.stack ?? '');
+      expect([...SHOWN, 'other:secret'].filter((secret) => shown.includes(secret))).toEqual([]);
+      delete fake.faults[name];
+    }
+  });
+});
+
 test('a certificate for another key than the one that signed is refused', async () => {
   const other: Loose = JSON.parse((await keyless(fake)(statement())).toString());
   const { rawBytes } = other.verificationMaterial.certificate;
@@ -129,6 +168,15 @@ test('signing ends when it is told to, with the reason', async () => {
   const reason = new Error('enough');
   setTimeout(() => controller.abort(reason), 100);
   await expect(signing).rejects.toBe(reason);
+});
+
+test('nothing is asked of anybody where it was told to end before it began', async () => {
+  const reason = new Error('enough');
+  const signing = keyless(fake)(statement(), { signal: AbortSignal.abort(reason) });
+  await expect(signing).rejects.toBe(reason);
+  // What nobody waits for would ask the authority only after a few turns.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(fake.asked.fulcio).toBe(0);
 });
 
 test('without log and timestamps a certificate is not even asked for', () => {

@@ -77,6 +77,7 @@ describe('what is signed with a certificate', () => {
       ref: 'refs/heads/main',
       job: 'https://gitlab.example/group/app/-/jobs/123',
       runnerEnvironment: 'self-hosted',
+      names: ['app:1'],
       claimed: { jobName: 'build', pipeline: '4711' },
     });
   });

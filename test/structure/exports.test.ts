@@ -40,6 +40,7 @@ const PINNED: Record<string, string[]> = {
     'localFirst',
     'merge',
     'originPolicy',
+    'ownImages',
     'parsePlatform',
     'parseReference',
     'promote',

@@ -36,6 +36,7 @@ const TABLE: Record<string, Rule> = {
   combine: { level: 2, also: ['content', 'image'] },
   selection: { level: 2, also: ['content', 'combine'], packages: ['node:stream'] },
   rename: { level: 2, also: ['content', 'selection'] },
+  referrers: { level: 2, also: ['content', 'image'] },
   listing: { level: 2, also: ['content', 'image', 'naming'] },
   ingest: {
     level: 3,

@@ -157,10 +157,11 @@ async function writeTo(target: Target, all: Choice, context: Context): Promise<O
 async function named(choice: Choice, name: string | undefined): Promise<Choice> {
   if (name === undefined) return choice;
   const { renameImage } = await library();
-  const { from, images, policy, onProgress, signal } = choice;
+  const { from, images, policy, authenticate, onProgress, signal } = choice;
   const onNote = (message: string): void => onProgress({ kind: 'note', message });
-  const place = await renameImage(from, images, name, { policy, onNote, signal });
-  return { ...choice, from: [place], images: undefined };
+  const place = await renameImage(from, images, name, { policy, authenticate, onNote, signal });
+  // Who made it was asked under the name that was signed: under the new one nobody signed it.
+  return { ...choice, from: [place], images: undefined, authenticate: undefined };
 }
 
 async function writeToStdout(archive: Readable, { stdout, signal }: Context): Promise<void> {

@@ -1,18 +1,19 @@
 import { resolve } from 'node:path';
 import type { MergedImage } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import type { ExpectOptions } from '../expectations.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { library } from '../library.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
+import type { SignatureOptions } from '../signatures.ts';
+import { readSignaturePolicy } from '../signatures.ts';
 import { openNamed } from '../sources.ts';
 import { explainDamage } from '../transport.ts';
 
 /** Options of `drayage merge`. */
-export interface MergeCommandOptions extends CommonOptions, ExpectOptions, VariableOptions {
+export interface MergeCommandOptions extends CommonOptions, SignatureOptions, VariableOptions {
   out?: string;
   image?: string[];
 }
@@ -26,6 +27,7 @@ export async function mergeLayouts(
   const { gitlabAnnotations, merge, readGitLabJob } = await library();
   const job = readGitLabJob(context.env);
   const out = options.out ?? (job === undefined ? await nowhere() : defaultLayout(context.env));
+  const authenticate = await readSignaturePolicy(options, context);
   const to = await createLayout(out, context);
   await using from = await openNamed(paths.length > 0 ? paths : await others(to.path, context), context);
   try {
@@ -34,6 +36,7 @@ export async function mergeLayouts(
       to,
       images: options.image,
       policy: await readPolicy(options, context),
+      authenticate,
       annotations: job === undefined ? {} : gitlabAnnotations(job),
       signal: context.signal,
       onProgress: context.onProgress,

@@ -27,6 +27,7 @@ export interface PromoteCommandOptions
   from?: string[];
   ifAbsent?: boolean;
   mountFrom?: string[];
+  attach?: string[];
 }
 
 /** `drayage promote` */
@@ -52,6 +53,8 @@ export async function promoteImages(
       policy: await readPolicy(options, context),
       authenticate,
       ifAbsent: options.ifAbsent,
+      // A variable holds several, with spaces between them.
+      attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),
       // What cannot be reported is not promoted.
       onPlanned: async (images) => void (job && (await promotionReport(images, options))),
       mountFrom,

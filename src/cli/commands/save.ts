@@ -61,7 +61,7 @@ export async function saveImages(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
   const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
-  const sign = options.sign === true ? await prepareSigning(options, context) : undefined;
+  const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
   await using bases = await openBaseLayouts(options, context);
   await using source = await openSource(options, context);
@@ -78,6 +78,8 @@ export async function saveImages(
       ...(source.image === undefined ? [] : [source.image]),
     ],
     names: found,
+    // What another job has made does not become this one's by a copy.
+    policy: signing?.policy,
     platform,
     oneRequest: options.oneRequest,
     to: layout,
@@ -93,7 +95,7 @@ export async function saveImages(
     onProgress,
   });
   const digests = result.images.map(({ digest }) => digest);
-  const signed = await sign?.(layout, [...new Set(digests)]);
+  const signed = await signing?.sign(layout, [...new Set(digests)]);
   if (job !== undefined) await writeReports(layout, job, options, context);
   return describe(result, signed);
 }

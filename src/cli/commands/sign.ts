@@ -17,7 +17,7 @@ export async function signImages(
   context: Context,
 ): Promise<Outcome> {
   const { DrayageError } = await library();
-  const sign = await prepareSigning(options, context);
+  const { sign } = await prepareSigning(options, context);
   const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context);
   if (layout === undefined) throw new DrayageError('NOT_FOUND', 'there is no layout to sign');
   const result = await sign(layout, options.image);

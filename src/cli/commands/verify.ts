@@ -53,7 +53,10 @@ export async function verifyLayouts(
     const result = await verify({ layout, signal, onProgress });
     const damage = await Promise.all(result.problems.map((error) => explainDamage(error, [layout], context)));
     const { origins, refusals } = await originsOf(layout, { authenticate, policy }, proven, context);
-    layouts.push({ layout: layout.path, ...result, problems: [...damage, ...refusals], origins });
+    const isNothing = origins.length === 0 && (result.entries === 0 || authenticate !== undefined);
+    const nothing = isNothing ? [await nothingToVerify(layout)] : [];
+    const problems = [...damage, ...nothing, ...refusals];
+    layouts.push({ layout: layout.path, ...result, problems, origins });
   }
   const [worst] = layouts.flatMap(({ problems }) => problems);
   return {
@@ -62,6 +65,15 @@ export async function verifyLayouts(
     quiet: layouts.filter(({ problems }) => problems.length === 0).map(({ layout }) => layout),
     exitCode: worst === undefined ? OK : exitCodeOf(worst.code),
   };
+}
+
+/** Of no image everything could be said. */
+async function nothingToVerify({ path }: Layout): Promise<DrayageError> {
+  const { DrayageError } = await library();
+  return new DrayageError('NOT_FOUND', 'the layout holds no image: there is nothing to verify', {
+    path,
+    hint: 'look at what the job before has saved; drayage inspect lists what is there',
+  });
 }
 
 /** Asks whose each image is, and goes on after one that is refused, to name them all. */
@@ -127,6 +139,7 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
     ...(commit === null ? [] : [`commit ${commit}`]),
     ...(job === null ? [] : [`job ${job}`]),
     ...(claimed.pipeline === null ? [] : [`pipeline ${claimed.pipeline} (claimed)`]),
+    ...(provenance.names === null && name !== null ? ['names not covered'] : []),
   ];
   return [parts.join(', ')];
 }

@@ -7,7 +7,7 @@ import type { SignCommandOptions } from '../commands/sign.ts';
 import type { VerifyCommandOptions } from '../commands/verify.ts';
 import type { CommonOptions } from '../context.ts';
 import type { Execute } from './execute.ts';
-import { envOption, expectOption, option, withCommon, withSignature, withSigning } from './options.ts';
+import { envOption, option, withCommon, withSignature, withSigning } from './options.ts';
 
 // What is said to commands about layouts alone. Their code is loaded when they are used.
 
@@ -20,9 +20,8 @@ export function mergeCommand(execute: Execute): Command {
     .argument('[layout...]', 'layouts and archives; default: every other layout below .drayage')
     .addOption(option('-o, --out <dir>', 'the layout to merge into; default .drayage/$CI_JOB_ID'))
     .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
-    .addOption(expectOption())
     .addOption(envOption());
-  return withCommon(command).action(
+  return withCommon(withSignature(command)).action(
     async (layouts: string[], options: MergeCommandOptions & CommonOptions) => {
       const { mergeLayouts } = await import('../commands/merge.ts');
       await execute((context) => mergeLayouts(layouts, options, context), options);

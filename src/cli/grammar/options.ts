@@ -19,7 +19,7 @@ export function repeatable(flags: string, description: string): Option {
   ]);
 }
 
-export function expectOption(): Option {
+function expectOption(): Option {
   return option(
     '--expect <key=value...>',
     'where images come from, instead of this pipeline and commit: KEY=V[,V], KEY=any, none',
@@ -93,6 +93,9 @@ export function withSigning(command: Command): Command {
         '--public-sigstore',
         'the public certificate authority and log, which publish the signature for ever',
       ),
+    )
+    .addOption(
+      option('--expect <key=value...>', 'sign what says that it is of another job: KEY=V[,V], KEY=any, none'),
     );
 }
 

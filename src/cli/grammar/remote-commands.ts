@@ -59,6 +59,12 @@ export function promoteCommand(execute: Execute): Command {
     .addOption(option('--if-absent', 'refuse to move a tag that means another image'))
     .addOption(
       repeatable(
+        '--attach <type>',
+        'with a signature asked for: what is attached and of this type goes along unchecked, too: an artifact type, .sig, .att, .sbom or all; may be repeated',
+      ),
+    )
+    .addOption(
+      repeatable(
         '--mount-from <repository>',
         'may hold layers already, which are not sent then; may be repeated',
       ),

@@ -1,0 +1,37 @@
+import type { StoredImage } from '../content.ts';
+import { isReference, normalizeName } from '../oci/reference.ts';
+import type { ExpectedProvenance } from './expect.ts';
+import { refusal } from './refusal.ts';
+import type { AcceptedSignature } from './vet.ts';
+
+/**
+ * Holds the names that an image goes by, and the word by which it was asked for, against those that it had when it was signed. Each has to be in some of the accepted
+ * statements: an image that was signed twice may have got a name in between. Where none of them speaks of names, as statements of
+ * other tools do not, names are covered by nothing, and pass.
+ * @throws {@link DrayageError} `POLICY`
+ */
+export function assertNames(
+  { names, foundAs, root }: StoredImage,
+  accepted: readonly AcceptedSignature[],
+  { values }: ExpectedProvenance,
+): void {
+  const further = values.get('name') ?? [];
+  const speaking = accepted.filter(({ provenance }) => provenance.names !== null);
+  if (speaking.length === 0 || further.includes('any')) return;
+  const signed = speaking.flatMap(({ provenance }) => provenance.names ?? []);
+  const known = new Set([...signed, ...further, ...further.map(familiar)]);
+  const asked = foundAs === undefined ? names : [foundAs, ...names];
+  const unsigned = asked.find((name) => !known.has(name));
+  if (unsigned === undefined) return;
+  const as = signed.length === 0 ? 'without a name' : `as ${[...new Set(signed)].join(', ')}`;
+  throw refusal('NAME', `${unsigned} is not what was signed: that image was signed ${as}`, {
+    digest: root.digest,
+    expected: signed.join(','),
+    actual: unsigned,
+    hint: `if it was given that name on purpose: --expect name=${[...further, unsigned].join(',')}`,
+  });
+}
+
+function familiar(text: string): string {
+  return isReference(text) ? normalizeName(text) : text;
+}

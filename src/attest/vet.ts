@@ -1,0 +1,128 @@
+import type { ContentOptions, ContentSource, ImageIndex } from '../content.ts';
+import type { DrayageError } from '../errors.ts';
+import { isDrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { isManifestType } from '../oci/media-types.ts';
+import { readDocument } from '../stream/document.ts';
+import type { ExpectedProvenance } from './expect.ts';
+import { isBundleType } from './media-types.ts';
+import type { Provenance } from './provenance.ts';
+import { refusal } from './refusal.ts';
+import { MAX_BUNDLE_SIZE } from './shape.ts';
+import type { Trust } from './trust.ts';
+import { verifyBundle } from './verify-bundle.ts';
+
+/** How many different signatures of one content are looked at. */
+const MAX_SIGNATURES = 16;
+
+/** What may be wrong with a signature's own content: the image by itself is none the worse, but this one proves nothing. */
+const DAMAGE = ['NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'LIMIT', 'TRUNCATED'] as const;
+const CREATED = 'org.opencontainers.image.created';
+
+/** What signatures are held against. */
+export interface Demand {
+  trust: Trust;
+  expected: ExpectedProvenance;
+}
+
+/** A signature that was accepted. */
+export interface AcceptedSignature {
+  /** The referrer that holds it. */
+  referrer: Descriptor;
+  provenance: Provenance;
+}
+
+/** What came of looking at the signatures of one content. */
+export interface Vetted {
+  accepted: AcceptedSignature[];
+  /** Why the others that were looked at are not. */
+  failures: DrayageError[];
+  /** How many were not looked at. */
+  unread: number;
+}
+
+/**
+ * Looks at the signatures of content: the newest first, by the date that they claim, and then by digest; each bundle once,
+ * however many referrers hold it, and no more than a bounded number. Who can write to the place can put others before them.
+ */
+export async function vetSignatures(
+  subject: Descriptor,
+  place: ContentSource & ImageIndex,
+  demand: Demand,
+  options: ContentOptions,
+): Promise<Vetted> {
+  const referrers = await place.referrers(subject, options);
+  const bundles = referrers.filter(({ artifactType }) => isBundleType(artifactType)).toSorted(newestFirst);
+  const result: Vetted = { accepted: [], failures: [], unread: 0 };
+  const seen = new Set<Digest>();
+  for (const [i, referrer] of bundles.entries()) {
+    if (result.accepted.length + result.failures.length === MAX_SIGNATURES)
+      return { ...result, unread: bundles.length - i };
+    try {
+      const bundle = await describeBundle(place, referrer, subject, options);
+      if (seen.has(bundle.digest)) continue;
+      seen.add(bundle.digest);
+      const bytes = await readBundle(place, bundle, options);
+      const provenance = verifyBundle(bytes, subject.digest, demand.trust, demand.expected);
+      result.accepted.push({ referrer, provenance });
+    } catch (error) {
+      if (!isDrayageError(error, 'POLICY')) throw error;
+      result.failures.push(error);
+    }
+  }
+  return result;
+}
+
+/** Dates are of one form, RFC 3339 in UTC, where they are ours; what has none comes last. */
+function newestFirst(a: Descriptor, b: Descriptor): number {
+  const first = a.annotations?.[CREATED] ?? '';
+  const second = b.annotations?.[CREATED] ?? '';
+  if (first !== second) return first > second ? -1 : 1;
+  return a.digest < b.digest ? -1 : 1;
+}
+
+/** Finds the bundle that a referrer holds. */
+async function describeBundle(
+  place: ContentSource,
+  referrer: Descriptor,
+  subject: Descriptor,
+  options: ContentOptions,
+): Promise<Descriptor> {
+  return undamaged(async () => {
+    if (!isManifestType(referrer.mediaType))
+      throw refusal('REFERRER_DAMAGED', 'the signature is no manifest');
+    const bytes = await readDocument(await place.open(referrer, options), referrer);
+    const manifest = parseManifest(bytes, `manifest ${referrer.digest}`);
+    const [layer, ...others] = manifest.layers;
+    const isOurs = manifest.subject?.digest === subject.digest && manifest.subject.size === subject.size;
+    if (layer !== undefined && others.length === 0 && isOurs) return layer;
+    throw refusal('REFERRER_DAMAGED', `the signature ${referrer.digest} is not one bundle of this image`);
+  });
+}
+
+/** Reads a bundle; its size and digest are checked before anything is made of it. */
+async function readBundle(
+  place: ContentSource,
+  bundle: Descriptor,
+  options: ContentOptions,
+): Promise<Buffer> {
+  if (bundle.size > MAX_BUNDLE_SIZE) {
+    const message = `the bundle has ${bundle.size} bytes, over the limit of ${MAX_BUNDLE_SIZE}`;
+    throw refusal('BUNDLE_SIZE', message);
+  }
+  return undamaged(async () => readDocument(await place.open(bundle, options), bundle, MAX_BUNDLE_SIZE));
+}
+
+async function undamaged<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isDrayageError(error, ...DAMAGE)) throw error;
+    throw refusal('REFERRER_DAMAGED', `a signature is damaged: ${error.message}`, {
+      ...error.facts,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,95 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { beforeEach, expect, test } from 'vitest';
+import { loadImages } from '../../src/cli/commands/load.ts';
+import { saveImages } from '../../src/cli/commands/save.ts';
+import { signImages } from '../../src/cli/commands/sign.ts';
+import { verifyLayouts } from '../../src/cli/commands/verify.ts';
+import type { Context } from '../../src/cli/context.ts';
+import { gitlabAnnotations, readGitLabJob } from '../../src/gitlab/env.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+// The commands in this process, with files of their own.
+const IMAGE = sampleImage(['a']);
+
+let folder: string;
+let path: string;
+let layout: Layout;
+let keys: { key: string };
+let publicKeys: { key: string };
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  path = join(folder, 'layout');
+  keys = { key: join(folder, 'key.pem') };
+  publicKeys = { key: join(folder, 'key.pub') };
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  await writeFile(keys.key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  await writeFile(publicKeys.key, publicKey.export({ type: 'spki', format: 'pem' }));
+  layout = await Layout.create(path);
+  const job = readGitLabJob(SIGNING_JOB);
+  await layout.update((content) => addSample(content, IMAGE, ['app:1'], job && gitlabAnnotations(job)));
+});
+
+function context(env: Context['env']): Context {
+  const { signal } = new AbortController();
+  return { env, stdin: new PassThrough(), stdout: new PassThrough(), signal, onProgress: () => {} };
+}
+
+const sign = async (env: Context['env'] = SIGNING_JOB, ...given: string[]) =>
+  signImages(path, { ...keys, expect: given }, context(env));
+const verify = async (at: string) => verifyLayouts([at], publicKeys, context({}));
+
+test('verify refuses a name that was not signed, and says how it is expected', async () => {
+  await sign();
+  await layout.update(async (content) => {
+    content.remove('app:1');
+    content.add(IMAGE.root, ['other:1'], {});
+  });
+  const { exitCode, text } = await verify(path);
+  expect(exitCode).toBe(5);
+  expect(text.join('\n')).toContain('--expect name=other:1');
+  expect(text.join('\n')).not.toContain('proven');
+});
+
+test('a copy may get another name: its image is asked for under the one that was signed', async () => {
+  await sign();
+  const copy = join(folder, 'copy');
+  await loadImages([path], { ...publicKeys, to: `oci:${copy}:other:1` }, context({}));
+  expect(await (await Layout.open(copy)).images()).toMatchObject([{ names: ['other:1'] }]);
+  expect(await verify(copy)).toMatchObject({ exitCode: 5 });
+  await layout.update(async (content) => {
+    for (const { digest } of await layout.referrers(IMAGE.root)) content.remove(digest);
+  });
+  const again = loadImages(
+    [path],
+    { ...publicKeys, to: `oci:${join(folder, 'again')}:other:1` },
+    context({}),
+  );
+  await expect(again).rejects.toMatchObject({ code: 'POLICY', facts: { reason: 'UNSIGNED' } });
+});
+
+test('what another job has saved is not signed, nor its copy, unless it is said which', async () => {
+  await expect(sign(TAKING_JOB)).rejects.toMatchObject({
+    code: 'POLICY',
+    facts: { hint: expect.stringContaining('--expect job-id=123') as string },
+  });
+  const out = join(folder, 'copy');
+  const copy = saveImages([], { ...keys, from: path, out, sign: true }, context(TAKING_JOB));
+  await expect(copy).rejects.toMatchObject({ code: 'POLICY' });
+  await sign(TAKING_JOB, 'job-id=123');
+  expect(await layout.referrers(IMAGE.root)).toHaveLength(1);
+});
+
+test('of a layout without an image nothing is proven', async () => {
+  await sign();
+  await layout.update(async (content) => content.remove(IMAGE.root.digest));
+  const { exitCode, text } = await verify(path);
+  expect(exitCode).toBe(4);
+  expect(text.join('\n')).toContain('nothing to verify');
+  expect(text.join('\n')).not.toContain('proven');
+});
