@@ -1,4 +1,6 @@
 import type { ContentOptions } from './content.ts';
+import { DrayageError } from './errors.ts';
+import { parseReference } from './oci/reference.ts';
 import type { OnProgress } from './progress.ts';
 import type { Registries } from './registry/registries.ts';
 
@@ -26,7 +28,7 @@ export interface UntagResult {
 
 /**
  * Takes tags away. What they meant stays under its other tags and its digest, until the registry collects what has none.
- * @throws {@link DrayageError} `USAGE`; `UNSUPPORTED` where a registry deletes nothing; `UNREACHABLE`, `TIMEOUT`
+ * @throws {@link DrayageError} `USAGE`, before anything is asked, also for a reference without a tag; `UNSUPPORTED` where a registry deletes nothing; `UNREACHABLE`, `TIMEOUT`
  */
 export async function untag({
   references,
@@ -36,7 +38,10 @@ export async function untag({
 }: UntagOptions): Promise<UntagResult> {
   const started = performance.now();
   const targets = [];
-  for (const reference of references) targets.push(await registries.tagged(reference));
+  for (const reference of references) {
+    assertTag(reference);
+    targets.push(await registries.tagged(reference));
+  }
   const tags: UntaggedReference[] = [];
   for (const { repository, tag } of targets) {
     const ref = `${repository.name}:${tag}`;
@@ -44,4 +49,13 @@ export async function untag({
     tags.push({ ref, status: (await repository.untag(tag, { signal })) ? 'removed' : 'absent' });
   }
   return { tags, seconds: (performance.now() - started) / 1000 };
+}
+
+/** What is taken away has to be said: `latest` is not meant by leaving it out. */
+function assertTag(reference: string): void {
+  const { tag, digest } = parseReference(reference);
+  if (tag !== undefined || digest !== undefined) return;
+  throw new DrayageError('USAGE', `which tag of ${reference} is to be taken away?`, {
+    hint: `name it, such as ${reference}:pr-12`,
+  });
 }

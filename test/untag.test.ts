@@ -20,3 +20,15 @@ test('tags of several registries are taken away, those that are not there are to
   expect(tags).toEqual(references.map((ref) => ({ ref, status: ref.endsWith('1') ? 'removed' : 'absent' })));
   for (const fake of fakes) expect([...fake.store.repository('app').tags.keys()]).toEqual(['kept']);
 });
+
+test.each(['', `@${digestOf(Buffer.from('{}'))}`])(
+  'what names no tag (app%s) takes none away, and none of the others',
+  async (rest) => {
+    const fake = await FakeRegistry.start();
+    const registries = new Registries();
+    onTestFinished(() => registries[Symbol.asyncDispose]());
+    const references = [`${fake.host}/app:pr-1`, `${fake.host}/app${rest}`];
+    await expect(untag({ references, registries })).rejects.toMatchObject({ code: 'USAGE' });
+    expect(fake.seen).toEqual([]);
+  },
+);

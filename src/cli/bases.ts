@@ -3,11 +3,11 @@ import type { CacheOptions, OpenCache } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
+import type { RegistryCommandOptions } from './registries.ts';
 import { openRegistries } from './registries.ts';
 
 /** The options that say whether and how base images are read. */
-export interface BaseOptions extends CacheOptions {
-  ca?: string;
+export interface BaseOptions extends CacheOptions, RegistryCommandOptions {
   offline?: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface Repositories extends AsyncDisposable {
 }
 
 /** Registries from which base images are read, none of which is asked before it is needed. */
-export function lazyRepositories(options: Pick<BaseOptions, 'ca'>, context: Context): Repositories {
+export function lazyRepositories(options: RegistryCommandOptions, context: Context): Repositories {
   let opened: ReturnType<typeof openRegistries> | undefined;
   return {
     open: async (reference) => {

@@ -1,20 +1,49 @@
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
-import type { EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
 
+/** This machine itself: `localhost`, `127.0.0.2`, `[::1]`. */
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** Connections to servers. */
+export interface Connections extends AsyncDisposable {
+  dispatcher: Dispatcher;
+}
+
 /**
  * Makes the connections to servers, never to a daemon: through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, and
- * trusting, beside the usual authorities, those of `--ca`, CI_SERVER_TLS_CA_FILE and NODE_EXTRA_CA_CERTS.
+ * trusting, beside the usual authorities, those of `--ca`, CI_SERVER_TLS_CA_FILE and NODE_EXTRA_CA_CERTS. What is on the
+ * loopback of this machine no proxy can reach.
  * @param more further authorities, in PEM
+ * @throws {@link DrayageError} `USAGE` for the address of a proxy that is none, `NOT_FOUND`, `MALFORMED`
  */
-export async function openDispatcher(
+export async function openConnections(
   caFile: string | undefined,
   { env }: Pick<Context, 'env'>,
   more: readonly string[] = [],
-): Promise<EnvHttpProxyAgent> {
+): Promise<Connections> {
   const ca = await readAuthorities(caFile, env, more);
+  const { Agent } = await import('undici');
+  const proxied = await throughProxies(env, ca);
+  const direct = new Agent(ca && { connect: { ca } });
+  return {
+    dispatcher: proxied.compose(
+      (dispatch) => (options, handler) =>
+        isLoopback(options.origin) ? direct.dispatch(options, handler) : dispatch(options, handler),
+    ),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([proxied.destroy(), direct.destroy()]);
+    },
+  };
+}
+
+function isLoopback(origin: string | URL | undefined): boolean {
+  return origin !== undefined && LOOPBACK.test(new URL(origin).hostname);
+}
+
+async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
   // Handed in even where they are empty: else undici looks for itself.
   const proxies = {
     httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',

@@ -3,13 +3,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Credentials, Registries } from '../index.ts';
 import type { Context } from './context.ts';
-import { openDispatcher } from './http.ts';
+import { openConnections } from './http.ts';
 import { library } from './library.ts';
 
 /** The options of commands that speak to registries. */
 export interface RegistryCommandOptions {
   ca?: string;
-  plainHttp?: boolean;
+  /** Hosts, as references name them. */
+  plainHttp?: string[];
 }
 
 /** Where docker keeps the authorities of single registries, each in a folder of the registry's name. */
@@ -25,12 +26,14 @@ export async function openRegistries(
 ): Promise<{ registries: Registries } & AsyncDisposable> {
   const { Registries } = await library();
   const credentials = await openCredentials(context);
+  const hosts = new Set(plainHttp);
   const ends: (() => PromiseLike<unknown>)[] = [];
   const registries = new Registries(async (host) => {
-    const dispatcher = await openDispatcher(ca, context, await authoritiesOf(host, context));
-    ends.push(() => dispatcher.destroy());
+    const connections = await openConnections(ca, context, await authoritiesOf(host, context));
+    ends.push(() => connections[Symbol.asyncDispose]());
+    const { dispatcher } = connections;
     const onWarning = (message: string): void => context.onProgress({ kind: 'note', message });
-    return { credentials, dispatcher, plainHttp, onWarning };
+    return { credentials, dispatcher, plainHttp: hosts, onWarning };
   });
   const close = async (): Promise<void> => {
     await registries[Symbol.asyncDispose]();

@@ -12,7 +12,7 @@ import type {
 import type { CacheOptions } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
-import { openDispatcher } from './http.ts';
+import { openConnections } from './http.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { library } from './library.ts';
@@ -104,9 +104,9 @@ async function openJob(
     const isKept = options.cache !== undefined || options.reads === 'often';
     const cached = isKept ? await openCache(options, context) : undefined;
     if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
-    const dispatcher = await openDispatcher(options.ca, context);
-    open.push(() => dispatcher.destroy());
-    const gitlab = await connect(dispatcher, context);
+    const connections = await openConnections(options.ca, context);
+    open.push(() => connections[Symbol.asyncDispose]());
+    const gitlab = await connect(connections.dispatcher, context);
     open.push(() => gitlab[Symbol.asyncDispose]());
     const job = await gitlab.findJob(query, { signal });
     const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });

@@ -20,8 +20,11 @@ import { warningsIn } from './warnings.ts';
 export interface RegistryOptions {
   /** Finds what the registry is shown where it asks; default: nothing. */
   credentials?: Credentials | undefined;
-  /** Speaks plain http. Default false, but for what listens without TLS on the loopback of this machine. */
-  plainHttp?: boolean | undefined;
+  /**
+   * Hosts, as references name them, with which plain http is spoken. Default none, but for what listens without TLS on the
+   * loopback of this machine.
+   */
+  plainHttp?: ReadonlySet<string> | undefined;
   /** An undici dispatcher for all requests, which stays open; default: direct connections. */
   dispatcher?: HttpDispatcher | undefined;
   retry?: RetryOptions | undefined;
@@ -67,7 +70,7 @@ export class RegistryApi implements AsyncDisposable {
     this.host = host;
     this.chunkSize = options.chunkSize ?? DEFAULT_CHUNK;
     this.retry = new Retry(options.retry);
-    this.#plainHttp = options.plainHttp === true;
+    this.#plainHttp = options.plainHttp?.has(host) === true;
     this.#onWarning = options.onWarning ?? (() => {});
     this.#http = new Http(dispatcher, timeout);
     this.#authorization = new Authorization({

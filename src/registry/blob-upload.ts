@@ -44,7 +44,7 @@ export class BlobUpload implements BlobWriter {
     if (this.#heldSize < this.#repository.api.chunkSize) return;
     // How small a piece may be says the registry when the upload begins.
     this.#session ??= await beginUpload(this.#repository, { signal: this.#signal });
-    if (this.#heldSize >= this.#session.minChunk) await this.#send();
+    if (this.#heldSize >= this.#session.chunkSize(this.#repository.api.chunkSize)) await this.#send();
   }
 
   async digest(): Promise<Digest> {

@@ -15,6 +15,7 @@ import { repositoryScope } from './repository-address.ts';
 const ACCEPT = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
 /** A registry looks at all that a manifest names before it answers. */
 const PUT_TIMEOUT = 300_000;
+const IMMOVABLE = /\bimmutab|\boverwrit|already exists/i;
 
 /**
  * Describes what a tag or a digest means.
@@ -67,7 +68,8 @@ export async function readManifest(
 /**
  * Stores a manifest or an index under a tag, or its digest.
  * @returns the subject that the registry has listed it for; undefined where it has none, or does not list referrers
- * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; `INCOMPLETE` where the registry lacks what it names
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; `INCOMPLETE` where the registry lacks what it names;
+ * `UNSAFE` for a tag that the registry does not let move
  */
 export async function putManifest(
   repository: RepositoryAddress,
@@ -86,7 +88,10 @@ export async function putManifest(
     signal,
   });
   const what = `${name}${isDigest(reference) ? '@' : ':'}${reference}`;
-  if (reply.status < 200 || reply.status > 299) throw incomplete(await api.refusal(reply, what), what);
+  if (reply.status < 200 || reply.status > 299) {
+    const refused = await api.refusal(reply, what);
+    throw (isDigest(reference) ? undefined : immovable(refused)) ?? incomplete(refused, what);
+  }
   const stored = digestIn(reply);
   drop(reply);
   if (stored !== undefined && stored !== descriptor.digest) throw digestMismatch(descriptor, stored, what);
@@ -145,6 +150,16 @@ function digestIn(reply: HttpReply): Digest | undefined {
 function typeOf(reply: HttpReply): string | undefined {
   const type = reply.header('content-type')?.split(';')[0]?.trim();
   return type !== undefined && ACCEPT.split(', ').includes(type) ? type : undefined;
+}
+
+/** What registries say of a tag that they do not let anybody move: no attempt changes that. */
+function immovable(refused: DrayageError): DrayageError | undefined {
+  const { status = 0 } = refused.facts;
+  if (![400, 403, 409, 412].includes(status) || !IMMOVABLE.test(refused.message)) return undefined;
+  return new DrayageError('UNSAFE', refused.message, {
+    ...refused.facts,
+    hint: 'the registry does not let this tag move: choose another one, or change its rule there',
+  });
 }
 
 function incomplete(refused: DrayageError, what: string): DrayageError {

@@ -1,6 +1,4 @@
 import type { ContentOptions } from '../content.ts';
-import { DrayageError } from '../errors.ts';
-import { drop, readWhole } from '../http/reply.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
@@ -9,21 +7,23 @@ import type { Document } from '../oci/manifest.ts';
 import { toDocument } from '../oci/manifest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { putManifest, readManifest } from './manifests.ts';
-import { nextPage } from './next-page.ts';
+import { readList } from './read-list.ts';
 import type { RepositoryAddress } from './repository-address.ts';
-import { repositoryScope } from './repository-address.ts';
 
 const MAX_REFERRERS = 10_000;
 
-/** The tag under which a registry without the referrers API keeps what refers to content: `sha256-<hex>`. */
+/**
+ * The tag under which a registry without the referrers API keeps what refers to content (OCI distribution-spec, referrers tag
+ * schema): `sha256-<hex>`, of a longer digest the first 64 digits.
+ */
 function referrersTag(subject: Digest): string {
-  return `${digestAlgorithm(subject)}-${digestHex(subject)}`.slice(0, 128);
+  return `${digestAlgorithm(subject).slice(0, 32)}-${digestHex(subject).slice(0, 64)}`;
 }
 
 /**
  * What refers to content by `subject` (OCI distribution-spec, listing referrers): by the API, or where the registry has none by
  * the tag in its place.
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`, `UNSAFE`
  */
 export async function listReferrers(
   repository: RepositoryAddress,
@@ -58,27 +58,19 @@ async function byApi(
   subject: Digest,
   { signal }: ContentOptions,
 ): Promise<Descriptor[] | undefined> {
-  const { api, path, name } = repository;
-  const scopes = [repositoryScope(repository, 'pull')];
+  const { path, name } = repository;
   const what = `the referrers of ${name}@${subject}`;
-  const found: Descriptor[] = [];
-  for (let to: string | URL | undefined = `${path}/referrers/${subject}`; to !== undefined;) {
-    const from: string | URL = to;
-    const reply = await api.ask({ to: from, scopes, headers: { accept: OCI_INDEX }, signal });
+  return readList(repository, `${path}/referrers/${subject}`, {
+    what,
+    headers: { accept: OCI_INDEX },
     // Some that do not know the path take it for one of another kind, or show a page.
-    const isPage = reply.status === 200 && reply.header('content-type')?.startsWith(OCI_INDEX) !== true;
-    if (isPage || [400, 404, 405].includes(reply.status)) {
-      drop(reply);
-      return undefined;
-    }
-    if (reply.status !== 200) throw await api.refusal(reply, what);
-    const next = await nextPage(reply, from, api, { signal });
-    const { manifests } = parseIndex(await readWhole(reply, what), what);
-    found.push(...manifests);
-    if (found.length > MAX_REFERRERS) throw new DrayageError('LIMIT', `${what} are over ${MAX_REFERRERS}`);
-    to = manifests.length === 0 ? undefined : next;
-  }
-  return found;
+    isNone: (reply) =>
+      (reply.status === 200 && reply.header('content-type')?.startsWith(OCI_INDEX) !== true) ||
+      [400, 404, 405].includes(reply.status),
+    parse: (bytes) => parseIndex(bytes, what).manifests,
+    max: MAX_REFERRERS,
+    signal,
+  });
 }
 
 async function byTag(

@@ -11,7 +11,7 @@ import { uploadBlob } from './upload-blob.ts';
 /**
  * Takes a tag away; what it meant stays under its digest and its other tags. Where a registry deletes manifests only, with all
  * their tags, the tag is first moved to a manifest of its own.
- * @returns whether it was there
+ * @returns whether it was there when this began
  * @throws {@link DrayageError} `UNSUPPORTED` where the registry deletes nothing; then the tag has not moved
  */
 export async function removeTag(
@@ -22,7 +22,9 @@ export async function removeTag(
   options.signal?.throwIfAborted();
   if ((await describeManifest(repository, tag, options)) === undefined) return false;
   try {
-    return await deleteManifest(repository, tag, options);
+    if (await deleteManifest(repository, tag, options)) return true;
+    // Gone meanwhile: mostly by a request whose answer was lost. Or the registry knows no tags where it deletes.
+    if ((await describeManifest(repository, tag, options)) === undefined) return true;
   } catch (error) {
     if (!isDrayageError(error, 'UNSUPPORTED')) throw error;
   }

@@ -94,7 +94,7 @@ async function sendRest(
     await session.append(offset, { size: size - offset, open: () => openAt(offset) }, options);
   } else if (offset < size) {
     let at = offset;
-    for await (const piece of pieces(await openAt(offset), Math.max(api.chunkSize, session.minChunk))) {
+    for await (const piece of pieces(await openAt(offset), session.chunkSize(api.chunkSize))) {
       await session.append(at, { size: piece.length, open: async () => piece }, options);
       at += piece.length;
     }

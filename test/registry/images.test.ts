@@ -126,6 +126,39 @@ describe.each([true, false])('what refers to an image, with the API: %s', (refer
   });
 });
 
+test('what refers to a digest of sha512 is kept under the first 64 of its digits', async () => {
+  const { fake, repository } = await withImage({ referrers: false });
+  const digest = digestOf(IMAGE.bytes, 'sha512');
+  const listed = { ...IMAGE.descriptor, artifactType: 'application/x.signature' };
+  await repository.putReferrer(IMAGE, digest, listed);
+  expect([...fake.store.repository('group/app').tags.keys()]).toContain(`sha512-${digest.slice(7, 71)}`);
+  expect(await repository.referrers({ ...IMAGE.descriptor, digest })).toEqual([listed]);
+});
+
+test.each([
+  [400, 'TAG_INVALID', "the image tag '1' already exists and cannot be overwritten"],
+  [403, 'DENIED', 'tag is immutable'],
+  [409, 'CONFLICT', 'manifest is configured as immutable'],
+  [412, 'PRECONDITION', "'group/app:1' configured as immutable"],
+])(
+  'a tag that the registry does not let move (%i %s) is not to be tried again',
+  async (status, code, message) => {
+    const { fake, repository } = await withImage();
+    fake.faults.registry = ({ method }, response) =>
+      method === 'PUT'
+        ? void response.writeHead(status).end(JSON.stringify({ errors: [{ code, message }] }))
+        : 'pass';
+    await expect(repository.putManifest(IMAGE, '1')).rejects.toMatchObject({
+      code: 'UNSAFE',
+      retryable: false,
+      message: expect.stringContaining(message),
+    });
+    await expect(repository.putManifest(IMAGE, IMAGE.descriptor.digest)).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+    });
+  },
+);
+
 test('an answer that is no list of referrers means that there is no API', async () => {
   const { fake, repository } = await withImage();
   fake.faults.registry = ({ url = '' }, response) =>
@@ -143,6 +176,28 @@ describe('a tag is taken away', () => {
     const { tags, manifests } = fake.store.repository('group/app');
     expect([...tags]).toEqual([['2', IMAGE.descriptor.digest]]);
     expect([...manifests.keys()]).toEqual([IMAGE.descriptor.digest]);
+  });
+
+  test('although the answer to that was lost', async () => {
+    const { fake, repository } = await withImage({}, ['1', '2']);
+    fake.faults.registry = firstTimes(
+      1,
+      ({ method }) => method === 'DELETE',
+      (_, response) => {
+        fake.store.repository('group/app').tags.delete('1');
+        response.writeHead(504).end();
+      },
+    );
+    expect(await repository.untag('1')).toBe(true);
+    expect([...fake.store.repository('group/app').tags.keys()]).toEqual(['2']);
+  });
+
+  test('where the registry knows no tags when it deletes', async () => {
+    const { fake, repository } = await withImage({ deletes: 'manifests' }, ['1', '2']);
+    fake.faults.registry = ({ method, url = '' }, response) =>
+      method === 'DELETE' && url.endsWith('/1') ? void response.writeHead(404).end() : 'pass';
+    expect(await repository.untag('1')).toBe(true);
+    expect([...fake.store.repository('group/app').tags.keys()]).toEqual(['2']);
   });
 
   test('nowhere else, and then it means what it meant', async () => {

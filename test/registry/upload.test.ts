@@ -197,6 +197,27 @@ describe('a blob of another repository', () => {
     expect(await registry.repository('app').upload(BLOB, SOURCE, { mountFrom })).toBe('sent');
   });
 
+  test.each([401, 403])('that the token server gives no token for (%i) goes up', async (status) => {
+    const fake = await FakeRegistry.start({ auth: 'token' });
+    fake.faults.token = ({ url = '' }, response) =>
+      decodeURIComponent(url).includes('repository:base:pull')
+        ? void response.writeHead(status).end()
+        : 'pass';
+    const registry = registryOf(fake);
+    const mountFrom = registry.repository('base');
+    expect(await registry.repository('app').upload(BLOB, SOURCE, { mountFrom })).toBe('sent');
+    expect(fake.store.repository('app').blobs.has(BLOB.digest)).toBe(true);
+  });
+
+  test('does not go up where the token server gives no token for anything', async () => {
+    const fake = await FakeRegistry.start({ auth: 'token' });
+    fake.faults.token = (_, response) => void response.writeHead(403).end();
+    const registry = registryOf(fake);
+    const mountFrom = registry.repository('base');
+    const uploading = registry.repository('app').upload(BLOB, SOURCE, { mountFrom });
+    await expect(uploading).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { status: 403 } });
+  });
+
   test('of another registry is not asked for', async () => {
     const [fake, other] = [await FakeRegistry.start(), await FakeRegistry.start()];
     const mountFrom = registryOf(other).repository('base');
@@ -226,6 +247,15 @@ describe('a blob that is written', () => {
     await writer.commit(BLOB);
     const sizes = fake.seen.filter(({ method }) => method === 'PATCH').map(({ received }) => received);
     expect(sizes).toEqual([300_000, 300_000, 300_000, 100_000]);
+  });
+
+  test.each(['written', 'uploaded'])('is not %s in pieces that no memory holds', async (how) => {
+    const fake = await FakeRegistry.start({ minChunk: 2 ** 40, chunkedOnly: true });
+    const repository = registryOf(fake, { chunkSize: 10_000 }).repository('app');
+    const sending =
+      how === 'written' ? repository.put(BLOB, chunksOf(LARGE)) : repository.upload(BLOB, SOURCE);
+    await expect(sending).rejects.toMatchObject({ code: 'LIMIT', facts: { actual: 2 ** 40 } });
+    expect(fake.store.uploads.size).toBe(0);
   });
 
   test('fails where the registry forgets what it has', async () => {

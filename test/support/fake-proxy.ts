@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A running proxy; it ends with the test. */
+/** A running proxy; it ends with the test. Hosts below `.example` are this machine for it. */
 export interface FakeProxy {
   url: string;
   /** What it was asked for: `GET http://…`, `CONNECT host:port`. */
@@ -18,7 +18,9 @@ export async function startProxy(): Promise<FakeProxy> {
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     seen.push(`${request.method} ${request.url}`);
     const { method, headers } = request;
-    const onward = forward(request.url ?? '', { method, headers }, (reply) => {
+    const target = new URL(request.url ?? '');
+    target.hostname = resolved(target.hostname);
+    const onward = forward(target, { method, headers }, (reply) => {
       response.writeHead(reply.statusCode ?? 502, reply.headers);
       reply.pipe(response);
     });
@@ -28,7 +30,7 @@ export async function startProxy(): Promise<FakeProxy> {
   server.on('connect', ({ url = '' }: IncomingMessage, socket: Socket) => {
     seen.push(`CONNECT ${url}`);
     const [host = '', port] = url.split(':');
-    const onward = connect(Number(port), host, () => {
+    const onward = connect(Number(port), resolved(host), () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n');
       onward.pipe(socket).pipe(onward);
     });
@@ -43,4 +45,8 @@ export async function startProxy(): Promise<FakeProxy> {
     await closed;
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+function resolved(hostname: string): string {
+  return hostname.endsWith('.example') ? '127.0.0.1' : hostname;
 }

@@ -182,7 +182,7 @@ export class RegistryStore {
     };
     const named = [value.config ?? [], value.layers ?? []].flat();
     // Lists of referrers may name what is not there; images may not.
-    const children = reference.startsWith('sha256-') ? [] : (value.manifests ?? []);
+    const children = /^sha\d+-/.test(reference) ? [] : (value.manifests ?? []);
     if (!named.every(({ digest }) => blobs.has(digest)))
       return refuse(response, 400, 'MANIFEST_BLOB_UNKNOWN');
     if (!children.every(({ digest }) => manifests.has(digest)))

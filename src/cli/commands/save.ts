@@ -19,6 +19,7 @@ import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, openLayout } from '../places.ts';
 import { library } from '../library.ts';
 import { isFolder, openArchive, parseNotation } from '../notation.ts';
+import type { RegistryCommandOptions } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
 import type { SigningOptions } from '../signing.ts';
@@ -31,7 +32,8 @@ import { describeSigned } from './sign.ts';
 const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
-export interface SaveCommandOptions extends CommonOptions, VariableOptions, SigningOptions {
+export interface SaveCommandOptions
+  extends CommonOptions, VariableOptions, SigningOptions, RegistryCommandOptions {
   iidfile?: string;
   metadataFile?: string;
   from?: string;
@@ -39,7 +41,6 @@ export interface SaveCommandOptions extends CommonOptions, VariableOptions, Sign
   base?: string[];
   baseLayout?: string[];
   thin?: 'auto' | 'always' | 'never';
-  ca?: string;
   compress?: CodecName;
   level?: number;
   platform?: string;

@@ -13,6 +13,7 @@ import {
   repeatable,
   withCommon,
   withJob,
+  withRegistry,
   withSignature,
   withSigning,
 } from './options.ts';
@@ -68,7 +69,7 @@ export function saveCommand(execute: Execute): Command {
     )
     .addOption(hostOption())
     .addOption(option('--sign', 'sign what is saved: says which job built it; see drayage sign'));
-  return withCommon(withSigning(command)).action(
+  return withCommon(withRegistry(withSigning(command))).action(
     async (images: string[], options: SaveCommandOptions & CommonOptions) => {
       const { saveImages } = await import('../commands/save.ts');
       await execute((context) => saveImages(images, options, context), options);
@@ -101,7 +102,7 @@ export function loadCommand(execute: Execute): Command {
     .addOption(offlineOption())
     .addOption(envOption())
     .addOption(hostOption());
-  return withCommon(withSignature(withJob(command))).action(
+  return withCommon(withRegistry(withSignature(withJob(command)))).action(
     async (layouts: string[], options: LoadCommandOptions & CommonOptions) => {
       const { loadImages } = await import('../commands/load.ts');
       await execute((context) => loadImages(layouts, options, context), options);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { collectHosts } from './hosts.ts';
 
 /** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */
 export function option(flags: string, description: string): Option {
@@ -75,9 +76,11 @@ export function withJob(command: Command): Command {
 
 /** Options of what speaks to registries. */
 export function withRegistry(command: Command): Command {
-  return command.addOption(
-    option('--plain-http', 'speak plain http with registries: not only on the loopback'),
+  const flag = option(
+    '--plain-http <host[:port]>',
+    'speak plain http with this registry, which is not on the loopback; may be repeated',
   );
+  return command.addOption(flag.argParser(collectHosts));
 }
 
 /** Options of what signs. */

@@ -31,7 +31,7 @@ export function fetchCommand(execute: Execute): Command {
     .addOption(option('-o, --out <dir>', 'the layout that they come into; default .drayage/<job id>'))
     .addOption(option('--complete', 'also the layers that are left out of a layout'))
     .addOption(offlineOption());
-  return withCommon(withSignature(withJob(command))).action(
+  return withCommon(withRegistry(withSignature(withJob(command)))).action(
     async (layouts: string[], options: FetchCommandOptions & CommonOptions) => {
       const { fetchImages } = await import('../commands/fetch.ts');
       await execute((context) => fetchImages(layouts, options, context), options);

@@ -1,0 +1,86 @@
+import type { ContentOptions } from '../content.ts';
+import { DrayageError } from '../errors.ts';
+import { withoutSecrets } from '../http/address.ts';
+import { addressIn } from '../http/redirect.ts';
+import type { HttpReply } from '../http/reply.ts';
+import { drop, readWhole } from '../http/reply.ts';
+import type { RepositoryAddress } from './repository-address.ts';
+import { repositoryScope } from './repository-address.ts';
+
+/** What a list is, and how its pages are read. */
+export interface ListOptions<T> extends ContentOptions {
+  /** Names the list in errors. */
+  what: string;
+  headers?: Readonly<Record<string, string>>;
+  /** Whether the first reply says that there is no such list. */
+  isNone: (reply: HttpReply) => boolean;
+  parse: (bytes: Buffer) => readonly T[];
+  /** More are not read. */
+  max: number;
+}
+
+/** A part of a list, and where it goes on. */
+interface Page<T> {
+  items: readonly T[];
+  next: URL | undefined;
+}
+
+/**
+ * Reads a list of a repository, page by page; a page that is cut is asked for again.
+ * @param first the path of the first page, below `/v2/`
+ * @returns undefined where there is no such list
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `LIMIT`; `UNSAFE` where it goes on elsewhere; what `parse` throws
+ */
+export async function readList<T>(
+  repository: RepositoryAddress,
+  first: string,
+  options: ListOptions<T>,
+): Promise<T[] | undefined> {
+  const { max, what, signal } = options;
+  const found: T[] = [];
+  for (let to: string | URL | undefined = first; to !== undefined;) {
+    const from: string | URL = to;
+    const page: Page<T> | undefined = await repository.api.retry.run(
+      () => readPage(repository, from, options),
+      signal,
+    );
+    if (page === undefined) return undefined;
+    for (const item of page.items) found.push(item);
+    if (found.length > max) throw new DrayageError('LIMIT', `${what}: there are over ${max}`);
+    to = page.items.length === 0 ? undefined : page.next;
+  }
+  return found;
+}
+
+async function readPage<T>(
+  repository: RepositoryAddress,
+  to: string | URL,
+  { what, headers = {}, isNone, parse, signal }: ListOptions<T>,
+): Promise<Page<T> | undefined> {
+  const { api } = repository;
+  const scopes = [repositoryScope(repository, 'pull')];
+  const from = await api.address(to, { signal });
+  const reply = await api.send({ to: from, scopes, headers, signal });
+  if (to !== from && isNone(reply)) {
+    drop(reply);
+    return undefined;
+  }
+  if (reply.status !== 200) throw await api.refusal(reply, what);
+  const bytes = await readWhole(reply, what);
+  return { items: parse(bytes), next: nextPage(reply, from) };
+}
+
+/**
+ * Where a list goes on (RFC 8288): `Link: </v2/app/tags/list?last=b>; rel="next"`. A registry behind a proxy may name itself by
+ * http, or by another port: it is asked where it was reached.
+ */
+function nextPage(reply: HttpReply, from: URL): URL | undefined {
+  const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(reply.header('link') ?? '') ?? [];
+  if (target === undefined) return undefined;
+  const url = addressIn(target, from);
+  if (url.hostname === from.hostname) return new URL(url.pathname + url.search, from);
+  throw new DrayageError('UNSAFE', `${withoutSecrets(from)} goes on at another host`, {
+    url: withoutSecrets(url),
+    hint: 'a list is read from its registry alone',
+  });
+}

@@ -1,0 +1,33 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openConnections } from '../../src/cli/http.ts';
+import { Http } from '../../src/http/http.ts';
+import { drop } from '../../src/http/reply.ts';
+import type { FakeProxy } from '../support/fake-proxy.ts';
+import { startProxy } from '../support/fake-proxy.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
+import { contextOf } from './contexts.ts';
+
+/** Asks a registry of this machine that is called by some name, with a proxy in all variables. */
+async function ask(name: string): Promise<{ fake: FakeRegistry; proxy: FakeProxy; status: number }> {
+  const [fake, proxy] = [await FakeRegistry.start(), await startProxy()];
+  const context = contextOf({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url, NO_PROXY: 'other.example' });
+  const connections = await openConnections(undefined, context);
+  onTestFinished(() => connections[Symbol.asyncDispose]());
+  const url = new URL(`http://${fake.host.replace('127.0.0.1', name)}/v2/`);
+  const reply = await new Http(connections.dispatcher).send(url);
+  drop(reply);
+  return { fake, proxy, status: reply.status };
+}
+
+describe('a proxy', () => {
+  test.each(['127.0.0.1', 'localhost'])('is not asked for %s', async (name) => {
+    const { proxy, status } = await ask(name);
+    expect([status, proxy.seen]).toEqual([200, []]);
+  });
+
+  test('is asked for a host that only begins as this machine does', async () => {
+    const { proxy, fake, status } = await ask('localhost.example');
+    const port = fake.host.split(':')[1];
+    expect([status, proxy.seen]).toEqual([200, [`GET http://localhost.example:${port}/v2/`]]);
+  });
+});
