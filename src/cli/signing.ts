@@ -18,7 +18,7 @@ export interface SigningOptions {
 }
 
 /** Signs images of a layout. */
-export type SignImages = (
+type SignImages = (
   layout: Parameters<Awaited<ReturnType<typeof library>>['sign']>[0]['layout'],
   images?: readonly string[],
 ) => Promise<SignResult>;

@@ -111,8 +111,7 @@ describe('of an address with a password', () => {
   test.each<[string, ServiceFault]>([
     [
       'refuses, with what it was sent',
-      (request, response) =>
-        answer(400, JSON.stringify({ message: request.headers.authorization }))(request, response),
+      answer(400, JSON.stringify({ message: `no such user: ${SHOWN.join(', ')}` })),
     ],
     ['hangs up', (request) => void request.socket.destroy()],
     ['does not answer', () => {}],
