@@ -8,7 +8,7 @@ import { library } from './library.ts';
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /** Connections to servers. */
-export interface Connections extends AsyncDisposable {
+interface Connections extends AsyncDisposable {
   dispatcher: Dispatcher;
 }
 

@@ -1,4 +1,4 @@
-import type { ImagePlace, Promotion } from '../index.ts';
+import type { ImagePlace, ImagePolicy, Promotion } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
 import { expandName, expandVariables, hasTag, versionTags } from './tag-templates.ts';
@@ -10,14 +10,19 @@ export interface PromotionOptions {
   semver?: boolean;
 }
 
+/** Places, as far as it is asked which images they have. */
+type Listing = Pick<ImagePlace, 'images'>;
+
 /**
  * Which images get which tags: one image and its references, or all that have a name and templates.
- * @throws {@link DrayageError} `USAGE`, `NOT_FOUND` where there is no image with a name
+ * @param policy which of all images are meant: those of other pipelines, left in the workspace, are left out with a line
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND` where there is no image with a name, `POLICY` where none may be promoted
  */
 export async function readPromotions(
   args: readonly string[],
   options: PromotionOptions,
-  places: readonly ImagePlace[],
+  places: readonly Listing[],
+  policy: ImagePolicy | undefined,
   context: Context,
 ): Promise<Promotion[]> {
   const { DrayageError } = await library();
@@ -38,7 +43,7 @@ export async function readPromotions(
   if (args.length > 0)
     throw usage(`--all takes no ${args[0]}`, "name where to by --to 'registry/group/{name}:{tag}'");
   if (templates.length === 0) throw usage('--all to where?', "--to 'registry/group/{name}:{tag}'");
-  const names = await namesIn(places, context);
+  const names = await namesIn(places, policy, context);
   if (names.length === 0) throw new DrayageError('NOT_FOUND', 'no image in the layouts has a name');
   const references = await expand(templates, options, context);
   return Promise.all(
@@ -63,15 +68,19 @@ async function expand(
   );
 }
 
-async function namesIn(places: readonly ImagePlace[], { signal, onProgress }: Context): Promise<string[]> {
-  const names = new Set<string>();
-  for (const place of places) {
-    for (const image of await place.images({ signal })) {
-      if (image.names.length === 0) {
-        onProgress({ kind: 'note', message: `${image.root.digest} is left out: it has no name` });
-      }
-      for (const name of image.names) names.add(name);
-    }
-  }
+async function namesIn(
+  places: readonly Listing[],
+  policy: ImagePolicy | undefined,
+  { signal, onProgress }: Context,
+): Promise<string[]> {
+  const note = (message: string): void => onProgress({ kind: 'note', message });
+  const all = (await Promise.all(places.map((place) => place.images({ signal })))).flat();
+  const chosen = policy === undefined ? all : policy.choose(all, () => {});
+  const names = new Set(chosen.flatMap((image) => image.names));
+  // What shares its name with one that is promoted is spoken of there.
+  const others = all.filter((image) => !image.names.some((name) => names.has(name)));
+  policy?.choose([...new Set([...chosen, ...others])], note);
+  for (const { root } of chosen.filter((image) => image.names.length === 0))
+    note(`${root.digest} is left out: it has no name`);
   return [...names];
 }

@@ -8,7 +8,7 @@ import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
 /** What a list is, and how its pages are read. */
-export interface ListOptions<T> extends ContentOptions {
+interface ListOptions<T> extends ContentOptions {
   /** Names the list in errors. */
   what: string;
   headers?: Readonly<Record<string, string>>;

@@ -5,6 +5,7 @@ import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import { formatPlatform } from '../oci/platform.ts';
+import { parseReference } from '../oci/reference.ts';
 import type { OpenRepository } from './base-image.ts';
 import { BaseImage } from './base-image.ts';
 
@@ -18,6 +19,8 @@ export interface BaseSearch {
   built?: readonly string[] | undefined;
   /** Images of the daemon that came from registries. */
   pulled?: (() => Promise<readonly PulledImage[]>) | undefined;
+  /** How long a registry may take to tell of one base, in milliseconds. Default 20 seconds. */
+  patience?: number | undefined;
 }
 
 /** An image that a daemon has from a registry. */
@@ -43,6 +46,8 @@ interface BaseQuery {
 const CONCURRENCY = 8;
 /** How many images of the daemon are tried for one image. */
 const MAX_PULLED = 3;
+/** In milliseconds: what is saved must not wait for what may only spare bytes. */
+const PATIENCE = 20_000;
 
 /** Finds what images are built on, each once. */
 export class BaseFinder {
@@ -52,6 +57,8 @@ export class BaseFinder {
   readonly #resolved = new Map<string, Promise<BaseImage>>();
   readonly #there = new Map<BaseImage, Promise<void>>();
   readonly #told = new Set<string>();
+  /** Hosts that gave no answer: they are not asked again. */
+  readonly #silent = new Set<string>();
   #pulled: Promise<readonly PulledImage[]> | undefined;
 
   constructor(search: BaseSearch, onNote: (message: string) => void, options: ContentOptions = {}) {
@@ -69,12 +76,18 @@ export class BaseFinder {
     const doubts: string[] = [];
     for await (const reference of asked.length > 0 ? asked : this.#candidates(query)) {
       try {
-        const base = await this.#resolve(reference, query.platform);
-        if (!base.isUnder(query.diffIds)) throw notUnder(reference, query);
-        await this.#assertThere(base);
-        return base;
+        const { domain } = parseReference(reference);
+        if (this.#silent.has(domain)) continue;
+        return await this.#probe(reference, query);
       } catch (error) {
         if (!isDrayageError(error)) throw error;
+        if (isSilence(error)) {
+          this.#silent.add(parseReference(reference).domain);
+          this.#onNote(
+            `${query.name}: the base ${reference} cannot be used: ${error.message}; its registry is not asked again`,
+          );
+          continue;
+        }
         // A build uses other images, too: only of those that were asked for is it worth a word that they do not fit.
         if (asked.length > 0 || !isDrayageError(error, 'UNSUPPORTED'))
           doubts.push(`the base ${reference} cannot be used: ${error.message}`);
@@ -99,24 +112,41 @@ export class BaseFinder {
     this.#told.add(key);
   }
 
-  async #resolve(reference: string, platform: Platform): Promise<BaseImage> {
+  /** @throws {@link DrayageError} also `TIMEOUT` where the registry takes too long; `UNSUPPORTED` for what is no base of it */
+  async #probe(reference: string, query: BaseQuery): Promise<BaseImage> {
+    const { patience = PATIENCE } = this.#search;
+    const over = AbortSignal.timeout(patience);
+    const { signal } = this.#options;
+    const options = { signal: signal === undefined ? over : AbortSignal.any([signal, over]) };
+    try {
+      const base = await this.#resolve(reference, query.platform, options);
+      if (!base.isUnder(query.diffIds)) throw notUnder(reference, query);
+      await this.#assertThere(base, options);
+      return base;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!over.aborted) throw error;
+      throw new DrayageError('TIMEOUT', `no answer within ${patience / 1000} s`, { cause: error });
+    }
+  }
+
+  async #resolve(reference: string, platform: Platform, options: ContentOptions): Promise<BaseImage> {
     const key = `${reference} ${formatPlatform(platform)}`;
     const known =
-      this.#resolved.get(key) ??
-      BaseImage.resolve(reference, platform, this.#search.openRepository, this.#options);
+      this.#resolved.get(key) ?? BaseImage.resolve(reference, platform, this.#search.openRepository, options);
     this.#resolved.set(key, known);
     return known;
   }
 
-  async #assertThere(base: BaseImage): Promise<void> {
-    const known = this.#there.get(base) ?? assertBlobs(base, this.#options);
+  async #assertThere(base: BaseImage, options: ContentOptions): Promise<void> {
+    const known = this.#there.get(base) ?? assertBlobs(base, options);
     this.#there.set(base, known);
     await known;
   }
 
   /** Those with most layers first: they leave most out. */
   async #pulledUnder({ diffIds }: BaseQuery): Promise<string[]> {
-    this.#pulled ??= this.#search.pulled?.() ?? Promise.resolve([]);
+    this.#pulled ??= this.#listPulled();
     const under = (await this.#pulled).filter(
       (image) => image.diffIds.length < diffIds.length && image.diffIds.every((id, i) => id === diffIds[i]),
     );
@@ -126,6 +156,23 @@ export class BaseFinder {
       .slice(0, MAX_PULLED)
       .flatMap(({ references }) => references);
   }
+
+  /** A daemon that cannot tell of one image can still give out another. */
+  async #listPulled(): Promise<readonly PulledImage[]> {
+    try {
+      return (await this.#search.pulled?.()) ?? [];
+    } catch (error) {
+      if (!isDrayageError(error)) throw error;
+      this.#onNote(`no base is sought among the images of the daemon: ${error.message}`);
+      return [];
+    }
+  }
+}
+
+/** Whether it is the registry that fails, whatever it is asked for. */
+function isSilence(error: DrayageError): boolean {
+  const { status = 503 } = error.facts;
+  return error.retryable && (status === 429 || status >= 500);
 }
 
 function notUnder(reference: string, { name }: BaseQuery): DrayageError {

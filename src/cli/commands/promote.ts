@@ -42,15 +42,16 @@ export async function promoteImages(
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
   const job = readGitLabJob(context.env);
+  const policy = await readPolicy(options, context);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
   try {
     result = await promote({
       from: sources.places,
-      promotions: await readPromotions(args, options, sources.places, context),
+      promotions: await readPromotions(args, options, sources.places, policy, context),
       registries,
-      policy: await readPolicy(options, context),
+      policy,
       authenticate,
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.
