@@ -46,9 +46,18 @@ export class RootChoice {
     return choices?.named.get(name) ?? choices?.first;
   }
 
-  /** The manifests of index.json whose subject is one of these. */
-  referrers(...digests: Digest[]): GraphManifest[] {
-    return [...new Set(digests.flatMap((digest) => [...(this.#referrers.get(digest)?.values() ?? [])]))];
+  /** The manifests of index.json whose subject is one of these, and those whose subject is one of them in turn. */
+  referrers(digests: readonly Digest[]): GraphManifest[] {
+    const found = new Map<Digest, GraphManifest>();
+    const queue = [...digests];
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      for (const [digest, node] of this.#referrers.get(next) ?? []) {
+        if (found.has(digest)) continue;
+        found.set(digest, node);
+        queue.push(digest);
+      }
+    }
+    return [...found.values()];
   }
 
   #addReferrer(node: GraphNode | undefined): void {
@@ -82,9 +91,7 @@ export class RootChoice {
   readonly #pruned = memoize((index: GraphIndex) => pruneIndex(index, this.#isComplete));
 
   #mayKeepManifest(manifest: GraphManifest): boolean {
-    return (
-      this.#keepManifests || this.#isKept(manifest) || this.referrers(manifest.descriptor.digest).length > 0
-    );
+    return this.#keepManifests || this.#isKept(manifest) || this.#referrers.has(manifest.descriptor.digest);
   }
 
   /** Whether an index is worth layers that are stored twice: it is lost without them if it binds several documents together. */

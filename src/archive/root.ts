@@ -80,11 +80,12 @@ export class Roots {
 
   async #keep({ manifest, kept, original }: Choice, layers: IngestedLayer[]): Promise<ImageRoot> {
     const { blobs, parts } = this.#context;
+    const images = imageManifests(kept);
     // Images of other platforms, which nobody named, are checked as well.
-    for (const { value } of imageManifests(kept)) await parts.oci(value);
+    for (const { value } of images) await parts.oci(value);
     await putNode(kept, blobs, this.#stored);
     const referrers = this.#choice
-      .referrers(kept.descriptor.digest, manifest.descriptor.digest)
+      .referrers([kept, ...images].map(({ descriptor }) => descriptor.digest))
       .filter((referrer) => isComplete(referrer, blobs));
     for (const referrer of referrers) await putNode(referrer, blobs, this.#stored);
     return {

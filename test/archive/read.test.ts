@@ -252,17 +252,34 @@ describe('an OCI layout', () => {
     await expect(readBytes(archive)).rejects.toMatchObject({ code });
   });
 
-  test('brings what refers to the image along', async () => {
-    const payload = Buffer.from('not JSON: a signature');
-    const empty = Buffer.from('{}');
-    const signature = json({
+  const payload = Buffer.from('not JSON: a signature');
+  const empty = Buffer.from('{}');
+  const signatureOf = (subject: Buffer): Buffer =>
+    json({
       schemaVersion: 2,
       mediaType: OCI_MANIFEST,
       artifactType: 'application/vnd.example.signature',
       config: descriptor(empty, 'application/vnd.oci.empty.v1+json'),
       layers: [descriptor(payload, 'application/vnd.example.signature')],
-      subject: descriptor(manifest, OCI_MANIFEST),
+      subject: descriptor(subject, OCI_MANIFEST),
     });
+
+  test('brings what refers to any platform of an index along, and what refers to that', async () => {
+    const child = { ...descriptor(manifest, OCI_MANIFEST), platform: { architecture: 'amd64', os: 'linux' } };
+    const platforms = json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [child] });
+    const signature = signatureOf(manifest);
+    const countersignature = signatureOf(signature);
+    const attached = [signature, countersignature].map((bytes) => descriptor(bytes, OCI_MANIFEST));
+    const entries = index(descriptor(platforms, OCI_INDEX), ...attached);
+    const documents = [platforms, payload, empty, signature, countersignature];
+    const { images } = await readBytes(
+      tar(layout, entries, ...blobs, ...documents.map((bytes) => blob(bytes))),
+    );
+    expect(images).toMatchObject([{ root: descriptor(platforms, OCI_INDEX), referrers: attached }]);
+  });
+
+  test('brings what refers to the image along', async () => {
+    const signature = signatureOf(manifest);
     const both = index(descriptor(manifest, OCI_MANIFEST), descriptor(signature, OCI_MANIFEST));
     const { images, content } = await readBytes(
       tar(layout, both, ...blobs, blob(payload), blob(empty), blob(signature)),
