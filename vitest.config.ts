@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/system/**'],
+    exclude: ['test/system/**', 'test/**/*.long.test.ts'],
     globalSetup: './test/support/build.ts',
     // Many of them wait for processes and sockets: vitest's default would leave one core of two idle.
     maxWorkers: '100%',

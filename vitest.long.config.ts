@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['test/system/**/*.test.ts'],
+    include: ['test/system/**/*.test.ts', 'test/**/*.long.test.ts'],
     globalSetup: './test/support/build.ts',
     // Each file has daemons of its own, and waits for them half of its time.
     maxWorkers: 2,

@@ -40,7 +40,7 @@ export async function prepareCommit(context: CommitContext): Promise<Reached> {
   for (const change of transaction.changes) {
     if (change.kind !== 'add') continue;
     await reach(transaction, change.root, change.annotations, reached, { signal });
-    await renewRoot(transaction.staged, context.stored, change.root, { signal });
+    await renewRoot(change.root, { ...context, staged: transaction.staged });
   }
   await checkRequired(context, reached);
   for (const digest of [...reached.required.keys(), ...reached.optional.keys()])

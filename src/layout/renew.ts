@@ -1,21 +1,34 @@
 import type { ContentOptions } from '../content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { readDocument } from '../stream/document.ts';
+import { blobNames } from './blob-file.ts';
+import { lookBelow } from './safe-path.ts';
 import type { StagedContent } from './staged-content.ts';
+import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
+
+/** Milliseconds within which saving an image once more changes nothing at all. */
+const FRESH = 3_600_000;
+
+/** Where an image is renewed. */
+export interface RenewContext extends ContentOptions {
+  stored: StoredContent;
+  staged: StagedContent;
+  staging: Staging;
+}
 
 /**
  * Stages the root of an image that is saved once more, so that it is published anew: the time stamp of its file is the age of
- * the image. The file that is there may be another user's, whose time stamp nobody else can set.
+ * the image, to the hour. The file that is there may be another user's, whose time stamp nobody else can set.
  * @throws {@link DrayageError} what is wrong with the stored root; `IO`, `LINK`
  */
 export async function renewRoot(
-  staged: StagedContent,
-  stored: StoredContent,
   root: Descriptor,
-  { signal }: ContentOptions,
+  { stored, staged, staging, signal }: RenewContext,
 ): Promise<void> {
   if (staged.get(root.digest) !== undefined) return;
+  const stats = await lookBelow(stored.root, blobNames(root.digest));
+  if (stats !== undefined && (await staging.now()) - Number(stats.mtimeMs) < FRESH) return;
   const bytes = await readDocument(await stored.open(root, { signal }), root);
   const writer = await staged.begin(() => signal?.throwIfAborted());
   try {

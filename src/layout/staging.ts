@@ -69,6 +69,11 @@ export class Staging {
     return join(this.path, `${this.#count}-${label}`);
   }
 
+  /** The time by the file system's clock, in milliseconds. */
+  async now(): Promise<number> {
+    return this.#lease.beat();
+  }
+
   /** The staging folders of others that are at work on the layout, or were until ten minutes ago. */
   async others(): Promise<string[]> {
     const now = await this.#lease.beat();

@@ -16,7 +16,14 @@ export async function makeCertificate(): Promise<TestCertificate> {
   const folder = await temporaryFolder();
   const [key, path] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+  const subject = [
+    '-subj',
+    '/CN=127.0.0.1',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1,IP:0.0.0.0',
+    '-days',
+    '2',
+  ];
   execFileSync('openssl', ['req', '-x509', ...curve, ...subject, '-keyout', key, '-out', path], {
     stdio: 'ignore',
   });
