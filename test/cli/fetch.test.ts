@@ -185,13 +185,12 @@ function fetchJob(env: Record<string, string>, ...args: string[]): Promise<CliRe
   return run(['fetch', '--job-id', '123', ...args], { env });
 }
 
-describe('the connection', () => {
-  /** This machine under an address for which a proxy is asked, as none is for the loopback. */
-  const proxiable = (env: Record<string, string>): Record<string, string> => ({
-    ...env,
-    CI_API_V4_URL: String(env['CI_API_V4_URL']).replace('127.0.0.1', '0.0.0.0'),
-  });
+/** This machine under an address for which a proxy is asked, as none is for the loopback. */
+function proxiable(env: Record<string, string>): Record<string, string> {
+  return { ...env, CI_API_V4_URL: String(env['CI_API_V4_URL']).replace('127.0.0.1', '0.0.0.0') };
+}
 
+describe('the connection', () => {
   test('goes through the proxy, but not where NO_PROXY says so', async () => {
     const env = proxiable((await fakeGitLab()).env);
     const proxy = await startProxy();
