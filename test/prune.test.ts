@@ -13,6 +13,7 @@ import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../src/layout/layout.ts';
 import type { Descriptor } from '../src/oci/descriptor.ts';
+import { OCI_MANIFEST } from '../src/oci/media-types.ts';
 import { prune } from '../src/prune.ts';
 import { verify } from '../src/verify.ts';
 import { describeBytes } from './contract/content.ts';
@@ -204,6 +205,29 @@ describe('of what no media type explains', () => {
     expect(blobsOf(layout)).toEqual(digestsOf(APP));
   });
 
+  test('what it names by digests alone stays with all that leads to, but for what that refers to', async () => {
+    const [lost, deep, large] = [text('lost'), text('deep'), text(' '.repeat(4 * 1024 * 1024 + 1))];
+    const note = sample(
+      'text/plain',
+      JSON.stringify({ mediaType: INDEX.root.mediaType, of: deep[0].digest }),
+    );
+    const signature = sampleReferrer(lost[0]);
+    const named = [INDEX.root, signature.root, note[0], large[0]].map(({ digest }) => digest);
+    const document = sample(TYPE, JSON.stringify({ named, absent: describeBytes(Buffer.from('no')).digest }));
+    const layout = await layoutWith(lost, ...INDEX.blobs, ...signature.blobs, note, deep, large, document);
+    expect((await prune({ layout })).freed.blobs).toBe(1);
+    expect(existsSync(pathOf(layout, lost[0]))).toBe(false);
+    await prune({ layout, images: [document[0].digest] });
+    expect(blobsOf(layout)).toEqual(digestsOf(APP));
+  });
+
+  test('what it names by digests alone is checked as it is read', async () => {
+    const damaged = text(JSON.stringify({ part: text('part')[0].digest }));
+    const document = sample(TYPE, JSON.stringify({ named: damaged[0].digest }));
+    const layout = await layoutWith([damaged[0], Buffer.from(damaged[1]).fill(' ')], text('part'), document);
+    await expect(prune({ layout })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+
   test('in an index, too', async () => {
     const part = text('part');
     const document = sample(TYPE, JSON.stringify({ part: part[0] }));
@@ -230,6 +254,18 @@ describe('of what no media type explains', () => {
     await expect(prune({ layout })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
     expect(blobsOf(layout)).toHaveLength(digestsOf(APP).length + 2);
   });
+});
+
+test('an index that a manifest carries as its content keeps what it lists', async () => {
+  const empty = sample('application/vnd.oci.empty.v1+json', '{}');
+  const absent = describeBytes(Buffer.from('nowhere'), OCI_MANIFEST);
+  const manifest = sample(
+    OCI_MANIFEST,
+    JSON.stringify({ schemaVersion: 2, config: empty[0], layers: [INDEX.root, absent] }),
+  );
+  const layout = await layoutWith(text('lost'), ...INDEX.blobs, empty, manifest);
+  expect((await prune({ layout })).freed.blobs).toBe(1);
+  expect(blobsOf(layout)).toEqual(expect.arrayContaining(digestsOf(INDEX)));
 });
 
 test('where a manifest that stays cannot be read, nothing goes', async () => {

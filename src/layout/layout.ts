@@ -5,6 +5,7 @@ import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { blobNames } from './blob-file.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
@@ -169,6 +170,14 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
     } finally {
       await staging.remove();
     }
+  }
+
+  /**
+   * The stored bytes of a blob; undefined where it is not there.
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async sizeOf(digest: Digest): Promise<number | undefined> {
+    return this.#stored.sizeOf(digest);
   }
 
   /**

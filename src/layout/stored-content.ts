@@ -6,6 +6,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
+import { lookBelow } from './safe-path.ts';
 import { verifyBlobFile } from './verify-blob.ts';
 import { intactBlobFiles } from './verify-blobs.ts';
 
@@ -25,6 +26,15 @@ export class StoredContent implements ContentSource {
 
   async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
     return openBlob(this.#file(descriptor), descriptor, options);
+  }
+
+  /**
+   * The stored bytes of a blob; undefined where there is none.
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async sizeOf(digest: Digest): Promise<number | undefined> {
+    const stats = await lookBelow(this.root, blobNames(digest));
+    return stats && Number(stats.size);
   }
 
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
