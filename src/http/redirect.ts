@@ -27,6 +27,17 @@ export function addressIn(location: string, base: URL): URL {
   });
 }
 
+/**
+ * The same path and query where a server was reached, whatever it calls itself. A path that begins with two slashes stays one:
+ * read as a reference it would name another host.
+ */
+export function reachedAt(base: URL, { pathname, search }: URL): URL {
+  const url = new URL(base);
+  url.pathname = pathname;
+  url.search = search;
+  return url;
+}
+
 /** The error where redirects do not end. */
 export function redirectsInCircles(from: URL): DrayageError {
   return new DrayageError('UNREACHABLE', `${withoutSecrets(from)} redirects in circles`, {

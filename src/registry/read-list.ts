@@ -1,7 +1,7 @@
 import type { ContentOptions } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from '../http/address.ts';
-import { addressIn } from '../http/redirect.ts';
+import { addressIn, reachedAt } from '../http/redirect.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { drop, readWhole } from '../http/reply.ts';
 import type { RepositoryAddress } from './repository-address.ts';
@@ -78,7 +78,7 @@ function nextPage(reply: HttpReply, from: URL): URL | undefined {
   const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(reply.header('link') ?? '') ?? [];
   if (target === undefined) return undefined;
   const url = addressIn(target, from);
-  if (url.hostname === from.hostname) return new URL(url.pathname + url.search, from);
+  if (url.hostname === from.hostname) return reachedAt(from, url);
   throw new DrayageError('UNSAFE', `${withoutSecrets(from)} goes on at another host`, {
     url: withoutSecrets(url),
     hint: 'a list is read from its registry alone',

@@ -1,7 +1,7 @@
 import type { ContentOptions } from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { HttpRequest } from '../http/http.ts';
-import { addressIn } from '../http/redirect.ts';
+import { addressIn, reachedAt } from '../http/redirect.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { drop } from '../http/reply.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -182,5 +182,5 @@ function locationOf(reply: HttpReply, base: URL): URL {
   const url = addressIn(text, base);
   if (url.protocol === 'https:' || base.protocol === 'http:') return url;
   if (url.hostname !== base.hostname) throw unsafeRedirect(base, url);
-  return new URL(url.pathname + url.search, base);
+  return reachedAt(base, url);
 }

@@ -75,6 +75,15 @@ describe('a page of a list', () => {
     expect(other.seen).toEqual([]);
   });
 
+  test('whose path begins with two slashes names no other host', async () => {
+    const [fake, other] = [await withTags({ auth: 'basic' }), await withTags()];
+    goOnAt(fake, `http://127.0.0.1//${other.host}/none`);
+    const tags = registryOf(fake).repository('app').tags();
+    await expect(tags).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(fake.requests(/^GET \/\/127/)).toHaveLength(1);
+    expect(other.seen).toEqual([]);
+  });
+
   test('that is called by http, or by another port, is asked for where the registry was reached', async () => {
     const authority = new Authority();
     const fake = await withTags({ auth: 'basic', tls: authority.issue({ names: ['127.0.0.1'] }) });

@@ -48,6 +48,18 @@ describe('a registry that is reached by https', () => {
     expect(fake.store.repository('app').blobs.has(BLOB.digest)).toBe(true);
   });
 
+  test('does not send uploads elsewhere by two slashes', async () => {
+    const { fake, registry } = await secure();
+    const other = await FakeRegistry.start();
+    fake.faults.registry = ({ method }, response) =>
+      method === 'POST'
+        ? void response.writeHead(202, { location: `http://127.0.0.1//${other.host}/up` }).end()
+        : 'pass';
+    await expect(registry.repository('app').upload(BLOB, new MemoryContent([BYTES]))).rejects.toThrow();
+    expect(fake.requests(/\/\/127[^ ]*\/up/)).not.toEqual([]);
+    expect(other.seen).toEqual([]);
+  });
+
   test('does not send uploads elsewhere by http', async () => {
     const { fake, registry } = await secure();
     fake.faults.registry = ({ method }, response) =>
