@@ -90,7 +90,8 @@ export async function putManifest(
   const what = `${name}${isDigest(reference) ? '@' : ':'}${reference}`;
   if (reply.status < 200 || reply.status > 299) {
     const refused = await api.refusal(reply, what);
-    throw (isDigest(reference) ? undefined : immovable(refused)) ?? incomplete(refused, what);
+    const names = [what, name, `${path}:${reference}`, path, reference];
+    throw (isDigest(reference) ? undefined : immovable(refused, names)) ?? incomplete(refused, what);
   }
   const stored = digestIn(reply);
   drop(reply);
@@ -152,10 +153,15 @@ function typeOf(reply: HttpReply): string | undefined {
   return type !== undefined && ACCEPT.split(', ').includes(type) ? type : undefined;
 }
 
-/** What registries say of a tag that they do not let anybody move: no attempt changes that. */
-function immovable(refused: DrayageError): DrayageError | undefined {
+/**
+ * What registries say of a tag that they do not let anybody move: no attempt changes that.
+ * @param names of the tag and its repository, which may sound like a refusal
+ */
+function immovable(refused: DrayageError, names: readonly string[]): DrayageError | undefined {
   const { status = 0 } = refused.facts;
-  if (![400, 403, 409, 412].includes(status) || !IMMOVABLE.test(refused.message)) return undefined;
+  const words = refused.message.split(/\s+/);
+  const said = words.filter((word) => !names.includes(word.replaceAll(/^\W+|\W+$/g, ''))).join(' ');
+  if (![400, 403, 409, 412].includes(status) || !IMMOVABLE.test(said)) return undefined;
   return new DrayageError('UNSAFE', refused.message, {
     ...refused.facts,
     hint: 'the registry does not let this tag move: choose another one, or change its rule there',

@@ -159,6 +159,21 @@ test.each([
   },
 );
 
+describe('a refusal is no rule about a tag', () => {
+  test.each([
+    ['group/immutable-base', '1', 'denied'],
+    ['group/immutable-base', '1', "access to 'group/immutable-base:1' is denied"],
+    ['immutable', '1', 'access to repository immutable denied'],
+    ['group/app', 'no-overwrite', 'tag "no-overwrite", group/app:no-overwrite: denied'],
+  ])('because of the name %s:%s (%s)', async (path, tag, message) => {
+    const fake = await FakeRegistry.start();
+    fake.faults.registry = (_, response) =>
+      void response.writeHead(403).end(JSON.stringify({ errors: [{ code: 'DENIED', message }] }));
+    const putting = registryOf(fake).repository(path).putManifest(IMAGE, tag);
+    await expect(putting).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { status: 403 } });
+  });
+});
+
 test('an answer that is no list of referrers means that there is no API', async () => {
   const { fake, repository } = await withImage();
   fake.faults.registry = ({ url = '' }, response) =>
