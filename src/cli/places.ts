@@ -61,14 +61,17 @@ export async function openLayout(path: string, context: Context): Promise<Layout
 
 /**
  * The layouts below `.drayage`: at least one.
+ * @param but the folder of one that does not count
  * @throws {@link DrayageError} `NOT_FOUND`, `LINK`
  */
-export async function findLayouts(context: Context): Promise<string[]> {
+export async function findLayouts(context: Context, but?: string): Promise<string[]> {
   await refuseLinks(HOME);
   const entries = await readdir(HOME, { withFileTypes: true }).catch((): Dirent[] => []);
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
-  if (folders.length > 0) return folders.map((entry) => join(HOME, entry.name)).toSorted();
-  const message = `no layout below ${HOME}`;
+  const paths = folders.map((entry) => join(HOME, entry.name)).toSorted();
+  const counting = paths.filter((path) => but === undefined || resolve(path) !== resolve(but));
+  if (counting.length > 0) return counting;
+  const message = `no layout below ${HOME}${paths.length > 0 ? `, but for ${paths.join()}` : ''}`;
   if (isGitLab(context)) throw await notShipped(HOME, message);
   const { DrayageError } = await library();
   throw new DrayageError('NOT_FOUND', message, {

@@ -7,6 +7,7 @@ import type { MergeResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { snapshot } from '../layout/folders.ts';
 import { addSample, imageOf, sampleImage } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
@@ -66,6 +67,17 @@ test('in a GitLab job it merges what the other jobs of this pipeline shipped, an
   });
   const report = (await listFiles(cwd)).find(({ path }) => path === '.drayage/report.env');
   expect(report).toBeDefined();
+});
+
+test('the layout to merge into is none of those to merge: where it is alone, there is nothing to merge', async () => {
+  await shipped('.drayage/123', AMD);
+  const before = snapshot(join(cwd, '.drayage'));
+  const inJob = await drayage(['merge'], { cwd, env: GITLAB });
+  expect([inJob.code, inJob.stderr]).toEqual([4, expect.stringContaining('but for .drayage/123: ')]);
+  expect(inJob.stderr).toContain('shipped no image');
+  const { code, stderr } = await drayage(['merge', '-o', '.drayage/123'], { cwd });
+  expect([code, stderr]).toEqual([4, expect.stringContaining('no layout below .drayage, but for')]);
+  expect(snapshot(join(cwd, '.drayage'))).toEqual(before);
 });
 
 test('one name for two images of one platform is exit 2 with both and a way out', async () => {

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { MergedImage } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
@@ -29,7 +28,9 @@ export async function mergeLayouts(
   const out = options.out ?? (job === undefined ? await nowhere() : defaultLayout(context.env));
   const authenticate = await readSignaturePolicy(options, context);
   const to = await createLayout(out, context);
-  await using from = await openNamed(paths.length > 0 ? paths : await others(to.path, context), context);
+  // What an earlier run has made is none of the layouts to merge.
+  const named = paths.length > 0 ? paths : await findLayouts(context, to.path);
+  await using from = await openNamed(named, context);
   try {
     const result = await merge({
       from: from.layouts,
@@ -58,11 +59,6 @@ export async function mergeLayouts(
 
 function describeImage({ name, digest, platforms }: MergedImage): string {
   return `${name ?? '(no name)'}: ${digest}, ${platforms.join(', ')}`;
-}
-
-/** What an earlier run has made is none of the layouts to merge. */
-async function others(out: string, context: Context): Promise<string[]> {
-  return (await findLayouts(context)).filter((path) => resolve(path) !== resolve(out));
 }
 
 async function nowhere(): Promise<never> {
