@@ -100,6 +100,8 @@ export class BlobUpload implements BlobWriter {
     const options = { signal: this.#signal };
     const { api, name } = this.#repository;
     const piece = Buffer.concat(this.#held);
+    // While it is sent it is held once.
+    this.#held = [piece];
     const start = this.#sent;
     for (let failures = 0; ;) {
       try {

@@ -9,9 +9,11 @@ export async function* pieces(
     let rest = chunk;
     while (length + rest.length >= size) {
       const part = rest.subarray(0, size - length);
-      yield Buffer.concat([...held, part]);
+      const piece = Buffer.concat([...held, part]);
       rest = rest.subarray(part.length);
+      // While the piece is sent it is held once.
       [held, length] = [[], 0];
+      yield piece;
     }
     if (rest.length > 0) held.push(rest);
     length += rest.length;

@@ -23,8 +23,11 @@ export interface Payload {
 
 /** At the end of an upload the registry may move and hash all of it before it answers. */
 const COMMIT_TIMEOUT = 300_000;
-/** The largest piece that is held in memory because a registry wants it so, in bytes. */
-const MAX_CHUNK = 128 * 1024 * 1024;
+/**
+ * The largest piece that is held in memory because a registry wants it so, in bytes. Each blob that goes up holds one, and for
+ * a moment, while it is put together, twice that: some blobs go up at a time.
+ */
+const MAX_CHUNK = 32 * 1024 * 1024;
 const BYTES = 'application/octet-stream';
 
 /**

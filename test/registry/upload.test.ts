@@ -249,12 +249,16 @@ describe('a blob that is written', () => {
     expect(sizes).toEqual([300_000, 300_000, 300_000, 100_000]);
   });
 
-  test.each(['written', 'uploaded'])('is not %s in pieces that no memory holds', async (how) => {
-    const fake = await FakeRegistry.start({ minChunk: 2 ** 40, chunkedOnly: true });
+  test.each([
+    ['written', 2 ** 40],
+    ['written', 32 * 2 ** 20 + 1],
+    ['uploaded', 32 * 2 ** 20 + 1],
+  ])('is not %s in pieces of %i bytes, which are too much to hold', async (how, minChunk) => {
+    const fake = await FakeRegistry.start({ minChunk, chunkedOnly: true });
     const repository = registryOf(fake, { chunkSize: 10_000 }).repository('app');
     const sending =
       how === 'written' ? repository.put(BLOB, chunksOf(LARGE)) : repository.upload(BLOB, SOURCE);
-    await expect(sending).rejects.toMatchObject({ code: 'LIMIT', facts: { actual: 2 ** 40 } });
+    await expect(sending).rejects.toMatchObject({ code: 'LIMIT', facts: { actual: minChunk } });
     expect(fake.store.uploads.size).toBe(0);
   });
 
