@@ -1,14 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { diffLayouts } from '../../src/cli/commands/diff.ts';
+import type { Outcome } from '../../src/cli/context.ts';
 import type { DiffResult } from '../../src/index.ts';
 import { formatHtml } from '../../src/cli/html.ts';
 import { inspect } from '../../src/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { save } from '../../src/save.ts';
 import { addSample, sampleImage } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { contextOf } from './contexts.ts';
 
 let cwd: string;
 beforeEach(async () => {
@@ -44,6 +49,26 @@ describe('diff', () => {
   ])('%j ends with %i', async (sides, code) => {
     expect((await drayage(['diff', ...sides], { cwd })).code).toBe(code);
   });
+});
+
+function compare(a: string, b: string, image: string[] = []): Promise<Outcome> {
+  return diffLayouts([a, b], { image }, contextOf());
+}
+
+test('diff takes archives, too, and leaves nothing of them behind', async () => {
+  vi.stubEnv('TMPDIR', cwd);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const archive = `docker-archive:${fixturePath('docker-28-graph.tar')}`;
+  const { json } = await compare(`${archive}:example/app:1`, `${archive}:example/tools:2`);
+  expect(json).toMatchObject({ layers: { shared: [{}, {}], onlyA: [{}], onlyB: [{}] } });
+  const layout = await Layout.create(join(cwd, 'tools'));
+  await save({ from: { archive: createReadStream(fixturePath('docker-28-graph.tar')) }, to: layout });
+  const { quiet } = await compare(layout.path, archive);
+  expect(quiet).toEqual([]);
+  const chosen = await compare(`oci:${layout.path}:example/tools:2`, archive, ['example/tools:2']);
+  expect(chosen.quiet).toEqual([]);
+  await expect(compare(archive, 'none')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(await readdir(cwd)).toEqual(['tools']);
 });
 
 describe('inspect --html', () => {

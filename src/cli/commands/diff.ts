@@ -2,8 +2,9 @@ import type { ConfigDifference, DiffLayer, DiffResult, DiffSide } from '../../in
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { library } from '../library.ts';
-import { isFolder, parseNotation } from '../notation.ts';
+import { isArchive, isFolder, parseNotation } from '../notation.ts';
 import { openLayout } from '../places.ts';
+import { unpackArchives } from '../unpack.ts';
 
 /** Options of `drayage diff`. */
 export interface DiffCommandOptions extends CommonOptions {
@@ -17,8 +18,9 @@ export async function diffLayouts(
   context: Context,
 ): Promise<Outcome> {
   const { diff } = await library();
-  const sides = [await openSide(a, options, context), await openSide(b, options, context)] as const;
-  const result = await diff({ a: sides[0], b: sides[1], signal: context.signal });
+  await using one = await openSide(a, options, context);
+  await using other = await openSide(b, options, context);
+  const result = await diff({ a: one, b: other, signal: context.signal });
   return {
     json: { a, b, ...result },
     text: describe(result, a, b),
@@ -26,12 +28,22 @@ export async function diffLayouts(
   };
 }
 
-/** A layout, or one image of it: `DIR` or `oci:DIR:NAME`. */
-async function openSide(text: string, options: DiffCommandOptions, context: Context): Promise<DiffSide> {
+/** A layout or an archive, or one image of it: `DIR`, `oci:DIR:NAME`, `oci-archive:FILE`, `docker-archive:FILE:NAME`. */
+async function openSide(
+  text: string,
+  options: DiffCommandOptions,
+  context: Context,
+): Promise<DiffSide & AsyncDisposable> {
   const { path, image } = await parseNotation(text);
+  const unpacked = await unpackArchives([text].filter(isArchive), context);
+  const close = { [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose]() };
+  const [place] = unpacked.layouts;
+  // Of an archive nothing else is unpacked than the image that is named.
+  if (place !== undefined)
+    return { place, images: image === undefined ? options.image : undefined, ...close };
   await isFolder(path);
-  const place = await openLayout(path, context);
-  return { place, images: image === undefined ? options.image : [image] };
+  const images = image === undefined ? options.image : [image];
+  return { place: await openLayout(path, context), images, ...close };
 }
 
 function describe({ layers, bytes, config, images }: DiffResult, a: string, b: string): string[] {

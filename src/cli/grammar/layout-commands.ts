@@ -74,9 +74,14 @@ export function diffCommand(execute: Execute): Command {
     .description(
       'Tells which layers two layouts or images share, which one has alone, and how configs differ.',
     )
-    .argument('<a>', 'a layout, or oci:DIR:NAME for one image of it')
+    .argument(
+      '<a>',
+      'a layout, oci-archive:FILE or docker-archive:FILE; oci:DIR:NAME or FILE:NAME for one image',
+    )
     .argument('<b>', 'another one, or the same with another NAME')
-    .addOption(option('-i, --image <name...>', 'of layouts only these images: names, digests or IDs'));
+    .addOption(
+      option('-i, --image <name...>', 'of layouts and archives only these images: names, digests or IDs'),
+    );
   return withCommon(command).action(
     async (a: string, b: string, options: DiffCommandOptions & CommonOptions) => {
       const { diffLayouts } = await import('../commands/diff.ts');
