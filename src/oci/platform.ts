@@ -78,7 +78,7 @@ export function isSamePlatform(a: Platform, b: Platform): boolean {
 
 /** Whether this is the `unknown/unknown` that attestation manifests and other non-images carry. */
 export function isUnknownPlatform(platform: Platform): boolean {
-  return platform.os === 'unknown' || platform.architecture === 'unknown';
+  return platform.os === 'unknown' && platform.architecture === 'unknown';
 }
 
 /** Undoes aliases and drops implied variants, so that `arm64`, `aarch64` and `arm64/v8` are the same. */
