@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { optional } from './parse.ts';
+import { documentObject, optional } from './parse.ts';
 
 /** What an image runs on (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
@@ -15,7 +15,7 @@ export interface Platform {
 }
 
 /** Schema of a platform inside a document. */
-export const platformSchema: v.GenericSchema<unknown, Platform> = v.looseObject({
+export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject({
   os: v.string(),
   architecture: v.string(),
   variant: optional(v.string()),
