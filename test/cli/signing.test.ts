@@ -85,6 +85,25 @@ test('what another job has saved is not signed, nor its copy, unless it is said 
   expect(await layout.referrers(IMAGE.root)).toHaveLength(1);
 });
 
+test('the copy of what another job has saved is signed where it is said which, though it says then that it is of this one', async () => {
+  const out = join(folder, 'copy');
+  const given = { ...keys, from: path, out, sign: true, expect: ['job-id=123'] };
+  await saveImages([], given, context(TAKING_JOB));
+  expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
+  expect((await verify(out)).text.join('\n')).toContain('origin proven');
+});
+
+test('a job that expects images of the pipeline that triggered its own signs what it saves', async () => {
+  const out = join(folder, 'saved');
+  await layout.update(async (content) => {
+    content.remove('app:1');
+    content.add(IMAGE.root, ['app:1'], {});
+  });
+  const given = { ...keys, from: path, out, sign: true, expect: ['pipeline=4700 job=build'] };
+  await saveImages([], given, context(TAKING_JOB));
+  expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
+});
+
 test('of a layout without an image nothing is proven', async () => {
   await sign();
   await layout.update(async (content) => content.remove(IMAGE.root.digest));
