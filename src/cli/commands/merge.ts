@@ -32,7 +32,7 @@ export async function mergeLayouts(
   await using from = await openNamed(paths.length > 0 ? paths : await others(to.path, context), context);
   try {
     const result = await merge({
-      from: from.layouts,
+      from: from.places,
       to,
       images: options.image,
       policy: await readPolicy(options, context),
