@@ -134,7 +134,8 @@ export async function* closure(
   }
 }
 
-async function readManifest(
+/** Reads and checks a manifest. */
+export async function readManifest(
   source: ContentSource,
   descriptor: Descriptor,
   options: ContentOptions = {},
@@ -145,7 +146,8 @@ async function readManifest(
   return { descriptor, bytes, value };
 }
 
-async function readIndex(
+/** Reads and checks an index. */
+export async function readIndex(
   source: ContentSource,
   descriptor: Descriptor,
   options: ContentOptions = {},
@@ -156,8 +158,8 @@ async function readIndex(
   return { descriptor, bytes, value };
 }
 
-/** What is not there as it should be may still be there damaged: opening it tells, by its error. */
-async function isAbsent(
+/** Whether content is not there. What is not there as it should be may still be there damaged: opening it tells, by its error. */
+export async function isAbsent(
   source: ContentSource,
   descriptor: Descriptor,
   options: ContentOptions,
@@ -179,6 +181,12 @@ export function isImageManifest({ value, descriptor }: Checked<Manifest>): boole
     value.layers.every((layer) => layerCompression(layer.mediaType) !== undefined) &&
     !(descriptor.platform !== undefined && isUnknownPlatform(descriptor.platform))
   );
+}
+
+/** Whether a manifest may be of an image, whatever its descriptor says: it has a layer of one, or none at all. */
+export function holdsLayers({ value }: Checked<Manifest>): boolean {
+  const { layers } = value;
+  return layers.length === 0 || layers.some(({ mediaType }) => layerCompression(mediaType) !== undefined);
 }
 
 /** Reads and checks the config that a manifest names. */

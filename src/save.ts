@@ -59,6 +59,8 @@ export interface SaveOptions extends OmissionOptions {
 export interface SavedImage {
   /** The first of its names; null where it has none. */
   name: string | null;
+  /** The bare word of another tool by which it was asked for; only where it was. */
+  foundAs?: string | undefined;
   /** The unique tag that it gets when it is loaded. */
   ref: string;
   /** The config digest. */
@@ -135,7 +137,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 
 /** Adds what arrived to the layout's index, and says what it is. */
 async function store(
-  { root, names, layers, referrers, ...arrival }: Arrival,
+  { root, names, foundAs, layers, referrers, ...arrival }: Arrival,
   content: LayoutTransaction,
   options: SaveOptions,
 ): Promise<SavedImage> {
@@ -153,6 +155,7 @@ async function store(
   for (const referrer of referrers) content.add(referrer, [], {});
   return {
     name: names[0] ?? null,
+    ...(foundAs !== undefined && { foundAs }),
     ref: uniqueReference({ root, names, annotations }, config.descriptor.digest, names[0]),
     id: config.descriptor.digest,
     digest: root.digest,

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { checkDocument, parseJson } from '../oci/parse.ts';
+import { checkDocument, foldKey, parseJson } from '../oci/parse.ts';
 import { normalizeName } from '../oci/reference.ts';
 import { quote } from './tar-header.ts';
 
@@ -23,7 +23,7 @@ const manifestSchema = v.nullable(
 );
 
 /**
- * Reads manifest.json. Keys are taken in upper and in lower case, as docker does: some producers write them so.
+ * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseDockerManifest(bytes: Uint8Array): DockerImage[] {
@@ -43,7 +43,7 @@ export function parseDockerManifest(bytes: Uint8Array): DockerImage[] {
 
 function lowerKeys(image: unknown): unknown {
   if (typeof image !== 'object' || image === null) return image;
-  const lowered = Object.entries(image).map(([key, value]): [string, unknown] => [key.toLowerCase(), value]);
+  const lowered = Object.entries(image).map(([key, value]): [string, unknown] => [foldKey(key), value]);
   if (new Set(lowered.map(([key]) => key)).size < lowered.length) {
     throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_NAME} has a key twice, in different case`);
   }

@@ -41,6 +41,8 @@ export interface Arrival {
   names: string[];
   /** What other tools call it, where that is no name. */
   foreign?: string[] | undefined;
+  /** The one of these words by which it was asked for; only where it was. */
+  foundAs?: string | undefined;
   /** What it was annotated with where it comes from. */
   annotations: Record<string, string>;
   layers: SavedLayer[];

@@ -24,7 +24,7 @@ function named(text: string, arrivals: readonly Arrival[]): Arrival[] {
   const byName = arrivals.filter(({ names }) => name !== undefined && names.includes(name));
   if (byName.length > 0 && name !== undefined) return byName.map((found) => ({ ...found, names: [name] }));
   const byForeign = arrivals.filter(({ foreign }) => foreign?.includes(text) === true);
-  if (byForeign.length > 0) return byForeign.map((found) => ({ ...found, names: [] }));
+  if (byForeign.length > 0) return byForeign.map((found) => ({ ...found, names: [], foundAs: text }));
   const byId = arrivals.find(({ root, id }) => isIdOf(text, id) || isIdOf(text, root.digest));
   if (byId !== undefined) return [{ ...byId, names: [] }];
   const candidates = arrivals.flatMap(({ names, foreign = [], id }) => {

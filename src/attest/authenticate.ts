@@ -3,17 +3,15 @@ import { DrayageError } from '../errors.ts';
 import { closure } from '../image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType } from '../oci/media-types.ts';
-import { formatPlatform, isUnknownPlatform } from '../oci/platform.ts';
+import { formatPlatform } from '../oci/platform.ts';
 import type { ExpectedProvenance } from './expect.ts';
+import { partsOf } from './index-parts.ts';
 import type { Provenance } from './provenance.ts';
 import { refusal, shortened } from './refusal.ts';
 import { assertNames } from './signed-names.ts';
 import type { Trust } from './trust.ts';
 import type { AcceptedSignature, Demand, Vetted } from './vet.ts';
 import { vetSignatures } from './vet.ts';
-
-/** How many parts of an index are looked at; one of more has to be signed itself. */
-const MAX_PARTS = 64;
 
 /** What is told of an image whose signature was accepted. */
 export type OnAuthentic = (image: StoredImage, provenance: Provenance) => void;
@@ -75,23 +73,15 @@ async function vouching(
   throw rejected(image, own, parts);
 }
 
-/** Looks at the signatures of the images that an index lists. What it marks as no platform's is an attestation, and runs nowhere. */
+/** Looks at the signatures of the images that an index lists; of none where there are too many. */
 async function vetParts(
   root: Descriptor,
   place: Place,
   demand: Demand,
   options: ContentOptions,
 ): Promise<VettedPart[]> {
-  const listed: { descriptor: Descriptor; isThere: boolean }[] = [];
-  for await (const node of closure(place, root, options)) {
-    if (node.kind !== 'manifest' && node.kind !== 'absent') continue;
-    const descriptor = node.kind === 'manifest' ? node.document.descriptor : node.descriptor;
-    if (descriptor.platform !== undefined && isUnknownPlatform(descriptor.platform)) continue;
-    listed.push({ descriptor, isThere: node.kind === 'manifest' });
-    if (listed.length > MAX_PARTS) return [];
-  }
   const parts: VettedPart[] = [];
-  for (const { descriptor, isThere } of listed) {
+  for (const { descriptor, isThere } of (await partsOf(root, place, options)) ?? []) {
     const vetted = isThere ? await vetSignatures(descriptor, place, demand, options) : undefined;
     parts.push({ descriptor, vetted });
   }

@@ -48,13 +48,15 @@ export async function openSources(
 ): Promise<Sources> {
   const query = await readJobQuery(options, context);
   if (query !== undefined) return openJob(query, paths, { ...options, reads }, context);
-  const { layouts, restored, ...opened } = await openNamed(paths, context, assertShipped);
-  return { ...opened, places: layouts, restored, home: undefined };
+  const { layouts: _, ...opened } = await openNamed(paths, context, assertShipped);
+  return { ...opened, home: undefined };
 }
 
 /** Layouts, those of archives among them until they are closed. */
 export interface NamedLayouts extends AsyncDisposable {
   layouts: Layout[];
+  /** The same to choose images from. */
+  places: ImagePlace[];
   /** Those of them that lie on disk, where the runner may have put them. */
   restored: Layout[];
 }
@@ -75,6 +77,7 @@ export async function openNamed(
   const unpacked = await unpackArchives(archives, context);
   return {
     layouts: [...restored, ...unpacked.layouts],
+    places: [...restored, ...unpacked.places],
     restored,
     [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose](),
   };

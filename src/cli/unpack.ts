@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Layout } from '../index.ts';
+import type { ImagePlace, Layout, StoredImage } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
 import { openArchive, parseNotation } from './notation.ts';
@@ -9,6 +9,8 @@ import { openArchive, parseNotation } from './notation.ts';
 /** Archives as layouts, there until they are closed. */
 export interface UnpackedArchives extends AsyncDisposable {
   layouts: Layout[];
+  /** The same, whose images know by which word they were asked for: signatures are held against it. */
+  places: ImagePlace[];
 }
 
 /**
@@ -20,27 +22,41 @@ export async function unpackArchives(
   archives: readonly string[],
   { signal, onProgress }: Context,
 ): Promise<UnpackedArchives> {
-  if (archives.length === 0) return { layouts: [], [Symbol.asyncDispose]: async () => {} };
+  if (archives.length === 0) return { layouts: [], places: [], [Symbol.asyncDispose]: async () => {} };
   const { Layout, save } = await library();
   const folder = await mkdtemp(join(tmpdir(), 'drayage-'));
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
     const layouts: Layout[] = [];
+    const places: ImagePlace[] = [];
     for (const [i, text] of archives.entries()) {
       const { path, image } = await parseNotation(text);
       const to = await Layout.create(join(folder, String(i)));
       const archive = await openArchive(path);
       const images = image === undefined ? undefined : [image];
       try {
-        await save({ from: { archive }, images, to, compress: 'none', signal, onProgress });
+        const saved = await save({ from: { archive }, images, to, compress: 'none', signal, onProgress });
+        places.push(askedAs(to, saved.images[0]?.foundAs));
       } finally {
         archive.destroy();
       }
       layouts.push(to);
     }
-    return { layouts, [Symbol.asyncDispose]: close };
+    return { layouts, places, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function askedAs(layout: Layout, foundAs: string | undefined): ImagePlace {
+  if (foundAs === undefined) return layout;
+  const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs });
+  return {
+    has: (descriptor, options) => layout.has(descriptor, options),
+    open: (descriptor, options) => layout.open(descriptor, options),
+    referrers: (descriptor, options) => layout.referrers(descriptor, options),
+    images: async (options) => (await layout.images(options)).map(asked),
+    resolve: async (reference, options) => asked(await layout.resolve(reference, options)),
+  };
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
-import { digestSchema, optional, sizeSchema, stringsSchema } from './parse.ts';
+import { digestSchema, documentObject, optional, sizeSchema, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 import { platformSchema } from './platform.ts';
 
@@ -19,7 +19,7 @@ export interface Descriptor {
 }
 
 /** Schema of a descriptor; properties that are not known here are kept. */
-export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.looseObject({
+export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = documentObject({
   mediaType: v.pipe(v.string(), v.maxLength(255)),
   digest: digestSchema,
   size: sizeSchema,

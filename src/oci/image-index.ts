@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
-import { list, optional, parseDocument, stringsSchema } from './parse.ts';
+import { documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
 
 /** An image index (OCI image-spec, image-index.md) or a Docker manifest list; also a layout's index.json. */
 export interface Index {
@@ -14,7 +14,7 @@ export interface Index {
   annotations?: Record<string, string> | undefined;
 }
 
-const indexSchema: v.GenericSchema<unknown, Index> = v.looseObject({
+const indexSchema: v.GenericSchema<unknown, Index> = documentObject({
   schemaVersion: v.literal(2),
   mediaType: optional(v.picklist([OCI_INDEX, DOCKER_MANIFEST_LIST])),
   artifactType: optional(v.string()),

@@ -5,7 +5,7 @@ import { bareDescriptor, descriptorSchema } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { digestOf } from './digest.ts';
 import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
-import { list, optional, parseDocument, stringsSchema } from './parse.ts';
+import { documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
 
 /** An image manifest, OCI (manifest.md) or its Docker schema 2 twin. */
 export interface Manifest {
@@ -25,7 +25,7 @@ export interface Document {
   bytes: Uint8Array;
 }
 
-const manifestSchema: v.GenericSchema<unknown, Manifest> = v.looseObject({
+const manifestSchema: v.GenericSchema<unknown, Manifest> = documentObject({
   schemaVersion: v.literal(2),
   mediaType: optional(v.picklist([OCI_MANIFEST, DOCKER_MANIFEST])),
   artifactType: optional(v.string()),

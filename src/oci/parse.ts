@@ -41,6 +41,26 @@ export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v
   v.string(),
 );
 
+/** A key as programs in Go compare it: without case, the long s (U+017F) as an s, the Kelvin sign (U+212A) as a k. */
+export function foldKey(key: string): string {
+  return key.toLowerCase().replaceAll('\u017F', 's');
+}
+
+/**
+ * Schema of an object whose further properties are kept. None of them may be one of its own in other spelling (`Layers`): programs
+ * in Go, such as docker and containerd, would read that one, and so something else than what was checked.
+ */
+export function documentObject<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): v.GenericSchema<unknown, v.InferOutput<v.LooseObjectSchema<Entries, undefined>>> {
+  const known = new Set(Object.keys(entries).map(foldKey));
+  const isPlain = (key: string): boolean => Object.hasOwn(entries, key) || !known.has(foldKey(key));
+  return v.pipe(
+    v.looseObject(entries),
+    v.check((value) => Object.keys(value).every(isPlain), 'a key in other spelling, which docker reads, too'),
+  );
+}
+
 /**
  * Reads a JSON document and holds it against a schema.
  * @param what names the document in errors: `manifest.json`, `manifest sha256:…`

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { optional } from './parse.ts';
+import { documentObject, optional } from './parse.ts';
 
 /** What an image runs on (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
@@ -15,7 +15,7 @@ export interface Platform {
 }
 
 /** Schema of a platform inside a document. */
-export const platformSchema: v.GenericSchema<unknown, Platform> = v.looseObject({
+export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject({
   os: v.string(),
   architecture: v.string(),
   variant: optional(v.string()),
@@ -78,7 +78,7 @@ export function isSamePlatform(a: Platform, b: Platform): boolean {
 
 /** Whether this is the `unknown/unknown` that attestation manifests and other non-images carry. */
 export function isUnknownPlatform(platform: Platform): boolean {
-  return platform.os === 'unknown' || platform.architecture === 'unknown';
+  return platform.os === 'unknown' && platform.architecture === 'unknown';
 }
 
 /** Undoes aliases and drops implied variants, so that `arm64`, `aarch64` and `arm64/v8` are the same. */

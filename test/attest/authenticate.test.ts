@@ -10,8 +10,10 @@ import type { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { toDocument } from '../../src/oci/manifest.ts';
+import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
+import { OCI_CONFIG, OCI_INDEX } from '../../src/oci/media-types.ts';
 import { once } from '../../src/stream/tap.ts';
+import { describeBytes } from '../contract/content.ts';
 import { tempFolder } from '../layout/folders.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
@@ -181,6 +183,21 @@ describe('the names of an image', () => {
   });
 });
 
+/** What BuildKit lists beside an image: a manifest that is none. It names other content as its layer, or as its config. */
+function attestation(content: Descriptor, as: 'layer' | 'config' = 'layer'): SampleImage {
+  const text = Buffer.from('{}');
+  const attested = describeBytes(text, 'application/vnd.in-toto+json');
+  const config =
+    as === 'config' ? { ...content, mediaType: OCI_CONFIG } : { ...attested, mediaType: OCI_CONFIG };
+  const layer = { ...(as === 'layer' ? content : attested), mediaType: attested.mediaType };
+  const { descriptor, bytes } = buildManifest(config, [layer]);
+  const blobs: SampleImage['blobs'] = [
+    [attested, text],
+    [descriptor, bytes],
+  ];
+  return { root: descriptor, config, layers: [layer], diffIds: [], blobs };
+}
+
 describe('an index', () => {
   const ARM = sampleImage(['c'], 'arm64');
   const INDEX = sampleIndex([IMAGE, ARM]);
@@ -213,6 +230,99 @@ describe('an index', () => {
     expect(await reason()).toBe('NAME');
     const absent = { ...ARM.root, digest: digestOf(Buffer.from('elsewhere')) };
     await addIndex(sampleIndex([IMAGE], [absent]), [IMAGE.root, good()]);
+    expect(await reason()).toBe('UNSIGNED');
+  });
+
+  describe('that is not signed, with an image that is not signed either,', () => {
+    const SIGNED: [Descriptor, Buffer] = [ARM.root, good(ARM.root.digest)];
+    const NOBODY = { os: 'unknown', architecture: 'unknown' };
+    const HERE = { os: 'linux', architecture: 'amd64' };
+    const OF_NOBODY = { ...IMAGE.root, platform: NOBODY };
+    const OF_HERE = { ...IMAGE.root, platform: HERE };
+    const INNER = sampleIndex([IMAGE]);
+    const ABSENT = { ...IMAGE.root, digest: digestOf(Buffer.from('elsewhere')) };
+
+    test.each<[string, SampleImage, Descriptor[]]>([
+      ['is refused', ARM, [OF_HERE]],
+      ['is refused, where no platform is stated', ARM, [IMAGE.root]],
+      ['is refused, where it is for no platform and for one', ARM, [OF_NOBODY, OF_HERE]],
+      ['is refused, where it is for one and for no platform', ARM, [OF_HERE, OF_NOBODY]],
+      ['is refused, where it is for no platform and does not say', ARM, [OF_NOBODY, IMAGE.root]],
+      ['is refused, where it is for no platform and holds layers of an image', ARM, [OF_NOBODY]],
+      [
+        'is refused, where its platform is known by half',
+        ARM,
+        [{ ...OF_HERE, platform: { ...HERE, os: 'unknown' } }],
+      ],
+      ['is refused, where a layer goes by its digest before', attestation(OF_HERE), [OF_HERE]],
+      ['is refused, where a config goes by its digest before', attestation(OF_HERE, 'config'), [OF_HERE]],
+      [
+        'is refused, where an index lists it that is for no platform',
+        ARM,
+        [{ ...INNER.root, platform: NOBODY }],
+      ],
+      [
+        'is refused, where a layer goes by the digest of the index that lists it',
+        attestation(INNER.root),
+        [INNER.root],
+      ],
+      ['is refused, where it is not there', ARM, [{ ...ABSENT, platform: HERE }]],
+      [
+        'is refused, where it is not there under two platforms',
+        ARM,
+        [{ ...ABSENT, platform: NOBODY }, ABSENT],
+      ],
+      [
+        'is refused, where an index is not there',
+        ARM,
+        [{ ...ABSENT, mediaType: OCI_INDEX, platform: NOBODY }],
+      ],
+    ])('%s', async (_, before, listed) => {
+      await layout.update(async (content) => addSample(content, INNER));
+      const attested = before === ARM ? [] : [{ ...before.root, platform: NOBODY }];
+      const value = toDocument(
+        OCI_INDEX,
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: OCI_INDEX,
+          manifests: [...attested, ...listed, ARM.root],
+        }),
+      );
+      const blobs: SampleImage['blobs'] = [...before.blobs, ...ARM.blobs, [value.descriptor, value.bytes]];
+      await addIndex({ ...ARM, root: value.descriptor, blobs }, SIGNED);
+      expect(await reason()).toBe('UNSIGNED');
+    });
+  });
+
+  test('that is not signed passes with attestations, there or not', async () => {
+    const platform = { os: 'unknown', architecture: 'unknown' };
+    const attested = attestation(describeBytes(Buffer.from('{}'), 'application/vnd.in-toto+json'));
+    const absent = { ...attested.root, digest: digestOf(Buffer.from('elsewhere')), platform };
+    const index = sampleIndex([ARM], [{ ...attested.root, platform }, absent]);
+    const blobs = [...attested.blobs, ...index.blobs];
+    await addIndex({ ...index, blobs }, [ARM.root, good(ARM.root.digest)]);
+    expect(await reason()).toBeUndefined();
+  });
+
+  test('that is not signed does not pass with more children than anybody looks at', async () => {
+    const platform = { os: 'unknown', architecture: 'unknown' };
+    const absent = { ...ARM.root, digest: digestOf(Buffer.from('elsewhere')), platform };
+    const signed: [Descriptor, Buffer] = [ARM.root, good(ARM.root.digest)];
+    await addIndex(
+      sampleIndex(
+        [ARM],
+        Array.from({ length: 255 }, () => absent),
+      ),
+      signed,
+    );
+    expect(await reason()).toBeUndefined();
+    await addIndex(
+      sampleIndex(
+        [ARM],
+        Array.from({ length: 256 }, () => absent),
+      ),
+      signed,
+    );
     expect(await reason()).toBe('UNSIGNED');
   });
 

@@ -1,15 +1,19 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { beforeEach, expect, test } from 'vitest';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { loadImages } from '../../src/cli/commands/load.ts';
+import { mergeLayouts } from '../../src/cli/commands/merge.ts';
 import { saveImages } from '../../src/cli/commands/save.ts';
 import { signImages } from '../../src/cli/commands/sign.ts';
 import { verifyLayouts } from '../../src/cli/commands/verify.ts';
 import type { Context } from '../../src/cli/context.ts';
 import { gitlabAnnotations, readGitLabJob } from '../../src/gitlab/env.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { addSample, sampleImage } from '../layout/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -83,6 +87,84 @@ test('what another job has saved is not signed, nor its copy, unless it is said 
   await expect(copy).rejects.toMatchObject({ code: 'POLICY' });
   await sign(TAKING_JOB, 'job-id=123');
   expect(await layout.referrers(IMAGE.root)).toHaveLength(1);
+});
+
+test('the copy of what another job has saved is signed where it is said which, though it says then that it is of this one', async () => {
+  const out = join(folder, 'copy');
+  const given = { ...keys, from: path, out, sign: true, expect: ['job-id=123'] };
+  await saveImages([], given, context(TAKING_JOB));
+  expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
+  expect((await verify(out)).text.join('\n')).toContain('origin proven');
+});
+
+test('a job that expects images of the pipeline that triggered its own signs what it saves', async () => {
+  const out = join(folder, 'saved');
+  await layout.update(async (content) => {
+    content.remove('app:1');
+    content.add(IMAGE.root, ['app:1'], {});
+  });
+  const given = { ...keys, from: path, out, sign: true, expect: ['pipeline=4700 job=build'] };
+  await saveImages([], given, context(TAKING_JOB));
+  expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
+});
+
+/** Packs the layout as an OCI archive of another tool, which calls its image by a word. */
+async function archived(word: string): Promise<string> {
+  const archive = pack();
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((one) => one.isFile() && one.name !== 'manifest.json')) {
+    const file = join(entry.parentPath, entry.name);
+    const name = relative(path, file);
+    const text = await readFile(file);
+    if (name !== 'index.json') archive.entry({ name }, text);
+    else {
+      const index = JSON.parse(text.toString()) as { manifests: Descriptor[] };
+      for (const one of index.manifests) {
+        if (one.digest !== IMAGE.root.digest) continue;
+        one.annotations = { ...one.annotations, 'org.opencontainers.image.ref.name': word };
+      }
+      archive.entry({ name }, JSON.stringify(index));
+    }
+  }
+  archive.finalize();
+  const file = join(folder, 'image.tar');
+  await writeFile(file, await buffer(archive));
+  return file;
+}
+
+describe('the word by which another tool calls an image in an archive', () => {
+  let archive: string;
+  beforeEach(async () => {
+    await layout.update(async (content) => {
+      content.remove('app:1');
+      content.add(IMAGE.root, [], {});
+    });
+    await sign();
+    archive = await archived('v1');
+  });
+
+  test.each([
+    [
+      'load',
+      (from: string, expected: string[], to: string) =>
+        loadImages([from], { ...publicKeys, expect: expected, to: `oci:${to}` }, context({})),
+    ],
+    [
+      'merge',
+      (from: string, expected: string[], to: string) =>
+        mergeLayouts([from], { ...publicKeys, expect: expected, out: to }, context({})),
+    ],
+  ])('is held against the names that were signed, by %s', async (_, command) => {
+    const byWord = `oci-archive:${archive}:v1`;
+    const out = join(folder, 'out');
+    await expect(command(byWord, [], out)).rejects.toMatchObject({
+      code: 'POLICY',
+      facts: { reason: 'NAME', hint: expect.stringContaining('--expect name=v1') as string },
+    });
+    await command(byWord, ['name=v1'], out);
+    await command(`oci-archive:${archive}:${IMAGE.config.digest}`, [], join(folder, 'by-id'));
+    expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
+  });
 });
 
 test('of a layout without an image nothing is proven', async () => {

@@ -49,3 +49,21 @@ test.each([
   ]);
   expect(choose(image, 'none')).toEqual([image]);
 });
+
+test.each([
+  'pipeline=4700',
+  'project=group/other pipeline=4700 commit=any',
+  'job=base',
+  'ref=next,other',
+  'job-id=99',
+  'none',
+  'none job-id=99',
+])('a job that is told to expect %s of others may sign what it has saved itself', (text) => {
+  const image = savedBy(SIGNING_JOB);
+  expect(choose(image, ...text.split(' '))).toEqual([image]);
+});
+
+test('where one of several expectations is not met, nothing is signed', () => {
+  const image = savedBy({ ...TAKING_JOB, CI_PIPELINE_ID: '4700' });
+  expect(() => choose(image, 'pipeline=4700,4699', 'job-id=99')).toThrow('its job-id is 124, not 123 or 99');
+});

@@ -9,6 +9,9 @@ import {
   parseJson,
   sizeSchema,
 } from '../../src/oci/parse.ts';
+import { parseIndex } from '../../src/oci/image-index.ts';
+import { parseManifest } from '../../src/oci/manifest.ts';
+import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { fakeDigest, json, thrown } from './documents.ts';
 
 describe('bytes that are not JSON', () => {
@@ -111,5 +114,38 @@ describe('null, as Go writes what is empty,', () => {
 
   test('is wrong inside a list', () => {
     expect(v.is(list(v.string()), [null])).toBe(false);
+  });
+});
+
+describe('a key in other spelling, which docker reads in place of ours,', () => {
+  const child = { mediaType: OCI_MANIFEST, digest: fakeDigest('a'), size: 1 };
+  const index = { schemaVersion: 2, manifests: [child] };
+  const manifest = { schemaVersion: 2, config: child, layers: [child] };
+  const unknown = { os: 'unknown', architecture: 'unknown' };
+
+  test.each([
+    ['of an index', parseIndex, { ...index, Manifests: [] }],
+    ['of an index, by a long s', parseIndex, { ...index, manifeſts: [] }],
+    ['of a manifest', parseManifest, { ...manifest, LAYERS: [] }],
+    ['of a manifest, that is a key of an index', parseManifest, { ...manifest, Manifests: [child] }],
+    ['of a descriptor', parseIndex, { ...index, manifests: [{ ...child, Digest: fakeDigest('b') }] }],
+    [
+      'of a descriptor, where there is no other',
+      parseIndex,
+      { ...index, manifests: [{ ...child, Platform: unknown }] },
+    ],
+    [
+      'of a platform',
+      parseIndex,
+      { ...index, manifests: [{ ...child, platform: { ...unknown, OS: 'linux' } }] },
+    ],
+  ])('%s is refused', (_, parse, value) => {
+    const { message } = thrown('MALFORMED', () => parse(json(value), 'x'));
+    expect(message).toContain('a key in other spelling');
+  });
+
+  test('is none where it is no key of ours, or one of the annotations', () => {
+    const value = { ...index, Extra: 1, extra: 2, annotations: { a: '1', A: '2', Manifests: '3' } };
+    expect(parseIndex(json(value), 'x')).toEqual(value);
   });
 });

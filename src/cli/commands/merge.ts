@@ -33,7 +33,7 @@ export async function mergeLayouts(
   await using from = await openNamed(named, context);
   try {
     const result = await merge({
-      from: from.layouts,
+      from: from.places,
       to,
       images: options.image,
       policy: await readPolicy(options, context),

@@ -98,7 +98,10 @@ export function withSigning(command: Command): Command {
       ),
     )
     .addOption(
-      option('--expect <key=value...>', 'sign what says that it is of another job: KEY=V[,V], KEY=any, none'),
+      option(
+        '--expect <key=value...>',
+        'sign what says that it is of another job, too: KEY=V[,V], KEY=any, none',
+      ),
     );
 }
 

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { parseDockerManifest } from '../../src/archive/docker-manifest.ts';
+import { json, thrown } from '../oci/documents.ts';
+
+const IMAGE = { Config: 'config', RepoTags: ['app:1'], Layers: ['layer'] };
+
+test.each([
+  ['as docker writes them', IMAGE],
+  ['in lower case', { config: 'config', repotags: ['app:1'], layers: ['layer'] }],
+  ['with letters that docker takes for those', { Config: 'config', RepoTagſ: ['app:1'], LAYERſ: ['layer'] }],
+])('manifest.json is read by keys %s', (_, image) => {
+  expect(parseDockerManifest(json([image]))).toEqual([
+    { config: 'config', names: ['app:1'], layers: ['layer'] },
+  ]);
+});
+
+test.each(['repotags', 'REPOTAGS', 'RepoTag\u017F'])(
+  'manifest.json with RepoTags and %s is refused',
+  (key) => {
+    const { message } = thrown('MALFORMED', () =>
+      parseDockerManifest(json([{ ...IMAGE, [key]: ['app:2'] }])),
+    );
+    expect(message).toContain('has a key twice');
+  },
+);
