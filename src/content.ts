@@ -82,6 +82,24 @@ export interface BlobWriter {
   abort(): Promise<void>;
 }
 
+/**
+ * Writes all of a blob and commits it; where anything fails, drops what was written.
+ * @param expected as of {@link BlobWriter.commit}
+ */
+export async function writeBlob(
+  writer: BlobWriter,
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  expected?: Partial<Descriptor>,
+): Promise<Descriptor> {
+  try {
+    for await (const chunk of bytes) await writer.write(chunk);
+    return await writer.commit(expected);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
 /** An image in an {@link ImageIndex}: its root, and the names it goes by. */
 export interface StoredImage {
   /** The manifest, or the image index of a multi-platform image. */

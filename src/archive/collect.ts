@@ -1,4 +1,5 @@
 import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../content.ts';
+import { writeBlob } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import { digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
@@ -114,12 +115,6 @@ class Collector {
 
   async #store(name: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const writer = await this.#options.content.begin({ signal: this.#options.signal });
-    try {
-      for await (const chunk of bytes) await writer.write(chunk);
-      this.entries.set(name, { kind: 'stored', descriptor: await writer.commit() });
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    this.entries.set(name, { kind: 'stored', descriptor: await writeBlob(writer, bytes) });
   }
 }

@@ -1,4 +1,5 @@
 import type { ContentOptions } from '../content.ts';
+import { writeBlob } from '../content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { readDocument } from '../stream/document.ts';
 import { blobNames } from './blob-file.ts';
@@ -30,12 +31,5 @@ export async function renewRoot(
   const stats = await lookBelow(stored.root, blobNames(root.digest));
   if (stats !== undefined && (await staging.now()) - Number(stats.mtimeMs) < FRESH) return;
   const bytes = await readDocument(await stored.open(root, { signal }), root);
-  const writer = await staged.begin(() => signal?.throwIfAborted());
-  try {
-    await writer.write(bytes);
-    await writer.commit(root);
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+  await writeBlob(await staged.begin(() => signal?.throwIfAborted()), [bytes], root);
 }

@@ -7,6 +7,7 @@ import type {
   ContentSource,
   OpenOptions,
 } from '../content.ts';
+import { writeBlob } from '../content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Layer } from '../layer.ts';
 import { verifyLayer } from '../layer.ts';
@@ -118,14 +119,7 @@ export class Transaction implements LayoutTransaction {
   ): Promise<void> {
     this.#assertUsable(options);
     if (await this.#isIntact(descriptor, options)) return;
-    const writer = await this.begin(options);
-    try {
-      for await (const chunk of bytes) await writer.write(chunk);
-      await writer.commit(descriptor);
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    await writeBlob(await this.begin(options), bytes, descriptor);
   }
 
   async begin(options?: BeginOptions): Promise<BlobWriter> {

@@ -9,6 +9,7 @@ import type {
   OpenOptions,
   StoredImage,
 } from '../content.ts';
+import { writeBlob } from '../content.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -75,14 +76,7 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
       await putManifest(this.#address, document, descriptor.digest, options);
       return;
     }
-    const writer = await this.begin(options);
-    try {
-      for await (const chunk of verified(bytes, descriptor)) await writer.write(chunk);
-      await writer.commit(descriptor);
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    await writeBlob(await this.begin(options), verified(bytes, descriptor), descriptor);
   }
 
   async begin(options: ContentOptions = {}): Promise<BlobWriter> {
