@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../content.ts';
 import { writeBlob } from '../content.ts';
 import { DrayageError } from '../errors.ts';
+import type { Digest } from '../oci/digest.ts';
 import { digestOf } from '../oci/digest.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { peek } from '../stream/compression.ts';
@@ -12,11 +13,14 @@ import { looksLikeLayer } from './sniff.ts';
 import { BLOCK, quote } from './tar-header.ts';
 import type { TarEntry } from './tar-read.ts';
 import { readTar } from './tar-read.ts';
+import { v1LayerNames } from './v1-id.ts';
 
 /** Where an archive's content goes while it passes. */
 export interface CollectOptions extends ContentOptions {
   ingest: IngestLayer;
   content: ContentSource & ContentSink;
+  /** The diffIDs of images that are to come. */
+  expected?: readonly (readonly Digest[])[] | undefined;
 }
 
 /** How much is held in memory over all, in bytes. What goes beyond it is stored. */
@@ -53,11 +57,14 @@ class Collector {
   readonly #folders = new Set<string>();
   readonly #pending = new Pending();
   readonly #options: CollectOptions;
+  readonly #expected: ReadonlyMap<string, Digest>;
   #held = 0;
   #named = 0;
 
   constructor(options: CollectOptions) {
     this.#options = options;
+    const expected = (options.expected ?? []).flatMap((diffIds) => [...v1LayerNames(diffIds)]);
+    this.#expected = new Map(expected);
   }
 
   async take(entry: TarEntry): Promise<void> {
@@ -100,7 +107,8 @@ class Collector {
   async #ingest(name: string, size: number, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const { ingest } = this.#options;
     await this.#pending.run(bytes, async (watched) => {
-      const layer = await ingest(watched, { entry: name, size, promised: layerDigest(name) });
+      const promised = layerDigest(name) ?? this.#expected.get(name);
+      const layer = await ingest(watched, { entry: name, size, promised });
       this.entries.set(name, { kind: 'layer', layer });
     });
   }

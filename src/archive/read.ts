@@ -26,6 +26,8 @@ export interface ReadArchiveOptions extends ContentOptions {
    * by their descriptor. Asked for when the archive has passed.
    */
   stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor> | undefined;
+  /** The diffIDs of images that are to come, bottom first: docker before 25 names no layer by its digest. Default: none. */
+  expected?: readonly (readonly Digest[])[] | undefined;
   /** Called with each number of bytes that has come in. */
   onRead?: ((bytes: number) => void) | undefined;
   /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */

@@ -134,7 +134,8 @@ export class EndpointSave {
     stored?: StoredBlobs,
   ): Promise<ArchiveArrivals> {
     try {
-      return await readArrivals(archive, this.#options, stored);
+      const expected = wanted.map(({ image }) => image.diffIds);
+      return await readArrivals(archive, this.#options, { stored, expected });
     } catch (error) {
       throw isDrayageError(error, 'INCOMPLETE') ? lacking(wanted, error) : error;
     }

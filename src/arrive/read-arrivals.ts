@@ -1,6 +1,6 @@
+import type { ReadArchiveOptions } from '../archive/read.ts';
 import { readArchive } from '../archive/read.ts';
-import type { IngestedLayer, IngestLayer } from '../content.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import type { IngestLayer } from '../content.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Arrival, ArriveOptions, SavedLayer } from './arrival.ts';
 import { savedLayer } from './arrival.ts';
@@ -12,14 +12,14 @@ export interface ArchiveArrivals {
   layers: ReadonlyMap<Digest, SavedLayer>;
 }
 
-/**
- * Takes in all images of an archive.
- * @param stored blobs that the archive may lack
- */
+/** What is known of an archive before it comes. */
+type Foreknowledge = Pick<ReadArchiveOptions, 'stored' | 'expected'>;
+
+/** Takes in all images of an archive. */
 export async function readArrivals(
   archive: AsyncIterable<Uint8Array>,
   { content, ingest, keepManifests, onRead, signal }: ArriveOptions,
-  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor>,
+  known: Foreknowledge = {},
 ): Promise<ArchiveArrivals> {
   const passed = new Map<Digest, SavedLayer>();
   const noted: IngestLayer = async (bytes, hint) => {
@@ -27,7 +27,7 @@ export async function readArrivals(
     passed.set(layer.diffId, savedLayer(layer));
     return layer;
   };
-  const options = { ingest: noted, content, keepManifests, onRead, signal, stored };
+  const options = { ingest: noted, content, keepManifests, onRead, signal, ...known };
   const archived = await readArchive(archive, options);
   const arrivals = archived.map(({ config, layers, ...image }) => ({
     ...image,
