@@ -20,6 +20,11 @@ export interface OpenOptions extends ContentOptions {
    * promise of {@link ContentSource.open} stays the same. Default false.
    */
   trustUnchanged?: boolean | undefined;
+  /**
+   * Spares a source that would have to find out what the content holds once it is decompressed, since the reader holds it
+   * against a diffID. Default false.
+   */
+  diffIdChecked?: boolean | undefined;
 }
 
 /** Where content is read from: a layout, a cache, an opened archive, a job artifact, a registry. */

@@ -53,8 +53,9 @@ export async function prepareLayer(
   { diffId, blob }: Layer,
   { signal, receiverChecks = false }: PrepareOptions = {},
 ): Promise<PreparedLayer> {
-  const { compression, size } = await measure(await source.open(blob, { signal }), `layer ${blob.digest}`);
-  const bytes = openLayer(source, blob, { signal, trustUnchanged: true });
+  const stored = await source.open(blob, { signal, diffIdChecked: true });
+  const { compression, size } = await measure(stored, `layer ${blob.digest}`);
+  const bytes = openLayer(source, blob, { signal, trustUnchanged: true, diffIdChecked: true });
   // The source itself sees to it that the bytes are those of the digest.
   if (compression === 'none' && blob.digest === diffId) return { size, bytes };
   const check = receiverChecks ? sized : verified;

@@ -37,7 +37,8 @@ interface WholeContentOptions extends ContentOptions {
 
 /**
  * The content of an image, whole: layers that its place leaves out on purpose are read from elsewhere, when they are asked
- * for. What is read from the base is checked against its digest and its diffID. All of it counts as there; opening tells.
+ * for. What is read from the base is checked against its digest, and, unless the reader does that, against its diffID. All of
+ * it counts as there; opening tells.
  * @throws {@link DrayageError} `MALFORMED`; on opening what is left out `NOT_FOUND` where nobody is known to have it, and
  * `UNREACHABLE` naming the base where that cannot give it
  */
@@ -64,6 +65,7 @@ class WholeContent implements ContentSource {
   readonly #options: WholeContentOptions;
   readonly #checked = new Map<Digest, Promise<unknown>>();
   #base: Promise<ContentSource> | undefined;
+  #isTold = false;
 
   constructor(placed: PlacedImage, leftOut: ReadonlyMap<Digest, Layer>, options: WholeContentOptions) {
     this.#placed = placed;
@@ -91,13 +93,11 @@ class WholeContent implements ContentSource {
     try {
       this.#base ??= openBase(reference, { signal });
       const base = await this.#base;
-      const isFirst = this.#checked.size === 0;
-      const checked = this.#checked.get(blob.digest) ?? verifyLayer(base, { diffId, blob }, options);
-      this.#checked.set(blob.digest, checked);
-      await checked;
-      const message = `${this.#name}: what is left out of its layout is read from its base ${nameOf(reference)}`;
-      if (isFirst) onProgress?.({ kind: 'note', message });
+      if (options.diffIdChecked !== true) await this.#check(base, { diffId, blob }, options);
       const bytes = await base.open(blob, options);
+      const message = `${this.#name}: what is left out of its layout is read from its base ${nameOf(reference)}`;
+      if (!this.#isTold) onProgress?.({ kind: 'note', message });
+      this.#isTold = true;
       const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
       // A stream that nobody reads has not begun with it.
       named.once('close', () => bytes.destroy());
@@ -105,6 +105,14 @@ class WholeContent implements ContentSource {
     } catch (error) {
       throw this.#unreachable(error, blob, reference);
     }
+  }
+
+  /** That a blob holds the layer is nothing that its digest says; once for each. */
+  async #check(base: ContentSource, layer: Layer, options: ContentOptions): Promise<void> {
+    const { digest } = layer.blob;
+    const checked = this.#checked.get(digest) ?? verifyLayer(base, layer, options);
+    this.#checked.set(digest, checked);
+    await checked;
   }
 
   /** What fails on the way names the base as well. */

@@ -11,8 +11,10 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { ProgressEvent } from '../../src/progress.ts';
 import type { SaveOptions, SaveResult } from '../../src/save.ts';
 import { save } from '../../src/save.ts';
+import { drain } from '../../src/stream/drain.ts';
 import { once } from '../../src/stream/tap.ts';
 import type { OpenBase } from '../../src/thin/whole-content.ts';
+import { wholeContent } from '../../src/thin/whole-content.ts';
 import type { ThinOptions } from '../../src/thin/omission.ts';
 import { verify } from '../../src/verify.ts';
 import type { TestCargo } from '../docker/cargo.ts';
@@ -381,6 +383,18 @@ describe('an image without its base', () => {
     const refused = load({ from: [layout], to: daemon, openBase });
     await expect(refused).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
     expect(daemon.held).toEqual([]);
+  });
+
+  test.each([
+    ['twice where the layer has to be looked into', {}, 2],
+    ['once where the reader looks into it', { diffIdChecked: true }, 1],
+  ])('is read %s', async (_, options, times) => {
+    const [image] = await layout.images();
+    const [first] = BASE.layers;
+    if (image === undefined || first === undefined) throw new Error('nothing to read');
+    const whole = await wholeContent({ place: layout, image }, { openBase });
+    await drain(await whole.open(first, options));
+    expect(registry.layersRead).toEqual(Array.from({ length: times }, () => first.digest));
   });
 
   test('is refused where a blob of the registry never was the layer it stood for', async () => {
