@@ -3,9 +3,7 @@ import { rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
-
-/** This machine itself: `localhost`, `127.0.0.2`, `[::1]`. */
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+import { isLoopback } from './loopback.ts';
 
 /** Connections to servers. */
 interface Connections extends AsyncDisposable {
@@ -31,16 +29,14 @@ export async function openConnections(
   return {
     dispatcher: proxied.compose(
       (dispatch) => (options, handler) =>
-        isLoopback(options.origin) ? direct.dispatch(options, handler) : dispatch(options, handler),
+        options.origin !== undefined && isLoopback(options.origin)
+          ? direct.dispatch(options, handler)
+          : dispatch(options, handler),
     ),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([proxied.destroy(), direct.destroy()]);
     },
   };
-}
-
-function isLoopback(origin: string | URL | undefined): boolean {
-  return origin !== undefined && LOOPBACK.test(new URL(origin).hostname);
 }
 
 async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {

@@ -3,6 +3,7 @@ import type { GitLabBuild, ImagePolicy, SignResult, SignStatement } from '../ind
 import type { Context } from './context.ts';
 import { splitExpectations } from './expectations.ts';
 import { library } from './library.ts';
+import { isLoopback } from './loopback.ts';
 import { version } from './version.ts';
 
 /** The options that say how images are signed. */
@@ -129,7 +130,7 @@ async function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions):
         hint: 'such as https://sigstore.example',
       });
     }
-    const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+    const isHere = isLoopback(url);
     if (option !== 'fulcio-url' || url.protocol === 'https:' || isHere) continue;
     throw new DrayageError('USAGE', `--fulcio-url at ${url.host} would get the identity token unencrypted`, {
       hint: 'use https',

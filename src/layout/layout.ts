@@ -6,11 +6,9 @@ import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { blobNames } from './blob-file.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
 import { acquireLock } from './lock.ts';
-import { lookBelow } from './safe-path.ts';
 import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
 import type { SweptBlobs } from './sweep.ts';
@@ -185,8 +183,7 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
    * @throws {@link DrayageError} `LINK`, `IO`
    */
   async writtenAt({ digest }: Descriptor): Promise<Date | undefined> {
-    const stats = await lookBelow(this.path, blobNames(digest));
-    return stats && new Date(Number(stats.mtimeMs));
+    return this.#stored.writtenAt(digest);
   }
 
   /** Nothing is held open; for `await using`. */

@@ -2,8 +2,6 @@ import type { ContentOptions } from '../content.ts';
 import { writeBlob } from '../content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { readDocument } from '../stream/document.ts';
-import { blobNames } from './blob-file.ts';
-import { lookBelow } from './safe-path.ts';
 import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -28,8 +26,8 @@ export async function renewRoot(
   { stored, staged, staging, signal }: RenewContext,
 ): Promise<void> {
   if (staged.get(root.digest) !== undefined) return;
-  const stats = await lookBelow(stored.root, blobNames(root.digest));
-  if (stats !== undefined && (await staging.now()) - Number(stats.mtimeMs) < FRESH) return;
+  const written = await stored.writtenAt(root.digest);
+  if (written !== undefined && (await staging.now()) - written.getTime() < FRESH) return;
   const bytes = await readDocument(await stored.open(root, { signal }), root);
   await writeBlob(await staged.begin(() => signal?.throwIfAborted()), [bytes], root);
 }

@@ -37,6 +37,15 @@ export class StoredContent implements ContentSource {
     return stats && Number(stats.size);
   }
 
+  /**
+   * When the file of a blob was written, by its time stamp; undefined where there is none.
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async writtenAt(digest: Digest): Promise<Date | undefined> {
+    const stats = await lookBelow(this.root, blobNames(digest));
+    return stats && new Date(Number(stats.mtimeMs));
+  }
+
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
   async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
     await verifyBlobFile(this.#file(descriptor), descriptor, options);

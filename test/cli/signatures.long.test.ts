@@ -36,14 +36,6 @@ beforeEach(async () => {
 const run = (args: string[], env: CliOptions['env'] = TAKING_JOB) => drayage(args, { cwd, env });
 const save = (...args: string[]) =>
   run(['save', IMAGE, '--from', DEMO, ...args], { ...SIGNING_JOB, SIGSTORE_ID_TOKEN: token });
-const services = (): string[] => [
-  '--fulcio-url',
-  fake.fulcioUrl,
-  '--rekor-url',
-  fake.rekorUrl,
-  '--tsa-url',
-  fake.tsaUrl,
-];
 const OUT = ['--to', 'docker-archive:out.tar'];
 const KEY = ['--key', 'key.pub'];
 const COMMIT = 'c'.repeat(40);
@@ -57,7 +49,7 @@ async function written(): Promise<boolean> {
 
 describe('what a job has signed', () => {
   test('as itself another job of the pipeline takes, with no more than a trusted root', async () => {
-    expect(await save('--sign', '--keyless', ...services())).toMatchObject({ code: 0 });
+    expect(await save('--sign', '--keyless', ...fake.options)).toMatchObject({ code: 0 });
     const policy = ['--expect-signed', '--trusted-root', 'root.json'];
     expect(await run(['load', ...OUT, ...policy])).toMatchObject({ code: 0 });
     const { code, stdout } = await run(['verify', ...policy]);
@@ -137,7 +129,7 @@ describe('what a job has signed', () => {
   test('stays signed in a copy, and when it is signed again', async () => {
     await save('--sign', '--key', 'key.pem');
     expect(
-      await run(['sign', '--keyless', ...services()], { ...SIGNING_JOB, SIGSTORE_ID_TOKEN: token }),
+      await run(['sign', '--keyless', ...fake.options], { ...SIGNING_JOB, SIGSTORE_ID_TOKEN: token }),
     ).toMatchObject({ code: 0 });
     expect(await run(['load', '--to', 'oci:copy', ...KEY])).toMatchObject({ code: 0 });
     const policy = ['--expect-signed', '--trusted-root', 'root.json'];
@@ -182,7 +174,7 @@ describe('a request to sign', () => {
 
   test('with a token that has expired is refused, and the token is not told', async () => {
     token = identityToken({ exp: 1 });
-    const { code, stderr, stdout } = await save('--sign', '--keyless', ...services(), '--debug');
+    const { code, stderr, stdout } = await save('--sign', '--keyless', ...fake.options, '--debug');
     expect([code, stderr]).toEqual([2, expect.stringContaining('expired')]);
     for (const part of token.split('.')) expect(stderr + stdout).not.toContain(part);
   });
@@ -207,7 +199,13 @@ describe('a request to sign', () => {
         .end(JSON.stringify({ message: `bad token ${token}` }));
     };
     try {
-      const { code, stderr, stdout } = await save('--sign', '--keyless', ...services(), '--debug', '--json');
+      const { code, stderr, stdout } = await save(
+        '--sign',
+        '--keyless',
+        ...fake.options,
+        '--debug',
+        '--json',
+      );
       expect([code, JSON.parse(stdout)]).toMatchObject([
         1,
         { error: { code: 'SIGNING', status: 400, retryable: false } },

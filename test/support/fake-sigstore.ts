@@ -129,6 +129,12 @@ export class FakeSigstore {
     return fake;
   }
 
+  /** Options of the command line that name all of it. */
+  get options(): string[] {
+    const { fulcio, rekor, tsa } = this.#urls;
+    return ['--fulcio-url', fulcio, '--rekor-url', rekor, '--tsa-url', tsa];
+  }
+
   get fulcioUrl(): string {
     return this.#urls.fulcio;
   }

@@ -58,15 +58,7 @@ async function signed(layout: string, ...how: string[]): Promise<Digest> {
   return images[0]?.digest as Digest;
 }
 
-const keylessly = () => [
-  '--keyless',
-  '--fulcio-url',
-  fake.fulcioUrl,
-  '--rekor-url',
-  fake.rekorUrl,
-  '--tsa-url',
-  fake.tsaUrl,
-];
+const keylessly = () => ['--keyless', ...fake.options];
 const blob = (layout: string, digest: Digest): string => join(cwd, layout, 'blobs/sha256', digestHex(digest));
 
 /** The bundle of the one signature in a layout. */
