@@ -40,11 +40,11 @@ const DEFAULT_TIMEOUT = 120_000;
 /** How long a connection through ssh is kept for the next request, in ms: it takes a handshake to make another one. */
 const SSH_KEEP_ALIVE = 60_000;
 /**
- * How much of a reply goes through in one go, in bytes. Each time undici is held up in the middle of what it has read, it takes
- * in up to 64 KiB more and copies all that waits: taken by the 32 KiB of which docker makes chunks, an archive would pile up
- * in memory, and take time by the square of its size.
+ * How many chunks of a reply go through in one go; docker makes them of 32 KiB. Each time undici is held up in the middle of
+ * what it has read, it takes in up to 64 KiB more and copies all that waits: taken one by one, an archive would pile up in
+ * memory, and take time by the square of its size.
  */
-const BUFFER = 256 * 1024;
+const CHUNKS = 16;
 
 /** HTTP to one daemon, over as many connections as there are requests at a time. */
 export class Transport {
@@ -110,7 +110,9 @@ export class Transport {
 
   #checked(body: Readable, signal: AbortSignal | undefined): Readable {
     const checked = new PassThrough({
-      highWaterMark: BUFFER,
+      // Chunks stay what they are: bytes would be put together anew.
+      objectMode: true,
+      highWaterMark: CHUNKS,
       destroy: (error, callback) => callback(error && asError(this.#explained(error, signal))),
     });
     pipeline(body, checked, () => undefined);
