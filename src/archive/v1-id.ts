@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import { digestOf } from '../oci/digest.ts';
+import { digestHex, digestOf } from '../oci/digest.ts';
 
 /** What docker takes a layer's own config for: it has none since the images of 1.10. */
 const NO_CONFIG = {
@@ -42,7 +42,7 @@ export function v1LayerNames(diffIds: readonly Digest[]): Map<string, Digest> {
       ...(parent !== undefined && { parent }),
     };
     parent = digestOf(Buffer.from(JSON.stringify(layer)));
-    names.set(`${parent.slice('sha256:'.length)}/layer.tar`, diffId);
+    names.set(`${digestHex(parent)}/layer.tar`, diffId);
   }
   return names;
 }
