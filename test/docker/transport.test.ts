@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parseHost } from '../../src/docker/host.ts';
 import { Transport } from '../../src/docker/transport.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -24,7 +24,9 @@ test('a daemon sends no faster than its reply is read, in chunks as docker sends
   };
   const path = join(await temporaryFolder(), 'socket');
   const server = createServer(serve).listen(path);
+  onTestFinished(() => void server.close());
   const transport = new Transport(parseHost(`unix://${path}`), 1000);
+  onTestFinished(async () => transport.close());
   const { body } = await transport.open({ path: '/images/get' });
   let read = 0;
   for await (const piece of body as AsyncIterable<Uint8Array>) {
@@ -33,6 +35,4 @@ test('a daemon sends no faster than its reply is read, in chunks as docker sends
     for (let turn = 0; turn < 5; turn += 1) await nextTurn();
   }
   expect(sent - read).toBeLessThan(2 * MB);
-  await transport.close();
-  server.close();
 });

@@ -62,8 +62,9 @@ export class FakeSigstore {
     const servers = new Map<ServiceName, Server>();
     const urls = { fulcio: '', rekor: '', tsa: '' };
     for (const name of ['fulcio', 'rekor', 'tsa'] as const) {
-      // Idle connections stay: one that closes as it is used again would cost the client one of its attempts.
-      const server = createServer({ keepAliveTimeout: 0 });
+      const server = createServer();
+      // None is used again: one that closes just then would cost the client one of its attempts.
+      server.maxRequestsPerSocket = 1;
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       servers.set(name, server);
       urls[name] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
