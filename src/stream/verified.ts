@@ -9,6 +9,7 @@ export type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
 /**
  * Passes bytes through and fails unless they are, to the last one, what `expected` names. Stops at the first byte too many.
+ * The last chunk is passed on when the digest is known to be right: whoever counts bytes never gets all of damaged content.
  * @param what names the content in errors
  * @throws {@link DrayageError} `SIZE_MISMATCH`, `DIGEST_MISMATCH`
  */
@@ -18,12 +19,15 @@ export async function* verified(
   what: string = `blob ${expected.digest}`,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digester = createDigester(digestAlgorithm(expected.digest));
+  let last: Uint8Array | undefined;
   for await (const chunk of sized(bytes, expected, what)) {
+    if (last !== undefined) yield last;
     digester.update(chunk);
-    yield chunk;
+    last = chunk;
   }
   const actual = digester.digest();
   if (actual !== expected.digest) throw digestMismatch(expected, actual, what);
+  if (last !== undefined) yield last;
 }
 
 /**

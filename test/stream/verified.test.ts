@@ -39,6 +39,15 @@ describe.each(CHUNKINGS)('verified, $name', ({ size }) => {
     });
     expect(watched.closed).toBe(true);
   });
+
+  test('passes on less than was promised of what is damaged', async () => {
+    let passed = 0;
+    const read = async (): Promise<void> => {
+      for await (const chunk of verified(source(flipped(0), size), expected)) passed += chunk.length;
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(passed).toBeLessThan(content.length);
+  });
 });
 
 test('the empty blob is a blob', async () => {
