@@ -30,7 +30,7 @@ const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>>
 
 /** Runs the sections; a section that cannot be set up is told and does not stop the others. */
 async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const options = parseOptions(args, fileURLToPath(new URL('.', import.meta.url)));
+  const options = parseOptions(args, fileURLToPath(new URL('./', import.meta.url)));
   await using nodes = await findNodes(options.node24);
   let failed = 0;
   for (const section of options.sections) {

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { checkDocument, foldKey, parseJson } from '../oci/parse.ts';
 import { normalizeName } from '../oci/reference.ts';
-import { quote } from './tar-header.ts';
+import { quote } from './tar/header.ts';
 
 /** The file of an archive that says which images it holds. */
 export const DOCKER_MANIFEST_NAME = 'manifest.json';

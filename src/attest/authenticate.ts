@@ -1,6 +1,12 @@
-import type { Authenticate, ContentOptions, ContentSource, ImageIndex, StoredImage } from '../content.ts';
+import type {
+  Authenticate,
+  ContentOptions,
+  ContentSource,
+  ImageIndex,
+  StoredImage,
+} from '../content/content.ts';
 import { DrayageError } from '../errors.ts';
-import { closure } from '../image.ts';
+import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';

@@ -1,5 +1,5 @@
 import { DrayageError } from '../errors.ts';
-import type { ExpectationKey } from '../gitlab/expectations.ts';
+import type { ExpectationKey } from '../ci/expectations.ts';
 import { PROVENANCE_V1 } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
 import type { RefusalReason } from './refusal.ts';

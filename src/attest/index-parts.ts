@@ -1,5 +1,5 @@
-import type { ContentOptions, ContentSource } from '../content.ts';
-import { holdsLayers, isAbsent, readIndex, readManifest } from '../image.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
+import { holdsLayers, isAbsent, readIndex, readManifest } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';

@@ -1,4 +1,4 @@
-import type { GitLabBuild } from '../gitlab/build.ts';
+import type { GitLabBuild } from '../ci/gitlab/build.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { familiarRepository, parseReference } from '../oci/reference.ts';

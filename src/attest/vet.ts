@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource, ImageIndex } from '../content.ts';
+import type { ContentOptions, ContentSource, ImageIndex } from '../content/content.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

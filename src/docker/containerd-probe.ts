@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import { blobName } from '../archive/contents.ts';
-import { smallEntry, writeTar } from '../archive/tar-write.ts';
-import type { ContentOptions } from '../content.ts';
+import { blobName } from '../archive/read/contents.ts';
+import { smallEntry, writeTar } from '../archive/tar/write.ts';
+import type { ContentOptions } from '../content/content.ts';
 import { isDrayageError } from '../errors.ts';
-import { closure } from '../image.ts';
+import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,6 +1,6 @@
-import { writeOciArchive } from '../archive/write-oci.ts';
-import type { ContentOptions } from '../content.ts';
-import { closure } from '../image.ts';
+import { writeOciArchive } from '../archive/write/oci.ts';
+import type { ContentOptions } from '../content/content.ts';
+import { closure } from '../image/image.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex } from '../oci/digest.ts';
 import { probeBlobs } from './containerd-probe.ts';

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import type { ContentOptions } from '../content.ts';
-import type { ImageUse } from '../endpoint.ts';
-import type { DaemonKind } from './kind.ts';
+import type { ContentOptions } from '../content/content.ts';
+import type { ImageUse } from '../content/endpoint.ts';
+import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames } from './names.ts';
-import { readJson } from './reply.ts';
-import type { Transport } from './transport.ts';
+import { readJson } from './connect/reply.ts';
+import type { Transport } from './connect/transport.ts';
 
 const containersSchema = v.nullable(
   v.array(

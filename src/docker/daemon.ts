@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource } from '../content.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
 import type {
   ImageEndpoint,
   ImageTags,
@@ -8,7 +8,7 @@ import type {
   LoadOptions,
   LoadResult,
   SaveArchiveOptions,
-} from '../endpoint.ts';
+} from '../content/endpoint.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { Cleanups } from './cleanups.ts';
@@ -17,16 +17,16 @@ import { listUses } from './containers.ts';
 import { graphStore } from './graph.ts';
 import type { DaemonImage, ListedImage } from './images.ts';
 import { Images } from './images.ts';
-import type { DaemonFacts, DaemonKind } from './kind.ts';
-import { atLeast } from './kind.ts';
+import type { DaemonFacts, DaemonKind } from './connect/kind.ts';
+import { atLeast } from './connect/kind.ts';
 import { loadImage } from './load.ts';
 import { imagePlatforms } from './platforms.ts';
 import { podmanStore } from './podman.ts';
-import type { ReachOptions } from './reach.ts';
-import { reachDaemon } from './reach.ts';
+import type { ReachOptions } from './connect/reach.ts';
+import { reachDaemon } from './connect/reach.ts';
 import { openSave } from './save.ts';
 import type { Store } from './store.ts';
-import type { Transport } from './transport.ts';
+import type { Transport } from './connect/transport.ts';
 
 /** Options of {@link connectDocker}. */
 export interface DockerOptions extends ReachOptions {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { LoadOptions } from '../endpoint.ts';
+import type { LoadOptions } from '../content/endpoint.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { verifyLayer } from '../layer.ts';
+import { verifyLayer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import { cleanupSignal } from './cleanup.ts';
@@ -9,7 +9,7 @@ import type { Images } from './images.ts';
 import { sendArchive } from './send.ts';
 import type { Cargo, Held, Store } from './store.ts';
 import { heldNothing } from './store.ts';
-import type { Transport } from './transport.ts';
+import type { Transport } from './connect/transport.ts';
 
 /** How often an archive is sent at most while other loads of the same image come between. */
 const MAX_ATTEMPTS = 5;

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
-import { blobName } from '../archive/contents.ts';
-import type { OutgoingEntry } from '../archive/tar-write.ts';
-import { smallEntry, writeTar } from '../archive/tar-write.ts';
-import type { SaveArchiveOptions } from '../endpoint.ts';
+import { blobName } from '../archive/read/contents.ts';
+import type { OutgoingEntry } from '../archive/tar/write.ts';
+import { smallEntry, writeTar } from '../archive/tar/write.ts';
+import type { SaveArchiveOptions } from '../content/endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import { writeDockerArchive } from '../archive/write.ts';
+import { writeDockerArchive } from '../archive/write/docker.ts';
 import { probeChain } from './graph-probe.ts';
 import type { Store } from './store.ts';
 import { layerFlaw } from './store.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import type { ContentOptions } from '../content.ts';
-import type { EndpointImage, NamedImage } from '../endpoint.ts';
+import type { ContentOptions } from '../content/content.ts';
+import type { EndpointImage, NamedImage } from '../content/endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor, descriptorSchema } from '../oci/descriptor.ts';
@@ -11,11 +11,11 @@ import { digestSchema, optional, stringsSchema } from '../oci/parse.ts';
 import type { Platform } from '../oci/platform.ts';
 import { platformSchema } from '../oci/platform.ts';
 import { isReference, looksLikeImageId, normalizeName } from '../oci/reference.ts';
-import type { DaemonKind } from './kind.ts';
+import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames, parseTagName, registryDigests } from './names.ts';
 import { nearestNames } from './nearest.ts';
-import { assertOk, drain, readJson } from './reply.ts';
-import type { ApiReply, ApiRequest, Transport } from './transport.ts';
+import { assertOk, drain, readJson } from './connect/reply.ts';
+import type { ApiReply, ApiRequest, Transport } from './connect/transport.ts';
 
 /** What a daemon says of one image. */
 export interface DaemonImage extends EndpointImage {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { oneLine } from './reply.ts';
+import { oneLine } from './connect/reply.ts';
 
 /** The longest line that is read, in bytes. */
 const MAX_LINE_LENGTH = 1024 * 1024;

@@ -1,6 +1,6 @@
-import type { ContentSource } from '../content.ts';
-import type { LoadOptions, LoadResult } from '../endpoint.ts';
-import { readImage } from '../image.ts';
+import type { ContentSource } from '../content/content.ts';
+import type { LoadOptions, LoadResult } from '../content/endpoint.ts';
+import { readImage } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { cleanupSignal } from './cleanup.ts';

@@ -7,7 +7,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '../oci/reference.ts';
-import type { DaemonKind } from './kind.ts';
+import type { DaemonKind } from './connect/kind.ts';
 
 /**
  * The names of an image as docker shows them, of those that a daemon of this kind reports. Podman keeps its own images

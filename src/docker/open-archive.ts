@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions } from '../content.ts';
+import type { ContentOptions } from '../content/content.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Cleanups } from './cleanups.ts';
 import type { Images } from './images.ts';
-import { assertOk } from './reply.ts';
-import type { Transport } from './transport.ts';
+import { assertOk } from './connect/reply.ts';
+import type { Transport } from './connect/transport.ts';
 import { watchDaemon } from './watch.ts';
 
 /** The daemon that is saved from. */

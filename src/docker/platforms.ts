@@ -1,6 +1,6 @@
-import type { EndpointImage } from '../endpoint.ts';
+import type { EndpointImage } from '../content/endpoint.ts';
 import type { DaemonImage } from './images.ts';
-import type { DaemonKind } from './kind.ts';
+import type { DaemonKind } from './connect/kind.ts';
 
 /** What an image is for; undefined where the daemon does not tell. Only a containerd store holds several. */
 export function imagePlatforms(kind: DaemonKind, image: DaemonImage): EndpointImage['platforms'] {

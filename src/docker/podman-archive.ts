@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import { blobName } from '../archive/contents.ts';
-import { oneAhead } from '../archive/one-ahead.ts';
-import type { OutgoingEntry } from '../archive/tar-write.ts';
-import { smallEntry, writeTar } from '../archive/tar-write.ts';
-import type { ContentOptions } from '../content.ts';
-import type { Layer } from '../layer.ts';
-import { prepareLayer } from '../layer.ts';
+import { blobName } from '../archive/read/contents.ts';
+import { oneAhead } from '../stream/one-ahead.ts';
+import type { OutgoingEntry } from '../archive/tar/write.ts';
+import { smallEntry, writeTar } from '../archive/tar/write.ts';
+import type { ContentOptions } from '../content/content.ts';
+import type { Layer } from '../image/layer.ts';
+import { prepareLayer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import { buildManifest } from '../oci/manifest.ts';
 import { OCI_INDEX, ociLayerType } from '../oci/media-types.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { blobName } from '../archive/contents.ts';
-import type { TarEntry } from '../archive/tar-read.ts';
-import { readTar } from '../archive/tar-read.ts';
-import { smallEntry, writeTar } from '../archive/tar-write.ts';
+import { blobName } from '../archive/read/contents.ts';
+import type { TarEntry } from '../archive/tar/read.ts';
+import { readTar } from '../archive/tar/read.ts';
+import { smallEntry, writeTar } from '../archive/tar/write.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

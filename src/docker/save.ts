@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions } from '../content.ts';
-import type { SaveArchiveOptions } from '../endpoint.ts';
+import type { ContentOptions } from '../content/content.ts';
+import type { SaveArchiveOptions } from '../content/endpoint.ts';
 import { isDrayageError } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';
 import { openDelta } from './delta-save.ts';

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
-import type { LoadOptions } from '../endpoint.ts';
+import type { LoadOptions } from '../content/endpoint.ts';
 import { readLoadReply } from './load-reply.ts';
-import { assertOk } from './reply.ts';
-import type { Transport } from './transport.ts';
+import { assertOk } from './connect/reply.ts';
+import type { Transport } from './connect/transport.ts';
 import { watchDaemon } from './watch.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource } from '../content.ts';
-import type { Image } from '../image.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { Image } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Images } from './images.ts';

@@ -1,6 +1,6 @@
 import { DrayageError } from '../errors.ts';
-import { drain } from './reply.ts';
-import type { Transport } from './transport.ts';
+import { drain } from './connect/reply.ts';
+import type { Transport } from './connect/transport.ts';
 
 /** Watches over a request that may take minutes before its reply begins. */
 export interface Watch {

@@ -1,5 +1,5 @@
 /** Docker daemons and podman: images in and out through the Engine API. */
-export type { ContentOptions, ContentSource, OpenOptions } from '../content.ts';
+export type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
 export type {
   EndpointImage,
   ImageEndpoint,
@@ -10,15 +10,15 @@ export type {
   LoadResult,
   NamedImage,
   SaveArchiveOptions,
-} from '../endpoint.ts';
-export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/address.ts';
-export { resolveDockerHost } from '../docker/address.ts';
+} from '../content/endpoint.ts';
+export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/connect/address.ts';
+export { resolveDockerHost } from '../docker/connect/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
 export { connectDocker } from '../docker/daemon.ts';
 export type { DaemonImage, DaemonManifest, ListedImage } from '../docker/images.ts';
-export type { DaemonKind } from '../docker/kind.ts';
-export type { ReachOptions } from '../docker/reach.ts';
-export type { DockerTls } from '../docker/tls.ts';
+export type { DaemonKind } from '../docker/connect/kind.ts';
+export type { ReachOptions } from '../docker/connect/reach.ts';
+export type { DockerTls } from '../docker/connect/tls.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 export type { Platform } from '../oci/platform.ts';

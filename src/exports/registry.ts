@@ -9,7 +9,7 @@ export type {
   ImageIndex,
   OpenOptions,
   StoredImage,
-} from '../content.ts';
+} from '../content/content.ts';
 export type { HttpDispatcher } from '../http/http.ts';
 export type { RetryOptions } from '../http/retry.ts';
 export type { Descriptor } from '../oci/descriptor.ts';

@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, ImageIndex, OpenOptions, StoredImage } from '../content.ts';
+import type {
+  ContentOptions,
+  ContentSource,
+  ImageIndex,
+  OpenOptions,
+  StoredImage,
+} from '../content/content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';

@@ -8,7 +8,7 @@ import type {
   IngestedLayer,
   IngestLayer,
   LayerHint,
-} from '../content.ts';
+} from '../content/content.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

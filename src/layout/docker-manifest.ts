@@ -1,12 +1,12 @@
-import type { ContentOptions, ContentSource } from '../content.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
 import { isDrayageError } from '../errors.ts';
-import type { Image } from '../image.ts';
-import { images } from '../image.ts';
+import type { Image } from '../image/image.ts';
+import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { blobNames } from './blob-file.ts';
 import { listImages } from '../listing/entries.ts';
-import { omittedLayers } from '../oci/omitted-layers.ts';
+import { omittedLayers } from '../image/omitted-layers.ts';
 
 /** The file that lets `docker load` read a layout that is packed as a tar. */
 export const DOCKER_MANIFEST_FILE = 'manifest.json';

@@ -1,7 +1,7 @@
-import type { ContentOptions, ContentSource } from '../content.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
 import { isDrayageError } from '../errors.ts';
-import { closure, images } from '../image.ts';
-import type { Layer } from '../layer.ts';
+import { closure, images } from '../image/image.ts';
+import type { Layer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,6 +1,6 @@
-import type { ContentOptions, ContentSource } from '../content.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
 import { isDrayageError } from '../errors.ts';
-import { images } from '../image.ts';
+import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 

@@ -1,6 +1,12 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, ImageIndex, OpenOptions, StoredImage } from '../content.ts';
+import type {
+  ContentOptions,
+  ContentSource,
+  ImageIndex,
+  OpenOptions,
+  StoredImage,
+} from '../content/content.ts';
 import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';

@@ -1,11 +1,11 @@
-import type { ContentOptions, ContentSource } from '../content.ts';
+import type { ContentOptions, ContentSource } from '../content/content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { closure, isImageManifest } from '../image.ts';
+import { closure, isImageManifest } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
-import { omittedBlobs, omittedLayers } from '../oci/omitted-layers.ts';
+import { omittedBlobs, omittedLayers } from '../image/omitted-layers.ts';
 
 /** What images reach, but for the layers that they leave out on purpose. */
 export interface Reached {

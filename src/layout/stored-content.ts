@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content.ts';
-import type { Layer } from '../layer.ts';
-import { verifyLayer } from '../layer.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
+import type { Layer } from '../image/layer.ts';
+import { verifyLayer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';

@@ -1,11 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
-import type { ContentOptions } from '../content.ts';
+import type { ContentOptions } from '../content/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { reachable } from '../reachable.ts';
+import { reachable } from '../image/reachable.ts';
 import { blobNames } from './blob-file.ts';
 import { replaceEntries } from './commit.ts';
 import { ifThere, onDisk } from './io-error.ts';

@@ -6,11 +6,11 @@ import type {
   ContentSink,
   ContentSource,
   OpenOptions,
-} from '../content.ts';
-import { writeBlob } from '../content.ts';
+} from '../content/content.ts';
+import { writeBlob } from '../content/content.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import type { Layer } from '../layer.ts';
-import { verifyLayer } from '../layer.ts';
+import type { Layer } from '../image/layer.ts';
+import { verifyLayer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';

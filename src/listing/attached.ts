@@ -1,6 +1,6 @@
-import type { ContentOptions, ContentSource, ImageIndex } from '../content.ts';
-import type { Image } from '../image.ts';
-import { closure } from '../image.ts';
+import type { ContentOptions, ContentSource, ImageIndex } from '../content/content.ts';
+import type { Image } from '../image/image.ts';
+import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource, ImageIndex, StoredImage } from '../content.ts';
+import type { ContentOptions, ContentSource, ImageIndex, StoredImage } from '../content/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ListedImage } from './entries.ts';
 import { listImages } from './entries.ts';

@@ -1,11 +1,11 @@
-import type { ContentOptions, ContentSource, StoredImage } from '../content.ts';
+import type { ContentOptions, ContentSource, StoredImage } from '../content/content.ts';
 import { DrayageError } from '../errors.ts';
-import { images } from '../image.ts';
+import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex, isDigest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
-import { isUniqueReference, uniqueHex } from '../naming.ts';
+import { isUniqueReference, uniqueHex } from './unique-reference.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { isReference, parseReference } from '../oci/reference.ts';
 import type { ListedImage } from './entries.ts';

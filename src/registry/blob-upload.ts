@@ -1,4 +1,4 @@
-import type { BlobWriter, ContentOptions } from '../content.ts';
+import type { BlobWriter, ContentOptions } from '../content/content.ts';
 import { DrayageError } from '../errors.ts';
 import { networkError } from '../http/network-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -8,8 +8,8 @@ import type {
   ImageIndex,
   OpenOptions,
   StoredImage,
-} from '../content.ts';
-import { writeBlob } from '../content.ts';
+} from '../content/content.ts';
+import { writeBlob } from '../content/content.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { provenanceStatement } from '../../src/attest/statement.ts';
-import { jobIdentity, readGitLabBuild } from '../../src/gitlab/build.ts';
+import { jobIdentity, readGitLabBuild } from '../../src/ci/gitlab/build.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
 

@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { InspectResult, SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
-import { save } from '../../src/save.ts';
+import { save } from '../../src/verbs/save/save.ts';
 import { header } from '../support/archives/tar-bytes.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readPromotions } from '../../src/cli/promotions.ts';
-import type { StoredImage } from '../../src/content.ts';
-import { originPolicy } from '../../src/gitlab/origin-policy.ts';
+import type { StoredImage } from '../../src/content/content.ts';
+import { originPolicy } from '../../src/ci/origin-policy.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { contextOf } from './contexts.ts';

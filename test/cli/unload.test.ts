@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { UnloadResult } from '../../src/index.ts';
-import { leaseReference } from '../../src/lease.ts';
+import { leaseReference } from '../../src/verbs/load/lease.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { fixturePath } from '../support/fixtures.ts';

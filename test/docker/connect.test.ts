@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectDocker } from '../../src/docker/daemon.ts';
-import { socketError } from '../../src/docker/socket-error.ts';
+import { socketError } from '../../src/docker/connect/socket-error.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

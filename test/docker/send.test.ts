@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { parseHost } from '../../src/docker/host.ts';
+import { parseHost } from '../../src/docker/connect/host.ts';
 import { sendArchive } from '../../src/docker/send.ts';
-import { Transport } from '../../src/docker/transport.ts';
+import { Transport } from '../../src/docker/connect/transport.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 

@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { closure } from '../../src/image.ts';
+import { closure } from '../../src/image/image.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { tempFolder } from './folders.ts';
 import { addSample, sampleImage } from './sample-images.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ContentSink, ContentSource } from '../../src/content.ts';
+import type { ContentSink, ContentSource } from '../../src/content/content.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';

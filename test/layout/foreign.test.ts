@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
-import { images } from '../../src/image.ts';
+import { images } from '../../src/image/image.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { snapshot, tempFolder } from './folders.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { fetch } from '../../src/fetch.ts';
-import { inspect } from '../../src/inspect.ts';
+import { fetch } from '../../src/verbs/fetch.ts';
+import { inspect } from '../../src/verbs/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { save } from '../../src/save.ts';
+import { save } from '../../src/verbs/save/save.ts';
 import { chunksOf } from '../contract/content.ts';
 import { fixtureArchive } from '../support/fixtures.ts';
 import { tempFolder } from '../layout/folders.ts';

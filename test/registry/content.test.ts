@@ -1,4 +1,4 @@
-import type { ContentSink, ContentSource } from '../../src/content.ts';
+import type { ContentSink, ContentSource } from '../../src/content/content.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { RegistryOptions } from '../../src/registry/api.ts';

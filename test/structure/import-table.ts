@@ -2,74 +2,72 @@ import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import ts from 'typescript';
 
-/** What a module may import beyond itself and the modules of lower levels. */
+/** What a room may import beyond itself and the rooms of lower levels. */
 interface Rule {
   level: number;
-  /** Modules of its own level that it may import. */
+  /** Rooms of its own level that it may import. */
   also?: string[];
   /** Packages, and built-in modules as `node:name` without subpath. */
   packages?: string[];
 }
 
-const PLACES = ['node:crypto', 'node:stream'];
-const DISK = ['node:fs', 'node:path'];
-const VERB: Rule = { level: 4, packages: ['p-limit', 'node:stream'] };
-
-/** The allowed imports: a module is a folder of src or a file in it. */
+/**
+ * The allowed imports. A room is a file at the top of src, or a folder by at most two segments of its path: `oci`,
+ * `verbs/save`. What is in a folder below that belongs to the same room.
+ */
 const TABLE: Record<string, Rule> = {
   errors: { level: 0 },
-  oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   progress: { level: 1 },
-  stream: { level: 2, packages: ['node:stream', 'node:zlib', 'node:crypto', 'fzstd', 'p-limit'] },
-  content: { level: 2, packages: ['node:stream', 'node:crypto', 'p-limit'] },
-  endpoint: { level: 2, also: ['content'], packages: ['node:stream'] },
-  image: { level: 2, also: ['content', 'stream'] },
-  layer: { level: 2, also: ['content', 'stream'] },
-  copy: { level: 2, also: ['content', 'stream', 'image', 'layer'] },
-  transfer: { level: 2, also: ['content', 'stream', 'image'], packages: ['p-limit'] },
-  reachable: { level: 2, also: ['content', 'stream'] },
-  footprint: { level: 2, also: ['content', 'image'] },
-  'size-check': { level: 2, also: ['content', 'footprint'] },
-  naming: { level: 2, also: ['content'] },
-  lease: { level: 2, also: ['endpoint'] },
-  http: { level: 2, also: ['content'], packages: ['node:stream', 'undici'] },
-  combine: { level: 2, also: ['content', 'image'] },
-  selection: { level: 2, also: ['content', 'combine'], packages: ['node:stream'] },
-  rename: { level: 2, also: ['content', 'selection'] },
-  referrers: { level: 2, also: ['content', 'image'] },
-  listing: { level: 2, also: ['content', 'image', 'naming'] },
+  oci: { level: 1, packages: ['node:crypto', 'valibot'] },
+  content: { level: 2, packages: ['node:stream'] },
+  stream: { level: 2, packages: ['node:stream', 'node:zlib', 'fzstd'] },
+  image: { level: 3, also: ['select'], packages: ['node:stream', 'p-limit'] },
   ingest: {
     level: 3,
-    packages: [...PLACES, 'node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],
+    packages: ['node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],
   },
-  archive: { level: 3, packages: [...PLACES, 'node:events', 'tar-stream', 'valibot'] },
-  layout: { level: 3, packages: [...PLACES, ...DISK, 'p-limit', 'node:os', 'node:worker_threads'] },
-  docker: {
-    level: 3,
-    also: ['archive'],
+  http: { level: 3, packages: ['node:stream', 'undici'] },
+  listing: { level: 4 },
+  ci: { level: 4, also: ['ci/gitlab'] },
+  'ci/gitlab': { level: 5, packages: ['valibot'] },
+  'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
+  archive: { level: 6, packages: ['valibot'] },
+  'archive/read': { level: 7, packages: ['valibot'] },
+  'archive/write': { level: 7, also: ['archive/read'], packages: ['node:stream'] },
+  layout: {
+    level: 8,
     packages: [
-      ...PLACES,
-      ...DISK,
-      'undici',
-      'valibot',
+      'node:crypto',
+      'node:stream',
+      'node:fs',
+      'node:path',
+      'node:os',
+      'node:worker_threads',
+      'p-limit',
+    ],
+  },
+  'docker/connect': {
+    level: 8,
+    packages: [
+      'node:crypto',
+      'node:stream',
+      'node:fs',
+      'node:path',
       'node:net',
       'node:tls',
       'node:child_process',
-      'node:timers',
+      'undici',
+      'valibot',
     ],
   },
-  gitlab: {
-    level: 3,
-    packages: [...PLACES, ...DISK, 'node:zlib', 'valibot', 'yauzl'],
+  docker: { level: 9, packages: ['node:crypto', 'node:stream', 'node:timers', 'valibot'] },
+  registry: {
+    level: 8,
+    packages: ['node:crypto', 'node:stream', 'node:child_process', 'valibot', 'p-limit'],
   },
-  registry: { level: 3, packages: [...PLACES, 'valibot', 'p-limit', 'node:child_process'] },
-  arrive: { level: 3, also: ['archive'] },
-  push: { level: 3, also: ['layout', 'registry'], packages: ['p-limit'] },
-  thin: { level: 3, also: ['arrive', 'layout'], packages: ['node:stream', 'p-limit'] },
-  // A statement is made of what is known of a GitLab job, and held against the same expectations.
+  gitlab: { level: 8, packages: ['node:stream', 'node:fs', 'node:path', 'node:zlib', 'valibot', 'yauzl'] },
   attest: {
-    level: 3,
-    also: ['gitlab'],
+    level: 8,
     packages: [
       'node:crypto',
       'node:util',
@@ -81,31 +79,26 @@ const TABLE: Record<string, Rule> = {
       '@sigstore/verify',
     ],
   },
-  save: VERB,
-  load: VERB,
-  unload: VERB,
-  fetch: VERB,
-  verify: VERB,
-  sign: VERB,
-  promote: VERB,
-  merge: VERB,
-  prune: VERB,
-  untag: VERB,
-  inspect: VERB,
-  diff: VERB,
-  export: VERB,
-  index: { level: 5 },
-  exports: { level: 5 },
+  select: { level: 8, packages: ['node:stream'] },
+  'verbs/save': { level: 10, packages: ['node:stream', 'p-limit'] },
+  'verbs/load': { level: 10 },
+  'verbs/promote': { level: 10, packages: ['p-limit'] },
+  'verbs/verify': { level: 10 },
+  verbs: { level: 11, packages: ['node:stream'] },
+  index: { level: 12 },
+  exports: { level: 12 },
+  'cli/commands': { level: 13, also: ['cli'], packages: ['node:path', 'node:stream'] },
+  'cli/grammar': { level: 13, also: ['cli', 'cli/commands'], packages: ['commander'] },
   cli: {
-    level: 6,
+    level: 13,
+    also: ['cli/grammar'],
     packages: [
       'commander',
-      'valibot',
       'undici',
-      'node:process',
       'node:v8',
       'node:crypto',
-      ...DISK,
+      'node:fs',
+      'node:path',
       'node:os',
       'node:stream',
       'node:tls',
@@ -131,6 +124,22 @@ export function forbiddenImports(sources: Sources): string[] {
   );
 }
 
+/** Every permission of the table that no import of these sources needs, one line each. */
+export function unusedPermissions(sources: Sources): string[] {
+  const needed = new Set<string>();
+  for (const [file, text] of sources) {
+    for (const { specifier } of importsOf(text)) {
+      const need = neededPermission(file, specifier);
+      if (need !== undefined) needed.add(`${roomOf(file)}: ${need}`);
+    }
+  }
+  const rooms = new Set([...sources.keys()].map(roomOf));
+  return Object.entries(TABLE).flatMap(([room, { also = [], packages = [] }]) => [
+    ...(rooms.has(room) ? [] : [`${room}: no such room`]),
+    ...[...also, ...packages].map((name) => `${room}: ${name}`).filter((line) => !needed.has(line)),
+  ]);
+}
+
 /** Every import cycle, type-only imports included, one line each: `a.ts > b.ts > a.ts`. */
 export function importCycles(sources: Sources): string[] {
   const cycles: string[] = [];
@@ -150,28 +159,42 @@ export function importCycles(sources: Sources): string[] {
 /** Every use of environment, arguments, working folder and wall clock outside cli, one line each. */
 export function ambientReads(sources: Sources): string[] {
   return [...sources].flatMap(([file, text]) =>
-    moduleOf(file) === 'cli'
+    isCli(roomOf(file))
       ? []
       : nodesOf(text).flatMap((node) => ambient(node).map((what) => `${file}: ${what}`)),
   );
 }
 
 function isAllowed(file: string, { specifier, kind }: Import): boolean {
-  const from = moduleOf(file);
+  const from = roomOf(file);
   const rule = TABLE[from];
   if (rule === undefined) return false;
-  if (!specifier.startsWith('.')) return rule.packages?.includes(packageOf(specifier)) === true;
+  const need = neededPermission(file, specifier);
+  if (need !== undefined) return [...(rule.packages ?? []), ...(rule.also ?? [])].includes(need);
   const target = resolve(file, specifier);
-  const to = moduleOf(target);
-  if (to === from) return true;
-  if (from === 'cli') return target === 'index.ts' && kind !== 'static';
-  const level = TABLE[to]?.level;
-  return level !== undefined && (level < rule.level || rule.also?.includes(to) === true);
+  const to = roomOf(target);
+  if (isCli(from) && !isCli(to)) return target === 'index.ts' && kind !== 'static';
+  return to === from || TABLE[to] !== undefined;
 }
 
-/** `oci/digest.ts` -> `oci`, `save.ts` -> `save`. */
-function moduleOf(file: string): string {
-  return file.split('/')[0]?.replace(/\.ts$/, '') ?? '';
+/** What the table has to permit for an import: a package, or a room that is not below; undefined where nothing. */
+function neededPermission(file: string, specifier: string): string | undefined {
+  if (!specifier.startsWith('.')) return packageOf(specifier);
+  const [from, to] = [roomOf(file), roomOf(resolve(file, specifier))];
+  const [own, other] = [TABLE[from]?.level, TABLE[to]?.level];
+  const isBelow = own !== undefined && other !== undefined && other < own;
+  return to === from || isBelow ? undefined : to;
+}
+
+/** `oci/digest.ts` -> `oci`, `verbs/save/thin/rebase.ts` -> `verbs/save`, `index.ts` -> `index`. */
+function roomOf(file: string): string {
+  const [first = '', second = '', ...rest] = file.split('/');
+  if (second === '') return first.replace(/\.ts$/, '');
+  return rest.length > 0 ? `${first}/${second}` : first;
+}
+
+function isCli(room: string): boolean {
+  return room.split('/')[0] === 'cli';
 }
 
 function resolve(file: string, specifier: string): string {

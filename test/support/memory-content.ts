@@ -5,7 +5,7 @@ import type {
   ContentSink,
   ContentSource,
   OpenOptions,
-} from '../../src/content.ts';
+} from '../../src/content/content.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';

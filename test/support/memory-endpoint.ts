@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { writeDockerArchive } from '../../src/archive/write.ts';
-import type { ContentOptions, ContentSource } from '../../src/content.ts';
+import { writeDockerArchive } from '../../src/archive/write/docker.ts';
+import type { ContentOptions, ContentSource } from '../../src/content/content.ts';
 import type {
   EndpointImage,
   ImageEndpoint,
@@ -10,11 +10,11 @@ import type {
   LoadResult,
   NamedImage,
   SaveArchiveOptions,
-} from '../../src/endpoint.ts';
-import { chainSources } from '../../src/content.ts';
+} from '../../src/content/endpoint.ts';
+import { chainSources } from '../../src/content/content.ts';
 import { DrayageError } from '../../src/errors.ts';
-import { readImage } from '../../src/image.ts';
-import { verifyLayer } from '../../src/layer.ts';
+import { readImage } from '../../src/image/image.ts';
+import { verifyLayer } from '../../src/image/layer.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Platform } from '../../src/oci/platform.ts';

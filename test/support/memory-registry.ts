@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, OpenOptions, StoredImage } from '../../src/content.ts';
+import type { ContentOptions, OpenOptions, StoredImage } from '../../src/content/content.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import type { BaseRepository } from '../../src/thin/base-image.ts';
+import type { BaseRepository } from '../../src/verbs/save/thin/base-image.ts';
 import { MemoryContent } from './memory-content.ts';
 
 /** Registries in memory, which write down what they are asked. */

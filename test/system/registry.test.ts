@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { PromoteResult, SaveResult, UntagResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { BASE_NAME, OMITTED_LAYERS } from '../../src/oci/annotations.ts';
-import { promote } from '../../src/promote.ts';
+import { promote } from '../../src/verbs/promote/promote.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { describeBytes } from '../contract/content.ts';
 import { noise } from '../gitlab/artifacts.ts';

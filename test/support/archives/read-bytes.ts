@@ -1,6 +1,6 @@
-import type { ArchivedImage } from '../../../src/archive/archived-image.ts';
-import type { ReadArchiveOptions } from '../../../src/archive/read.ts';
-import { readArchive } from '../../../src/archive/read.ts';
+import type { ArchivedImage } from '../../../src/archive/read/archived-image.ts';
+import type { ReadArchiveOptions } from '../../../src/archive/read/read.ts';
+import { readArchive } from '../../../src/archive/read/read.ts';
 import { MemoryContent } from './memory-content.ts';
 import { plainIngest } from './plain-ingest.ts';
 

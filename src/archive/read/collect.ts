@@ -1,0 +1,128 @@
+import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../../content/content.ts';
+import { writeBlob } from '../../content/content.ts';
+import { DrayageError } from '../../errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { digestOf } from '../../oci/digest.ts';
+import { MAX_DOCUMENT_SIZE } from '../../oci/parse.ts';
+import { peek } from '../../stream/compression.ts';
+import type { Found } from './contents.ts';
+import { layerDigest } from './contents.ts';
+import { entryName, linkTarget } from '../tar/entry-name.ts';
+import { Pending } from './pending.ts';
+import { looksLikeLayer } from './sniff.ts';
+import { BLOCK, quote } from '../tar/header.ts';
+import type { TarEntry } from '../tar/read.ts';
+import { readTar } from '../tar/read.ts';
+import { v1LayerNames } from './v1-id.ts';
+
+/** Where an archive's content goes while it passes. */
+export interface CollectOptions extends ContentOptions {
+  ingest: IngestLayer;
+  content: ContentSource & ContentSink;
+  /** The diffIDs of images that are to come. */
+  expected?: readonly (readonly Digest[])[] | undefined;
+}
+
+/** How much is held in memory over all, in bytes. What goes beyond it is stored. */
+const MAX_HELD = 64 * 1024 * 1024;
+/** How much of names and of links' targets is held in memory over all, in bytes. */
+const MAX_NAMES = 32 * 1024 * 1024;
+
+/**
+ * Takes an archive's entries as they pass, without knowing yet what any of them is for: layers are ingested, small files
+ * held, others stored as they are, links remembered.
+ * @throws {@link DrayageError} as of {@link readTar}; also `MALFORMED` for names that occur twice or lead elsewhere, and
+ * whatever `ingest` and `content` throw
+ */
+export async function collect(
+  bytes: AsyncIterable<Uint8Array>,
+  options: CollectOptions,
+): Promise<Map<string, Found>> {
+  const collector = new Collector(options);
+  try {
+    for await (const entry of readTar(bytes)) await collector.take(entry);
+  } catch (error) {
+    // What came first is what went wrong; later failures most likely follow from it.
+    await collector.settle().catch(() => undefined);
+    throw error;
+  }
+  await collector.settle();
+  return collector.entries;
+}
+
+class Collector {
+  readonly entries = new Map<string, Found>();
+  /** Of files and links, also of those that are still being stored. */
+  readonly #names = new Set<string>();
+  readonly #folders = new Set<string>();
+  readonly #pending = new Pending();
+  readonly #options: CollectOptions;
+  readonly #expected: ReadonlyMap<string, Digest>;
+  #held = 0;
+  #named = 0;
+
+  constructor(options: CollectOptions) {
+    this.#options = options;
+    const expected = (options.expected ?? []).flatMap((diffIds) => [...v1LayerNames(diffIds)]);
+    this.#expected = new Map(expected);
+  }
+
+  async take(entry: TarEntry): Promise<void> {
+    const name = entryName(entry.name);
+    this.#named += Buffer.byteLength(entry.name) + Buffer.byteLength(entry.target);
+    if (this.#named > MAX_NAMES) {
+      throw new DrayageError('LIMIT', `the names of the archive's entries take up over ${MAX_NAMES} bytes`);
+    }
+    this.#claim(name, entry.type === 'directory');
+    if (entry.type === 'directory') return;
+    if (entry.type === 'file') await this.#takeFile(name, entry);
+    else
+      this.entries.set(name, {
+        kind: 'link',
+        target: linkTarget({ type: entry.type, name, target: entry.target }),
+      });
+  }
+
+  /** Waits for what is still being stored, on success as on failure, so that nothing goes on after the end. */
+  async settle(): Promise<void> {
+    await this.#pending.settle(this.#options.signal);
+  }
+
+  /** Directories may come again and again; a file or a link has its name for itself. */
+  #claim(name: string, isDirectory: boolean): void {
+    const taken = this.#names.has(name) || (!isDirectory && (name === '' || this.#folders.has(name)));
+    if (taken) throw new DrayageError('MALFORMED', `the archive holds ${quote(name)} twice`, { entry: name });
+    (isDirectory ? this.#folders : this.#names).add(name);
+  }
+
+  async #takeFile(name: string, entry: TarEntry): Promise<void> {
+    const { head, bytes } = await peek(entry.bytes, BLOCK);
+    if (looksLikeLayer(head)) await this.#ingest(name, entry.size, bytes);
+    else if (entry.size <= MAX_DOCUMENT_SIZE && this.#held + entry.size <= MAX_HELD)
+      await this.#hold(name, bytes);
+    else await this.#store(name, bytes);
+  }
+
+  /** Goes on as soon as the layer's last byte has been read: what remains to be done for it overlaps with the next one. */
+  async #ingest(name: string, size: number, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    const { ingest } = this.#options;
+    await this.#pending.run(bytes, async (watched) => {
+      const promised = layerDigest(name) ?? this.#expected.get(name);
+      const layer = await ingest(watched, { entry: name, size, promised });
+      this.entries.set(name, { kind: 'layer', layer });
+    });
+  }
+
+  async #hold(name: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of bytes) chunks.push(chunk);
+    const held = Buffer.concat(chunks);
+    this.#held += held.length;
+    this.entries.set(name, { kind: 'held', bytes: held, digest: digestOf(held) });
+  }
+
+  async #store(name: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    const writer = await this.#options.content.begin({ signal: this.#options.signal });
+    this.entries.set(name, { kind: 'stored', descriptor: await writeBlob(writer, bytes) });
+  }
+}

@@ -1,0 +1,219 @@
+import type { ContentOptions, ContentSource, IngestedLayer, IngestLayer } from '../../content/content.ts';
+import { DrayageError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { bareDescriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { digestAlgorithm, digestHex, isDigest } from '../../oci/digest.ts';
+import type { Document } from '../../oci/manifest.ts';
+import { assertDocumentSize, readDocument } from '../../stream/document.ts';
+import { digestMismatch, sizeMismatch } from '../../stream/verified.ts';
+import { entryName } from '../tar/entry-name.ts';
+import { quote } from '../tar/header.ts';
+
+/** What became of an entry while the archive passed. */
+export type Found =
+  /** A small one, in memory: a document, most likely. */
+  | { kind: 'held'; bytes: Buffer; digest: Digest }
+  /** Stored as it came. */
+  | { kind: 'stored'; descriptor: Descriptor }
+  /** Taken for a layer by its first bytes. */
+  | { kind: 'layer'; layer: IngestedLayer }
+  /** A symlink or a hard link, and the entry that it points to. */
+  | { kind: 'link'; target: string };
+
+/** What is needed to turn entries into documents and layers. */
+export interface ContentsAccess extends ContentOptions {
+  ingest: IngestLayer;
+  content: ContentSource;
+}
+
+/** How many links may follow one another. */
+const MAX_LINKS = 16;
+
+/** All that an archive held, by name, when it has passed. */
+export class ArchiveContents {
+  readonly #entries: ReadonlyMap<string, Found>;
+  readonly #access: ContentsAccess;
+  readonly #layers = new Map<string, Promise<IngestedLayer>>();
+  readonly #documents = new Map<Digest, Promise<Buffer>>();
+
+  constructor(entries: ReadonlyMap<string, Found>, access: ContentsAccess) {
+    this.#entries = entries;
+    this.#access = access;
+  }
+
+  /** The names of all files and links. */
+  names(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  /** Whether there is a file or a link of this name. */
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /**
+   * A small file whole, with the descriptor of its bytes. Where the name is a digest, they are held against it.
+   * @throws {@link DrayageError} `INCOMPLETE`, `LIMIT`, `DIGEST_MISMATCH`, `MALFORMED` where it is a layer
+   */
+  async document(name: string, mediaType: string): Promise<Document> {
+    const { found, at } = this.#follow(name);
+    if (found.kind === 'layer') throw malformed(name, 'is a layer where a document should be');
+    const bytes = await this.#bytes(found);
+    // Held or stored, its digest is known: many names may lead to one large document.
+    const digest = found.kind === 'held' ? found.digest : found.descriptor.digest;
+    const descriptor = { mediaType, digest, size: bytes.length };
+    assertNamed(at, descriptor);
+    return { descriptor, bytes };
+  }
+
+  /**
+   * A layer by the name of its entry. Where the name is a digest, the bytes that came are held against it.
+   * @throws {@link DrayageError} `INCOMPLETE`, `DIGEST_MISMATCH`, and what `ingest` throws
+   */
+  async layer(name: string): Promise<IngestedLayer> {
+    const { found, at } = this.#follow(name);
+    const layer = found.kind === 'layer' ? found.layer : await this.#lateLayer(at, found);
+    assertNamed(at, layer.received);
+    return layer;
+  }
+
+  /**
+   * What there is of a blob, by its digest; undefined where it is absent.
+   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNSUPPORTED`
+   */
+  blob(descriptor: Descriptor): Exclude<Found, { kind: 'link' }> | undefined {
+    const name = blobName(descriptor.digest);
+    if (!this.has(name)) return undefined;
+    const { found } = this.#follow(name);
+    const received = receivedOf(found, descriptor);
+    const what = `archive entry ${name}`;
+    if (received.digest !== descriptor.digest) throw digestMismatch(descriptor, received.digest, what);
+    if (received.size !== descriptor.size) throw sizeMismatch(descriptor, received.size, what);
+    return found;
+  }
+
+  /** The layer whose entry's name is this digest. Errors as of {@link layer}, also `SIZE_MISMATCH`. */
+  async layerBlob(descriptor: Descriptor): Promise<IngestedLayer> {
+    if (this.blob(descriptor) === undefined) throw missing(blobName(descriptor.digest), descriptor.digest);
+    return this.layer(blobName(descriptor.digest));
+  }
+
+  /** The document whose entry's name is this digest; undefined where it is absent. Errors as of {@link blob}, also `LIMIT`. */
+  async documentBlob(descriptor: Descriptor): Promise<Document | undefined> {
+    const found = this.blob(descriptor);
+    if (found === undefined || found.kind === 'layer') return undefined;
+    return { descriptor: bareDescriptor(descriptor), bytes: await this.#bytes(found) };
+  }
+
+  #follow(name: string): { found: Exclude<Found, { kind: 'link' }>; at: string } {
+    let at = entryName(name);
+    for (let links = 0; links <= MAX_LINKS; links++) {
+      const found = this.#entries.get(at);
+      if (found === undefined) throw missing(at, undefined, at === name ? undefined : name);
+      if (found.kind !== 'link') return { found, at };
+      at = found.target;
+    }
+    throw malformed(name, `is a link that leads nowhere, after ${MAX_LINKS} others`);
+  }
+
+  async #bytes(found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<Buffer> {
+    if (found.kind === 'held') return found.bytes;
+    const { digest } = found.descriptor;
+    const bytes = this.#documents.get(digest) ?? this.#read(found.descriptor);
+    this.#documents.set(digest, bytes);
+    return bytes;
+  }
+
+  async #read(descriptor: Descriptor): Promise<Buffer> {
+    // Before it is opened: what is refused for its size would stay open.
+    assertDocumentSize(descriptor);
+    const { content, signal } = this.#access;
+    return readDocument(await content.open(descriptor, { signal }), descriptor);
+  }
+
+  /** An entry that is a layer after all: empty, or of a kind whose first bytes did not tell. */
+  async #lateLayer(name: string, found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<IngestedLayer> {
+    let layer = this.#layers.get(name);
+    if (layer === undefined) {
+      layer = this.#ingest(name, found);
+      this.#layers.set(name, layer);
+    }
+    return layer;
+  }
+
+  async #ingest(name: string, found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<IngestedLayer> {
+    const { content, ingest, signal } = this.#access;
+    if (found.kind === 'held') return ingest(once(found.bytes), { entry: name, size: found.bytes.length });
+    const bytes = await content.open(found.descriptor, { signal });
+    return ingest(bytes, { entry: name, size: found.descriptor.size });
+  }
+}
+
+/** The entry that holds a blob, in every layout and in archives of docker >= 25. */
+export function blobName(digest: Digest): string {
+  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+}
+
+/** The digest that an entry's name promises, if it promises one. */
+function promisedDigest(name: string): Digest | undefined {
+  const [blobs, algorithm, hex, ...rest] = name.split('/');
+  const digest = `${algorithm}:${hex}`;
+  return blobs === 'blobs' && rest.length === 0 && isDigest(digest) ? digest : undefined;
+}
+
+/**
+ * What a layer's digest is said to be by the name of its entry: a blob's, or podman's `<diffID>.tar`. Others name their
+ * layers `<hex>.tar` too, by another hex: of that name alone nothing follows.
+ */
+export function layerDigest(name: string): Digest | undefined {
+  const digest = `sha256:${/^([0-9a-f]{64})\.tar$/.exec(name)?.[1]}`;
+  return isDigest(digest) ? digest : promisedDigest(name);
+}
+
+function assertNamed(name: string, received: { digest: Digest; size: number }): void {
+  const digest = promisedDigest(name);
+  if (digest === undefined || digest === received.digest) return;
+  assertSha256(digest);
+  const { message, facts } = digestMismatch(
+    { digest, size: received.size },
+    received.digest,
+    `archive entry ${name}`,
+  );
+  throw new DrayageError('DIGEST_MISMATCH', message, { ...facts, entry: name });
+}
+
+/** What passed was digested as sha256, once; it cannot be read again. */
+function assertSha256(digest: Digest): void {
+  if (digestAlgorithm(digest) === 'sha256') return;
+  throw new DrayageError('UNSUPPORTED', `archives with ${digestAlgorithm(digest)} blobs are not read`, {
+    digest,
+  });
+}
+
+function receivedOf(
+  found: Exclude<Found, { kind: 'link' }>,
+  { digest }: Descriptor,
+): { digest: Digest; size: number } {
+  assertSha256(digest);
+  if (found.kind === 'held') return { digest: found.digest, size: found.bytes.length };
+  return found.kind === 'layer' ? found.layer.received : found.descriptor;
+}
+
+/** The error for an entry that is not in the archive. */
+export function missing(name: string, digest?: Digest, link?: string): DrayageError {
+  const via = link === undefined ? '' : `, which ${quote(link)} leads to`;
+  const named = digest ?? promisedDigest(name);
+  return new DrayageError('INCOMPLETE', `the archive lacks ${quote(name)}${via}`, {
+    entry: name,
+    ...(named && { digest: named }),
+  });
+}
+
+function malformed(name: string, why: string): DrayageError {
+  return new DrayageError('MALFORMED', `archive entry ${quote(name)} ${why}`, { entry: name });
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes.length > 0) yield bytes;
+}

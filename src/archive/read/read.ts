@@ -1,0 +1,112 @@
+import type {
+  ContentOptions,
+  ContentSink,
+  ContentSource,
+  IngestedLayer,
+  IngestLayer,
+} from '../../content/content.ts';
+import { DrayageError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { decompress } from '../../stream/decompress.ts';
+import { sniffed } from '../../stream/sniffed.ts';
+import { tap } from '../../stream/tap.ts';
+import { abortable } from '../../stream/abortable.ts';
+import type { ArchivedImage } from './archived-image.ts';
+import { BlobStore } from './blob-store.ts';
+import { collect } from './collect.ts';
+import type { Found } from './contents.ts';
+import { ArchiveContents, blobName } from './contents.ts';
+import { DOCKER_MANIFEST_NAME } from '../docker-manifest.ts';
+import { INDEX_NAME } from './graph.ts';
+import { dockerImages, ociImages } from './listed-images.ts';
+
+/** Options of {@link readArchive}. */
+export interface ReadArchiveOptions extends ContentOptions {
+  /** Takes each layer's bytes. */
+  ingest: IngestLayer;
+  /** Where everything else is stored, and where what is stored can be read back. */
+  content: ContentSource & ContentSink;
+  /**
+   * Blobs that are stored already, and that the archive may therefore lack: layers with what is known of them, all others
+   * by their descriptor. Asked for when the archive has passed.
+   */
+  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor> | undefined;
+  /** The diffIDs of images that are to come, bottom first: docker before 25 names no layer by its digest. Default: none. */
+  expected?: readonly (readonly Digest[])[] | undefined;
+  /** Called with each number of bytes that has come in. */
+  onRead?: ((bytes: number) => void) | undefined;
+  /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
+  keepManifests?: boolean | undefined;
+}
+
+/**
+ * Reads an archive of images in one pass: of `docker save` of all versions since 1.10, of podman, skopeo, buildx, kaniko,
+ * jib and others, or an OCI layout as a tar; compressed as a whole or not.
+ *
+ * Where there is a manifest.json it is the truth, as it is for docker; else index.json. All that is used is checked: the
+ * digests that entries' names promise, and each layer's diffID. Memory does not grow with the archive.
+ *
+ * On an error it is for the caller to drop what was stored. The source is destroyed then.
+ * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNSUPPORTED`,
+ * `LIMIT`; errors of the source, of `ingest` and of `content` as they are; `signal.reason`
+ */
+export async function readArchive(
+  bytes: AsyncIterable<Uint8Array>,
+  options: ReadArchiveOptions,
+): Promise<ArchivedImage[]> {
+  const counted = tap(abortable(bytes, options.signal), (chunk) => options.onRead?.(chunk.length));
+  const entries = await collect(uncompressed(counted), options);
+  options.signal?.throwIfAborted();
+  addStored(entries, options.stored ?? new Map());
+  const contents = new ArchiveContents(entries, options);
+  const context = {
+    contents,
+    blobs: new BlobStore(contents, options.content, { signal: options.signal }),
+    keepManifests: options.keepManifests ?? false,
+  };
+  if (contents.has(DOCKER_MANIFEST_NAME)) return dockerImages(context);
+  if (contents.has(INDEX_NAME)) return ociImages(context);
+  throw noImages(contents);
+}
+
+/** As if they had come with the archive; what did come counts. */
+function addStored(
+  entries: Map<string, Found>,
+  stored: ReadonlyMap<Digest, IngestedLayer | Descriptor>,
+): void {
+  for (const [digest, blob] of stored) {
+    const name = blobName(digest);
+    if (entries.has(name)) continue;
+    entries.set(
+      name,
+      'diffId' in blob ? { kind: 'layer', layer: blob } : { kind: 'stored', descriptor: blob },
+    );
+  }
+}
+
+async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const { compression, empty, bytes: whole } = await sniffed(bytes, 'the archive');
+  if (empty) throw new DrayageError('TRUNCATED', 'the archive is empty');
+  yield* decompress(whole, compression, 'the archive');
+}
+
+function noImages(contents: ArchiveContents): DrayageError {
+  const names = [...contents.names()];
+  if (names.includes('repositories') || names.some((name) => /^[0-9a-f]{64}\/json$/.test(name))) {
+    return new DrayageError(
+      'UNSUPPORTED',
+      'the archive is in the form of docker before 1.10, which is not read',
+      {
+        hint: 'load it into a docker daemon and save it from there',
+      },
+    );
+  }
+  return new DrayageError(
+    'MALFORMED',
+    `no image archive: it has neither ${DOCKER_MANIFEST_NAME} nor ${INDEX_NAME}`,
+    {
+      hint: 'make one with "docker save", or as an OCI layout with its files at the top',
+    },
+  );
+}

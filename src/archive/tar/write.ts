@@ -1,0 +1,94 @@
+import { Readable } from 'node:stream';
+import type { Pack } from 'tar-stream';
+import { pack as createPack } from 'tar-stream';
+import type { ContentOptions } from '../../content/content.ts';
+
+/** A file that goes into an archive. */
+export interface OutgoingEntry {
+  name: string;
+  /** Bytes to come. */
+  size: number;
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/** The same for every archive, so that equal content makes equal archives. */
+const ATTRIBUTES = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'file' } as const;
+
+/**
+ * Writes a tar archive, pulling entries and their bytes as it is read. It ends cleanly only if all of them came; else the
+ * stream fails with their error.
+ * @param entries gets a signal that fires when nobody reads on
+ */
+export function writeTar(
+  entries: (signal: AbortSignal) => AsyncIterable<OutgoingEntry>,
+  { signal }: ContentOptions = {},
+): Readable {
+  const stop = new AbortController();
+  const pack = createPack();
+  const onAbort = (): void => void output.destroy(asError(signal?.reason));
+  let begun = false;
+  const begin = (): void => {
+    begun = true;
+    fill(pack, entries(stop.signal)).catch((error: unknown) => output.destroy(asError(error)));
+  };
+  const output = new Readable({
+    read: () => {
+      if (!begun) begin();
+      pack.resume();
+    },
+    destroy: (error, callback) => {
+      signal?.removeEventListener('abort', onAbort);
+      stop.abort(error ?? undefined);
+      pack.destroy();
+      callback(error);
+    },
+  });
+  pack.on('data', (chunk) => {
+    if (!output.push(chunk)) pack.pause();
+  });
+  pack.on('end', () => output.push(null));
+  pack.pause();
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  return output;
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
+}
+
+/** A file whose bytes are all in memory. */
+export function smallEntry(name: string, bytes: Uint8Array): OutgoingEntry {
+  return { name, size: bytes.length, bytes: [bytes] };
+}
+
+async function fill(pack: Pack, entries: AsyncIterable<OutgoingEntry>): Promise<void> {
+  for await (const entry of entries) await addEntry(pack, entry);
+  pack.finalize();
+}
+
+async function addEntry(pack: Pack, { name, size, bytes }: OutgoingEntry): Promise<void> {
+  let settled = false;
+  let failed = false;
+  let wake: (() => void) | undefined;
+  let sink: ReturnType<Pack['entry']> | undefined;
+  const packed = new Promise<void>((resolve, reject) => {
+    sink = pack.entry({ ...ATTRIBUTES, name, size }, (error) => {
+      settled = true;
+      failed = Boolean(error);
+      if (error) reject(error);
+      else resolve();
+      wake?.();
+    });
+  });
+  // It is awaited at the end; until then a failure shows in `failed`.
+  packed.catch(() => undefined);
+  // One listener for all waits: each wait has a promise of its own, so that nothing piles up with the size of the entry.
+  sink?.on('drain', () => wake?.());
+  for await (const chunk of bytes) {
+    if (sink?.write(chunk) === false && !settled) await new Promise<void>((resolve) => (wake = resolve));
+    if (failed) break;
+  }
+  sink?.end(undefined);
+  await packed;
+}

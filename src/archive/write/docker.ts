@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource } from '../../content/content.ts';
+import type { Image } from '../../image/image.ts';
+import type { Layer } from '../../image/layer.ts';
+import { prepareLayer } from '../../image/layer.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { digestHex } from '../../oci/digest.ts';
+import { formatDockerManifest } from '../docker-manifest.ts';
+import { oneAhead } from '../../stream/one-ahead.ts';
+import type { OutgoingEntry } from '../tar/write.ts';
+import { smallEntry, writeTar } from '../tar/write.ts';
+
+/** An image that is to be written, and the names that it gets. */
+export interface OutgoingImage {
+  image: Pick<Image, 'config' | 'layers'>;
+  /** References with their tags, as docker shows them. */
+  names: readonly string[];
+}
+
+/** Options of {@link writeDockerArchive}. */
+export interface WriteDockerOptions extends ContentOptions {
+  /** DiffIDs of layers to leave out; manifest.json names them all the same. */
+  omit?: ReadonlySet<Digest> | undefined;
+  /** Whether the reader refuses layers that do not have their diffIDs; see {@link prepareLayer}. Default false. */
+  receiverChecks?: boolean | undefined;
+}
+
+/**
+ * Writes images in the form of `docker save` up to version 24, which every daemon and tool reads: manifest.json over
+ * uncompressed layers, named by their diffIDs. A layer that several images share is written once. Equal images make equal
+ * bytes, however their layers are compressed.
+ *
+ * A layer's blob is read twice: before its first byte goes out its digest and its size are verified, while the layer before
+ * it is on its way; its diffID is verified while it goes out, here or by the reader. After a failure the stream never ends cleanly, so that whoever
+ * reads it sees that it was cut.
+ * @throws {@link DrayageError} from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `NOT_FOUND` and whatever else `source` says
+ */
+export function writeDockerArchive(
+  images: readonly OutgoingImage[],
+  source: ContentSource,
+  options: WriteDockerOptions = {},
+): Readable {
+  return writeTar((signal) => dockerEntries(images, source, { ...options, signal }), options);
+}
+
+async function* dockerEntries(
+  images: readonly OutgoingImage[],
+  source: ContentSource,
+  { omit, signal, receiverChecks }: WriteDockerOptions,
+): AsyncGenerator<OutgoingEntry, void, undefined> {
+  yield smallEntry('manifest.json', manifestOf(images));
+  for (const [name, bytes] of new Map(images.map(({ image }) => [configName(image), image.config.bytes]))) {
+    yield smallEntry(name, bytes);
+  }
+  const layers = new Map(images.flatMap(({ image }) => image.layers.map((layer) => [layer.diffId, layer])));
+  const wanted = [...layers.values()].filter(({ diffId }) => omit?.has(diffId) !== true);
+  yield* oneAhead(wanted, async (layer) => ({
+    name: layerName(layer),
+    ...(await prepareLayer(source, layer, { signal, receiverChecks })),
+  }));
+}
+
+function manifestOf(images: readonly OutgoingImage[]): Uint8Array {
+  return formatDockerManifest(
+    images.map(({ image, names }) => ({
+      config: configName(image),
+      names: [...names],
+      layers: image.layers.map(layerName),
+    })),
+  );
+}
+
+function configName({ config }: Pick<Image, 'config'>): string {
+  return `${digestHex(config.descriptor.digest)}.json`;
+}
+
+function layerName({ diffId }: Layer): string {
+  return `${digestHex(diffId)}.tar`;
+}

@@ -1,0 +1,131 @@
+import type { Readable } from 'node:stream';
+import type { ContentOptions, ContentSource } from '../../content/content.ts';
+import { closure, isImageManifest } from '../../image/image.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { bareDescriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Document, Manifest } from '../../oci/manifest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
+import { normalizeName, normalizedReference, parseReference, withDefaultTag } from '../../oci/reference.ts';
+import { drain } from '../../stream/drain.ts';
+import { blobName } from '../read/contents.ts';
+import { formatDockerManifest } from '../docker-manifest.ts';
+import { oneAhead } from '../../stream/one-ahead.ts';
+import type { OutgoingEntry } from '../tar/write.ts';
+import { smallEntry, writeTar } from '../tar/write.ts';
+
+/** Options of {@link writeOciArchive}. */
+export interface WriteOciOptions extends ContentOptions {
+  /** Digests of blobs to leave out; documents name them all the same. */
+  omit?: ReadonlySet<Digest> | undefined;
+}
+
+/** An image, or what refers to one, that goes into an archive. */
+export interface OutgoingImage {
+  root: Descriptor;
+  /** References; an index entry is written for each, or one without a name. */
+  names: readonly string[];
+  source: ContentSource;
+}
+
+/**
+ * Writes an image as an OCI layout in a tar; see {@link writeOciArchives}.
+ * @param names references; a containerd store finds an image only by its full name, so that is what stands there
+ * @throws {@link DrayageError} as {@link writeOciArchives}
+ */
+export function writeOciArchive(
+  root: Descriptor,
+  names: readonly string[],
+  source: ContentSource,
+  options: WriteOciOptions = {},
+): Readable {
+  return writeOciArchives([{ root, names, source }], options);
+}
+
+/**
+ * Writes images as an OCI layout in a tar, with all that their roots lead to, byte for byte as the sources have it; what an
+ * index lacks is left out. A manifest.json over the same blobs lets it be read as a docker archive too.
+ *
+ * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. After a
+ * failure the stream never ends cleanly.
+ * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
+ * `NOT_FOUND` and whatever else a source says
+ */
+export function writeOciArchives(images: readonly OutgoingImage[], options: WriteOciOptions = {}): Readable {
+  const index = formatIndex(images);
+  return writeTar((signal) => ociEntries(images, index, { ...options, signal }), options);
+}
+
+async function* ociEntries(
+  images: readonly OutgoingImage[],
+  index: Uint8Array,
+  { omit = new Set(), signal }: WriteOciOptions,
+): AsyncGenerator<OutgoingEntry, void, undefined> {
+  const held = [];
+  for (const image of images)
+    held.push({ ...image, ...(await inventory(image.root, image.source, { signal })) });
+  yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  yield smallEntry('index.json', index);
+  const runnable = held.flatMap(({ image, names }) => (image === undefined ? [] : [{ image, names }]));
+  if (runnable.length > 0) yield smallEntry('manifest.json', dockerManifest(runnable));
+  const done = new Set(omit);
+  const isNew = ({ digest }: Descriptor): boolean => !done.has(digest) && done.add(digest).has(digest);
+  for (const { descriptor, bytes } of held.flatMap(({ documents }) => documents))
+    if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
+  const wanted = held.flatMap(({ blobs, source }) => blobs.filter(isNew).map((blob) => ({ blob, source })));
+  yield* oneAhead(wanted, async ({ blob, source }) => {
+    await drain(await source.open(blob, { signal }));
+    return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
+  });
+}
+
+/** Opens content when its first byte is asked for, so that nothing stays open where none is. */
+async function* openLater(
+  source: ContentSource,
+  blob: Descriptor,
+  options: ContentOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* await source.open(blob, { ...options, trustUnchanged: true });
+}
+
+/** All that a root leads to, and the first image of it. */
+async function inventory(
+  root: Descriptor,
+  source: ContentSource,
+  options: ContentOptions,
+): Promise<{ documents: Document[]; blobs: Descriptor[]; image: Manifest | undefined }> {
+  const documents: Document[] = [];
+  const blobs: Descriptor[] = [];
+  let image: Manifest | undefined;
+  for await (const node of closure(source, root, options)) {
+    if (node.kind === 'blob') blobs.push(node.descriptor);
+    if (node.kind === 'index' || node.kind === 'manifest') documents.push(node.document);
+    if (node.kind === 'manifest' && isImageManifest(node.document)) image ??= node.document.value;
+  }
+  return { documents, blobs, image };
+}
+
+function formatIndex(images: readonly OutgoingImage[]): Uint8Array {
+  const manifests = images.flatMap(({ root, names }) => {
+    const descriptor = bareDescriptor(root);
+    const named = names.map((name) => ({
+      ...descriptor,
+      annotations: {
+        'io.containerd.image.name': normalizedReference(withDefaultTag(parseReference(name))),
+        'org.opencontainers.image.ref.name': normalizeName(name),
+      },
+    }));
+    return named.length > 0 ? named : [descriptor];
+  });
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+}
+
+function dockerManifest(images: readonly { image: Manifest; names: readonly string[] }[]): Uint8Array {
+  return formatDockerManifest(
+    images.map(({ image: { config, layers }, names }) => ({
+      config: blobName(config.digest),
+      names: names.map(normalizeName),
+      layers: layers.map(({ digest }) => blobName(digest)),
+    })),
+  );
+}

@@ -1,0 +1,96 @@
+import type { ImagePolicy, StoredImage } from '../content/content.ts';
+import { DrayageError } from '../errors.ts';
+import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
+import type { ImageConfig } from '../oci/config.ts';
+import type { Expectations, Mismatch } from './expectations.ts';
+import { acceptingOptions, mismatches } from './expectations.ts';
+
+/**
+ * Accepts the images that meet the expectations. Others are left out with a note as long as one does; where none does, the
+ * refusal says what would have accepted it. Where a job was retried, its last run counts.
+ *
+ * An image whose own label names another commit than the expected one is refused even then: it was not built by this
+ * pipeline, whoever saved it.
+ */
+export function originPolicy(expectations: Expectations): ImagePolicy {
+  return {
+    choose: (images, note) => latestRuns(meeting(images, expectations, note), note),
+    check: (image, config) => assertRevision(image, config, expectations),
+  };
+}
+
+type Note = (message: string) => void;
+
+function meeting(images: readonly StoredImage[], expectations: Expectations, note: Note): StoredImage[] {
+  const judged = images.map((image) => ({ image, found: mismatches(image.annotations, expectations) }));
+  const accepted = judged.filter(({ found }) => found.length === 0).map(({ image }) => image);
+  const refused = judged.filter(({ found }) => found.length > 0);
+  const [first] = refused;
+  if (accepted.length === 0 && first !== undefined) throw refusal(first.image, first.found);
+  for (const { image, found } of refused) note(`${nameOf(image)} is left out: ${reason(found)}`);
+  return accepted;
+}
+
+function refusal(image: StoredImage, found: readonly Mismatch[]): DrayageError {
+  const [{ expected, actual } = { expected: [], actual: undefined }] = found;
+  return new DrayageError('POLICY', `${nameOf(image)} is not the image of this pipeline: ${reason(found)}`, {
+    expected: expected.join(','),
+    ...(actual !== undefined && { actual }),
+    hint: `if that is the image you mean: ${acceptingOptions(found)}`,
+  });
+}
+
+function reason(found: readonly Mismatch[]): string {
+  return found
+    .map(({ key, expected, actual }) => `${key} is ${actual ?? 'not stated'}, not ${expected.join(' or ')}`)
+    .join('; ');
+}
+
+/** Of the runs of one job in one pipeline the last one counts: GitLab gives a retried job a higher ID. */
+function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
+  const latest = new Map<string, bigint>();
+  for (const { job, run } of images.map(runOf)) {
+    if (run > (latest.get(job) ?? -1n)) latest.set(job, run);
+  }
+  return images.filter((image) => {
+    const { job, run } = runOf(image);
+    const last = latest.get(job) ?? run;
+    if (run < last) note(`${nameOf(image)} of job ${run} is left out: the job ran again as ${last}`);
+    return run === last;
+  });
+}
+
+/** Which job saved an image, and in which of its runs; an image that does not say is a job of its own. */
+function runOf({ annotations, root }: StoredImage): { job: string; run: bigint } {
+  const [server, project, pipeline, name, id] = [
+    'server',
+    'project-id',
+    'pipeline-id',
+    'job-name',
+    'job-id',
+  ].map((key) => annotations[GITLAB_PREFIX + key]);
+  const told = pipeline !== undefined && name !== undefined && id !== undefined && /^\d{1,20}$/.test(id);
+  return told
+    ? { job: JSON.stringify([server, project, pipeline, name]), run: BigInt(id) }
+    : { job: root.digest, run: 0n };
+}
+
+function assertRevision(image: StoredImage, config: ImageConfig, expectations: Expectations): void {
+  const expected = expectations.get('commit');
+  const label = config.config?.Labels?.[REVISION];
+  if (expected === undefined || label === undefined || expected.includes(label)) return;
+  const accepting = `--expect commit=${[...expected, label].join(',')}`;
+  throw new DrayageError(
+    'POLICY',
+    `${nameOf(image)} was built from commit ${label}, says its label ${REVISION}, not from ${expected.join(' or ')}`,
+    {
+      expected: expected.join(','),
+      actual: label,
+      hint: `build it anew; if the label is the base image's, set it in the Dockerfile, or accept it: ${accepting}`,
+    },
+  );
+}
+
+function nameOf({ names, root }: StoredImage): string {
+  return names[0] ?? root.digest;
+}

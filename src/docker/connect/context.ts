@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { access, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { DrayageError, systemCode } from '../../errors.ts';
+import { optional, parseDocument } from '../../oci/parse.ts';
+import type { DockerTls } from './tls.ts';
+
+/** The daemon that a docker context names. */
+export interface ContextEndpoint {
+  /** Empty where it is the default socket. */
+  host: string;
+  tls?: DockerTls;
+}
+
+const configSchema = v.looseObject({ currentContext: optional(v.string()) });
+const metaSchema = v.looseObject({
+  Name: v.string(),
+  Endpoints: v.looseObject({
+    docker: optional(v.looseObject({ Host: optional(v.string()), SkipTLSVerify: optional(v.boolean()) })),
+  }),
+});
+
+/** The context that is neither stored nor looked up: docker's own defaults. */
+const DEFAULT_CONTEXT = 'default';
+
+/**
+ * The context in `config.json` of docker's configuration folder.
+ * @returns undefined where none is current, or the default one
+ * @throws {@link DrayageError} `MALFORMED`, `IO`
+ */
+export async function currentContext(configFolder: string): Promise<string | undefined> {
+  const path = join(configFolder, 'config.json');
+  const bytes = await readIfThere(path);
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  return stored(parseDocument(configSchema, bytes, path).currentContext);
+}
+
+/** The name of a context that has to be looked up, or undefined where the defaults are meant. */
+export function stored(name: string | undefined): string | undefined {
+  return name === '' || name === DEFAULT_CONTEXT ? undefined : name;
+}
+
+/**
+ * Looks a context up.
+ * @throws {@link DrayageError} `NOT_FOUND` with the names that there are, `UNSUPPORTED` for one of something else than docker,
+ * `MALFORMED`, `IO`
+ */
+export async function readContext(configFolder: string, name: string): Promise<ContextEndpoint> {
+  const id = createHash('sha256').update(name).digest('hex');
+  const path = join(configFolder, 'contexts', 'meta', id, 'meta.json');
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) throw await unknown(configFolder, name);
+  const endpoint = parseDocument(metaSchema, bytes, path).Endpoints.docker;
+  if (endpoint === undefined) {
+    throw new DrayageError(
+      'UNSUPPORTED',
+      `the docker context ${JSON.stringify(name)} names no docker daemon`,
+      {
+        path,
+        hint: 'set DOCKER_HOST, --host or another DOCKER_CONTEXT',
+      },
+    );
+  }
+  const { Host: host = '', SkipTLSVerify: skip = false } = endpoint;
+  const certPath = join(configFolder, 'contexts', 'tls', id, 'docker');
+  if (await isThere(certPath)) return { host, tls: { certPath, verify: !skip } };
+  return skip ? { host, tls: { verify: false } } : { host };
+}
+
+async function unknown(configFolder: string, name: string): Promise<DrayageError> {
+  const candidates = [DEFAULT_CONTEXT, ...(await contextNames(configFolder))];
+  return new DrayageError('NOT_FOUND', `there is no docker context ${JSON.stringify(name)}`, {
+    path: configFolder,
+    candidates,
+    hint: `set DOCKER_CONTEXT to one of: ${candidates.join(', ')}; or DOCKER_HOST, which goes before it`,
+  });
+}
+
+/** Those that can be read. */
+async function contextNames(configFolder: string): Promise<string[]> {
+  const folder = join(configFolder, 'contexts', 'meta');
+  const ids = await readdir(folder).catch(() => []);
+  const names = await Promise.all(
+    ids.map(async (id) => {
+      try {
+        return parseDocument(metaSchema, await readFile(join(folder, id, 'meta.json')), id).Name;
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return names.flat().toSorted();
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
+    throw new DrayageError('IO', `docker's configuration cannot be read: ${path}`, { path, cause });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

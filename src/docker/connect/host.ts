@@ -1,0 +1,107 @@
+import { DrayageError } from '../../errors.ts';
+import type { SshTarget } from './ssh-target.ts';
+import { parseSshTarget } from './ssh-target.ts';
+
+/** Where a daemon listens. */
+export interface DockerHost {
+  /** As it is shown: `unix:///var/run/docker.sock`, `tcp://docker:2375`. */
+  name: string;
+  /** For HTTP: what requests are addressed to. */
+  origin: string;
+  /** The path of the unix socket, on Windows of the named pipe. */
+  socketPath?: string;
+  /** Where ssh goes. */
+  ssh?: SshTarget;
+}
+
+/** How an address is to be taken. */
+export interface ParseHostOptions {
+  /** Whether TLS is spoken at tcp addresses. Default false. */
+  tls?: boolean;
+  /** Default the one that this runs on. */
+  platform?: string;
+}
+
+/** Where docker listens unless it was told otherwise. */
+export const DEFAULT_HOST = 'unix:///var/run/docker.sock';
+
+/** What the kernel takes as a unix socket's path, in bytes (sun_path without its last zero). */
+const MAX_SOCKET_PATH = 107;
+const MAX_PORT = 65_535;
+/** Docker's own, whether TLS is spoken or not. */
+const DEFAULT_PORT = 2375;
+const SUPPORTED = 'unix:///path/to/socket, tcp://host:port and ssh://user@host are supported';
+const UNSUPPORTED: Record<string, string> = {
+  npipe: 'npipe:// is a named pipe of Windows, which this machine does not have',
+  fd: 'fd:// is where a daemon may listen, not where it can be reached',
+  https: 'docker has no https:// addresses; where TLS is spoken is tcp://host:2376, with DOCKER_TLS_VERIFY=1',
+};
+
+/**
+ * Reads a daemon's address, as in DOCKER_HOST.
+ * @throws {@link DrayageError} `USAGE` where it is none, `UNSUPPORTED` for one that leads nowhere from here
+ */
+export function parseHost(text: string, options: ParseHostOptions = {}): DockerHost {
+  const { tls = false, platform = process.platform } = options;
+  const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
+  if (scheme === undefined || rest === undefined) throw malformed(text);
+  if (scheme === 'unix') return unixHost(text, rest);
+  if (scheme === 'tcp' || scheme === 'http') return tcpHost(text, rest, tls && scheme === 'tcp');
+  if (scheme === 'ssh') return sshHost(text, rest);
+  if (scheme === 'npipe' && platform === 'win32') return pipeHost(text, rest);
+  const reason = UNSUPPORTED[scheme];
+  if (reason === undefined) throw malformed(text);
+  throw new DrayageError('UNSUPPORTED', `docker cannot be reached at ${safe(text)}: ${reason}`, {
+    hint: SUPPORTED,
+  });
+}
+
+function unixHost(text: string, socketPath: string): DockerHost {
+  if (!socketPath.startsWith('/') || socketPath.includes('\0')) throw malformed(text);
+  const length = Buffer.byteLength(socketPath);
+  if (length > MAX_SOCKET_PATH) {
+    throw new DrayageError(
+      'USAGE',
+      `a unix socket's path has at most ${MAX_SOCKET_PATH} bytes, this one ${length}: ${socketPath}`,
+      {
+        expected: MAX_SOCKET_PATH,
+        actual: length,
+        path: socketPath,
+        hint: 'make a symbolic link with a shorter path to the folder of the socket',
+      },
+    );
+  }
+  return { name: `unix://${socketPath}`, origin: 'http://docker', socketPath };
+}
+
+function tcpHost(text: string, rest: string, tls: boolean): DockerHost {
+  const authority = rest.replace(/\/$/, '');
+  if (!/^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/.test(authority)) throw malformed(text);
+  if (Number(/:(\d+)$/.exec(authority)?.[1] ?? 0) > MAX_PORT) throw malformed(text);
+  const address =
+    /:\d+$/.test(authority) && !authority.endsWith(']') ? authority : `${authority}:${DEFAULT_PORT}`;
+  return { name: `tcp://${address}`, origin: `${tls ? 'https' : 'http'}://${address}` };
+}
+
+function sshHost(text: string, rest: string): DockerHost {
+  const ssh = parseSshTarget(rest);
+  if (ssh === undefined) throw malformed(text);
+  return { name: `ssh://${rest}`, origin: 'http://docker', ssh };
+}
+
+/** `npipe:////./pipe/docker_engine` */
+function pipeHost(text: string, path: string): DockerHost {
+  if (!/^\/\/\.\/pipe\/[\w.-]+$/.test(path)) throw malformed(text);
+  return { name: `npipe://${path}`, origin: 'http://docker', socketPath: path.replaceAll('/', '\\') };
+}
+
+function malformed(text: string): DrayageError {
+  return new DrayageError('USAGE', `not the address of a docker daemon: ${JSON.stringify(safe(text))}`, {
+    hint: SUPPORTED,
+  });
+}
+
+/** Without a password. */
+function safe(text: string): string {
+  return text.replace(/\/\/.*@/, '//').slice(0, 200);
+}

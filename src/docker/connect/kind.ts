@@ -1,0 +1,110 @@
+import * as v from 'valibot';
+import type { ContentOptions } from '../../content/content.ts';
+import { DrayageError } from '../../errors.ts';
+import type { Platform } from '../../oci/platform.ts';
+import { errorMessage, drain, readJson } from './reply.ts';
+import type { ApiReply, Transport } from './transport.ts';
+
+/**
+ * What keeps a daemon's images: `graph` docker's own store (default before 29), `containerd` the containerd image store,
+ * `podman` podman's.
+ */
+export type DaemonKind = 'graph' | 'containerd' | 'podman';
+
+/** What a daemon is. */
+export interface DaemonFacts {
+  kind: DaemonKind;
+  /** The version of the API that is spoken from now on. */
+  apiVersion: string;
+  serverVersion: string;
+  platform: Platform;
+}
+
+/** The newest version of the API that this library knows. */
+const NEWEST_API = '1.51';
+/** docker 19.03. */
+const OLDEST_API = '1.40';
+
+const versionSchema = v.looseObject({
+  Version: v.string(),
+  Os: v.string(),
+  Arch: v.string(),
+});
+const infoSchema = v.looseObject({ DriverStatus: v.nullish(v.array(v.array(v.string())), []) });
+
+/**
+ * Greets a daemon, agrees with it on a version of the API, and finds out what it is.
+ * @param timeout how long to wait for its first word, in ms
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `UNSUPPORTED` where it is no docker, or one that is too old or too new
+ */
+export async function greet(
+  transport: Transport,
+  timeout: number,
+  options: ContentOptions,
+): Promise<DaemonFacts> {
+  const pong = await transport.open({ ...options, path: '/_ping', timeout });
+  const apiVersion = agreeOn(await offeredVersion(transport, pong));
+  const isPodman =
+    pong.header('libpod-api-version') !== undefined || pong.header('server')?.startsWith('Libpod') === true;
+  transport.useVersion(apiVersion);
+  const version = await readJson(
+    versionSchema,
+    await transport.open({ ...options, path: '/version' }),
+    'version',
+  );
+  const kind = isPodman ? 'podman' : await dockerKind(transport, options);
+  const platform = { os: version.Os, architecture: version.Arch };
+  return { kind, apiVersion, serverVersion: version.Version, platform };
+}
+
+/** Whether one version of the API is the same as another, or a later one. */
+export function atLeast(a: string, b: string): boolean {
+  return minor(a) >= minor(b);
+}
+
+async function offeredVersion({ host }: Transport, pong: ApiReply): Promise<string> {
+  const offered = pong.header('api-version');
+  if (pong.status < 300 && offered !== undefined && Number.isInteger(minor(offered))) {
+    await drain(pong);
+    return offered;
+  }
+  const message = await errorMessage(pong);
+  const isTls = /HTTPS server/i.test(message);
+  throw new DrayageError(
+    'UNSUPPORTED',
+    `what listens at ${host.name} does not answer as docker does: ${message}`,
+    {
+      url: host.name,
+      status: pong.status,
+      hint: isTls
+        ? 'that port speaks TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem (in GitLab: DOCKER_TLS_CERTDIR: /certs)'
+        : 'set DOCKER_HOST or --host to the address of a docker daemon',
+    },
+  );
+}
+
+function agreeOn(offered: string): string {
+  if (!atLeast(offered, OLDEST_API)) {
+    throw new DrayageError(
+      'UNSUPPORTED',
+      `this docker speaks version ${offered} of the API; ${OLDEST_API} is the oldest supported`,
+      {
+        expected: OLDEST_API,
+        actual: offered,
+        hint: 'use docker 19.03 or later',
+      },
+    );
+  }
+  return atLeast(offered, NEWEST_API) ? NEWEST_API : offered;
+}
+
+async function dockerKind(transport: Transport, options: ContentOptions): Promise<DaemonKind> {
+  const info = await readJson(infoSchema, await transport.open({ ...options, path: '/info' }), 'info');
+  const [, driver] = info.DriverStatus?.find(([key]) => key === 'driver-type') ?? [];
+  return driver === 'io.containerd.snapshotter.v1' ? 'containerd' : 'graph';
+}
+
+/** The number after `1.`: all there is to a version of this API. */
+function minor(version: string): number {
+  return /^1\.\d+$/.test(version) ? Number(version.slice(2)) : Number.NaN;
+}

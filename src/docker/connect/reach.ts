@@ -1,0 +1,131 @@
+import type { ContentOptions } from '../../content/content.ts';
+import { DrayageError, isDrayageError, systemCode } from '../../errors.ts';
+import type { OnProgress } from '../../progress.ts';
+import type { DaemonAddress } from './address.ts';
+import type { DockerHost } from './host.ts';
+import { DEFAULT_HOST, parseHost } from './host.ts';
+import type { DaemonFacts } from './kind.ts';
+import { greet } from './kind.ts';
+import type { Patience } from './patience.ts';
+import { startPatience, untilThere } from './patience.ts';
+import { isClosed } from './socket-error.ts';
+import { SSH_CONNECT_SECONDS } from './ssh-target.ts';
+import { findTlsRefusal } from './tls-refusal.ts';
+import type { DockerTls, TlsMaterial } from './tls.ts';
+import { isComplete, readTls } from './tls.ts';
+import { Transport } from './transport.ts';
+
+/** How a daemon is reached. */
+export interface ReachOptions extends DaemonAddress, ContentOptions {
+  /** How long to wait for a connection, and for the daemon's first word, in ms. Default 10 seconds, through ssh 40. */
+  connectTimeout?: number | undefined;
+  /** The ssh program for `ssh://` addresses. Default `ssh`, on the PATH. */
+  sshCommand?: string | undefined;
+  /** Told what is waited for. */
+  onProgress?: OnProgress | undefined;
+}
+
+/** A daemon that has answered. */
+export interface ReachedDaemon {
+  transport: Transport;
+  facts: DaemonFacts;
+}
+
+/** What no time mends: whatever else keeps a connection from coming about may be a daemon that is about to start. */
+const LASTING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTSOCK', 'ENOTDIR']);
+/** How much later than its authority's a client's certificate may be, in ms. */
+const CLIENT_GRACE = 3000;
+
+/** Connects to a daemon and finds out what it is; waits for both its certificates and itself where it was told to. */
+export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon> {
+  const { host: address = DEFAULT_HOST, tls, wait = 0, signal, sshCommand } = options;
+  const host = parseHost(address, { tls: tls !== undefined });
+  const { connectTimeout = host.ssh === undefined ? 10_000 : (SSH_CONNECT_SECONDS + 10) * 1000 } = options;
+  signal?.throwIfAborted();
+  const patience = startPatience(wait, signal);
+  const isTls = tls !== undefined && host.origin.startsWith('https:');
+  const material = isTls ? await certificates(tls, patience, options) : undefined;
+  const transport = new Transport(host, connectTimeout, { tls: material, sshCommand });
+  const isNotUpYet = (error: unknown): error is DrayageError => mayStart(error, isTls);
+  try {
+    const facts = await untilThere(
+      patience,
+      async () => greetPlainly(transport, material, connectTimeout, { signal }),
+      isNotUpYet,
+      () => tell(options, 'daemon', host.name),
+    );
+    return { transport, facts };
+  } catch (error) {
+    await transport.close();
+    throw wait > 0 && isNotUpYet(error) ? neverCame(host, error, wait) : error;
+  }
+}
+
+/** As {@link greet}; where a daemon hangs up over the client's certificate, the error says so. */
+async function greetPlainly(
+  transport: Transport,
+  tls: TlsMaterial | undefined,
+  timeout: number,
+  options: ContentOptions,
+): Promise<DaemonFacts> {
+  try {
+    return await greet(transport, timeout, options);
+  } catch (error) {
+    const isHangUp = tls !== undefined && isDrayageError(error, 'UNREACHABLE') && isClosed(error.cause);
+    throw (isHangUp && (await findTlsRefusal(transport.host, tls, options))) || error;
+  }
+}
+
+/**
+ * Where they are awaited, all of them are; when the time is over, what is there has to do. An authority's alone does soon:
+ * docker:dind writes it last, so that a folder with nothing else is for a daemon that wants to see no client's.
+ */
+async function certificates(tls: DockerTls, patience: Patience, options: ReachOptions): Promise<TlsMaterial> {
+  const { certPath, verify = true } = tls;
+  const { wait = 0 } = options;
+  let grace: AbortSignal | undefined;
+  const attempt = async (): Promise<TlsMaterial> => {
+    const material = await readTls(tls);
+    if (!verify || certPath === undefined || isComplete(material)) return material;
+    if (material.ca !== undefined) grace ??= AbortSignal.timeout(CLIENT_GRACE);
+    if (patience.over.aborted || grace?.aborted === true) return material;
+    throw new DrayageError('NOT_FOUND', `certificates for docker are missing in ${certPath}`);
+  };
+  try {
+    const onWait = (): void => tell(options, 'certificates', certPath ?? '');
+    return await untilThere(patience, attempt, isNotWrittenYet, onWait);
+  } catch (error) {
+    if (wait === 0 || !isDrayageError(error, 'NOT_FOUND')) throw error;
+    throw new DrayageError('TIMEOUT', `${error.message}, after ${seconds(wait)} s`, {
+      ...error.facts,
+      hint: 'mount the volume /certs/client into both the job and docker:dind (runner: volumes), or go without TLS: DOCKER_TLS_CERTDIR: ""',
+    });
+  }
+}
+
+/** Files that are being written are absent at first, and then do not fit together. */
+function isNotWrittenYet(error: unknown): boolean {
+  return isDrayageError(error, 'NOT_FOUND', 'MALFORMED');
+}
+
+/** Whether a daemon that is about to start would fail so. One that has shaken hands and hangs up does not take the client. */
+function mayStart(error: unknown, isTls: boolean): error is DrayageError {
+  if (!isDrayageError(error, 'UNREACHABLE', 'TIMEOUT')) return false;
+  const code = systemCode(error.cause) ?? '';
+  return !LASTING.has(code) && !(isTls && code === 'UND_ERR_SOCKET');
+}
+
+function neverCame({ name }: DockerHost, error: DrayageError, wait: number): DrayageError {
+  return new DrayageError(error.code, `${error.message}, after ${seconds(wait)} s`, {
+    ...error.facts,
+    hint: `does the daemon at ${name} run? In GitLab it is a service of the job (docker:dind), and its log says why it does not start`,
+  });
+}
+
+function tell({ wait = 0, onProgress }: ReachOptions, what: 'certificates' | 'daemon', where: string): void {
+  onProgress?.({ kind: 'waiting', what, where, seconds: seconds(wait) });
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
+}

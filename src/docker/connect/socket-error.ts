@@ -1,0 +1,82 @@
+import { DrayageError, systemCode } from '../../errors.ts';
+import type { DockerHost } from './host.ts';
+import type { TlsMaterial } from './tls.ts';
+import { certificateHint, tlsError } from './tls-error.ts';
+
+const ELSEWHERE = 'set DOCKER_HOST or --host to the address of a running daemon';
+
+/** Why no connection came about, and what to do. */
+const CONNECTING: Record<string, [reason: string, hint: string]> = {
+  ENOENT: ['there is no such socket', ELSEWHERE],
+  ENOTDIR: ['there is no such socket', ELSEWHERE],
+  ENOTSOCK: ['that is not a socket', ELSEWHERE],
+  ECONNREFUSED: ['nothing listens there', `start docker, or ${ELSEWHERE}`],
+  EACCES: [
+    'permission denied',
+    'run as root or as a member of the group docker, or set DOCKER_HOST or --host to another daemon',
+  ],
+  EPERM: [
+    'permission denied',
+    'run as root or as a member of the group docker, or set DOCKER_HOST or --host to another daemon',
+  ],
+  ENOTFOUND: ['no such host', ELSEWHERE],
+  EAI_AGAIN: ['the name of the host cannot be resolved now', ELSEWHERE],
+  EHOSTUNREACH: ['there is no way to this host', ELSEWHERE],
+  ENETUNREACH: ['there is no way to this network', ELSEWHERE],
+  ETIMEDOUT: ['no answer in time', ELSEWHERE],
+  UND_ERR_CONNECT_TIMEOUT: ['no answer in time', ELSEWHERE],
+};
+
+/** A connection that was there and is gone. Node and undici tell it in as many ways. */
+const CLOSED: ReadonlySet<string> = new Set([
+  'EPIPE',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'UND_ERR_SOCKET',
+  'UND_ERR_ABORTED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+]);
+const WAITED: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+const ENDED: ReadonlySet<string> = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
+
+/** Whether a connection was there and is gone. */
+export function isClosed(cause: unknown): boolean {
+  return CLOSED.has(systemCode(cause) ?? '');
+}
+
+/** The error that a failure of the connection to a daemon becomes; what is none of these is handed back as it is. */
+export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial): unknown {
+  if (!(cause instanceof Error) || cause instanceof DrayageError) return cause;
+  const untrusted = tls && tlsError(host, tls, cause);
+  if (untrusted !== undefined) return untrusted;
+  const facts = { url: host.name, cause };
+  if (cause.name === 'HTTPParserError') {
+    return new DrayageError(
+      'UNSUPPORTED',
+      `what listens at ${host.name} does not speak HTTP, so it is no docker`,
+      facts,
+    );
+  }
+  const code = systemCode(cause);
+  if (code === undefined) return cause;
+  const connecting = CONNECTING[code];
+  if (connecting !== undefined) {
+    const [reason, hint] = connecting;
+    return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${reason}`, {
+      ...facts,
+      hint,
+    });
+  }
+  if (CLOSED.has(code)) {
+    const hint = `try again; the log of the daemon says why it closed the connection${tls ? `: ${certificateHint(tls)}` : ''}`;
+    return new DrayageError('UNREACHABLE', `docker at ${host.name} closed the connection midway`, {
+      ...facts,
+      hint,
+    });
+  }
+  if (WAITED.has(code))
+    return new DrayageError('TIMEOUT', `docker at ${host.name} did not answer in time`, facts);
+  if (ENDED.has(code))
+    return new DrayageError('UNREACHABLE', `the connection to docker at ${host.name} was ended`, facts);
+  return cause;
+}

@@ -1,0 +1,57 @@
+import { DrayageError } from '../../errors.ts';
+
+/** The machine behind an `ssh://` address. */
+export interface SshTarget {
+  /** A name, also one that only ssh's own configuration knows, or an IP address. */
+  host: string;
+  user?: string;
+  port?: string;
+  /** The daemon's socket over there, where it is not the default one of the docker client over there. */
+  socketPath?: string;
+}
+
+const FORM =
+  /^(?:([^@:/]+)(:[^@/]*)?@)?(?:\[([\da-f:.]+(?:%\w+)?)\]|([^@:/?#[\]]+))(?::(\d{1,5}))?(\/[^?#]*)?$/i;
+/** Never with a dash in front, which ssh would read as an option, and nothing that a shell in its configuration would read. */
+const HOST = /^\w[\w.-]*$/;
+const USER = /^[\w.+\\][\w.+@\\-]*$/;
+const MAX_PORT = 65_535;
+
+/**
+ * Reads what stands behind `ssh://`.
+ * @returns undefined where it is no such address
+ * @throws {@link DrayageError} `USAGE` for one with a password, which ssh does not take
+ */
+export function parseSshTarget(text: string): SshTarget | undefined {
+  const [, user, password, ip, name, port, path = ''] = FORM.exec(text) ?? [];
+  if (password !== undefined) {
+    throw new DrayageError('USAGE', 'the ssh:// address of a docker daemon must not hold a password', {
+      hint: 'let ssh authenticate with a key or an agent',
+    });
+  }
+  const host = ip ?? name;
+  const isSafe = host !== undefined && (host === ip || HOST.test(host)) && (!user || USER.test(user));
+  if (!isSafe || Number(port ?? 0) > MAX_PORT || /\p{Cc}/u.test(path)) return undefined;
+  return {
+    host,
+    ...(user !== undefined && { user }),
+    ...(port !== undefined && { port }),
+    ...(!/^\/*$/.test(path) && { socketPath: path }),
+  };
+}
+
+/** How long ssh may take to connect, in seconds: what docker gives it. */
+export const SSH_CONNECT_SECONDS = 30;
+
+/** The arguments with which docker itself runs ssh; the last of them are a command for the shell over there. */
+export function sshArguments({ host, user, port, socketPath }: SshTarget): string[] {
+  const options = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
+  const daemon = socketPath === undefined ? [] : [`--host=${quoted(`unix://${socketPath}`)}`];
+  const command = ['docker', ...daemon, 'system', 'dial-stdio'];
+  return ['-o', `ConnectTimeout=${SSH_CONNECT_SECONDS}`, '-T', ...options, '--', host, ...command];
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

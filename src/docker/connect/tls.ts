@@ -1,0 +1,93 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { DrayageError, systemCode } from '../../errors.ts';
+
+/** TLS to a daemon. */
+export interface DockerTls {
+  /**
+   * A folder as docker has it: `ca.pem`, the authority that the daemon's certificate is from (where it is absent, those that
+   * the runtime trusts); `cert.pem` and `key.pem`, what this side shows. Default: none of these.
+   */
+  certPath?: string | undefined;
+  /** Whether the daemon's certificate is verified. Default true; docker's own DOCKER_TLS=1 means false. */
+  verify?: boolean | undefined;
+}
+
+/** What is in a folder of certificates, in PEM. `cert` and `key` are there both, and fit, or neither is. */
+export interface TlsMaterial {
+  certPath?: string | undefined;
+  verify: boolean;
+  ca?: Buffer | undefined;
+  cert?: Buffer | undefined;
+  key?: Buffer | undefined;
+}
+
+const FILES = ['ca.pem', 'cert.pem', 'key.pem'];
+
+/**
+ * Reads the certificates.
+ * @throws {@link DrayageError} `NOT_FOUND` where the folder holds none, or only one of `cert.pem` and `key.pem`; `MALFORMED`
+ * where they are not in PEM or do not fit together; `IO`
+ */
+export async function readTls({ certPath, verify = true }: DockerTls): Promise<TlsMaterial> {
+  if (certPath === undefined) return { verify };
+  const [ca, cert, key] = await Promise.all(FILES.map((name) => readPem(join(certPath, name))));
+  const found = [ca, cert, key].filter((pem) => pem !== undefined);
+  if (verify && found.length === 0) throw missing(certPath, FILES);
+  if (cert === undefined && key !== undefined) throw missing(certPath, ['cert.pem']);
+  if (cert !== undefined && key === undefined) throw missing(certPath, ['key.pem']);
+  const material = { certPath, verify, ca, cert, key };
+  assertUsable(material);
+  return material;
+}
+
+/** Whether there is all that a folder of docker's certificates has. */
+export function isComplete({ ca, cert }: TlsMaterial): boolean {
+  return ca !== undefined && cert !== undefined;
+}
+
+/** An empty file counts as one that is not there yet. */
+async function readPem(path: string): Promise<Buffer | undefined> {
+  try {
+    const pem = await readFile(path);
+    return pem.length === 0 ? undefined : pem;
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
+    throw new DrayageError('IO', `the certificate ${path} cannot be read`, { path, cause });
+  }
+}
+
+/** Node takes an authority that is no certificate for none, without a word. */
+function assertUsable({ certPath = '', ca, cert, key }: TlsMaterial): void {
+  try {
+    if (ca !== undefined) void new X509Certificate(ca);
+  } catch (cause) {
+    throw malformed(certPath, 'ca.pem is no certificate in PEM', cause);
+  }
+  try {
+    if (cert !== undefined && key !== undefined) createSecureContext({ cert, key });
+  } catch (cause) {
+    const isMismatch = systemCode(cause) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH';
+    const reason = isMismatch
+      ? 'key.pem is not the key of cert.pem'
+      : 'cert.pem and key.pem are no certificate and unencrypted key in PEM';
+    throw malformed(certPath, reason, cause);
+  }
+}
+
+function malformed(certPath: string, reason: string, cause: unknown): DrayageError {
+  return new DrayageError('MALFORMED', `the certificates in ${certPath} cannot be used: ${reason}`, {
+    path: certPath,
+    cause,
+  });
+}
+
+function missing(certPath: string, names: string[]): DrayageError {
+  const listed = names.length === 1 ? `${names[0]} is` : `${names.join(', ')} are`;
+  return new DrayageError('NOT_FOUND', `certificates for docker are missing: ${listed} not in ${certPath}`, {
+    path: certPath,
+    hint: 'set DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem',
+  });
+}

@@ -1,0 +1,108 @@
+import type { ContentOptions, ContentSink, ContentSource } from '../content/content.ts';
+import type { Checked } from './image.ts';
+import { closure, isImageManifest, readConfig } from './image.ts';
+import { verifyLayer } from './layer.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Manifest } from '../oci/manifest.ts';
+import { isNonDistributable } from '../oci/media-types.ts';
+import { omittedBlobs } from './omitted-layers.ts';
+import type { LayerStatus } from '../progress.ts';
+import { once, tap } from '../stream/tap.ts';
+
+/** A layer that was copied, was there already, or was left out of the source on purpose. */
+export interface CopiedLayer {
+  digest: Digest;
+  /** Stored bytes. */
+  size: number;
+  diffId: Digest;
+  /** In bytes; null where it was left out. */
+  uncompressedSize: number | null;
+  mediaType: string;
+  status: LayerStatus;
+}
+
+/** Options of {@link copyImage}. */
+export interface CopyOptions extends ContentOptions {
+  /** Called with each number of bytes that was read. */
+  onRead?: ((bytes: number) => void) | undefined;
+  /** How many of an image's first layers the source may lack, since they were left out of it on purpose. Default 0. */
+  omitted?: number | undefined;
+}
+
+/**
+ * Copies all that a root leads to, byte for byte. Every digest and size is checked, and the diffID of every layer of an
+ * image. What the target has already is not read from the source.
+ * @returns the layers of all images that the root leads to, bottom first, each diffID once
+ * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`
+ */
+export async function copyImage(
+  source: ContentSource,
+  target: ContentSource & ContentSink,
+  root: Descriptor,
+  options: CopyOptions = {},
+): Promise<CopiedLayer[]> {
+  const copied = new Set<Digest>();
+  const manifests: Checked<Manifest>[] = [];
+  for await (const node of closure(source, root, options)) {
+    if (node.kind === 'absent') continue;
+    if (node.kind === 'blob') {
+      if (await isLeftOut(source, node, options)) continue;
+      const present = await copyBlob(source, target, node.descriptor, options);
+      if (!present) copied.add(node.descriptor.digest);
+    } else {
+      await target.put(node.document.descriptor, once(node.document.bytes), options);
+      if (node.kind === 'manifest' && isImageManifest(node.document)) manifests.push(node.document);
+    }
+  }
+  const layers = new Map<Digest, CopiedLayer>();
+  const verified = new Set<string>();
+  for (const manifest of manifests) {
+    const image = await readConfig(target, manifest, options);
+    for (const layer of image.layers) {
+      const { blob, diffId } = layer;
+      const pair = `${blob.digest} ${diffId}`;
+      if (verified.has(pair)) continue;
+      verified.add(pair);
+      const { digest, size, mediaType } = blob;
+      if (await isLeftOut(source, { descriptor: blob, parent: manifest }, options)) {
+        layers.set(diffId, { digest, size, diffId, uncompressedSize: null, mediaType, status: 'omitted' });
+        continue;
+      }
+      if (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))) continue;
+      const uncompressedSize = await verifyLayer(target, layer, options);
+      const status = copied.has(blob.digest) ? 'written' : 'reused';
+      layers.set(diffId, { digest, size, diffId, uncompressedSize, mediaType, status });
+    }
+  }
+  return [...layers.values()];
+}
+
+/** Whether a blob is one that the source lacks on purpose. */
+async function isLeftOut(
+  source: ContentSource,
+  { descriptor, parent }: { descriptor: Descriptor; parent: Checked<Manifest> },
+  { omitted = 0, signal }: CopyOptions,
+): Promise<boolean> {
+  if (omitted === 0 || !isImageManifest(parent)) return false;
+  const leftOut = omittedBlobs(parent.value.layers, omitted);
+  return leftOut.has(descriptor.digest) && !(await source.has(descriptor, { signal }));
+}
+
+/** @returns whether it was there already */
+async function copyBlob(
+  source: ContentSource,
+  target: ContentSource & ContentSink,
+  descriptor: Descriptor,
+  options: CopyOptions,
+): Promise<boolean> {
+  if (isNonDistributable(descriptor.mediaType) && !(await source.has(descriptor, options))) return true;
+  let opened = false;
+  // The target says whether what it has is intact; only if not is the source opened.
+  const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    opened = true;
+    yield* tap(await source.open(descriptor, options), (chunk) => options.onRead?.(chunk.length));
+  };
+  await target.put(descriptor, bytes(), options);
+  return !opened;
+}

@@ -1,0 +1,80 @@
+import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { Image } from './image.ts';
+import { closure, isImageManifest, readConfig } from './image.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
+
+/** A layer, and the instruction that made it. */
+export interface LayerOrigin {
+  digest: Digest;
+  /** Stored bytes. */
+  size: number;
+  /** The instruction, from the config's history; undefined where that does not say. */
+  createdBy?: string | undefined;
+}
+
+/** What images take up where each blob is stored once. */
+export interface Footprint {
+  /** Stored bytes of all documents and blobs. */
+  bytes: number;
+  /** All layers, the largest first. */
+  layers: LayerOrigin[];
+}
+
+/**
+ * Measures what images take up together, reading documents only. Layers that an image leaves out on purpose take up nothing.
+ * @param roots with the annotations of their entries, which say what is left out
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and whatever `source` says of damaged content
+ */
+export async function footprint(
+  source: ContentSource,
+  roots: readonly Descriptor[],
+  options: ContentOptions = {},
+): Promise<Footprint> {
+  const sizes = new Map<Digest, number>();
+  const origins = new Map<Digest, LayerOrigin>();
+  for (const root of roots) {
+    const omitted = omittedLayers(root.annotations, root.digest);
+    for await (const node of closure(source, root, options)) {
+      if (node.kind === 'absent' || node.kind === 'blob') continue;
+      const { descriptor } = node.document;
+      sizes.set(descriptor.digest, descriptor.size);
+      if (node.kind === 'index') continue;
+      const isImage = isImageManifest(node.document);
+      const { config, layers } = node.document.value;
+      const leftOut = omittedBlobs(layers, isImage ? omitted : 0);
+      for (const { digest, size } of [config, ...layers]) if (!leftOut.has(digest)) sizes.set(digest, size);
+      if (!isImage) continue;
+      const origin = layerOrigins(await readConfig(source, node.document, options));
+      for (const layer of origin) if (!leftOut.has(layer.digest)) origins.set(layer.digest, layer);
+    }
+  }
+  return {
+    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    layers: [...origins.values()].toSorted((a, b) => b.size - a.size),
+  };
+}
+
+/** The layers of an image with their instructions: of the history (OCI image-spec, config.md), the steps that made a layer. */
+export function layerOrigins({ config, layers }: Pick<Image, 'config' | 'layers'>): LayerOrigin[] {
+  const steps = (config.value.history ?? []).filter(({ empty_layer }) => empty_layer !== true);
+  // A history of another length was not kept with the layers: it would name the wrong ones.
+  const known = steps.length === layers.length ? steps : [];
+  return layers.map(({ blob: { digest, size } }, i) => ({
+    digest,
+    size,
+    createdBy: instruction(known[i]?.created_by),
+  }));
+}
+
+/** As it stands in the Dockerfile, without what builders wrap around it. */
+function instruction(createdBy: string | undefined): string | undefined {
+  const text = createdBy
+    ?.replace(/^\/bin\/sh -c #\(nop\)\s*/, '')
+    .replace(/^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?\/bin\/sh -c /, 'RUN ')
+    .replace(/\s*# buildkit$/, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,57 @@
+import type { ContentOptions, ContentSource } from '../content/content.ts';
+import { DrayageError } from '../errors.ts';
+import type { Footprint } from './footprint.ts';
+import { footprint } from './footprint.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { OnProgress } from '../progress.ts';
+
+/** How much images may take up together. */
+export interface SizeLimits extends ContentOptions {
+  /** More than this is refused, in bytes; default: nothing is. */
+  maxSize?: number | undefined;
+  /** More than this is told as a note, in bytes; default: nothing is. */
+  warnSize?: number | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** How many layers are named, of those that take most. */
+const NAMED = 3;
+
+/**
+ * Holds what images take up together against limits, and names the instructions that made the largest layers.
+ * @throws {@link DrayageError} `LIMIT`
+ */
+export async function checkSize(
+  source: ContentSource,
+  roots: readonly Descriptor[],
+  { maxSize = Infinity, warnSize = Infinity, onProgress, signal }: SizeLimits,
+): Promise<void> {
+  if (maxSize === Infinity && warnSize === Infinity) return;
+  const taken = await footprint(source, roots, { signal });
+  if (taken.bytes > maxSize) {
+    throw new DrayageError(
+      'LIMIT',
+      `the layout would take ${megabytes(taken.bytes)}, more than ${megabytes(maxSize)}`,
+      {
+        expected: maxSize,
+        actual: taken.bytes,
+        hint: `${largest(taken)}; a stronger --level takes less`,
+      },
+    );
+  }
+  if (taken.bytes <= warnSize) return;
+  const message = `the layout takes ${megabytes(taken.bytes)}, and artifacts may be limited to ${megabytes(warnSize)}; ${largest(taken)}`;
+  onProgress?.({ kind: 'note', message });
+}
+
+function largest({ layers }: Footprint): string {
+  const named = layers.slice(0, NAMED).map(({ digest, size, createdBy }) => {
+    return `${(createdBy ?? digest).slice(0, 80)} (${megabytes(size)})`;
+  });
+  return `the largest layers are ${named.join(', ')}`;
+}
+
+/** A number of bytes for people, in decimal units. */
+export function megabytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 100) / 10} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

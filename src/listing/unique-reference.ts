@@ -1,0 +1,37 @@
+import type { StoredImage } from '../content/content.ts';
+import { GITLAB_PREFIX } from '../oci/annotations.ts';
+import type { Digest } from '../oci/digest.ts';
+import { shortDigest } from '../oci/digest.ts';
+import { isIndexType } from '../oci/media-types.ts';
+import { familiarRepository, parseReference } from '../oci/reference.ts';
+
+/** The repository of the unique tag of an image that has no name. */
+const NAMELESS = 'drayage';
+const PIPELINE_ID = `${GITLAB_PREFIX}pipeline-id`;
+
+/**
+ * The tag that only this image of this pipeline gets: `<repo>:pipeline-<pipeline id>-<12 hex>`, or `<repo>:drayage-<12 hex>`
+ * where no pipeline saved it. The hex is of the config digest; of an index, which has no single config, of its own.
+ */
+export function uniqueReference(image: StoredImage, configDigest: Digest, name: string | undefined): string {
+  const digest = isIndexType(image.root.mediaType) ? image.root.digest : configDigest;
+  return `${uniqueTagWithoutHex(image, name)}${shortDigest(digest)}`;
+}
+
+/** The hex at the end of what may be a unique tag. */
+export function uniqueHex(reference: string): string | undefined {
+  return /:(?:pipeline-\d{1,20}|drayage)-([0-9a-f]{12})$/.exec(reference)?.[1];
+}
+
+/** Whether a reference that ends with the hex of an image's digest, see {@link uniqueHex}, is the unique tag of that image. */
+export function isUniqueReference(reference: string, image: StoredImage): boolean {
+  const names = image.names.length === 0 ? [undefined] : image.names;
+  return names.some((name) => reference.slice(0, -12) === uniqueTagWithoutHex(image, name));
+}
+
+function uniqueTagWithoutHex({ annotations }: StoredImage, name: string | undefined): string {
+  const repository = name === undefined ? NAMELESS : familiarRepository(parseReference(name));
+  const pipeline = annotations[PIPELINE_ID];
+  const origin = pipeline !== undefined && /^\d{1,20}$/.test(pipeline) ? `pipeline-${pipeline}` : 'drayage';
+  return `${repository}:${origin}-`;
+}

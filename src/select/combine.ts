@@ -1,0 +1,96 @@
+import type { ContentOptions, ContentSource, StoredImage } from '../content/content.ts';
+import { closure, isImageManifest, readConfig } from '../image/image.ts';
+import { DrayageError } from '../errors.ts';
+import { BASE_NAME } from '../oci/annotations.ts';
+import type { ImageConfig } from '../oci/config.ts';
+import { configPlatform } from '../oci/config.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Document } from '../oci/manifest.ts';
+import { omittedLayers } from '../image/omitted-layers.ts';
+import type { PlatformManifest, PlatformPart } from '../oci/platform-index.ts';
+import { platformIndex } from '../oci/platform-index.ts';
+
+/** One of several images that go by one name, and where its content is. */
+export interface CombinePart {
+  source: ContentSource;
+  image: StoredImage;
+}
+
+/** Options of {@link combineImages}. */
+export interface CombineOptions extends ContentOptions {
+  /** Sees every image with its config, and may refuse it by an error. */
+  check?: ((image: StoredImage, config: ImageConfig) => void) | undefined;
+}
+
+/** Images of several platforms as one. */
+export interface CombinedImage {
+  root: Descriptor;
+  /** The new index; undefined where one of the parts is the whole already. */
+  document?: Document | undefined;
+  /** What all parts say of themselves. */
+  annotations: Record<string, string>;
+}
+
+/**
+ * Makes one multi-platform image of images that go by one name. Only documents are read.
+ * @throws {@link DrayageError} `AMBIGUOUS` where two of them are for one platform; `UNSAFE` where they leave out different
+ * layers; whatever `check` throws, and what a source
+ * says of damaged content
+ */
+export async function combineImages(
+  name: string,
+  parts: readonly CombinePart[],
+  options: CombineOptions = {},
+): Promise<CombinedImage> {
+  const read = [];
+  for (const part of parts) read.push(await readPart(part, options));
+  return { ...platformIndex(name, read), annotations: commonAnnotations(name, parts) };
+}
+
+async function readPart(
+  { source, image }: CombinePart,
+  { check, signal }: CombineOptions,
+): Promise<PlatformPart> {
+  const { annotations: _, ...root } = image.root;
+  const manifests: PlatformManifest[] = [];
+  const others: Descriptor[] = [];
+  const listed = new Set<Digest>([root.digest]);
+  for await (const node of closure(source, root, { signal })) {
+    if (node.kind === 'absent') listed.add(node.descriptor.digest);
+    if (node.kind !== 'manifest') continue;
+    const { descriptor } = node.document;
+    listed.add(descriptor.digest);
+    if (isImageManifest(node.document)) {
+      const { config } = await readConfig(source, node.document, { signal });
+      check?.(image, config.value);
+      const stated = descriptor.digest === root.digest ? undefined : descriptor.platform;
+      manifests.push({ ...descriptor, platform: stated ?? configPlatform(config.value) });
+    } else {
+      others.push(descriptor);
+    }
+  }
+  return { root, manifests, others, listed };
+}
+
+/** What one of them says alone is not true of all. */
+function commonAnnotations(name: string, parts: readonly CombinePart[]): Record<string, string> {
+  assertSameLeftOut(name, parts);
+  const [first = {}, ...others] = parts.map(({ image }) => image.annotations);
+  const common = Object.entries(first).filter(([key, value]) => others.every((own) => own[key] === value));
+  return Object.fromEntries(common);
+}
+
+/** One image says once how many layers it leaves out, and whose they are: that has to be true of all its parts. */
+function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
+  const said = parts.map(({ image: { annotations, root } }) => {
+    const count = omittedLayers(annotations, root.digest);
+    return count === 0 ? 'none' : `${count} of ${annotations[BASE_NAME] ?? 'another layout'}`;
+  });
+  const [first, ...others] = new Set(said);
+  if (others.length === 0) return;
+  throw new DrayageError('UNSAFE', `the images of ${name} leave out different layers: ${said.join(', ')}`, {
+    actual: `${first}, ${others.join(', ')}`,
+    hint: 'fill them up before: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
+  });
+}

@@ -1,0 +1,159 @@
+import type { ContentOptions } from '../content/content.ts';
+import { DrayageError } from '../errors.ts';
+import { layerOrigins } from '../image/footprint.ts';
+import type { Image } from '../image/image.ts';
+import { images as imagesOf } from '../image/image.ts';
+import type { ImageConfig } from '../oci/config.ts';
+import { configPlatform } from '../oci/config.ts';
+import type { Digest } from '../oci/digest.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { ImagePlace } from '../select/select.ts';
+import { findImages } from '../select/select.ts';
+
+/** One side of a comparison. */
+export interface DiffSide {
+  place: ImagePlace;
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+}
+
+/** Options of {@link diff}. */
+export interface DiffOptions extends ContentOptions {
+  a: DiffSide;
+  b: DiffSide;
+}
+
+/** A layer of a {@link DiffResult}. It is one layer in whatever compression, and named by its diffID. */
+export interface DiffLayer {
+  diffId: Digest;
+  /** Stored bytes; of a layer that both have, those in A. */
+  size: number;
+  /** The instruction that made it, where the history says so. */
+  createdBy: string | null;
+}
+
+/** What differs between the configs of an image of A and one of B. */
+export interface ConfigDifference {
+  /** What they have in common: a name and a platform, or just a platform where there is one of each. */
+  image: string;
+  /** Of the changed property: `config.Env`, `architecture`. */
+  path: string;
+  /** JSON values; absent where the config does not have it. */
+  a?: unknown;
+  b?: unknown;
+}
+
+/** What came of {@link diff}. */
+export interface DiffResult {
+  layers: { shared: DiffLayer[]; onlyA: DiffLayer[]; onlyB: DiffLayer[] };
+  /** Stored bytes of these layers, each counted once. */
+  bytes: { shared: number; onlyA: number; onlyB: number };
+  /** Of images that can be held against each other. */
+  config: ConfigDifference[];
+  /** Names with platforms that one side has alone. */
+  images: { onlyA: string[]; onlyB: string[] };
+}
+
+/** What follows from the layers, and is told with them. */
+const DERIVED = new Set(['rootfs', 'history']);
+
+/**
+ * Tells what two layouts, or two images, share and what not: layers by their content, and the configs of images that have a
+ * name in common, or are the only ones. No layer is read.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `MALFORMED`, and what a place says of damaged content
+ */
+export async function diff({ a, b, signal }: DiffOptions): Promise<DiffResult> {
+  const [ofA, ofB] = [await readSide(a, { signal }), await readSide(b, { signal })];
+  const [layersA, layersB] = [layersOf(ofA), layersOf(ofB)];
+  const shared = layersA.filter(({ diffId }) => layersB.some((layer) => layer.diffId === diffId));
+  const isAlone = ({ diffId }: DiffLayer): boolean => !shared.some((layer) => layer.diffId === diffId);
+  const layers = { shared, onlyA: layersA.filter(isAlone), onlyB: layersB.filter(isAlone) };
+  const { pairs, onlyA, onlyB } = pairUp(ofA, ofB);
+  return {
+    layers,
+    bytes: { shared: sum(layers.shared), onlyA: sum(layers.onlyA), onlyB: sum(layers.onlyB) },
+    config: pairs.flatMap(({ label, one, other }) => configDifferences(label, one, other)),
+    images: { onlyA, onlyB },
+  };
+}
+
+/** The images of a side, each with what it goes by. */
+interface SideImage {
+  labels: string[];
+  platform: string;
+  image: Image;
+}
+
+async function readSide({ place, images }: DiffSide, options: ContentOptions): Promise<SideImage[]> {
+  const found: SideImage[] = [];
+  for (const { place: holder, image: stored } of await findImages([place], images, options)) {
+    for await (const image of imagesOf(holder, stored.root, options)) {
+      const platform = formatPlatform(configPlatform(image.config.value));
+      const labels = stored.names.map((name) => `${name} (${platform})`);
+      found.push({ image, platform, labels });
+    }
+  }
+  if (found.length > 0) return found;
+  throw new DrayageError('NOT_FOUND', 'there is no image to compare');
+}
+
+function layersOf(images: readonly SideImage[]): DiffLayer[] {
+  const layers = new Map<Digest, DiffLayer>();
+  for (const { image } of images) {
+    const origins = layerOrigins(image);
+    for (const [i, { diffId, blob }] of image.layers.entries()) {
+      const createdBy = origins[i]?.createdBy ?? null;
+      layers.set(diffId, layers.get(diffId) ?? { diffId, size: blob.size, createdBy });
+    }
+  }
+  return [...layers.values()];
+}
+
+/** Images of one name and platform belong together, and so do the only ones of each side. */
+function pairUp(
+  ofA: readonly SideImage[],
+  ofB: readonly SideImage[],
+): { pairs: { label: string; one: Image; other: Image }[]; onlyA: string[]; onlyB: string[] } {
+  const [a, b] = [ofA[0], ofB[0]];
+  if (ofA.length === 1 && ofB.length === 1 && a !== undefined && b !== undefined) {
+    const label = a.labels.find((one) => b.labels.includes(one)) ?? a.platform;
+    return { pairs: [{ label, one: a.image, other: b.image }], onlyA: [], onlyB: [] };
+  }
+  const labelled = (side: readonly SideImage[]): Map<string, Image> =>
+    new Map(side.flatMap(({ labels, image }) => labels.map((label) => [label, image])));
+  const [mapA, mapB] = [labelled(ofA), labelled(ofB)];
+  const pairs = [...mapA].flatMap(([label, one]) => {
+    const other = mapB.get(label);
+    return other === undefined ? [] : [{ label, one, other }];
+  });
+  return {
+    pairs,
+    onlyA: [...mapA.keys()].filter((label) => !mapB.has(label)),
+    onlyB: [...mapB.keys()].filter((label) => !mapA.has(label)),
+  };
+}
+
+function configDifferences(image: string, one: Image, other: Image): ConfigDifference[] {
+  if (one.config.descriptor.digest === other.config.descriptor.digest) return [];
+  const [a, b] = [flatten(one.config.value), flatten(other.config.value)];
+  const paths = [...new Set([...a.keys(), ...b.keys()])].toSorted();
+  return paths
+    .filter((path) => JSON.stringify(a.get(path)) !== JSON.stringify(b.get(path)))
+    .map((path) => ({
+      image,
+      path,
+      ...(a.has(path) && { a: a.get(path) }),
+      ...(b.has(path) && { b: b.get(path) }),
+    }));
+}
+
+/** The properties of a config, those of its `config` by themselves. What is null is as good as absent. */
+function flatten(config: ImageConfig): Map<string, unknown> {
+  const own = Object.entries(config).filter(([key]) => key !== 'config' && !DERIVED.has(key));
+  const inner = Object.entries(config.config ?? {}).map(([key, value]) => [`config.${key}`, value] as const);
+  return new Map([...own, ...inner].filter(([, value]) => value !== null && value !== undefined));
+}
+
+function sum(layers: readonly DiffLayer[]): number {
+  return layers.reduce((bytes, { size }) => bytes + size, 0);
+}

@@ -1,0 +1,66 @@
+import type { Readable } from 'node:stream';
+import type { OutgoingImage } from '../archive/write/oci.ts';
+import { writeOciArchives } from '../archive/write/oci.ts';
+import { writeDockerArchive } from '../archive/write/docker.ts';
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from '../content/content.ts';
+import { chainSources } from '../content/content.ts';
+import { readImage } from '../image/image.ts';
+import type { Platform } from '../oci/platform.ts';
+import type { OnProgress } from '../progress.ts';
+import { referrersOf } from '../image/referrers.ts';
+import type { ImagePlace } from '../select/select.ts';
+import { selectImages } from '../select/select.ts';
+import type { OpenBase } from '../image/whole-content.ts';
+import { wholeContent } from '../image/whole-content.ts';
+
+/** Options of {@link exportArchive}. */
+export interface ExportOptions extends ContentOptions {
+  /** The layouts to read from. What one leaves out on purpose is read from the others, where they have it. */
+  from: readonly ImagePlace[];
+  /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
+  openBase?: OpenBase | undefined;
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which of the images may be written; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
+  /** Which image of a multi-platform one; default: the only one, else the first. */
+  platform?: Platform | undefined;
+  onProgress?: OnProgress | undefined;
+  /**
+   * `docker`: the form that `docker save` had up to version 24 and that every daemon and tool reads, manifest.json over
+   * uncompressed layers. `oci`: an OCI layout in a tar, all blobs and digests as they are, with what refers to the images.
+   * Default `docker`.
+   */
+  format?: 'docker' | 'oci' | undefined;
+}
+
+/**
+ * Writes images as one archive. Of every layer digest and size are checked before its first byte comes out, and where it is
+ * decompressed the diffID before its end; after a failure the stream never ends cleanly.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
+ */
+export async function exportArchive(options: ExportOptions): Promise<Readable> {
+  const { from, policy, authenticate, signal, platform, onProgress, openBase } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const images = [];
+  const sources: ContentSource[] = [...from];
+  const outgoing: OutgoingImage[] = [];
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  for (const placed of chosen) {
+    const { place, image: stored } = placed;
+    const image = await readImage(place, stored.root, { signal, platform });
+    policy?.check(stored, image.config.value);
+    images.push({ image, names: stored.names });
+    const whole = await wholeContent(placed, { signal, onProgress, openBase, others: from });
+    if (whole !== place) sources.push(whole);
+    const root = platform === undefined ? stored.root : image.manifest.descriptor;
+    outgoing.push({ root, names: stored.names, source: whole });
+    if (options.format !== 'oci') continue;
+    for (const { descriptor } of await referrersOf(place, place, root, { signal }))
+      outgoing.push({ root: descriptor, names: [], source: place });
+  }
+  if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
+  return writeDockerArchive(images, chainSources(sources), { signal });
+}

@@ -1,0 +1,131 @@
+import type {
+  Authenticate,
+  ContentOptions,
+  ContentSource,
+  ImagePolicy,
+  StoredImage,
+} from '../content/content.ts';
+import { readImage } from '../image/image.ts';
+import type { Layout } from '../layout/layout.ts';
+import type { LayoutTransaction } from '../layout/transaction.ts';
+import { uniqueReference } from '../listing/unique-reference.ts';
+import { OMITTED_LAYERS } from '../oci/annotations.ts';
+import type { Digest } from '../oci/digest.ts';
+import { omittedLayers } from '../image/omitted-layers.ts';
+import type { OnProgress } from '../progress.ts';
+import { referrersOf } from '../image/referrers.ts';
+import type { ImagePlace, PlacedImage } from '../select/select.ts';
+import { selectImages } from '../select/select.ts';
+import type { OpenBase } from '../image/whole-content.ts';
+import { wholeContent } from '../image/whole-content.ts';
+import type { TransferredBlobs } from '../image/transfer.ts';
+import { countBytes, transfer } from '../image/transfer.ts';
+
+/** Options of {@link fetch}. */
+export interface FetchOptions extends ContentOptions {
+  /** Where the images are: the layouts in a job's artifact. */
+  from: readonly ImagePlace[];
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which of the images may be fetched; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
+  /** The layout that they come into. */
+  to: Layout;
+  /** How many blobs are fetched at a time. Default 4. */
+  concurrency?: number | undefined;
+  /**
+   * Fetches also the layers that are left out on purpose, from the other places or from the base that this opens. The images
+   * are complete then. Default: what is left out there is left out here.
+   */
+  complete?: OpenBase | undefined;
+  /** Further places that may have what is left out; they are asked first. */
+  others?: readonly ContentSource[] | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** One image that was fetched. */
+export interface FetchedImage {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** The unique tag that it gets when it is loaded. */
+  ref: string;
+  /** The config digest. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+}
+
+/** What came of {@link fetch}. */
+export interface FetchResult {
+  /** The layout's folder. */
+  layout: string;
+  images: FetchedImage[];
+  /** Stored bytes of all blobs, each counted once: those that were fetched, and those that were there already. */
+  bytes: { fetched: number; reused: number; total: number };
+  seconds: number;
+}
+
+/**
+ * Brings images into a layout, with what refers to them or to a part of them: only the blobs that it lacks, several at a time, each checked. All
+ * of them, or, after any failure, nothing. The bytes, the names and the annotations stay as they are.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `UNREACHABLE`,
+ * `TIMEOUT`, `IO`
+ */
+export async function fetch(options: FetchOptions): Promise<FetchResult> {
+  const started = performance.now();
+  const { from, to, concurrency, policy, authenticate, onProgress, signal } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  const blobs: TransferredBlobs = new Map();
+  const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+  const images = await to.update(async (content) => {
+    const fetched: FetchedImage[] = [];
+    for (const placed of chosen) {
+      const { place, image } = placed;
+      onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+      const { root } = image;
+      const source = await contentOf(placed, options);
+      const omitted = options.complete === undefined ? omittedLayers(image.annotations, root.digest) : 0;
+      const attached = await referrersOf(place, place, root, { signal });
+      const referrers = attached.map(({ descriptor }) => descriptor);
+      for (const one of [root, ...referrers])
+        await transfer(source, one, content, blobs, { omitted, concurrency, signal, onRead });
+      for (const referrer of referrers) content.add(referrer, [], {});
+      const { [OMITTED_LAYERS]: _, ...whole } = image.annotations;
+      const annotations = options.complete === undefined ? image.annotations : whole;
+      fetched.push(await addImage({ ...image, annotations }, content, options));
+    }
+    return fetched;
+  }, options);
+  const { came: fetched, there: reused, total } = countBytes(blobs);
+  const bytes = { fetched, reused, total };
+  return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Where an image is read: its place, or all that may have what it leaves out. */
+async function contentOf(
+  placed: PlacedImage,
+  { from, others = [], complete, signal, onProgress }: FetchOptions,
+): Promise<ContentSource> {
+  if (complete === undefined) return placed.place;
+  return wholeContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
+}
+
+async function addImage(
+  { root, names, annotations }: StoredImage,
+  content: LayoutTransaction,
+  options: FetchOptions,
+): Promise<FetchedImage> {
+  const { config } = await readImage(content, root, options);
+  options.policy?.check({ root, names, annotations }, config.value);
+  content.add(root, names, annotations);
+  const id = config.descriptor.digest;
+  return {
+    name: names[0] ?? null,
+    ref: uniqueReference({ root, names, annotations }, id, names[0]),
+    id,
+    digest: root.digest,
+  };
+}

@@ -1,0 +1,155 @@
+import type { ContentOptions, StoredImage } from '../content/content.ts';
+import { layerOrigins } from '../image/footprint.ts';
+import type { Image } from '../image/image.ts';
+import { images as imagesOf } from '../image/image.ts';
+import { uniqueReference } from '../listing/unique-reference.ts';
+import { configPlatform } from '../oci/config.ts';
+import type { Digest } from '../oci/digest.ts';
+import { omittedBlobs, omittedLayers } from '../image/omitted-layers.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { Attached } from '../listing/attached.ts';
+import { attachedTo } from '../listing/attached.ts';
+import type { ImagePlace } from '../select/select.ts';
+import { findImages } from '../select/select.ts';
+
+/** Options of {@link inspect}. */
+export interface InspectOptions extends ContentOptions {
+  /** The layouts to look into. */
+  from: readonly ImagePlace[];
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+}
+
+/** A layer of an {@link InspectedImage}. */
+export interface InspectedLayer {
+  digest: Digest;
+  /** Stored bytes. */
+  size: number;
+  diffId: Digest;
+  mediaType: string;
+  /** The instruction that made it; null where the history of the image does not say. */
+  createdBy: string | null;
+  /** How many of the images that were looked at have this layer. */
+  sharedBy: number;
+  /** Whether it is left out of its layout on purpose. */
+  omitted: boolean;
+}
+
+/** One image; of a multi-platform one, each platform's by itself. */
+export interface InspectedImage {
+  names: string[];
+  /** The unique tag that it gets when it is loaded. */
+  ref: string;
+  /** The config digest. */
+  id: Digest;
+  /** The root's digest: the manifest's, or the index's. */
+  digest: Digest;
+  /** `os/architecture[/variant]` */
+  platform: string;
+  /** RFC 3339 time of the build; null where the config has none. */
+  created: string | null;
+  annotations: Record<string, string>;
+  /** Stored bytes of its layers, also of those that are left out. */
+  size: number;
+  layers: InspectedLayer[];
+  /** What is attached to it: signatures, SBOMs, attestations of its build. Nothing of it was verified. */
+  attached: Attached[];
+}
+
+/** What came of {@link inspect}. */
+export interface InspectResult {
+  images: InspectedImage[];
+  /**
+   * Stored bytes of all layers: each counted once, and once for every image that has it, without those that are left out on
+   * purpose; and of those, each once, that are left out and nowhere among what was looked at.
+   */
+  bytes: { stored: number; unshared: number; omitted: number };
+}
+
+interface FoundImage {
+  stored: StoredImage;
+  image: Image;
+  omitted: ReadonlySet<Digest>;
+  attached: Attached[];
+}
+
+/**
+ * Says what is in layouts, reading no layer.
+ * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `DIGEST_MISMATCH` of a document
+ */
+export async function inspect(options: InspectOptions): Promise<InspectResult> {
+  const found: FoundImage[] = [];
+  const { signal } = options;
+  for (const { place, image: stored } of await findImages(options.from, options.images, { signal })) {
+    for await (const image of imagesOf(place, stored.root, options)) {
+      const omitted = await omittedFrom(place, stored, image, options);
+      const attached = await attachedTo(place, stored.root, image, options);
+      found.push({ stored, image, omitted, attached });
+    }
+  }
+  const users = new Map<Digest, number>();
+  for (const { image } of found) {
+    for (const digest of new Set(image.layers.map(({ blob }) => blob.digest))) {
+      users.set(digest, (users.get(digest) ?? 0) + 1);
+    }
+  }
+  const images = found.map((one) => describe(one, users));
+  return { images, bytes: countBytes(images.flatMap(({ layers }) => layers)) };
+}
+
+function countBytes(layers: readonly InspectedLayer[]): InspectResult['bytes'] {
+  const present = layers.filter(({ omitted }) => !omitted);
+  const sizes = new Map(present.map(({ digest, size }) => [digest, size]));
+  const absent = layers.filter(({ digest }) => !sizes.has(digest));
+  const missed = new Map(absent.map(({ digest, size }) => [digest, size]));
+  return {
+    stored: sum(sizes.values()),
+    unshared: sum(present.map(({ size }) => size)),
+    omitted: sum(missed.values()),
+  };
+}
+
+function sum(sizes: Iterable<number>): number {
+  return [...sizes].reduce((total, size) => total + size, 0);
+}
+
+/** The blobs that are left out on purpose, and that no other image of the place has brought. */
+async function omittedFrom(
+  place: ImagePlace,
+  { root, annotations }: StoredImage,
+  { manifest, layers }: Image,
+  options: ContentOptions,
+): Promise<ReadonlySet<Digest>> {
+  const omitted = omittedBlobs(manifest.value.layers, omittedLayers(annotations, root.digest));
+  for (const { blob } of layers)
+    if (omitted.has(blob.digest) && (await place.has(blob, options))) omitted.delete(blob.digest);
+  return omitted;
+}
+
+function describe(
+  { stored, image, omitted, attached }: FoundImage,
+  users: ReadonlyMap<Digest, number>,
+): InspectedImage {
+  const { config, layers } = image;
+  const origins = layerOrigins(image);
+  return {
+    names: stored.names,
+    ref: uniqueReference(stored, config.descriptor.digest, stored.names[0]),
+    id: config.descriptor.digest,
+    digest: stored.root.digest,
+    platform: formatPlatform(configPlatform(config.value)),
+    created: config.value.created ?? null,
+    annotations: stored.annotations,
+    size: sum(layers.map(({ blob }) => blob.size)),
+    layers: layers.map(({ diffId, blob: { digest, size, mediaType } }, i) => ({
+      digest,
+      size,
+      diffId,
+      mediaType,
+      createdBy: origins[i]?.createdBy ?? null,
+      sharedBy: users.get(digest) ?? 1,
+      omitted: omitted.has(digest),
+    })),
+    attached,
+  };
+}

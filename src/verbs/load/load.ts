@@ -1,0 +1,169 @@
+import type { Authenticate, ContentOptions, ImagePolicy } from '../../content/content.ts';
+import type { ImageEndpoint, ImageTags, LoadResult, NamedImage } from '../../content/endpoint.ts';
+import { DrayageError, isDrayageError } from '../../errors.ts';
+import type { Image } from '../../image/image.ts';
+import { readImage } from '../../image/image.ts';
+import type { Leaseholder } from './lease.ts';
+import { leaseReference } from './lease.ts';
+import { uniqueReference } from '../../listing/unique-reference.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Platform } from '../../oci/platform.ts';
+import { normalizeName } from '../../oci/reference.ts';
+import type { OnProgress } from '../../progress.ts';
+import type { ImagePlace, PlacedImage } from '../../select/select.ts';
+import { selectImages } from '../../select/select.ts';
+import type { OpenBase } from '../../image/whole-content.ts';
+import { wholeContent } from '../../image/whole-content.ts';
+
+/** How often an image is loaded at most while other jobs come between. */
+const MAX_ATTEMPTS = 3;
+
+/** Options of {@link load}. */
+export interface LoadVerbOptions extends ContentOptions {
+  /** The layouts to load from. What one leaves out on purpose is read from the others, where they have it. */
+  from: readonly ImagePlace[];
+  /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
+  openBase?: OpenBase | undefined;
+  /** The daemon. */
+  to: ImageEndpoint & Pick<ImageTags, 'list'>;
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which of the images may be loaded; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
+  /**
+   * Which names an image gets beside its unique tag: `restore` those it was saved under, as `docker load` does, or `unique`
+   * none, for a daemon that others share. Default `restore`.
+   */
+  names?: 'restore' | 'unique' | undefined;
+  /** Further names; with any, exactly one image has to be chosen. */
+  tags?: readonly string[] | undefined;
+  /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
+  full?: boolean | undefined;
+  /** Which image of a multi-platform one; default: all that the daemon can hold, the one for its platform where that is one. */
+  platform?: Platform | undefined;
+  /** The job that holds what it loads until it unloads it, beside other jobs of the same daemon. Default: nobody does. */
+  lease?: Leaseholder | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** One image that was loaded. */
+export interface LoadedImage extends LoadResult {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** The unique tag. */
+  ref: string;
+  /** The config digest. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+  /** Stored bytes of all its layers. */
+  bytesTotal: number;
+}
+
+/** What came of {@link load}. */
+export interface LoadVerbResult {
+  images: LoadedImage[];
+  seconds: number;
+}
+
+/**
+ * Puts images into a daemon and verifies that they are there. Each gets a unique tag first; its names move after it was
+ * verified.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`; `UNREACHABLE`,
+ * also for a base that cannot be had
+ */
+export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
+  const started = performance.now();
+  const { policy, onProgress, signal } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const { authenticate } = options;
+  const chosen = await selectImages(options.from, options.images, { policy, authenticate, onNote, signal });
+  const tags = (options.tags ?? []).map(normalizeName);
+  if (tags.length > 0 && chosen.length > 1) {
+    throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {
+      hint: 'choose one with --image',
+    });
+  }
+  const prefer = await options.to.platform(options);
+  const images: LoadedImage[] = [];
+  for (const entry of chosen) images.push(await loadOne(entry, tags, prefer, options));
+  return { images, seconds: (performance.now() - started) / 1000 };
+}
+
+async function loadOne(
+  placed: PlacedImage,
+  tags: readonly string[],
+  prefer: Platform,
+  options: LoadVerbOptions,
+): Promise<LoadedImage> {
+  const { signal, platform, onProgress, openBase } = options;
+  const { place, image: stored } = placed;
+  const image = await readImage(place, stored.root, { signal, platform, prefer });
+  options.policy?.check(stored, image.config.value);
+  const name = stored.names[0];
+  const ref = uniqueReference(stored, image.config.descriptor.digest, name);
+  onProgress?.({ kind: 'image', name: name ?? ref });
+  const root = platform === undefined ? stored.root : image.manifest.descriptor;
+  const source = await wholeContent(placed, { signal, onProgress, openBase, others: options.from });
+  const restored = options.names === 'unique' ? [] : stored.names;
+  const wanted = [...new Set([ref, ...restored, ...tags])];
+  const result = await putHeld(options, ref, wanted, async (names) =>
+    options.to.load(root, source, names, {
+      signal,
+      full: options.full,
+      onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
+    }),
+  );
+  return {
+    name: name ?? null,
+    ref,
+    id: image.config.descriptor.digest,
+    digest: stored.root.digest,
+    ...result,
+    bytesTotal: layerBytes(image),
+  };
+}
+
+/**
+ * Has an image loaded under its names, each behind a lease where a job holds what it loads: the daemon takes the image in
+ * under the first name, so that it is held before anybody can see it. While another job gives the same image back, it may go
+ * between its being found there and its being held, a name may go with that job's lease, and podman may fail over what is
+ * half gone: then it is loaded once more, a few times at most.
+ */
+async function putHeld(
+  { to, lease, signal }: LoadVerbOptions,
+  unique: string,
+  names: readonly string[],
+  put: (names: readonly string[]) => Promise<LoadResult>,
+): Promise<LoadResult> {
+  if (lease === undefined) return put(names);
+  const images = await to.list({ signal });
+  const held = names.flatMap((name) => [leaseReference(lease, unique, name, images), name]);
+  for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
+    try {
+      const result = await put(held);
+      if (hasNames(await to.list({ signal }), result.daemonId, held)) return result;
+    } catch (error) {
+      if (!isOfOthers(error)) throw error;
+    }
+  }
+  return put(held);
+}
+
+/** Whether other jobs of a daemon may be why a load has failed. */
+function isOfOthers(error: unknown): boolean {
+  if (isDrayageError(error, 'DAEMON')) return error.facts.status === 500;
+  return isDrayageError(error, 'NOT_FOUND');
+}
+
+/** Podman shows names of `localhost/` without it. */
+function hasNames(images: readonly NamedImage[], id: Digest, names: readonly string[]): boolean {
+  const there = images.find((image) => image.id === id)?.names ?? [];
+  return names.every((name) => there.includes(name) || there.includes(name.replace(/^localhost\//, '')));
+}
+
+function layerBytes(image: Image): number {
+  return image.layers.reduce((sum, { blob }) => sum + blob.size, 0);
+}

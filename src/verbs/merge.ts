@@ -1,0 +1,154 @@
+import type {
+  Authenticate,
+  ContentOptions,
+  ContentSource,
+  ImagePolicy,
+  StoredImage,
+} from '../content/content.ts';
+import { chainSources } from '../content/content.ts';
+import type { Image } from '../image/image.ts';
+import { images as imagesOf } from '../image/image.ts';
+import type { Layout } from '../layout/layout.ts';
+import { uniqueReference } from '../listing/unique-reference.ts';
+import { OMITTED_LAYERS } from '../oci/annotations.ts';
+import { configPlatform } from '../oci/config.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isManifestType } from '../oci/media-types.ts';
+import { omittedLayers } from '../image/omitted-layers.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { OnProgress } from '../progress.ts';
+import { referrersOf } from '../image/referrers.ts';
+import type { ImagePlace } from '../select/select.ts';
+import { joinPlaces, selectImages } from '../select/select.ts';
+import type { TransferredBlobs } from '../image/transfer.ts';
+import { countBytes, transfer } from '../image/transfer.ts';
+
+/** Options of {@link merge}. */
+export interface MergeOptions extends ContentOptions {
+  /** The layouts to merge. */
+  from: readonly ImagePlace[];
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which of the images may be merged; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each image, all of them before any is used, as each is in its layout. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
+  /** The layout that they come into. What it holds stays, but for names that move to what is merged. */
+  to: Layout;
+  /** Annotations for every image, such as who merges. */
+  annotations?: Readonly<Record<string, string>> | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** One image of the merged layout. */
+export interface MergedImage {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** The unique tag that it gets when it is loaded. */
+  ref: string;
+  /** The config digest; of a multi-platform image that of the first. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+  /** `os/architecture[/variant]` of each image, in the order of the index. */
+  platforms: string[];
+}
+
+/** What came of {@link merge}. */
+export interface MergeResult {
+  /** The layout's folder. */
+  layout: string;
+  images: MergedImage[];
+  /** Stored bytes of all blobs, each counted once: those that were copied, and those that were there already. */
+  bytes: { copied: number; reused: number; total: number };
+  seconds: number;
+}
+
+/**
+ * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold comes once.
+ * Images of several platforms under one name become one image index, whose bytes depend on nothing but these images. What
+ * refers to an image, or to a part of it, comes with it. Blobs are copied as they are and checked against their digests.
+ * @throws {@link DrayageError} `AMBIGUOUS` where one name means different images for one platform; `UNSAFE` where such images
+ * leave out different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`, `LOCKED`, `IO`
+ */
+export async function merge(options: MergeOptions): Promise<MergeResult> {
+  const started = performance.now();
+  const { from, to, policy, authenticate, onProgress, signal } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  const blobs: TransferredBlobs = new Map();
+  const everywhere = joinPlaces(from);
+  const images = await to.update(async (content) => {
+    const merged: MergedImage[] = [];
+    for (const { place, image } of chosen) {
+      onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+      const found = await readAll(place, image, options);
+      const own = await filledUp(image, found, everywhere, { signal });
+      const annotations = { ...own, ...options.annotations };
+      const omitted = omittedLayers(annotations, image.root.digest);
+      const source = chainSources([place, everywhere]);
+      const attached = await referrersOf(place, everywhere, image.root, { signal });
+      const referrers = attached.map(({ descriptor }) => descriptor);
+      for (const root of [image.root, ...referrers])
+        await transfer(source, root, content, blobs, { omitted, signal, onRead });
+      for (const referrer of referrers) content.add(referrer, [], {});
+      content.add(rootOf(image.root, found), image.names, annotations);
+      merged.push(describe({ ...image, annotations }, found));
+    }
+    return merged;
+  }, options);
+  const { came: copied, there: reused, total } = countBytes(blobs);
+  const bytes = { copied, reused, total };
+  return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** The annotations of an image, which leaves nothing out any more where one of the layouts holds what it left out. */
+async function filledUp(
+  { annotations, root }: StoredImage,
+  found: readonly Image[],
+  everywhere: ContentSource,
+  options: ContentOptions,
+): Promise<Record<string, string>> {
+  const omitted = omittedLayers(annotations, root.digest);
+  for (const { manifest } of found) {
+    for (const layer of manifest.value.layers.slice(0, omitted))
+      if (!(await everywhere.has(layer, options))) return annotations;
+  }
+  const { [OMITTED_LAYERS]: _, ...rest } = annotations;
+  return rest;
+}
+
+/** Reads the documents of all images of a root. */
+async function readAll(
+  place: ImagePlace,
+  image: StoredImage,
+  { policy, signal }: MergeOptions,
+): Promise<Image[]> {
+  const found: Image[] = [];
+  for await (const one of imagesOf(place, image.root, { signal })) {
+    policy?.check(image, one.config.value);
+    found.push(one);
+  }
+  return found;
+}
+
+/** One name may stand for an image of each platform: the index of a layout has to tell them apart. */
+function rootOf(root: Descriptor, [only]: readonly Image[]): Descriptor {
+  if (only === undefined || !isManifestType(root.mediaType)) return root;
+  const platform = configPlatform(only.config.value);
+  return platform.os === '' || platform.architecture === '' ? root : { ...root, platform };
+}
+
+function describe(image: StoredImage, found: readonly Image[]): MergedImage {
+  const [name] = image.names;
+  const id = found[0]?.config.descriptor.digest ?? image.root.digest;
+  return {
+    name: name ?? null,
+    ref: uniqueReference(image, id, name),
+    id,
+    digest: image.root.digest,
+    platforms: found.map(({ config }) => formatPlatform(configPlatform(config.value))),
+  };
+}

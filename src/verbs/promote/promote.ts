@@ -1,0 +1,122 @@
+import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from '../../content/content.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { layerCompression } from '../../oci/media-types.ts';
+import type { OnProgress } from '../../progress.ts';
+import type { Planned } from './plan.ts';
+import { plan } from './plan.ts';
+import type { PushOptions } from './push.ts';
+import { pushAll } from './push-all.ts';
+import type { PromotedTag } from './tags.ts';
+import { assertTagsAgree, setTags } from './tags.ts';
+import type { Registries } from '../../registry/registries.ts';
+import type { RegistryRepository } from '../../registry/repository.ts';
+import type { ImagePlace } from '../../select/select.ts';
+
+/** An image, and the tags that it is to get. */
+export interface Promotion {
+  /** Its name or digest; default: the only image of all places. */
+  image?: string | undefined;
+  /** References with tags, of any number of registries: `registry.example/group/app:1.2`. Without a tag `latest` is meant. */
+  to: readonly string[];
+}
+
+/** Options of {@link promote}. */
+export interface PromoteOptions extends ContentOptions {
+  /** Where the images are: layouts. */
+  from: readonly ImagePlace[];
+  promotions: readonly Promotion[];
+  registries: Registries;
+  /** Which images may be promoted; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks of every image whose it is, before anything is sent; default: that is not asked. */
+  authenticate?: Authenticate | undefined;
+  /** Refuses to move a tag that means another image. Default false. */
+  ifAbsent?: boolean | undefined;
+  /**
+   * What of all that refers to an image goes along although `authenticate` did not accept it: artifact types, types of what is
+   * attested as annotations state them, `.sig`, `.att`, `.sbom`, or `all`. Default: nothing. Where nobody asks whose it is,
+   * all of it goes along.
+   */
+  attach?: readonly string[] | undefined;
+  /** Where else blobs may be that were left out of a layout. The registry of the base that an image names is looked at by itself. */
+  blobs?: readonly ContentSource[] | undefined;
+  /** Repositories that may hold blobs already: one of the same registry hands them over, so that they are not sent. */
+  mountFrom?: readonly RegistryRepository[] | undefined;
+  /** Hears what is going to be promoted, before anything is sent; an error that it throws is the end. */
+  onPlanned?: ((images: readonly PlannedImage[]) => void | Promise<void>) | undefined;
+  /** How many blobs go up at a time. Default 4. */
+  concurrency?: number | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** An image that is going to be promoted. */
+export interface PlannedImage {
+  /** The first of its names in its layout; null where it has none. */
+  name: string | null;
+  /** The config digest; of a multi-platform image that of the first. */
+  id: Digest;
+  /** The manifest's digest, or the index's: in the layout, and in each registry. */
+  digest: Digest;
+  /** `ref`: `registry.example/group/app:1.2`; `digestRef`: `registry.example/group/app@sha256:…` */
+  tags: Pick<PromotedTag, 'ref' | 'digestRef'>[];
+}
+
+/** An image that was promoted. */
+export interface PromotedImage extends PlannedImage {
+  tags: PromotedTag[];
+}
+
+/** What came of {@link promote}. */
+export interface PromoteResult {
+  images: PromotedImage[];
+  /** Stored bytes of blobs, each counted once for each repository; `total` is their sum. */
+  bytes: { sent: number; mounted: number; present: number; total: number };
+  seconds: number;
+}
+
+/**
+ * Puts images into registries under the digest that they have here, with all platforms and with what refers to them: only
+ * what a registry lacks. Tags come last: where anything fails before, none has moved.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` where a tag would move that must not;
+ * `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`
+ */
+export async function promote(options: PromoteOptions): Promise<PromoteResult> {
+  const started = performance.now();
+  const { onProgress } = options;
+  const bytes = { sent: 0, mounted: 0, present: 0, total: 0 };
+  const planned: Planned[] = [];
+  for (const { image, to } of options.promotions) planned.push(await plan(image, to, options));
+  assertTagsAgree(planned);
+  await options.onPlanned?.(planned.map(describePlanned));
+  warnOfZstd(planned, onProgress);
+  const onBlob: PushOptions['onBlob'] = ({ size }, by) => {
+    bytes[by] += size;
+    bytes.total += size;
+  };
+  await pushAll(planned, { ...options, onBlob });
+  const images: PromotedImage[] = [];
+  for (const image of planned) {
+    const { names, root } = image.image;
+    const tags = await setTags(image, options);
+    images.push({ name: names[0] ?? null, id: image.id, digest: root.digest, tags });
+  }
+  return { images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+function warnOfZstd(planned: readonly Planned[], onProgress: OnProgress | undefined): void {
+  const isZstd = planned.some(({ cargo }) =>
+    cargo.blobs.some(({ mediaType }) => layerCompression(mediaType) === 'zstd'),
+  );
+  if (!isZstd) return;
+  const message =
+    'the layers are zstd: docker before 23 cannot pull them; for those, save with --compress gzip';
+  onProgress?.({ kind: 'note', message });
+}
+
+function describePlanned({ image: { names, root }, id, targets }: Planned): PlannedImage {
+  const tags = targets.map(({ repository: { name }, tag }) => ({
+    ref: `${name}:${tag}`,
+    digestRef: `${name}@${root.digest}`,
+  }));
+  return { name: names[0] ?? null, id, digest: root.digest, tags };
+}

@@ -1,0 +1,86 @@
+import type { ContentOptions, StoredImage } from '../../content/content.ts';
+import { DrayageError } from '../../errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { TaggedRepository } from '../../registry/registries.ts';
+import type { Parts } from './parts.ts';
+
+/** A tag that was set. */
+export interface PromotedTag {
+  /** `registry.example/group/app:1.2` */
+  ref: string;
+  /** `registry.example/group/app@sha256:…`: what to deploy. */
+  digestRef: string;
+  /** `present`: it meant this image already. */
+  status: 'set' | 'moved' | 'present';
+  /** What it meant before, where it has moved. */
+  was: Digest | null;
+}
+
+/** An image and the tags that it is to get. */
+interface Tagging {
+  image: StoredImage;
+  targets: readonly TaggedRepository[];
+  cargo: Pick<Parts, 'documents'>;
+}
+
+/**
+ * Sets the tags of an image whose content is there already.
+ * @throws {@link DrayageError} `UNSAFE` where one would move that must not
+ */
+export async function setTags(
+  { image, targets, cargo }: Tagging,
+  { signal, ifAbsent }: ContentOptions & { ifAbsent?: boolean | undefined },
+): Promise<PromotedTag[]> {
+  const { digest } = image.root;
+  const root = cargo.documents.at(-1);
+  const tags: PromotedTag[] = [];
+  for (const { repository, tag } of targets) {
+    const ref = `${repository.name}:${tag}`;
+    // Asked once more: another may have set it meanwhile.
+    const was = (await repository.describe(tag, { signal }))?.digest;
+    if (ifAbsent === true) assertUnmoved(ref, was, digest);
+    if (was !== digest && root !== undefined) await repository.putManifest(root, tag, { signal });
+    const status = was === undefined ? 'set' : was === digest ? 'present' : 'moved';
+    tags.push({
+      ref,
+      digestRef: `${repository.name}@${digest}`,
+      status,
+      was: status === 'moved' ? (was ?? null) : null,
+    });
+  }
+  return tags;
+}
+
+/**
+ * Refuses to move a tag.
+ * @throws {@link DrayageError} `UNSAFE`
+ */
+export function assertUnmoved(ref: string, was: Digest | undefined, digest: Digest): void {
+  if (was === undefined || was === digest) return;
+  throw new DrayageError('UNSAFE', `${ref} is there already, and means ${was}`, {
+    expected: digest,
+    actual: was,
+    hint: 'choose another tag, or leave --if-absent out to move it',
+  });
+}
+
+/**
+ * Refuses to have one tag mean two images.
+ * @throws {@link DrayageError} `AMBIGUOUS`
+ */
+export function assertTagsAgree(planned: readonly Tagging[]): void {
+  const meant = new Map<string, Digest>();
+  for (const { image, targets } of planned) {
+    for (const { repository, tag } of targets) {
+      const ref = `${repository.name}:${tag}`;
+      const other = meant.get(ref) ?? image.root.digest;
+      if (other !== image.root.digest) {
+        throw new DrayageError('AMBIGUOUS', `${ref} would be two images: ${other} and ${image.root.digest}`, {
+          candidates: [other, image.root.digest],
+          hint: 'have {name} or {tag} in the references',
+        });
+      }
+      meant.set(ref, other);
+    }
+  }
+}

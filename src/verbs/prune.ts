@@ -1,0 +1,183 @@
+import type { ContentOptions, StoredImage } from '../content/content.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { closure } from '../image/image.ts';
+import type { Layout } from '../layout/layout.ts';
+import { listImages, removeImage } from '../listing/entries.ts';
+import { entryName, foreignReference } from '../listing/names.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isDigest } from '../oci/digest.ts';
+import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { reachable } from '../image/reachable.ts';
+
+/** Options of {@link prune}. */
+export interface PruneOptions extends ContentOptions {
+  layout: Layout;
+  /** Names, which go alone where an image has others, or digests. Default: none, or with `before` all. */
+  images?: readonly string[] | undefined;
+  /** Of these images only those whose manifest or index was written before then. Default: whenever it was. */
+  before?: Date | undefined;
+  /** Only tells what would go. Default false. */
+  dryRun?: boolean | undefined;
+}
+
+/** What came of {@link prune}. */
+export interface PruneResult {
+  /** The layout's folder. */
+  layout: string;
+  /** The names that went, and the images without a name. */
+  removed: { name: string | null; digest: Digest }[];
+  /** What referred to images that went: signatures, SBOMs. */
+  referrers: Digest[];
+  /** How many blobs went and how many stay, and their stored bytes. */
+  freed: { blobs: number; bytes: number };
+  kept: { blobs: number; bytes: number };
+  /** Whether nothing has gone, since it was only asked what would. */
+  dryRun: boolean;
+}
+
+/**
+ * Removes from a layout the images that are chosen, what refers to them, and every blob that nothing leads to. Nothing goes
+ * while another process is at work on the layout.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `USAGE` for a part of a multi-platform image, `LOCKED`, `IO`, `LINK`;
+ * where a document of what stays is damaged, what that says: nothing has gone then
+ */
+export async function prune(options: PruneOptions): Promise<PruneResult> {
+  const { layout, dryRun = false, signal } = options;
+  const removed: PruneResult['removed'] = [];
+  const referrers: Digest[] = [];
+  const swept = await layout.prune(
+    async (entries) => {
+      const chosen = await withoutChosen(entries, options);
+      for (const entry of entries.filter((one) => !chosen.includes(one)))
+        removed.push({ name: nameOf(entry), digest: entry.digest });
+      const kept = await withoutReferrers(entries, chosen, options);
+      referrers.push(...chosen.filter((one) => !kept.includes(one)).map(({ digest }) => digest));
+      return kept;
+    },
+    { dryRun, signal },
+  );
+  return { layout: layout.path, removed, referrers, freed: swept.removed, kept: swept.kept, dryRun };
+}
+
+/** The entries but for the images that are to go. */
+async function withoutChosen(
+  entries: readonly Descriptor[],
+  options: PruneOptions,
+): Promise<readonly Descriptor[]> {
+  const { layout, images, before, signal } = options;
+  if (images !== undefined) {
+    let left = entries;
+    for (const reference of images) {
+      const digest = isDigest(reference) ? reference : undefined;
+      const target = digest === undefined ? { name: reference } : { digest };
+      const without = removeImage(entries, target);
+      const gone =
+        without.length < entries.length
+          ? entries.filter((entry) => !without.includes(entry))
+          : await byDigest(entries, reference, options);
+      const old = await Promise.all(gone.map(async (entry) => isOlder(layout, entry, before)));
+      left = left.filter((entry) => !gone.some((one, i) => one === entry && old[i] === true));
+    }
+    return left;
+  }
+  if (before === undefined) return entries;
+  const old = new Set<Digest>();
+  for (const { root } of await imagesOf(layout, entries, signal)) {
+    if (await isOlder(layout, root, before)) old.add(root.digest);
+  }
+  return entries.filter(({ digest }) => !old.has(digest));
+}
+
+/** All images: what refers to one goes with that, at whatever age. */
+async function imagesOf(
+  layout: Layout,
+  entries: readonly Descriptor[],
+  signal: AbortSignal | undefined,
+): Promise<StoredImage[]> {
+  const subjects = await Promise.all(entries.map((entry) => subjectOf(layout, entry, signal)));
+  return listImages(entries.filter((_, i) => subjects[i] === undefined));
+}
+
+/** The entries of an image that a reference finds by digest. */
+async function byDigest(
+  entries: readonly Descriptor[],
+  reference: string,
+  { layout, signal }: PruneOptions,
+): Promise<Descriptor[]> {
+  const { root } = await layout.resolve(reference, { signal });
+  const found = entries.filter(({ digest }) => digest === root.digest);
+  if (found.length > 0) return found;
+  throw new DrayageError('USAGE', `${reference} is a part of a multi-platform image`, {
+    digest: root.digest,
+    hint: 'the whole image can be removed, by its name or digest',
+  });
+}
+
+async function isOlder(layout: Layout, root: Descriptor, before: Date | undefined): Promise<boolean> {
+  if (before === undefined) return true;
+  const written = await layout.writtenAt(root);
+  return written !== undefined && written < before;
+}
+
+/** The entries without those that refer to what went with the others: signatures of images, and what refers to these. */
+async function withoutReferrers(
+  all: readonly Descriptor[],
+  chosen: readonly Descriptor[],
+  { layout, signal }: PruneOptions,
+): Promise<readonly Descriptor[]> {
+  if (chosen.length === all.length) return chosen;
+  const subjects = new Map<Descriptor, Digest | undefined>();
+  for (const entry of chosen) subjects.set(entry, await subjectOf(layout, entry, signal));
+  const gone = all.filter((entry) => !chosen.includes(entry));
+  const reached = await reachedBy(layout, gone, signal);
+  for (let kept = chosen; ;) {
+    const there = await reachable(layout, kept, { signal });
+    const next = kept.filter((entry) => {
+      const subject = subjects.get(entry);
+      return subject === undefined || there.has(subject) || !reached.has(subject);
+    });
+    if (next.length === kept.length) return kept;
+    for (const entry of kept) if (!next.includes(entry)) reached.add(entry.digest);
+    kept = next;
+  }
+}
+
+/** What entries that go lead to, as far as it can be read: a damaged image can be removed, too. */
+async function reachedBy(
+  layout: Layout,
+  entries: readonly Descriptor[],
+  signal: AbortSignal | undefined,
+): Promise<Set<Digest>> {
+  const reached = new Set(entries.map(({ digest }) => digest));
+  for (const entry of entries) {
+    try {
+      for (const digest of await reachable(layout, [entry], { signal })) reached.add(digest);
+    } catch (error) {
+      if (!isDrayageError(error)) throw error;
+    }
+  }
+  return reached;
+}
+
+/** What an entry refers to; undefined for images, and for what cannot be read. */
+async function subjectOf(
+  layout: Layout,
+  entry: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<Digest | undefined> {
+  if (!isManifestType(entry.mediaType) && !isIndexType(entry.mediaType)) return undefined;
+  try {
+    for await (const node of closure(layout, entry, { signal })) {
+      const isDocument = node.kind === 'manifest' || node.kind === 'index';
+      return isDocument ? node.document.value.subject?.digest : undefined;
+    }
+  } catch (error) {
+    if (!isDrayageError(error)) throw error;
+  }
+  return undefined;
+}
+
+function nameOf(entry: Descriptor): string | null {
+  return entryName(entry) ?? foreignReference(entry) ?? null;
+}

@@ -1,0 +1,179 @@
+import type { Authenticate, ImagePolicy } from '../../content/content.ts';
+import type { Arrival, SavedLayer, SaveSource } from './arrival.ts';
+import { arrive } from './sources/source.ts';
+import { readImage } from '../../image/image.ts';
+import type { CodecName } from '../../ingest/codec.ts';
+import { chooseCodec } from '../../ingest/codec.ts';
+import { createIngest } from '../../ingest/ingest.ts';
+import type { Layout } from '../../layout/layout.ts';
+import type { LayoutTransaction } from '../../layout/transaction.ts';
+import { uniqueReference } from '../../listing/unique-reference.ts';
+import { CREATED } from '../../oci/annotations.ts';
+import { configPlatform } from '../../oci/config.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { isManifestType } from '../../oci/media-types.ts';
+import type { Platform } from '../../oci/platform.ts';
+import { formatPlatform } from '../../oci/platform.ts';
+import type { LayerStatus } from '../../progress.ts';
+import { checkSize } from '../../image/size-check.ts';
+import { BackedContent } from './thin/backed-content.ts';
+import type { OmissionOptions } from './thin/omission.ts';
+import { Omission } from './thin/omission.ts';
+
+/** Options of {@link save}. */
+export interface SaveOptions extends OmissionOptions {
+  from: SaveSource;
+  /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
+  images?: readonly string[] | undefined;
+  /**
+   * Names that images of a daemon were built under, by the text in `images` that asks for them. They get these whatever the
+   * daemon calls so by now. Default: the name that was asked for.
+   */
+  names?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Which of a layout's images may be saved; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** Asks who made each of a layout's images, before any is read. Default: nobody asks. */
+  authenticate?: Authenticate | undefined;
+  /** Of multi-platform images only the one for this platform. Default: all that is there. */
+  platform?: Platform | undefined;
+  /**
+   * Ask a daemon for all images in one request: it sends layers that they share once. Docker's own store then loses count of
+   * these layers and never frees them, so that this is for a daemon that is thrown away. Default false.
+   */
+  oneRequest?: boolean | undefined;
+  /** The layout to save into. */
+  to: Layout;
+  /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
+  compress?: CodecName | undefined;
+  /** Compression level; default 1. */
+  level?: number | undefined;
+  /** How many threads hash and compress. Default: as many as there are cores, or as the container's CPU quota allows. */
+  concurrency?: number | undefined;
+  /** Bytes of layers that are held in memory at once while they are hashed and compressed. Default 32 MiB. */
+  memory?: number | undefined;
+  /** Annotations for every image, such as who saves it. */
+  annotations?: Readonly<Record<string, string>> | undefined;
+}
+
+/** One image that was saved. */
+export interface SavedImage {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** The bare word of another tool by which it was asked for; only where it was. */
+  foundAs?: string | undefined;
+  /** The unique tag that it gets when it is loaded. */
+  ref: string;
+  /** The config digest. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+  /** `os/architecture[/variant]` */
+  platform: string;
+  layers: SavedLayer[];
+}
+
+/** What came of {@link save}. */
+export interface SaveResult {
+  /** The layout's folder. */
+  layout: string;
+  images: SavedImage[];
+  /** Bytes of the source that were read; stored bytes of layers, each counted once. */
+  bytes: { read: number; written: number; reused: number; omitted: number; total: number };
+  seconds: number;
+}
+
+/**
+ * Saves images into a layout: all of them, or, after any failure, nothing.
+ * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `LIMIT`, `IO`
+ */
+export async function save(options: SaveOptions): Promise<SaveResult> {
+  const started = performance.now();
+  const { onProgress, signal } = options;
+  const codec = chooseCodec(options.compress, options.level);
+  const isEmpty = (await options.to.images(options)).length === 0;
+  let read = 0;
+  const images = await options.to.update(async (content) => {
+    const omission = await Omission.prepare(options);
+    const { bases } = omission;
+    const backed = new BackedContent(content, bases);
+    await using ingest = createIngest(content, {
+      codec,
+      signal,
+      concurrency: options.concurrency,
+      memory: options.memory,
+      findLayer: (diffId) => backed.findLayer(diffId),
+      onLayer: ({ blob: { digest, size }, ...layer }) => {
+        const status = backed.offered.has(digest) ? 'omitted' : layer.status;
+        onProgress?.({ kind: 'layer', digest, size, status });
+      },
+    });
+    const arrived = await arrive({
+      ...options,
+      content: backed,
+      holdings: isEmpty && bases.length === 0 ? undefined : backed,
+      ingest: ingest.layer,
+      // The blobs of a base are what they are: manifests are written over them.
+      keepManifests: codec.compression === 'none' && bases.length === 0,
+      onRead: (bytes) => {
+        read += bytes;
+        onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+      },
+    });
+    const before = await options.to.images({ signal });
+    const arrivals = await omission.settle(arrived, content, before);
+    const saved: SavedImage[] = [];
+    // One after the other, so that the index has them in the order in which they came.
+    for (const arrival of arrivals) saved.push(await store(arrival, content, options));
+    await checkSize(
+      content,
+      [...before, ...arrivals].map(({ root, annotations }) => ({ ...root, annotations })),
+      options,
+    );
+    return saved;
+  }, options);
+  const bytes = { read, ...countBytes(images) };
+  return { layout: options.to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Adds what arrived to the layout's index, and says what it is. */
+async function store(
+  { root, names, foundAs, layers, referrers, ...arrival }: Arrival,
+  content: LayoutTransaction,
+  options: SaveOptions,
+): Promise<SavedImage> {
+  const { config } = await readImage(content, root, options);
+  const { created } = config.value;
+  const annotations = {
+    ...arrival.annotations,
+    ...(created && { [CREATED]: created }),
+    ...options.annotations,
+  };
+  // One name may stand for an image of each platform: the index has to tell them apart.
+  const platform = configPlatform(config.value);
+  const told = isManifestType(root.mediaType) && platform.os !== '' && platform.architecture !== '';
+  content.add(told ? { ...root, platform } : root, names, annotations);
+  for (const referrer of referrers) content.add(referrer, [], {});
+  return {
+    name: names[0] ?? null,
+    ...(foundAs !== undefined && { foundAs }),
+    ref: uniqueReference({ root, names, annotations }, config.descriptor.digest, names[0]),
+    id: config.descriptor.digest,
+    digest: root.digest,
+    platform: formatPlatform(platform),
+    layers,
+  };
+}
+
+function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {
+  const layers = new Map<Digest, SavedLayer>();
+  for (const layer of images.flatMap((image) => image.layers)) {
+    // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
+    if ((layers.get(layer.digest)?.status ?? 'omitted') === 'omitted') layers.set(layer.digest, layer);
+  }
+  const sum = (status?: LayerStatus): number =>
+    [...layers.values()].reduce(
+      (total, layer) => total + (!status || layer.status === status ? layer.size : 0),
+      0,
+    );
+  return { written: sum('written'), reused: sum('reused'), omitted: sum('omitted'), total: sum() };
+}

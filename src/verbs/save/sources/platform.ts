@@ -1,0 +1,72 @@
+import { DrayageError, isDrayageError } from '../../../errors.ts';
+import { readImage } from '../../../image/image.ts';
+import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';
+import { bareDescriptor } from '../../../oci/descriptor.ts';
+import type { Digest } from '../../../oci/digest.ts';
+import type { Platform } from '../../../oci/platform.ts';
+import { formatPlatform } from '../../../oci/platform.ts';
+import type { Arrival, ArriveOptions, SavedLayer } from '../arrival.ts';
+import { savedLayer } from '../arrival.ts';
+import type { ArchiveArrivals } from './read-arrivals.ts';
+
+/**
+ * Of images that have arrived, those for the platform that is asked for; all where none is. Out of an index comes the
+ * manifest.
+ * @throws {@link DrayageError} `NOT_FOUND` with the platforms that there are, where an image is for others only
+ */
+export async function forPlatform(
+  { arrivals, layers }: ArchiveArrivals,
+  options: Pick<ArriveOptions, 'content' | 'platform' | 'signal'>,
+): Promise<Arrival[]> {
+  const { platform } = options;
+  if (platform === undefined) return [...arrivals];
+  const fitting: Arrival[] = [];
+  const others: { names: readonly string[]; error: DrayageError }[] = [];
+  for (const arrival of arrivals) {
+    try {
+      fitting.push(await onlyPlatform(arrival, layers, platform, options));
+    } catch (error) {
+      if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+      others.push({ names: arrival.names, error });
+    }
+  }
+  const names = new Set(fitting.flatMap((arrival) => arrival.names));
+  const missed = others.filter((other) => !other.names.some((name) => names.has(name)));
+  if (missed.length > 0) throw notForPlatform(platform, missed);
+  return fitting;
+}
+
+/** The error for images that are for other platforms. */
+export function notForPlatform(
+  platform: Platform,
+  others: readonly { names: readonly string[]; error: { facts: { candidates?: string[] } } }[],
+): DrayageError {
+  const candidates = [...new Set(others.flatMap(({ error }) => error.facts.candidates ?? []))];
+  const name = others.flatMap(({ names }) => names)[0] ?? 'the image';
+  return new DrayageError('NOT_FOUND', `${name} is not there for ${formatPlatform(platform)}`, {
+    candidates,
+    hint:
+      candidates.length > 0 ? `it is there for ${candidates.join(', ')}` : 'get it for that platform first',
+  });
+}
+
+async function onlyPlatform(
+  arrival: Arrival,
+  passed: ReadonlyMap<Digest, SavedLayer>,
+  platform: Platform,
+  { content, signal }: Pick<ArriveOptions, 'content' | 'signal'>,
+): Promise<Arrival> {
+  const { manifest, config, layers } = await readImage(content, arrival.root, { platform, signal });
+  if (manifest.descriptor.digest === arrival.root.digest) return arrival;
+  const known = new Map([...passed, ...arrival.layers.map((layer) => [layer.diffId, layer] as const)]);
+  return {
+    ...arrival,
+    root: bareDescriptor(manifest.descriptor),
+    id: config.descriptor.digest,
+    annotations: { [ORIGINAL_INDEX]: arrival.root.digest, ...arrival.annotations },
+    layers: layers.map(({ diffId, blob }) => {
+      const { uncompressedSize = null, status = 'written' } = known.get(diffId) ?? {};
+      return savedLayer({ blob, diffId, uncompressedSize, status });
+    }),
+  };
+}

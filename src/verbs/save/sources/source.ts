@@ -1,0 +1,14 @@
+import type { Arrival, ArriveOptions } from '../arrival.ts';
+import { fromArchive } from './archive.ts';
+import { fromEndpoint } from './daemon.ts';
+import { fromLayout } from './layout.ts';
+
+/**
+ * Takes images in from wherever they are, content only.
+ * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
+ */
+export async function arrive(options: ArriveOptions): Promise<Arrival[]> {
+  const { from } = options;
+  if ('archive' in from) return fromArchive(from.archive, options);
+  return 'load' in from ? fromEndpoint(from, options) : fromLayout(from, options);
+}

@@ -1,0 +1,193 @@
+import pLimit from 'p-limit';
+import type { ContentOptions } from '../../../content/content.ts';
+import { DrayageError, isDrayageError } from '../../../errors.ts';
+import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
+import type { Digest } from '../../../oci/digest.ts';
+import type { Platform } from '../../../oci/platform.ts';
+import { formatPlatform } from '../../../oci/platform.ts';
+import { parseReference } from '../../../oci/reference.ts';
+import type { OpenRepository } from './base-image.ts';
+import { BaseImage } from './base-image.ts';
+
+/** Where base images are sought. */
+export interface BaseSearch {
+  /** Opens repositories of registries. */
+  openRepository: OpenRepository;
+  /** The bases of the images, by reference. Where any is given, it is not sought further. */
+  asked?: readonly string[] | undefined;
+  /** What builds say that they have used, by reference; the first that fits is taken. */
+  built?: readonly string[] | undefined;
+  /** Images of the daemon that came from registries. */
+  pulled?: (() => Promise<readonly PulledImage[]>) | undefined;
+  /** How long a registry may take to tell of one base, in milliseconds. Default 20 seconds. */
+  patience?: number | undefined;
+}
+
+/** An image that a daemon has from a registry. */
+export interface PulledImage {
+  /** Bottom first. */
+  diffIds: readonly Digest[];
+  /** By digest, with a tag where it has one: `node:22@sha256:…`. */
+  references: readonly string[];
+}
+
+/** An image whose base is sought. */
+interface BaseQuery {
+  /** For people. */
+  name: string;
+  /** Bottom first. */
+  diffIds: readonly Digest[];
+  platform: Platform;
+  /** Annotations and labels, which may name the base. */
+  said: Readonly<Record<string, string>>;
+}
+
+/** How many blobs are asked for at a time. */
+const CONCURRENCY = 8;
+/** How many images of the daemon are tried for one image. */
+const MAX_PULLED = 3;
+/** In milliseconds: what is saved must not wait for what may only spare bytes. */
+const PATIENCE = 20_000;
+
+/** Finds what images are built on, each once. */
+export class BaseFinder {
+  readonly #search: BaseSearch;
+  readonly #options: ContentOptions;
+  readonly #onNote: (message: string) => void;
+  readonly #resolved = new Map<string, Promise<BaseImage>>();
+  readonly #there = new Map<BaseImage, Promise<void>>();
+  readonly #told = new Set<string>();
+  /** Hosts that gave no answer: they are not asked again. */
+  readonly #silent = new Set<string>();
+  #pulled: Promise<readonly PulledImage[]> | undefined;
+
+  constructor(search: BaseSearch, onNote: (message: string) => void, options: ContentOptions = {}) {
+    this.#search = search;
+    this.#onNote = onNote;
+    this.#options = options;
+  }
+
+  /**
+   * Finds the base of an image: its layers are the first of the image, and the registry has all of their blobs now. Where
+   * none is found, it is told why those that were asked for, or might have been it, cannot be used.
+   */
+  async find(query: BaseQuery): Promise<BaseImage | undefined> {
+    const { asked = [] } = this.#search;
+    const doubts: string[] = [];
+    for await (const reference of asked.length > 0 ? asked : this.#candidates(query)) {
+      try {
+        const { domain } = parseReference(reference);
+        if (this.#silent.has(domain)) continue;
+        return await this.#probe(reference, query);
+      } catch (error) {
+        if (!isDrayageError(error)) throw error;
+        if (isSilence(error)) {
+          this.#silent.add(parseReference(reference).domain);
+          this.#onNote(
+            `${query.name}: the base ${reference} cannot be used: ${error.message}; its registry is not asked again`,
+          );
+          continue;
+        }
+        // A build uses other images, too: only of those that were asked for is it worth a word that they do not fit.
+        if (asked.length > 0 || !isDrayageError(error, 'UNSUPPORTED'))
+          doubts.push(`the base ${reference} cannot be used: ${error.message}`);
+      }
+    }
+    this.#tell(query, doubts);
+    return undefined;
+  }
+
+  /** By reference, the surest first. */
+  async *#candidates(query: BaseQuery): AsyncGenerator<string, void, undefined> {
+    yield* this.#search.built ?? [];
+    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = query.said;
+    if (name !== undefined) yield digest === undefined ? name : `${name.split('@')[0]}@${digest}`;
+    yield* await this.#pulledUnder(query);
+  }
+
+  /** Once for an image, by whatever name it is asked about. */
+  #tell({ name, diffIds }: BaseQuery, doubts: readonly string[]): void {
+    const key = diffIds.join(' ');
+    if (!this.#told.has(key)) for (const doubt of doubts) this.#onNote(`${name}: ${doubt}`);
+    this.#told.add(key);
+  }
+
+  /** @throws {@link DrayageError} also `TIMEOUT` where the registry takes too long; `UNSUPPORTED` for what is no base of it */
+  async #probe(reference: string, query: BaseQuery): Promise<BaseImage> {
+    const { patience = PATIENCE } = this.#search;
+    const over = AbortSignal.timeout(patience);
+    const { signal } = this.#options;
+    const options = { signal: signal === undefined ? over : AbortSignal.any([signal, over]) };
+    try {
+      const base = await this.#resolve(reference, query.platform, options);
+      if (!base.isUnder(query.diffIds)) throw notUnder(reference, query);
+      await this.#assertThere(base, options);
+      return base;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!over.aborted) throw error;
+      throw new DrayageError('TIMEOUT', `no answer within ${patience / 1000} s`, { cause: error });
+    }
+  }
+
+  async #resolve(reference: string, platform: Platform, options: ContentOptions): Promise<BaseImage> {
+    const key = `${reference} ${formatPlatform(platform)}`;
+    const known =
+      this.#resolved.get(key) ?? BaseImage.resolve(reference, platform, this.#search.openRepository, options);
+    this.#resolved.set(key, known);
+    return known;
+  }
+
+  async #assertThere(base: BaseImage, options: ContentOptions): Promise<void> {
+    const known = this.#there.get(base) ?? assertBlobs(base, options);
+    this.#there.set(base, known);
+    await known;
+  }
+
+  /** Those with most layers first: they leave most out. */
+  async #pulledUnder({ diffIds }: BaseQuery): Promise<string[]> {
+    this.#pulled ??= this.#listPulled();
+    const under = (await this.#pulled).filter(
+      (image) => image.diffIds.length < diffIds.length && image.diffIds.every((id, i) => id === diffIds[i]),
+    );
+    const fitting = under.filter((image) => image.diffIds.length > 0);
+    return fitting
+      .toSorted((a, b) => b.diffIds.length - a.diffIds.length)
+      .slice(0, MAX_PULLED)
+      .flatMap(({ references }) => references);
+  }
+
+  /** A daemon that cannot tell of one image can still give out another. */
+  async #listPulled(): Promise<readonly PulledImage[]> {
+    try {
+      return (await this.#search.pulled?.()) ?? [];
+    } catch (error) {
+      if (!isDrayageError(error)) throw error;
+      this.#onNote(`no base is sought among the images of the daemon: ${error.message}`);
+      return [];
+    }
+  }
+}
+
+/** Whether it is the registry that fails, whatever it is asked for. */
+function isSilence(error: DrayageError): boolean {
+  const { status = 503 } = error.facts;
+  return error.retryable && (status === 429 || status >= 500);
+}
+
+function notUnder(reference: string, { name }: BaseQuery): DrayageError {
+  return new DrayageError('UNSUPPORTED', `its layers are not the first layers of ${name}`, {
+    hint: `name the image that ${name} is built on, of the same version as at its build, instead of ${reference}`,
+  });
+}
+
+async function assertBlobs({ source, layers, name }: BaseImage, options: ContentOptions): Promise<void> {
+  const limit = pLimit(CONCURRENCY);
+  const there = await Promise.all(layers.map(({ blob }) => limit(() => source.has(blob, options))));
+  const missing = layers[there.indexOf(false)]?.blob.digest;
+  if (missing === undefined) return;
+  throw new DrayageError('NOT_FOUND', `its registry does not have layer ${missing}`, {
+    digest: missing,
+    url: name,
+  });
+}

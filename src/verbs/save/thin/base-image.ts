@@ -1,0 +1,91 @@
+import type { ContentOptions, ContentSource, ImageIndex } from '../../../content/content.ts';
+import { closure, readImage } from '../../../image/image.ts';
+import type { Layer } from '../../../image/layer.ts';
+import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
+import { bareDescriptor } from '../../../oci/descriptor.ts';
+import type { Digest } from '../../../oci/digest.ts';
+import type { Platform } from '../../../oci/platform.ts';
+import { matchesPlatform } from '../../../oci/platform.ts';
+import { normalizedReference, parseReference, withDefaultTag } from '../../../oci/reference.ts';
+import type { LayerBase } from './layer-base.ts';
+
+/** A repository of a registry, as far as base images are read there. */
+export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
+
+/** Opens the repository that a reference is of. Whether it is there shows when something is asked of it. */
+export type OpenRepository = (reference: string, options: ContentOptions) => Promise<BaseRepository>;
+
+/** An image in a registry that others are built on: for one platform. */
+export class BaseImage implements LayerBase {
+  /** Full name with its tag, or with its digest where it has none: `docker.io/library/node:22`. */
+  readonly name: string;
+  /** What the name means: a manifest, or an index. */
+  readonly digest: Digest;
+  /** Bottom first, as the registry has them. */
+  readonly layers: readonly Layer[];
+  readonly source: ContentSource;
+
+  private constructor(name: string, digest: Digest, layers: readonly Layer[], source: ContentSource) {
+    this.name = name;
+    this.digest = digest;
+    this.layers = layers;
+    this.source = source;
+  }
+
+  /**
+   * Reads a base image's documents; of an index, those of the image for the platform.
+   * @throws {@link DrayageError} `USAGE` for what is no reference, `NOT_FOUND`, also where there is none for the platform;
+   * whatever the repository throws
+   */
+  static async resolve(
+    text: string,
+    platform: Platform,
+    open: OpenRepository,
+    options: ContentOptions = {},
+  ): Promise<BaseImage> {
+    const reference = withDefaultTag(parseReference(text));
+    const { digest, ...tagged } = reference;
+    const name = normalizedReference(tagged.tag === undefined ? reference : tagged);
+    const source = await open(normalizedReference(reference), options);
+    const { root } = await source.resolve(digest ?? normalizedReference(reference), options);
+    const child = await childFor(source, root, platform, options);
+    const { layers } = await readImage(source, child, { ...options, platform });
+    const bare = layers.map(({ diffId, blob }) => ({ diffId, blob: bareDescriptor(blob) }));
+    return new BaseImage(name, root.digest, bare, source);
+  }
+
+  /** Whether an image with these layers is built on it. */
+  isUnder(diffIds: readonly Digest[]): boolean {
+    const { layers } = this;
+    return layers.length > 0 && layers.every(({ diffId }, i) => diffId === diffIds[i]);
+  }
+
+  async findLayer(diffId: Digest): Promise<Descriptor | undefined> {
+    return this.layers.find((layer) => layer.diffId === diffId)?.blob;
+  }
+
+  async findBlob(digest: Digest): Promise<Layer | undefined> {
+    return this.layers.find(({ blob }) => blob.digest === digest);
+  }
+
+  annotationsFor(omitted: ReadonlySet<Digest>): Record<string, string> {
+    const isUsed = this.layers.some(({ blob }) => omitted.has(blob.digest));
+    return isUsed ? { [BASE_NAME]: this.name, [BASE_DIGEST]: this.digest } : {};
+  }
+}
+
+/** Of an index, the manifest that says it is for the platform: registries count how many manifests are asked for. */
+async function childFor(
+  source: ContentSource,
+  root: Descriptor,
+  platform: Platform,
+  options: ContentOptions,
+): Promise<Descriptor> {
+  for await (const node of closure(source, root, options)) {
+    if (node.kind !== 'index') break;
+    const { manifests } = node.document.value;
+    return manifests.find((child) => child.platform && matchesPlatform(platform, child.platform)) ?? root;
+  }
+  return root;
+}

@@ -1,0 +1,89 @@
+import type { AttestedImage } from '../attest/statement.ts';
+import { provenanceStatement } from '../attest/statement.ts';
+import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
+import type { SignStatement } from '../attest/signer.ts';
+import type { ContentOptions, ImagePolicy, StoredImage } from '../content/content.ts';
+import type { GitLabBuild } from '../ci/gitlab/build.ts';
+import { images as imagesOf } from '../image/image.ts';
+import type { Layout } from '../layout/layout.ts';
+import type { LayoutTransaction } from '../layout/transaction.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { OnProgress } from '../progress.ts';
+import { findImages } from '../select/select.ts';
+import { once } from '../stream/tap.ts';
+
+/** Options of {@link sign}. */
+export interface SignOptions extends ContentOptions {
+  /** The layout that holds the images, and gets their signatures. */
+  layout: Layout;
+  /** Names or digests; default: all images. */
+  images?: readonly string[] | undefined;
+  /** Which of them may be signed; default: all. */
+  policy?: ImagePolicy | undefined;
+  /** The job that built them: this one. */
+  build: GitLabBuild;
+  /** Makes a bundle of a statement; of a key or keyless. */
+  sign: SignStatement;
+  /** The time that goes into statement and referrer. */
+  now: Date;
+  /** Of drayage; goes into the statement. */
+  version: string;
+  onProgress?: OnProgress | undefined;
+}
+
+/** One image that was signed. */
+export interface SignedImage {
+  /** The first of its names; null where it has none. */
+  name: string | null;
+  /** What is signed: the manifest's digest, or the index's. */
+  digest: Digest;
+  /** The referrer that holds the signature. */
+  referrer: Digest;
+}
+
+/** What came of {@link sign}. */
+export interface SignResult {
+  /** The layout's folder. */
+  layout: string;
+  images: SignedImage[];
+}
+
+/**
+ * Signs images: says which job built them, and puts that beside each as a referrer. All of them, or, after any failure, none.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, and what `sign` throws
+ */
+export async function sign(options: SignOptions): Promise<SignResult> {
+  const { layout, policy, signal, onProgress } = options;
+  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const chosen = await findImages([layout], options.images, { policy, onNote, signal });
+  const signed = await layout.update(
+    async (content) => {
+      const images: SignedImage[] = [];
+      for (const { image } of chosen) {
+        onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+        images.push(await signOne(image, content, options));
+      }
+      return images;
+    },
+    { signal },
+  );
+  return { layout: layout.path, images: signed };
+}
+
+async function signOne(
+  { root, names, annotations }: StoredImage,
+  content: LayoutTransaction,
+  { build, now, version, signal, sign: signStatement }: SignOptions,
+): Promise<SignedImage> {
+  const ids: Digest[] = [];
+  for await (const { config } of imagesOf(content, root, { signal })) ids.push(config.descriptor.digest);
+  const image: AttestedImage = { digest: root.digest, ids, names };
+  const statement = provenanceStatement(image, build, { finishedAt: now, version });
+  const bundle = await signStatement(statement, { signal });
+  const referrer = bundleReferrer(root, bundle, now);
+  for (const { descriptor, bytes } of referrer.documents)
+    await content.put(descriptor, once(bytes), { signal });
+  content.add(root, names, { ...annotations, ...COSIGN_IMAGE });
+  content.add(referrer.root, [], {});
+  return { name: names[0] ?? null, digest: root.digest, referrer: referrer.root.digest };
+}

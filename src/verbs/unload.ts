@@ -1,0 +1,169 @@
+import type { ContentOptions } from '../content/content.ts';
+import type { ImageTags, NamedImage } from '../content/endpoint.ts';
+import { isDrayageError } from '../errors.ts';
+import type { Lease } from './load/lease.ts';
+import { leasesOf } from './load/lease.ts';
+
+/** Options of {@link unload}. */
+export interface UnloadOptions extends ContentOptions {
+  /** The daemon. */
+  from: ImageTags;
+  /** Whose leases end: those of one job, or all that were taken before a time. */
+  leases: { job: string } | { before: Date };
+}
+
+/** A name that was not taken away, and why. */
+export interface KeptName {
+  ref: string;
+  reason: string;
+}
+
+/** What came of {@link unload}. */
+export interface UnloadResult {
+  /** The names that are gone, without the leases themselves. An image goes with its last name. */
+  removed: string[];
+  kept: KeptName[];
+}
+
+const HELD = 'another job holds it';
+const FOUND = 'it was there before it was loaded';
+const TWICE = 'two images have it';
+const BUSY = 'a container uses it';
+/** How often others may come between before the rest is left to them. */
+const MAX_ROUNDS = 3;
+
+/**
+ * Gives back what jobs have loaded: ends their leases, and takes away the names that they set, where no other job holds
+ * them, they still mean the image that was loaded, and they were not there before. An image that a container uses, running or
+ * not, stays, with its names and leases, until a later unload. Nothing is forced.
+ *
+ * A job that loads the image meanwhile keeps it. It takes its lease before it sets a name and looks for the name afterwards;
+ * here, leases are looked at again after a name was taken away, which is set again where there is one. So it may be missing
+ * between the two, for as long as these requests take.
+ * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`
+ */
+export async function unload({ from, leases, signal }: UnloadOptions): Promise<UnloadResult> {
+  const run = new Unloading(from, { signal });
+  await run.end((lease) =>
+    'job' in leases ? lease.job === leases.job : lease.since.getTime() < leases.before.getTime(),
+  );
+  return run.result();
+}
+
+/** One run of {@link unload}: what it has taken away so far, and what it keeps. */
+class Unloading {
+  readonly #from: ImageTags;
+  readonly #options: ContentOptions;
+  readonly #removed: Set<string> = new Set();
+  readonly #kept: Map<string, string> = new Map();
+
+  constructor(from: ImageTags, options: ContentOptions) {
+    this.#from = from;
+    this.#options = options;
+  }
+
+  result(): UnloadResult {
+    return { removed: [...this.#removed], kept: [...this.#kept].map(([ref, reason]) => ({ ref, reason })) };
+  }
+
+  async end(isEnding: (lease: Lease) => boolean): Promise<void> {
+    const images = await this.#from.list(this.#options);
+    const all = leasesOf(images);
+    const others = all.filter((lease) => !isEnding(lease));
+    const ending = await this.#unused(all.filter(isEnding), others);
+    for (const lease of ending) {
+      if (others.some((other) => holdSame(other, lease))) this.#keep(lease, HELD);
+      else await this.#giveBack(lease, ending, images);
+    }
+    for (const lease of ending) await this.#endLease(lease);
+    for (let round = 0; round < MAX_ROUNDS && (await this.#settle(ending)); round++);
+  }
+
+  /** Those that can end: no container needs the image, or other leases keep it. */
+  async #unused(ending: readonly Lease[], others: readonly Lease[]): Promise<Lease[]> {
+    if (ending.length === 0) return [];
+    const uses = await this.#from.uses(this.#options);
+    return ending.filter((lease) => {
+      if (others.some(({ image }) => image === lease.image)) return true;
+      const use = uses.find(({ image, name }) => image === lease.image || name === lease.name);
+      if (use !== undefined) this.#keep(lease, `the container ${use.container} uses it`);
+      return use === undefined;
+    });
+  }
+
+  /**
+   * Sets right what others did meanwhile: whoever took a lease gets the name back, and a name that was left to a job which
+   * has gone, too, is taken away.
+   * @returns whether there was anything to do
+   */
+  async #settle(ended: readonly Lease[]): Promise<boolean> {
+    if (!ended.some(({ name }) => name !== undefined)) return false;
+    const images = await this.#from.list(this.#options);
+    const left = leasesOf(images);
+    let changed = false;
+    for (const lease of ended) {
+      const { name, image } = lease;
+      if (name === undefined) continue;
+      const isHeld = left.some((other) => holdSame(other, lease));
+      const isThere = images.some(({ names }) => names.includes(name));
+      if (isHeld && (this.#removed.delete(name) || !isThere)) {
+        this.#keep(lease, HELD);
+        if (!isThere) await this.#tag(image, name);
+        changed = true;
+      } else if (!isHeld && this.#kept.get(name) === HELD) {
+        await this.#giveBack(lease, ended, images);
+        changed = true;
+      }
+    }
+    return changed;
+  }
+
+  /** Takes a name away that nobody else holds. */
+  async #giveBack(lease: Lease, ended: readonly Lease[], images: readonly NamedImage[]): Promise<void> {
+    const { name, image } = lease;
+    if (name === undefined || this.#removed.has(name)) return;
+    const owners = images.filter(({ names }) => names.includes(name));
+    if (owners.length > 1) this.#keep(lease, TWICE);
+    else if (ended.filter((other) => holdSame(other, lease)).every(({ found }) => found))
+      this.#keep(lease, FOUND);
+    else if (await this.#remove(name)) {
+      this.#removed.add(name);
+      this.#kept.delete(name);
+    } else {
+      this.#keep(lease, BUSY);
+      await this.#tag(image, lease.reference);
+    }
+  }
+
+  /** The image goes with its last lease; where a container has been made of it by now, it gets all of its names again. */
+  async #endLease(lease: Lease): Promise<void> {
+    const { name, image, reference } = lease;
+    if (name !== undefined && this.#kept.get(name) === BUSY) return;
+    if (await this.#remove(reference)) return;
+    if (name !== undefined && this.#removed.delete(name)) await this.#tag(image, name);
+    this.#keep(lease, BUSY);
+  }
+
+  #keep({ name, reference }: Lease, reason: string): void {
+    this.#kept.set(name ?? reference, reason);
+  }
+
+  async #tag(image: string, name: string): Promise<void> {
+    await this.#from.tag(image, name, this.#options);
+  }
+
+  /** @returns false where a container uses the image */
+  async #remove(name: string): Promise<boolean> {
+    try {
+      await this.#from.remove(name, this.#options);
+    } catch (error) {
+      if (isDrayageError(error, 'DAEMON') && error.facts.status === 409) return false;
+      if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+    }
+    return true;
+  }
+}
+
+function holdSame(a: Lease, b: Lease): boolean {
+  return a.image === b.image && a.nameHash === b.nameHash;
+}

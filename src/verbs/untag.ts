@@ -1,0 +1,61 @@
+import type { ContentOptions } from '../content/content.ts';
+import { DrayageError } from '../errors.ts';
+import { parseReference } from '../oci/reference.ts';
+import type { OnProgress } from '../progress.ts';
+import type { Registries } from '../registry/registries.ts';
+
+/** Options of {@link untag}. */
+export interface UntagOptions extends ContentOptions {
+  /** Tags, of any number of registries: `registry.example/group/app:pr-12`. */
+  references: readonly string[];
+  registries: Registries;
+  onProgress?: OnProgress | undefined;
+}
+
+/** A tag that was to be taken away. */
+export interface UntaggedReference {
+  /** `registry.example/group/app:pr-12` */
+  ref: string;
+  /** `absent`: there was none. */
+  status: 'removed' | 'absent';
+}
+
+/** What came of {@link untag}. */
+export interface UntagResult {
+  tags: UntaggedReference[];
+  seconds: number;
+}
+
+/**
+ * Takes tags away. What they meant stays under its other tags and its digest, until the registry collects what has none.
+ * @throws {@link DrayageError} `USAGE`, before anything is asked, also for a reference without a tag; `UNSUPPORTED` where a registry deletes nothing; `UNREACHABLE`, `TIMEOUT`
+ */
+export async function untag({
+  references,
+  registries,
+  signal,
+  onProgress,
+}: UntagOptions): Promise<UntagResult> {
+  const started = performance.now();
+  const targets = [];
+  for (const reference of references) {
+    assertTag(reference);
+    targets.push(await registries.tagged(reference));
+  }
+  const tags: UntaggedReference[] = [];
+  for (const { repository, tag } of targets) {
+    const ref = `${repository.name}:${tag}`;
+    onProgress?.({ kind: 'image', name: ref });
+    tags.push({ ref, status: (await repository.untag(tag, { signal })) ? 'removed' : 'absent' });
+  }
+  return { tags, seconds: (performance.now() - started) / 1000 };
+}
+
+/** What is taken away has to be said: `latest` is not meant by leaving it out. */
+function assertTag(reference: string): void {
+  const { tag, digest } = parseReference(reference);
+  if (tag !== undefined || digest !== undefined) return;
+  throw new DrayageError('USAGE', `which tag of ${reference} is to be taken away?`, {
+    hint: `name it, such as ${reference}:pr-12`,
+  });
+}

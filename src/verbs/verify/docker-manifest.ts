@@ -1,0 +1,60 @@
+import { DOCKER_MANIFEST_NAME, parseDockerManifest } from '../../archive/docker-manifest.ts';
+import type { ContentOptions } from '../../content/content.ts';
+import { DrayageError } from '../../errors.ts';
+import { images as imagesOf } from '../../image/image.ts';
+import { blobNames } from '../../layout/blob-file.ts';
+import type { Layout } from '../../layout/layout.ts';
+import { readSmallFile } from '../../layout/small-file.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+
+/** An image as index.json leads to it, in the words of manifest.json. */
+interface IndexedImage {
+  config: string;
+  layers: string[];
+  names: readonly string[];
+}
+
+/**
+ * Holds manifest.json, by which `docker load` takes a layout that is packed as a tar, against index.json: each image, with its
+ * layers and each of its names, has to be one that index.json has. It may lack some.
+ * @throws {@link DrayageError} `MALFORMED` where it differs; `LIMIT`, `LINK`, `IO`, and what `layout` says of damaged content
+ */
+export async function assertDockerManifest(layout: Layout, options: ContentOptions): Promise<void> {
+  const bytes = await readSmallFile(layout.path, DOCKER_MANIFEST_NAME);
+  if (bytes === undefined) return;
+  const indexed = await indexedImages(layout, options);
+  for (const { config, layers, names } of parseDockerManifest(bytes)) {
+    const same = indexed.filter((image) => image.config === config);
+    if (same.length === 0) throw differs(layout, `the image of ${config}`);
+    if (!same.some((image) => layers.join() === image.layers.join()))
+      throw differs(layout, `other layers for ${config}`);
+    const name = names.find((one) => !same.some((image) => image.names.includes(one)));
+    if (name !== undefined) throw differs(layout, `${name} for ${config}`);
+  }
+}
+
+async function indexedImages(layout: Layout, options: ContentOptions): Promise<IndexedImage[]> {
+  const found: IndexedImage[] = [];
+  for (const { root, names } of await layout.images(options)) {
+    for await (const { config, layers } of imagesOf(layout, root, options)) {
+      found.push({
+        config: pathOf(config.descriptor),
+        layers: layers.map(({ blob }) => pathOf(blob)),
+        names,
+      });
+    }
+  }
+  return found;
+}
+
+function pathOf({ digest }: Descriptor): string {
+  return blobNames(digest).join('/');
+}
+
+function differs({ path }: Layout, what: string): DrayageError {
+  const message = `${DOCKER_MANIFEST_NAME} names ${what}, which index.json does not: docker load would take what was not verified`;
+  return new DrayageError('MALFORMED', message, {
+    path: `${path}/${DOCKER_MANIFEST_NAME}`,
+    hint: `remove ${DOCKER_MANIFEST_NAME}, or get the layout once more`,
+  });
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { StoredImage } from '../../src/content/content.ts';
+import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/env.ts';
+import { ownImages } from '../../src/ci/own-images.ts';
+import { sampleImage } from '../layout/sample-images.ts';
+import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
+
+const { root } = sampleImage(['a']);
+
+/** An image as the job with these variables saves it. */
+function savedBy(env: Readonly<Record<string, string>>): StoredImage {
+  const job = readGitLabJob(env);
+  if (job === undefined) throw new Error('no job');
+  return { root, names: ['app:1'], annotations: gitlabAnnotations(job) };
+}
+
+const choose = (image: StoredImage, ...expectations: string[]): unknown => {
+  const job = readGitLabJob(SIGNING_JOB);
+  return job && ownImages(job, expectations).choose([image], () => {});
+};
+
+test('a job may sign what it has saved, and what does not say who has', () => {
+  const image = savedBy(SIGNING_JOB);
+  expect(choose(image)).toEqual([image]);
+  const bare = { root, names: [], annotations: {} };
+  expect(choose(bare)).toEqual([bare]);
+});
+
+test.each([
+  ['another job', TAKING_JOB, 'job-id is 124, not 123', '--expect job-id=124'],
+  ['another run of it', { ...SIGNING_JOB, CI_JOB_ID: '122' }, 'job-id is 122', '--expect job-id=122'],
+  [
+    'a job of another pipeline and commit',
+    { ...TAKING_JOB, CI_PIPELINE_ID: '4700', CI_COMMIT_SHA: 'b'.repeat(40) },
+    'pipeline is 4700',
+    `--expect pipeline=4700 --expect commit=${'b'.repeat(40)} --expect job-id=124`,
+  ],
+])('what %s has saved it may not, unless it is told to', (_, env, why, accepting) => {
+  const image = savedBy(env);
+  expect(() => choose(image)).toThrow(
+    expect.objectContaining({
+      code: 'POLICY',
+      message: expect.stringContaining(why) as string,
+      facts: expect.objectContaining({ hint: expect.stringContaining(accepting) as string }) as object,
+    }),
+  );
+  expect(choose(image, ...accepting.split('--expect ').flatMap((text) => text.trim() || []))).toEqual([
+    image,
+  ]);
+  expect(choose(image, 'none')).toEqual([image]);
+});
+
+test.each([
+  'pipeline=4700',
+  'project=group/other pipeline=4700 commit=any',
+  'job=base',
+  'ref=next,other',
+  'job-id=99',
+  'none',
+  'none job-id=99',
+])('a job that is told to expect %s of others may sign what it has saved itself', (text) => {
+  const image = savedBy(SIGNING_JOB);
+  expect(choose(image, ...text.split(' '))).toEqual([image]);
+});
+
+test('where one of several expectations is not met, nothing is signed', () => {
+  const image = savedBy({ ...TAKING_JOB, CI_PIPELINE_ID: '4700' });
+  expect(() => choose(image, 'pipeline=4700,4699', 'job-id=99')).toThrow('its job-id is 124, not 123 or 99');
+});

@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { exportArchive } from '../../../src/verbs/export.ts';
+import { images as imagesOf } from '../../../src/image/image.ts';
+import { inspect } from '../../../src/verbs/inspect.ts';
+import { Layout } from '../../../src/layout/layout.ts';
+import { save } from '../../../src/verbs/save/save.ts';
+import { joinPlaces } from '../../../src/select/select.ts';
+import { verify } from '../../../src/verbs/verify/verify.ts';
+import { fixtureArchive, fixturePath } from '../../support/fixtures.ts';
+import { listFiles } from '../../support/list-files.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+interface Expected {
+  form: string;
+  images: { tags: string[]; configDigest?: string; diffIds?: string[]; incomplete?: string[] }[];
+}
+const expected = JSON.parse(await readFile(fixturePath('expected.json'), 'utf8')) as Record<string, Expected>;
+const namesOf = async (place: Layout) =>
+  (await inspect({ from: [place] })).images.flatMap((image) => image.names);
+const blobs = async (place: Layout) => (await listFiles(`${place.path}/blobs`)).map(({ path }) => path);
+
+const archives = Object.entries(expected).filter(
+  ([, { form, images }]) =>
+    form !== 'oci-layout' && images.every(({ incomplete }) => incomplete === undefined),
+);
+
+test.each(archives)(
+  '%s goes into a layout, verifies, and comes out again with the same images',
+  async (name, { images }) => {
+    const folder = await temporaryFolder();
+    const layout = await Layout.create(`${folder}/layout`);
+    const result = await save({ from: fixtureArchive(name), to: layout });
+    const wanted = images.map(({ configDigest, diffIds }) => ({ id: configDigest, diffIds }));
+    const got = (saved: typeof result) =>
+      saved.images.map(({ id, layers }) => ({ id, diffIds: layers.map(({ diffId }) => diffId) }));
+    expect(new Set(got(result).map((image) => JSON.stringify(image)))).toEqual(
+      new Set(wanted.map((image) => JSON.stringify(image))),
+    );
+    const checked = await verify({ layout });
+    expect(checked.problems).toEqual([]);
+    const back = await Layout.create(`${folder}/back`);
+    const again = await save({ from: { archive: await exportArchive({ from: [layout] }) }, to: back });
+    expect(new Set(got(again).map((image) => JSON.stringify(image)))).toEqual(
+      new Set(wanted.map((image) => JSON.stringify(image))),
+    );
+    expect(new Set(await namesOf(back))).toEqual(new Set(await namesOf(layout)));
+  },
+);
+
+test('an archive with missing content leaves nothing behind', async () => {
+  const folder = await temporaryFolder();
+  const layout = await Layout.create(`${folder}/layout`);
+  const before = await listFiles(folder);
+  await expect(
+    save({ from: fixtureArchive('docker-28-containerd-incomplete.tar'), to: layout }),
+  ).rejects.toMatchObject({ code: 'INCOMPLETE' });
+  expect(await listFiles(folder)).toEqual(before);
+});
+
+test('images are chosen by name, and the others are not stored', async () => {
+  const folder = await temporaryFolder();
+  const layout = await Layout.create(`${folder}/layout`);
+  const all = await Layout.create(`${folder}/all`);
+  await save({ from: fixtureArchive('demo.tar'), to: all });
+  await save({ from: fixtureArchive('demo.tar'), to: layout, images: ['drayage-demo/worker:1.0'] });
+  expect((await layout.images()).map(({ names }) => names)).toEqual([['drayage-demo/worker:1.0']]);
+  expect((await blobs(layout)).length).toBeLessThan((await blobs(all)).length);
+});
+
+test('an unknown name of an archive is an error that lists those it has', async () => {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  await expect(
+    save({ from: fixtureArchive('demo.tar'), to: layout, images: ['nope'] }),
+  ).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    facts: { candidates: ['drayage-demo/api:1.0', 'drayage-demo/worker:1.0'] },
+  });
+});
+
+test('an image of an archive is chosen by its ID, and has no name then', async () => {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  const [image] = expected['demo.tar']?.images ?? [];
+  const id = image?.configDigest ?? '';
+  const { images } = await save({ from: fixtureArchive('demo.tar'), to: layout, images: [id] });
+  expect(images).toMatchObject([{ id, name: null }]);
+});
+
+test('one name stands for the images of two platforms', async () => {
+  const folder = await temporaryFolder();
+  const layout = await Layout.create(`${folder}/layout`);
+  await save({ from: fixtureArchive('docker-28-containerd-platforms.tar'), to: layout });
+  const [image] = await layout.images();
+  const apart = await Layout.create(`${folder}/apart`);
+  for await (const { manifest } of imagesOf(layout, image?.root ?? expect.fail())) {
+    const source = joinPlaces([layout]);
+    const one = {
+      ...source,
+      images: async () => [{ root: manifest.descriptor, names: ['temp:1'], annotations: {} }],
+    };
+    await save({ from: one, to: apart });
+  }
+  expect((await apart.images()).map(({ names, root }) => [names, root.platform?.architecture])).toEqual([
+    [['temp:1'], expect.any(String)],
+    [['temp:1'], expect.any(String)],
+  ]);
+});
+
+test('a copy keeps what the image was annotated with', async () => {
+  const folder = await temporaryFolder();
+  const source = await Layout.create(`${folder}/source`);
+  const target = await Layout.create(`${folder}/target`);
+  const annotations = { 'dev.drayage.gitlab.pipeline-id': '77' };
+  const first = await save({ from: fixtureArchive('demo.tar'), to: source, annotations });
+  const second = await save({ from: source, to: target });
+  expect(second.images.map(({ ref }) => ref)).toEqual(first.images.map(({ ref }) => ref));
+});
+
+test('annotations say who saved an image and when it was built', async () => {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  const annotations = { 'dev.drayage.gitlab.pipeline-id': '4711' };
+  const { images } = await save({ from: fixtureArchive('demo.tar'), to: layout, annotations });
+  const [stored] = await layout.images();
+  expect(stored?.annotations).toMatchObject(annotations);
+  expect(stored?.annotations['org.opencontainers.image.created']).toMatch(/^20\d\d-/);
+  expect(images[0]?.ref).toBe(`drayage-demo/api:pipeline-4711-${images[0]?.id.slice(7, 19)}`);
+});
+
+test('a layout is copied byte for byte into another', async () => {
+  const folder = await temporaryFolder();
+  const source = await Layout.create(`${folder}/source`);
+  const target = await Layout.create(`${folder}/target`);
+  await save({ from: fixtureArchive('docker-28-containerd-attestation.tar'), to: source });
+  const copied = await save({ from: source, to: target });
+  expect(copied.images.map(({ digest }) => digest)).toEqual(
+    (await source.images()).map(({ root }) => root.digest),
+  );
+  expect(await blobs(target)).toEqual(await blobs(source));
+  expect((await verify({ layout: target })).problems).toEqual([]);
+  const again = await save({ from: source, to: target });
+  expect(again.bytes).toMatchObject({ written: 0, read: 0 });
+});
+
+test('saving the same archive again writes nothing', async () => {
+  const folder = await temporaryFolder();
+  const layout = await Layout.create(`${folder}/layout`);
+  await save({ from: fixtureArchive('docker-20.10.tar'), to: layout });
+  const before = await listFiles(folder);
+  const again = await save({ from: fixtureArchive('docker-20.10.tar'), to: layout });
+  expect(again.bytes.written).toBe(0);
+  expect(await listFiles(folder)).toEqual(before);
+});

@@ -1,0 +1,150 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { DrayageError } from '../../../src/errors.ts';
+import { Layout } from '../../../src/layout/layout.ts';
+import { save } from '../../../src/verbs/save/save.ts';
+import { verify } from '../../../src/verbs/verify/verify.ts';
+import { fixtureArchive } from '../../support/fixtures.ts';
+import { listFiles } from '../../support/list-files.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const DAMAGE = ['DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'NOT_FOUND', 'INCOMPLETE', 'TRUNCATED'];
+
+async function makeLayout(fixture: string): Promise<string> {
+  const path = join(await temporaryFolder(), 'layout');
+  await save({ from: fixtureArchive(fixture), to: await Layout.create(path), compress: 'gzip' });
+  return path;
+}
+
+/** What is wrong with a layout, whether it is noticed when it is opened or when it is verified. */
+async function problemsOf(path: string): Promise<DrayageError[]> {
+  try {
+    return (await verify({ layout: await Layout.open(path) })).problems;
+  } catch (error) {
+    return [error as DrayageError];
+  }
+}
+
+/** All positions of a small file, some of a larger one. */
+function positions(size: number): number[] {
+  const step = size < 40 ? 1 : Math.floor(size / 6);
+  return [...new Set([...Array(Math.ceil(size / step)).keys()].map((i) => i * step).concat(size - 1))];
+}
+
+test.each(['docker-20.10.tar', 'docker-28-containerd-attestation.tar'])(
+  '%s: a flipped byte in any blob or in oci-layout is found, and the file is named',
+  async (fixture) => {
+    const path = await makeLayout(fixture);
+    expect(await problemsOf(path)).toEqual([]);
+    const files = (await listFiles(path)).filter((file) => /^(oci-layout|blobs\/)/.test(file.path));
+    expect(files.length).toBeGreaterThan(8);
+    for (const { path: name, size } of files) {
+      const file = join(path, name);
+      const intact = await readFile(file);
+      for (const position of positions(size)) {
+        const damaged = Buffer.from(intact);
+        damaged[position] = (damaged[position] ?? 0) ^ 0x01;
+        await writeFile(file, damaged);
+        const problems = await problemsOf(path);
+        expect(problems.length, `${name} at ${position}`).toBeGreaterThan(0);
+        expect(DAMAGE).toContain(problems[0]?.code);
+        expect(problems[0]?.message, `${name} at ${position}`).toContain(name);
+      }
+      await writeFile(file, intact);
+    }
+    expect(await problemsOf(path)).toEqual([]);
+  },
+  60_000,
+);
+
+type Entry = { digest: string; size: number; mediaType: string };
+test.each([
+  ['digest', (entry: Entry) => ({ ...entry, digest: `sha256:${'0'.repeat(64)}` })],
+  ['size', (entry: Entry) => ({ ...entry, size: entry.size + 1 })],
+  ['media type', (entry: Entry) => ({ ...entry, mediaType: 'application/vnd.oci.image.index.v1+json' })],
+  [
+    'media type',
+    (entry: Entry) => ({ ...entry, mediaType: 'application/vnd.docker.distribution.manifest.v2+json' }),
+  ],
+  ['media type', (entry: Entry) => ({ ...entry, mediaType: 'text/plain' })],
+])('a changed %s in index.json is found', async (_, change) => {
+  const path = await makeLayout('docker-20.10.tar');
+  const file = join(path, 'index.json');
+  const index = JSON.parse(await readFile(file, 'utf8')) as { manifests: Entry[] };
+  const manifests = index.manifests.map((entry, i) => (i === 0 ? change(entry) : entry));
+  await writeFile(file, JSON.stringify({ ...index, manifests }));
+  const [problem] = await problemsOf(path);
+  expect([...DAMAGE, 'UNSUPPORTED']).toContain(problem?.code);
+});
+
+test.each([
+  ['removed', (file: string) => rm(file)],
+  ['cut short', async (file: string) => writeFile(file, (await readFile(file)).subarray(0, -1))],
+  ['emptied', (file: string) => writeFile(file, '')],
+])('a blob that was %s is found', async (_, damage) => {
+  const path = await makeLayout('docker-20.10.tar');
+  for (const { path: name } of (await listFiles(path)).filter((file) => file.path.startsWith('blobs/'))) {
+    const file = join(path, name);
+    const intact = await readFile(file);
+    await damage(file);
+    const [problem] = await problemsOf(path);
+    expect(DAMAGE).toContain(problem?.code);
+    expect(problem?.message).toContain(name);
+    await writeFile(file, intact);
+  }
+});
+
+test.each([
+  ['cut short', async (file: string) => writeFile(file, (await readFile(file)).subarray(0, 10))],
+  ['removed', (file: string) => rm(file)],
+])('a manifest inside an index that was %s is found', async (_, damage) => {
+  const path = await makeLayout('docker-28-containerd-platforms.tar');
+  const [image] = await (await Layout.open(path)).images();
+  const root = join(path, 'blobs/sha256', image?.root.digest.slice(7) ?? '');
+  const index = JSON.parse(await readFile(root, 'utf8')) as { manifests: { digest: string }[] };
+  const name = `blobs/sha256/${index.manifests[1]?.digest.slice(7)}`;
+  await damage(join(path, name));
+  const [problem] = await problemsOf(path);
+  expect(problem?.message).toContain(name);
+});
+
+test('every problem is named, not only the first', async () => {
+  const path = await makeLayout('docker-20.10.tar');
+  const layers = (await listFiles(path)).filter((file) => file.path.startsWith('blobs/')).slice(0, 3);
+  for (const { path: name } of layers) await rm(join(path, name));
+  expect((await problemsOf(path)).length).toBeGreaterThan(1);
+});
+
+describe('manifest.json, by which docker load takes the images,', () => {
+  type Item = { Config: string; RepoTags: string[] | null; Layers: string[] };
+  const other = `blobs/sha256/${'0'.repeat(64)}`;
+
+  test.each<[string, (items: Item[]) => unknown]>([
+    ['gives an image a name that it has not', ([one]) => [{ ...one, RepoTags: ['other:1'] }]],
+    [
+      'names an image that is not indexed',
+      (items) => [...items, { Config: other, RepoTags: null, Layers: [] }],
+    ],
+    ['has other layers', ([one]) => [{ ...one, Layers: one?.Layers.map(() => other) }]],
+    ['is none', () => ({})],
+  ])('is a problem where it %s', async (_, change) => {
+    const path = await makeLayout('docker-20.10.tar');
+    const file = join(path, 'manifest.json');
+    const items = JSON.parse(await readFile(file, 'utf8')) as Item[];
+    await writeFile(file, JSON.stringify(change(items)));
+    expect(await problemsOf(path)).toMatchObject([
+      { code: 'MALFORMED', message: expect.stringContaining('manifest.json') as string },
+    ]);
+  });
+
+  test('may be absent, or name fewer', async () => {
+    const path = await makeLayout('docker-20.10.tar');
+    const file = join(path, 'manifest.json');
+    const [one] = JSON.parse(await readFile(file, 'utf8')) as Item[];
+    await writeFile(file, JSON.stringify([{ ...one, RepoTags: null }]));
+    expect(await problemsOf(path)).toEqual([]);
+    await rm(file);
+    expect(await problemsOf(path)).toEqual([]);
+  });
+});
