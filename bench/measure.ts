@@ -22,10 +22,10 @@ export interface MeasureOptions {
   /** The whole environment of the command. */
   env: Readonly<Record<string, string>>;
   /** What the command reads from its standard input; default: nothing. */
-  input?: Readable | undefined;
+  input?: Readable;
   /** Seconds after which it has failed; default: as long as it takes. */
-  limit?: number | undefined;
-  signal?: AbortSignal | undefined;
+  limit?: number;
+  signal?: AbortSignal;
 }
 
 const STOP_WATCH = '/usr/bin/time';

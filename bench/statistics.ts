@@ -5,10 +5,10 @@ export interface Run {
   seconds: number;
   cpuSeconds: number;
   /** CPU of the daemons and servers that it used, which belongs to none of its processes. */
-  serverCpuSeconds?: number | undefined;
+  serverCpuSeconds?: number;
   peakMemory: number;
   /** Bytes stored, or sent: the table says which. */
-  bytes?: number | undefined;
+  bytes?: number;
 }
 
 export type Metric = keyof Run;
@@ -17,19 +17,19 @@ export type Metric = keyof Run;
 export interface Row {
   name: string;
   /** What it does not do, or when it is the better choice. */
-  remark?: string | undefined;
+  remark?: string;
   runs: Run[];
-  failure?: string | undefined;
+  failure?: string;
 }
 
 /** `ours` is at most `atMost` times `against` (plus `plus`), or without `against` at most `atMost`. */
 export interface Goal {
   ours: string;
-  against?: string | undefined;
+  against?: string;
   /** Default: seconds. */
-  metric?: Metric | undefined;
+  metric?: Metric;
   atMost: number;
-  plus?: number | undefined;
+  plus?: number;
 }
 
 /** What became of a goal: `edge` is met by minimum or median, but not by both. */

@@ -39,27 +39,27 @@ export type ErrorCode =
 /** The facts behind a {@link DrayageError}, each present only where it is known. */
 export interface ErrorFacts {
   /** One line that says what to do next. */
-  hint?: string;
+  hint?: string | undefined;
   /** Of a signature that is not accepted, which check failed: stable, like the code. */
-  reason?: string;
+  reason?: string | undefined;
   /** What was promised: a digest, a size in bytes, a media type. */
-  expected?: string | number;
+  expected?: string | number | undefined;
   /** What was found instead. */
-  actual?: string | number;
+  actual?: string | number | undefined;
   /** The file or folder concerned. */
-  path?: string;
+  path?: string | undefined;
   /** The archive entry concerned. */
-  entry?: string;
+  entry?: string | undefined;
   /** The blob concerned. */
-  digest?: string;
+  digest?: string | undefined;
   /** The address concerned, without credentials. */
-  url?: string;
+  url?: string | undefined;
   /** The HTTP status that was answered. */
-  status?: number;
+  status?: number | undefined;
   /** Seconds after which the server wants to be asked again. */
-  retryAfter?: number;
+  retryAfter?: number | undefined;
   /** Names that exist and are near to the one asked for. */
-  candidates?: string[];
+  candidates?: string[] | undefined;
   /** The underlying error. */
   cause?: unknown;
 }

@@ -8,16 +8,16 @@ import { parse } from './shape.ts';
 /** What a statement says of a build. Whoever signed it says so: nobody else has checked it. */
 export interface Claims {
   /** The project's address. */
-  source?: string | undefined;
-  commit?: string | undefined;
+  source?: string;
+  commit?: string;
   /** The full name of the ref. */
-  ref?: string | undefined;
-  jobName?: string | undefined;
+  ref?: string;
+  jobName?: string;
   /** Address of the job. */
-  invocation?: string | undefined;
-  pipeline?: string | undefined;
+  invocation?: string;
+  pipeline?: string;
   /** The names that the image had when it was signed; undefined where the statement speaks of no names. */
-  names?: readonly string[] | undefined;
+  names?: readonly string[];
 }
 
 /** A statement that was read. */

@@ -6,11 +6,11 @@ import { withoutUserinfo } from './userinfo.ts';
 
 /** The services that take part in signing. */
 export interface Services {
-  fulcioUrl?: string | undefined;
-  rekorUrl?: string | undefined;
-  tsaUrl?: string | undefined;
+  fulcioUrl?: string;
+  rekorUrl?: string;
+  tsaUrl?: string;
   /** What must not be repeated. */
-  token?: IdentityToken | undefined;
+  token?: IdentityToken;
 }
 
 interface Service {

@@ -35,7 +35,7 @@ function refusal(image: StoredImage, found: readonly Mismatch[]): DrayageError {
   const [{ expected, actual } = { expected: [], actual: undefined }] = found;
   return new DrayageError('POLICY', `${nameOf(image)} is not the image of this pipeline: ${reason(found)}`, {
     expected: expected.join(','),
-    ...(actual !== undefined && { actual }),
+    actual,
     hint: `if that is the image you mean: ${acceptingOptions(found)}`,
   });
 }

@@ -21,7 +21,7 @@ export function ownImages(job: GitLabJob, overrides: readonly string[] = []): Im
     const message = `${names[0] ?? root.digest} was not saved by this job: ${reasons.join('; ')}`;
     throw new DrayageError('POLICY', message, {
       expected: first.expected.join(','),
-      ...(first.actual !== undefined && { actual: first.actual }),
+      actual: first.actual,
       hint: `sign in the job that builds; if this one is to vouch for it: ${acceptingOptions(found)}`,
     });
   };

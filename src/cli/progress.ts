@@ -8,7 +8,7 @@ const INTERVAL = { terminal: 100, log: 10_000 };
 /** Where progress is shown. */
 export interface ProgressOutput {
   write(text: string): unknown;
-  isTTY?: boolean | undefined;
+  isTTY?: boolean;
 }
 
 /** A display of progress. */

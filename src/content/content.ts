@@ -167,7 +167,7 @@ export interface LayerHint {
   /** Bytes to come. */
   size: number;
   /** What their digest is said to be. It decides what is worth storing; the bytes are held against it. */
-  promised?: Digest | undefined;
+  promised?: Digest;
 }
 
 /** What is known of a layer after its bytes have passed. */

@@ -155,7 +155,7 @@ export class Images {
   }
 
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
-  async remove(image: string, options: ContentOptions & { force?: boolean | undefined } = {}): Promise<void> {
+  async remove(image: string, options: ContentOptions & { force?: boolean } = {}): Promise<void> {
     const { signal, force = false } = options;
     const path = `/images/${imageSegment(image)}?force=${force}`;
     const reply = await this.#about(image, { signal, method: 'DELETE', path, timeout: 0 });

@@ -32,7 +32,7 @@ export class ArchiveLocation {
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`
    */
   async get(range: string | undefined, options: ContentOptions): Promise<HttpReply> {
-    const headers = range === undefined ? {} : { range };
+    const headers: Record<string, string> = range === undefined ? {} : { range };
     const signed = this.#signed;
     if (signed !== undefined) {
       const reply = await this.#follow(signed, headers, options);

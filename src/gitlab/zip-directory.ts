@@ -105,7 +105,7 @@ function tooMany(file: RandomAccess, count: number): DrayageError {
 export function damaged(file: RandomAccess, what: string, cause?: unknown): DrayageError {
   return new DrayageError('MALFORMED', `the artifact ${file.name} ${what}`, {
     url: file.name,
-    ...(cause !== undefined && { cause }),
+    cause,
     hint: 'run the job that made the artifact again',
   });
 }

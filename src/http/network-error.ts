@@ -65,7 +65,7 @@ export function networkError(url: string, cause: unknown): unknown {
   return new DrayageError(TIMEOUTS.has(code) ? 'TIMEOUT' : 'UNREACHABLE', `cannot reach ${url}: ${reason}`, {
     url,
     cause,
-    ...(hint !== undefined && { hint }),
+    hint,
   });
 }
 

@@ -66,7 +66,7 @@ export function passingError(reply: HttpReply, url: string): DrayageError | unde
   return new DrayageError('UNREACHABLE', message, {
     url,
     status: reply.status,
-    ...(retryAfter !== undefined && { retryAfter }),
+    retryAfter,
     hint: 'try again later',
   });
 }

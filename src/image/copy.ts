@@ -25,9 +25,9 @@ export interface CopiedLayer {
 /** Options of {@link copyImage}. */
 export interface CopyOptions extends ContentOptions {
   /** Called with each number of bytes that was read. */
-  onRead?: ((bytes: number) => void) | undefined;
+  onRead?: (bytes: number) => void;
   /** How many of an image's first layers the source may lack, since they were left out of it on purpose. Default 0. */
-  omitted?: number | undefined;
+  omitted?: number;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface LayerOrigin {
   /** Stored bytes. */
   size: number;
   /** The instruction, from the config's history; undefined where that does not say. */
-  createdBy?: string | undefined;
+  createdBy?: string;
 }
 
 /** What images take up where each blob is stored once. */

@@ -37,9 +37,9 @@ export interface Image {
 /** Options of {@link readImage}. */
 export interface ReadImageOptions extends ContentOptions {
   /** The image has to be for this platform. */
-  platform?: Platform | undefined;
+  platform?: Platform;
   /** Of several images the one for this platform is taken; the only one is taken whatever it is for. Default: the first. */
-  prefer?: Platform | undefined;
+  prefer?: Platform;
 }
 
 /** How deep indexes may be nested. */

@@ -27,7 +27,7 @@ export interface PrepareOptions extends ContentOptions {
    * Whether who gets the bytes computes the diffID and refuses others, as docker and podman do: then it is not computed here.
    * Default false.
    */
-  receiverChecks?: boolean | undefined;
+  receiverChecks?: boolean;
 }
 
 /** A layer that may go out: its blob is verified. */

@@ -14,11 +14,11 @@ export type TransferredBlobs = Map<Digest, { size: number; came: boolean }>;
 /** Options of {@link transfer}. */
 export interface TransferOptions extends ContentOptions {
   /** How many of an image's first layers do not come, since they are left out on purpose. Default: none. */
-  omitted?: number | undefined;
+  omitted?: number;
   /** How many blobs come at a time. Default 4. */
-  concurrency?: number | undefined;
+  concurrency?: number;
   /** Called with each number of bytes that has come. */
-  onRead?: ((bytes: number) => void) | undefined;
+  onRead?: (bytes: number) => void;
 }
 
 /** What an image consists of. */

@@ -29,10 +29,10 @@ export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise
 /** Options of {@link wholeContent}. */
 interface WholeContentOptions extends ContentOptions {
   /** Further places that may have what is left out; they are asked first. */
-  others?: readonly ContentSource[] | undefined;
+  others?: readonly ContentSource[];
   /** Default: nothing is read but from these places. */
-  openBase?: OpenBase | undefined;
-  onProgress?: OnProgress | undefined;
+  openBase?: OpenBase;
+  onProgress?: OnProgress;
 }
 
 /**

@@ -32,13 +32,13 @@ export interface IngestOptions extends ContentOptions {
   /** What plain layers are compressed with; layers that arrive compressed stay as they are. */
   codec: Codec;
   /** How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default: {@link availableCores}. */
-  concurrency?: number | undefined;
+  concurrency?: number;
   /** Bytes of layers in memory at once, over all layers. Default 32 MiB. */
-  memory?: number | undefined;
+  memory?: number;
   /** Finds the blob of a layer that is stored already, and intact. */
-  findLayer?: ((diffId: Digest) => Promise<Descriptor | undefined>) | undefined;
+  findLayer?: (diffId: Digest) => Promise<Descriptor | undefined>;
   /** Called when a layer is done. */
-  onLayer?: ((layer: IngestedLayer) => void) | undefined;
+  onLayer?: (layer: IngestedLayer) => void;
 }
 
 /** Takes layers in. Its threads end when it is disposed of; they never keep the process alive. */

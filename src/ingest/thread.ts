@@ -77,7 +77,7 @@ export class Thread {
 
 function threadFailed(why: string, cause?: unknown): DrayageError {
   return new DrayageError('IO', `a thread that computes digests failed: ${why}`, {
-    ...(cause !== undefined && { cause }),
+    cause,
     hint: 'try again',
   });
 }

@@ -53,7 +53,7 @@ export function toDiskError(error: unknown, action: string, path: string): unkno
     path,
     actual: code,
     cause: error,
-    ...(HINTS[code] !== undefined && { hint: HINTS[code] }),
+    hint: HINTS[code],
   });
 }
 

@@ -75,7 +75,7 @@ export async function readLayoutIndex(root: string): Promise<Index> {
 function malformed(message: string, path: string, expected?: string, actual?: string): DrayageError {
   return new DrayageError('MALFORMED', message, {
     path,
-    ...(expected !== undefined && { expected }),
-    ...(actual !== undefined && { actual }),
+    expected,
+    actual,
   });
 }

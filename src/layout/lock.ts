@@ -9,11 +9,11 @@ import { look } from './safe-path.ts';
 /** Options of {@link acquireLock}. */
 export interface LockOptions {
   /** Ends the wait; it rejects with `signal.reason`. */
-  signal?: AbortSignal | undefined;
+  signal?: AbortSignal;
   /** How long to wait for another holder, in milliseconds. Default 60 000. */
-  timeout?: number | undefined;
+  timeout?: number;
   /** Whether whoever begins to change the layout has to wait, too, until it is released. Default false. */
-  exclusive?: boolean | undefined;
+  exclusive?: boolean;
 }
 
 /** A lock that is held. */

@@ -13,7 +13,7 @@ type HashFile = (file: BlobFile, descriptor: Descriptor, signal?: AbortSignal) =
 /** Options of {@link verifyBlobFile}. */
 export interface VerifyBlobOptions extends ContentOptions {
   /** Hashes the file if that is needed. Default {@link hashHere}. */
-  hash?: HashFile | undefined;
+  hash?: HashFile;
 }
 
 /**

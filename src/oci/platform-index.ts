@@ -31,7 +31,7 @@ export interface PlatformPart {
 export function platformIndex(
   name: string,
   parts: readonly PlatformPart[],
-): { root: Descriptor; document?: Document | undefined } {
+): { root: Descriptor; document?: Document } {
   const sorted = parts.toSorted((a, b) => compare(a.root.digest, b.root.digest));
   assertDistinct(name, sorted);
   const manifests = unique(sorted.flatMap((part) => part.manifests));

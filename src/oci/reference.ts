@@ -8,8 +8,8 @@ export interface Reference {
   domain: string;
   /** Repository path: `library/temp`. */
   path: string;
-  tag?: string;
-  digest?: Digest;
+  tag?: string | undefined;
+  digest?: Digest | undefined;
 }
 
 const DEFAULT_DOMAIN = 'docker.io';
@@ -138,7 +138,7 @@ function invalid(text: string): DrayageError {
     'USAGE',
     `not an image reference: ${JSON.stringify(withoutUser(text).slice(0, 300))}`,
     {
-      ...(hint && { hint }),
+      hint,
     },
   );
 }

@@ -14,7 +14,7 @@ export function unsafeRedirect(from: URL, to: URL): DrayageError {
 export function notInRepository(repository: string, { digest }: Descriptor, cause?: unknown): DrayageError {
   return new DrayageError('NOT_FOUND', `${repository} has no ${digest}`, {
     digest,
-    ...(cause !== undefined && { cause }),
+    cause,
     hint: 'it may have been deleted there, or belong to another repository',
   });
 }
@@ -31,6 +31,6 @@ export function outsideOf({ digest, size }: Descriptor, offset: number): Drayage
 export function uploadLost(repository: string, cause?: unknown): DrayageError {
   return new DrayageError('UNREACHABLE', `${repository} has ended the upload midway`, {
     hint: 'try again',
-    ...(cause !== undefined && { cause }),
+    cause,
   });
 }

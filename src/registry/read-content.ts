@@ -76,7 +76,7 @@ async function openFrom(
 ): Promise<Opened> {
   const { api } = repository;
   const to = contentPath(repository, descriptor);
-  const range = at > 0 ? { range: `bytes=${at}-${descriptor.size - 1}` } : {};
+  const range: Record<string, string> = at > 0 ? { range: `bytes=${at}-${descriptor.size - 1}` } : {};
   const headers = { ...accept(descriptor), ...range };
   const reply = await api.send({ to, scopes: [repositoryScope(repository, 'pull')], headers, signal });
   const part = reply.status === 206 ? readContentRange(reply) : undefined;

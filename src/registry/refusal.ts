@@ -41,7 +41,7 @@ export interface Refused {
   /** Whether it was shown a credential. */
   shown: boolean;
   /** Facts to add. */
-  facts?: ErrorFacts | undefined;
+  facts?: ErrorFacts;
   /** Takes secrets out of a text. */
   conceal: (text: string) => string;
 }
@@ -64,7 +64,7 @@ export function refusalError(
     return new DrayageError('DIGEST_MISMATCH', message, { hint: 'the bytes changed on the way', ...all });
   }
   const hint = hintFor(status, host, shown);
-  return new DrayageError('UNREACHABLE', message, { ...(hint !== undefined && { hint }), ...all });
+  return new DrayageError('UNREACHABLE', message, { hint, ...all });
 }
 
 function hintFor(status: number, host: string, shown: boolean): string | undefined {

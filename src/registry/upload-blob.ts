@@ -9,7 +9,7 @@ import { UploadSession } from './upload-session.ts';
 /** Options of {@link uploadBlob}. */
 export interface UploadOptions extends ContentOptions {
   /** The path of another repository of the registry that may have the content. */
-  mountFrom?: string | undefined;
+  mountFrom?: string;
 }
 
 /** Opens the content behind so many bytes. */

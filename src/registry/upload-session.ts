@@ -12,7 +12,7 @@ import { repositoryScope } from './repository-address.ts';
 /** Options of {@link UploadSession.begin}. */
 export interface BeginUploadOptions extends ContentOptions {
   /** Asks for the content of another repository of the registry instead: its digest, and the path of that repository. */
-  mount?: { digest: Digest; from: string } | undefined;
+  mount?: { digest: Digest; from: string };
 }
 
 /** Bytes to send; made anew where they have to be sent again. */

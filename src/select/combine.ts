@@ -20,14 +20,14 @@ export interface CombinePart {
 /** Options of {@link combineImages}. */
 export interface CombineOptions extends ContentOptions {
   /** Sees every image with its config, and may refuse it by an error. */
-  check?: ((image: StoredImage, config: ImageConfig) => void) | undefined;
+  check?: (image: StoredImage, config: ImageConfig) => void;
 }
 
 /** Images of several platforms as one. */
 export interface CombinedImage {
   root: Descriptor;
   /** The new index; undefined where one of the parts is the whole already. */
-  document?: Document | undefined;
+  document?: Document;
   /** What all parts say of themselves. */
   annotations: Record<string, string>;
 }

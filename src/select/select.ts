@@ -26,11 +26,11 @@ export interface PlacedImage {
   place: ImagePlace;
   image: StoredImage;
   /** The referrers that vouch for it, where somebody asked who made it. */
-  vouchers?: readonly Descriptor[] | undefined;
+  vouchers?: readonly Descriptor[];
 }
 
 /** As of {@link ImageIndex.resolve}. */
-type ResolveOptions = ContentOptions & { platform?: Platform | undefined };
+type ResolveOptions = ContentOptions & { platform?: Platform };
 
 /** How images are chosen among several places. */
 export interface SelectOptions extends ContentOptions {

@@ -37,7 +37,8 @@ function choose(...images: StoredImage[]): { chosen: string[]; notes: string[] }
 }
 
 function config(label?: string): ImageConfig {
-  const labels = label === undefined ? {} : { 'org.opencontainers.image.revision': label };
+  const labels: Record<string, string> =
+    label === undefined ? {} : { 'org.opencontainers.image.revision': label };
   return { os: 'linux', architecture: 'amd64', rootfs: { diff_ids: [] }, config: { Labels: labels } };
 }
 

@@ -6,7 +6,7 @@ export interface ArchivedImage {
   /** Familiar references; none where it has no name. */
   names: string[];
   /** What other tools call it, where that is no name: `latest`. */
-  foreign?: string[] | undefined;
+  foreign?: string[];
   /** The manifest, kept or written, or the image index that was kept. */
   root: Descriptor;
   config: Descriptor;

@@ -20,7 +20,7 @@ export interface CollectOptions extends ContentOptions {
   ingest: IngestLayer;
   content: ContentSource & ContentSink;
   /** The diffIDs of images that are to come. */
-  expected?: readonly (readonly Digest[])[] | undefined;
+  expected?: readonly (readonly Digest[])[];
 }
 
 /** How much is held in memory over all, in bytes. What goes beyond it is stored. */

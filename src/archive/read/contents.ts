@@ -206,7 +206,7 @@ export function missing(name: string, digest?: Digest, link?: string): DrayageEr
   const named = digest ?? promisedDigest(name);
   return new DrayageError('INCOMPLETE', `the archive lacks ${quote(name)}${via}`, {
     entry: name,
-    ...(named && { digest: named }),
+    digest: named,
   });
 }
 

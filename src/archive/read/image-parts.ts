@@ -106,7 +106,7 @@ function checkedParts(
     if (layer.diffId === expected) continue;
     throw new DrayageError('DIGEST_MISMATCH', `layer ${quote(entry)} is not the one that its config names`, {
       entry,
-      ...(expected && { expected }),
+      expected,
       actual: layer.diffId,
     });
   }

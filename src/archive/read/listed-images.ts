@@ -29,7 +29,7 @@ export interface ListContext {
 interface Listed {
   name: string | undefined;
   /** What another tool calls it, where that is no name. */
-  foreign?: string | undefined;
+  foreign?: string;
   parts: ImageParts;
 }
 

@@ -31,13 +31,13 @@ export interface ReadArchiveOptions extends ContentOptions {
    * Blobs that are stored already, and that the archive may therefore lack: layers with what is known of them, all others
    * by their descriptor. Asked for when the archive has passed.
    */
-  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor> | undefined;
+  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor>;
   /** The diffIDs of images that are to come, bottom first: docker before 25 names no layer by its digest. Default: none. */
-  expected?: readonly (readonly Digest[])[] | undefined;
+  expected?: readonly (readonly Digest[])[];
   /** Called with each number of bytes that has come in. */
-  onRead?: ((bytes: number) => void) | undefined;
+  onRead?: (bytes: number) => void;
   /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
-  keepManifests?: boolean | undefined;
+  keepManifests?: boolean;
 }
 
 /**

@@ -14,7 +14,7 @@ export interface Choice {
   manifest: GraphManifest;
   kept: GraphNode;
   /** The outermost index that led to it, where not all of that is there. */
-  original?: Digest | undefined;
+  original?: Digest;
 }
 
 interface Choices {

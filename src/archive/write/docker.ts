@@ -20,9 +20,9 @@ export interface OutgoingImage {
 /** Options of {@link writeDockerArchive}. */
 export interface WriteDockerOptions extends ContentOptions {
   /** DiffIDs of layers to leave out; manifest.json names them all the same. */
-  omit?: ReadonlySet<Digest> | undefined;
+  omit?: ReadonlySet<Digest>;
   /** Whether the reader refuses layers that do not have their diffIDs; see {@link prepareLayer}. Default false. */
-  receiverChecks?: boolean | undefined;
+  receiverChecks?: boolean;
 }
 
 /**

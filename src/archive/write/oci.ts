@@ -17,7 +17,7 @@ import { smallEntry, writeTar } from '../tar/write.ts';
 /** Options of {@link writeOciArchive}. */
 export interface WriteOciOptions extends ContentOptions {
   /** Digests of blobs to leave out; documents name them all the same. */
-  omit?: ReadonlySet<Digest> | undefined;
+  omit?: ReadonlySet<Digest>;
 }
 
 /** An image, or what refers to one, that goes into an archive. */

@@ -181,7 +181,7 @@ interface OpenSource extends AsyncDisposable {
   /** What it is, where it is one. */
   daemon?: DockerDaemon;
   /** The image that is meant, where the source names one. */
-  image?: string | undefined;
+  image?: string;
 }
 
 async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {

@@ -9,9 +9,9 @@ export interface DockerHost {
   /** For HTTP: what requests are addressed to. */
   origin: string;
   /** The path of the unix socket, on Windows of the named pipe. */
-  socketPath?: string;
+  socketPath?: string | undefined;
   /** Where ssh goes. */
-  ssh?: SshTarget;
+  ssh?: SshTarget | undefined;
 }
 
 /** How an address is to be taken. */

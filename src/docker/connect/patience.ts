@@ -6,7 +6,7 @@ export interface Patience {
   /** Fires when there is no more time. */
   over: AbortSignal;
   /** Ends the waiting with its reason. */
-  signal?: AbortSignal | undefined;
+  signal?: AbortSignal;
 }
 
 /** The time that is given to all that may be late, from now on; with 0 ms each attempt is the only one. */

@@ -4,10 +4,10 @@ import { DrayageError } from '../../errors.ts';
 export interface SshTarget {
   /** A name, also one that only ssh's own configuration knows, or an IP address. */
   host: string;
-  user?: string;
-  port?: string;
+  user?: string | undefined;
+  port?: string | undefined;
   /** The daemon's socket over there, where it is not the default one of the docker client over there. */
-  socketPath?: string;
+  socketPath?: string | undefined;
 }
 
 const FORM =

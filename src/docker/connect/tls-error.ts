@@ -34,7 +34,7 @@ const altNameSchema = v.looseObject({
 export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): DrayageError | undefined {
   const code = systemCode(cause) ?? '';
   const error = (kind: ErrorCode, message: string, hint: string, candidates?: string[]): DrayageError =>
-    new DrayageError(kind, message, { url: host.name, cause, hint, ...(candidates && { candidates }) });
+    new DrayageError(kind, message, { url: host.name, cause, hint, candidates });
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = namesIn(cause);
     return error(

@@ -24,14 +24,14 @@ export interface Planned extends PlacedImage {
 export interface PlanOptions extends ContentOptions {
   from: readonly ImagePlace[];
   registries: Registries;
-  policy?: ImagePolicy | undefined;
-  authenticate?: Authenticate | undefined;
-  ifAbsent?: boolean | undefined;
+  policy?: ImagePolicy;
+  authenticate?: Authenticate;
+  ifAbsent?: boolean;
   /** What goes along although nobody vouched for it. */
-  attach?: readonly string[] | undefined;
+  attach?: readonly string[];
   /** Where else blobs may be. */
-  blobs?: readonly ContentSource[] | undefined;
-  onProgress?: OnProgress | undefined;
+  blobs?: readonly ContentSource[];
+  onProgress?: OnProgress;
 }
 
 /**

@@ -10,8 +10,8 @@ import { together } from '../../stream/together.ts';
 /** Options of {@link pushAll}. */
 export interface PushAllOptions extends ContentOptions, Pick<PushOptions, 'onBlob' | 'onProgress'> {
   /** How many blobs go up at a time. Default 4. */
-  concurrency?: number | undefined;
-  mountFrom?: readonly RegistryRepository[] | undefined;
+  concurrency?: number;
+  mountFrom?: readonly RegistryRepository[];
 }
 
 /** To several registries at a time; into the repositories of one after another, so that the later ones take over what the first got. */

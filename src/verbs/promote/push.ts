@@ -17,11 +17,11 @@ type PushedBy = 'sent' | 'mounted' | 'present';
 /** What is pushed: an image, and what refers to it. */
 export interface Cargo extends Parts {
   /** `tag`: of what has no `subject`, by which it is found all the same. */
-  referrers: { referrer: Referrer; parts: Parts; tag?: string | undefined }[];
+  referrers: { referrer: Referrer; parts: Parts; tag?: string }[];
   /** Where blobs are, the nearest first: the image's place, others, the registry of its base. */
   sources: readonly ContentSource[];
   /** What the image is built on, where it says so. */
-  base?: string | undefined;
+  base?: string;
 }
 
 /** Options of {@link pushContent}. */
@@ -33,7 +33,7 @@ export interface PushOptions extends ContentOptions {
   /** Repositories that may hold any of the blobs. */
   mountFrom: readonly RegistryRepository[];
   onBlob: (descriptor: Descriptor, by: PushedBy) => void;
-  onProgress?: OnProgress | undefined;
+  onProgress?: OnProgress;
 }
 
 /**

@@ -29,7 +29,7 @@ interface Tagging {
  */
 export async function setTags(
   { image, targets, cargo }: Tagging,
-  { signal, ifAbsent }: ContentOptions & { ifAbsent?: boolean | undefined },
+  { signal, ifAbsent }: ContentOptions & { ifAbsent?: boolean },
 ): Promise<PromotedTag[]> {
   const { digest } = image.root;
   const root = cargo.documents.at(-1);

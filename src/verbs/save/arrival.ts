@@ -40,9 +40,9 @@ export interface Arrival {
   id: Digest;
   names: string[];
   /** What other tools call it, where that is no name. */
-  foreign?: string[] | undefined;
+  foreign?: string[];
   /** The one of these words by which it was asked for; only where it was. */
-  foundAs?: string | undefined;
+  foundAs?: string;
   /** What it was annotated with where it comes from. */
   annotations: Record<string, string>;
   layers: SavedLayer[];
@@ -69,25 +69,25 @@ export interface Holdings {
 /** Where arriving images come from and go to. */
 export interface ArriveOptions extends ContentOptions {
   from: SaveSource;
-  images?: readonly string[] | undefined;
+  images?: readonly string[];
   /** Further names of a daemon's images, by the text that asks for them. */
-  names?: ReadonlyMap<string, readonly string[]> | undefined;
-  policy?: ImagePolicy | undefined;
-  authenticate?: Authenticate | undefined;
+  names?: ReadonlyMap<string, readonly string[]>;
+  policy?: ImagePolicy;
+  authenticate?: Authenticate;
   /** Only the image for this platform. */
-  platform?: Platform | undefined;
+  platform?: Platform;
   /** Ask a daemon for all images at once. */
-  oneRequest?: boolean | undefined;
+  oneRequest?: boolean;
   /** Where the content goes. */
   content: ContentSource & ContentSink;
   /** Absent where nothing is there. */
-  holdings?: Holdings | undefined;
+  holdings?: Holdings;
   ingest: IngestLayer;
   /** Keep a daemon's own manifests over uncompressed layers. */
   keepManifests: boolean;
   /** Called with each number of bytes that has come in. */
   onRead: (bytes: number) => void;
-  onProgress?: OnProgress | undefined;
+  onProgress?: OnProgress;
 }
 
 /** What is told of a layer whose bytes have passed, or that was there. */

@@ -15,13 +15,13 @@ interface Whereabouts {
   /** It may be left out: a base of the image has it, or it was left out where the image comes from. */
   isElsewhere: boolean;
   /** Where it can be read. */
-  base?: LayerBase | undefined;
+  base?: LayerBase;
 }
 
 /** Options of {@link leaveOut}. */
 interface LeaveOutOptions extends ContentOptions {
   /** Further bases, whose layers were counted as held: what only they have is brought in. */
-  spare?: readonly LayerBase[] | undefined;
+  spare?: readonly LayerBase[];
 }
 
 /**

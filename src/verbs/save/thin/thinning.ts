@@ -17,8 +17,8 @@ import { rebase } from './rebase.ts';
 /** Options of {@link findBasesBefore}. */
 interface FindBasesOptions extends ContentOptions {
   from: SaveSource;
-  images?: readonly string[] | undefined;
-  platform?: Platform | undefined;
+  images?: readonly string[];
+  platform?: Platform;
 }
 
 /**
@@ -59,7 +59,7 @@ interface ThinImageOptions extends ContentOptions {
   others: readonly LayerBase[];
   /** Bases of other images: what they have is not left out here, but may have to be brought in. */
   spare: readonly LayerBase[];
-  onProgress?: OnProgress | undefined;
+  onProgress?: OnProgress;
 }
 
 /** Leaves out the layers that the base of an image has, where one is found, and says so. */
