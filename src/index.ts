@@ -1,17 +1,8 @@
-export type {
-  Authenticate,
-  BeginOptions,
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  FileDigester,
-  ImageIndex,
-  ImagePolicy,
-  IngestedLayer,
-  OpenOptions,
-  StoredImage,
-} from './content/content.ts';
+export type { ImageIndex, StoredImage } from './content/image-index.ts';
+export type { IngestedLayer } from './content/layer.ts';
+export type { Authenticate, ImagePolicy } from './content/policy.ts';
+export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
+export type { ContentOptions, ContentSource, OpenOptions } from './content/source.ts';
 export type { OnAuthentic } from './attest/authenticate.ts';
 export { signaturePolicy } from './attest/authenticate.ts';
 export type { ExpectedProvenance, ExpectedSigner } from './attest/expect.ts';
@@ -130,7 +121,8 @@ export { save } from './verbs/save/save.ts';
 export type { SignedImage, SignOptions, SignResult } from './verbs/sign.ts';
 export { sign } from './verbs/sign.ts';
 export type { SizeLimits } from './image/size-check.ts';
-export type { ImagePlace, SelectOptions } from './select/select.ts';
+export type { ImagePlace } from './content/image-index.ts';
+export type { SelectOptions } from './select/select.ts';
 export { joinPlaces } from './select/select.ts';
 export type { UntaggedReference, UntagOptions, UntagResult } from './verbs/untag.ts';
 export { untag } from './verbs/untag.ts';

@@ -1,10 +1,6 @@
-import type {
-  Authenticate,
-  ContentOptions,
-  ContentSource,
-  ImageIndex,
-  StoredImage,
-} from '../content/content.ts';
+import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { Authenticate } from '../content/policy.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

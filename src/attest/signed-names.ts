@@ -1,4 +1,4 @@
-import type { StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
 import { isReference, normalizeName } from '../oci/reference.ts';
 import type { ExpectedProvenance } from './expect.ts';
 import { refusal } from './refusal.ts';

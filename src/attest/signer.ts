@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { createPublicKey, sign as signBytes } from 'node:crypto';
 import type { Signer, Witness } from '@sigstore/sign';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { IN_TOTO_PAYLOAD } from './media-types.ts';

@@ -1,4 +1,5 @@
-import type { ImagePolicy, StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
 import type { GitLabJob } from './gitlab/env.ts';
 import type { ExpectationKey, Expectations } from './expectations.ts';

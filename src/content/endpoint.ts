@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from './content.ts';
+import type { ContentOptions, ContentSource } from './source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';

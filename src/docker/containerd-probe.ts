@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { blobName } from '../archive/read/contents.ts';
 import { smallEntry, writeTar } from '../archive/tar/write.ts';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import { writeOciArchive } from '../archive/write/oci.ts';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { closure } from '../image/image.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex } from '../oci/digest.ts';

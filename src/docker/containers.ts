@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { ImageUse } from '../content/endpoint.ts';
 import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames } from './names.ts';

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { formatDockerManifest } from '../archive/docker-manifest.ts';
 import { smallEntry, writeTar } from '../archive/tar/write.ts';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Cargo, Held, StoreAccess } from './store.ts';

@@ -1,4 +1,4 @@
-import type { ContentSource } from '../content/content.ts';
+import type { ContentSource } from '../content/source.ts';
 import type { LoadOptions, LoadResult } from '../content/endpoint.ts';
 import { readImage } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Images } from './images.ts';
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Cleanups } from './cleanups.ts';
 import type { Images } from './images.ts';

@@ -3,7 +3,7 @@ import { blobName } from '../archive/read/contents.ts';
 import { oneAhead } from '../stream/one-ahead.ts';
 import type { OutgoingEntry } from '../archive/tar/write.ts';
 import { smallEntry, writeTar } from '../archive/tar/write.ts';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { Layer } from '../image/layer.ts';
 import { prepareLayer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';

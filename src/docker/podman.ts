@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { graphStore } from './graph.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { SaveArchiveOptions } from '../content/endpoint.ts';
 import { isDrayageError } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';

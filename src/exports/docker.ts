@@ -1,5 +1,5 @@
 /** Docker daemons and podman: images in and out through the Engine API. */
-export type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
+export type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 export type {
   EndpointImage,
   ImageEndpoint,

@@ -1,15 +1,7 @@
 /** Registries: images in and out through the OCI distribution-spec. */
-export type {
-  BeginOptions,
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  FileDigester,
-  ImageIndex,
-  OpenOptions,
-  StoredImage,
-} from '../content/content.ts';
+export type { ImageIndex, StoredImage } from '../content/image-index.ts';
+export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from '../content/sink.ts';
+export type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 export type { HttpDispatcher } from '../http/http.ts';
 export type { RetryOptions } from '../http/retry.ts';
 export type { Descriptor } from '../oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import type * as v from 'valibot';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { parseDocument } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';

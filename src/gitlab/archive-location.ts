@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { withoutSecrets } from '../http/address.ts';
 import { MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
 import type { GitLabApi } from './api.ts';

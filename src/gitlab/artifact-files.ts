@@ -1,4 +1,4 @@
-import type { ContentOptions, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 

@@ -1,11 +1,6 @@
 import { Readable } from 'node:stream';
-import type {
-  ContentOptions,
-  ContentSource,
-  ImageIndex,
-  OpenOptions,
-  StoredImage,
-} from '../content/content.ts';
+import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { GitLabApi } from './api.ts';
 import { ArchiveLocation } from './archive-location.ts';

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 import type { GitLabApi } from './api.ts';
 import { drop } from '../http/reply.ts';

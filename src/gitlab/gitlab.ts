@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { GitLabOptions } from './api.ts';
 import { GitLabApi } from './api.ts';
 import type { JobArtifact, OpenArtifactOptions } from './artifact.ts';

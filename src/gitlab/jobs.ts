@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { optional } from '../oci/parse.ts';
 import type { Credential, GitLabApi } from './api.ts';

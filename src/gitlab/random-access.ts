@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 
 /** A file of which any part can be read. */
 export interface RandomAccess extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { ContentOptions, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import { sizeSchema } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';

@@ -1,5 +1,5 @@
 import type { Entry } from 'yauzl';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { RandomAccess } from './random-access.ts';
 

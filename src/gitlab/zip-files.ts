@@ -1,5 +1,5 @@
 import { createInflateRaw, crc32 } from 'node:zlib';
-import type { ContentOptions, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { STREAM_BUFFERS, through } from '../stream/through.ts';
 import type { Passage } from '../stream/through.ts';

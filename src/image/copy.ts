@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSink, ContentSource } from '../content/content.ts';
+import type { ContentSink } from '../content/sink.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Checked } from './image.ts';
 import { closure, isImageManifest, readConfig } from './image.ts';
 import { verifyLayer } from './layer.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from './image.ts';
 import { closure, isImageManifest, readConfig } from './image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

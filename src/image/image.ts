@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import { configPlatform, parseConfig } from '../oci/config.ts';

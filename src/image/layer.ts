@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { createDigester } from '../oci/digest.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

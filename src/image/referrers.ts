@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, ImageIndex } from '../content/content.ts';
+import type { ImageIndex } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { closure } from './image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import type { Footprint } from './footprint.ts';
 import { footprint } from './footprint.ts';

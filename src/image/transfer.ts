@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
-import type { ContentOptions, ContentSink, ContentSource } from '../content/content.ts';
+import type { ContentSink } from '../content/sink.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Checked } from './image.ts';
 import { closure, isImageManifest } from './image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import type { ErrorCode } from '../errors.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { images } from './image.ts';
@@ -10,7 +10,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
 import type { OnProgress } from '../progress.ts';
-import type { PlacedImage } from '../select/select.ts';
+import type { PlacedImage } from '../content/image-index.ts';
 
 /** The base of an image, as a layout names it. Nobody vouches for it: what is read there is checked. */
 export interface BaseReference {

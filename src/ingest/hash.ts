@@ -1,4 +1,4 @@
-import type { FileDigester } from '../content/content.ts';
+import type { FileDigester } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';

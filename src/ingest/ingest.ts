@@ -1,14 +1,8 @@
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
-import type {
-  BeginOptions,
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  IngestedLayer,
-  IngestLayer,
-  LayerHint,
-} from '../content/content.ts';
+import type { IngestedLayer, IngestLayer, LayerHint } from '../content/layer.ts';
+import type { BeginOptions, BlobWriter, ContentSink } from '../content/sink.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

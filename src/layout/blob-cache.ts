@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { chmod, mkdir, open, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BlobFile } from './blob-file.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Index } from '../oci/image-index.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import { images } from '../image/image.ts';

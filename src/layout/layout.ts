@@ -1,12 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
-import type {
-  ContentOptions,
-  ContentSource,
-  ImageIndex,
-  OpenOptions,
-  StoredImage,
-} from '../content/content.ts';
+import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions, ContentSource } from '../content/content.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { closure, isImageManifest } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

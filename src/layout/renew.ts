@@ -1,5 +1,5 @@
-import type { ContentOptions } from '../content/content.ts';
-import { writeBlob } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
+import { writeBlob } from '../content/sink.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { readDocument } from '../stream/document.ts';
 import type { StagedContent } from './staged-content.ts';

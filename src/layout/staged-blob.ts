@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, open, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { BeginOptions, BlobWriter, FileDigester } from '../content/content.ts';
+import type { BeginOptions, BlobWriter, FileDigester } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest, Digester } from '../oci/digest.ts';

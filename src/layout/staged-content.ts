@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
-import type { BeginOptions, BlobWriter } from '../content/content.ts';
+import type { BeginOptions, BlobWriter } from '../content/sink.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';

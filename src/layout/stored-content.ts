@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import type { Layer } from '../image/layer.ts';
 import { verifyLayer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

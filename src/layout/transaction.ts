@@ -1,13 +1,7 @@
 import type { Readable } from 'node:stream';
-import type {
-  BeginOptions,
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  OpenOptions,
-} from '../content/content.ts';
-import { writeBlob } from '../content/content.ts';
+import type { BeginOptions, BlobWriter, ContentSink } from '../content/sink.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import { writeBlob } from '../content/sink.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Layer } from '../image/layer.ts';
 import { verifyLayer } from '../image/layer.ts';

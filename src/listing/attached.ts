@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, ImageIndex } from '../content/content.ts';
+import type { ImageIndex } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import type { StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
 import { OMITTED_LAYERS, REF_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

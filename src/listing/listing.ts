@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, ImageIndex, StoredImage } from '../content/content.ts';
+import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ListedImage } from './entries.ts';
 import { listImages } from './entries.ts';

@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import type { StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
 import { GITLAB_PREFIX } from '../oci/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
 import { shortDigest } from '../oci/digest.ts';

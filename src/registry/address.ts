@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError, systemCode } from '../errors.ts';
 import type { Http } from '../http/http.ts';
 import { drop } from '../http/reply.ts';

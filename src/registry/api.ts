@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { DrayageError, ErrorFacts } from '../errors.ts';
 import { withoutSecrets } from '../http/address.ts';
 import type { HttpDispatcher, HttpRequest } from '../http/http.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import type { Http } from '../http/http.ts';
 import type { HttpReply } from '../http/reply.ts';

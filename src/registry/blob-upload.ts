@@ -1,4 +1,5 @@
-import type { BlobWriter, ContentOptions } from '../content/content.ts';
+import type { BlobWriter } from '../content/sink.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { networkError } from '../http/network-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';

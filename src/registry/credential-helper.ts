@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import * as v from 'valibot';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 
 /** How a helper is run. */

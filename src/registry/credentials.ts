@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 
 /** What a registry is shown: a name and a password (or an access token in its place), or an identity token of OAuth 2. */
 export type Credential = { username: string; password: string } | { identityToken: string };

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { optional } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { ContentOptions, OpenOptions } from '../content/content.ts';
+import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { drop, readContentRange } from '../http/reply.ts';
 import type { Opened } from '../http/resumable.ts';

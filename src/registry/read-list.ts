@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from '../http/address.ts';
 import { addressIn, reachedAt } from '../http/redirect.ts';

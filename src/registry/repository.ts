@@ -1,15 +1,9 @@
 import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
-import type {
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  ImageIndex,
-  OpenOptions,
-  StoredImage,
-} from '../content/content.ts';
-import { writeBlob } from '../content/content.ts';
+import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { BlobWriter, ContentSink } from '../content/sink.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import { writeBlob } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { list, parseDocument } from '../oci/parse.ts';
 import { readList } from './read-list.ts';
 import type { RepositoryAddress } from './repository-address.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { buildManifest, toDocument } from '../oci/manifest.ts';
 import { OCI_CONFIG } from '../oci/media-types.ts';

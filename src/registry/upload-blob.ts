@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { pieces } from './pieces.ts';

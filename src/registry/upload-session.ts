@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { HttpRequest } from '../http/http.ts';
 import { addressIn, reachedAt } from '../http/redirect.ts';

@@ -1,6 +1,7 @@
 import { DrayageError } from '../errors.ts';
 import { normalizeName } from '../oci/reference.ts';
-import type { ImagePlace, SelectOptions } from './select.ts';
+import type { ImagePlace } from '../content/image-index.ts';
+import type { SelectOptions } from './select.ts';
 import { selectImages } from './select.ts';
 
 /**

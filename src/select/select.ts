@@ -1,14 +1,9 @@
 import { Readable } from 'node:stream';
 import { combineImages } from './combine.ts';
-import type {
-  Authenticate,
-  ContentOptions,
-  ContentSource,
-  ImageIndex,
-  ImagePolicy,
-  StoredImage,
-} from '../content/content.ts';
-import { chainSources } from '../content/content.ts';
+import type { ImagePlace, PlacedImage, StoredImage } from '../content/image-index.ts';
+import type { Authenticate, ImagePolicy } from '../content/policy.ts';
+import type { ContentOptions } from '../content/source.ts';
+import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { OMITTED_LAYERS } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -18,15 +13,10 @@ import type { Platform } from '../oci/platform.ts';
 import { twoImages } from '../oci/platform-index.ts';
 import { isReference, normalizeName, parseReference } from '../oci/reference.ts';
 
-/** A place that holds images and their content: a layout. */
-export type ImagePlace = ContentSource & ImageIndex;
-
-/** An image and the place that holds it. */
-export interface PlacedImage {
-  place: ImagePlace;
-  image: StoredImage;
+/** An image that was chosen. */
+export interface SelectedImage extends PlacedImage {
   /** The referrers that vouch for it, where somebody asked who made it. */
-  vouchers?: readonly Descriptor[];
+  vouchers?: readonly Descriptor[] | undefined;
 }
 
 /** As of {@link ImageIndex.resolve}. */
@@ -54,9 +44,9 @@ export async function selectImages(
   places: readonly ImagePlace[],
   references: readonly string[] = [],
   options: SelectOptions = {},
-): Promise<PlacedImage[]> {
+): Promise<SelectedImage[]> {
   const { authenticate, signal } = options;
-  const found: PlacedImage[] = [];
+  const found: SelectedImage[] = [];
   // Each by itself, before any is used: what they become together is signed by nobody.
   for (const placed of await findImages(places, references, options)) {
     found.push({ ...placed, vouchers: await authenticate?.(placed.image, placed.place, { signal }) });
@@ -72,7 +62,7 @@ export async function findImages(
   places: readonly ImagePlace[],
   references: readonly string[] = [],
   options: SelectOptions = {},
-): Promise<PlacedImage[]> {
+): Promise<SelectedImage[]> {
   const lists =
     references.length === 0
       ? [await allImages(places)]
@@ -84,7 +74,10 @@ export async function findImages(
   return merged(found);
 }
 
-function permitted(found: readonly PlacedImage[], { policy, onNote }: SelectOptions): readonly PlacedImage[] {
+function permitted(
+  found: readonly SelectedImage[],
+  { policy, onNote }: SelectOptions,
+): readonly SelectedImage[] {
   if (policy === undefined) return found;
   const chosen = new Set(
     policy.choose(
@@ -96,8 +89,8 @@ function permitted(found: readonly PlacedImage[], { policy, onNote }: SelectOpti
 }
 
 /** An image that several places hold is one image, with the names of all; a place that holds all of it says the rest. */
-function merged(found: readonly PlacedImage[]): PlacedImage[] {
-  const byRoot = new Map<Digest, [PlacedImage, ...PlacedImage[]]>();
+function merged(found: readonly SelectedImage[]): SelectedImage[] {
+  const byRoot = new Map<Digest, [SelectedImage, ...SelectedImage[]]>();
   for (const one of found) {
     const { digest } = one.image.root;
     const same = byRoot.get(digest);
@@ -114,9 +107,12 @@ function merged(found: readonly PlacedImage[]): PlacedImage[] {
 }
 
 /** Images that share a name become one, in the place of the first of them; each keeps the names that it has alone. */
-async function oneForEachName(found: readonly PlacedImage[], options: SelectOptions): Promise<PlacedImage[]> {
+async function oneForEachName(
+  found: readonly SelectedImage[],
+  options: SelectOptions,
+): Promise<SelectedImage[]> {
   const shared = sharedNames(found);
-  const result: PlacedImage[] = [];
+  const result: SelectedImage[] = [];
   for (const placed of found) {
     for (const { names, parts } of shared) {
       if (parts[0] === placed) result.push(await combined(names, parts, options));
@@ -129,8 +125,8 @@ async function oneForEachName(found: readonly PlacedImage[], options: SelectOpti
 }
 
 /** The names that several images have, those of the same images together. */
-function sharedNames(found: readonly PlacedImage[]): { names: string[]; parts: PlacedImage[] }[] {
-  const shared = new Map<string, { names: string[]; parts: PlacedImage[] }>();
+function sharedNames(found: readonly SelectedImage[]): { names: string[]; parts: SelectedImage[] }[] {
+  const shared = new Map<string, { names: string[]; parts: SelectedImage[] }>();
   for (const name of new Set(found.flatMap(({ image }) => image.names))) {
     const parts = found.filter(({ image }) => image.names.includes(name));
     if (parts.length === 1) continue;
@@ -142,9 +138,9 @@ function sharedNames(found: readonly PlacedImage[]): { names: string[]; parts: P
 
 async function combined(
   names: string[],
-  parts: readonly PlacedImage[],
+  parts: readonly SelectedImage[],
   { policy, signal }: SelectOptions,
-): Promise<PlacedImage> {
+): Promise<SelectedImage> {
   const { root, document, annotations } = await combineImages(
     names.join(', '),
     parts.map(({ place: source, image }) => ({ source, image })),
@@ -159,13 +155,13 @@ async function combined(
 }
 
 /** What vouches for any of these; undefined where nobody asked. */
-function vouchersOf(found: readonly PlacedImage[]): readonly Descriptor[] | undefined {
+function vouchersOf(found: readonly SelectedImage[]): readonly Descriptor[] | undefined {
   const lists = found.flatMap(({ vouchers }) => (vouchers === undefined ? [] : [vouchers]));
   return lists.length === 0 ? undefined : lists.flat();
 }
 
 /** The place that holds images, or all those that do as one. */
-function placeOf(found: readonly PlacedImage[]): ImagePlace {
+function placeOf(found: readonly SelectedImage[]): ImagePlace {
   const all = [...new Set(found.map(({ place }) => place))];
   const [only, ...others] = all;
   return only !== undefined && others.length === 0 ? only : joinPlaces(all);
@@ -187,7 +183,7 @@ function withDocument(place: ImagePlace, { descriptor, bytes }: Document): Image
   };
 }
 
-async function allImages(places: readonly ImagePlace[]): Promise<PlacedImage[]> {
+async function allImages(places: readonly ImagePlace[]): Promise<SelectedImage[]> {
   const lists = await Promise.all(places.map(async (place) => ({ place, images: await place.images() })));
   return lists.flatMap(({ place, images }) => images.map((image) => ({ place, image })));
 }
@@ -196,8 +192,8 @@ async function everywhere(
   places: readonly ImagePlace[],
   reference: string,
   options: ResolveOptions = {},
-): Promise<[PlacedImage, ...PlacedImage[]]> {
-  const found: PlacedImage[] = [];
+): Promise<[SelectedImage, ...SelectedImage[]]> {
+  const found: SelectedImage[] = [];
   const missing: DrayageError[] = [];
   for (const place of places) {
     try {

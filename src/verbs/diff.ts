@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
@@ -7,7 +7,7 @@ import type { ImageConfig } from '../oci/config.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatPlatform } from '../oci/platform.ts';
-import type { ImagePlace } from '../select/select.ts';
+import type { ImagePlace } from '../content/image-index.ts';
 import { findImages } from '../select/select.ts';
 
 /** One side of a comparison. */

@@ -1,10 +1,6 @@
-import type {
-  Authenticate,
-  ContentOptions,
-  ContentSource,
-  ImagePolicy,
-  StoredImage,
-} from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { Authenticate, ImagePolicy } from '../content/policy.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { readImage } from '../image/image.ts';
 import type { Layout } from '../layout/layout.ts';
 import type { LayoutTransaction } from '../layout/transaction.ts';
@@ -14,7 +10,8 @@ import type { Digest } from '../oci/digest.ts';
 import { omittedLayers } from '../image/omitted-layers.ts';
 import type { OnProgress } from '../progress.ts';
 import { referrersOf } from '../image/referrers.ts';
-import type { ImagePlace, PlacedImage } from '../select/select.ts';
+import type { ImagePlace } from '../content/image-index.ts';
+import type { SelectedImage } from '../select/select.ts';
 import { selectImages } from '../select/select.ts';
 import type { OpenBase } from '../image/whole-content.ts';
 import { wholeContent } from '../image/whole-content.ts';
@@ -106,7 +103,7 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
 
 /** Where an image is read: its place, or all that may have what it leaves out. */
 async function contentOf(
-  placed: PlacedImage,
+  placed: SelectedImage,
   { from, others = [], complete, signal, onProgress }: FetchOptions,
 ): Promise<ContentSource> {
   if (complete === undefined) return placed.place;

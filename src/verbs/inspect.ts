@@ -1,4 +1,5 @@
-import type { ContentOptions, StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
 import { images as imagesOf } from '../image/image.ts';
@@ -9,7 +10,7 @@ import { omittedBlobs, omittedLayers } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { Attached } from '../listing/attached.ts';
 import { attachedTo } from '../listing/attached.ts';
-import type { ImagePlace } from '../select/select.ts';
+import type { ImagePlace } from '../content/image-index.ts';
 import { findImages } from '../select/select.ts';
 
 /** Options of {@link inspect}. */

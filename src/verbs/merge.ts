@@ -1,11 +1,7 @@
-import type {
-  Authenticate,
-  ContentOptions,
-  ContentSource,
-  ImagePolicy,
-  StoredImage,
-} from '../content/content.ts';
-import { chainSources } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { Authenticate, ImagePolicy } from '../content/policy.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
+import { chainSources } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import { images as imagesOf } from '../image/image.ts';
 import type { Layout } from '../layout/layout.ts';
@@ -19,7 +15,7 @@ import { omittedLayers } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { OnProgress } from '../progress.ts';
 import { referrersOf } from '../image/referrers.ts';
-import type { ImagePlace } from '../select/select.ts';
+import type { ImagePlace } from '../content/image-index.ts';
 import { joinPlaces, selectImages } from '../select/select.ts';
 import type { TransferredBlobs } from '../image/transfer.ts';
 import { countBytes, transfer } from '../image/transfer.ts';

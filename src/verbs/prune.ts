@@ -1,4 +1,5 @@
-import type { ContentOptions, StoredImage } from '../content/content.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { closure } from '../image/image.ts';
 import type { Layout } from '../layout/layout.ts';

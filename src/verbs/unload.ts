@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { ImageTags, NamedImage } from '../content/endpoint.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Lease } from './load/lease.ts';

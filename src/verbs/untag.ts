@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../content/content.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { OnProgress } from '../progress.ts';

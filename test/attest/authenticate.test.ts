@@ -5,7 +5,7 @@ import { signaturePolicy } from '../../src/attest/authenticate.ts';
 import { bundleReferrer } from '../../src/attest/referrer.ts';
 import type { Provenance } from '../../src/attest/provenance.ts';
 import { loadTrust } from '../../src/attest/trust.ts';
-import type { StoredImage } from '../../src/content/content.ts';
+import type { StoredImage } from '../../src/content/image-index.ts';
 import type { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { StoredImage } from '../../src/content/content.ts';
+import type { StoredImage } from '../../src/content/image-index.ts';
 import type { GitLabJob } from '../../src/ci/gitlab/env.ts';
 import { gitlabAnnotations } from '../../src/ci/gitlab/env.ts';
 import { expectationsOf } from '../../src/ci/expectations.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { StoredImage } from '../../src/content/content.ts';
+import type { StoredImage } from '../../src/content/image-index.ts';
 import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/env.ts';
 import { ownImages } from '../../src/ci/own-images.ts';
 import { sampleImage } from '../layout/sample-images.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readPromotions } from '../../src/cli/promotions.ts';
-import type { StoredImage } from '../../src/content/content.ts';
+import type { StoredImage } from '../../src/content/image-index.ts';
 import { originPolicy } from '../../src/ci/origin-policy.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';

@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import type { ContentSink, ContentSource } from '../../src/content/content.ts';
+import type { ContentSink } from '../../src/content/sink.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 

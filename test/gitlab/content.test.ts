@@ -1,4 +1,4 @@
-import type { ContentSource } from '../../src/content/content.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Place } from '../contract/content.ts';
 import { contentSourceContract } from '../contract/content.ts';

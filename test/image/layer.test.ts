@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import type { ContentSource } from '../../src/content/content.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import { openLayer, prepareLayer, verifyLayer } from '../../src/image/layer.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import type { IngestedLayer } from '../../src/content/content.ts';
+import type { IngestedLayer } from '../../src/content/layer.ts';
 import type { CodecName } from '../../src/ingest/codec.ts';
 import { chooseCodec } from '../../src/ingest/codec.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';

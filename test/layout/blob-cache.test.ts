@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, readdir, stat, symlink, utimes, writeFile } fro
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test, vi } from 'vitest';
-import type { ContentSource } from '../../src/content/content.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import { BlobCache } from '../../src/layout/blob-cache.ts';
 import { localFirst } from '../../src/layout/local-first.ts';
 import { contentSourceContract, describeBytes } from '../contract/content.ts';

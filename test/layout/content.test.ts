@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ContentSink, ContentSource } from '../../src/content/content.ts';
+import type { ContentSink } from '../../src/content/sink.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ContentSource } from '../../src/content/content.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { Listing } from '../../src/listing/listing.ts';
 import { tempFolder } from '../layout/folders.ts';

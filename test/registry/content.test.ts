@@ -1,4 +1,5 @@
-import type { ContentSink, ContentSource } from '../../src/content/content.ts';
+import type { ContentSink } from '../../src/content/sink.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { RegistryOptions } from '../../src/registry/api.ts';

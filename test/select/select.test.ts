@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { ImagePolicy } from '../../src/content/content.ts';
+import type { ImagePolicy } from '../../src/content/policy.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { OMITTED_LAYERS } from '../../src/oci/annotations.ts';
 import { images as imagesOf } from '../../src/image/image.ts';
-import type { PlacedImage } from '../../src/select/select.ts';
+import type { SelectedImage } from '../../src/select/select.ts';
 import { findImages, joinPlaces, selectImages } from '../../src/select/select.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
 import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
@@ -78,7 +78,7 @@ test('one name for different images in different places is ambiguous', async () 
   expect(digests(await selectImages(places, [TOOLS.root.digest]))).toEqual([TOOLS.root.digest]);
 });
 
-async function chosenOf(places: Layout[], references?: string[]): Promise<PlacedImage> {
+async function chosenOf(places: Layout[], references?: string[]): Promise<SelectedImage> {
   const [only, ...others] = await selectImages(places, references);
   expect(others).toEqual([]);
   return only ?? expect.fail('nothing chosen');

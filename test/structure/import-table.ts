@@ -21,7 +21,7 @@ const TABLE: Record<string, Rule> = {
   oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
   stream: { level: 2, packages: ['node:stream', 'node:zlib', 'fzstd'] },
-  image: { level: 3, also: ['select'], packages: ['node:stream', 'p-limit'] },
+  image: { level: 3, packages: ['node:stream', 'p-limit'] },
   ingest: {
     level: 3,
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],

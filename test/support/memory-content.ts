@@ -1,11 +1,6 @@
 import { Readable } from 'node:stream';
-import type {
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  OpenOptions,
-} from '../../src/content/content.ts';
+import type { BlobWriter, ContentSink } from '../../src/content/sink.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../../src/content/source.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { writeDockerArchive } from '../../src/archive/write/docker.ts';
-import type { ContentOptions, ContentSource } from '../../src/content/content.ts';
+import type { ContentOptions, ContentSource } from '../../src/content/source.ts';
 import type {
   EndpointImage,
   ImageEndpoint,
@@ -11,7 +11,7 @@ import type {
   NamedImage,
   SaveArchiveOptions,
 } from '../../src/content/endpoint.ts';
-import { chainSources } from '../../src/content/content.ts';
+import { chainSources } from '../../src/content/source.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { readImage } from '../../src/image/image.ts';
 import { verifyLayer } from '../../src/image/layer.ts';

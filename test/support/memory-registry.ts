@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, OpenOptions, StoredImage } from '../../src/content/content.ts';
+import type { StoredImage } from '../../src/content/image-index.ts';
+import type { ContentOptions, OpenOptions } from '../../src/content/source.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { parseReference } from '../../src/oci/reference.ts';

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { ContentSource } from '../../src/content/content.ts';
+import type { ContentSource } from '../../src/content/source.ts';
 import type { DockerDaemon } from '../../src/docker/daemon.ts';
 import { connectDocker } from '../../src/docker/daemon.ts';
 import { Layout } from '../../src/layout/layout.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DrayageError } from '../../src/errors.ts';
 import { load } from '../../src/verbs/load/load.ts';
-import type { ImagePlace } from '../../src/select/select.ts';
+import type { ImagePlace } from '../../src/content/image-index.ts';
 import { unload } from '../../src/verbs/unload.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';

@@ -1,4 +1,4 @@
-import type { IngestedLayer } from '../../content/content.ts';
+import type { IngestedLayer } from '../../content/layer.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 
 /** An image that an archive held. All content that `root` leads to is stored. */

@@ -1,4 +1,6 @@
-import type { ContentOptions, ContentSink, ContentSource, IngestedLayer } from '../../content/content.ts';
+import type { IngestedLayer } from '../../content/layer.ts';
+import type { ContentSink } from '../../content/sink.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';

@@ -1,5 +1,7 @@
-import type { ContentOptions, ContentSink, ContentSource, IngestLayer } from '../../content/content.ts';
-import { writeBlob } from '../../content/content.ts';
+import type { IngestLayer } from '../../content/layer.ts';
+import type { ContentSink } from '../../content/sink.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import { writeBlob } from '../../content/sink.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestOf } from '../../oci/digest.ts';

@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, IngestedLayer, IngestLayer } from '../../content/content.ts';
+import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';

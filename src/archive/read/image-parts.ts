@@ -1,4 +1,4 @@
-import type { IngestedLayer } from '../../content/content.ts';
+import type { IngestedLayer } from '../../content/layer.ts';
 import { DrayageError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
 import { parseConfig } from '../../oci/config.ts';

@@ -1,10 +1,6 @@
-import type {
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  IngestedLayer,
-  IngestLayer,
-} from '../../content/content.ts';
+import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
+import type { ContentSink } from '../../content/sink.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';

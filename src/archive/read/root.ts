@@ -1,4 +1,4 @@
-import type { IngestedLayer } from '../../content/content.ts';
+import type { IngestedLayer } from '../../content/layer.ts';
 import { ORIGINAL_INDEX } from '../../oci/annotations.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Pack } from 'tar-stream';
 import { pack as createPack } from 'tar-stream';
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 
 /** A file that goes into an archive. */
 export interface OutgoingEntry {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource } from '../../content/content.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { prepareLayer } from '../../image/layer.ts';

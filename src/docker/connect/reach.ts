@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError, isDrayageError, systemCode } from '../../errors.ts';
 import type { OnProgress } from '../../progress.ts';
 import type { DaemonAddress } from './address.ts';

@@ -1,5 +1,5 @@
 import { connect } from 'node:tls';
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import type { DrayageError } from '../../errors.ts';
 import type { DockerHost } from './host.ts';
 import { tlsError } from './tls-error.ts';

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { PassThrough, pipeline } from 'node:stream';
 import type { Agent, buildConnector } from 'undici';
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import type { DockerHost } from './host.ts';
 import { socketError } from './socket-error.ts';
 import type { SshTarget } from './ssh-target.ts';

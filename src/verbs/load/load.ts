@@ -1,4 +1,5 @@
-import type { Authenticate, ContentOptions, ImagePolicy } from '../../content/content.ts';
+import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import type { ImageEndpoint, ImageTags, LoadResult, NamedImage } from '../../content/endpoint.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
@@ -10,7 +11,8 @@ import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { normalizeName } from '../../oci/reference.ts';
 import type { OnProgress } from '../../progress.ts';
-import type { ImagePlace, PlacedImage } from '../../select/select.ts';
+import type { ImagePlace } from '../../content/image-index.ts';
+import type { SelectedImage } from '../../select/select.ts';
 import { selectImages } from '../../select/select.ts';
 import type { OpenBase } from '../../image/whole-content.ts';
 import { wholeContent } from '../../image/whole-content.ts';
@@ -93,7 +95,7 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
 }
 
 async function loadOne(
-  placed: PlacedImage,
+  placed: SelectedImage,
   tags: readonly string[],
   prefer: Platform,
   options: LoadVerbOptions,

@@ -1,4 +1,5 @@
-import type { ContentOptions, StoredImage } from '../../content/content.ts';
+import type { StoredImage } from '../../content/image-index.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import type { Checked } from '../../image/image.ts';
 import { closure, isImageManifest } from '../../image/image.ts';
 import type { Index } from '../../oci/image-index.ts';
@@ -7,7 +8,7 @@ import { omittedLayers } from '../../image/omitted-layers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isNonDistributable } from '../../oci/media-types.ts';
-import type { ImagePlace } from '../../select/select.ts';
+import type { ImagePlace } from '../../content/image-index.ts';
 
 /** What a root consists of. */
 export interface Parts {

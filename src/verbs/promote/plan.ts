@@ -1,11 +1,13 @@
-import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from '../../content/content.ts';
+import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { readImage } from '../../image/image.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { OnProgress } from '../../progress.ts';
 import type { Registries, TaggedRepository } from '../../registry/registries.ts';
-import type { ImagePlace, PlacedImage } from '../../select/select.ts';
+import type { ImagePlace } from '../../content/image-index.ts';
+import type { SelectedImage } from '../../select/select.ts';
 import { selectImages } from '../../select/select.ts';
 import { readParts } from './parts.ts';
 import type { Cargo } from './push.ts';
@@ -14,7 +16,7 @@ import { chooseReferrers, cosignTag } from './referrers.ts';
 import { assertUnmoved } from './tags.ts';
 
 /** An image with all that is known before something is sent. */
-export interface Planned extends PlacedImage {
+export interface Planned extends SelectedImage {
   id: Digest;
   targets: TaggedRepository[];
   cargo: Cargo;
@@ -63,7 +65,7 @@ export async function plan(
   return { ...placed, id: config.descriptor.digest, targets, cargo: await load(placed, options) };
 }
 
-async function load(placed: PlacedImage, options: PlanOptions): Promise<Cargo> {
+async function load(placed: SelectedImage, options: PlanOptions): Promise<Cargo> {
   const { place, image } = placed;
   const { from, signal, registries, blobs = [] } = options;
   const parts = await readParts(place, image.root, image.annotations, { signal });
@@ -77,7 +79,7 @@ async function load(placed: PlacedImage, options: PlanOptions): Promise<Cargo> {
 
 /** What goes along with an image. */
 async function loadReferrers(
-  { place, image, vouchers }: PlacedImage,
+  { place, image, vouchers }: SelectedImage,
   { attach = [], onProgress, signal }: PlanOptions,
 ): Promise<Cargo['referrers']> {
   const all = await referrersOf(place, place, image.root, { signal });
@@ -97,7 +99,7 @@ async function loadReferrers(
   return loaded;
 }
 
-function whichImage(found: readonly PlacedImage[]): DrayageError {
+function whichImage(found: readonly SelectedImage[]): DrayageError {
   const candidates = found.map(({ image }) => image.names[0] ?? image.root.digest);
   return new DrayageError('AMBIGUOUS', `which image is to be promoted? there are ${found.length}`, {
     candidates,

@@ -1,4 +1,5 @@
-import type { Authenticate, ContentOptions, ContentSource, ImagePolicy } from '../../content/content.ts';
+import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import type { OnProgress } from '../../progress.ts';
@@ -10,7 +11,7 @@ import type { PromotedTag } from './tags.ts';
 import { assertTagsAgree, setTags } from './tags.ts';
 import type { Registries } from '../../registry/registries.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
-import type { ImagePlace } from '../../select/select.ts';
+import type { ImagePlace } from '../../content/image-index.ts';
 
 /** An image, and the tags that it is to get. */
 export interface Promotion {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import type { Planned } from './plan.ts';

@@ -1,6 +1,6 @@
 import type { LimitFunction } from 'p-limit';
-import type { ContentOptions, ContentSource } from '../../content/content.ts';
-import { chainSources } from '../../content/content.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import { chainSources } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Checked } from '../../image/image.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';

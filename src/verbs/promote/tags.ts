@@ -1,4 +1,5 @@
-import type { ContentOptions, StoredImage } from '../../content/content.ts';
+import type { StoredImage } from '../../content/image-index.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { TaggedRepository } from '../../registry/registries.ts';

@@ -1,13 +1,8 @@
-import type {
-  Authenticate,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  ImageIndex,
-  ImagePolicy,
-  IngestedLayer,
-  IngestLayer,
-} from '../../content/content.ts';
+import type { ImageIndex } from '../../content/image-index.ts';
+import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
+import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
+import type { ContentSink } from '../../content/sink.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { ImageEndpoint } from '../../content/endpoint.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';

@@ -1,4 +1,4 @@
-import type { Authenticate, ImagePolicy } from '../../content/content.ts';
+import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
 import type { Arrival, SavedLayer, SaveSource } from './arrival.ts';
 import { arrive } from './sources/source.ts';
 import { readImage } from '../../image/image.ts';

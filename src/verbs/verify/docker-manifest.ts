@@ -1,5 +1,5 @@
 import { DOCKER_MANIFEST_NAME, parseDockerManifest } from '../../archive/docker-manifest.ts';
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { images as imagesOf } from '../../image/image.ts';
 import { blobNames } from '../../layout/blob-file.ts';

@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../../content/content.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Checked } from '../../image/image.ts';
 import { closure, isImageManifest, readConfig } from '../../image/image.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { ReadArchiveOptions } from '../../../src/archive/read/read.ts';
-import type { IngestLayer, LayerHint } from '../../../src/content/content.ts';
+import type { IngestLayer, LayerHint } from '../../../src/content/layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { MemoryContent } from '../../support/archives/memory-content.ts';
 import { plainIngest } from '../../support/archives/plain-ingest.ts';

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import type { BlobWriter, ContentSink, ContentSource } from '../../../src/content/content.ts';
+import type { BlobWriter, ContentSink } from '../../../src/content/sink.ts';
+import type { ContentSource } from '../../../src/content/source.ts';
 import { DrayageError } from '../../../src/errors.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf } from '../../../src/oci/digest.ts';

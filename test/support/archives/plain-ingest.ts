@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { IngestLayer } from '../../../src/content/content.ts';
+import type { IngestLayer } from '../../../src/content/layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { Compression } from '../../../src/oci/media-types.ts';
 import { ociLayerType } from '../../../src/oci/media-types.ts';

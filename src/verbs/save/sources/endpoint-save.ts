@@ -1,4 +1,4 @@
-import type { IngestedLayer } from '../../../content/content.ts';
+import type { IngestedLayer } from '../../../content/layer.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';

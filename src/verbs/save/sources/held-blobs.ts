@@ -1,4 +1,5 @@
-import type { ContentOptions, IngestedLayer } from '../../../content/content.ts';
+import type { IngestedLayer } from '../../../content/layer.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Holdings, SavedLayer } from '../arrival.ts';

@@ -1,4 +1,5 @@
-import type { ContentSource, ImageIndex, StoredImage } from '../../../content/content.ts';
+import type { ImageIndex, StoredImage } from '../../../content/image-index.ts';
+import type { ContentSource } from '../../../content/source.ts';
 import { copyImage } from '../../../image/copy.ts';
 import { readImage } from '../../../image/image.ts';
 import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';

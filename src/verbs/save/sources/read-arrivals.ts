@@ -1,6 +1,6 @@
 import type { ReadArchiveOptions } from '../../../archive/read/read.ts';
 import { readArchive } from '../../../archive/read/read.ts';
-import type { IngestLayer } from '../../../content/content.ts';
+import type { IngestLayer } from '../../../content/layer.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Arrival, ArriveOptions, SavedLayer } from '../arrival.ts';
 import { savedLayer } from '../arrival.ts';

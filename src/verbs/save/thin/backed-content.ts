@@ -1,13 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Holdings } from '../arrival.ts';
-import type {
-  BeginOptions,
-  BlobWriter,
-  ContentOptions,
-  ContentSink,
-  ContentSource,
-  OpenOptions,
-} from '../../../content/content.ts';
+import type { BeginOptions, BlobWriter, ContentSink } from '../../../content/sink.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../../../content/source.ts';
 import type { HeldBlob, HeldImage } from '../../../layout/holdings.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ContentOptions } from '../../../content/content.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Digest } from '../../../oci/digest.ts';

@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, ImageIndex } from '../../../content/content.ts';
+import type { ImageIndex } from '../../../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../../../content/source.ts';
 import { closure, readImage } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';

@@ -1,4 +1,5 @@
-import type { ContentOptions, ContentSource, ImageIndex, StoredImage } from '../../../content/content.ts';
+import type { ImageIndex, StoredImage } from '../../../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../../../content/source.ts';
 import { isDrayageError } from '../../../errors.ts';
 import { images } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';

@@ -1,5 +1,5 @@
 import type { Arrival, SavedLayer } from '../arrival.ts';
-import type { ContentOptions } from '../../../content/content.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import { images } from '../../../image/image.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
 import { OMITTED_LAYERS } from '../../../oci/annotations.ts';

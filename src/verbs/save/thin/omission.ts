@@ -1,5 +1,5 @@
 import type { Arrival, SaveSource } from '../arrival.ts';
-import type { StoredImage } from '../../../content/content.ts';
+import type { StoredImage } from '../../../content/image-index.ts';
 import { footprint } from '../../../image/footprint.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
 import type { Platform } from '../../../oci/platform.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ContentOptions } from '../../../content/content.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import type { ImageEndpoint, ImageTags, NamedImage } from '../../../content/endpoint.ts';
 import { isDrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';

@@ -1,5 +1,5 @@
 import type { Arrival } from '../arrival.ts';
-import type { ContentOptions } from '../../../content/content.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import { readImage } from '../../../image/image.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';

@@ -1,5 +1,5 @@
 import type { Arrival, SaveSource } from '../arrival.ts';
-import type { ContentOptions } from '../../../content/content.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import { images } from '../../../image/image.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
