@@ -101,6 +101,28 @@ export function isDrayageError(error: unknown, ...codes: ErrorCode[]): error is 
   return error instanceof DrayageError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/**
+ * Whether `error` says that bytes are not those which a descriptor or diffID names. What they hold was not looked at.
+ */
+export function isMismatch(error: unknown): error is DrayageError {
+  return isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH');
+}
+
+/** Whether `error` says that content is damaged: other bytes than named, cut, lacking a part, or against its format. */
+export function isDamage(error: unknown): error is DrayageError {
+  return isMismatch(error) || isDrayageError(error, 'TRUNCATED', 'INCOMPLETE', 'MALFORMED');
+}
+
+/** Whether `error` says that content is absent or damaged: another copy of it may serve. */
+export function isAbsentOrDamaged(error: unknown): error is DrayageError {
+  return isDamage(error) || isDrayageError(error, 'NOT_FOUND');
+}
+
+/** Whether `error` is about the content and not about the way to it: absent, damaged, or of a kind that is not read here. */
+export function isUnusable(error: unknown): error is DrayageError {
+  return isAbsentOrDamaged(error) || isDrayageError(error, 'UNSUPPORTED');
+}
+
 /** The code of a Node system error (`ENOENT`, `ECONNREFUSED`), if `error` is one. */
 export function systemCode(error: unknown): string | undefined {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -1,4 +1,5 @@
 export type { ImageIndex, StoredImage } from './content/image-index.ts';
+export { overlay } from './content/overlay.ts';
 export type { IngestedLayer } from './content/layer.ts';
 export type { Authenticate, ImagePolicy } from './content/policy.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
@@ -38,7 +39,7 @@ export { connectDocker } from './docker/daemon.ts';
 export type { ReachOptions } from './docker/connect/reach.ts';
 export type { DockerTls } from './docker/connect/tls.ts';
 export type { ErrorCode, ErrorFacts } from './errors.ts';
-export { DrayageError, isDrayageError } from './errors.ts';
+export { DrayageError, isDamage, isDrayageError } from './errors.ts';
 export type { ExportOptions } from './verbs/export.ts';
 export { exportArchive } from './verbs/export.ts';
 export type { FetchedImage, FetchOptions, FetchResult } from './verbs/fetch.ts';

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../src/errors.ts';
-import { DrayageError, isDrayageError, systemCode } from '../src/errors.ts';
+import {
+  DrayageError,
+  isAbsentOrDamaged,
+  isDamage,
+  isDrayageError,
+  isMismatch,
+  isUnusable,
+  systemCode,
+} from '../src/errors.ts';
 
 const RETRYABLE = {
   USAGE: false,
@@ -76,4 +84,21 @@ test.each([
   ['null', null, undefined],
 ])('the system code of %s', (_, error, code) => {
   expect(systemCode(error)).toBe(code);
+});
+
+describe('what an error says of content', () => {
+  const MISMATCH: ErrorCode[] = ['DIGEST_MISMATCH', 'SIZE_MISMATCH'];
+  const DAMAGE: ErrorCode[] = [...MISMATCH, 'TRUNCATED', 'INCOMPLETE', 'MALFORMED'];
+
+  test.each<[string, (error: unknown) => boolean, ErrorCode[]]>([
+    ['isMismatch', isMismatch, MISMATCH],
+    ['isDamage', isDamage, DAMAGE],
+    ['isAbsentOrDamaged', isAbsentOrDamaged, [...DAMAGE, 'NOT_FOUND']],
+    ['isUnusable', isUnusable, [...DAMAGE, 'NOT_FOUND', 'UNSUPPORTED']],
+  ])('%s knows its codes, and no other error', (_, says, codes) => {
+    const found = CODES.filter((code) => says(new DrayageError(code, 'a')));
+    expect(found.toSorted()).toEqual(codes.toSorted());
+    expect(says(new Error('a'))).toBe(false);
+    expect(says(undefined)).toBe(false);
+  });
 });

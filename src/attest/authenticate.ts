@@ -1,6 +1,6 @@
-import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { ImagePlace, StoredImage } from '../content/image-index.ts';
 import type { Authenticate } from '../content/policy.ts';
-import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -17,8 +17,6 @@ import { vetSignatures } from './vet.ts';
 
 /** What is told of an image whose signature was accepted. */
 export type OnAuthentic = (image: StoredImage, provenance: Provenance) => void;
-
-type Place = ContentSource & ImageIndex;
 
 /** An image that an index lists, and its signatures; none were looked at where it is not there. */
 interface VettedPart {
@@ -53,7 +51,7 @@ export function signaturePolicy(
 /** The signatures that vouch for an image under its names: its own, those of all its parts, or those of an index that lists it. */
 async function vouching(
   image: StoredImage,
-  place: Place,
+  place: ImagePlace,
   demand: Demand,
   { own, parts }: { own: Vetted; parts: readonly VettedPart[] },
   options: ContentOptions,
@@ -78,7 +76,7 @@ async function vouching(
 /** Looks at the signatures of the images that an index lists; of none where there are too many. */
 async function vetParts(
   root: Descriptor,
-  place: Place,
+  place: ImagePlace,
   demand: Demand,
   options: ContentOptions,
 ): Promise<VettedPart[]> {
@@ -93,7 +91,7 @@ async function vetParts(
 /** The accepted signatures of an index that lists an image, which may have been chosen out of it by a digest. */
 async function vetHolder(
   { root }: StoredImage,
-  place: Place,
+  place: ImagePlace,
   demand: Demand,
   options: ContentOptions,
 ): Promise<AcceptedSignature[] | undefined> {

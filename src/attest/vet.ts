@@ -1,7 +1,7 @@
-import type { ImageIndex } from '../content/image-index.ts';
+import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
-import { isDrayageError } from '../errors.ts';
+import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
@@ -18,8 +18,6 @@ import { verifyBundle } from './verify-bundle.ts';
 /** How many different signatures of one content are looked at. */
 const MAX_SIGNATURES = 16;
 
-/** What may be wrong with a signature's own content: the image by itself is none the worse, but this one proves nothing. */
-const DAMAGE = ['NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'LIMIT', 'TRUNCATED'] as const;
 const CREATED = 'org.opencontainers.image.created';
 
 /** What signatures are held against. */
@@ -50,7 +48,7 @@ export interface Vetted {
  */
 export async function vetSignatures(
   subject: Descriptor,
-  place: ContentSource & ImageIndex,
+  place: ImagePlace,
   demand: Demand,
   options: ContentOptions,
 ): Promise<Vetted> {
@@ -120,7 +118,7 @@ async function undamaged<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (!isDrayageError(error, ...DAMAGE)) throw error;
+    if (!isAbsentOrDamaged(error) && !isDrayageError(error, 'LIMIT')) throw error;
     throw refusal('REFERRER_DAMAGED', `a signature is damaged: ${error.message}`, {
       ...error.facts,
       cause: error,

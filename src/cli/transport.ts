@@ -1,19 +1,12 @@
 import { access } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
-import type { DrayageError, ErrorCode, Layout } from '../index.ts';
+import type { DrayageError, Layout } from '../index.ts';
 import type { Context } from './context.ts';
 import { library } from './library.ts';
 
 /** A layout that the runner has restored, as far as it is known. */
 type Restored = Pick<Layout, 'path'> & Partial<Pick<Layout, 'entries'>>;
 
-const DAMAGE: readonly ErrorCode[] = [
-  'DIGEST_MISMATCH',
-  'SIZE_MISMATCH',
-  'TRUNCATED',
-  'INCOMPLETE',
-  'MALFORMED',
-];
 const JOB_NAME = 'dev.drayage.gitlab.job-name';
 const JOB_ID = 'dev.drayage.gitlab.job-id';
 
@@ -48,10 +41,10 @@ export async function explainDamage<E>(
   layouts: readonly Restored[],
   context: Pick<Context, 'env'>,
 ): Promise<E | DrayageError> {
-  const { DrayageError, isDrayageError } = await library();
+  const { DrayageError, isDamage, isDrayageError } = await library();
   if (!isGitLab(context) || !isDrayageError(error)) return error;
   const isMissingBlob = error.code === 'NOT_FOUND' && error.facts.digest !== undefined;
-  if (!isMissingBlob && !DAMAGE.includes(error.code)) return error;
+  if (!isMissingBlob && !isDamage(error)) return error;
   const job = await jobOf(await layoutWith(error, layouts));
   return new DrayageError(error.code, `${error.message} (shipped by ${job})`, {
     ...error.facts,

@@ -36,7 +36,7 @@ export async function unpackArchives(
       const images = image === undefined ? undefined : [image];
       try {
         const saved = await save({ from: { archive }, images, to, compress: 'none', signal, onProgress });
-        places.push(askedAs(to, saved.images[0]?.foundAs));
+        places.push(await askedAs(to, saved.images[0]?.foundAs));
       } finally {
         archive.destroy();
       }
@@ -49,14 +49,12 @@ export async function unpackArchives(
   }
 }
 
-function askedAs(layout: Layout, foundAs: string | undefined): ImagePlace {
+async function askedAs(layout: Layout, foundAs: string | undefined): Promise<ImagePlace> {
   if (foundAs === undefined) return layout;
+  const { overlay } = await library();
   const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs });
-  return {
-    has: (descriptor, options) => layout.has(descriptor, options),
-    open: (descriptor, options) => layout.open(descriptor, options),
-    referrers: (descriptor, options) => layout.referrers(descriptor, options),
+  return overlay(layout, {
     images: async (options) => (await layout.images(options)).map(asked),
     resolve: async (reference, options) => asked(await layout.resolve(reference, options)),
-  };
+  });
 }

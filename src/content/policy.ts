@@ -1,7 +1,7 @@
 import type { ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { ContentOptions, ContentSource } from './source.ts';
-import type { ImageIndex, StoredImage } from './image-index.ts';
+import type { ContentOptions } from './source.ts';
+import type { ImagePlace, StoredImage } from './image-index.ts';
 
 /** Which images of a place may be used. */
 export interface ImagePolicy {
@@ -26,6 +26,6 @@ export interface ImagePolicy {
  */
 export type Authenticate = (
   image: StoredImage,
-  place: ContentSource & ImageIndex,
+  place: ImagePlace,
   options?: ContentOptions,
 ) => Promise<readonly Descriptor[]>;

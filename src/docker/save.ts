@@ -1,26 +1,13 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions } from '../content/source.ts';
 import type { SaveArchiveOptions } from '../content/endpoint.ts';
-import { isDrayageError } from '../errors.ts';
+import { isDrayageError, isUnusable } from '../errors.ts';
 import { parseReference } from '../oci/reference.ts';
 import { openDelta } from './delta-save.ts';
 import type { Images } from './images.ts';
 import { givenName, isIdOf } from './images.ts';
 import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
-
-/** After these, what is new of an image cannot be had alone, but all of it may be. */
-const DOUBTS = [
-  'DAEMON',
-  'NOT_FOUND',
-  'DIGEST_MISMATCH',
-  'SIZE_MISMATCH',
-  'MALFORMED',
-  'TRUNCATED',
-  'UNSUPPORTED',
-  'LIMIT',
-  'TIMEOUT',
-] as const;
 
 /**
  * Opens the archive of one image, or of several. Each is asked for by one name with its tag, or by its ID. A containerd store
@@ -55,7 +42,8 @@ async function tryDelta(...parameters: Parameters<typeof openDelta>): Promise<Re
   try {
     return await openDelta(...parameters);
   } catch (error) {
-    if (isDrayageError(error, ...DOUBTS)) return undefined;
+    // What is new of the image cannot be had alone, but all of it may be.
+    if (isUnusable(error) || isDrayageError(error, 'DAEMON', 'LIMIT', 'TIMEOUT')) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { ImageIndex, ImagePlace, StoredImage } from '../content/image-index.ts';
+import { placeOf } from '../content/overlay.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
@@ -46,15 +47,8 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   }
 
   /** The same images, whose content is read from elsewhere: from this layout and from places nearer by. */
-  over(content: ContentSource): ContentSource & ImageIndex {
-    const listing = this.#listingOver(content);
-    return {
-      has: (descriptor, options) => content.has(descriptor, options),
-      open: (descriptor, options) => content.open(descriptor, options),
-      images: (options) => listing.images(options),
-      resolve: (reference, options) => listing.resolve(reference, options),
-      referrers: (descriptor, options) => listing.referrers(descriptor, options),
-    };
+  over(content: ContentSource): ImagePlace {
+    return placeOf(content, this.#listingOver(content));
   }
 
   async has(descriptor: Descriptor, { signal }: ContentOptions = {}): Promise<boolean> {

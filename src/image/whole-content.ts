@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
-import type { ErrorCode } from '../errors.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
 import { images } from './image.ts';
 import type { Layer } from './layer.ts';
 import { verifyLayer } from './layer.ts';
@@ -56,8 +55,6 @@ export async function wholeContent(
   }
   return new WholeContent(placed, leftOut, options);
 }
-
-const DAMAGE: readonly ErrorCode[] = ['DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'TRUNCATED'];
 
 class WholeContent implements ContentSource {
   readonly #placed: PlacedImage;
@@ -149,7 +146,7 @@ class WholeContent implements ContentSource {
 
   /** Damaged content stays what it is; whatever else is the matter, the base does not give what it should. */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
-    if (!isDrayageError(error) || DAMAGE.includes(error.code)) return error;
+    if (isDamage(error) || !isDrayageError(error)) return error;
     return new DrayageError(
       'UNREACHABLE',
       `layer ${digest} of ${this.#name} is left out of its layout, and cannot be had from its base ${nameOf(reference)}: ${error.message}`,

@@ -4,7 +4,7 @@ import { chmod, mkdir, open, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
-import { isDrayageError } from '../errors.ts';
+import { isDrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, blobPath, hasBlob, openBlob } from './blob-file.ts';
@@ -71,7 +71,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
     try {
       await verifyBlobFile(file, descriptor, options);
     } catch (error) {
-      if (isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'LINK'))
+      if (isMismatch(error) || isDrayageError(error, 'LINK'))
         await attempt(() => rm(blobPath(file), { force: true }));
       throw error;
     }

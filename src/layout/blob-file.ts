@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { OpenOptions } from '../content/source.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
@@ -153,6 +153,6 @@ async function* readFrom(
 }
 
 function withPath(error: unknown, path: string): unknown {
-  if (!isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return error;
+  if (!isMismatch(error)) return error;
   return new DrayageError(error.code, error.message, { ...error.facts, path });
 }

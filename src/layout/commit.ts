@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isAbsentOrDamaged } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Index } from '../oci/image-index.ts';
 import { DOCKER_MANIFEST_FILE, dockerManifest } from './docker-manifest.ts';
@@ -181,8 +181,7 @@ async function checkRequired(
   } catch (error) {
     limit.clearQueue();
     const root = transaction.changes.find((change) => change.kind === 'add')?.root;
-    if (root === undefined || !isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH'))
-      throw error;
+    if (root === undefined || !isAbsentOrDamaged(error)) throw error;
     throw incomplete(root, error);
   }
 }

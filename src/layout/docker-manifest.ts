@@ -1,5 +1,5 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { isDrayageError } from '../errors.ts';
+import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -73,8 +73,7 @@ async function completeImages(
   } catch (error) {
     // Not of a kind that docker loads: the others can be loaded all the same.
     if (isDrayageError(error, 'UNSUPPORTED')) return [];
-    if (isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'MALFORMED', 'LIMIT'))
-      return undefined;
+    if (isAbsentOrDamaged(error) || isDrayageError(error, 'LIMIT')) return undefined;
     throw error;
   }
 }

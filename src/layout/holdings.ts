@@ -1,5 +1,5 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { isDrayageError } from '../errors.ts';
+import { isDrayageError, isUnusable } from '../errors.ts';
 import { closure, images } from '../image/image.ts';
 import type { Layer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -91,7 +91,7 @@ async function* candidates(
       }
     } catch (error) {
       // What is damaged, or no image, is not held.
-      if (!isDrayageError(error) || isDrayageError(error, 'LINK', 'IO')) throw error;
+      if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
     }
   }
 }

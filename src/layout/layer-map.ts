@@ -1,5 +1,5 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { isDrayageError } from '../errors.ts';
+import { isDrayageError, isUnusable } from '../errors.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -19,7 +19,7 @@ export class LayerMap {
       }
     } catch (error) {
       if (isDrayageError(error, 'NOT_FOUND')) return;
-      if (!isDrayageError(error) || isDrayageError(error, 'LINK', 'IO')) throw error;
+      if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
     }
     this.#learned.add(root.digest);
   }

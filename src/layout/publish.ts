@@ -1,6 +1,6 @@
 import { rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isDrayageError } from '../errors.ts';
+import { isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
@@ -76,7 +76,7 @@ async function isIntact(file: BlobFile, descriptor: Descriptor): Promise<boolean
     await verifyBlobFile(file, descriptor);
     return true;
   } catch (error) {
-    if (isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return false;
+    if (isMismatch(error)) return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError, isMismatch } from '../errors.ts';
 import { closure, isImageManifest } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -36,9 +36,7 @@ export async function reach(
         needBlobs(node.document.value, isImageManifest(node.document) ? omitted : 0, reached);
     }
   } catch (error) {
-    throw isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH')
-      ? incomplete(root, error)
-      : error;
+    throw isMismatch(error) || isDrayageError(error, 'NOT_FOUND') ? incomplete(root, error) : error;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { BeginOptions, BlobWriter, ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { writeBlob } from '../content/sink.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isAbsentOrDamaged, isUnusable } from '../errors.ts';
 import type { Layer } from '../image/layer.ts';
 import { verifyLayer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -51,16 +51,6 @@ export interface LayoutTransaction extends ContentSource, ContentSink {
 
 /** Which blobs were found to hold which layers: true for good, as both are named by their digests. */
 const proven = new Set<string>();
-
-/** What is wrong with a blob that does not hold the layer it is said to hold. */
-const NOT_THE_LAYER = [
-  'NOT_FOUND',
-  'DIGEST_MISMATCH',
-  'SIZE_MISMATCH',
-  'MALFORMED',
-  'TRUNCATED',
-  'UNSUPPORTED',
-] as const;
 
 /** A change to index.json. */
 export type IndexChange =
@@ -187,7 +177,7 @@ export class Transaction implements LayoutTransaction {
       if (this.staged.get(blob.digest) === undefined) await this.#stored.verifyLayer(layer, { signal });
       else await verifyLayer(this, layer, { signal });
     } catch (error) {
-      if (isDrayageError(error, ...NOT_THE_LAYER)) return false;
+      if (isUnusable(error)) return false;
       throw error;
     }
     proven.add(pair);
@@ -202,7 +192,7 @@ export class Transaction implements LayoutTransaction {
       await this.#stored.verify(descriptor, { signal });
       return true;
     } catch (error) {
-      if (isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return false;
+      if (isAbsentOrDamaged(error)) return false;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { ContentOptions } from '../content/source.ts';
-import { isDrayageError } from '../errors.ts';
+import { isAbsentOrDamaged } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestMismatch } from '../stream/verified.ts';
@@ -51,7 +51,7 @@ async function isIntact(
     await verifyBlobFile(file, descriptor, { signal, hash });
     return true;
   } catch (error) {
-    if (isDrayageError(error, 'NOT_FOUND', 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return false;
+    if (isAbsentOrDamaged(error)) return false;
     throw error;
   }
 }

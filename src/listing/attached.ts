@@ -1,5 +1,5 @@
-import type { ImageIndex } from '../content/image-index.ts';
-import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { ImagePlace } from '../content/image-index.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import { closure } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -23,7 +23,7 @@ const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predic
 
 /** Lists what is attached to an image: what refers to its root or its manifest, and what an index that holds it has beside it. */
 export async function attachedTo(
-  place: ContentSource & ImageIndex,
+  place: ImagePlace,
   root: Descriptor,
   { manifest }: Image,
   options: ContentOptions = {},

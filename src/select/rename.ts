@@ -1,6 +1,7 @@
 import { DrayageError } from '../errors.ts';
 import { normalizeName } from '../oci/reference.ts';
 import type { ImagePlace } from '../content/image-index.ts';
+import { overlay } from '../content/overlay.ts';
 import type { SelectOptions } from './select.ts';
 import { selectImages } from './select.ts';
 
@@ -25,11 +26,5 @@ export async function renameImage(
   }
   const { place } = only;
   const image = { ...only.image, names };
-  return {
-    has: (descriptor, opts) => place.has(descriptor, opts),
-    open: (descriptor, opts) => place.open(descriptor, opts),
-    referrers: (descriptor, opts) => place.referrers(descriptor, opts),
-    images: async () => [image],
-    resolve: async () => image,
-  };
+  return overlay(place, { images: async () => [image], resolve: async () => image });
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { combineImages } from './combine.ts';
 import type { ImagePlace, PlacedImage, StoredImage } from '../content/image-index.ts';
+import { overlay } from '../content/overlay.ts';
 import type { Authenticate, ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
@@ -171,16 +172,13 @@ function placeOf(found: readonly SelectedImage[]): ImagePlace {
 function withDocument(place: ImagePlace, { descriptor, bytes }: Document): ImagePlace {
   const isIt = ({ digest, size }: Descriptor): boolean =>
     digest === descriptor.digest && size === descriptor.size;
-  return {
+  return overlay(place, {
     has: async (wanted, options) => isIt(wanted) || place.has(wanted, options),
     open: async (wanted, options) =>
       isIt(wanted)
         ? Readable.from([bytes.subarray(options?.offset ?? 0)], { objectMode: false })
         : place.open(wanted, options),
-    images: (options) => place.images(options),
-    resolve: (reference, options) => place.resolve(reference, options),
-    referrers: (subject, options) => place.referrers(subject, options),
-  };
+  });
 }
 
 async function allImages(places: readonly ImagePlace[]): Promise<SelectedImage[]> {

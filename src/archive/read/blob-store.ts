@@ -1,7 +1,7 @@
 import type { IngestedLayer } from '../../content/layer.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
-import { DrayageError, isDrayageError } from '../../errors.ts';
+import { DrayageError, isDamage } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -72,8 +72,7 @@ export class BlobStore {
     try {
       return this.#contents.blob(descriptor);
     } catch (error) {
-      if (isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'INCOMPLETE', 'MALFORMED'))
-        return undefined;
+      if (isDamage(error)) return undefined;
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { DrayageError, isDrayageError } from '../../errors.ts';
+import { DrayageError, isUnusable } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Index } from '../../oci/image-index.ts';
@@ -113,7 +113,7 @@ class GraphReader {
     const known = this.#nodes.get(descriptor.digest);
     if (known !== undefined) return known;
     const node = this.#read(descriptor, depth).catch((error: unknown) => {
-      if (!isDrayageError(error, 'MALFORMED', 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'UNSUPPORTED')) throw error;
+      if (!isUnusable(error)) throw error;
       this.#onDamage(error);
       return undefined;
     });

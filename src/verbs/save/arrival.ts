@@ -1,4 +1,4 @@
-import type { ImageIndex } from '../../content/image-index.ts';
+import type { ImagePlace } from '../../content/image-index.ts';
 import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
 import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
 import type { ContentSink } from '../../content/sink.ts';
@@ -11,10 +11,7 @@ import type { Platform } from '../../oci/platform.ts';
 import type { LayerStatus, OnProgress } from '../../progress.ts';
 
 /** Where images are saved from: a daemon, an archive's bytes, or another layout. */
-export type SaveSource =
-  | ImageEndpoint
-  | { archive: AsyncIterable<Uint8Array> }
-  | (ContentSource & ImageIndex);
+export type SaveSource = ImageEndpoint | { archive: AsyncIterable<Uint8Array> } | ImagePlace;
 
 /** A layer of a {@link SavedImage}. */
 export interface SavedLayer {

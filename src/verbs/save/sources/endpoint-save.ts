@@ -1,6 +1,6 @@
 import type { IngestedLayer } from '../../../content/layer.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
-import { DrayageError, isDrayageError } from '../../../errors.ts';
+import { DrayageError, isDrayageError, isUnusable } from '../../../errors.ts';
 import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
@@ -18,19 +18,6 @@ export type ReadArrival = () => Promise<Arrival>;
 
 /** Blobs that an archive may lack. */
 type StoredBlobs = Map<Digest, IngestedLayer | Descriptor>;
-
-/** What went wrong with an archive that lacks what is held already, so that the whole one may help. */
-const DOUBTS = [
-  'DAEMON',
-  'NOT_FOUND',
-  'INCOMPLETE',
-  'DIGEST_MISMATCH',
-  'SIZE_MISMATCH',
-  'MALFORMED',
-  'TRUNCATED',
-  'UNSUPPORTED',
-  'TIMEOUT',
-] as const;
 
 /**
  * Saves images out of a daemon, as little of each as will do: nothing where it is held whole, only what is not held where the
@@ -122,7 +109,8 @@ export class EndpointSave {
 
   /** After a failure that may be due to what was left out; any other one is thrown on. */
   async #whole(wanted: WantedImage, stored: StoredBlobs, error: unknown): Promise<ReadArrival> {
-    if (stored.size === 0 || !isDrayageError(error, ...DOUBTS)) throw error;
+    const mayHelp = isUnusable(error) || isDrayageError(error, 'DAEMON', 'TIMEOUT');
+    if (stored.size === 0 || !mayHelp) throw error;
     const message = `the whole image is saved, since what is new of it could not be had alone: ${error.message}`;
     this.#options.onProgress?.({ kind: 'note', message });
     return this.#request(wanted, new Map(), true);

@@ -1,4 +1,5 @@
-import type { ImageIndex, StoredImage } from '../../../content/image-index.ts';
+import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
+import { overlay } from '../../../content/overlay.ts';
 import type { ContentSource } from '../../../content/source.ts';
 import { copyImage } from '../../../image/copy.ts';
 import { readImage } from '../../../image/image.ts';
@@ -13,10 +14,7 @@ import { selectImages } from '../../../select/select.ts';
 import type { Arrival, ArriveOptions } from '../arrival.ts';
 
 /** Copies images from another layout: those that are asked for, or all. */
-export async function fromLayout(
-  place: ContentSource & ImageIndex,
-  options: ArriveOptions,
-): Promise<Arrival[]> {
+export async function fromLayout(place: ImagePlace, options: ArriveOptions): Promise<Arrival[]> {
   const { content, onRead, onProgress, signal, images, platform } = options;
   const { policy, authenticate } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
@@ -52,13 +50,10 @@ async function rootFor(
 }
 
 /** A place without the images that say that they are for another platform; where only such are left, it is as it was. */
-function narrowed(place: ContentSource & ImageIndex, wanted: Platform): ContentSource & ImageIndex {
+function narrowed(place: ImagePlace, wanted: Platform): ImagePlace {
   const fits = ({ root: { platform } }: StoredImage): boolean =>
     platform === undefined || matchesPlatform(wanted, platform);
-  return {
-    has: (descriptor, options) => place.has(descriptor, options),
-    open: (descriptor, options) => place.open(descriptor, options),
-    referrers: (descriptor, options) => place.referrers(descriptor, options),
+  return overlay(place, {
     resolve: (reference, options) => place.resolve(reference, { ...options, platform: wanted }),
     images: async (options) => {
       const all = await place.images(options);
@@ -67,5 +62,5 @@ function narrowed(place: ContentSource & ImageIndex, wanted: Platform): ContentS
       // What is there for other platforms only stays, so that it is told.
       return all.filter((image) => fits(image) || !image.names.some((name) => names.has(name)));
     },
-  };
+  });
 }

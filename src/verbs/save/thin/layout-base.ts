@@ -1,6 +1,6 @@
 import type { ImageIndex, StoredImage } from '../../../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
-import { isDrayageError } from '../../../errors.ts';
+import { isDrayageError, isMismatch, isUnusable } from '../../../errors.ts';
 import { images } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
 import type { VerifiableSource } from '../../../layout/local-first.ts';
@@ -70,7 +70,7 @@ export class LayoutBase implements LayerBase {
         }
       }
     } catch (error) {
-      if (!isDrayageError(error) || isDrayageError(error, 'LINK', 'IO')) throw error;
+      if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
     }
   }
 
@@ -86,7 +86,7 @@ export class LayoutBase implements LayerBase {
       return true;
     } catch (error) {
       if (isDrayageError(error, 'NOT_FOUND')) return this.#omitted.has(blob.digest);
-      if (isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) return false;
+      if (isMismatch(error)) return false;
       throw error;
     }
   }

@@ -1,0 +1,18 @@
+import type { ImageIndex, ImagePlace } from './image-index.ts';
+import type { ContentSource } from './source.ts';
+
+/** A place that reads its content from one source and finds its images in an index. */
+export function placeOf(content: ContentSource, index: ImageIndex): ImagePlace {
+  return {
+    has: (descriptor, options) => content.has(descriptor, options),
+    open: (descriptor, options) => content.open(descriptor, options),
+    images: (options) => index.images(options),
+    resolve: (reference, options) => index.resolve(reference, options),
+    referrers: (descriptor, options) => index.referrers(descriptor, options),
+  };
+}
+
+/** The same place with some operations replaced; all others are those of `place`. */
+export function overlay(place: ImagePlace, replaced: Partial<ImagePlace>): ImagePlace {
+  return { ...placeOf(place, place), ...replaced };
+}
