@@ -3,6 +3,6 @@ export { DrayageError, isDrayageError } from '../errors.ts';
 export { Layout, type PruneLayoutOptions, type UpdateOptions } from '../layout/layout.ts';
 export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolveOptions } from '../listing/lookup.ts';
-export { OMITTED_LAYERS } from '../oci/annotations.ts';
+export { OMITTED_LAYERS } from '../image/annotations.ts';
 export type { HeldBlob, HeldImage } from '../layout/holdings.ts';
 export type { LayoutTransaction } from '../layout/transaction.ts';

@@ -1,5 +1,5 @@
 import { DrayageError } from '../errors.ts';
-import { OMITTED_LAYERS } from '../oci/annotations.ts';
+import { OMITTED_LAYERS } from './annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 

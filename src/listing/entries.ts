@@ -1,5 +1,6 @@
 import type { StoredImage } from '../content/image-index.ts';
-import { OMITTED_LAYERS, REF_NAME } from '../oci/annotations.ts';
+import { REF_NAME } from '../oci/annotations.ts';
+import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';

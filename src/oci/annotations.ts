@@ -12,9 +12,5 @@ export const SOURCE = 'org.opencontainers.image.source';
 export const BASE_NAME = 'org.opencontainers.image.base.name';
 /** Digest of what that name meant: of a manifest, or of an image index. */
 export const BASE_DIGEST = 'org.opencontainers.image.base.digest';
-/** How many of the first layers are left out of the layout on purpose. */
-export const OMITTED_LAYERS = 'dev.drayage.omitted-layers';
 /** Prefix of the annotations that say which GitLab job saved the image. */
 export const GITLAB_PREFIX = 'dev.drayage.gitlab.';
-/** Digest of the image index of which only a part was to be had: this is what was there. */
-export const ORIGINAL_INDEX = 'dev.drayage.original-index';

@@ -6,7 +6,7 @@ import type { Authenticate, ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { OMITTED_LAYERS } from '../oci/annotations.ts';
+import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';

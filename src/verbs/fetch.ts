@@ -5,7 +5,7 @@ import { readImage } from '../image/image.ts';
 import type { Layout } from '../layout/layout.ts';
 import type { LayoutTransaction } from '../layout/transaction.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
-import { OMITTED_LAYERS } from '../oci/annotations.ts';
+import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedLayers } from '../image/omitted-layers.ts';
 import type { OnProgress } from '../progress.ts';

@@ -6,7 +6,7 @@ import type { Image } from '../image/image.ts';
 import { images as imagesOf } from '../image/image.ts';
 import type { Layout } from '../layout/layout.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
-import { OMITTED_LAYERS } from '../oci/annotations.ts';
+import { OMITTED_LAYERS } from '../image/annotations.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ImagePolicy } from '../../src/content/policy.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
-import { OMITTED_LAYERS } from '../../src/oci/annotations.ts';
+import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { images as imagesOf } from '../../src/image/image.ts';
 import type { SelectedImage } from '../../src/select/select.ts';
 import { findImages, joinPlaces, selectImages } from '../../src/select/select.ts';

@@ -8,7 +8,7 @@ import { BlobCache } from '../../src/layout/blob-cache.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { localFirst } from '../../src/layout/local-first.ts';
 import { load } from '../../src/verbs/load/load.ts';
-import { OMITTED_LAYERS } from '../../src/oci/annotations.ts';
+import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { makeCargo, makeIndexCargo } from '../docker/cargo.ts';
 import type { TestCargo } from '../docker/cargo.ts';

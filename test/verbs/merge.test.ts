@@ -6,7 +6,7 @@ import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
-import { OMITTED_LAYERS } from '../../src/oci/annotations.ts';
+import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { snapshot } from '../layout/folders.ts';

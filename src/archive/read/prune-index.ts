@@ -1,4 +1,4 @@
-import { ORIGINAL_INDEX } from '../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../image/annotations.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import { toDocument } from '../../oci/manifest.ts';

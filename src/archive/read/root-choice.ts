@@ -1,4 +1,4 @@
-import { ORIGINAL_INDEX } from '../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../image/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { GraphEntry, GraphIndex, GraphManifest, GraphNode } from './graph.ts';

@@ -1,5 +1,5 @@
 import type { IngestedLayer } from '../../content/layer.ts';
-import { ORIGINAL_INDEX } from '../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../image/annotations.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import { buildManifest } from '../../oci/manifest.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { ArchivedImage } from '../../../src/archive/read/archived-image.ts';
-import { ORIGINAL_INDEX } from '../../../src/oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../../src/image/annotations.ts';
 import { closure } from '../../../src/image/image.ts';
 import { isReference, normalizeName } from '../../../src/oci/reference.ts';
 import type { MemoryContent } from '../../support/archives/memory-content.ts';

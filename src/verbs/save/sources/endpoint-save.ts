@@ -1,7 +1,7 @@
 import type { IngestedLayer } from '../../../content/layer.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import { DrayageError, isDrayageError, isUnusable } from '../../../errors.ts';
-import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Arrival, ArriveOptions } from '../arrival.ts';

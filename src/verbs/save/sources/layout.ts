@@ -3,7 +3,7 @@ import { overlay } from '../../../content/overlay.ts';
 import type { ContentSource } from '../../../content/source.ts';
 import { copyImage } from '../../../image/copy.ts';
 import { readImage } from '../../../image/image.ts';
-import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { bareDescriptor } from '../../../oci/descriptor.ts';
 import { omittedLayers } from '../../../image/omitted-layers.ts';

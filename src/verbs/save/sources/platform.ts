@@ -1,6 +1,6 @@
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import { readImage } from '../../../image/image.ts';
-import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import { bareDescriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';

@@ -1,6 +1,6 @@
 import type { EndpointImage } from '../../../content/endpoint.ts';
 import { DrayageError } from '../../../errors.ts';
-import { ORIGINAL_INDEX } from '../../../oci/annotations.ts';
+import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Arrival } from '../arrival.ts';
 

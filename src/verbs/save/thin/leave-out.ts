@@ -2,7 +2,7 @@ import type { Arrival, SavedLayer } from '../arrival.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import { images } from '../../../image/image.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
-import { OMITTED_LAYERS } from '../../../oci/annotations.ts';
+import { OMITTED_LAYERS } from '../../../image/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import { omittedBlobs, omittedLayers } from '../../../image/omitted-layers.ts';
