@@ -100,6 +100,7 @@ export type { HeldBlob, HeldImage } from './layout/holdings.ts';
 export type { VerifiableSource } from './layout/local-first.ts';
 export { localFirst } from './layout/local-first.ts';
 export type { LayoutTransaction } from './layout/transaction.ts';
+export type { ImageStore, StoreTransaction } from './content/store.ts';
 export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './verbs/load/load.ts';
 export { load } from './verbs/load/load.ts';
 export type { Leaseholder } from './verbs/load/lease.ts';

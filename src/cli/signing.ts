@@ -20,7 +20,7 @@ export interface SigningOptions {
 
 /** Signs images of a layout. */
 type SignImages = (
-  layout: Parameters<Awaited<ReturnType<typeof library>>['sign']>[0]['layout'],
+  layout: Parameters<Awaited<ReturnType<typeof library>>['sign']>[0]['to'],
   images?: readonly string[],
 ) => Promise<SignResult>;
 
@@ -49,7 +49,7 @@ export async function prepareSigning(options: SigningOptions, context: Context):
   const signStatement = await openSigner(options, context);
   const signImages: SignImages = (layout, images) =>
     sign({
-      layout,
+      to: layout,
       images,
       policy,
       build,

@@ -37,8 +37,6 @@ export interface FileDigester {
 export interface BlobWriter {
   /** Appends; resolves when the next chunk is welcome. The chunk must stay as it is until the blob is committed or aborted. */
   write(chunk: Uint8Array): Promise<void>;
-  /** The digest of all that was written, before it is decided what becomes of it. Nothing may be written any more. */
-  digest(): Promise<Digest>;
   /**
    * Ends the blob and stores it.
    * @param expected what is known of it: a digest or size that differs is an error; `mediaType` is taken over, default

@@ -5,4 +5,5 @@ export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolveOptions } from '../listing/lookup.ts';
 export { OMITTED_LAYERS } from '../image/annotations.ts';
 export type { HeldBlob, HeldImage } from '../layout/holdings.ts';
+export type { ImageStore, StoreTransaction } from '../content/store.ts';
 export type { LayoutTransaction } from '../layout/transaction.ts';

@@ -128,17 +128,16 @@ class LayerIngest implements Ingest {
       const { message, facts } = digestMismatch(expected, received.digest, `archive entry ${entry}`);
       throw new DrayageError('DIGEST_MISMATCH', message, { ...facts, entry });
     }
-    return { received, diffId: received.digest, uncompressedSize: received.size, blob, status: 'reused' };
+    return plainLayer(received, blob, 'reused');
   }
 
   /** A plain layer that stays plain: one digest is both the blob's and the layer's. */
   async #copy(bytes: AsyncIterable<Uint8Array>, writer: BlobWriter): Promise<IngestedLayer> {
-    let size = 0;
-    for await (const chunk of bytes) {
-      size += chunk.length;
-      await writer.write(chunk);
-    }
-    return this.#store(writer, { digest: await writer.digest(), size });
+    for await (const chunk of bytes) await writer.write(chunk);
+    const blob = await writer.commit({ mediaType: ociLayerType('none') });
+    const { digest, size } = blob;
+    const found = await this.#find(digest);
+    return plainLayer({ digest, size }, found ?? blob, found === undefined ? 'written' : 'reused');
   }
 
   /** A plain layer that is compressed. */
@@ -155,7 +154,14 @@ class LayerIngest implements Ingest {
         },
         write: (compressed) => writer.write(compressed),
       });
-      return await this.#store(writer, { digest: await raw.digest(), size });
+      const digest = await raw.digest();
+      const found = await this.#find(digest);
+      if (found !== undefined) {
+        await writer.abort();
+        return plainLayer({ digest, size }, found, 'reused');
+      }
+      const mediaType = ociLayerType(this.#options.codec.compression);
+      return plainLayer({ digest, size }, await writer.commit({ mediaType }), 'written');
     } finally {
       await raw.drop();
     }
@@ -175,18 +181,6 @@ class LayerIngest implements Ingest {
     const status = found?.digest === blob.digest ? 'reused' : 'written';
     const received = { digest: blob.digest, size: blob.size };
     return { received, diffId, uncompressedSize: size, blob, status };
-  }
-
-  /** Stores what was written of a plain layer, unless there is a blob of that layer. */
-  async #store(writer: BlobWriter, received: IngestedLayer['received']): Promise<IngestedLayer> {
-    const { digest: diffId, size: uncompressedSize } = received;
-    const found = await this.#find(diffId);
-    if (found !== undefined) {
-      await writer.abort();
-      return { received, diffId, uncompressedSize, blob: found, status: 'reused' };
-    }
-    const blob = await writer.commit({ mediaType: ociLayerType(this.#options.codec.compression) });
-    return { received, diffId, uncompressedSize, blob, status: 'written' };
   }
 
   /** Hashes bytes that are not stored. */
@@ -216,4 +210,13 @@ class LayerIngest implements Ingest {
   #watched(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     return tap(bytes, () => this.#options.signal?.throwIfAborted());
   }
+}
+
+/** A layer that came uncompressed, so that one digest names what was received and the layer. */
+function plainLayer(
+  received: IngestedLayer['received'],
+  blob: Descriptor,
+  status: IngestedLayer['status'],
+): IngestedLayer {
+  return { received, diffId: received.digest, uncompressedSize: received.size, blob, status };
 }

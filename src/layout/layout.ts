@@ -1,7 +1,8 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ImageIndex, StoredImage } from '../content/image-index.ts';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import type { StoredImage } from '../content/image-index.ts';
+import type { ContentOptions, OpenOptions } from '../content/source.ts';
+import type { ImageStore } from '../content/store.ts';
 import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { ResolveOptions } from '../listing/lookup.ts';
@@ -33,7 +34,7 @@ export interface PruneLayoutOptions extends UpdateOptions {
  * An OCI image layout on disk (OCI image-spec 1.1, image-layout.md): regular files and folders only. A link in its place or
  * anywhere in it is refused, on reading and on writing. Several processes may read and update one layout at a time.
  */
-export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
+export class Layout implements ImageStore, AsyncDisposable {
   /** Absolute path of the folder. */
   readonly path: string;
   readonly #stored: StoredContent;
@@ -77,6 +78,11 @@ export class Layout implements ContentSource, ImageIndex, AsyncDisposable {
     if (state === 'other') throw unsafeFolder(layout.path);
     if (state === 'layout') await layout.#check();
     return layout;
+  }
+
+  /** The folder. */
+  get location(): string {
+    return this.path;
   }
 
   async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {

@@ -64,7 +64,7 @@ export class StagedBlob implements BlobWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#owner.assertUsable();
-    if (this.#dropping ?? this.#commit ?? this.#digest) throw over(this.#path);
+    if (this.#dropping ?? this.#commit) throw over(this.#path);
     this.#gathered.push(chunk);
     this.#gatheredSize += chunk.length;
     if (this.#gatheredSize < BATCH.size && this.#gathered.length < BATCH.chunks) return;
@@ -73,13 +73,6 @@ export class StagedBlob implements BlobWriter {
     const before = this.#writing;
     this.#flush();
     await before;
-  }
-
-  async digest(): Promise<Digest> {
-    this.#owner.assertUsable();
-    if (this.#dropping !== undefined && this.#commit === undefined) throw over(this.#path);
-    this.#digest ??= this.#settle();
-    return this.#digest;
   }
 
   async commit(expected: Partial<Descriptor> = {}): Promise<Descriptor> {
@@ -113,7 +106,8 @@ export class StagedBlob implements BlobWriter {
   }
 
   async #check({ digest, size, mediaType = OCTET_STREAM }: Partial<Descriptor>): Promise<Descriptor> {
-    const actual = await this.digest();
+    this.#digest = this.#settle();
+    const actual = await this.#digest;
     const expected = { digest: digest ?? actual, size: size ?? this.#size };
     if (this.#size !== expected.size) throw sizeMismatch(expected, this.#size, `blob ${expected.digest}`);
     const descriptor = { mediaType, ...expected };

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { BeginOptions, BlobWriter, ContentSink } from '../content/sink.ts';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import type { BeginOptions, BlobWriter } from '../content/sink.ts';
+import type { ContentOptions, OpenOptions } from '../content/source.ts';
+import type { StoreTransaction } from '../content/store.ts';
 import { writeBlob } from '../content/sink.ts';
 import { DrayageError, isAbsentOrDamaged, isUnusable } from '../errors.ts';
 import type { Layer } from '../image/layer.ts';
@@ -17,20 +18,8 @@ import { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
 
-/** A change of a layout that is being prepared. Reads see what is staged and what is stored. */
-export interface LayoutTransaction extends ContentSource, ContentSink {
-  /** A private folder on the layout's file system, removed at the end. */
-  readonly stagingPath: string;
-  /**
-   * Adds an image. All that it reaches has to be staged or stored when the update ends.
-   * @param names any way to write them; each moves here from the image that has it for the same platform. None: the image
-   * is found by its digest
-   * @param annotations of its entries in index.json
-   * @throws {@link DrayageError} `USAGE` for what is no name
-   */
-  add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void;
-  /** Removes a name, or a root by its digest. Its blobs stay. The update fails with `NOT_FOUND` where there is none. */
-  remove(nameOrDigest: string): void;
+/** A change of a layout that is being prepared. */
+export interface LayoutTransaction extends StoreTransaction {
   /**
    * Finds the blob of a layer whose bytes are known to be intact, and to be that layer.
    * @returns undefined where no image of the layout or of this transaction has the layer, or its blob is absent, damaged or
@@ -59,7 +48,6 @@ export type IndexChange =
 
 /** The transaction as the layout sees it. */
 export class Transaction implements LayoutTransaction {
-  readonly stagingPath: string;
   readonly staged: StagedContent;
   readonly changes: IndexChange[] = [];
   readonly #stored: StoredContent;
@@ -75,7 +63,6 @@ export class Transaction implements LayoutTransaction {
     storedRoots: () => Promise<Descriptor[]>,
     signal: AbortSignal | undefined,
   ) {
-    this.stagingPath = staging.path;
     this.staged = new StagedContent(staging);
     this.#stored = stored;
     this.#storedRoots = storedRoots;

@@ -3,7 +3,6 @@ import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { networkError } from '../http/network-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { OCTET_STREAM } from '../oci/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
@@ -20,7 +19,6 @@ export class BlobUpload implements BlobWriter {
   readonly #repository: RepositoryAddress;
   readonly #signal: AbortSignal | undefined;
   readonly #digester = createDigester();
-  #digest: Digest | undefined;
   #result: Promise<Descriptor> | undefined;
   #aborted = false;
   #session: UploadSession | undefined;
@@ -36,7 +34,7 @@ export class BlobUpload implements BlobWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#assertOpen();
-    if (this.#digest !== undefined || this.#result !== undefined) {
+    if (this.#result !== undefined) {
       throw new DrayageError('USAGE', 'the blob is whole: nothing can be added to it');
     }
     this.#digester.update(chunk);
@@ -46,12 +44,6 @@ export class BlobUpload implements BlobWriter {
     // How small a piece may be says the registry when the upload begins.
     this.#session ??= await beginUpload(this.#repository, { signal: this.#signal });
     if (this.#heldSize >= this.#session.chunkSize(this.#repository.api.chunkSize)) await this.#send();
-  }
-
-  async digest(): Promise<Digest> {
-    this.#assertOpen();
-    this.#digest ??= this.#digester.digest();
-    return this.#digest;
   }
 
   async commit(expected: Partial<Descriptor> = {}): Promise<Descriptor> {
@@ -68,7 +60,7 @@ export class BlobUpload implements BlobWriter {
 
   async #commit(expected: Partial<Descriptor>): Promise<Descriptor> {
     try {
-      const actual = await this.digest();
+      const actual = this.#digester.digest();
       const size = this.#sent + this.#heldSize;
       const { digest = actual, mediaType = OCTET_STREAM } = expected;
       const wanted = { digest, size: expected.size ?? size, mediaType };

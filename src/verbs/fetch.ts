@@ -2,8 +2,7 @@ import type { StoredImage } from '../content/image-index.ts';
 import type { Authenticate, ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { readImage } from '../image/image.ts';
-import type { Layout } from '../layout/layout.ts';
-import type { LayoutTransaction } from '../layout/transaction.ts';
+import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -29,7 +28,7 @@ export interface FetchOptions extends ContentOptions {
   /** Asks who made each image, all of them before any is used. Default: nobody asks. */
   authenticate?: Authenticate | undefined;
   /** The layout that they come into. */
-  to: Layout;
+  to: ImageStore;
   /** How many blobs are fetched at a time. Default 4. */
   concurrency?: number | undefined;
   /**
@@ -98,7 +97,7 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
   }, options);
   const { came: fetched, there: reused, total } = countBytes(blobs);
   const bytes = { fetched, reused, total };
-  return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+  return { layout: to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
 }
 
 /** Where an image is read: its place, or all that may have what it leaves out. */
@@ -112,7 +111,7 @@ async function contentOf(
 
 async function addImage(
   { root, names, annotations }: StoredImage,
-  content: LayoutTransaction,
+  content: StoreTransaction,
   options: FetchOptions,
 ): Promise<FetchedImage> {
   const { config } = await readImage(content, root, options);

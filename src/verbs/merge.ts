@@ -4,7 +4,7 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import { images as imagesOf } from '../image/image.ts';
-import type { Layout } from '../layout/layout.ts';
+import type { ImageStore } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
 import { configPlatform } from '../oci/config.ts';
@@ -31,7 +31,7 @@ export interface MergeOptions extends ContentOptions {
   /** Asks who made each image, all of them before any is used, as each is in its layout. Default: nobody asks. */
   authenticate?: Authenticate | undefined;
   /** The layout that they come into. What it holds stays, but for names that move to what is merged. */
-  to: Layout;
+  to: ImageStore;
   /** Annotations for every image, such as who merges. */
   annotations?: Readonly<Record<string, string>> | undefined;
   onProgress?: OnProgress | undefined;
@@ -97,7 +97,7 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   }, options);
   const { came: copied, there: reused, total } = countBytes(blobs);
   const bytes = { copied, reused, total };
-  return { layout: to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+  return { layout: to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
 }
 
 /** The annotations of an image, which leaves nothing out any more where one of the layouts holds what it left out. */

@@ -7,8 +7,7 @@ import type { ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { GitLabBuild } from '../ci/gitlab/build.ts';
 import { images as imagesOf } from '../image/image.ts';
-import type { Layout } from '../layout/layout.ts';
-import type { LayoutTransaction } from '../layout/transaction.ts';
+import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { OnProgress } from '../progress.ts';
 import { findImages } from '../select/select.ts';
@@ -17,7 +16,7 @@ import { once } from '../stream/tap.ts';
 /** Options of {@link sign}. */
 export interface SignOptions extends ContentOptions {
   /** The layout that holds the images, and gets their signatures. */
-  layout: Layout;
+  to: ImageStore;
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
   /** Which of them may be signed; default: all. */
@@ -55,10 +54,10 @@ export interface SignResult {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, and what `sign` throws
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
-  const { layout, policy, signal, onProgress } = options;
+  const { to, policy, signal, onProgress } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const chosen = await findImages([layout], options.images, { policy, onNote, signal });
-  const signed = await layout.update(
+  const chosen = await findImages([to], options.images, { policy, onNote, signal });
+  const signed = await to.update(
     async (content) => {
       const images: SignedImage[] = [];
       for (const { image } of chosen) {
@@ -69,12 +68,12 @@ export async function sign(options: SignOptions): Promise<SignResult> {
     },
     { signal },
   );
-  return { layout: layout.path, images: signed };
+  return { layout: to.location, images: signed };
 }
 
 async function signOne(
   { root, names, annotations }: StoredImage,
-  content: LayoutTransaction,
+  content: StoreTransaction,
   { build, now, version, signal, sign: signStatement }: SignOptions,
 ): Promise<SignedImage> {
   const ids: Digest[] = [];

@@ -120,7 +120,6 @@ test('a layer that is stored already keeps its blob, whatever codec is asked for
   const second = await ingest(chunked(bytes, 50_000), hint);
   expect(second).toMatchObject({ status: 'reused', blob: first.blob });
   expect(asked).toEqual([first.diffId]);
-  expect(await content.has({ mediaType: 'x', digest: digestOf(bytes), size: bytes.length })).toBe(false);
 });
 
 test('a layer that is promised to be one that is stored is hashed only', async () => {

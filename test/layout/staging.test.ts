@@ -30,8 +30,8 @@ describe('staging', () => {
     const layout = await Layout.create(path);
     await layout.update(async (transaction) => {
       await addSample(transaction, APP);
-      expect(transaction.stagingPath.startsWith(home)).toBe(true);
       expect(readdirSync(folder)).toEqual(['.layout.drayage']);
+      expect(readdirSync(home)).toEqual([expect.stringMatching(/^tx-/)]);
     });
     expect(readdirSync(folder)).toEqual(['layout']);
   });
@@ -52,13 +52,13 @@ describe('staging', () => {
   });
 
   test('a transaction that lost its staging fails, and changes nothing', async () => {
-    const { folder, path } = place();
+    const { folder, home, path } = place();
     const layout = await Layout.create(path);
     await layout.update(async () => {});
     const before = snapshot(folder);
     const update = layout.update(async (transaction) => {
       await addSample(transaction, APP, ['app']);
-      rmSync(transaction.stagingPath, { recursive: true });
+      for (const name of readdirSync(home)) rmSync(join(home, name), { recursive: true });
     });
     await expect(update).rejects.toBeInstanceOf(Error);
     expect(snapshot(folder)).toEqual(before);

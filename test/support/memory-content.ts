@@ -49,7 +49,6 @@ export class MemoryContent implements ContentSource, ContentSink {
     const chunks: Uint8Array[] = [];
     let result: Promise<Descriptor> | undefined;
     let isAborted = false;
-    let isWhole = false;
     const assertOpen = (): void => {
       signal?.throwIfAborted();
       if (isAborted) throw new DrayageError('USAGE', 'the blob was aborted');
@@ -57,13 +56,8 @@ export class MemoryContent implements ContentSource, ContentSink {
     return {
       write: async (chunk) => {
         assertOpen();
-        if (isWhole || result !== undefined) throw new DrayageError('USAGE', 'the blob is whole');
+        if (result !== undefined) throw new DrayageError('USAGE', 'the blob is whole');
         chunks.push(Uint8Array.from(chunk));
-      },
-      digest: async () => {
-        assertOpen();
-        isWhole = true;
-        return digestOf(Buffer.concat(chunks));
       },
       commit: async (expected) => {
         assertOpen();

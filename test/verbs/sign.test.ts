@@ -30,7 +30,14 @@ async function makeLayout(): Promise<Layout> {
 async function signAll(layout: Layout, options: Partial<SignOptions> = {}): Promise<SignResult> {
   if (BUILD === undefined) throw new Error('no job');
   const now = new Date(0);
-  return sign({ layout, build: BUILD, sign: async (statement) => statement, now, version: '1', ...options });
+  return sign({
+    to: layout,
+    build: BUILD,
+    sign: async (statement) => statement,
+    now,
+    version: '1',
+    ...options,
+  });
 }
 
 test('images of several platforms under one name are signed each by itself', async () => {

@@ -36,7 +36,6 @@ export class MemoryContent implements ContentSource, ContentSink {
     const chunks: Uint8Array[] = [];
     return Promise.resolve({
       write: (chunk) => Promise.resolve(void chunks.push(Buffer.from(chunk))),
-      digest: () => Promise.resolve(digestOf(Buffer.concat(chunks))),
       commit: ({ mediaType = OCTET_STREAM } = {}) =>
         Promise.resolve(this.add(Buffer.concat(chunks), mediaType)),
       abort: () => Promise.resolve(),

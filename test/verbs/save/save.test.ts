@@ -141,6 +141,20 @@ test('a layout is copied byte for byte into another', async () => {
   expect(again.bytes).toMatchObject({ written: 0, read: 0 });
 });
 
+test('a layer that is held compressed is not stored again where no compression is asked for', async () => {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  const first = await save({ from: fixtureArchive('docker-20.10.tar'), to: layout, compress: 'gzip' });
+  const before = await blobs(layout);
+  const { bytes, images } = await save({
+    from: fixtureArchive('docker-20.10.tar'),
+    to: layout,
+    compress: 'none',
+  });
+  expect(images.map(({ digest }) => digest)).toEqual(first.images.map(({ digest }) => digest));
+  expect(bytes).toMatchObject({ written: 0, total: first.bytes.total });
+  expect(await blobs(layout)).toEqual(before);
+});
+
 test('saving the same archive again writes nothing', async () => {
   const folder = await temporaryFolder();
   const layout = await Layout.create(`${folder}/layout`);
