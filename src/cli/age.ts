@@ -1,4 +1,4 @@
-import { library } from './library.ts';
+import { DrayageError } from '../index.ts';
 
 const SECOND = 1000;
 const UNITS = new Map([
@@ -9,11 +9,10 @@ const UNITS = new Map([
 ]);
 
 /** Reads an age, `90s`, `30m`, `24h` or `7d`, into milliseconds. */
-export async function parseAge(text: string): Promise<number> {
+export function parseAge(text: string): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   const factor = UNITS.get(unit);
   if (count !== undefined && factor !== undefined) return Number(count) * factor;
-  const { DrayageError } = await library();
   throw new DrayageError('USAGE', `not an age: ${JSON.stringify(text)}`, {
     hint: 'a whole number of minutes, hours or days: 30m, 24h, 7d',
   });

@@ -1,8 +1,8 @@
 import type { ContentSource, OpenBase, OpenRepository } from '../index.ts';
+import { DrayageError, localFirst } from '../index.ts';
 import type { CacheOptions, OpenCache } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import { openRegistries } from './registries.ts';
 
@@ -39,10 +39,9 @@ export function openBases(options: BaseOptions, context: Context): Bases {
   let cache: Promise<OpenCache> | undefined;
   return {
     open: async ({ name }, { signal }) => {
-      const { localFirst } = await library();
       cache ??= openCache(options, context);
       const { cache: kept } = await cache;
-      const remote = options.offline === true ? await refusing() : await repositories.open(name, { signal });
+      const remote = options.offline === true ? refusing() : await repositories.open(name, { signal });
       return localFirst([kept], kept.filledFrom(remote));
     },
     [Symbol.asyncDispose]: async () => {
@@ -52,8 +51,7 @@ export function openBases(options: BaseOptions, context: Context): Bases {
   };
 }
 
-async function refusing(): Promise<ContentSource> {
-  const { DrayageError } = await library();
+function refusing(): ContentSource {
   return {
     has: async () => false,
     open: async () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Digest, DockerDaemon } from '../index.ts';
+import { DrayageError, isDigest, isDrayageError } from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import { usedImages } from './provenance.ts';
 
 /** An image that a build made: what it may go by in a daemon, the likeliest first, and what the build says of it. */
@@ -20,7 +20,6 @@ const PROVENANCE = 'buildx.build.provenance';
 
 /** Reads the image ID that `docker build --iidfile` wrote. */
 export async function readImageId(path: string): Promise<string> {
-  const { DrayageError, isDigest } = await library();
   const id = (await readText(path, 'the image ID file', '--iidfile')).trim();
   if (isDigest(id)) return id;
   throw new DrayageError('MALFORMED', `${path} holds no image ID`, { path, actual: id.slice(0, 100) });
@@ -38,7 +37,7 @@ export async function findBuiltImages(
   const found = new Map<string, string[]>();
   for (const { digests, names } of images) {
     const id = await findOne(digests, daemon, signal);
-    if (id === undefined) throw await notInDaemon(digests, daemon.host);
+    if (id === undefined) throw notInDaemon(digests, daemon.host);
     found.set(id, [...(found.get(id) ?? []), ...names]);
   }
   return found;
@@ -50,7 +49,6 @@ async function findOne(
   daemon: DockerDaemon,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { isDrayageError } = await library();
   for (const digest of digests) {
     try {
       return (await daemon.inspect(digest, { signal })).id;
@@ -61,8 +59,7 @@ async function findOne(
   return undefined;
 }
 
-async function notInDaemon(digests: readonly Digest[], host: string): Promise<Error> {
-  const { DrayageError } = await library();
+function notInDaemon(digests: readonly Digest[], host: string): Error {
   return new DrayageError('NOT_FOUND', `docker at ${host} has no image ${digests.join(' or ')}`, {
     hint:
       'another builder than the daemon’s own takes --load; and the containerd store drops an image whose name another build takes: ' +
@@ -72,7 +69,6 @@ async function notInDaemon(digests: readonly Digest[], host: string): Promise<Er
 
 /** Reads the metadata file of `docker build` or `docker buildx bake`: at least one image. */
 export async function readMetadata(path: string): Promise<BuiltImage[]> {
-  const { DrayageError } = await library();
   const text = await readText(path, 'the metadata file', '--metadata-file');
   let value: unknown;
   try {
@@ -81,9 +77,7 @@ export async function readMetadata(path: string): Promise<BuiltImage[]> {
     throw new DrayageError('MALFORMED', `${path} is no JSON document`, { path, cause });
   }
   // A build has one image; bake has an object for each of its targets.
-  const images = (await Promise.all([value, ...valuesOf(value)].map(builtImage))).filter(
-    (image) => image !== undefined,
-  );
+  const images = [value, ...valuesOf(value)].map(builtImage).filter((image) => image !== undefined);
   if (images.length > 0) return images;
   throw new DrayageError('MALFORMED', `${path} names no image`, {
     path,
@@ -92,8 +86,7 @@ export async function readMetadata(path: string): Promise<BuiltImage[]> {
   });
 }
 
-async function builtImage(value: unknown): Promise<BuiltImage | undefined> {
-  const { isDigest } = await library();
+function builtImage(value: unknown): BuiltImage | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = new Map<string, unknown>(Object.entries(value));
   const stated = [fields.get(DIGEST), fields.get(CONFIG_DIGEST)];
@@ -113,7 +106,6 @@ function valuesOf(value: unknown): unknown[] {
 }
 
 async function readText(path: string, what: string, option: string): Promise<string> {
-  const { DrayageError } = await library();
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new DrayageError('NOT_FOUND', `${what} ${path} cannot be read`, {
       path,

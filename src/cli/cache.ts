@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BlobCache } from '../index.ts';
+import { BlobCache } from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import { parseSize } from './size.ts';
 
 /** The options of the cache folder. */
@@ -29,7 +28,6 @@ export async function openCache(options: CacheOptions, { env }: Pick<Context, 'e
     const cache = await openKept(folder, options, env);
     return { cache, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
   }
-  const { BlobCache } = await library();
   const temporary = await mkdtemp(join(tmpdir(), 'drayage-'));
   return {
     cache: await BlobCache.open(temporary, { maxBytes: Number.MAX_SAFE_INTEGER, now: Date.now }),
@@ -42,10 +40,9 @@ async function openKept(
   { cacheScope = 'project', cacheSize }: CacheOptions,
   env: Context['env'],
 ): Promise<BlobCache> {
-  const { BlobCache } = await library();
   const id = env['CI_PROJECT_ID'] ?? '';
   const project = /^\d+$/.test(id) ? `project-${id}` : 'no-project';
-  const maxBytes = cacheSize === undefined ? undefined : await parseSize(cacheSize);
+  const maxBytes = cacheSize === undefined ? undefined : parseSize(cacheSize);
   return BlobCache.open(join(folder, cacheScope === 'shared' ? 'shared' : project), {
     maxBytes,
     now: Date.now,

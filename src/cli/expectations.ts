@@ -1,7 +1,7 @@
 import type { Expectations, GitLabJob, ImagePolicy } from '../index.ts';
+import { DrayageError, expectationsOf, originPolicy, readGitLabJob } from '../index.ts';
 import type { Context } from './context.ts';
 import type { JobOptions } from './job-query.ts';
-import { library } from './library.ts';
 
 /** The options that say where images have to come from. */
 export interface ExpectOptions extends JobOptions {
@@ -13,14 +13,10 @@ export interface ExpectOptions extends JobOptions {
  * another one. Outside, what `--expect` says; without it, undefined.
  * @throws {@link DrayageError} `USAGE`
  */
-export async function readPolicy(
-  options: ExpectOptions,
-  { env }: Pick<Context, 'env'>,
-): Promise<ImagePolicy | undefined> {
-  const { originPolicy, readGitLabJob } = await library();
+export function readPolicy(options: ExpectOptions, { env }: Pick<Context, 'env'>): ImagePolicy | undefined {
   const job = readGitLabJob(env);
   if (job === undefined && options.expect === undefined) return undefined;
-  return originPolicy(await readExpectations(job, options, env));
+  return originPolicy(readExpectations(job, options, env));
 }
 
 /**
@@ -28,12 +24,11 @@ export async function readPolicy(
  * @param job whose pipeline and commit are expected unless the options say otherwise
  * @throws {@link DrayageError} `USAGE`
  */
-async function readExpectations(
+function readExpectations(
   job: GitLabJob | undefined,
   options: ExpectOptions,
   env: Context['env'],
-): Promise<Expectations> {
-  const { expectationsOf } = await library();
+): Expectations {
   const given = (options.expect ?? []).flatMap(splitExpectations);
   return expectationsOf(job, [...byQuery(options, env), ...given]);
 }
@@ -43,29 +38,24 @@ async function readExpectations(
  * @param job whose project, commit and pipeline are expected unless the options say otherwise
  * @throws {@link DrayageError} `USAGE`
  */
-export async function readSignatureExpectations(
+export function readSignatureExpectations(
   job: GitLabJob | undefined,
   options: ExpectOptions,
   env: Context['env'],
-): Promise<Expectations> {
-  const { DrayageError, expectationsOf } = await library();
+): Expectations {
   const given = (options.expect ?? []).flatMap(splitExpectations);
   if (job !== undefined && given.includes('none')) {
     throw new DrayageError('USAGE', '--expect none drops all that --expect-signed asks for', {
       hint: 'say what is not expected by its key: --expect commit=any; DRAYAGE_EXPECT counts, too',
     });
   }
-  return expectationsOf(job, [...(await namedJob(options, env)), ...given]);
+  return expectationsOf(job, [...namedJob(options, env), ...given]);
 }
 
 /** The job that the options name, as a signature says it. */
-async function namedJob(
-  { job, jobId, project, pipeline, ref }: JobOptions,
-  env: Context['env'],
-): Promise<string[]> {
+function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): string[] {
   const isOther = project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
   if (isOther && !project.includes('/')) {
-    const { DrayageError } = await library();
     throw new DrayageError('USAGE', `signatures name projects by their path, not by ID: ${project}`, {
       hint: '--project group/name',
     });

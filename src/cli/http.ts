@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
+import { DrayageError } from '../index.ts';
 import { isLoopback } from './loopback.ts';
 
 /** Connections to servers. */
@@ -54,7 +54,6 @@ async function throughProxies(env: Context['env'], ca: string[] | undefined): Pr
       ...(ca && { connect: { ca }, requestTls: { ca }, proxyTls: { ca } }),
     });
   } catch (cause) {
-    const { DrayageError } = await library();
     throw new DrayageError('USAGE', 'the address of the proxy is not valid', {
       cause,
       hint: 'HTTP_PROXY and HTTPS_PROXY are such as http://proxy.example:3128',
@@ -80,7 +79,6 @@ async function readAuthorities(
 }
 
 async function readAuthority(path: string): Promise<string> {
-  const { DrayageError } = await library();
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new DrayageError('NOT_FOUND', `the certificates ${path} cannot be read`, { path, cause });
   });

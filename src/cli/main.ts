@@ -37,7 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     display.end();
-    return await printFailure(error, options);
+    return printFailure(error, options);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
@@ -48,10 +48,10 @@ function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): v
   for (const line of lines) process.stdout.write(`${printable(line)}\n`);
 }
 
-async function printFailure(error: unknown, options: CommonOptions): Promise<number> {
+function printFailure(error: unknown, options: CommonOptions): number {
   const shown = isShownAlready(error);
   if (shown !== undefined) return shown;
-  const { exitCode, lines, json } = await describeFailure(error);
+  const { exitCode, lines, json } = describeFailure(error);
   if (options.json === true) process.stdout.write(`${JSON.stringify(json)}\n`);
   const [first, ...rest] = lines;
   process.stderr.write(`drayage: ${first}\n${rest.map((line) => `  ${line}\n`).join('')}`);

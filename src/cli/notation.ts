@@ -1,7 +1,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { library } from './library.ts';
+import { DrayageError } from '../index.ts';
 
 /** A place as skopeo and its kin write it: `oci:DIR:NAME`, `oci-archive:FILE:NAME`, `docker-archive:FILE:NAME`. */
 export interface Notation {
@@ -24,7 +24,7 @@ export function isArchive(text: string): boolean {
  * whole is a path, colons and all.
  * @throws {@link DrayageError} `USAGE` for a kind without a path
  */
-export async function parseNotation(text: string): Promise<Notation> {
+export function parseNotation(text: string): Notation {
   const kind = KINDS.find((one) => text.startsWith(`${one}:`));
   if (kind === undefined) return { kind, path: text, image: undefined };
   const rest = text.slice(kind.length + 1);
@@ -32,7 +32,6 @@ export async function parseNotation(text: string): Promise<Notation> {
   const path = colon < 0 ? rest : rest.slice(0, colon);
   const image = colon < 0 ? '' : rest.slice(colon + 1);
   if (path !== '') return { kind, path, image: image === '' ? undefined : image };
-  const { DrayageError } = await library();
   throw new DrayageError('USAGE', `no path in ${text}`, { hint: `write ${kind}:PATH or ${kind}:PATH:NAME` });
 }
 
@@ -40,9 +39,8 @@ export async function parseNotation(text: string): Promise<Notation> {
  * The folder of a layout, which may be written as `oci:DIR`.
  * @throws {@link DrayageError} `USAGE` for an archive, and for one image of a layout
  */
-export async function folderOf(text: string): Promise<string> {
-  const { kind, path, image } = await parseNotation(text);
-  const { DrayageError } = await library();
+export function folderOf(text: string): string {
+  const { kind, path, image } = parseNotation(text);
   if (kind === 'oci-archive' || kind === 'docker-archive') {
     throw new DrayageError('USAGE', `a layout is wanted, and ${text} is an archive`, {
       hint: `make a layout of it: drayage save --from ${text} -o DIR`,
@@ -68,7 +66,6 @@ export async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch (cause) {
-    const { DrayageError } = await library();
     throw new DrayageError('NOT_FOUND', `${path} cannot be read`, { path, cause });
   }
 }

@@ -1,9 +1,8 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
-import type { Layout } from '../index.ts';
+import { DrayageError, isDrayageError, Layout } from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import { folderOf } from './notation.ts';
 import { explainDamage, isGitLab, notShipped } from './transport.ts';
 
@@ -26,8 +25,7 @@ export function layoutOf(name: string): string {
  * @throws {@link DrayageError} `USAGE` for anything else than a layout; `UNSAFE`, `MALFORMED`, `LINK`, `IO`
  */
 export async function createLayout(text: string, { signal }: Context): Promise<Layout> {
-  const { Layout } = await library();
-  const path = await folderOf(text);
+  const path = folderOf(text);
   await refuseLinks(path);
   return Layout.create(path, { signal });
 }
@@ -37,7 +35,7 @@ export async function createLayout(text: string, { signal }: Context): Promise<L
  * @throws {@link DrayageError} `USAGE` for anything else than a layout; and as {@link openLayout} does
  */
 export async function openLayouts(texts: readonly string[], context: Context): Promise<Layout[]> {
-  const chosen = texts.length > 0 ? await Promise.all(texts.map(folderOf)) : await findLayouts(context);
+  const chosen = texts.length > 0 ? texts.map(folderOf) : await findLayouts(context);
   const layouts = [];
   for (const path of chosen) layouts.push(await openLayout(path, context));
   return layouts;
@@ -48,13 +46,12 @@ export async function openLayouts(texts: readonly string[], context: Context): P
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab they say what may have become of artifacts
  */
 export async function openLayout(path: string, context: Context): Promise<Layout> {
-  const { isDrayageError, Layout } = await library();
   await refuseLinks(path);
   try {
     return await Layout.open(path, context);
   } catch (error) {
     const isOfFolder = isDrayageError(error, 'NOT_FOUND', 'MALFORMED') && error.facts.path === resolve(path);
-    if (isGitLab(context) && isOfFolder) throw await notShipped(path, `no layout in ${path}`);
+    if (isGitLab(context) && isOfFolder) throw notShipped(path, `no layout in ${path}`);
     throw await explainDamage(error, [{ path: resolve(path) }], context);
   }
 }
@@ -72,8 +69,7 @@ export async function findLayouts(context: Context, but?: string): Promise<strin
   const counting = paths.filter((path) => but === undefined || resolve(path) !== resolve(but));
   if (counting.length > 0) return counting;
   const message = `no layout below ${HOME}${paths.length > 0 ? `, but for ${paths.join()}` : ''}`;
-  if (isGitLab(context)) throw await notShipped(HOME, message);
-  const { DrayageError } = await library();
+  if (isGitLab(context)) throw notShipped(HOME, message);
   throw new DrayageError('NOT_FOUND', message, {
     path: HOME,
     hint: 'name a layout, or make one with drayage save',
@@ -89,7 +85,6 @@ export async function refuseLinks(path: string): Promise<void> {
     const stats = await lstat(current).catch(() => undefined);
     if (stats === undefined) return;
     if (!stats.isSymbolicLink()) continue;
-    const { DrayageError } = await library();
     throw new DrayageError('LINK', `${current} is a symbolic link`, {
       path: current,
       hint: 'remove it: nothing is read or written through links',

@@ -1,6 +1,6 @@
 import type { ImagePlace, ImagePolicy, Promotion } from '../index.ts';
+import { DrayageError } from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import { expandName, expandVariables, hasTag, versionTags } from './tag-templates.ts';
 
 /** The options that say which images get which tags. */
@@ -25,8 +25,6 @@ export async function readPromotions(
   policy: ImagePolicy | undefined,
   context: Context,
 ): Promise<Promotion[]> {
-  const { DrayageError } = await library();
-  const usage = (message: string, hint: string): Error => new DrayageError('USAGE', message, { hint });
   // A variable holds several, with spaces between them.
   const templates = [options.to ?? []]
     .flat()
@@ -38,34 +36,32 @@ export async function readPromotions(
       const what = image === undefined ? 'which image, and to where?' : `where is ${image} to go?`;
       throw usage(what, 'drayage promote IMAGE REF…; --to REF for the only image; --all --to TEMPLATE');
     }
-    return [{ image, to: await expand(to, options, context) }];
+    return [{ image, to: expand(to, options, context) }];
   }
   if (args.length > 0)
     throw usage(`--all takes no ${args[0]}`, "name where to by --to 'registry/group/{name}:{tag}'");
   if (templates.length === 0) throw usage('--all to where?', "--to 'registry/group/{name}:{tag}'");
   const names = await namesIn(places, policy, context);
   if (names.length === 0) throw new DrayageError('NOT_FOUND', 'no image in the layouts has a name');
-  const references = await expand(templates, options, context);
-  return Promise.all(
-    names.map(async (name) => ({
-      image: name,
-      to: await Promise.all(references.map((reference) => expandName(reference, name))),
-    })),
-  );
+  const references = expand(templates, options, context);
+  return names.map((name) => ({
+    image: name,
+    to: references.map((reference) => expandName(reference, name)),
+  }));
 }
 
 /** The references with variables filled in; those without a tag with those of the version, where that is asked for. */
-async function expand(
-  references: readonly string[],
-  { semver }: PromotionOptions,
-  { env }: Context,
-): Promise<string[]> {
-  const expanded = await Promise.all(references.map((reference) => expandVariables(reference, env)));
+function expand(references: readonly string[], { semver }: PromotionOptions, { env }: Context): string[] {
+  const expanded = references.map((reference) => expandVariables(reference, env));
   if (semver !== true) return expanded;
-  const tags = await versionTags(env['CI_COMMIT_TAG']);
+  const tags = versionTags(env['CI_COMMIT_TAG']);
   return expanded.flatMap((reference) =>
     hasTag(reference) ? [reference] : tags.map((tag) => `${reference}:${tag}`),
   );
+}
+
+function usage(message: string, hint: string): Error {
+  return new DrayageError('USAGE', message, { hint });
 }
 
 async function namesIn(

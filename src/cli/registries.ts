@@ -1,10 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Credentials, Registries } from '../index.ts';
+import type { Credentials } from '../index.ts';
+import {
+  chainCredentials,
+  ciRegistryCredentials,
+  dockerConfigCredentials,
+  knownCredentials,
+  Registries,
+} from '../index.ts';
 import type { Context } from './context.ts';
 import { openConnections } from './http.ts';
-import { library } from './library.ts';
 
 /** The options of commands that speak to registries. */
 export interface RegistryCommandOptions {
@@ -24,7 +30,6 @@ export async function openRegistries(
   { ca, plainHttp }: RegistryCommandOptions,
   context: Context,
 ): Promise<{ registries: Registries } & AsyncDisposable> {
-  const { Registries } = await library();
   const credentials = await openCredentials(context);
   const hosts = new Set(plainHttp);
   const ends: (() => PromiseLike<unknown>)[] = [];
@@ -43,8 +48,6 @@ export async function openRegistries(
 }
 
 async function openCredentials({ env }: Context): Promise<Credentials> {
-  const { chainCredentials, ciRegistryCredentials, dockerConfigCredentials, knownCredentials } =
-    await library();
   const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
   const file = await readFile(path, 'utf8').catch(() => undefined);
   const variable = env['DOCKER_AUTH_CONFIG'];

@@ -1,6 +1,6 @@
 import { printable } from './printable.ts';
 import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
-import { library } from './library.ts';
+import { isDrayageError } from '../errors.ts';
 
 /** How a failed run ends. */
 export interface Failure {
@@ -23,13 +23,12 @@ export class Interruption extends Error {
 }
 
 /** Makes an exit code and text of whatever a command threw. */
-export async function describeFailure(error: unknown): Promise<Failure> {
+export function describeFailure(error: unknown): Failure {
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
   if (isCommanderError(error)) {
     const failure = plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
     return { ...failure, lines: [...failure.lines, 'see drayage --help'] };
   }
-  const { isDrayageError } = await library();
   if (!isDrayageError(error))
     return plain(FAILURE, 'INTERNAL', error instanceof Error ? error.message : String(error));
   const { code, message, facts, retryable } = error;

@@ -2,8 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type { GitLabJob, Layout, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
+import {
+  formatAnnotationsReport,
+  formatDotenvReport,
+  formatRegistryReport,
+  formatVariables,
+  gitlabAnnotations,
+  imageVariables,
+  inspect,
+} from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import { HOME, refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
 
@@ -23,7 +31,6 @@ export async function writeReports(
   options: VariableOptions,
   { signal, onProgress }: Context,
 ): Promise<void> {
-  const { formatAnnotationsReport, formatDotenvReport, imageVariables } = await library();
   const images = await imagesOf(layout, job, signal);
   const report = formatDotenvReport(imageVariables(images, options.env));
   if (report.dropped > 0) {
@@ -49,8 +56,7 @@ export async function writePromotionReports(
   options: VariableOptions,
   { signal, env }: Context,
 ): Promise<void> {
-  const { formatRegistryReport } = await library();
-  const text = await promotionReport(promoted, options);
+  const text = promotionReport(promoted, options);
   const own = env['CI_REGISTRY'];
   const refs = promoted.flatMap(({ tags }) => tags.map(({ ref }) => ref));
   const links = refs.filter((ref) => own !== undefined && own !== '' && ref.startsWith(`${own}/`));
@@ -62,11 +68,7 @@ export async function writePromotionReports(
  * The dotenv report of what is promoted, or going to be.
  * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`
  */
-export async function promotionReport(
-  promoted: readonly PlannedImage[],
-  options: VariableOptions,
-): Promise<string> {
-  const { formatDotenvReport, imageVariables } = await library();
+export function promotionReport(promoted: readonly PlannedImage[], options: VariableOptions): string {
   const images = promoted.flatMap(({ id, digest, tags: [first] }) =>
     first === undefined ? [] : [{ name: first.ref, ref: first.digestRef, id, digest }],
   );
@@ -80,14 +82,12 @@ export async function writeDotenv(
   options: VariableOptions,
   { signal }: Context,
 ): Promise<void> {
-  const { formatVariables, imageVariables } = await library();
   const { references, ids, digests } = imageVariables(images, options.env);
   await writeText(path, formatVariables([...references, ...ids, ...digests]), signal);
 }
 
 /** What a layout holds of this job, not of those before it whose folder it may have been. */
 async function imagesOf(layout: Layout, job: GitLabJob, signal: AbortSignal): Promise<ShippedImage[]> {
-  const { gitlabAnnotations, inspect } = await library();
   const { images } = await inspect({ from: [layout], signal });
   const ours = Object.entries(gitlabAnnotations(job));
   return images

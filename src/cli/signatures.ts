@@ -1,9 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import type { Authenticate, DrayageError, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
+import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
+import {
+  DrayageError,
+  jobIdentity,
+  loadTrust,
+  readGitLabBuild,
+  readGitLabJob,
+  signaturePolicy,
+} from '../index.ts';
 import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
 import { readSignatureExpectations } from './expectations.ts';
-import { library } from './library.ts';
 import { isGitLab } from './transport.ts';
 
 /** The options that say whose signature an image has to carry. */
@@ -37,7 +44,6 @@ export async function readSignaturePolicy(
   context: Pick<Context, 'env' | 'onProgress'>,
   { onAuthentic = noteNames(context), protectedRef = false }: SignatureRequest = {},
 ): Promise<Authenticate | undefined> {
-  const { DrayageError, readGitLabJob, signaturePolicy } = await library();
   if (!isAsked(options)) {
     const [, key] = OF_SIGNATURES.exec((options.expect ?? []).join(' ')) ?? [];
     if (key === undefined) return undefined;
@@ -45,12 +51,12 @@ export async function readSignaturePolicy(
       hint: 'add --expect-signed, --trusted-root or --key',
     });
   }
-  if (protectedRef) await assertProtectedRef(context);
+  if (protectedRef) assertProtectedRef(context);
   const trust = await readTrust(options);
-  const signer = trust.kind === 'certificate' ? await readSigner(options, context) : undefined;
+  const signer = trust.kind === 'certificate' ? readSigner(options, context) : undefined;
   const job = options.expectSigned === true ? readGitLabJob(context.env) : undefined;
-  if (options.expectSigned === true && job === undefined && isGitLab(context)) throw await unreadableJob();
-  const values = await readSignatureExpectations(job, options, context.env);
+  if (options.expectSigned === true && job === undefined && isGitLab(context)) throw unreadableJob();
+  const values = readSignatureExpectations(job, options, context.env);
   return signaturePolicy(trust, { signer, values }, onAuthentic);
 }
 
@@ -62,8 +68,7 @@ function noteNames({ onProgress }: Pick<Context, 'onProgress'>): OnAuthentic {
   };
 }
 
-async function unreadableJob(): Promise<DrayageError> {
-  const { DrayageError } = await library();
+function unreadableJob(): DrayageError {
   return new DrayageError(
     'USAGE',
     "--expect-signed means this job's project and commit, and the job cannot be read",
@@ -86,7 +91,6 @@ function isAsked({
 }
 
 async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Promise<Trust> {
-  const { DrayageError, loadTrust } = await library();
   if (trustedRoot === undefined && key === undefined) {
     throw new DrayageError('USAGE', 'a signature is asked for, but nobody is trusted', {
       hint: 'name a trusted root by --trusted-root, or a public key by --key',
@@ -109,15 +113,14 @@ async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Pro
 }
 
 /** Whose certificates are accepted; inside GitLab `--expect-signed` means those of this project, ref and configuration. */
-async function readSigner(
+function readSigner(
   { identity, identityRegexp, issuer, expectSigned }: SignatureOptions,
   { env }: Pick<Context, 'env'>,
-): Promise<ExpectedSigner> {
-  const { DrayageError, jobIdentity, readGitLabBuild } = await library();
+): ExpectedSigner {
   const build = expectSigned === true ? readGitLabBuild(env) : undefined;
   const own = build === undefined ? undefined : jobIdentity(build);
   const identities = identity ?? (own === undefined ? undefined : [own]);
-  const accepted = identityRegexp === undefined ? identities : await pattern(identityRegexp);
+  const accepted = identityRegexp === undefined ? identities : pattern(identityRegexp);
   const by = issuer ?? build?.server;
   if (identity !== undefined && identityRegexp !== undefined) {
     throw new DrayageError('USAGE', '--identity and --identity-regexp exclude each other');
@@ -132,19 +135,17 @@ async function readSigner(
   });
 }
 
-async function pattern(text: string): Promise<RegExp> {
+function pattern(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch (cause) {
-    const { DrayageError } = await library();
     throw new DrayageError('USAGE', `not a regular expression: ${JSON.stringify(text)}`, { cause });
   }
 }
 
 /** Only those who may push to a protected ref have a job of one. */
-async function assertProtectedRef(context: Pick<Context, 'env'>): Promise<void> {
+function assertProtectedRef(context: Pick<Context, 'env'>): void {
   if (!isGitLab(context) || context.env['CI_COMMIT_REF_PROTECTED'] === 'true') return;
-  const { DrayageError } = await library();
   throw new DrayageError('POLICY', 'this job is of a ref that is not protected', {
     reason: 'UNPROTECTED_REF',
     hint: 'protect the branch or tag, and release from there',
@@ -152,7 +153,6 @@ async function assertProtectedRef(context: Pick<Context, 'env'>): Promise<void> 
 }
 
 async function read(path: string, what: string): Promise<Buffer> {
-  const { DrayageError } = await library();
   return readFile(path).catch((cause: unknown) => {
     throw new DrayageError('NOT_FOUND', `${what} ${path} cannot be read`, { path, cause });
   });

@@ -1,8 +1,17 @@
 import { readFile } from 'node:fs/promises';
-import type { GitLabBuild, ImagePolicy, SignResult, SignStatement } from '../index.ts';
+import type { GitLabBuild, ImagePolicy, SignOptions, SignResult, SignStatement } from '../index.ts';
+import {
+  DrayageError,
+  keylessSigner,
+  keySigner,
+  loadPrivateKey,
+  ownImages,
+  readGitLabBuild,
+  readIdentityToken,
+  sign,
+} from '../index.ts';
 import type { Context } from './context.ts';
 import { splitExpectations } from './expectations.ts';
-import { library } from './library.ts';
 import { isLoopback } from './loopback.ts';
 import { version } from './version.ts';
 
@@ -19,10 +28,7 @@ export interface SigningOptions {
 }
 
 /** Signs images of a layout. */
-type SignImages = (
-  layout: Parameters<Awaited<ReturnType<typeof library>>['sign']>[0]['to'],
-  images?: readonly string[],
-) => Promise<SignResult>;
+type SignImages = (layout: SignOptions['to'], images?: readonly string[]) => Promise<SignResult>;
 
 /** All that is needed to sign. */
 export interface Signing {
@@ -42,9 +48,8 @@ const FOR_EVER =
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `UNSUPPORTED`
  */
 export async function prepareSigning(options: SigningOptions, context: Context): Promise<Signing> {
-  const { ownImages, sign } = await library();
   const { signal, onProgress } = context;
-  const build = await readBuild(context);
+  const build = readBuild(context);
   const policy = ownImages(build, (options.expect ?? []).flatMap(splitExpectations));
   const signStatement = await openSigner(options, context);
   const signImages: SignImages = (layout, images) =>
@@ -62,8 +67,7 @@ export async function prepareSigning(options: SigningOptions, context: Context):
   return { policy, sign: signImages };
 }
 
-async function readBuild({ env }: Context): Promise<GitLabBuild> {
-  const { DrayageError, readGitLabBuild } = await library();
+function readBuild({ env }: Context): GitLabBuild {
   const build = readGitLabBuild(env);
   if (build !== undefined) return build;
   throw new DrayageError('USAGE', 'a signature says which job built an image, and this is no GitLab job', {
@@ -72,7 +76,6 @@ async function readBuild({ env }: Context): Promise<GitLabBuild> {
 }
 
 async function openSigner(options: SigningOptions, context: Context): Promise<SignStatement> {
-  const { DrayageError } = await library();
   const { key, keyless, publicSigstore, fulcioUrl } = options;
   const wantsCertificate = keyless === true || publicSigstore === true || fulcioUrl !== undefined;
   if ((key !== undefined) === wantsCertificate) {
@@ -84,12 +87,11 @@ async function openSigner(options: SigningOptions, context: Context): Promise<Si
       },
     );
   }
-  await assertAddresses(options);
+  assertAddresses(options);
   return key === undefined ? openKeyless(options, context) : openKey(key, options, context);
 }
 
 async function openKey(path: string, options: SigningOptions, { env }: Context): Promise<SignStatement> {
-  const { DrayageError, keySigner, loadPrivateKey } = await library();
   const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new DrayageError('NOT_FOUND', `the private key ${path} cannot be read`, { path, cause });
   });
@@ -97,11 +99,10 @@ async function openKey(path: string, options: SigningOptions, { env }: Context):
   return keySigner({ privateKey, rekorUrl: options.rekorUrl, tsaUrl: options.tsaUrl });
 }
 
-async function openKeyless(
+function openKeyless(
   { fulcioUrl, rekorUrl, tsaUrl, publicSigstore }: SigningOptions,
   { env, onProgress }: Context,
-): Promise<SignStatement> {
-  const { DrayageError, keylessSigner, readIdentityToken } = await library();
+): SignStatement {
   const isPublic = publicSigstore === true;
   const certifiedBy = fulcioUrl ?? (isPublic ? PUBLIC_FULCIO : undefined);
   if (certifiedBy === undefined) {
@@ -115,8 +116,7 @@ async function openKeyless(
   return keylessSigner({ fulcioUrl: certifiedBy, rekorUrl: loggedBy, tsaUrl, token });
 }
 
-async function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions): Promise<void> {
-  const { DrayageError } = await library();
+function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions): void {
   for (const [option, text] of Object.entries({
     'fulcio-url': fulcioUrl,
     'rekor-url': rekorUrl,

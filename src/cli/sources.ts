@@ -3,19 +3,18 @@ import type {
   ArtifactLayout,
   BlobCache,
   FoundJob,
-  GitLab,
   HttpDispatcher,
   ImagePlace,
   JobQuery,
   Layout,
 } from '../index.ts';
+import { DrayageError, GitLab, isDrayageError, localFirst } from '../index.ts';
 import type { CacheOptions } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
 import { openConnections } from './http.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
-import { library } from './library.ts';
 import { isArchive } from './notation.ts';
 import { HOME, openLayouts } from './places.ts';
 import { isGitLab, notShipped } from './transport.ts';
@@ -46,7 +45,7 @@ export async function openSources(
   context: Context,
   reads: 'once' | 'often' = 'often',
 ): Promise<Sources> {
-  const query = await readJobQuery(options, context);
+  const query = readJobQuery(options, context);
   if (query !== undefined) return openJob(query, paths, { ...options, reads }, context);
   const { layouts: _, ...opened } = await openNamed(paths, context, assertShipped);
   return { ...opened, home: undefined };
@@ -88,7 +87,7 @@ async function assertShipped(layouts: readonly Layout[], context: Context): Prom
   if (!isGitLab(context) || layouts.length === 0) return;
   for (const layout of layouts) if ((await layout.entries()).length > 0) return;
   const paths = layouts.map(({ path }) => path);
-  throw await notShipped(paths.length === 1 ? (paths[0] ?? '') : HOME, `no image in ${paths.join(', ')}`);
+  throw notShipped(paths.length === 1 ? (paths[0] ?? '') : HOME, `no image in ${paths.join(', ')}`);
 }
 
 async function openJob(
@@ -109,14 +108,12 @@ async function openJob(
     if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
     const connections = await openConnections(options.ca, context);
     open.push(() => connections[Symbol.asyncDispose]());
-    const gitlab = await connect(connections.dispatcher, context);
+    const gitlab = connect(connections.dispatcher, context);
     open.push(() => gitlab[Symbol.asyncDispose]());
     const job = await gitlab.findJob(query, { signal });
     const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
     open.push(() => artifact[Symbol.asyncDispose]());
-    const places = await Promise.all(
-      artifact.layouts.map((layout) => chained(layout, locals, cached?.cache)),
-    );
+    const places = artifact.layouts.map((layout) => chained(layout, locals, cached?.cache));
     const home = homeOf(job, artifact.layouts);
     return { places, restored: [], home, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -125,8 +122,7 @@ async function openJob(
   }
 }
 
-async function connect(dispatcher: HttpDispatcher, context: Context): Promise<GitLab> {
-  const { DrayageError, GitLab } = await library();
+function connect(dispatcher: HttpDispatcher, context: Context): GitLab {
   const { env } = context;
   const url = env['CI_API_V4_URL'];
   if (!url) {
@@ -143,12 +139,11 @@ async function connect(dispatcher: HttpDispatcher, context: Context): Promise<Gi
 }
 
 /** The images of a layout in an artifact; their content from disk where it is there. */
-async function chained(
+function chained(
   layout: ArtifactLayout,
   locals: readonly Layout[],
   cache: BlobCache | undefined,
-): Promise<ImagePlace> {
-  const { localFirst } = await library();
+): ImagePlace {
   if (cache === undefined) return layout.over(localFirst(locals, layout));
   return layout.over(localFirst([...locals, cache], cache.filledFrom(layout)));
 }
@@ -156,7 +151,6 @@ async function chained(
 /** The layouts that were named; or those below `.drayage`, as far as there are any that can be read. */
 async function openLocals(paths: readonly string[], context: Context): Promise<Layout[]> {
   if (paths.length > 0) return openLayouts(paths, context);
-  const { isDrayageError } = await library();
   return openLayouts([], context).catch((error: unknown) => {
     if (isDrayageError(error)) return [];
     throw error;

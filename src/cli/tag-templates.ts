@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import { library } from './library.ts';
+import { DrayageError, parseReference } from '../index.ts';
 
 /** The variables that may stand in a reference: none of them is a secret, and all are of a tag's or a path's form. */
 const VARIABLES: ReadonlySet<string> = new Set([
@@ -27,8 +27,7 @@ type Env = Context['env'];
  * Fills in the variables of CI in a reference: `$CI_REGISTRY_IMAGE/api:$CI_COMMIT_SHA`, `${CI_PIPELINE_ID}`.
  * @throws {@link DrayageError} `USAGE` for one that is not set, or may not stand there
  */
-export async function expandVariables(reference: string, env: Env): Promise<string> {
-  const { DrayageError } = await library();
+export function expandVariables(reference: string, env: Env): string {
   return reference.replaceAll(
     /\$(?:(\w+)|\{(\w+)\})/g,
     (_, plain: string | undefined, braced: string | undefined) => {
@@ -49,11 +48,10 @@ export async function expandVariables(reference: string, env: Env): Promise<stri
  * @param tag CI_COMMIT_TAG
  * @throws {@link DrayageError} `USAGE` where there is none, or it is no version
  */
-export async function versionTags(tag: string | undefined): Promise<string[]> {
+export function versionTags(tag: string | undefined): string[] {
   const [, major, minor, patch, pre, build] =
     /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([\w.-]+))?(?:\+([\w.-]+))?$/.exec(tag ?? '') ?? [];
   if (major === undefined) {
-    const { DrayageError } = await library();
     throw new DrayageError(
       'USAGE',
       tag ? `CI_COMMIT_TAG is no version: ${JSON.stringify(tag)}` : 'CI_COMMIT_TAG is not set',
@@ -76,8 +74,7 @@ export function hasTag(reference: string): boolean {
  * Fills in what an image is called: `{name}` is its repository without the registry, `{tag}` its tag.
  * @param name `group/api:1.0`, as layouts have it
  */
-export async function expandName(template: string, name: string): Promise<string> {
-  const { parseReference } = await library();
+export function expandName(template: string, name: string): string {
   const { path, tag = 'latest' } = parseReference(name);
   return template.replaceAll('{name}', path.replace(/^library\//, '')).replaceAll('{tag}', tag);
 }

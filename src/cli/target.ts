@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { library } from './library.ts';
+import { DrayageError } from '../index.ts';
 import { parseNotation } from './notation.ts';
 
 /** What `--to` may name instead of a daemon. */
@@ -14,15 +14,14 @@ export type Target =
   | { kind: 'stdout' };
 
 /** Reads `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with `:NAME` behind it if need be; or `-`. */
-export async function parseTarget(text: string, json: boolean): Promise<Target> {
-  const { DrayageError } = await library();
+export function parseTarget(text: string, json: boolean): Target {
   if (text === '-' && !json) return { kind: 'stdout' };
   if (text === '-') {
     throw new DrayageError('USAGE', '--json and --to - both want standard output', {
       hint: 'write the archive to a file: --to docker-archive:FILE',
     });
   }
-  const { kind, path, image: name } = await parseNotation(text);
+  const { kind, path, image: name } = parseNotation(text);
   if (kind === undefined) {
     throw new DrayageError('USAGE', `no such target: ${text}`, {
       hint: 'use oci:DIR, oci-archive:FILE, docker-archive:FILE or -',
@@ -45,14 +44,13 @@ export async function writeFileWhole(path: string, bytes: Readable, signal: Abor
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw await asDiskError(error, path);
+    throw asDiskError(error, path);
   }
 }
 
-async function asDiskError(error: unknown, path: string): Promise<unknown> {
+function asDiskError(error: unknown, path: string): unknown {
   const isFileError = error instanceof Error && 'syscall' in error && 'path' in error;
   const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
   if (!isFileError && !isFull) return error;
-  const { DrayageError } = await library();
   return new DrayageError('IO', `cannot write ${path}`, { path, cause: error });
 }

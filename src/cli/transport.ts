@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
-import type { DrayageError, Layout } from '../index.ts';
+import type { Layout } from '../index.ts';
+import { DrayageError, isDamage, isDrayageError } from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 
 /** A layout that the runner has restored, as far as it is known. */
 type Restored = Pick<Layout, 'path'> & Partial<Pick<Layout, 'entries'>>;
@@ -19,8 +19,7 @@ export function isGitLab({ env }: Pick<Context, 'env'>): boolean {
  * The error for a layout that should have come with an artifact. The runner says nothing of it: where no file matches
  * artifacts:paths, the job that ships it passes.
  */
-export async function notShipped(path: string, what: string): Promise<DrayageError> {
-  const { DrayageError } = await library();
+export function notShipped(path: string, what: string): DrayageError {
   const job = jobOfFolder(path);
   const who = job === undefined ? 'the job that this one needs' : `job ${job}`;
   return new DrayageError('NOT_FOUND', `${what}: ${who} shipped no image`, {
@@ -41,7 +40,6 @@ export async function explainDamage<E>(
   layouts: readonly Restored[],
   context: Pick<Context, 'env'>,
 ): Promise<E | DrayageError> {
-  const { DrayageError, isDamage, isDrayageError } = await library();
   if (!isGitLab(context) || !isDrayageError(error)) return error;
   const isMissingBlob = error.code === 'NOT_FOUND' && error.facts.digest !== undefined;
   if (!isMissingBlob && !isDamage(error)) return error;

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ImagePlace, Layout, StoredImage } from '../index.ts';
+import type { ImagePlace, StoredImage } from '../index.ts';
+import { Layout, overlay, save } from '../index.ts';
 import type { Context } from './context.ts';
-import { library } from './library.ts';
 import { openArchive, parseNotation } from './notation.ts';
 
 /** Archives as layouts, there until they are closed. */
@@ -23,20 +23,19 @@ export async function unpackArchives(
   { signal, onProgress }: Context,
 ): Promise<UnpackedArchives> {
   if (archives.length === 0) return { layouts: [], places: [], [Symbol.asyncDispose]: async () => {} };
-  const { Layout, save } = await library();
   const folder = await mkdtemp(join(tmpdir(), 'drayage-'));
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
     const layouts: Layout[] = [];
     const places: ImagePlace[] = [];
     for (const [i, text] of archives.entries()) {
-      const { path, image } = await parseNotation(text);
+      const { path, image } = parseNotation(text);
       const to = await Layout.create(join(folder, String(i)));
       const archive = await openArchive(path);
       const images = image === undefined ? undefined : [image];
       try {
         const saved = await save({ from: { archive }, images, to, compress: 'none', signal, onProgress });
-        places.push(await askedAs(to, saved.images[0]?.foundAs));
+        places.push(askedAs(to, saved.images[0]?.foundAs));
       } finally {
         archive.destroy();
       }
@@ -49,9 +48,8 @@ export async function unpackArchives(
   }
 }
 
-async function askedAs(layout: Layout, foundAs: string | undefined): Promise<ImagePlace> {
+function askedAs(layout: Layout, foundAs: string | undefined): ImagePlace {
   if (foundAs === undefined) return layout;
-  const { overlay } = await library();
   const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs });
   return overlay(layout, {
     images: async (options) => (await layout.images(options)).map(asked),

@@ -23,14 +23,14 @@ function imageOf(path: string, id: string): StoredImage {
 }
 
 describe('what a job expects of the images of the job that it names', () => {
-  test.each(['group/app', '12'])('its own pipeline, where --project %s is its own', async (project) => {
-    const policy = await readPolicy({ job: 'build', project }, { env });
+  test.each(['group/app', '12'])('its own pipeline, where --project %s is its own', (project) => {
+    const policy = readPolicy({ job: 'build', project }, { env });
     const choose = (): unknown => policy?.choose([imageOf('group/app', '12')], () => {});
     expect(choose).toThrow(/pipeline is 99, not 1; commit is b+, not a+$/);
   });
 
-  test('that of --pipeline, of another --project', async () => {
-    const policy = await readPolicy({ job: 'build', project: 'group/other', pipeline: '99' }, { env });
+  test('that of --pipeline, of another --project', () => {
+    const policy = readPolicy({ job: 'build', project: 'group/other', pipeline: '99' }, { env });
     const image = imageOf('group/other', '13');
     expect(policy?.choose([image], () => {})).toEqual([image]);
   });

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { describeFailure, Interruption } from '../../src/cli/report-error.ts';
 import { DrayageError } from '../../src/errors.ts';
 
-test('an error is a line, its hint another, and its facts fields', async () => {
+test('an error is a line, its hint another, and its facts fields', () => {
   const error = new DrayageError('NOT_FOUND', 'no image "temp"', {
     hint: 'name another',
     candidates: ['tmp:1'],
     cause: new Error('underneath'),
   });
-  expect(await describeFailure(error)).toEqual({
+  expect(describeFailure(error)).toEqual({
     exitCode: 4,
     lines: ['no image "temp" (underneath)', 'name another'],
     json: {
@@ -24,20 +24,20 @@ test('an error is a line, its hint another, and its facts fields', async () => {
   });
 });
 
-test('a cause that the message tells already is not told again', async () => {
+test('a cause that the message tells already is not told again', () => {
   const error = new DrayageError('IO', 'cannot write: disk full', { cause: new Error('disk full') });
-  expect((await describeFailure(error)).lines).toEqual(['cannot write: disk full']);
+  expect(describeFailure(error).lines).toEqual(['cannot write: disk full']);
 });
 
-test('what is not reachable may be tried again', async () => {
-  const { exitCode, json } = await describeFailure(new DrayageError('UNREACHABLE', 'no daemon'));
+test('what is not reachable may be tried again', () => {
+  const { exitCode, json } = describeFailure(new DrayageError('UNREACHABLE', 'no daemon'));
   expect(exitCode).toBe(3);
   expect(json.error['retryable']).toBe(true);
 });
 
-test('line breaks and control characters do not reach the log', async () => {
+test('line breaks and control characters do not reach the log', () => {
   const error = new DrayageError('DAEMON', 'first\r\nsecond\u001B[31m', { hint: 'a\tb\u0000' });
-  expect((await describeFailure(error)).lines).toEqual(['first second [31m', 'a b']);
+  expect(describeFailure(error).lines).toEqual(['first second [31m', 'a b']);
 });
 
 test.each([
@@ -45,17 +45,17 @@ test.each([
   [new Interruption('SIGTERM'), 143, 'INTERRUPTED', 'terminated'],
   [new TypeError('a bug'), 1, 'INTERNAL', 'a bug'],
   ['a string', 1, 'INTERNAL', 'a string'],
-])('%s ends the run with %d', async (error, exitCode, code, message) => {
-  expect(await describeFailure(error)).toEqual({
+])('%s ends the run with %d', (error, exitCode, code, message) => {
+  expect(describeFailure(error)).toEqual({
     exitCode,
     lines: [message],
     json: { error: { code, message, retryable: false } },
   });
 });
 
-test('a mistake in the arguments says where to look them up', async () => {
+test('a mistake in the arguments says where to look them up', () => {
   const error = new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'");
-  expect(await describeFailure(error)).toMatchObject({
+  expect(describeFailure(error)).toMatchObject({
     exitCode: 2,
     lines: ["unknown option '--x'", 'see drayage --help'],
     json: { error: { code: 'USAGE', message: "unknown option '--x'" } },

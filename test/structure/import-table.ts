@@ -156,6 +156,25 @@ export function importCycles(sources: Sources): string[] {
   return cycles;
 }
 
+/**
+ * The files and packages that are loaded with a file: what its static imports lead to, itself included. Packages and
+ * built-in modules end the walk.
+ */
+export function loadedWith(sources: Sources, file: string): string[] {
+  const loaded = new Set<string>();
+  const visit = (name: string): void => {
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    for (const { specifier, kind } of importsOf(sources.get(name) ?? '')) {
+      if (kind !== 'static') continue;
+      if (specifier.startsWith('.')) visit(resolve(name, specifier));
+      else loaded.add(packageOf(specifier));
+    }
+  };
+  visit(file);
+  return [...loaded];
+}
+
 /** Every use of environment, arguments, working folder and wall clock outside cli, one line each. */
 export function ambientReads(sources: Sources): string[] {
   return [...sources].flatMap(([file, text]) =>
@@ -169,12 +188,19 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
   const from = roomOf(file);
   const rule = TABLE[from];
   if (rule === undefined) return false;
+  if (isCli(from) && specifier.startsWith('.') && !isLoadedInTime(file, { specifier, kind })) return false;
   const need = neededPermission(file, specifier);
   if (need !== undefined) return [...(rule.packages ?? []), ...(rule.also ?? [])].includes(need);
-  const target = resolve(file, specifier);
-  const to = roomOf(target);
-  if (isCli(from) && !isCli(to)) return target === 'index.ts' && kind !== 'static';
+  const to = roomOf(resolve(file, specifier));
+  if (isCli(from) && !isCli(to)) return ['index', 'errors'].includes(to);
   return to === from || TABLE[to] !== undefined;
+}
+
+/** A command is loaded when it is chosen, and with it all that it needs: the grammar alone loads anything later. */
+function isLoadedInTime(file: string, { specifier, kind }: Import): boolean {
+  const to = roomOf(resolve(file, specifier));
+  if (roomOf(file) !== 'cli/grammar') return kind !== 'dynamic';
+  return to === 'cli/commands' ? kind !== 'static' : kind === 'type' || (kind === 'static' && to !== 'index');
 }
 
 /** What the table has to permit for an import: a package, or a room that is not below; undefined where nothing. */

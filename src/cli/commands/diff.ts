@@ -1,7 +1,7 @@
 import type { ConfigDifference, DiffLayer, DiffResult, DiffSide } from '../../index.ts';
+import { diff } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
-import { library } from '../library.ts';
 import { isArchive, isFolder, parseNotation } from '../notation.ts';
 import { openLayout } from '../places.ts';
 import { unpackArchives } from '../unpack.ts';
@@ -17,7 +17,6 @@ export async function diffLayouts(
   options: DiffCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { diff } = await library();
   await using one = await openSide(a, options, context);
   await using other = await openSide(b, options, context);
   const result = await diff({ a: one, b: other, signal: context.signal });
@@ -34,7 +33,7 @@ async function openSide(
   options: DiffCommandOptions,
   context: Context,
 ): Promise<DiffSide & AsyncDisposable> {
-  const { path, image } = await parseNotation(text);
+  const { path, image } = parseNotation(text);
   const unpacked = await unpackArchives([text].filter(isArchive), context);
   const close = { [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose]() };
   const [place] = unpacked.layouts;

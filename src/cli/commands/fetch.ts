@@ -1,8 +1,8 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import { library } from '../library.ts';
 import type { Authenticate, FetchResult } from '../../index.ts';
+import { DrayageError, fetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
@@ -24,9 +24,8 @@ export async function fetchImages(
   options: FetchCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { fetch } = await library();
   const isOfJob = options.job !== undefined || options.jobId !== undefined;
-  await assertMeaning(isOfJob, paths, options);
+  assertMeaning(isOfJob, paths, options);
   const authenticate = await readSignaturePolicy(options, context);
   await using bases = openBases(options, context);
   const complete = options.complete === true ? bases.open : undefined;
@@ -36,7 +35,7 @@ export async function fetchImages(
     from: sources.places,
     images: options.image,
     // Who names a job means that one, unless it is said what to expect of it.
-    policy: options.expect === undefined ? undefined : await readPolicy(options, context),
+    policy: options.expect === undefined ? undefined : readPolicy(options, context),
     authenticate,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context),
     complete,
@@ -57,10 +56,9 @@ async function completeLayouts(
   options: FetchCommandOptions & { authenticate: Authenticate | undefined },
   context: Context,
 ): Promise<Outcome> {
-  const { fetch } = await library();
   const { signal, onProgress } = context;
   const { image: images, authenticate } = options;
-  const policy = options.expect === undefined ? undefined : await readPolicy(options, context);
+  const policy = options.expect === undefined ? undefined : readPolicy(options, context);
   const layouts = await openLayouts(paths, context);
   const results: FetchResult[] = [];
   for (const layout of layouts) {
@@ -76,12 +74,11 @@ async function completeLayouts(
 }
 
 /** What would be ignored is refused. */
-async function assertMeaning(
+function assertMeaning(
   isOfJob: boolean,
   paths: readonly string[],
   { complete, offline, out }: FetchCommandOptions,
-): Promise<void> {
-  const { DrayageError } = await library();
+): void {
   if (!isOfJob && complete !== true) {
     throw new DrayageError('USAGE', 'which job is to be fetched from?', {
       hint: 'name it by --job or --job-id; or fill up layouts that are here with --complete',

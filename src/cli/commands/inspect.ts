@@ -1,10 +1,10 @@
 import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { InspectedImage } from '../../index.ts';
+import { inspect } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { formatHtml } from '../html.ts';
-import { library } from '../library.ts';
 import { openLayouts } from '../places.ts';
 import { writeFileWhole } from '../target.ts';
 
@@ -19,7 +19,6 @@ export async function inspectLayouts(
   options: InspectCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { inspect } = await library();
   const layouts = await openLayouts(paths, context);
   const result = await inspect({ from: layouts, signal: context.signal });
   if (options.html !== undefined) {

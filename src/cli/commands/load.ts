@@ -9,6 +9,16 @@ import type {
   OpenBase,
   Platform,
 } from '../../index.ts';
+import {
+  DrayageError,
+  exportArchive,
+  joinPlaces,
+  load,
+  parsePlatform,
+  readGitLabJob,
+  renameImage,
+  save,
+} from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
@@ -25,7 +35,6 @@ import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
 import { parseTarget, writeFileWhole } from '../target.ts';
 import { explainDamage } from '../transport.ts';
-import { library } from '../library.ts';
 
 /** Options of `drayage load`. */
 export interface LoadCommandOptions
@@ -59,9 +68,8 @@ export async function loadImages(
   options: LoadCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { parsePlatform } = await library();
-  const target = options.to === undefined ? undefined : await parseTarget(options.to, options.json === true);
-  if (target !== undefined) await refuseDaemonOptions(options, target);
+  const target = options.to === undefined ? undefined : parseTarget(options.to, options.json === true);
+  if (target !== undefined) refuseDaemonOptions(options, target);
   const authenticate = await readSignaturePolicy(options, context);
   await using sources = await openSources(paths, options, context);
   await using bases = openBases(options, context);
@@ -70,7 +78,7 @@ export async function loadImages(
     images: options.image,
     platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
     openBase: bases.open,
-    policy: await readPolicy(options, context),
+    policy: readPolicy(options, context),
     authenticate,
     signal: context.signal,
     onProgress: context.onProgress,
@@ -85,13 +93,12 @@ export async function loadImages(
 }
 
 /** What would be ignored is refused. */
-async function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): Promise<void> {
+function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): void {
   const { tag, host, full, shared, platform, env } = options;
   const rest = { private: options.private, dotenv: options.dotenv, env };
   const given = { tag, host, full, shared, ...rest, ...(kind === 'layout' && { platform }) };
   const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;
-  const { DrayageError } = await library();
   throw new DrayageError('USAGE', `--${name} has no meaning with --to ${options.to ?? ''}`, {
     hint: kind === 'layout' ? 'layouts are copied as they are' : 'it is for loading into a daemon',
   });
@@ -102,7 +109,6 @@ async function loadIntoDaemon(
   options: LoadCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { load, readGitLabJob } = await library();
   await using daemon = await openDaemon(options.host, context);
   const shared = options.shared ?? (options.private !== true && isShared(daemon.host, context.env));
   const names = shared ? 'unique' : 'restore';
@@ -140,7 +146,6 @@ function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesT
 async function writeTo(target: Target, all: Choice, context: Context): Promise<Outcome> {
   const choice = target.kind === 'stdout' ? all : await named(all, target.name);
   if (target.kind === 'layout') return writeLayout(target.path, choice, context);
-  const { exportArchive } = await library();
   const archive = await exportArchive({
     ...choice,
     format: target.kind === 'archive' ? target.format : 'docker',
@@ -156,7 +161,6 @@ async function writeTo(target: Target, all: Choice, context: Context): Promise<O
 /** The one image that is chosen, under the name that it is to have. */
 async function named(choice: Choice, name: string | undefined): Promise<Choice> {
   if (name === undefined) return choice;
-  const { renameImage } = await library();
   const { from, images, policy, authenticate, onProgress, signal } = choice;
   const onNote = (message: string): void => onProgress({ kind: 'note', message });
   const place = await renameImage(from, images, name, { policy, authenticate, onNote, signal });
@@ -169,7 +173,6 @@ async function writeToStdout(archive: Readable, { stdout, signal }: Context): Pr
     await pipeline(archive, stdout, { signal, end: false });
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EPIPE')) throw cause;
-    const { DrayageError } = await library();
     throw new DrayageError('IO', 'whoever reads standard output stopped before the end of the archive', {
       cause,
     });
@@ -177,7 +180,6 @@ async function writeToStdout(archive: Readable, { stdout, signal }: Context): Pr
 }
 
 async function writeLayout(path: string, { from, ...choice }: Choice, context: Context): Promise<Outcome> {
-  const { joinPlaces, save } = await library();
   const to = await createLayout(path, context);
   const { images: saved, seconds } = await save({
     ...choice,

@@ -1,8 +1,8 @@
 import type { MergedImage } from '../../index.ts';
+import { DrayageError, gitlabAnnotations, merge, readGitLabJob } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import { library } from '../library.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
@@ -23,9 +23,8 @@ export async function mergeLayouts(
   options: MergeCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { gitlabAnnotations, merge, readGitLabJob } = await library();
   const job = readGitLabJob(context.env);
-  const out = options.out ?? (job === undefined ? await nowhere() : defaultLayout(context.env));
+  const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
   const authenticate = await readSignaturePolicy(options, context);
   const to = await createLayout(out, context);
   // What an earlier run has made is none of the layouts to merge.
@@ -36,7 +35,7 @@ export async function mergeLayouts(
       from: from.places,
       to,
       images: options.image,
-      policy: await readPolicy(options, context),
+      policy: readPolicy(options, context),
       authenticate,
       annotations: job === undefined ? {} : gitlabAnnotations(job),
       signal: context.signal,
@@ -61,7 +60,6 @@ function describeImage({ name, digest, platforms }: MergedImage): string {
   return `${name ?? '(no name)'}: ${digest}, ${platforms.join(', ')}`;
 }
 
-async function nowhere(): Promise<never> {
-  const { DrayageError } = await library();
+function nowhere(): never {
   throw new DrayageError('USAGE', 'merge into which layout?', { hint: 'name a folder with -o' });
 }

@@ -1,8 +1,8 @@
 import type { PromotedImage, PromoteResult, RegistryRepository } from '../../index.ts';
+import { isDrayageError, promote, readGitLabJob } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import { library } from '../library.ts';
 import type { PromotionOptions } from '../promotions.ts';
 import { readPromotions } from '../promotions.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
@@ -36,13 +36,12 @@ export async function promoteImages(
   options: PromoteCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { isDrayageError, promote, readGitLabJob } = await library();
   const authenticate = await readSignaturePolicy(options, context, { protectedRef: true });
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
   const job = readGitLabJob(context.env);
-  const policy = await readPolicy(options, context);
+  const policy = readPolicy(options, context);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
@@ -57,7 +56,7 @@ export async function promoteImages(
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),
       // What cannot be reported is not promoted.
-      onPlanned: async (images) => void (job && (await promotionReport(images, options))),
+      onPlanned: async (images) => void (job && promotionReport(images, options)),
       mountFrom,
       signal: context.signal,
       onProgress: context.onProgress,

@@ -1,8 +1,8 @@
 import type { PruneResult } from '../../index.ts';
+import { prune } from '../../index.ts';
 import { parseAge } from '../age.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
-import { library } from '../library.ts';
 import { openLayouts } from '../places.ts';
 
 /** Options of `drayage prune`. */
@@ -18,9 +18,8 @@ export async function pruneLayouts(
   options: PruneCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { prune } = await library();
   const { image: images, olderThan, dryRun } = options;
-  const before = olderThan === undefined ? undefined : new Date(Date.now() - (await parseAge(olderThan)));
+  const before = olderThan === undefined ? undefined : new Date(Date.now() - parseAge(olderThan));
   const layouts: PruneResult[] = [];
   for (const layout of await openLayouts(paths, context))
     layouts.push(await prune({ layout, images, before, dryRun, signal: context.signal }));

@@ -9,6 +9,15 @@ import type {
   SignResult,
   ThinOptions,
 } from '../../index.ts';
+import {
+  DrayageError,
+  gitlabAnnotations,
+  knownSizeLimit,
+  parsePlatform,
+  pulledImages,
+  readGitLabJob,
+  save,
+} from '../../index.ts';
 import type { Repositories } from '../bases.ts';
 import { lazyRepositories } from '../bases.ts';
 import type { BuiltImage } from '../built-images.ts';
@@ -17,7 +26,6 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, openLayout } from '../places.ts';
-import { library } from '../library.ts';
 import { isFolder, openArchive, parseNotation } from '../notation.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
@@ -56,12 +64,11 @@ export async function saveImages(
   options: SaveCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { gitlabAnnotations, knownSizeLimit, parsePlatform, readGitLabJob, save } = await library();
   const { env, signal, onProgress } = context;
   const { ids, described } = await readBuilt(options);
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const job = readGitLabJob(env);
-  const maxSize = options.maxSize === undefined ? undefined : await parseSize(options.maxSize);
+  const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
   await using bases = await openBaseLayouts(options, context);
@@ -85,7 +92,7 @@ export async function saveImages(
     oneRequest: options.oneRequest,
     to: layout,
     baseLayouts: bases.layouts,
-    thin: await thinOptions(options, { repositories, described, daemon }, context),
+    thin: thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
     annotations: job === undefined ? {} : gitlabAnnotations(job),
@@ -112,13 +119,12 @@ async function openBaseLayouts(
 }
 
 /** Where bases are sought, and when. */
-async function thinOptions(
+function thinOptions(
   { thin = 'auto', base }: SaveCommandOptions,
   from: { repositories: Repositories; described: readonly BuiltImage[]; daemon: DockerDaemon | undefined },
   { signal }: Context,
-): Promise<ThinOptions | undefined> {
+): ThinOptions | undefined {
   if (thin === 'never') return undefined;
-  const { pulledImages } = await library();
   const { repositories, described, daemon } = from;
   return {
     when: thin,
@@ -157,7 +163,6 @@ async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): P
   described: BuiltImage[];
 }> {
   if (metadataFile !== undefined && from !== undefined) {
-    const { DrayageError } = await library();
     throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
       hint: 'it says which images of a daemon a build has made',
     });
@@ -190,7 +195,7 @@ async function openSource({ from, host }: SaveCommandOptions, context: Context):
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
   if (from === '-') return archiveSource(context.stdin);
-  const { kind, path, image } = await parseNotation(from);
+  const { kind, path, image } = parseNotation(from);
   if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
     return { from: await openLayout(path, context), image, [Symbol.asyncDispose]: nothing };
   }

@@ -1,6 +1,6 @@
 import type { SignResult } from '../../index.ts';
+import { DrayageError } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { library } from '../library.ts';
 import { defaultLayout, openLayouts } from '../places.ts';
 import type { SigningOptions } from '../signing.ts';
 import { prepareSigning } from '../signing.ts';
@@ -16,7 +16,6 @@ export async function signImages(
   options: SignCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { DrayageError } = await library();
   const { sign } = await prepareSigning(options, context);
   const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context);
   if (layout === undefined) throw new DrayageError('NOT_FOUND', 'there is no layout to sign');

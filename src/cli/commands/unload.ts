@@ -1,8 +1,8 @@
 import type { UnloadOptions } from '../../index.ts';
+import { DrayageError, readGitLabJob, unload } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
 import { parseAge } from '../age.ts';
-import { library } from '../library.ts';
 
 /** Options of `drayage unload`. */
 export interface UnloadCommandOptions extends CommonOptions {
@@ -12,8 +12,7 @@ export interface UnloadCommandOptions extends CommonOptions {
 
 /** `drayage unload` */
 export async function unloadImages(options: UnloadCommandOptions, context: Context): Promise<Outcome> {
-  const { unload } = await library();
-  const leases = await chooseLeases(options, context);
+  const leases = chooseLeases(options, context);
   await using daemon = await openDaemon(options.host, context);
   const result = await unload({ from: daemon, leases, signal: context.signal });
   const text = [
@@ -27,12 +26,8 @@ export async function unloadImages(options: UnloadCommandOptions, context: Conte
   };
 }
 
-async function chooseLeases(
-  { olderThan }: UnloadCommandOptions,
-  { env }: Context,
-): Promise<UnloadOptions['leases']> {
-  const { DrayageError, readGitLabJob } = await library();
-  if (olderThan !== undefined) return { before: new Date(Date.now() - (await parseAge(olderThan))) };
+function chooseLeases({ olderThan }: UnloadCommandOptions, { env }: Context): UnloadOptions['leases'] {
+  if (olderThan !== undefined) return { before: new Date(Date.now() - parseAge(olderThan)) };
   const job = readGitLabJob(env)?.jobId;
   if (job !== undefined) return { job };
   throw new DrayageError('USAGE', 'this is no GitLab job, and only a job can give back what it has loaded', {

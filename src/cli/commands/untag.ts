@@ -1,5 +1,5 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { library } from '../library.ts';
+import { untag } from '../../index.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import { openRegistries } from '../registries.ts';
 import { expandVariables } from '../tag-templates.ts';
@@ -13,10 +13,9 @@ export async function untagReferences(
   options: UntagCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { untag } = await library();
   await using opened = await openRegistries(options, context);
   const result = await untag({
-    references: await Promise.all(references.map((reference) => expandVariables(reference, context.env))),
+    references: references.map((reference) => expandVariables(reference, context.env)),
     registries: opened.registries,
     signal: context.signal,
     onProgress: context.onProgress,

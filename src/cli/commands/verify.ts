@@ -1,18 +1,17 @@
 import type {
   Authenticate,
-  DrayageError,
   ImagePolicy,
   Layout,
   Provenance,
   StoredImage,
   VerifyResult,
 } from '../../index.ts';
+import { DrayageError, isDrayageError, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
 import { openLayouts } from '../places.ts';
-import { library } from '../library.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import { explainDamage } from '../transport.ts';
@@ -41,20 +40,19 @@ export async function verifyLayouts(
   options: VerifyCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { verify } = await library();
   const { signal, onProgress } = context;
   const proven = new Map<StoredImage, Provenance>();
   const onAuthentic = (image: StoredImage, provenance: Provenance): void =>
     void proven.set(image, provenance);
   const authenticate = await readSignaturePolicy(options, context, { onAuthentic });
-  const policy = options.expect === undefined ? undefined : await readPolicy(options, context);
+  const policy = options.expect === undefined ? undefined : readPolicy(options, context);
   const layouts: VerifiedLayout[] = [];
   for (const layout of await openLayouts(paths, context)) {
     const result = await verify({ layout, signal, onProgress });
     const damage = await Promise.all(result.problems.map((error) => explainDamage(error, [layout], context)));
     const { origins, refusals } = await originsOf(layout, { authenticate, policy }, proven, context);
     const isNothing = origins.length === 0 && (result.entries === 0 || authenticate !== undefined);
-    const nothing = isNothing ? [await nothingToVerify(layout)] : [];
+    const nothing = isNothing ? [nothingToVerify(layout)] : [];
     const problems = [...damage, ...nothing, ...refusals];
     layouts.push({ layout: layout.path, ...result, problems, origins });
   }
@@ -68,8 +66,7 @@ export async function verifyLayouts(
 }
 
 /** Of no image everything could be said. */
-async function nothingToVerify({ path }: Layout): Promise<DrayageError> {
-  const { DrayageError } = await library();
+function nothingToVerify({ path }: Layout): DrayageError {
   return new DrayageError('NOT_FOUND', 'the layout holds no image: there is nothing to verify', {
     path,
     hint: 'look at what the job before has saved; drayage inspect lists what is there',
@@ -83,7 +80,6 @@ async function originsOf(
   proven: ReadonlyMap<StoredImage, Provenance>,
   { signal }: Context,
 ): Promise<{ origins: Origin[]; refusals: DrayageError[] }> {
-  const { isDrayageError } = await library();
   const origins: Origin[] = [];
   const refusals: DrayageError[] = [];
   for (const image of await layout.images({ signal })) {
