@@ -1,5 +1,5 @@
-// Installs the locked dependencies where they are missing or stale, so that every command works on a fresh clone.
-// Node built-ins only: it runs before anything is installed.
+// Installs the locked dependencies if they are missing or stale, so that every command works on a fresh clone.
+// Uses Node built-ins only, because it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ if (major < MINIMUM[0] || (major === MINIMUM[0] && minor < MINIMUM[1])) {
   process.exit(1);
 }
 
-/** name -> version of every package that a lock file requires; undefined where there is no such file. */
+/** name -> version of every package that a lock file requires; undefined if there is no such file. */
 function versions(file) {
   try {
     const { packages } = JSON.parse(readFileSync(join(root, file), 'utf8'));

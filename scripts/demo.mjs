@@ -1,5 +1,5 @@
-// The main job on real input: two small images out of a daemon, through a layout, and in again. Without a daemon an
-// archive that `docker save` wrote takes its place. Cleans up after itself.
+// Carries two small real images out of a daemon into a layout, and from there back into the daemon. Without a daemon it
+// uses an archive that `docker save` wrote. Removes everything that it made.
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ async function reachDaemon() {
     return await connectDocker({ host: process.env.DOCKER_HOST || undefined });
   } catch (error) {
     say(`No daemon (${error.message}):`);
-    say('an archive that docker save wrote stands in for it.\n');
+    say('using an archive that docker save wrote instead.\n');
     return undefined;
   }
 }
@@ -36,10 +36,10 @@ function tellSaved({ images, bytes, seconds }) {
 async function tellVerified(layout) {
   const { blobs, bytes, problems } = await verify({ layout });
   for (const problem of problems) throw problem;
-  say(`    ${blobs} blobs, ${kb(bytes)}: every digest, size and diffID is right`);
+  say(`    ${blobs} blobs, ${kb(bytes)}: every digest, size and diffID is correct`);
 }
 
-/** Puts the demo images into the daemon under tags that only they have; these are in `refs` before they are set. */
+/** Loads the demo images into the daemon under unique tags. Adds each tag to `refs` before it is set. */
 async function stage(daemon, refs) {
   const staging = await Layout.create(join(folder, 'staging'));
   await save({ from: fromArchive(), to: staging, compress: 'none' });
@@ -54,7 +54,7 @@ async function withDaemon(daemon) {
     const layout = await Layout.create(join(folder, 'layout'));
     say(`1.  save: two images out of the daemon at ${daemon.host} into an OCI layout`);
     tellSaved(await save({ from: daemon, images: [...refs], to: layout }));
-    say('\n2.  the job artifact travels; the daemon of the next job has no such image');
+    say('\n2.  the artifact goes to the next job, whose daemon does not have the images');
     for (const ref of refs) await daemon.remove(ref);
     await tellVerified(layout);
     say('\n3.  load: into the daemon, verified before and after');
@@ -66,7 +66,7 @@ async function withDaemon(daemon) {
     say(`    in ${seconds.toFixed(2)} s`);
   } finally {
     for (const ref of new Set(refs)) await daemon.remove(ref).catch(() => {});
-    say('\nThe images were removed again.');
+    say('\nThe demo removed its images.');
   }
 }
 
@@ -74,11 +74,11 @@ async function withoutDaemon() {
   const layout = await Layout.create(join(folder, 'layout'));
   say('1.  save: two images out of an archive into an OCI layout');
   tellSaved(await save({ from: fromArchive(), to: layout }));
-  say('\n2.  save again: everything is there already');
+  say('\n2.  save again: the layout has everything already');
   tellSaved(await save({ from: fromArchive(), to: layout }));
-  say('\n3.  the job artifact travels, and is checked where it arrives');
+  say('\n3.  the artifact goes to the next job, which verifies it');
   await tellVerified(layout);
-  say('\n4.  load: what a daemon would be sent, read back');
+  say('\n4.  load: into an archive instead of a daemon, which save then reads back');
   const back = await Layout.create(join(folder, 'back'));
   tellSaved(await save({ from: { archive: await exportArchive({ from: [layout] }) }, to: back }));
 }

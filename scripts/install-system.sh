@@ -1,23 +1,23 @@
 #!/bin/sh
-# Installs what the system tests need, on Debian 12 as root. Safe to run again: what is there is left alone.
+# Installs what the system tests need, on Debian 12 as root. You can run it again: it skips what is installed already.
 #
-#   - from the machine's own suite: docker.io (20.10), podman, skopeo, umoci, docker-registry, zstd, pigz, gzip; for pipelines
-#     git, rsync, docker-compose; for the benchmarks zip, unzip, time, openssl
-#   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 and never installed: a newer docker with its
-#     containerd, libc and libraries
+#   - from the machine's own suite: docker.io (20.10), podman, skopeo, umoci, docker-registry, zstd, pigz, gzip; git, rsync and
+#     docker-compose for pipelines; zip, unzip, time and openssl for the benchmarks
+#   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 but not installed: a newer docker with its containerd, libc and
+#     libraries
 #   - from trixie and from sid, unpacked into $DRAYAGE_TEST_ROOT/cosign-trixie and cosign-sid: two generations of cosign
 #
-# DRAYAGE_TEST_ROOT  where all that is unpacked goes; default /var/lib/drayage-test
+# DRAYAGE_TEST_ROOT  the folder of everything that is unpacked; default /var/lib/drayage-test
 #
-# No service is left running: the tests start their own daemons (test/system/support/daemons.ts).
+# It starts no service: the tests start their own daemons (test/system/support/daemons.ts).
 set -eu
 
 test_root=${DRAYAGE_TEST_ROOT:-/var/lib/drayage-test}
 docker_root=$test_root/docker-28
 packages='docker.io podman skopeo umoci docker-registry zstd pigz gzip util-linux tar'
-# What gitlab-ci-local runs, and what its jobs run.
+# For gitlab-ci-local and its jobs.
 pipeline_packages='git rsync docker-compose'
-# For the benchmarks: what the runner does to artifacts, and a stop-watch.
+# For the benchmarks: what the runner does to artifacts, and a stopwatch.
 bench_packages='zip unzip time openssl'
 unpacked='docker.io docker-cli docker-buildx containerd runc busybox-static'
 
@@ -60,7 +60,7 @@ apt_update() {
   apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 update
 }
 
-# While a package is installed, invoke-rc.d asks policy-rc.d; 101 says: start nothing.
+# While apt installs a package, invoke-rc.d asks policy-rc.d; exit code 101 forbids starting services.
 forbid_services() {
   policy_saved=none
   if [ -e "$policy" ]; then
@@ -89,21 +89,21 @@ install_packages() {
   say "packages: installing $missing"
   apt_update
   forbid_services
-  # --no-remove: rather stop than take away a docker that somebody else installed.
+  # --no-remove: stop instead of removing a docker that somebody else installed.
   # shellcheck disable=SC2086
   apt-get -q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
     install --no-remove --no-install-recommends $missing
   restore_policy
 }
 
-# The URI that the machine's own sources (in either format, as apt reads them) give for Debian's main archive.
+# Prints the URI of Debian's main archive in the machine's own sources, in either format that apt reads.
 mirror() {
   # shellcheck disable=SC2016 # apt fills these in
   apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
     awk -F'|' '$1 == "Debian" && $2 == "main" && $3 !~ /^cdrom:/ { print $3; exit }'
 }
 
-# An apt of its own: nothing of the machine's lists, caches, pins or installed packages is read or written.
+# Configures a separate apt: it neither reads nor writes the machine's lists, caches, pins or installed packages.
 write_apt_config() {
   uri=$1 suite=$2
   mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/empty"
@@ -130,8 +130,8 @@ Acquire::IndexTargets::deb::DEP-11-icons-small::DefaultEnabled "false";
 CONF
 }
 
-# Downloads packages of a suite and what they need, and unpacks them into a folder, which stays as it is once it is whole.
-#   $1 folder  $2 suite  $3 the package whose version is told  $4 all packages
+# Downloads packages of a suite with their dependencies, and unpacks them into a folder. A complete folder is not changed.
+#   $1 folder  $2 suite  $3 the package whose version is printed  $4 all packages
 unpack() {
   folder=$1 suite=$2 main=$3 wanted=$4
   if [ -e "$folder/.complete" ]; then
@@ -153,7 +153,7 @@ unpack() {
   export APT_CONFIG
   say "$folder: downloading $wanted"
   apt-get -q update
-  # Into an empty status file, so that libc and all other libraries come along.
+  # The status file is empty, so that libc and all other libraries are included.
   # shellcheck disable=SC2086
   apt-get -q -y --download-only install $wanted
   unset APT_CONFIG

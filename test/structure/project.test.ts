@@ -46,6 +46,11 @@ describe('package.json', () => {
   });
 });
 
+test('.editorconfig has the line length of .oxfmtrc.json', () => {
+  const { printWidth }: { printWidth: number } = JSON.parse(read('.oxfmtrc.json'));
+  expect(read('.editorconfig').split('\n')).toContain(`max_line_length = ${printWidth}`);
+});
+
 test('package-lock.json has no addresses', () => {
   expect(read('package-lock.json')).not.toContain('"resolved"');
 });
