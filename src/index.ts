@@ -1,6 +1,6 @@
 export type { ImageIndex, StoredImage } from './content/image-index.ts';
 export { overlay } from './content/overlay.ts';
-export type { IngestedLayer } from './content/layer.ts';
+export type { SavedLayer } from './content/layer.ts';
 export type { Authenticate, ImagePolicy } from './content/policy.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
 export type { ContentOptions, ContentSource, OpenOptions } from './content/source.ts';
@@ -117,7 +117,7 @@ export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
 export type { PruneOptions, PruneResult } from './verbs/prune.ts';
 export { prune } from './verbs/prune.ts';
 export { renameImage } from './select/rename.ts';
-export type { SavedLayer, SaveSource } from './verbs/save/arrival.ts';
+export type { SaveSource } from './verbs/save/arrival.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './verbs/save/save.ts';
 export { save } from './verbs/save/save.ts';
 export type { SignedImage, SignOptions, SignResult } from './verbs/sign.ts';

@@ -1,3 +1,5 @@
+import type { SavedLayer } from '../content/layer.ts';
+import { savedLayer } from '../content/layer.ts';
 import type { ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Checked } from './image.ts';
@@ -8,20 +10,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 import { omittedBlobs } from './omitted-layers.ts';
-import type { LayerStatus } from '../progress.ts';
 import { once, tap } from '../stream/tap.ts';
-
-/** A layer that was copied, was there already, or was left out of the source on purpose. */
-export interface CopiedLayer {
-  digest: Digest;
-  /** Stored bytes. */
-  size: number;
-  diffId: Digest;
-  /** In bytes; null where it was left out. */
-  uncompressedSize: number | null;
-  mediaType: string;
-  status: LayerStatus;
-}
 
 /** Options of {@link copyImage}. */
 export interface CopyOptions extends ContentOptions {
@@ -42,7 +31,7 @@ export async function copyImage(
   target: ContentSource & ContentSink,
   root: Descriptor,
   options: CopyOptions = {},
-): Promise<CopiedLayer[]> {
+): Promise<SavedLayer[]> {
   const copied = new Set<Digest>();
   const manifests: Checked<Manifest>[] = [];
   for await (const node of closure(source, root, options)) {
@@ -56,7 +45,7 @@ export async function copyImage(
       if (node.kind === 'manifest' && isImageManifest(node.document)) manifests.push(node.document);
     }
   }
-  const layers = new Map<Digest, CopiedLayer>();
+  const layers = new Map<Digest, SavedLayer>();
   const verified = new Set<string>();
   for (const manifest of manifests) {
     const image = await readConfig(target, manifest, options);
@@ -65,15 +54,14 @@ export async function copyImage(
       const pair = `${blob.digest} ${diffId}`;
       if (verified.has(pair)) continue;
       verified.add(pair);
-      const { digest, size, mediaType } = blob;
       if (await isLeftOut(source, { descriptor: blob, parent: manifest }, options)) {
-        layers.set(diffId, { digest, size, diffId, uncompressedSize: null, mediaType, status: 'omitted' });
+        layers.set(diffId, savedLayer(blob, { diffId, uncompressedSize: null, status: 'omitted' }));
         continue;
       }
       if (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))) continue;
       const uncompressedSize = await verifyLayer(target, layer, options);
       const status = copied.has(blob.digest) ? 'written' : 'reused';
-      layers.set(diffId, { digest, size, diffId, uncompressedSize, mediaType, status });
+      layers.set(diffId, savedLayer(blob, { diffId, uncompressedSize, status }));
     }
   }
   return [...layers.values()];

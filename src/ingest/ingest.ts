@@ -1,6 +1,7 @@
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
 import type { IngestedLayer, IngestLayer, LayerHint } from '../content/layer.ts';
+import { savedLayer } from '../content/layer.ts';
 import type { BeginOptions, BlobWriter, ContentSink } from '../content/sink.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
@@ -89,7 +90,7 @@ class LayerIngest implements Ingest {
     const { compression, bytes: all } = await sniffed(this.#watched(bytes), hint.entry);
     try {
       const layer = await this.#take(all, compression, hint);
-      this.#known.set(layer.diffId, layer.blob);
+      this.#known.set(layer.diffId, layer);
       this.#options.onLayer?.(layer);
       return layer;
     } finally {
@@ -180,7 +181,7 @@ class LayerIngest implements Ingest {
     const found = await this.#find(diffId);
     const status = found?.digest === blob.digest ? 'reused' : 'written';
     const received = { digest: blob.digest, size: blob.size };
-    return { received, diffId, uncompressedSize: size, blob, status };
+    return { ...savedLayer(blob, { diffId, uncompressedSize: size, status }), received };
   }
 
   /** Hashes bytes that are not stored. */
@@ -218,5 +219,6 @@ function plainLayer(
   blob: Descriptor,
   status: IngestedLayer['status'],
 ): IngestedLayer {
-  return { received, diffId: received.digest, uncompressedSize: received.size, blob, status };
+  const { digest: diffId, size: uncompressedSize } = received;
+  return { ...savedLayer(blob, { diffId, uncompressedSize, status }), received };
 }

@@ -33,7 +33,7 @@ export class BlobStore {
   availability(descriptor: Descriptor): Availability {
     const found = this.#find(descriptor);
     if (found === undefined) return 'absent';
-    if (found.kind !== 'layer' || found.layer.blob.digest === descriptor.digest) return 'kept';
+    if (found.kind !== 'layer' || found.layer.digest === descriptor.digest) return 'kept';
     return arrivedPlain(found.layer) ? 'restorable' : 'absent';
   }
 
@@ -61,7 +61,7 @@ export class BlobStore {
     this.#stored.add(descriptor.digest);
   }
 
-  async #putLayer(descriptor: Descriptor, { blob }: IngestedLayer): Promise<void> {
+  async #putLayer(descriptor: Descriptor, blob: IngestedLayer): Promise<void> {
     if (blob.digest === descriptor.digest) return;
     const bytes = await this.#content.open(blob, this.#options);
     const plain = decompress(bytes, layerCompression(blob.mediaType) ?? 'none', `blob ${blob.digest}`);

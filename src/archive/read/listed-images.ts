@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { DrayageError, isDrayageError } from '../../errors.ts';
+import type { ArrivedImage } from '../../content/arrived-image.ts';
 import { configPlatform } from '../../oci/config.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseDocument } from '../../oci/parse.ts';
 import { formatPlatform } from '../../oci/platform.ts';
-import type { ArchivedImage } from './archived-image.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { ArchiveContents } from './contents.ts';
 import { blobName, missing } from './contents.ts';
@@ -37,7 +37,7 @@ interface Listed {
 const MAX_LISTED = 10_000;
 
 /** The images that manifest.json lists. What index.json adds is used where it fits. */
-export async function dockerImages(context: ListContext): Promise<ArchivedImage[]> {
+export async function dockerImages(context: ListContext): Promise<ArrivedImage[]> {
   const { contents } = context;
   const { bytes } = await contents.document(DOCKER_MANIFEST_NAME, '');
   const reader = new PartsReader(contents);
@@ -52,7 +52,7 @@ export async function dockerImages(context: ListContext): Promise<ArchivedImage[
 }
 
 /** The images that index.json lists, of an archive or a layout that has no manifest.json. */
-export async function ociImages(context: ListContext): Promise<ArchivedImage[]> {
+export async function ociImages(context: ListContext): Promise<ArrivedImage[]> {
   const { contents, blobs } = context;
   await assertLayoutVersion(contents);
   const entries = await readGraph(contents, (error) => {
@@ -91,14 +91,14 @@ async function settle(
   entries: GraphEntry[],
   reader: PartsReader,
   context: ListContext,
-): Promise<ArchivedImage[]> {
+): Promise<ArrivedImage[]> {
   if (listed.length === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
   const roots = new Roots({ ...context, parts: reader, entries });
-  const images = new Map<Digest, ArchivedImage>();
+  const images = new Map<Digest, ArrivedImage>();
   const owners = new Map<string, Digest>();
   for (const { name, foreign, parts } of listed) {
     const root = await roots.settle(parts, name);
-    const image = images.get(root.root.digest) ?? { names: [], ...root };
+    const image = images.get(root.root.digest) ?? { ...root, names: [] };
     images.set(root.root.digest, image);
     if (foreign !== undefined) image.foreign = [...(image.foreign ?? []), foreign];
     if (name === undefined) continue;
@@ -121,7 +121,7 @@ function assertOneOwner(
   owners: Map<string, Digest>,
   name: string,
   { value }: ImageParts,
-  image: ArchivedImage,
+  image: ArrivedImage,
 ): void {
   const key = `${name} ${formatPlatform(configPlatform(value))}`;
   const owner = owners.get(key) ?? image.root.digest;

@@ -1,3 +1,4 @@
+import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
@@ -8,7 +9,6 @@ import { decompress } from '../../stream/decompress.ts';
 import { sniffed } from '../../stream/sniffed.ts';
 import { tap } from '../../stream/tap.ts';
 import { abortable } from '../../stream/abortable.ts';
-import type { ArchivedImage } from './archived-image.ts';
 import { BlobStore } from './blob-store.ts';
 import { collect } from './collect.ts';
 import type { Found } from './contents.ts';
@@ -50,7 +50,7 @@ export interface ReadArchiveOptions extends ContentOptions {
 export async function readArchive(
   bytes: AsyncIterable<Uint8Array>,
   options: ReadArchiveOptions,
-): Promise<ArchivedImage[]> {
+): Promise<ArrivedImage[]> {
   const counted = tap(abortable(bytes, options.signal), (chunk) => options.onRead?.(chunk.length));
   const entries = await collect(uncompressed(counted), options);
   options.signal?.throwIfAborted();

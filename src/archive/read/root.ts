@@ -1,6 +1,7 @@
-import type { IngestedLayer } from '../../content/layer.ts';
+import type { ArrivedImage } from '../../content/arrived-image.ts';
+import type { SavedLayer } from '../../content/layer.ts';
+import { savedLayer } from '../../content/layer.ts';
 import { ORIGINAL_INDEX } from '../../image/annotations.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import { buildManifest } from '../../oci/manifest.ts';
 import { OCI_CONFIG } from '../../oci/media-types.ts';
@@ -11,19 +12,6 @@ import type { ImageParts, PartsReader } from './image-parts.ts';
 import { memoize } from './memoize.ts';
 import type { Choice } from './root-choice.ts';
 import { RootChoice } from './root-choice.ts';
-
-/** What leads to an image, and its layers under the blobs that it names. */
-export interface ImageRoot {
-  root: Descriptor;
-  config: Descriptor;
-  layers: IngestedLayer[];
-  /** Manifests about this image that came with it: signatures, SBOMs. Stored, and reached from nowhere else. */
-  referrers: Descriptor[];
-  /** Whether the manifest was written here, over the layers as they are stored. */
-  isWritten: boolean;
-  /** The digest of the index of which this is only a part, where that is so. */
-  annotations: Record<string, string>;
-}
 
 /** What {@link Roots} goes by. */
 export interface RootContext {
@@ -55,22 +43,20 @@ export class Roots {
   }
 
   /** @param name the name that is settled; manifests which the archive lists under it come first */
-  async settle(parts: ImageParts, name: string | undefined): Promise<ImageRoot> {
+  async settle(parts: ImageParts, name: string | undefined): Promise<ArrivedImage> {
     const choice = this.#choice.of(parts, name);
     return choice === undefined ? this.#rebuilt(parts) : this.#kept(parts)(choice);
   }
 
-  readonly #rebuilt = memoize(async (parts: ImageParts): Promise<ImageRoot> => {
+  readonly #rebuilt = memoize(async (parts: ImageParts): Promise<ArrivedImage> => {
     const { blobs } = this.#context;
     const config = { ...bareDescriptor(parts.config.descriptor), mediaType: OCI_CONFIG };
-    const manifest = buildManifest(
-      config,
-      parts.layers.map(({ blob }) => blob),
-    );
+    const manifest = buildManifest(config, parts.layers.map(bareDescriptor));
     await blobs.putDocument(parts.config);
     await blobs.putDocument(manifest);
     const { descriptor: root } = manifest;
-    return { root, config, layers: parts.layers, referrers: [], isWritten: true, annotations: {} };
+    const layers = parts.layers.map((layer) => savedLayer(layer, layer));
+    return { root, id: config.digest, names: [], annotations: {}, layers, isWritten: true, referrers: [] };
   });
 
   readonly #kept = memoize((parts: ImageParts) => {
@@ -78,7 +64,7 @@ export class Roots {
     return memoize(async (choice: Choice) => this.#keep(choice, layers(choice.manifest)));
   });
 
-  async #keep({ manifest, kept, original }: Choice, layers: IngestedLayer[]): Promise<ImageRoot> {
+  async #keep({ manifest, kept, original }: Choice, layers: SavedLayer[]): Promise<ArrivedImage> {
     const { blobs, parts } = this.#context;
     const images = imageManifests(kept);
     // Images of other platforms, which nobody named, are checked as well.
@@ -90,16 +76,17 @@ export class Roots {
     for (const referrer of referrers) await putNode(referrer, blobs, this.#stored);
     return {
       root: bareDescriptor(kept.descriptor),
-      config: bareDescriptor(manifest.value.config),
-      layers,
-      referrers: referrers.map(({ descriptor }) => bareDescriptor(descriptor)),
-      isWritten: false,
+      id: manifest.value.config.digest,
+      names: [],
       annotations: original === undefined ? {} : { [ORIGINAL_INDEX]: original },
+      layers,
+      isWritten: false,
+      referrers: referrers.map(({ descriptor }) => bareDescriptor(descriptor)),
     };
   }
 }
 
 /** An image's layers under the blobs that a manifest names. */
-function layersUnder(parts: ImageParts, { value }: GraphManifest): IngestedLayer[] {
-  return parts.layers.map((layer, i) => ({ ...layer, blob: bareDescriptor(value.layers[i] ?? layer.blob) }));
+function layersUnder(parts: ImageParts, { value }: GraphManifest): SavedLayer[] {
+  return parts.layers.map((layer, i) => savedLayer(value.layers[i] ?? layer, layer));
 }

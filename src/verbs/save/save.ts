@@ -1,5 +1,7 @@
 import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
-import type { Arrival, SavedLayer, SaveSource } from './arrival.ts';
+import type { SaveSource } from './arrival.ts';
+import type { ArrivedImage } from '../../content/arrived-image.ts';
+import type { SavedLayer } from '../../content/layer.ts';
 import { arrive } from './sources/source.ts';
 import { readImage } from '../../image/image.ts';
 import type { CodecName } from '../../ingest/codec.ts';
@@ -102,7 +104,8 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
       concurrency: options.concurrency,
       memory: options.memory,
       findLayer: (diffId) => backed.findLayer(diffId),
-      onLayer: ({ blob: { digest, size }, ...layer }) => {
+      onLayer: (layer) => {
+        const { digest, size } = layer;
         const status = backed.offered.has(digest) ? 'omitted' : layer.status;
         onProgress?.({ kind: 'layer', digest, size, status });
       },
@@ -137,7 +140,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 
 /** Adds what arrived to the layout's index, and says what it is. */
 async function store(
-  { root, names, foundAs, layers, referrers, ...arrival }: Arrival,
+  { root, names, foundAs, layers, referrers, ...arrival }: ArrivedImage,
   content: LayoutTransaction,
   options: SaveOptions,
 ): Promise<SavedImage> {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { ArchivedImage } from '../../../src/archive/read/archived-image.ts';
+import type { ArrivedImage } from '../../../src/content/arrived-image.ts';
 import { ORIGINAL_INDEX } from '../../../src/image/annotations.ts';
 import { closure } from '../../../src/image/image.ts';
 import { isReference, normalizeName } from '../../../src/oci/reference.ts';
@@ -110,8 +110,8 @@ function namedRoots({ images }: ReadResult): string[] {
   return images.filter(({ names }) => names.length > 0).map(({ root }) => root.digest);
 }
 
-function summary({ names, config, layers }: ArchivedImage): unknown {
-  return { names: names.toSorted(), config: config.digest, diffIds: layers.map(({ diffId }) => diffId) };
+function summary({ names, id, layers }: ArrivedImage): unknown {
+  return { names: names.toSorted(), config: id, diffIds: layers.map(({ diffId }) => diffId) };
 }
 
 function expectedSummary({ tags, configDigest, diffIds }: ExpectedImage): unknown {
@@ -119,7 +119,7 @@ function expectedSummary({ tags, configDigest, diffIds }: ExpectedImage): unknow
   return { names: full.map(normalizeName).toSorted(), config: configDigest, diffIds };
 }
 
-async function expectWhole(content: MemoryContent, root: ArchivedImage['root']): Promise<void> {
+async function expectWhole(content: MemoryContent, root: ArrivedImage['root']): Promise<void> {
   for await (const node of closure(content, root)) {
     expect(node.kind).not.toBe('absent');
     if (node.kind === 'blob') await gather(await content.open(node.descriptor));

@@ -70,9 +70,7 @@ describe('a docker archive', () => {
     ];
     const bytes = await gather(writeDockerArchive(images, one.content));
     const { images: read } = await readBytes(bytes);
-    expect(
-      read.map(({ names, config, layers }) => [names, config.digest, layers.map(({ diffId }) => diffId)]),
-    ).toEqual([
+    expect(read.map(({ names, id, layers }) => [names, id, layers.map(({ diffId }) => diffId)])).toEqual([
       [['a:1', 'b:1'], one.image.config.descriptor.digest, one.image.layers.map(({ diffId }) => diffId)],
       [[], two.image.config.descriptor.digest, two.image.layers.map(({ diffId }) => diffId)],
     ]);

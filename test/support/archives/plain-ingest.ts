@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import type { IngestLayer } from '../../../src/content/layer.ts';
+import { savedLayer } from '../../../src/content/layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { Compression } from '../../../src/oci/media-types.ts';
 import { ociLayerType } from '../../../src/oci/media-types.ts';
@@ -15,13 +16,9 @@ export function plainIngest(content: MemoryContent, codec: 'gzip' | 'none' = 'gz
     const plain = arrived === 'none' ? received : await gather(decompress(once(received), arrived, entry));
     const codecUsed: Compression = arrived === 'none' ? codec : arrived;
     const stored = arrived === 'none' && codec === 'gzip' ? gzipSync(received) : received;
-    return {
-      received: { digest: digestOf(received), size: received.length },
-      diffId: digestOf(plain),
-      uncompressedSize: plain.length,
-      blob: content.add(stored, ociLayerType(codecUsed)),
-      status: 'written',
-    };
+    const blob = content.add(stored, ociLayerType(codecUsed));
+    const of = { diffId: digestOf(plain), uncompressedSize: plain.length, status: 'written' } as const;
+    return { ...savedLayer(blob, of), received: { digest: digestOf(received), size: received.length } };
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ArchivedImage } from '../../../src/archive/read/archived-image.ts';
+import type { ArrivedImage } from '../../../src/content/arrived-image.ts';
 import type { ReadArchiveOptions } from '../../../src/archive/read/read.ts';
 import { readArchive } from '../../../src/archive/read/read.ts';
 import { MemoryContent } from './memory-content.ts';
@@ -6,7 +6,7 @@ import { plainIngest } from './plain-ingest.ts';
 
 /** What came of an archive, and the content that it left. */
 export interface ReadResult {
-  images: ArchivedImage[];
+  images: ArrivedImage[];
   content: MemoryContent;
 }
 

@@ -1,5 +1,6 @@
 import { DrayageError } from '../../../errors.ts';
-import type { Arrival, ArriveOptions } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { ArriveOptions } from '../arrival.ts';
 import { isIdOf, nameOf } from './image-id.ts';
 import { forPlatform } from './platform.ts';
 import { readArrivals } from './read-arrivals.ts';
@@ -8,18 +9,18 @@ import { readArrivals } from './read-arrivals.ts';
 export async function fromArchive(
   archive: AsyncIterable<Uint8Array>,
   options: ArriveOptions,
-): Promise<Arrival[]> {
+): Promise<ArrivedImage[]> {
   const { images = [] } = options;
   const { arrivals, layers } = await readArrivals(archive, options);
   if (images.length === 0) return forPlatform({ arrivals, layers }, options);
-  const chosen: Arrival[] = [];
+  const chosen: ArrivedImage[] = [];
   for (const text of images)
     chosen.push(...(await forPlatform({ arrivals: named(text, arrivals), layers }, options)));
   return chosen;
 }
 
 /** One image, or those of several platforms that share the name. */
-function named(text: string, arrivals: readonly Arrival[]): Arrival[] {
+function named(text: string, arrivals: readonly ArrivedImage[]): ArrivedImage[] {
   const name = nameOf(text);
   const byName = arrivals.filter(({ names }) => name !== undefined && names.includes(name));
   if (byName.length > 0 && name !== undefined) return byName.map((found) => ({ ...found, names: [name] }));

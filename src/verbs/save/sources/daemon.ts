@@ -5,14 +5,15 @@ import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../../../oci/platform.ts';
 import { normalizeName } from '../../../oci/reference.ts';
-import type { Arrival, ArriveOptions } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { ArriveOptions } from '../arrival.ts';
 import { EndpointSave } from './endpoint-save.ts';
 import { isIdOf, nameOf } from './image-id.ts';
 import { notForPlatform } from './platform.ts';
 import type { WantedImage } from './wanted-image.ts';
 
 /** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
-export async function fromEndpoint(endpoint: ImageEndpoint, options: ArriveOptions): Promise<Arrival[]> {
+export async function fromEndpoint(endpoint: ImageEndpoint, options: ArriveOptions): Promise<ArrivedImage[]> {
   if ((options.images ?? []).length === 0)
     throw new DrayageError('USAGE', 'which image is to be saved?', { hint: 'name at least one' });
   const wanted = await inspectAll(endpoint, options);
@@ -28,11 +29,11 @@ async function oneByOne(
   endpoint: ImageEndpoint,
   wanted: readonly WantedImage[],
   options: ArriveOptions,
-): Promise<Arrival[]> {
+): Promise<ArrivedImage[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const save = new EndpointSave(endpoint, { ...options, signal });
-  const arrivals: Arrival[] = [];
+  const arrivals: ArrivedImage[] = [];
   try {
     if (endpoint.spools) {
       for await (const read of oneAhead(wanted, (image) => save.open(image))) arrivals.push(await read());

@@ -4,8 +4,9 @@ import { DrayageError, isDrayageError, isUnusable } from '../../../errors.ts';
 import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { Arrival, ArriveOptions } from '../arrival.ts';
-import { savedLayer } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { ArriveOptions } from '../arrival.ts';
+import { savedLayer } from '../../../content/layer.ts';
 import { HeldBlobs } from './held-blobs.ts';
 import { forPlatform } from './platform.ts';
 import type { ArchiveArrivals } from './read-arrivals.ts';
@@ -14,7 +15,7 @@ import type { WantedImage } from './wanted-image.ts';
 import { findAsked } from './wanted-image.ts';
 
 /** Takes an opened archive in. */
-export type ReadArrival = () => Promise<Arrival>;
+export type ReadArrival = () => Promise<ArrivedImage>;
 
 /** Blobs that an archive may lack. */
 type StoredBlobs = Map<Digest, IngestedLayer | Descriptor>;
@@ -49,9 +50,9 @@ export class EndpointSave {
   }
 
   /** All images in one request, those that are held whole apart. */
-  async together(wanted: readonly WantedImage[]): Promise<Arrival[]> {
+  async together(wanted: readonly WantedImage[]): Promise<ArrivedImage[]> {
     const { platform, signal } = this.#options;
-    const held = new Map<WantedImage, Arrival>();
+    const held = new Map<WantedImage, ArrivedImage>();
     for (const image of wanted) {
       const found = await this.#findHeld(image);
       if (found !== undefined) held.set(image, found);
@@ -61,19 +62,19 @@ export class EndpointSave {
     const read = async (): Promise<ArchiveArrivals> =>
       this.#read(asked, await this.#endpoint.save(ids, { platform, signal }));
     const sent = ids.length === 0 ? { arrivals: [], layers: new Map<never, never>() } : await read();
-    const arrivals: Arrival[] = [];
+    const arrivals: ArrivedImage[] = [];
     for (const image of wanted)
       arrivals.push(await this.#take(image, async () => held.get(image) ?? this.#asked(image, sent)));
     return arrivals;
   }
 
-  async #findHeld({ digest, image: { id } }: WantedImage): Promise<Arrival | undefined> {
+  async #findHeld({ digest, image: { id } }: WantedImage): Promise<ArrivedImage | undefined> {
     const { holdings, signal, onProgress } = this.#options;
     const found = await holdings?.findImage(digest, { signal });
     if (found === undefined) return undefined;
     const { root } = found;
     const layers = found.layers.map(({ diffId, blob }) =>
-      savedLayer({ blob, diffId, uncompressedSize: null, status: 'reused' }),
+      savedLayer(blob, { diffId, uncompressedSize: null, status: 'reused' }),
     );
     for (const { digest: blob, size, status } of layers)
       onProgress?.({ kind: 'layer', digest: blob, size, status });
@@ -99,7 +100,7 @@ export class EndpointSave {
     return async () => this.#asked(wanted, await this.#read([wanted], archive, stored));
   }
 
-  async #orWhole(wanted: WantedImage, stored: StoredBlobs, read: ReadArrival): Promise<Arrival> {
+  async #orWhole(wanted: WantedImage, stored: StoredBlobs, read: ReadArrival): Promise<ArrivedImage> {
     try {
       return await read();
     } catch (error) {
@@ -129,7 +130,7 @@ export class EndpointSave {
     }
   }
 
-  async #asked(wanted: WantedImage, { arrivals, layers }: ArchiveArrivals): Promise<Arrival> {
+  async #asked(wanted: WantedImage, { arrivals, layers }: ArchiveArrivals): Promise<ArrivedImage> {
     const { image, digest, names } = wanted;
     const arrival = { ...findAsked(wanted, arrivals), names };
     const annotations = { ...partOf(image.id, digest), ...arrival.annotations };
@@ -140,7 +141,7 @@ export class EndpointSave {
     return found;
   }
 
-  async #take({ image, names }: WantedImage, read: ReadArrival): Promise<Arrival> {
+  async #take({ image, names }: WantedImage, read: ReadArrival): Promise<ArrivedImage> {
     this.#options.onProgress?.({ kind: 'image', name: names[0] ?? image.id });
     const arrival = await read();
     this.#held.add(arrival.layers);

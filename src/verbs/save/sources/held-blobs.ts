@@ -1,8 +1,9 @@
-import type { IngestedLayer } from '../../../content/layer.ts';
+import type { IngestedLayer, SavedLayer } from '../../../content/layer.ts';
+import { savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { Holdings, SavedLayer } from '../arrival.ts';
+import type { Holdings } from '../arrival.ts';
 
 /** The blobs that need not come again: those of images that are there, and of those that arrived a moment ago. */
 export class HeldBlobs {
@@ -44,17 +45,8 @@ export class HeldBlobs {
   }
 }
 
-function heldLayer(
-  received: Descriptor,
-  diffId: Digest,
-  { mediaType, digest, size }: Descriptor | SavedLayer,
-): IngestedLayer {
-  return {
-    received: { digest: received.digest, size: received.size },
-    diffId,
-    // An uncompressed layer is named by its diffID.
-    uncompressedSize: received.digest === diffId ? received.size : null,
-    blob: { mediaType, digest, size },
-    status: 'reused',
-  };
+function heldLayer({ digest, size }: Descriptor, diffId: Digest, blob: Descriptor): IngestedLayer {
+  // An uncompressed layer is named by its diffID.
+  const uncompressedSize = digest === diffId ? size : null;
+  return { ...savedLayer(blob, { diffId, uncompressedSize, status: 'reused' }), received: { digest, size } };
 }

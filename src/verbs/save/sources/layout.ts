@@ -11,14 +11,15 @@ import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
 import { referrersOf } from '../../../image/referrers.ts';
 import { selectImages } from '../../../select/select.ts';
-import type { Arrival, ArriveOptions } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { ArriveOptions } from '../arrival.ts';
 
 /** Copies images from another layout: those that are asked for, or all. */
-export async function fromLayout(place: ImagePlace, options: ArriveOptions): Promise<Arrival[]> {
+export async function fromLayout(place: ImagePlace, options: ArriveOptions): Promise<ArrivedImage[]> {
   const { content, onRead, onProgress, signal, images, platform } = options;
   const { policy, authenticate } = options;
   const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const arrivals: Arrival[] = [];
+  const arrivals: ArrivedImage[] = [];
   const from = platform === undefined ? place : narrowed(place, platform);
   const chosen = await selectImages([from], images, { policy, authenticate, onNote, signal });
   for (const { place: holder, image } of chosen) {

@@ -5,8 +5,10 @@ import { bareDescriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform } from '../../../oci/platform.ts';
-import type { Arrival, ArriveOptions, SavedLayer } from '../arrival.ts';
-import { savedLayer } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { SavedLayer } from '../../../content/layer.ts';
+import type { ArriveOptions } from '../arrival.ts';
+import { savedLayer } from '../../../content/layer.ts';
 import type { ArchiveArrivals } from './read-arrivals.ts';
 
 /**
@@ -17,10 +19,10 @@ import type { ArchiveArrivals } from './read-arrivals.ts';
 export async function forPlatform(
   { arrivals, layers }: ArchiveArrivals,
   options: Pick<ArriveOptions, 'content' | 'platform' | 'signal'>,
-): Promise<Arrival[]> {
+): Promise<ArrivedImage[]> {
   const { platform } = options;
   if (platform === undefined) return [...arrivals];
-  const fitting: Arrival[] = [];
+  const fitting: ArrivedImage[] = [];
   const others: { names: readonly string[]; error: DrayageError }[] = [];
   for (const arrival of arrivals) {
     try {
@@ -51,11 +53,11 @@ export function notForPlatform(
 }
 
 async function onlyPlatform(
-  arrival: Arrival,
+  arrival: ArrivedImage,
   passed: ReadonlyMap<Digest, SavedLayer>,
   platform: Platform,
   { content, signal }: Pick<ArriveOptions, 'content' | 'signal'>,
-): Promise<Arrival> {
+): Promise<ArrivedImage> {
   const { manifest, config, layers } = await readImage(content, arrival.root, { platform, signal });
   if (manifest.descriptor.digest === arrival.root.digest) return arrival;
   const known = new Map([...passed, ...arrival.layers.map((layer) => [layer.diffId, layer] as const)]);
@@ -66,7 +68,7 @@ async function onlyPlatform(
     annotations: { [ORIGINAL_INDEX]: arrival.root.digest, ...arrival.annotations },
     layers: layers.map(({ diffId, blob }) => {
       const { uncompressedSize = null, status = 'written' } = known.get(diffId) ?? {};
-      return savedLayer({ blob, diffId, uncompressedSize, status });
+      return savedLayer(blob, { diffId, uncompressedSize, status });
     }),
   };
 }

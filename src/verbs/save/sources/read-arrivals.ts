@@ -1,13 +1,13 @@
 import type { ReadArchiveOptions } from '../../../archive/read/read.ts';
 import { readArchive } from '../../../archive/read/read.ts';
-import type { IngestLayer } from '../../../content/layer.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { Arrival, ArriveOptions, SavedLayer } from '../arrival.ts';
-import { savedLayer } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { IngestLayer, SavedLayer } from '../../../content/layer.ts';
+import type { ArriveOptions } from '../arrival.ts';
 
 /** What an archive brought. */
 export interface ArchiveArrivals {
-  arrivals: Arrival[];
+  arrivals: ArrivedImage[];
   /** All layers that came with it, by diffID: also those of images that were not asked for. */
   layers: ReadonlyMap<Digest, SavedLayer>;
 }
@@ -24,15 +24,9 @@ export async function readArrivals(
   const passed = new Map<Digest, SavedLayer>();
   const noted: IngestLayer = async (bytes, hint) => {
     const layer = await ingest(bytes, hint);
-    passed.set(layer.diffId, savedLayer(layer));
+    passed.set(layer.diffId, layer);
     return layer;
   };
   const options = { ingest: noted, content, keepManifests, onRead, signal, ...known };
-  const archived = await readArchive(archive, options);
-  const arrivals = archived.map(({ config, layers, ...image }) => ({
-    ...image,
-    id: config.digest,
-    layers: layers.map(savedLayer),
-  }));
-  return { arrivals, layers: passed };
+  return { arrivals: await readArchive(archive, options), layers: passed };
 }

@@ -1,4 +1,5 @@
-import type { Arrival, ArriveOptions } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { ArriveOptions } from '../arrival.ts';
 import { fromArchive } from './archive.ts';
 import { fromEndpoint } from './daemon.ts';
 import { fromLayout } from './layout.ts';
@@ -7,7 +8,7 @@ import { fromLayout } from './layout.ts';
  * Takes images in from wherever they are, content only.
  * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
  */
-export async function arrive(options: ArriveOptions): Promise<Arrival[]> {
+export async function arrive(options: ArriveOptions): Promise<ArrivedImage[]> {
   const { from } = options;
   if ('archive' in from) return fromArchive(from.archive, options);
   return 'load' in from ? fromEndpoint(from, options) : fromLayout(from, options);

@@ -2,7 +2,7 @@ import type { EndpointImage } from '../../../content/endpoint.ts';
 import { DrayageError } from '../../../errors.ts';
 import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { Arrival } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
 
 /** An image that a daemon is asked for. */
 export interface WantedImage {
@@ -18,7 +18,7 @@ export interface WantedImage {
  * layers.
  * @throws {@link DrayageError} `DAEMON` where it is not there
  */
-export function findAsked({ image, digest }: WantedImage, arrivals: readonly Arrival[]): Arrival {
+export function findAsked({ image, digest }: WantedImage, arrivals: readonly ArrivedImage[]): ArrivedImage {
   const found =
     arrivals.find(({ id, root, annotations }) =>
       [id, root.digest, annotations[ORIGINAL_INDEX]].some((own) => own === digest || own === image.id),

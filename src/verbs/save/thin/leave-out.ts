@@ -1,4 +1,5 @@
-import type { Arrival, SavedLayer } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { SavedLayer } from '../../../content/layer.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import { images } from '../../../image/image.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
@@ -31,11 +32,11 @@ interface LeaveOutOptions extends ContentOptions {
  * @throws {@link DrayageError} whatever a base says of content that cannot be read
  */
 export async function leaveOut(
-  arrival: Arrival,
+  arrival: ArrivedImage,
   content: LayoutTransaction,
   bases: readonly LayerBase[],
   options: LeaveOutOptions = {},
-): Promise<Arrival> {
+): Promise<ArrivedImage> {
   const { [OMITTED_LAYERS]: _, ...annotations } = arrival.annotations;
   const stacks: Descriptor[][] = [];
   for await (const { manifest } of images(content, arrival.root, options)) stacks.push(manifest.value.layers);
@@ -52,7 +53,7 @@ export async function leaveOut(
 }
 
 async function locate(
-  { root, annotations }: Arrival,
+  { root, annotations }: ArrivedImage,
   stacks: readonly Descriptor[][],
   content: LayoutTransaction,
   bases: readonly LayerBase[],

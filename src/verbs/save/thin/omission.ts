@@ -1,4 +1,5 @@
-import type { Arrival, SaveSource } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { SaveSource } from '../arrival.ts';
 import type { StoredImage } from '../../../content/image-index.ts';
 import { footprint } from '../../../image/footprint.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
@@ -71,13 +72,13 @@ export class Omission {
    * @param before the images that the layout has already
    */
   async settle(
-    arrived: readonly Arrival[],
+    arrived: readonly ArrivedImage[],
     content: LayoutTransaction,
     before: readonly StoredImage[],
-  ): Promise<Arrival[]> {
+  ): Promise<ArrivedImage[]> {
     if (this.#options.thin?.when === 'always') return this.#thin(arrived, content);
     const { signal } = this.#options;
-    const arrivals: Arrival[] = [];
+    const arrivals: ArrivedImage[] = [];
     for (const arrival of arrived) arrivals.push(await leaveOut(arrival, content, this.#layouts, { signal }));
     const isLarge = this.#finder !== undefined && (await this.#exceeds(content, [...before, ...arrivals]));
     return isLarge ? this.#thin(arrivals, content) : arrivals;
@@ -94,12 +95,12 @@ export class Omission {
     return (await footprint(content, roots, { signal })).bytes > budget;
   }
 
-  async #thin(arrived: readonly Arrival[], content: LayoutTransaction): Promise<Arrival[]> {
+  async #thin(arrived: readonly ArrivedImage[], content: LayoutTransaction): Promise<ArrivedImage[]> {
     const finder = this.#finder;
     if (finder === undefined) return [...arrived];
     const { signal, onProgress } = this.#options;
     const options = { finder, others: this.#layouts, spare: this.bases, signal, onProgress };
-    const arrivals: Arrival[] = [];
+    const arrivals: ArrivedImage[] = [];
     for (const arrival of arrived) arrivals.push(await thin(arrival, content, options));
     return arrivals;
   }

@@ -1,4 +1,4 @@
-import type { Arrival } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import { readImage } from '../../../image/image.ts';
 import type { LayoutTransaction } from '../../../layout/transaction.ts';
@@ -16,11 +16,11 @@ import type { BaseImage } from './base-image.ts';
  * blobs of its base itself, or has others.
  */
 export async function rebase(
-  arrival: Arrival,
+  arrival: ArrivedImage,
   base: BaseImage,
   content: LayoutTransaction,
   options: ContentOptions = {},
-): Promise<Arrival> {
+): Promise<ArrivedImage> {
   const { root, annotations } = arrival;
   if (!arrival.isWritten || !isManifestType(root.mediaType)) return arrival;
   const { manifest, config } = await readImage(content, root, options);

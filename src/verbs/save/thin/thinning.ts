@@ -1,4 +1,5 @@
-import type { Arrival, SaveSource } from '../arrival.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { SaveSource } from '../arrival.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import { images } from '../../../image/image.ts';
@@ -64,10 +65,10 @@ interface ThinImageOptions extends ContentOptions {
 
 /** Leaves out the layers that the base of an image has, where one is found, and says so. */
 export async function thin(
-  arrival: Arrival,
+  arrival: ArrivedImage,
   content: LayoutTransaction,
   { finder, others, spare, signal, onProgress }: ThinImageOptions,
-): Promise<Arrival> {
+): Promise<ArrivedImage> {
   const name = arrival.names[0] ?? arrival.id;
   const bases = new Set<BaseImage>();
   let rebased = arrival;
@@ -86,7 +87,12 @@ export async function thin(
   return result;
 }
 
-function tell(name: string, base: BaseImage, { layers }: Arrival, onProgress: OnProgress | undefined): void {
+function tell(
+  name: string,
+  base: BaseImage,
+  { layers }: ArrivedImage,
+  onProgress: OnProgress | undefined,
+): void {
   const blobs = new Set(base.layers.map(({ blob }) => blob.digest));
   const omitted = layers.filter(({ digest, status }) => status === 'omitted' && blobs.has(digest));
   const size = omitted.reduce((sum, layer) => sum + layer.size, 0);
