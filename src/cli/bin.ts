@@ -9,4 +9,5 @@ import { main } from './main.ts';
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--optimize-for-size');
 setFlagsFromString('--heap-growing-percent=130');
-process.exitCode = await main(process.argv.slice(2));
+// No await at the top: a single executable is a CommonJS script.
+void main(process.argv.slice(2)).then((code) => (process.exitCode = code));
