@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { LoadOptions } from '../content/endpoint.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { verifyLayer } from '../image/layer.ts';
+import { proveAll } from '../image/prove.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import { cleanupSignal } from './cleanup.ts';
@@ -106,7 +106,7 @@ export class Delivery {
   /** Daemons refuse layers that do not have their diffIDs, in words of their own: whether that is it shows here. */
   async #verifyLayers(): Promise<void> {
     const { image, source } = this.#cargo;
-    for (const layer of image.layers) await verifyLayer(source, layer, { signal: this.#options.signal });
+    await proveAll(source, image.layers, { signal: this.#options.signal });
   }
 
   async #sendWithout(omit: ReadonlySet<Digest>): Promise<void> {

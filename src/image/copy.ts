@@ -4,7 +4,7 @@ import type { ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Checked } from './image.ts';
 import { closure, isImageManifest, readConfig } from './image.ts';
-import { verifyLayer } from './layer.ts';
+import { prove } from './prove.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
@@ -59,7 +59,7 @@ export async function copyImage(
         continue;
       }
       if (isNonDistributable(blob.mediaType) && !(await target.has(blob, options))) continue;
-      const uncompressedSize = await verifyLayer(target, layer, options);
+      const uncompressedSize = await prove(target, layer, options);
       const status = copied.has(blob.digest) ? 'written' : 'reused';
       layers.set(diffId, savedLayer(blob, { diffId, uncompressedSize, status }));
     }

@@ -3,7 +3,7 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../content/sour
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
 import { images } from './image.ts';
 import type { Layer } from './layer.ts';
-import { verifyLayer } from './layer.ts';
+import { prove } from './prove.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -60,7 +60,6 @@ class WholeContent implements ContentSource {
   readonly #placed: PlacedImage;
   readonly #leftOut: ReadonlyMap<Digest, Layer>;
   readonly #options: WholeContentOptions;
-  readonly #checked = new Map<Digest, Promise<unknown>>();
   #base: Promise<ContentSource> | undefined;
   #isTold = false;
 
@@ -90,7 +89,7 @@ class WholeContent implements ContentSource {
     try {
       this.#base ??= openBase(reference, { signal });
       const base = await this.#base;
-      if (options.diffIdChecked !== true) await this.#check(base, { diffId, blob }, options);
+      if (options.diffIdChecked !== true) await prove(base, { diffId, blob }, { signal: options.signal });
       const bytes = await base.open(blob, options);
       const message = `${this.#name}: what is left out of its layout is read from its base ${nameOf(reference)}`;
       if (!this.#isTold) onProgress?.({ kind: 'note', message });
@@ -102,14 +101,6 @@ class WholeContent implements ContentSource {
     } catch (error) {
       throw this.#unreachable(error, blob, reference);
     }
-  }
-
-  /** That a blob holds the layer is nothing that its digest says; once for each. */
-  async #check(base: ContentSource, layer: Layer, options: ContentOptions): Promise<void> {
-    const { digest } = layer.blob;
-    const checked = this.#checked.get(digest) ?? verifyLayer(base, layer, options);
-    this.#checked.set(digest, checked);
-    await checked;
   }
 
   /** What fails on the way names the base as well. */

@@ -1,7 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
-import type { Layer } from '../image/layer.ts';
-import { verifyLayer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
@@ -55,15 +53,6 @@ export class StoredContent implements ContentSource {
   async intact(descriptors: readonly Descriptor[], options?: ContentOptions): Promise<Set<Digest>> {
     const blobs = descriptors.map((descriptor) => ({ file: this.#file(descriptor), descriptor }));
     return intactBlobFiles(blobs, options);
-  }
-
-  /**
-   * Checks that a blob is intact and holds this layer, in one reading.
-   * @throws {@link DrayageError} as {@link verifyLayer}; `LINK`, `IO`
-   */
-  async verifyLayer(layer: Layer, options?: ContentOptions): Promise<void> {
-    const { blob } = layer;
-    await verifyBlobFile(this.#file(blob), blob, options, () => verifyLayer(this, layer, options));
   }
 
   #file({ digest }: Descriptor): BlobFile {

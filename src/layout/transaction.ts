@@ -5,7 +5,7 @@ import type { StoreTransaction } from '../content/store.ts';
 import { writeBlob } from '../content/sink.ts';
 import { DrayageError, isAbsentOrDamaged, isUnusable } from '../errors.ts';
 import type { Layer } from '../image/layer.ts';
-import { verifyLayer } from '../image/layer.ts';
+import { isProven, prove } from '../image/prove.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -37,9 +37,6 @@ export interface LayoutTransaction extends StoreTransaction {
    */
   findBlobs(blobs: readonly Descriptor[], options?: ContentOptions): Promise<Map<Digest, HeldBlob>>;
 }
-
-/** Which blobs were found to hold which layers: true for good, as both are named by their digests. */
-const proven = new Set<string>();
 
 /** A change to index.json. */
 export type IndexChange =
@@ -157,18 +154,15 @@ export class Transaction implements LayoutTransaction {
 
   /** Whether a blob is there, intact, and holds the layer that some image says it does. */
   async #holds(layer: Layer, { signal = this.#signal }: ContentOptions): Promise<boolean> {
-    const { diffId, blob } = layer;
-    const pair = `${blob.digest} ${diffId}`;
-    if (proven.has(pair)) return this.#isIntact(blob, { signal });
+    const { blob } = layer;
+    if (isProven(layer)) return this.#isIntact(blob, { signal });
     try {
-      if (this.staged.get(blob.digest) === undefined) await this.#stored.verifyLayer(layer, { signal });
-      else await verifyLayer(this, layer, { signal });
+      await prove(this, layer, { signal });
+      return true;
     } catch (error) {
       if (isUnusable(error)) return false;
       throw error;
     }
-    proven.add(pair);
-    return true;
   }
 
   /** Whether the content is there and its bytes were hashed, now or earlier. */

@@ -19,24 +19,21 @@ export interface VerifyBlobOptions extends ContentOptions {
 /**
  * Checks a blob file by hashing it. A file that has not changed since this process computed its digest (same device,
  * inode, size, and times of change to the nanosecond) is not read again.
- * @param read reads the file to the end and hashes it while it checks more: it is called in any case
  * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, each naming the file; `LINK`, `IO`
  */
 export async function verifyBlobFile(
   file: BlobFile,
   descriptor: Descriptor,
   { signal, hash = hashHere }: VerifyBlobOptions = {},
-  read?: () => Promise<unknown>,
 ): Promise<void> {
   signal?.throwIfAborted();
   const before = await lookBelow(file.root, file.names);
   if (before === undefined) throw blobNotFound(file, descriptor);
   const path = blobPath(file);
   const sameSize = before.size === BigInt(descriptor.size);
-  if (read === undefined && sameSize && isKnownBlob(path, descriptor.digest, before)) return;
+  if (sameSize && isKnownBlob(path, descriptor.digest, before)) return;
   forgetBlob(path);
-  if (read === undefined) await hash(file, descriptor, signal);
-  else await read();
+  await hash(file, descriptor, signal);
   const after = await lookBelow(file.root, file.names);
   if (after !== undefined && stampOf(after) === stampOf(before)) rememberBlob(path, descriptor.digest, after);
 }

@@ -14,7 +14,7 @@ import type {
 import { chainSources } from '../../src/content/source.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { readImage } from '../../src/image/image.ts';
-import { verifyLayer } from '../../src/image/layer.ts';
+import { readLayer } from './read-layer.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Platform } from '../../src/oci/platform.ts';
@@ -77,7 +77,7 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
     let bytesSent = 0;
     if (present === undefined) {
       for (const layer of image.layers) {
-        const size = await verifyLayer(source, layer, { signal });
+        const size = await readLayer(source, layer, { signal });
         bytesSent += size;
         onSent?.(size);
       }

@@ -3,7 +3,7 @@ import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Checked } from '../../image/image.ts';
 import { closure, isImageManifest, readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
-import { verifyLayer } from '../../image/layer.ts';
+import { isProven, prove } from '../../image/prove.ts';
 import type { Layout } from '../../layout/layout.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -146,27 +146,9 @@ async function verifyManifest(
     }
     if (isNonDistributable(blob.mediaType) && !(await layout.has(blob, options))) continue;
     const layer = diffIds.get(blob.digest);
-    const read = async (): Promise<void> => drain(await layout.open(blob, options));
-    if (layer === undefined) await check(blob, read);
-    else await check(blob, () => bothDigests(layout, layer, read, options), layer.diffId);
-  }
-}
-
-/**
- * Both digests of a layer come from one reading of it. Where that fails, damaged bytes may have met the decoder before their
- * digest was known: then the blob by itself says whether it is what was stored.
- */
-async function bothDigests(
-  layout: Layout,
-  layer: Layer,
-  read: () => Promise<void>,
-  options: ContentOptions,
-): Promise<void> {
-  try {
-    await verifyLayer(layout, layer, options);
-  } catch (error) {
-    await read();
-    throw error;
+    if (layer === undefined || isProven(layer))
+      await check(blob, async () => drain(await layout.open(blob, options)), layer?.diffId);
+    else await check(blob, () => prove(layout, layer, options), layer.diffId);
   }
 }
 

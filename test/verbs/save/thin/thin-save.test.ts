@@ -385,16 +385,24 @@ describe('an image without its base', () => {
     expect(daemon.held).toEqual([]);
   });
 
-  test.each([
-    ['twice where the layer has to be looked into', {}, 2],
-    ['once where the reader looks into it', { diffIdChecked: true }, 1],
-  ])('is read %s', async (_, options, times) => {
-    const [image] = await layout.images();
-    const [first] = BASE.layers;
+  test('is read twice where the layer has to be proven, once where the reader does that or it was done', async () => {
+    const base = makeCargo({ layers: ['not proven by any other test'] });
+    const app = makeCargo({ layers: ['not proven by any other test', 'app'] });
+    registry.push(NAME, base.root, base.source);
+    const thinLayout = await layoutOf(app, { ...SAID, [OMITTED]: '1' }, base.layers);
+    const [image] = await thinLayout.images();
+    const [first] = base.layers;
     if (image === undefined || first === undefined) throw new Error('nothing to read');
-    const whole = await wholeContent({ place: layout, image }, { openBase });
-    await drain(await whole.open(first, options));
-    expect(registry.layersRead).toEqual(Array.from({ length: times }, () => first.digest));
+    const whole = await wholeContent({ place: thinLayout, image }, { openBase });
+    for (const [options, times] of [
+      [{ diffIdChecked: true }, 1],
+      [{}, 2],
+      [{}, 1],
+    ] as const) {
+      registry.asked.splice(0);
+      await drain(await whole.open(first, options));
+      expect(registry.layersRead).toEqual(Array.from({ length: times }, () => first.digest));
+    }
   });
 
   test('is refused where a blob of the registry never was the layer it stood for', async () => {

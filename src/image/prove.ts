@@ -1,0 +1,130 @@
+import pLimit from 'p-limit';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
+import { isDrayageError } from '../errors.ts';
+import { availableCores } from '../ingest/cores.ts';
+import { BlockHash } from '../ingest/hash.ts';
+import { Slots } from '../ingest/slots.ts';
+import { Threads } from '../ingest/threads.ts';
+import type { Layer } from './layer.ts';
+import { openLayer } from './layer.ts';
+import { createDigester, digestAlgorithm } from '../oci/digest.ts';
+import { drain } from '../stream/drain.ts';
+import { together } from '../stream/together.ts';
+import { digestMismatch } from '../stream/verified.ts';
+
+/** Bytes that are hashed at a time, and those of all layers that are in memory at once. */
+const BLOCK = 1024 * 1024;
+const MEMORY = 16 * BLOCK;
+
+/**
+ * The pairs of a blob and a diffID that were proven, with the layer's uncompressed bytes: the blob was decompressed and
+ * hashed by this process. Both are digests, so that this stays true whatever becomes of any place.
+ */
+const proven = new Map<string, number>();
+
+/** Whether this process has proven that the blob holds the layer. */
+export function isProven(layer: Layer): boolean {
+  return proven.has(pairOf(layer));
+}
+
+/** Notes a pair that was proven on the way: the blob's bytes were decompressed, and both digests computed. */
+export function noteProven(layer: Layer, uncompressedSize: number): void {
+  proven.set(pairOf(layer), uncompressedSize);
+}
+
+/**
+ * Proves that a blob holds the layer of a diffID: it is read, decompressed and hashed, unless this process has done that.
+ * @returns the number of uncompressed bytes
+ * @throws {@link DrayageError} `DIGEST_MISMATCH` also where the intact blob holds another layer; `SIZE_MISMATCH`, `MALFORMED`,
+ * `TRUNCATED`, `NOT_FOUND`, `UNSUPPORTED`
+ */
+export async function prove(
+  source: ContentSource,
+  layer: Layer,
+  options: ContentOptions = {},
+): Promise<number> {
+  return proven.get(pairOf(layer)) ?? read(source, layer, options);
+}
+
+/** Options of {@link proveAll}. */
+export interface ProveAllOptions extends ContentOptions {
+  /** How many layers are read at once, and how many threads hash. Default: {@link availableCores}. */
+  concurrency?: number;
+}
+
+/** Proves several layers at a time, the hashing on threads, as {@link prove} does one. */
+export async function proveAll(
+  source: ContentSource,
+  layers: readonly Layer[],
+  { signal, concurrency = availableCores() }: ProveAllOptions = {},
+): Promise<void> {
+  const unknown = new Map(layers.filter((layer) => !isProven(layer)).map((layer) => [pairOf(layer), layer]));
+  if (unknown.size === 0) return;
+  await using threads = new Threads(concurrency);
+  const hashing = concurrency > 1 ? { threads, slots: new Slots(BLOCK, MEMORY) } : undefined;
+  const limit = pLimit(concurrency);
+  // The largest first, so that no core is left with it alone at the end.
+  const bySize = [...unknown.values()].toSorted((a, b) => b.blob.size - a.blob.size);
+  await together(bySize, signal, (layer, either) =>
+    limit(async () => {
+      either.throwIfAborted();
+      await read(source, layer, { signal: either }, hashing);
+    }),
+  );
+}
+
+/** What hashes on threads. */
+interface Hashing {
+  threads: Threads;
+  slots: Slots;
+}
+
+async function read(
+  source: ContentSource,
+  layer: Layer,
+  options: ContentOptions,
+  hashing?: Hashing,
+): Promise<number> {
+  const { diffId, blob } = layer;
+  const { digest, size } = await digestLayer(source, layer, options, hashing).catch(
+    async (error: unknown) => {
+      // Damaged bytes may have met the decoder before their digest was known: then the blob by itself tells.
+      if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED'))
+        await drain(await source.open(blob, { ...options, diffIdChecked: true }));
+      throw error;
+    },
+  );
+  if (digest !== diffId)
+    throw digestMismatch({ digest: diffId, size }, digest, `content of layer ${blob.digest}`);
+  noteProven(layer, size);
+  return size;
+}
+
+async function digestLayer(
+  source: ContentSource,
+  { diffId, blob }: Layer,
+  options: ContentOptions,
+  hashing: Hashing | undefined,
+): Promise<{ digest: string; size: number }> {
+  const bytes = openLayer(source, blob, { ...options, diffIdChecked: true });
+  const algorithm = digestAlgorithm(diffId);
+  if (hashing === undefined || algorithm !== 'sha256') {
+    const digester = createDigester(algorithm);
+    let size = 0;
+    for await (const chunk of bytes) {
+      digester.update(chunk);
+      size += chunk.length;
+    }
+    return { digest: digester.digest(), size };
+  }
+  const hash = new BlockHash(hashing.threads);
+  try {
+    return await hash.drain(hashing.slots.blocks(bytes));
+  } finally {
+    await hash.drop();
+  }
+}
+
+function pairOf({ diffId, blob }: Layer): string {
+  return `${blob.digest} ${diffId}`;
+}
