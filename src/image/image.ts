@@ -223,7 +223,12 @@ function assertBounds(descriptor: Descriptor, depth: number, count: number): voi
   throw new DrayageError('LIMIT', `image index refused: ${what}`, { digest: descriptor.digest });
 }
 
-function noImage(root: Descriptor, candidates: Image[], platform: Platform | undefined): DrayageError {
+/** The error for a root that leads to no image, or only to images for other platforms. */
+export function noImage(
+  root: Descriptor,
+  candidates: readonly Image[],
+  platform: Platform | undefined,
+): DrayageError {
   const found = candidates.map((image) => formatPlatform(configPlatform(image.config.value)));
   if (platform === undefined || found.length === 0) {
     return new DrayageError('UNSUPPORTED', `${root.digest} holds no image`, { digest: root.digest });

@@ -3,7 +3,6 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { closure, isImageManifest, readConfig } from '../image/image.ts';
 import { DrayageError } from '../errors.ts';
 import { BASE_NAME } from '../oci/annotations.ts';
-import type { ImageConfig } from '../oci/config.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -18,12 +17,6 @@ export interface CombinePart {
   image: StoredImage;
 }
 
-/** Options of {@link combineImages}. */
-export interface CombineOptions extends ContentOptions {
-  /** Sees every image with its config, and may refuse it by an error. */
-  check?: (image: StoredImage, config: ImageConfig) => void;
-}
-
 /** Images of several platforms as one. */
 export interface CombinedImage {
   root: Descriptor;
@@ -36,35 +29,30 @@ export interface CombinedImage {
 /**
  * Makes one multi-platform image of images that go by one name. Only documents are read.
  * @throws {@link DrayageError} `AMBIGUOUS` where two of them are for one platform; `UNSAFE` where they leave out different
- * layers; whatever `check` throws, and what a source
- * says of damaged content
+ * layers; and what a source says of damaged content
  */
 export async function combineImages(
   name: string,
   parts: readonly CombinePart[],
-  options: CombineOptions = {},
+  options: ContentOptions = {},
 ): Promise<CombinedImage> {
   const read = [];
   for (const part of parts) read.push(await readPart(part, options));
   return { ...platformIndex(name, read), annotations: commonAnnotations(name, parts) };
 }
 
-async function readPart(
-  { source, image }: CombinePart,
-  { check, signal }: CombineOptions,
-): Promise<PlatformPart> {
+async function readPart({ source, image }: CombinePart, options: ContentOptions): Promise<PlatformPart> {
   const { annotations: _, ...root } = image.root;
   const manifests: PlatformManifest[] = [];
   const others: Descriptor[] = [];
   const listed = new Set<Digest>([root.digest]);
-  for await (const node of closure(source, root, { signal })) {
+  for await (const node of closure(source, root, options)) {
     if (node.kind === 'absent') listed.add(node.descriptor.digest);
     if (node.kind !== 'manifest') continue;
     const { descriptor } = node.document;
     listed.add(descriptor.digest);
     if (isImageManifest(node.document)) {
-      const { config } = await readConfig(source, node.document, { signal });
-      check?.(image, config.value);
+      const { config } = await readConfig(source, node.document, options);
       const stated = descriptor.digest === root.digest ? undefined : descriptor.platform;
       manifests.push({ ...descriptor, platform: stated ?? configPlatform(config.value) });
     } else {

@@ -1,244 +1,167 @@
-import { Readable } from 'node:stream';
-import { combineImages } from './combine.ts';
 import type { ImagePlace, PlacedImage, StoredImage } from '../content/image-index.ts';
-import { overlay } from '../content/overlay.ts';
-import type { Authenticate, ImagePolicy } from '../content/policy.ts';
-import type { ContentOptions } from '../content/source.ts';
-import { chainSources } from '../content/source.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
-import { OMITTED_LAYERS } from '../image/annotations.ts';
+import { DrayageError } from '../errors.ts';
+import type { Image } from '../image/image.ts';
+import { images as imagesOf, noImage } from '../image/image.ts';
+import { ORIGINAL_INDEX } from '../image/annotations.ts';
+import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { Document } from '../oci/manifest.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
-import { twoImages } from '../oci/platform-index.ts';
-import { isReference, normalizeName, parseReference } from '../oci/reference.ts';
+import { matchesPlatform } from '../oci/platform.ts';
+import { normalizeName } from '../oci/reference.ts';
+import type { VouchedImage } from './by-name.ts';
+import { combineByName, mergeByRoot } from './by-name.ts';
+import { findAll, findByReference } from './places.ts';
+import type { SelectedImage, Selection } from './selection.ts';
 
-/** An image that was chosen. */
-export interface SelectedImage extends PlacedImage {
-  /** The referrers that vouch for it, where somebody asked who made it. */
-  vouchers?: readonly Descriptor[] | undefined;
-}
-
-/** As of {@link ImageIndex.resolve}. */
-type ResolveOptions = ContentOptions & { platform?: Platform };
-
-/** How images are chosen among several places. */
-export interface SelectOptions extends ContentOptions {
-  /** Which of the images may be used; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks who made each image that is chosen, all of them before any is used. Default: nobody asks. */
-  authenticate?: Authenticate | undefined;
-  /** Hears why an image is left out, in one line. */
-  onNote?: ((message: string) => void) | undefined;
+/**
+ * Chooses images among several places, and reads their documents. Images of several platforms under one name become one
+ * multi-platform image, whose index need not be in any place. Policy and signature are asked here, before a layer is read.
+ * @throws {@link DrayageError} `NOT_FOUND` where no place has an image, or has it for the platform; `POLICY` where none of
+ * those that a reference finds, or of all, may be used, or one is not shown to be whose it has to be; `AMBIGUOUS` where one
+ * name means different images for one platform, or `as` would name several
+ */
+export async function select(
+  places: readonly ImagePlace[],
+  selection: Selection = {},
+): Promise<SelectedImage[]> {
+  const { as, signal } = selection;
+  if (as !== undefined) normalizeName(as);
+  const found = await combineByName(await findVouched(places, selection), { signal });
+  const names = namesUnder(as, found.length);
+  const named =
+    names === undefined ? found : found.map((one) => ({ ...one, image: { ...one.image, names } }));
+  return readEach(named, selection);
 }
 
 /**
- * Chooses images among several places. Images of several platforms under one name become one multi-platform image, whose
- * index need not be in any place.
- * @param references names or digests; none means all images of all places
- * @throws {@link DrayageError} `NOT_FOUND` where no place has one, or there is none at all; `POLICY` where none of those that
- * a reference finds, or of all, may be used, or one is not shown to be whose it has to be; `AMBIGUOUS` where one name means
- * different images for one platform
+ * Chooses images as {@link select} does, but each as it is in its place: one name may stand for several.
+ * @throws {@link DrayageError} `NOT_FOUND`, `POLICY`
  */
-export async function selectImages(
+export async function selectEach(
   places: readonly ImagePlace[],
-  references: readonly string[] = [],
-  options: SelectOptions = {},
+  selection: Selection = {},
 ): Promise<SelectedImage[]> {
-  const { authenticate, signal } = options;
-  const found: SelectedImage[] = [];
-  // Each by itself, before any is used: what they become together is signed by nobody.
-  for (const placed of await findImages(places, references, options)) {
-    found.push({ ...placed, vouchers: await authenticate?.(placed.image, placed.place, { signal }) });
+  return readEach(await findVouched(places, selection), selection);
+}
+
+/** Finds images, each once. Who made them is asked of each by itself: what they become together is signed by nobody. */
+async function findVouched(places: readonly ImagePlace[], selection: Selection): Promise<VouchedImage[]> {
+  const { authenticate, signal } = selection;
+  const vouched: VouchedImage[] = [];
+  for (const placed of await findPermitted(places, selection)) {
+    vouched.push({ ...placed, vouchers: await authenticate?.(placed.image, placed.place, { signal }) });
   }
-  return oneForEachName(found, options);
+  return vouched;
 }
 
-/**
- * Finds images among several places, each once, as they are there: one name may stand for several.
- * @throws {@link DrayageError} `NOT_FOUND`, `POLICY`, as {@link selectImages}
- */
-export async function findImages(
+async function findPermitted(
   places: readonly ImagePlace[],
-  references: readonly string[] = [],
-  options: SelectOptions = {},
-): Promise<SelectedImage[]> {
+  selection: Selection,
+): Promise<readonly PlacedImage[]> {
+  const { images = [], signal } = selection;
   const lists =
-    references.length === 0
-      ? [await allImages(places)]
-      : await Promise.all(references.map((reference) => everywhere(places, reference)));
-  const found = lists.flatMap((list) => permitted(list, options));
-  if (found.length === 0) {
-    throw new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
-  }
-  return merged(found);
+    images.length === 0
+      ? [await findAll(places, { signal })]
+      : await Promise.all(images.map((reference) => findByReference(places, reference, { signal })));
+  const found = lists.flatMap((list) => permitted(forPlatform(list, selection), selection));
+  if (found.length > 0) return mergeByRoot(found);
+  throw nothing();
 }
 
-function permitted(
-  found: readonly SelectedImage[],
-  { policy, onNote }: SelectOptions,
-): readonly SelectedImage[] {
+/** Without images that say that they are for another platform, unless their name is there for no other: that is told later. */
+function forPlatform(found: readonly PlacedImage[], { platform }: Selection): readonly PlacedImage[] {
+  if (platform === undefined) return found;
+  const fits = ({ image: { root } }: PlacedImage): boolean =>
+    root.platform === undefined || matchesPlatform(platform, root.platform);
+  const names = new Set(found.filter(fits).flatMap(({ image }) => image.names));
+  return found.filter((one) => fits(one) || !one.image.names.some((name) => names.has(name)));
+}
+
+function permitted(found: readonly PlacedImage[], { policy, onProgress }: Selection): readonly PlacedImage[] {
   if (policy === undefined) return found;
   const chosen = new Set(
     policy.choose(
       found.map(({ image }) => image),
-      onNote ?? (() => {}),
+      (message) => onProgress?.({ kind: 'note', message }),
     ),
   );
   return found.filter(({ image }) => chosen.has(image));
 }
 
-/** An image that several places hold is one image, with the names of all; a place that holds all of it says the rest. */
-function merged(found: readonly SelectedImage[]): SelectedImage[] {
-  const byRoot = new Map<Digest, [SelectedImage, ...SelectedImage[]]>();
+/**
+ * The names that images get where one was asked for; undefined where they keep theirs.
+ * @throws {@link DrayageError} `USAGE` for what is no name; `AMBIGUOUS` where there are several images
+ */
+export function namesUnder(as: string | undefined, count: number): string[] | undefined {
+  if (as === undefined || count === 1) return as === undefined ? undefined : [normalizeName(as)];
+  throw new DrayageError('AMBIGUOUS', `a name for one image, but there are ${count}`, {
+    hint: 'choose one with --image',
+  });
+}
+
+/** Reads what was found. Only what was asked for has to be an image; else what is none is passed over. */
+async function readEach(found: readonly VouchedImage[], selection: Selection): Promise<SelectedImage[]> {
+  const { images = [], policy, platform, onProgress, signal } = selection;
+  const selected: SelectedImage[] = [];
   for (const one of found) {
-    const { digest } = one.image.root;
-    const same = byRoot.get(digest);
-    if (same === undefined) byRoot.set(digest, [one]);
-    else same.push(one);
-  }
-  return [...byRoot.values()].map((same) => {
-    const names = [...new Set(same.flatMap(({ image }) => image.names))];
-    const best = same.find(({ image }) => !(OMITTED_LAYERS in image.annotations)) ?? same[0];
-    const { foundAs } = same.find(({ image }) => image.foundAs !== undefined)?.image ?? {};
-    const image = { ...best.image, names, ...(foundAs !== undefined && { foundAs }) };
-    return { place: placeOf([best, ...same]), image, vouchers: vouchersOf(same) };
-  });
-}
-
-/** Images that share a name become one, in the place of the first of them; each keeps the names that it has alone. */
-async function oneForEachName(
-  found: readonly SelectedImage[],
-  options: SelectOptions,
-): Promise<SelectedImage[]> {
-  const shared = sharedNames(found);
-  const result: SelectedImage[] = [];
-  for (const placed of found) {
-    for (const { names, parts } of shared) {
-      if (parts[0] === placed) result.push(await combined(names, parts, options));
-    }
-    const { image } = placed;
-    const names = image.names.filter((name) => !shared.some((one) => one.names.includes(name)));
-    if (names.length > 0 || image.names.length === 0) result.push({ ...placed, image: { ...image, names } });
-  }
-  return merged(result);
-}
-
-/** The names that several images have, those of the same images together. */
-function sharedNames(found: readonly SelectedImage[]): { names: string[]; parts: SelectedImage[] }[] {
-  const shared = new Map<string, { names: string[]; parts: SelectedImage[] }>();
-  for (const name of new Set(found.flatMap(({ image }) => image.names))) {
-    const parts = found.filter(({ image }) => image.names.includes(name));
-    if (parts.length === 1) continue;
-    const key = parts.map(({ image }) => image.root.digest).join(' ');
-    shared.set(key, { parts, names: [...(shared.get(key)?.names ?? []), name] });
-  }
-  return [...shared.values()];
-}
-
-async function combined(
-  names: string[],
-  parts: readonly SelectedImage[],
-  { policy, signal }: SelectOptions,
-): Promise<SelectedImage> {
-  const { root, document, annotations } = await combineImages(
-    names.join(', '),
-    parts.map(({ place: source, image }) => ({ source, image })),
-    { signal, check: (image, config) => policy?.check(image, config) },
-  );
-  const place = placeOf(parts);
-  return {
-    place: document === undefined ? place : withDocument(place, document),
-    image: { root, names, annotations },
-    vouchers: vouchersOf(parts),
-  };
-}
-
-/** What vouches for any of these; undefined where nobody asked. */
-function vouchersOf(found: readonly SelectedImage[]): readonly Descriptor[] | undefined {
-  const lists = found.flatMap(({ vouchers }) => (vouchers === undefined ? [] : [vouchers]));
-  return lists.length === 0 ? undefined : lists.flat();
-}
-
-/** The place that holds images, or all those that do as one. */
-function placeOf(found: readonly SelectedImage[]): ImagePlace {
-  const all = [...new Set(found.map(({ place }) => place))];
-  const [only, ...others] = all;
-  return only !== undefined && others.length === 0 ? only : joinPlaces(all);
-}
-
-/** A place that has one more document. */
-function withDocument(place: ImagePlace, { descriptor, bytes }: Document): ImagePlace {
-  const isIt = ({ digest, size }: Descriptor): boolean =>
-    digest === descriptor.digest && size === descriptor.size;
-  return overlay(place, {
-    has: async (wanted, options) => isIt(wanted) || place.has(wanted, options),
-    open: async (wanted, options) =>
-      isIt(wanted)
-        ? Readable.from([bytes.subarray(options?.offset ?? 0)], { objectMode: false })
-        : place.open(wanted, options),
-  });
-}
-
-async function allImages(places: readonly ImagePlace[]): Promise<SelectedImage[]> {
-  const lists = await Promise.all(places.map(async (place) => ({ place, images: await place.images() })));
-  return lists.flatMap(({ place, images }) => images.map((image) => ({ place, image })));
-}
-
-async function everywhere(
-  places: readonly ImagePlace[],
-  reference: string,
-  options: ResolveOptions = {},
-): Promise<[SelectedImage, ...SelectedImage[]]> {
-  const found: SelectedImage[] = [];
-  const missing: DrayageError[] = [];
-  for (const place of places) {
-    try {
-      for (const image of await allOf(place, reference, options)) found.push({ place, image });
-    } catch (error) {
-      if (!isDrayageError(error, 'NOT_FOUND')) throw error;
-      missing.push(error);
+    const { place, image } = one;
+    const read = await readRoot(place, image.root, { platform, signal });
+    for (const { config } of read) policy?.check(image, config.value);
+    const [first, ...others] = read;
+    if (first !== undefined) {
+      const root = platform === undefined ? image.root : partOf(image.root, first);
+      selected.push({
+        ...one,
+        image: root === image.root ? image : asPart(image),
+        root,
+        read: [first, ...others],
+      });
+    } else if (images.length > 0) {
+      throw noImage(image.root, [], platform);
+    } else {
+      const message = `${image.names[0] ?? image.root.digest} is passed over: it is no image`;
+      onProgress?.({ kind: 'note', message });
     }
   }
-  const [first, ...others] = found;
-  if (first !== undefined) return [first, ...others];
-  const candidates = [...new Set(missing.flatMap((error) => error.facts.candidates ?? []))];
-  throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
-    candidates,
-    hint: candidates.length > 0 ? `it holds ${candidates.join(', ')}` : 'drayage inspect lists what it holds',
-  });
+  if (selected.length === 0) throw nothing();
+  return selected;
 }
 
-/** What a place has under a name: one image, or those of several platforms; by anything else it finds one. */
-async function allOf(
+function nothing(): DrayageError {
+  return new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
+}
+
+/** The images of a root; with a platform, only the one for that. */
+async function readRoot(
   place: ImagePlace,
-  reference: string,
-  options: ResolveOptions,
-): Promise<readonly StoredImage[]> {
-  const isName = isReference(reference) && parseReference(reference).digest === undefined;
-  const name = isName ? normalizeName(reference) : undefined;
-  const named =
-    name === undefined || options.platform !== undefined
-      ? []
-      : (await place.images(options)).filter((image) => image.names.includes(name));
-  return named.length > 1 ? named : [await place.resolve(reference, options)];
+  root: Descriptor,
+  { platform, signal }: Pick<Selection, 'platform' | 'signal'>,
+): Promise<Image[]> {
+  const all: Image[] = [];
+  for await (const image of imagesOf(place, root, { signal })) {
+    if (platform !== undefined && matchesPlatform(platform, configPlatform(image.config.value)))
+      return [image];
+    all.push(image);
+  }
+  if (platform === undefined || all.length === 0) return all;
+  throw noImage(root, all, platform);
 }
 
-/** Several places as one: all their images, and content from whichever has it. */
-export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
-  return {
-    ...chainSources(places),
-    images: async (options) => (await Promise.all(places.map((place) => place.images(options)))).flat(),
-    resolve: async (reference, options) => {
-      const [first, ...rest] = await everywhere(places, reference, options);
-      const other = rest.find(({ image }) => image.root.digest !== first.image.root.digest);
-      if (other === undefined) return first.image;
-      throw twoImages(reference, undefined, [first.image.root.digest, other.image.root.digest]);
-    },
-    referrers: async (descriptor, options) => {
-      const lists = await Promise.all(places.map((place) => place.referrers(descriptor, options)));
-      return [...new Map(lists.flat().map((referrer) => [referrer.digest, referrer])).values()];
-    },
-  };
+/** The manifest of an image that was taken out of a root; the root itself where it is that. */
+function partOf(root: Descriptor, { manifest: { descriptor } }: Image): Descriptor {
+  return descriptor.digest === root.digest ? root : bareDescriptor(descriptor);
+}
+
+/** What is taken out of an index says out of which. */
+function asPart(image: StoredImage): StoredImage {
+  return { ...image, annotations: { [ORIGINAL_INDEX]: image.root.digest, ...image.annotations } };
+}
+
+/** Of several images of a root the one for a platform; the only one is taken whatever it is for. */
+export function imageFor({ root, read }: SelectedImage, platform: Platform): Image {
+  const [first, ...others] = read;
+  const found = read.find(({ config }) => matchesPlatform(platform, configPlatform(config.value)));
+  if (found === undefined && others.length > 0) throw noImage(root, read, platform);
+  return found ?? first;
 }

@@ -1,24 +1,22 @@
-import type { ContentOptions } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
-import { images as imagesOf } from '../image/image.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { ImagePlace } from '../content/image-index.ts';
-import { findImages } from '../select/select.ts';
+import { selectEach } from '../select/select.ts';
+import type { Selection } from '../select/selection.ts';
 
 /** One side of a comparison. */
 export interface DiffSide {
   place: ImagePlace;
-  /** Names or digests; default: all images. */
+  /** As of {@link Selection}. */
   images?: readonly string[] | undefined;
 }
 
 /** Options of {@link diff}. */
-export interface DiffOptions extends ContentOptions {
+export interface DiffOptions extends Omit<Selection, 'images' | 'as'> {
   a: DiffSide;
   b: DiffSide;
 }
@@ -62,8 +60,8 @@ const DERIVED = new Set(['rootfs', 'history']);
  * name in common, or are the only ones. No layer is read.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `MALFORMED`, and what a place says of damaged content
  */
-export async function diff({ a, b, signal }: DiffOptions): Promise<DiffResult> {
-  const [ofA, ofB] = [await readSide(a, { signal }), await readSide(b, { signal })];
+export async function diff({ a, b, ...selection }: DiffOptions): Promise<DiffResult> {
+  const [ofA, ofB] = [await readSide(a, selection), await readSide(b, selection)];
   const [layersA, layersB] = [layersOf(ofA), layersOf(ofB)];
   const shared = layersA.filter(({ diffId }) => layersB.some((layer) => layer.diffId === diffId));
   const isAlone = ({ diffId }: DiffLayer): boolean => !shared.some((layer) => layer.diffId === diffId);
@@ -84,17 +82,14 @@ interface SideImage {
   image: Image;
 }
 
-async function readSide({ place, images }: DiffSide, options: ContentOptions): Promise<SideImage[]> {
-  const found: SideImage[] = [];
-  for (const { place: holder, image: stored } of await findImages([place], images, options)) {
-    for await (const image of imagesOf(holder, stored.root, options)) {
+async function readSide({ place, images }: DiffSide, selection: Selection): Promise<SideImage[]> {
+  const selected = await selectEach([place], { ...selection, images });
+  return selected.flatMap(({ image: { names }, read }) =>
+    read.map((image) => {
       const platform = formatPlatform(configPlatform(image.config.value));
-      const labels = stored.names.map((name) => `${name} (${platform})`);
-      found.push({ image, platform, labels });
-    }
-  }
-  if (found.length > 0) return found;
-  throw new DrayageError('NOT_FOUND', 'there is no image to compare');
+      return { image, platform, labels: names.map((name) => `${name} (${platform})`) };
+    }),
+  );
 }
 
 function layersOf(images: readonly SideImage[]): DiffLayer[] {

@@ -2,36 +2,24 @@ import type { Readable } from 'node:stream';
 import type { OutgoingImage } from '../archive/write/oci.ts';
 import { writeOciArchives } from '../archive/write/oci.ts';
 import { writeDockerArchive } from '../archive/write/docker.ts';
-import type { Authenticate, ImagePolicy } from '../content/policy.ts';
-import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { ContentSource } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
-import { readImage } from '../image/image.ts';
-import type { Platform } from '../oci/platform.ts';
-import type { OnProgress } from '../progress.ts';
 import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
-import { selectImages } from '../select/select.ts';
+import { select } from '../select/select.ts';
+import type { Selection } from '../select/selection.ts';
 import type { OpenBase } from '../image/whole-content.ts';
 import { wholeContent } from '../image/whole-content.ts';
 
 /** Options of {@link exportArchive}. */
-export interface ExportOptions extends ContentOptions {
+export interface ExportOptions extends Selection {
   /** The layouts to read from. What one leaves out on purpose is read from the others, where they have it. */
   from: readonly ImagePlace[];
   /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
   openBase?: OpenBase | undefined;
-  /** Names or digests; default: all images. */
-  images?: readonly string[] | undefined;
-  /** Which of the images may be written; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
-  authenticate?: Authenticate | undefined;
-  /** Which image of a multi-platform one; default: the only one, else the first. */
-  platform?: Platform | undefined;
-  onProgress?: OnProgress | undefined;
   /**
    * `docker`: the form that `docker save` had up to version 24 and that every daemon and tool reads, manifest.json over
-   * uncompressed layers. `oci`: an OCI layout in a tar, all blobs and digests as they are, with what refers to the images.
+   * uncompressed layers; of a multi-platform image the first. `oci`: an OCI layout in a tar, all blobs and digests as they are, with what refers to the images.
    * Default `docker`.
    */
   format?: 'docker' | 'oci' | undefined;
@@ -43,20 +31,15 @@ export interface ExportOptions extends ContentOptions {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
-  const { from, policy, authenticate, signal, platform, onProgress, openBase } = options;
-  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const { from, signal, onProgress, openBase } = options;
   const images = [];
   const sources: ContentSource[] = [...from];
   const outgoing: OutgoingImage[] = [];
-  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
-  for (const placed of chosen) {
-    const { place, image: stored } = placed;
-    const image = await readImage(place, stored.root, { signal, platform });
-    policy?.check(stored, image.config.value);
-    images.push({ image, names: stored.names });
+  for (const placed of await select(from, options)) {
+    const { place, image: stored, root, read } = placed;
+    images.push({ image: read[0], names: stored.names });
     const whole = await wholeContent(placed, { signal, onProgress, openBase, others: from });
     if (whole !== place) sources.push(whole);
-    const root = platform === undefined ? stored.root : image.manifest.descriptor;
     outgoing.push({ root, names: stored.names, source: whole });
     if (options.format !== 'oci') continue;
     for (const { descriptor } of await referrersOf(place, place, root, { signal }))

@@ -1,32 +1,24 @@
 import type { StoredImage } from '../content/image-index.ts';
-import type { Authenticate, ImagePolicy } from '../content/policy.ts';
-import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { readImage } from '../image/image.ts';
-import type { ImageStore, StoreTransaction } from '../content/store.ts';
+import type { ContentSource } from '../content/source.ts';
+import type { Image } from '../image/image.ts';
+import type { ImageStore } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedLayers } from '../image/omitted-layers.ts';
-import type { OnProgress } from '../progress.ts';
 import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
-import type { SelectedImage } from '../select/select.ts';
-import { selectImages } from '../select/select.ts';
+import { select } from '../select/select.ts';
+import type { SelectedImage, Selection } from '../select/selection.ts';
 import type { OpenBase } from '../image/whole-content.ts';
 import { wholeContent } from '../image/whole-content.ts';
 import type { TransferredBlobs } from '../image/transfer.ts';
 import { countBytes, transfer } from '../image/transfer.ts';
 
 /** Options of {@link fetch}. */
-export interface FetchOptions extends ContentOptions {
+export interface FetchOptions extends Selection {
   /** Where the images are: the layouts in a job's artifact. */
   from: readonly ImagePlace[];
-  /** Names or digests; default: all images. */
-  images?: readonly string[] | undefined;
-  /** Which of the images may be fetched; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
-  authenticate?: Authenticate | undefined;
   /** The layout that they come into. */
   to: ImageStore;
   /** How many blobs are fetched at a time. Default 4. */
@@ -38,7 +30,6 @@ export interface FetchOptions extends ContentOptions {
   complete?: OpenBase | undefined;
   /** Further places that may have what is left out; they are asked first. */
   others?: readonly ContentSource[] | undefined;
-  onProgress?: OnProgress | undefined;
 }
 
 /** One image that was fetched. */
@@ -71,19 +62,18 @@ export interface FetchResult {
  */
 export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const started = performance.now();
-  const { from, to, concurrency, policy, authenticate, onProgress, signal } = options;
-  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  const { from, to, concurrency, onProgress, signal } = options;
+  const chosen = await select(from, options);
   const blobs: TransferredBlobs = new Map();
   const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
   const images = await to.update(async (content) => {
     const fetched: FetchedImage[] = [];
     for (const placed of chosen) {
-      const { place, image } = placed;
+      const { place, image, root } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const { root } = image;
       const source = await contentOf(placed, options);
-      const omitted = options.complete === undefined ? omittedLayers(image.annotations, root.digest) : 0;
+      const omitted =
+        options.complete === undefined ? omittedLayers(image.annotations, image.root.digest) : 0;
       const attached = await referrersOf(place, place, root, { signal });
       const referrers = attached.map(({ descriptor }) => descriptor);
       for (const one of [root, ...referrers])
@@ -91,7 +81,8 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
       for (const referrer of referrers) content.add(referrer, [], {});
       const { [OMITTED_LAYERS]: _, ...whole } = image.annotations;
       const annotations = options.complete === undefined ? image.annotations : whole;
-      fetched.push(await addImage({ ...image, annotations }, content, options));
+      content.add(root, image.names, annotations);
+      fetched.push(describe({ ...image, root, annotations }, placed.read[0]));
     }
     return fetched;
   }, options);
@@ -109,19 +100,8 @@ async function contentOf(
   return wholeContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
 }
 
-async function addImage(
-  { root, names, annotations }: StoredImage,
-  content: StoreTransaction,
-  options: FetchOptions,
-): Promise<FetchedImage> {
-  const { config } = await readImage(content, root, options);
-  options.policy?.check({ root, names, annotations }, config.value);
-  content.add(root, names, annotations);
+function describe(image: StoredImage, { config }: Image): FetchedImage {
   const id = config.descriptor.digest;
-  return {
-    name: names[0] ?? null,
-    ref: uniqueReference({ root, names, annotations }, id, names[0]),
-    id,
-    digest: root.digest,
-  };
+  const [name] = image.names;
+  return { name: name ?? null, ref: uniqueReference(image, id, name), id, digest: image.root.digest };
 }

@@ -2,7 +2,6 @@ import type { StoredImage } from '../content/image-index.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
-import { images as imagesOf } from '../image/image.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -11,14 +10,13 @@ import { formatPlatform } from '../oci/platform.ts';
 import type { Attached } from '../listing/attached.ts';
 import { attachedTo } from '../listing/attached.ts';
 import type { ImagePlace } from '../content/image-index.ts';
-import { findImages } from '../select/select.ts';
+import { selectEach } from '../select/select.ts';
+import type { Selection } from '../select/selection.ts';
 
 /** Options of {@link inspect}. */
-export interface InspectOptions extends ContentOptions {
+export interface InspectOptions extends Selection {
   /** The layouts to look into. */
   from: readonly ImagePlace[];
-  /** Names or digests; default: all images. */
-  images?: readonly string[] | undefined;
 }
 
 /** A layer of an {@link InspectedImage}. */
@@ -80,9 +78,8 @@ interface FoundImage {
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];
-  const { signal } = options;
-  for (const { place, image: stored } of await findImages(options.from, options.images, { signal })) {
-    for await (const image of imagesOf(place, stored.root, options)) {
+  for (const { place, image: stored, read } of await selectEach(options.from, options)) {
+    for (const image of read) {
       const omitted = await omittedFrom(place, stored, image, options);
       const attached = await attachedTo(place, stored.root, image, options);
       found.push({ stored, image, omitted, attached });

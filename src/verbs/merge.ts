@@ -1,9 +1,7 @@
 import type { StoredImage } from '../content/image-index.ts';
-import type { Authenticate, ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
-import { images as imagesOf } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
@@ -13,28 +11,22 @@ import type { Digest } from '../oci/digest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { omittedLayers } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
-import type { OnProgress } from '../progress.ts';
 import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
-import { joinPlaces, selectImages } from '../select/select.ts';
+import { joinPlaces } from '../select/places.ts';
+import { select } from '../select/select.ts';
+import type { Selection } from '../select/selection.ts';
 import type { TransferredBlobs } from '../image/transfer.ts';
 import { countBytes, transfer } from '../image/transfer.ts';
 
 /** Options of {@link merge}. */
-export interface MergeOptions extends ContentOptions {
+export interface MergeOptions extends Selection {
   /** The layouts to merge. */
   from: readonly ImagePlace[];
-  /** Names or digests; default: all images. */
-  images?: readonly string[] | undefined;
-  /** Which of the images may be merged; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks who made each image, all of them before any is used, as each is in its layout. Default: nobody asks. */
-  authenticate?: Authenticate | undefined;
   /** The layout that they come into. What it holds stays, but for names that move to what is merged. */
   to: ImageStore;
   /** Annotations for every image, such as who merges. */
   annotations?: Readonly<Record<string, string>> | undefined;
-  onProgress?: OnProgress | undefined;
 }
 
 /** One image of the merged layout. */
@@ -70,28 +62,26 @@ export interface MergeResult {
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
-  const { from, to, policy, authenticate, onProgress, signal } = options;
-  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+  const { from, to, onProgress, signal } = options;
   const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
-  const chosen = await selectImages(from, options.images, { policy, authenticate, onNote, signal });
+  const chosen = await select(from, options);
   const blobs: TransferredBlobs = new Map();
   const everywhere = joinPlaces(from);
   const images = await to.update(async (content) => {
     const merged: MergedImage[] = [];
-    for (const { place, image } of chosen) {
+    for (const { place, image, root, read } of chosen) {
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const found = await readAll(place, image, options);
-      const own = await filledUp(image, found, everywhere, { signal });
+      const own = await filledUp(image, read, everywhere, { signal });
       const annotations = { ...own, ...options.annotations };
       const omitted = omittedLayers(annotations, image.root.digest);
       const source = chainSources([place, everywhere]);
-      const attached = await referrersOf(place, everywhere, image.root, { signal });
+      const attached = await referrersOf(place, everywhere, root, { signal });
       const referrers = attached.map(({ descriptor }) => descriptor);
-      for (const root of [image.root, ...referrers])
-        await transfer(source, root, content, blobs, { omitted, signal, onRead });
+      for (const one of [root, ...referrers])
+        await transfer(source, one, content, blobs, { omitted, signal, onRead });
       for (const referrer of referrers) content.add(referrer, [], {});
-      content.add(rootOf(image.root, found), image.names, annotations);
-      merged.push(describe({ ...image, annotations }, found));
+      content.add(rootOf(root, read), image.names, annotations);
+      merged.push(describe({ ...image, root, annotations }, read));
     }
     return merged;
   }, options);
@@ -114,20 +104,6 @@ async function filledUp(
   }
   const { [OMITTED_LAYERS]: _, ...rest } = annotations;
   return rest;
-}
-
-/** Reads the documents of all images of a root. */
-async function readAll(
-  place: ImagePlace,
-  image: StoredImage,
-  { policy, signal }: MergeOptions,
-): Promise<Image[]> {
-  const found: Image[] = [];
-  for await (const one of imagesOf(place, image.root, { signal })) {
-    policy?.check(image, one.config.value);
-    found.push(one);
-  }
-  return found;
 }
 
 /** One name may stand for an image of each platform: the index of a layout has to tell them apart. */

@@ -2,25 +2,17 @@ import type { AttestedImage } from '../attest/statement.ts';
 import { provenanceStatement } from '../attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
 import type { SignStatement } from '../attest/signer.ts';
-import type { StoredImage } from '../content/image-index.ts';
-import type { ImagePolicy } from '../content/policy.ts';
-import type { ContentOptions } from '../content/source.ts';
 import type { GitLabBuild } from '../ci/gitlab/build.ts';
-import { images as imagesOf } from '../image/image.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { OnProgress } from '../progress.ts';
-import { findImages } from '../select/select.ts';
+import { selectEach } from '../select/select.ts';
+import type { SelectedImage, Selection } from '../select/selection.ts';
 import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
-export interface SignOptions extends ContentOptions {
+export interface SignOptions extends Selection {
   /** The layout that holds the images, and gets their signatures. */
   to: ImageStore;
-  /** Names or digests; default: all images. */
-  images?: readonly string[] | undefined;
-  /** Which of them may be signed; default: all. */
-  policy?: ImagePolicy | undefined;
   /** The job that built them: this one. */
   build: GitLabBuild;
   /** Makes a bundle of a statement; of a key or keyless. */
@@ -29,7 +21,6 @@ export interface SignOptions extends ContentOptions {
   now: Date;
   /** Of drayage; goes into the statement. */
   version: string;
-  onProgress?: OnProgress | undefined;
 }
 
 /** One image that was signed. */
@@ -54,15 +45,15 @@ export interface SignResult {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, and what `sign` throws
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
-  const { to, policy, signal, onProgress } = options;
-  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const chosen = await findImages([to], options.images, { policy, onNote, signal });
+  const { to, signal, onProgress } = options;
+  const chosen = await selectEach([to], options);
   const signed = await to.update(
     async (content) => {
       const images: SignedImage[] = [];
-      for (const { image } of chosen) {
-        onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-        images.push(await signOne(image, content, options));
+      for (const one of chosen) {
+        const { names, root } = one.image;
+        onProgress?.({ kind: 'image', name: names[0] ?? root.digest });
+        images.push(await signOne(one, content, options));
       }
       return images;
     },
@@ -72,12 +63,11 @@ export async function sign(options: SignOptions): Promise<SignResult> {
 }
 
 async function signOne(
-  { root, names, annotations }: StoredImage,
+  { image: { names, annotations }, root, read }: SelectedImage,
   content: StoreTransaction,
   { build, now, version, signal, sign: signStatement }: SignOptions,
 ): Promise<SignedImage> {
-  const ids: Digest[] = [];
-  for await (const { config } of imagesOf(content, root, { signal })) ids.push(config.descriptor.digest);
+  const ids = read.map(({ config }) => config.descriptor.digest);
   const image: AttestedImage = { digest: root.digest, ids, names };
   const statement = provenanceStatement(image, build, { finishedAt: now, version });
   const bundle = await signStatement(statement, { signal });

@@ -4,8 +4,9 @@ import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { images as imagesOf } from '../../src/image/image.ts';
-import type { SelectedImage } from '../../src/select/select.ts';
-import { findImages, joinPlaces, selectImages } from '../../src/select/select.ts';
+import { joinPlaces } from '../../src/select/places.ts';
+import { select, selectEach } from '../../src/select/select.ts';
+import type { SelectedImage } from '../../src/select/selection.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
 import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -21,22 +22,22 @@ async function layoutOf(...images: [SampleImage, ...string[]][]): Promise<Layout
   return layout;
 }
 
-function digests(chosen: Awaited<ReturnType<typeof selectImages>>): string[] {
+function digests(chosen: Awaited<ReturnType<typeof select>>): string[] {
   return chosen.map(({ image }) => image.root.digest);
 }
 
 test('without references all images of all places are chosen, in order, each with its place', async () => {
   const first = await layoutOf([APP, 'app:1']);
   const second = await layoutOf([TOOLS]);
-  const chosen = await selectImages([first, second]);
+  const chosen = await select([first, second]);
   expect(chosen.map(({ place }) => place)).toEqual([first, second]);
   expect(digests(chosen)).toEqual([APP.root.digest, TOOLS.root.digest]);
 });
 
 test('an image in two places is chosen once', async () => {
   const places = [await layoutOf([APP, 'app:1']), await layoutOf([APP, 'app:1'])];
-  expect(digests(await selectImages(places))).toEqual([APP.root.digest]);
-  expect(digests(await selectImages(places, ['app:1', APP.config.digest]))).toEqual([APP.root.digest]);
+  expect(digests(await select(places))).toEqual([APP.root.digest]);
+  expect(digests(await select(places, { images: ['app:1', APP.config.digest] }))).toEqual([APP.root.digest]);
 });
 
 test.each([
@@ -47,14 +48,14 @@ test.each([
   ['a short digest', TOOLS.config.digest.slice(7, 19)],
 ])('an image is chosen by %s, whichever place has it', async (_, reference) => {
   const places = [await layoutOf([APP, 'app:1']), await layoutOf([TOOLS, 'tools:1'])];
-  const chosen = await selectImages(places, [reference]);
+  const chosen = await select(places, { images: [reference] });
   expect(digests(chosen)).toEqual([TOOLS.root.digest]);
   expect(chosen[0]?.place).toBe(places[1]);
 });
 
 test('the order is that of the references', async () => {
   const place = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
-  expect(digests(await selectImages([place], ['tools:1', 'app:1']))).toEqual([
+  expect(digests(await select([place], { images: ['tools:1', 'app:1'] }))).toEqual([
     TOOLS.root.digest,
     APP.root.digest,
   ]);
@@ -62,7 +63,7 @@ test('the order is that of the references', async () => {
 
 test('what no place has is an error with the names of all of them', async () => {
   const places = [await layoutOf([APP, 'app:1']), await layoutOf([TOOLS, 'app:2'])];
-  await expect(selectImages(places, ['app:3'])).rejects.toMatchObject({
+  await expect(select(places, { images: ['app:3'] })).rejects.toMatchObject({
     code: 'NOT_FOUND',
     message: expect.stringContaining('"app:3"') as string,
     facts: { candidates: ['app:1', 'app:2'] },
@@ -72,14 +73,14 @@ test('what no place has is an error with the names of all of them', async () => 
 test('one name for different images in different places is ambiguous', async () => {
   const places = [await layoutOf([APP, 'app:1']), await layoutOf([TOOLS, 'app:1'])];
   const expected = { code: 'AMBIGUOUS', facts: { candidates: [APP.root.digest, TOOLS.root.digest] } };
-  await expect(selectImages(places)).rejects.toMatchObject(expected);
-  await expect(selectImages(places, ['app:1'])).rejects.toMatchObject(expected);
+  await expect(select(places)).rejects.toMatchObject(expected);
+  await expect(select(places, { images: ['app:1'] })).rejects.toMatchObject(expected);
   await expect(joinPlaces(places).resolve('app:1')).rejects.toMatchObject(expected);
-  expect(digests(await selectImages(places, [TOOLS.root.digest]))).toEqual([TOOLS.root.digest]);
+  expect(digests(await select(places, { images: [TOOLS.root.digest] }))).toEqual([TOOLS.root.digest]);
 });
 
 async function chosenOf(places: Layout[], references?: string[]): Promise<SelectedImage> {
-  const [only, ...others] = await selectImages(places, references);
+  const [only, ...others] = await select(places, { images: references });
   expect(others).toEqual([]);
   return only ?? expect.fail('nothing chosen');
 }
@@ -129,7 +130,7 @@ describe('one name for images of several platforms', () => {
 
   test('is still apart for who looks what is there', async () => {
     const places = [await layoutOf([APP, 'app:1']), await layoutOf([ARM, 'app:1'])];
-    const found = await findImages(places, ['app:1']);
+    const found = await selectEach(places, { images: ['app:1'] });
     expect(found.map(({ image }) => image.root.digest)).toEqual([APP.root.digest, ARM.root.digest]);
   });
 
@@ -138,7 +139,7 @@ describe('one name for images of several platforms', () => {
       await layoutOf([APP, 'app:1', 'amd:1', 'app:2']),
       await layoutOf([ARM, 'app:1', 'app:2']),
     ];
-    const chosen = await selectImages(places);
+    const chosen = await select(places);
     expect(chosen.map(({ image }) => image.names)).toEqual([['app:1', 'app:2'], ['amd:1']]);
     expect(chosen[1]?.image.root.digest).toBe(APP.root.digest);
   });
@@ -153,7 +154,7 @@ describe('one name for images of several platforms', () => {
 
   test('is refused where the parts leave out different layers', async () => {
     const places = [await said(APP, '1', 1), await said(ARM, '2', 0)];
-    await expect(selectImages(places)).rejects.toMatchObject({
+    await expect(select(places)).rejects.toMatchObject({
       code: 'UNSAFE',
       message: expect.stringContaining('1 of another layout, none') as string,
     });
@@ -167,7 +168,7 @@ describe('one name for images of several platforms', () => {
         if (architecture === 'arm64') throw new DrayageError('POLICY', 'no arm');
       },
     };
-    await expect(selectImages(places, [], { policy })).rejects.toMatchObject({ code: 'POLICY' });
+    await expect(select(places, { policy })).rejects.toMatchObject({ code: 'POLICY' });
   });
 });
 
@@ -176,7 +177,7 @@ test('of an image that one place holds thin, that one tells which holds all of i
   await thin.update((transaction) =>
     addSample(transaction, APP, ['app:1'], { [OMITTED_LAYERS]: '1' }, APP.layers.slice(0, 1)),
   );
-  const [chosen, ...others] = await selectImages([thin, await layoutOf([APP, 'app:2'])]);
+  const [chosen, ...others] = await select([thin, await layoutOf([APP, 'app:2'])]);
   expect(others).toEqual([]);
   expect(chosen?.image).toMatchObject({ names: ['app:1', 'app:2'], annotations: {} });
   expect(chosen?.image.annotations).not.toHaveProperty([OMITTED_LAYERS]);
@@ -185,8 +186,8 @@ test('of an image that one place holds thin, that one tells which holds all of i
 
 test('places without an image are an error', async () => {
   const empty = await Layout.create(`${await temporaryFolder()}/layout`);
-  await expect(selectImages([empty])).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  await expect(selectImages([])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(select([empty])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(select([])).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
 test('joined places are one: all images, content from whichever has it, each referrer once', async () => {
@@ -217,9 +218,9 @@ function refusing(...names: string[]): ImagePolicy {
 test('what a policy leaves out is not chosen, and a line says so', async () => {
   const place = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
   const notes: string[] = [];
-  const chosen = await selectImages([place], [], {
+  const chosen = await select([place], {
     policy: refusing('app:1'),
-    onNote: (message) => notes.push(message),
+    onProgress: (event) => event.kind === 'note' && notes.push(event.message),
   });
   expect(digests(chosen)).toEqual([TOOLS.root.digest]);
   expect(notes).toEqual(['left out']);
@@ -227,13 +228,13 @@ test('what a policy leaves out is not chosen, and a line says so', async () => {
 
 test('what is left out makes no name ambiguous', async () => {
   const places = [await layoutOf([APP, 'app:1', 'old:1']), await layoutOf([TOOLS, 'app:1'])];
-  expect(digests(await selectImages(places, ['app:1'], { policy: refusing('old:1') }))).toEqual([
+  expect(digests(await select(places, { images: ['app:1'], policy: refusing('old:1') }))).toEqual([
     TOOLS.root.digest,
   ]);
 });
 
 test('an image that was asked for by its name is never just left out', async () => {
   const place = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
-  const asked = selectImages([place], ['app:1', 'tools:1'], { policy: refusing('app:1') });
+  const asked = select([place], { images: ['app:1', 'tools:1'], policy: refusing('app:1') });
   await expect(asked).rejects.toMatchObject({ code: 'POLICY' });
 });

@@ -51,7 +51,6 @@ const PINNED: Record<string, string[]> = {
     'readGitLabBuild',
     'readGitLabJob',
     'readIdentityToken',
-    'renameImage',
     'resolveDockerHost',
     'save',
     'sign',

@@ -1,14 +1,6 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type {
-  Authenticate,
-  ImagePlace,
-  ImagePolicy,
-  LoadedImage,
-  OnProgress,
-  OpenBase,
-  Platform,
-} from '../../index.ts';
+import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
 import {
   DrayageError,
   exportArchive,
@@ -16,7 +8,6 @@ import {
   load,
   parsePlatform,
   readGitLabJob,
-  renameImage,
   save,
 } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -51,15 +42,9 @@ export interface LoadCommandOptions
 }
 
 /** What is chosen: layouts, images, platform. */
-interface Choice {
+interface Choice extends Selection {
   from: ImagePlace[];
-  images: string[] | undefined;
-  platform: Platform | undefined;
-  policy: ImagePolicy | undefined;
   openBase: OpenBase;
-  authenticate: Authenticate | undefined;
-  signal: AbortSignal;
-  onProgress: OnProgress;
 }
 
 /** `drayage load` */
@@ -144,7 +129,7 @@ function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesT
 }
 
 async function writeTo(target: Target, all: Choice, context: Context): Promise<Outcome> {
-  const choice = target.kind === 'stdout' ? all : await named(all, target.name);
+  const choice = { ...all, as: target.kind === 'stdout' ? undefined : target.name };
   if (target.kind === 'layout') return writeLayout(target.path, choice, context);
   const archive = await exportArchive({
     ...choice,
@@ -156,16 +141,6 @@ async function writeTo(target: Target, all: Choice, context: Context): Promise<O
   }
   await writeFileWhole(target.path, archive, context.signal);
   return { json: { archive: target.path }, text: [`${target.path}: written`], quiet: [] };
-}
-
-/** The one image that is chosen, under the name that it is to have. */
-async function named(choice: Choice, name: string | undefined): Promise<Choice> {
-  if (name === undefined) return choice;
-  const { from, images, policy, authenticate, onProgress, signal } = choice;
-  const onNote = (message: string): void => onProgress({ kind: 'note', message });
-  const place = await renameImage(from, images, name, { policy, authenticate, onNote, signal });
-  // Who made it was asked under the name that was signed: under the new one nobody signed it.
-  return { ...choice, from: [place], images: undefined, authenticate: undefined };
 }
 
 async function writeToStdout(archive: Readable, { stdout, signal }: Context): Promise<void> {

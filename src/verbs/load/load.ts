@@ -1,39 +1,29 @@
-import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
-import type { ContentOptions } from '../../content/source.ts';
 import type { ImageEndpoint, ImageTags, LoadResult, NamedImage } from '../../content/endpoint.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
-import { readImage } from '../../image/image.ts';
 import type { Leaseholder } from './lease.ts';
 import { leaseReference } from './lease.ts';
 import { uniqueReference } from '../../listing/unique-reference.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { normalizeName } from '../../oci/reference.ts';
-import type { OnProgress } from '../../progress.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
-import type { SelectedImage } from '../../select/select.ts';
-import { selectImages } from '../../select/select.ts';
+import { imageFor, select } from '../../select/select.ts';
+import type { SelectedImage, Selection } from '../../select/selection.ts';
 import type { OpenBase } from '../../image/whole-content.ts';
 import { wholeContent } from '../../image/whole-content.ts';
 
 /** How often an image is loaded at most while other jobs come between. */
 const MAX_ATTEMPTS = 3;
 
-/** Options of {@link load}. */
-export interface LoadVerbOptions extends ContentOptions {
+/** Options of {@link load}. Default of `platform`: all that the daemon can hold, the one for its platform where that is one. */
+export interface LoadVerbOptions extends Selection {
   /** The layouts to load from. What one leaves out on purpose is read from the others, where they have it. */
   from: readonly ImagePlace[];
   /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
   openBase?: OpenBase | undefined;
   /** The daemon. */
   to: ImageEndpoint & Pick<ImageTags, 'list'>;
-  /** Names or digests; default: all images. */
-  images?: readonly string[] | undefined;
-  /** Which of the images may be loaded; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks who made each image, all of them before any is used. Default: nobody asks. */
-  authenticate?: Authenticate | undefined;
   /**
    * Which names an image gets beside its unique tag: `restore` those it was saved under, as `docker load` does, or `unique`
    * none, for a daemon that others share. Default `restore`.
@@ -43,11 +33,8 @@ export interface LoadVerbOptions extends ContentOptions {
   tags?: readonly string[] | undefined;
   /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
   full?: boolean | undefined;
-  /** Which image of a multi-platform one; default: all that the daemon can hold, the one for its platform where that is one. */
-  platform?: Platform | undefined;
   /** The job that holds what it loads until it unloads it, beside other jobs of the same daemon. Default: nobody does. */
   lease?: Leaseholder | undefined;
-  onProgress?: OnProgress | undefined;
 }
 
 /** One image that was loaded. */
@@ -78,10 +65,7 @@ export interface LoadVerbResult {
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
-  const { policy, onProgress, signal } = options;
-  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const { authenticate } = options;
-  const chosen = await selectImages(options.from, options.images, { policy, authenticate, onNote, signal });
+  const chosen = await select(options.from, options);
   const tags = (options.tags ?? []).map(normalizeName);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {
@@ -100,14 +84,12 @@ async function loadOne(
   prefer: Platform,
   options: LoadVerbOptions,
 ): Promise<LoadedImage> {
-  const { signal, platform, onProgress, openBase } = options;
-  const { place, image: stored } = placed;
-  const image = await readImage(place, stored.root, { signal, platform, prefer });
-  options.policy?.check(stored, image.config.value);
+  const { signal, onProgress, openBase } = options;
+  const { image: stored, root } = placed;
+  const image = imageFor(placed, prefer);
   const name = stored.names[0];
   const ref = uniqueReference(stored, image.config.descriptor.digest, name);
   onProgress?.({ kind: 'image', name: name ?? ref });
-  const root = platform === undefined ? stored.root : image.manifest.descriptor;
   const source = await wholeContent(placed, { signal, onProgress, openBase, others: options.from });
   const restored = options.names === 'unique' ? [] : stored.names;
   const wanted = [...new Set([ref, ...restored, ...tags])];

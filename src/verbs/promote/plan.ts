@@ -1,14 +1,11 @@
-import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
-import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import type { ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
-import { readImage } from '../../image/image.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { OnProgress } from '../../progress.ts';
 import type { Registries, TaggedRepository } from '../../registry/registries.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
-import type { SelectedImage } from '../../select/select.ts';
-import { selectImages } from '../../select/select.ts';
+import { select } from '../../select/select.ts';
+import type { SelectedImage, Selection } from '../../select/selection.ts';
 import { readParts } from './parts.ts';
 import type { Cargo } from './push.ts';
 import { referrersOf } from '../../image/referrers.ts';
@@ -23,17 +20,14 @@ export interface Planned extends SelectedImage {
 }
 
 /** Options of {@link plan}. */
-export interface PlanOptions extends ContentOptions {
+export interface PlanOptions extends Omit<Selection, 'images' | 'as'> {
   from: readonly ImagePlace[];
   registries: Registries;
-  policy?: ImagePolicy;
-  authenticate?: Authenticate;
   ifAbsent?: boolean;
   /** What goes along although nobody vouched for it. */
   attach?: readonly string[];
   /** Where else blobs may be. */
   blobs?: readonly ContentSource[];
-  onProgress?: OnProgress;
 }
 
 /**
@@ -47,28 +41,25 @@ export async function plan(
   to: readonly string[],
   options: PlanOptions,
 ): Promise<Planned> {
-  const { from, policy, authenticate, registries, signal, onProgress } = options;
-  const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-  const references = image === undefined ? [] : [image];
-  const [placed, ...others] = await selectImages(from, references, { policy, authenticate, onNote, signal });
+  const { from, registries, signal } = options;
+  const [placed, ...others] = await select(from, { ...options, images: image === undefined ? [] : [image] });
   if (placed === undefined || others.length > 0) throw whichImage([placed ?? [], others].flat());
-  const { config } = await readImage(placed.place, placed.image.root, { signal });
-  policy?.check(placed.image, config.value);
   const targets: TaggedRepository[] = [];
   for (const reference of to) {
     const { repository, tag } = await registries.tagged(reference);
     targets.push({ repository, tag });
     if (options.ifAbsent !== true) continue;
     const was = await repository.describe(tag, { signal });
-    assertUnmoved(`${repository.name}:${tag}`, was?.digest, placed.image.root.digest);
+    assertUnmoved(`${repository.name}:${tag}`, was?.digest, placed.root.digest);
   }
-  return { ...placed, id: config.descriptor.digest, targets, cargo: await load(placed, options) };
+  const id = placed.read[0].config.descriptor.digest;
+  return { ...placed, id, targets, cargo: await load(placed, options) };
 }
 
 async function load(placed: SelectedImage, options: PlanOptions): Promise<Cargo> {
-  const { place, image } = placed;
+  const { place, image, root } = placed;
   const { from, signal, registries, blobs = [] } = options;
-  const parts = await readParts(place, image.root, image.annotations, { signal });
+  const parts = await readParts(place, root, image.annotations, { signal });
   const referrers = await loadReferrers(placed, options);
   const base = image.annotations[BASE_NAME];
   const bases = parts.omitted.size > 0 && base !== undefined ? [await registries.repository(base)] : [];
@@ -79,14 +70,14 @@ async function load(placed: SelectedImage, options: PlanOptions): Promise<Cargo>
 
 /** What goes along with an image. */
 async function loadReferrers(
-  { place, image, vouchers }: SelectedImage,
+  { place, image, root, vouchers }: SelectedImage,
   { attach = [], onProgress, signal }: PlanOptions,
 ): Promise<Cargo['referrers']> {
-  const all = await referrersOf(place, place, image.root, { signal });
+  const all = await referrersOf(place, place, root, { signal });
   const chosen = chooseReferrers(all, { vouchers, attach });
   const left = all.length - chosen.length;
   if (left > 0) {
-    const name = image.names[0] ?? image.root.digest;
+    const name = image.names[0] ?? root.digest;
     const message = `${name}: ${left} of what is attached to it stays here, as nobody vouched for it; --attach takes it along`;
     onProgress?.({ kind: 'note', message });
   }

@@ -1,5 +1,4 @@
-import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
-import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import type { ContentSource } from '../../content/source.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import type { OnProgress } from '../../progress.ts';
@@ -12,6 +11,7 @@ import { assertTagsAgree, setTags } from './tags.ts';
 import type { Registries } from '../../registry/registries.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
+import type { Selection } from '../../select/selection.ts';
 
 /** An image, and the tags that it is to get. */
 export interface Promotion {
@@ -22,15 +22,11 @@ export interface Promotion {
 }
 
 /** Options of {@link promote}. */
-export interface PromoteOptions extends ContentOptions {
+export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   /** Where the images are: layouts. */
   from: readonly ImagePlace[];
   promotions: readonly Promotion[];
   registries: Registries;
-  /** Which images may be promoted; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks of every image whose it is, before anything is sent; default: that is not asked. */
-  authenticate?: Authenticate | undefined;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
   /**
@@ -47,7 +43,6 @@ export interface PromoteOptions extends ContentOptions {
   onPlanned?: ((images: readonly PlannedImage[]) => void | Promise<void>) | undefined;
   /** How many blobs go up at a time. Default 4. */
   concurrency?: number | undefined;
-  onProgress?: OnProgress | undefined;
 }
 
 /** An image that is going to be promoted. */
@@ -97,9 +92,9 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   await pushAll(planned, { ...options, onBlob });
   const images: PromotedImage[] = [];
   for (const image of planned) {
-    const { names, root } = image.image;
+    const { names } = image.image;
     const tags = await setTags(image, options);
-    images.push({ name: names[0] ?? null, id: image.id, digest: root.digest, tags });
+    images.push({ name: names[0] ?? null, id: image.id, digest: image.root.digest, tags });
   }
   return { images, bytes, seconds: (performance.now() - started) / 1000 };
 }
@@ -114,7 +109,7 @@ function warnOfZstd(planned: readonly Planned[], onProgress: OnProgress | undefi
   onProgress?.({ kind: 'note', message });
 }
 
-function describePlanned({ image: { names, root }, id, targets }: Planned): PlannedImage {
+function describePlanned({ image: { names }, root, id, targets }: Planned): PlannedImage {
   const tags = targets.map(({ repository: { name }, tag }) => ({
     ref: `${name}:${tag}`,
     digestRef: `${name}@${root.digest}`,

@@ -1,6 +1,6 @@
-import type { StoredImage } from '../../content/image-index.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { TaggedRepository } from '../../registry/registries.ts';
 import type { Parts } from './parts.ts';
@@ -19,7 +19,7 @@ export interface PromotedTag {
 
 /** An image and the tags that it is to get. */
 interface Tagging {
-  image: StoredImage;
+  root: Descriptor;
   targets: readonly TaggedRepository[];
   cargo: Pick<Parts, 'documents'>;
 }
@@ -29,10 +29,9 @@ interface Tagging {
  * @throws {@link DrayageError} `UNSAFE` where one would move that must not
  */
 export async function setTags(
-  { image, targets, cargo }: Tagging,
+  { root: { digest }, targets, cargo }: Tagging,
   { signal, ifAbsent }: ContentOptions & { ifAbsent?: boolean },
 ): Promise<PromotedTag[]> {
-  const { digest } = image.root;
   const root = cargo.documents.at(-1);
   const tags: PromotedTag[] = [];
   for (const { repository, tag } of targets) {
@@ -71,13 +70,13 @@ export function assertUnmoved(ref: string, was: Digest | undefined, digest: Dige
  */
 export function assertTagsAgree(planned: readonly Tagging[]): void {
   const meant = new Map<string, Digest>();
-  for (const { image, targets } of planned) {
+  for (const { root, targets } of planned) {
     for (const { repository, tag } of targets) {
       const ref = `${repository.name}:${tag}`;
-      const other = meant.get(ref) ?? image.root.digest;
-      if (other !== image.root.digest) {
-        throw new DrayageError('AMBIGUOUS', `${ref} would be two images: ${other} and ${image.root.digest}`, {
-          candidates: [other, image.root.digest],
+      const other = meant.get(ref) ?? root.digest;
+      if (other !== root.digest) {
+        throw new DrayageError('AMBIGUOUS', `${ref} would be two images: ${other} and ${root.digest}`, {
+          candidates: [other, root.digest],
           hint: 'have {name} or {tag} in the references',
         });
       }

@@ -1,14 +1,12 @@
 import type { ImagePlace } from '../../content/image-index.ts';
 import type { IngestLayer } from '../../content/layer.ts';
-import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { ImageEndpoint } from '../../content/endpoint.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Platform } from '../../oci/platform.ts';
-import type { OnProgress } from '../../progress.ts';
+import type { Selection } from '../../select/selection.ts';
 
 /** Where images are saved from: a daemon, an archive's bytes, or another layout. */
 export type SaveSource = ImageEndpoint | { archive: AsyncIterable<Uint8Array> } | ImagePlace;
@@ -28,15 +26,10 @@ export interface Holdings {
 }
 
 /** Where arriving images come from and go to. */
-export interface ArriveOptions extends ContentOptions {
+export interface ArriveOptions extends Selection {
   from: SaveSource;
-  images?: readonly string[];
   /** Further names of a daemon's images, by the text that asks for them. */
   names?: ReadonlyMap<string, readonly string[]>;
-  policy?: ImagePolicy;
-  authenticate?: Authenticate;
-  /** Only the image for this platform. */
-  platform?: Platform;
   /** Ask a daemon for all images at once. */
   oneRequest?: boolean;
   /** Where the content goes. */
@@ -48,5 +41,4 @@ export interface ArriveOptions extends ContentOptions {
   keepManifests: boolean;
   /** Called with each number of bytes that has come in. */
   onRead: (bytes: number) => void;
-  onProgress?: OnProgress;
 }

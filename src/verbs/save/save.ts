@@ -1,4 +1,3 @@
-import type { Authenticate, ImagePolicy } from '../../content/policy.ts';
 import type { SaveSource } from './arrival.ts';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { SavedLayer } from '../../content/layer.ts';
@@ -14,30 +13,24 @@ import { CREATED } from '../../oci/annotations.ts';
 import { configPlatform } from '../../oci/config.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
-import type { Platform } from '../../oci/platform.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { LayerStatus } from '../../progress.ts';
 import { checkSize } from '../../image/size-check.ts';
+import type { Selection } from '../../select/selection.ts';
 import { BackedContent } from './thin/backed-content.ts';
 import type { OmissionOptions } from './thin/omission.ts';
 import { Omission } from './thin/omission.ts';
 
 /** Options of {@link save}. */
-export interface SaveOptions extends OmissionOptions {
+export interface SaveOptions extends Selection, OmissionOptions {
   from: SaveSource;
-  /** Names or IDs. From a daemon at least one; of an archive or a layout, default: all. */
+  /** Names or digests. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
   /**
    * Names that images of a daemon were built under, by the text in `images` that asks for them. They get these whatever the
    * daemon calls so by now. Default: the name that was asked for.
    */
   names?: ReadonlyMap<string, readonly string[]> | undefined;
-  /** Which of a layout's images may be saved; default: all. */
-  policy?: ImagePolicy | undefined;
-  /** Asks who made each of a layout's images, before any is read. Default: nobody asks. */
-  authenticate?: Authenticate | undefined;
-  /** Of multi-platform images only the one for this platform. Default: all that is there. */
-  platform?: Platform | undefined;
   /**
    * Ask a daemon for all images in one request: it sends layers that they share once. Docker's own store then loses count of
    * these layers and never frees them, so that this is for a daemon that is thrown away. Default false.

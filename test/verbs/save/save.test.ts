@@ -5,7 +5,7 @@ import { images as imagesOf } from '../../../src/image/image.ts';
 import { inspect } from '../../../src/verbs/inspect.ts';
 import { Layout } from '../../../src/layout/layout.ts';
 import { save } from '../../../src/verbs/save/save.ts';
-import { joinPlaces } from '../../../src/select/select.ts';
+import { joinPlaces } from '../../../src/select/places.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { fixtureArchive, fixturePath } from '../../support/fixtures.ts';
 import { listFiles } from '../../support/list-files.ts';

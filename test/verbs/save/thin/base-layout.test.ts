@@ -10,7 +10,7 @@ import { load } from '../../../../src/verbs/load/load.ts';
 import type { Descriptor } from '../../../../src/oci/descriptor.ts';
 import type { SaveOptions } from '../../../../src/verbs/save/save.ts';
 import { save } from '../../../../src/verbs/save/save.ts';
-import { joinPlaces } from '../../../../src/select/select.ts';
+import { joinPlaces } from '../../../../src/select/places.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
 import type { TestCargo } from '../../../docker/cargo.ts';
 import { makeCargo } from '../../../docker/cargo.ts';
