@@ -2,7 +2,7 @@ import type { ImagePlace, StoredImage } from '../content/image-index.ts';
 import type { Authenticate } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
-import { closure } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
@@ -97,7 +97,7 @@ async function vetHolder(
 ): Promise<AcceptedSignature[] | undefined> {
   for (const { root: index } of await place.images(options)) {
     if (!isIndexType(index.mediaType) || index.digest === root.digest) continue;
-    for await (const node of closure(place, index, options)) {
+    for await (const node of walk(place, index, options)) {
       if (
         node.kind !== 'index' ||
         !node.document.value.manifests.some(({ digest }) => digest === root.digest)

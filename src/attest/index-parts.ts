@@ -1,5 +1,6 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { holdsLayers, isAbsent, readIndex, readManifest } from '../image/image.ts';
+import { holdsLayers, readIndex, readManifest } from '../image/documents.ts';
+import { isAbsent } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';

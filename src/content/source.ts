@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 
 /** What every operation on content takes. */
@@ -53,4 +53,23 @@ export function chainSources(sources: readonly ContentSource[]): ContentSource {
       return source.open(descriptor, options);
     },
   };
+}
+
+/**
+ * Whether a source lacks content. Damaged content is present: a source that does not have it as it should be is asked to open
+ * it, and tells by its error.
+ */
+export async function isAbsent(
+  source: ContentSource,
+  descriptor: Descriptor,
+  options: ContentOptions = {},
+): Promise<boolean> {
+  if (await source.has(descriptor, options)) return false;
+  try {
+    (await source.open(descriptor, options)).destroy();
+    return false;
+  } catch (error) {
+    if (isDrayageError(error, 'NOT_FOUND')) return true;
+    throw error;
+  }
 }

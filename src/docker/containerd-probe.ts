@@ -3,7 +3,7 @@ import { blobName } from '../archive/read/contents.ts';
 import { smallEntry, writeTar } from '../archive/tar/write.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
-import { closure } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -60,7 +60,7 @@ export async function probeBlobs(
 
 async function blobsOf({ root, source }: Cargo, options: ContentOptions): Promise<Descriptor[]> {
   const blobs: Descriptor[] = [];
-  for await (const node of closure(source, root, options)) {
+  for await (const node of walk(source, root, options)) {
     if (node.kind === 'blob') blobs.push(node.descriptor);
   }
   return blobs;

@@ -1,6 +1,6 @@
 import { writeOciArchive } from '../archive/write/oci.ts';
 import type { ContentOptions } from '../content/source.ts';
-import { closure } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex } from '../oci/digest.ts';
 import { probeBlobs } from './containerd-probe.ts';
@@ -45,7 +45,7 @@ async function contentFlaw(
   if (manifests === undefined) return undefined;
   const available = new Set<Digest>();
   for (const manifest of manifests) if (manifest.available) available.add(manifest.digest);
-  for await (const node of closure(source, root, options)) {
+  for await (const node of walk(source, root, options)) {
     if (node.kind !== 'manifest' || available.has(node.document.descriptor.digest)) continue;
     return `content of it is missing (of ${node.document.descriptor.digest})`;
   }

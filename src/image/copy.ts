@@ -2,12 +2,13 @@ import type { SavedLayer } from '../content/layer.ts';
 import { savedLayer } from '../content/layer.ts';
 import type { ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import type { Checked } from './image.ts';
-import { closure, isImageManifest, readConfig } from './image.ts';
+import type { ParsedDocument, Manifest } from '../oci/manifest.ts';
+import { walk } from './contents.ts';
+import { isImageManifest } from './documents.ts';
+import { readConfig } from './image.ts';
 import { prove } from './prove.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Manifest } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 import { omittedBlobs } from './omitted-layers.ts';
 import { once, tap } from '../stream/tap.ts';
@@ -33,8 +34,8 @@ export async function copyImage(
   options: CopyOptions = {},
 ): Promise<SavedLayer[]> {
   const copied = new Set<Digest>();
-  const manifests: Checked<Manifest>[] = [];
-  for await (const node of closure(source, root, options)) {
+  const manifests: ParsedDocument<Manifest>[] = [];
+  for await (const node of walk(source, root, options)) {
     if (node.kind === 'absent') continue;
     if (node.kind === 'blob') {
       if (await isLeftOut(source, node, options)) continue;
@@ -70,7 +71,7 @@ export async function copyImage(
 /** Whether a blob is one that the source lacks on purpose. */
 async function isLeftOut(
   source: ContentSource,
-  { descriptor, parent }: { descriptor: Descriptor; parent: Checked<Manifest> },
+  { descriptor, parent }: { descriptor: Descriptor; parent: ParsedDocument<Manifest> },
   { omitted = 0, signal }: CopyOptions,
 ): Promise<boolean> {
   if (omitted === 0 || !isImageManifest(parent)) return false;

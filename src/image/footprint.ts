@@ -1,6 +1,8 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from './image.ts';
-import { closure, isImageManifest, readConfig } from './image.ts';
+import { walk } from './contents.ts';
+import { isImageManifest } from './documents.ts';
+import { readConfig } from './image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
@@ -36,7 +38,7 @@ export async function footprint(
   const origins = new Map<Digest, LayerOrigin>();
   for (const root of roots) {
     const omitted = omittedLayers(root.annotations, root.digest);
-    for await (const node of closure(source, root, options)) {
+    for await (const node of walk(source, root, options)) {
       if (node.kind === 'absent' || node.kind === 'blob') continue;
       const { descriptor } = node.document;
       sizes.set(descriptor.digest, descriptor.size);

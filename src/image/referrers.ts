@@ -1,7 +1,7 @@
 import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
-import { closure } from './image.ts';
+import { walk } from './contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -30,7 +30,7 @@ export async function referrersOf(
   const found = new Map<Digest, Referrer>();
   const queue = [root];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    for await (const node of closure(source, next, options)) {
+    for await (const node of walk(source, next, options)) {
       if (node.kind !== 'index' && node.kind !== 'manifest') continue;
       const subject = node.document.descriptor;
       for (const descriptor of await index.referrers(subject, options)) {

@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import type { ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import type { Checked } from './image.ts';
-import { closure, isImageManifest } from './image.ts';
+import type { ParsedDocument } from '../oci/manifest.ts';
+import { walk } from './contents.ts';
+import { isImageManifest } from './documents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
@@ -24,7 +25,7 @@ export interface TransferOptions extends ContentOptions {
 
 /** What an image consists of. */
 interface Parts {
-  documents: Checked<unknown>[];
+  documents: ParsedDocument<unknown>[];
   /** Configs, layers and whatever else manifests name; without layers that were left out on purpose. */
   blobs: Descriptor[];
 }
@@ -76,9 +77,9 @@ async function partsOf(
   omitted: number,
   options: ContentOptions,
 ): Promise<Parts> {
-  const documents: Checked<unknown>[] = [];
+  const documents: ParsedDocument<unknown>[] = [];
   const blobs = new Map<Digest, Descriptor>();
-  for await (const node of closure(source, root, options)) {
+  for await (const node of walk(source, root, options)) {
     if (node.kind === 'index' || node.kind === 'manifest') documents.push(node.document);
     if (node.kind !== 'manifest') continue;
     const { config, layers } = node.document.value;

@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
-import { closure, images } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
+import { images } from '../image/image.ts';
 import type { Layer } from '../image/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
@@ -103,7 +104,7 @@ async function allBlobs(
   options: ContentOptions,
 ): Promise<Descriptor[] | undefined> {
   const blobs: Descriptor[] = [];
-  for await (const node of closure(source, root, options)) {
+  for await (const node of walk(source, root, options)) {
     if (node.kind === 'absent') return undefined;
     blobs.push(node.kind === 'blob' ? node.descriptor : node.document.descriptor);
   }

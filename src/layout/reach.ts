@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError, isMismatch } from '../errors.ts';
-import { closure, isImageManifest } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
+import { isImageManifest } from '../image/documents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
@@ -28,7 +29,7 @@ export async function reach(
 ): Promise<void> {
   const omitted = omittedLayers({ ...root.annotations, ...annotations }, root.digest);
   try {
-    for await (const node of closure(source, root, options)) {
+    for await (const node of walk(source, root, options)) {
       if (node.kind === 'index' || node.kind === 'manifest') {
         reached.required.set(node.document.descriptor.digest, node.document.descriptor);
       }

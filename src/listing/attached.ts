@@ -1,7 +1,7 @@
 import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
-import { closure } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -33,7 +33,7 @@ export async function attachedTo(
   for (const subject of subjects.values()) {
     for (const referrer of await place.referrers(subject, options)) found.set(referrer.digest, referrer);
   }
-  for await (const node of closure(place, root, options)) {
+  for await (const node of walk(place, root, options)) {
     if (node.kind !== 'index') continue;
     for (const child of node.document.value.manifests) {
       if (child.annotations?.[BUILDKIT_SUBJECT] === manifest.descriptor.digest)

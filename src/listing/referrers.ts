@@ -1,5 +1,6 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { closure } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
+import { subjectOf } from '../image/documents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
@@ -27,12 +28,12 @@ export async function findReferrers(
   const documents = entries.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
   // An image has an entry for each of its names.
   const roots = new Map(documents.map((entry) => [entry.digest, entry]));
-  const subjectOf = cosignSubjects(entries);
+  const cosignSubject = cosignSubjects(entries);
   for (const entry of roots.values()) {
     if (!(await source.has(entry, options))) continue;
-    const named = subjectOf(entry);
+    const named = cosignSubject(entry);
     if (named !== undefined) note(named.subject, named.referrer);
-    for await (const node of closure(source, entry, options)) {
+    for await (const node of walk(source, entry, options)) {
       if (node.kind !== 'manifest' && node.kind !== 'index') continue;
       const { descriptor, value } = node.document;
       if (value.subject === undefined) continue;
@@ -57,12 +58,10 @@ export async function isReferrer(
   options: ContentOptions,
 ): Promise<boolean> {
   try {
-    for await (const node of closure(source, root, options)) {
-      return (node.kind === 'manifest' || node.kind === 'index') && node.document.value.subject !== undefined;
-    }
+    return (await subjectOf(source, root, options)) !== undefined;
   } catch {
     options.signal?.throwIfAborted();
     // What cannot be read is listed: whoever asks for it is told why.
+    return false;
   }
-  return false;
 }

@@ -25,6 +25,11 @@ export interface Document {
   bytes: Uint8Array;
 }
 
+/** A document that was read and checked, with what its bytes say. */
+export interface ParsedDocument<T> extends Document {
+  value: T;
+}
+
 const manifestSchema: v.GenericSchema<unknown, Manifest> = documentObject({
   schemaVersion: v.literal(2),
   mediaType: optional(v.picklist([OCI_MANIFEST, DOCKER_MANIFEST])),

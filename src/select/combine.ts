@@ -1,6 +1,8 @@
 import type { StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { closure, isImageManifest, readConfig } from '../image/image.ts';
+import { walk } from '../image/contents.ts';
+import { isImageManifest } from '../image/documents.ts';
+import { readConfig } from '../image/image.ts';
 import { DrayageError } from '../errors.ts';
 import { BASE_NAME } from '../oci/annotations.ts';
 import { configPlatform } from '../oci/config.ts';
@@ -46,7 +48,7 @@ async function readPart({ source, image }: CombinePart, options: ContentOptions)
   const manifests: PlatformManifest[] = [];
   const others: Descriptor[] = [];
   const listed = new Set<Digest>([root.digest]);
-  for await (const node of closure(source, root, options)) {
+  for await (const node of walk(source, root, options)) {
     if (node.kind === 'absent') listed.add(node.descriptor.digest);
     if (node.kind !== 'manifest') continue;
     const { descriptor } = node.document;

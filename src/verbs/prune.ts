@@ -1,14 +1,13 @@
 import type { StoredImage } from '../content/image-index.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { closure } from '../image/image.ts';
+import { subjectOf } from '../image/documents.ts';
 import type { Layout } from '../layout/layout.ts';
 import { listImages, removeImage } from '../listing/entries.ts';
 import { entryName, foreignReference } from '../listing/names.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { reachable } from '../image/reachable.ts';
 
 /** Options of {@link prune}. */
@@ -96,7 +95,7 @@ async function imagesOf(
   entries: readonly Descriptor[],
   signal: AbortSignal | undefined,
 ): Promise<StoredImage[]> {
-  const subjects = await Promise.all(entries.map((entry) => subjectOf(layout, entry, signal)));
+  const subjects = await Promise.all(entries.map((entry) => subjectDigest(layout, entry, signal)));
   return listImages(entries.filter((_, i) => subjects[i] === undefined));
 }
 
@@ -129,7 +128,7 @@ async function withoutReferrers(
 ): Promise<readonly Descriptor[]> {
   if (chosen.length === all.length) return chosen;
   const subjects = new Map<Descriptor, Digest | undefined>();
-  for (const entry of chosen) subjects.set(entry, await subjectOf(layout, entry, signal));
+  for (const entry of chosen) subjects.set(entry, await subjectDigest(layout, entry, signal));
   const gone = all.filter((entry) => !chosen.includes(entry));
   const reached = await reachedBy(layout, gone, signal);
   for (let kept = chosen; ;) {
@@ -162,21 +161,17 @@ async function reachedBy(
 }
 
 /** What an entry refers to; undefined for images, and for what cannot be read. */
-async function subjectOf(
+async function subjectDigest(
   layout: Layout,
   entry: Descriptor,
   signal: AbortSignal | undefined,
 ): Promise<Digest | undefined> {
-  if (!isManifestType(entry.mediaType) && !isIndexType(entry.mediaType)) return undefined;
   try {
-    for await (const node of closure(layout, entry, { signal })) {
-      const isDocument = node.kind === 'manifest' || node.kind === 'index';
-      return isDocument ? node.document.value.subject?.digest : undefined;
-    }
+    return (await subjectOf(layout, entry, { signal }))?.digest;
   } catch (error) {
     if (!isDrayageError(error)) throw error;
+    return undefined;
   }
-  return undefined;
 }
 
 function nameOf(entry: Descriptor): string | null {

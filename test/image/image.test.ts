@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ClosureNode } from '../../src/image/image.ts';
-import { closure, images, readImage } from '../../src/image/image.ts';
+import type { WalkNode } from '../../src/image/contents.ts';
+import { walk } from '../../src/image/contents.ts';
+import { images, readImage } from '../../src/image/image.ts';
 import { formatPlatform, parsePlatform } from '../../src/oci/platform.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -25,13 +26,13 @@ function contentOf(...samples: SampleImage[]): MemoryContent {
   return new MemoryContent(samples.flatMap(({ blobs }) => blobs.map(([, bytes]) => bytes)));
 }
 
-async function collect(source: MemoryContent, root: Descriptor): Promise<ClosureNode[]> {
+async function collect(source: MemoryContent, root: Descriptor): Promise<WalkNode[]> {
   const nodes = [];
-  for await (const node of closure(source, root)) nodes.push(node);
+  for await (const node of walk(source, root)) nodes.push(node);
   return nodes;
 }
 
-function digestsOf(nodes: readonly ClosureNode[]): string[] {
+function digestsOf(nodes: readonly WalkNode[]): string[] {
   return nodes.map((node) => ('document' in node ? node.document : node).descriptor.digest);
 }
 

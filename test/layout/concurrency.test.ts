@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { closure } from '../../src/image/image.ts';
+import { walk } from '../../src/image/contents.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { tempFolder } from './folders.ts';
 import { addSample, sampleImage } from './sample-images.ts';
@@ -21,7 +21,7 @@ async function expectAllThere(path: string): Promise<void> {
   );
   expect(names).toEqual(expected.toSorted());
   for (const { root } of await layout.images()) {
-    for await (const node of closure(layout, root)) {
+    for await (const node of walk(layout, root)) {
       if (node.kind === 'blob') await layout.verifyBlob(node.descriptor);
     }
   }

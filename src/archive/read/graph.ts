@@ -3,7 +3,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Index } from '../../oci/image-index.ts';
 import { parseIndex } from '../../oci/image-index.ts';
-import type { Document, Manifest } from '../../oci/manifest.ts';
+import type { Manifest, ParsedDocument } from '../../oci/manifest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
 import { isConfigType, isIndexType, isManifestType, layerCompression } from '../../oci/media-types.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
@@ -16,9 +16,8 @@ export const INDEX_NAME = 'index.json';
 export type GraphNode = GraphIndex | GraphManifest;
 
 /** An image index that is in the archive. */
-export interface GraphIndex extends Document {
+export interface GraphIndex extends ParsedDocument<Index> {
   kind: 'index';
-  value: Index;
   /** Its children; those that are absent or unreadable are undefined. */
   children: { descriptor: Descriptor; node: GraphNode | undefined }[];
   /** How many levels of documents it has below it. */
@@ -28,9 +27,8 @@ export interface GraphIndex extends Document {
 }
 
 /** A manifest that is in the archive. */
-export interface GraphManifest extends Document {
+export interface GraphManifest extends ParsedDocument<Manifest> {
   kind: 'manifest';
-  value: Manifest;
 }
 
 /** What index.json lists. */

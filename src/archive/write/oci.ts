@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
-import { closure, isImageManifest } from '../../image/image.ts';
+import { walk } from '../../image/contents.ts';
+import { isImageManifest } from '../../image/documents.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -97,7 +98,7 @@ async function inventory(
   const documents: Document[] = [];
   const blobs: Descriptor[] = [];
   let image: Manifest | undefined;
-  for await (const node of closure(source, root, options)) {
+  for await (const node of walk(source, root, options)) {
     if (node.kind === 'blob') blobs.push(node.descriptor);
     if (node.kind === 'index' || node.kind === 'manifest') documents.push(node.document);
     if (node.kind === 'manifest' && isImageManifest(node.document)) image ??= node.document.value;

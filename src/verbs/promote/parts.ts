@@ -1,19 +1,18 @@
-import type { StoredImage } from '../../content/image-index.ts';
+import type { StoredImage, ImagePlace } from '../../content/image-index.ts';
 import type { ContentOptions } from '../../content/source.ts';
-import type { Checked } from '../../image/image.ts';
-import { closure, isImageManifest } from '../../image/image.ts';
+import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
+import { walk } from '../../image/contents.ts';
+import { isImageManifest } from '../../image/documents.ts';
 import type { Index } from '../../oci/image-index.ts';
-import type { Manifest } from '../../oci/manifest.ts';
 import { omittedLayers } from '../../image/omitted-layers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isNonDistributable } from '../../oci/media-types.ts';
-import type { ImagePlace } from '../../content/image-index.ts';
 
 /** What a root consists of. */
 export interface Parts {
   /** The manifests, then the indexes over them; the root is the last one. */
-  documents: Checked<Manifest | Index>[];
+  documents: ParsedDocument<Manifest | Index>[];
   /** Configs, layers and whatever else manifests name. */
   blobs: Descriptor[];
   /** Those of them that were left out of the place on purpose: a base image's. */
@@ -27,11 +26,11 @@ export async function readParts(
   annotations: StoredImage['annotations'],
   options: ContentOptions,
 ): Promise<Parts> {
-  const [manifests, indexes]: [Checked<Manifest>[], Checked<Index>[]] = [[], []];
+  const [manifests, indexes]: [ParsedDocument<Manifest>[], ParsedDocument<Index>[]] = [[], []];
   const blobs = new Map<Digest, Descriptor>();
   const omitted = new Set<Digest>();
   const count = omittedLayers(annotations, root.digest);
-  for await (const node of closure(place, root, options)) {
+  for await (const node of walk(place, root, options)) {
     if (node.kind === 'index') indexes.unshift(node.document);
     if (node.kind !== 'manifest') continue;
     manifests.push(node.document);

@@ -2,7 +2,7 @@ import type { LimitFunction } from 'p-limit';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { chainSources } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
-import type { Checked } from '../../image/image.ts';
+import type { ParsedDocument } from '../../oci/manifest.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { RegistryRepository } from '../../registry/repository.ts';
@@ -92,7 +92,7 @@ async function pushTagged(
 
 async function pushDocuments(
   repository: RegistryRepository,
-  documents: readonly Checked<unknown>[],
+  documents: readonly ParsedDocument<unknown>[],
   { signal }: ContentOptions,
 ): Promise<void> {
   for (const document of documents) {

@@ -1,13 +1,15 @@
 import type { ContentOptions } from '../../content/source.ts';
+import { isAbsent } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
-import type { Checked } from '../../image/image.ts';
-import { closure, isImageManifest, readConfig } from '../../image/image.ts';
+import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
+import { walk } from '../../image/contents.ts';
+import { isImageManifest } from '../../image/documents.ts';
+import { readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { isProven, prove } from '../../image/prove.ts';
 import type { Layout } from '../../layout/layout.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Manifest } from '../../oci/manifest.ts';
 import { isIndexType, isManifestType, isNonDistributable } from '../../oci/media-types.ts';
 import { omittedBlobs, omittedLayers } from '../../image/omitted-layers.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../oci/parse.ts';
@@ -96,7 +98,7 @@ export async function verify({ layout, signal, onProgress }: VerifyOptions): Pro
 async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
   const { layout, check, options } = verification;
   const omitted = omittedLayers(root.annotations, root.digest);
-  for await (const node of closure(layout, root, options)) {
+  for await (const node of walk(layout, root, options)) {
     if (node.kind === 'absent' && !isUnknownPlatform(node.descriptor.platform ?? ANY)) {
       // An attestation may have stayed behind; an image that an index lists has to be there.
       await check(node.descriptor, async () => drain(await layout.open(node.descriptor, options)));
@@ -126,7 +128,7 @@ async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOp
 }
 
 async function verifyManifest(
-  manifest: Checked<Manifest>,
+  manifest: ParsedDocument<Manifest>,
   omitted: number,
   { layout, check, onOmitted, options }: Verification,
 ): Promise<void> {
@@ -149,17 +151,6 @@ async function verifyManifest(
     if (layer === undefined || isProven(layer))
       await check(blob, async () => drain(await layout.open(blob, options)), layer?.diffId);
     else await check(blob, () => prove(layout, layer, options), layer.diffId);
-  }
-}
-
-/** What is not there as it should be may still be there damaged: opening it tells, by its error. */
-async function isAbsent(layout: Layout, blob: Descriptor, options: ContentOptions): Promise<boolean> {
-  try {
-    (await layout.open(blob, options)).destroy();
-    return false;
-  } catch (error) {
-    if (isDrayageError(error, 'NOT_FOUND')) return true;
-    throw error;
   }
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { ArrivedImage } from '../../../src/content/arrived-image.ts';
 import { ORIGINAL_INDEX } from '../../../src/image/annotations.ts';
-import { closure } from '../../../src/image/image.ts';
+import { walk } from '../../../src/image/contents.ts';
 import { isReference, normalizeName } from '../../../src/oci/reference.ts';
 import type { MemoryContent } from '../../support/archives/memory-content.ts';
 import { gather } from '../../support/archives/plain-ingest.ts';
@@ -95,7 +95,7 @@ describe('which document leads to the image', () => {
     });
     const kinds: string[] = [];
     const digests: string[] = [];
-    for await (const node of closure(content, image?.root ?? expect.fail())) {
+    for await (const node of walk(content, image?.root ?? expect.fail())) {
       kinds.push(node.kind);
       if (node.kind === 'manifest') digests.push(node.document.descriptor.digest);
     }
@@ -120,7 +120,7 @@ function expectedSummary({ tags, configDigest, diffIds }: ExpectedImage): unknow
 }
 
 async function expectWhole(content: MemoryContent, root: ArrivedImage['root']): Promise<void> {
-  for await (const node of closure(content, root)) {
+  for await (const node of walk(content, root)) {
     expect(node.kind).not.toBe('absent');
     if (node.kind === 'blob') await gather(await content.open(node.descriptor));
   }

@@ -1,11 +1,13 @@
 import type { ImageIndex } from '../../../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
-import { closure, readImage } from '../../../image/image.ts';
+import { readIndex } from '../../../image/documents.ts';
+import { readImage } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { bareDescriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
+import { isIndexType } from '../../../oci/media-types.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
 import { normalizedReference, parseReference, withDefaultTag } from '../../../oci/reference.ts';
@@ -83,10 +85,7 @@ async function childFor(
   platform: Platform,
   options: ContentOptions,
 ): Promise<Descriptor> {
-  for await (const node of closure(source, root, options)) {
-    if (node.kind !== 'index') break;
-    const { manifests } = node.document.value;
-    return manifests.find((child) => child.platform && matchesPlatform(platform, child.platform)) ?? root;
-  }
-  return root;
+  if (!isIndexType(root.mediaType)) return root;
+  const { manifests } = (await readIndex(source, root, options)).value;
+  return manifests.find((child) => child.platform && matchesPlatform(platform, child.platform)) ?? root;
 }
