@@ -1,7 +1,7 @@
 // Installs the locked dependencies if they are missing or stale, so that every command works on a fresh clone.
 // Uses Node built-ins only, because it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +24,9 @@ function versions(file) {
     return undefined;
   }
 }
+
+// What an interrupted `npm pack` left behind: npm would take it for the lock file.
+rmSync(join(root, 'npm-shrinkwrap.json'), { force: true });
 
 const wanted = versions('package-lock.json');
 const installed = versions('node_modules/.package-lock.json');

@@ -1,0 +1,195 @@
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SaveResult } from '../../src/index.ts';
+import { nativeZstd } from '../../src/stream/zstd-runtime.ts';
+import type { CommandResult } from '../system/support/run-command.ts';
+import { run } from '../system/support/run-command.ts';
+import { syntheticArchive } from '../system/support/synthetic-archive.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FIXTURE = join(ROOT, 'fixtures/docker-28-graph.tar');
+const { PATH = '', HOME = '' } = process.env;
+
+let work: string;
+/** The release, and the same one made once more. */
+let [release, again] = ['', ''];
+let version: string;
+
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'drayage-release-test-'));
+  [release, again] = [join(work, 'release'), join(work, 'again')];
+  ({ version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
+  await made(['--no-executables', '--out', release]);
+  await made(['--no-executables', '--out', again]);
+});
+
+afterAll(() => rm(work, { recursive: true, force: true, maxRetries: 3 }));
+
+async function made(args: readonly string[]): Promise<void> {
+  const { code, stderr } = await run(process.execPath, [join(ROOT, 'scripts/release/main.mjs'), ...args], {
+    env: { PATH, HOME },
+  });
+  expect(code, stderr).toBe(0);
+}
+
+describe('a release', () => {
+  test('has the same bytes when it is made again', async () => {
+    const names = await readdir(release);
+    expect(names).toContain('drayage.mjs');
+    expect(await readdir(again)).toEqual(names);
+    for (const name of names) {
+      const [one, other] = [await readFile(join(release, name)), await readFile(join(again, name))];
+      expect(one.equals(other), name).toBe(true);
+    }
+  });
+
+  test('lists all of its files in SHA256SUMS', async () => {
+    const script = `cd '${release}' && sha256sum --strict -c SHA256SUMS`;
+    const { code, stdout } = await run('sh', ['-c', script], { env: { PATH } });
+    expect(code).toBe(0);
+    const listed = stdout.split('\n').map((line) => line.replace(/: OK$/, ''));
+    expect(listed.filter(Boolean)).toEqual((await readdir(release)).filter((name) => name !== 'SHA256SUMS'));
+  });
+
+  test('names its packages in an SBOM, and their licences', async () => {
+    const bom = JSON.parse(await readFile(join(release, 'sbom.cdx.json'), 'utf8'));
+    expect(bom).toMatchObject({
+      bomFormat: 'CycloneDX',
+      metadata: { component: { name: 'drayage', version } },
+    });
+    const names: string[] = bom.components.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(['undici', 'commander', '@sigstore/sign']));
+    expect(names).not.toContain('vitest');
+    const licences = await readFile(join(release, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
+    expect(licences).toMatch(/^undici \S+ \(MIT\)$/m);
+  });
+});
+
+describe('drayage.mjs', () => {
+  let folder: string;
+  const drayage = async (
+    args: readonly string[],
+    input?: AsyncIterable<Uint8Array>,
+  ): Promise<CommandResult> => drayageIn(folder, args, input);
+
+  beforeAll(async () => {
+    // Nothing beside it: no package.json, no node_modules.
+    folder = join(work, 'alone');
+    await mkdir(folder);
+    await cp(join(release, 'drayage.mjs'), join(folder, 'drayage.mjs'));
+  });
+
+  test('states its version', async () => {
+    expect(await drayage(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
+  });
+
+  test('saves an archive and verifies it', async () => {
+    expect(await drayage(['save', '--from', FIXTURE, '-o', 'saved'])).toMatchObject({ code: 0 });
+    expect(await drayage(['verify', 'saved'])).toMatchObject({ code: 0 });
+  });
+
+  test.each(nativeZstd() === undefined ? ['gzip'] : ['gzip', 'zstd'])(
+    'compresses with %s, and hashes on threads',
+    async (codec) => {
+      const args = ['save', '--from', '-', '-o', codec, '--compress', codec, '--json'];
+      const { code, stdout, stderr } = await drayageIn(folder, args, syntheticArchive('app:1', 2, 9), {
+        NODE_DEBUG: 'worker',
+      });
+      expect(code, stderr).toBe(0);
+      expect(stderr).toMatch(/WORKER/);
+      const { images }: SaveResult = JSON.parse(stdout);
+      expect(images[0]?.layers.map(({ mediaType }) => mediaType.split('+').at(-1))).toEqual([codec, codec]);
+      expect(await drayage(['verify', codec])).toMatchObject({ code: 0 });
+    },
+  );
+
+  test('signs with a key, and verifies with its public half', async () => {
+    await drayage(['save', '--from', FIXTURE, '-o', 'signed']);
+    const script = `cd '${folder}' && openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out key.pem && openssl pkey -in key.pem -pubout -out key.pub`;
+    expect(await run('sh', ['-c', script], { env: { PATH } })).toMatchObject({ code: 0 });
+    const signed = await drayageIn(folder, ['sign', 'signed', '--key', 'key.pem'], undefined, JOB);
+    expect(signed.stderr).toBe('');
+    expect(signed.code).toBe(0);
+    const verified = await drayage(['verify', 'signed', '--key', 'key.pub', '--json']);
+    expect(verified.code, verified.stderr).toBe(0);
+  });
+});
+
+describe('the npm package', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = join(work, 'package');
+    await mkdir(folder);
+    const args = ['-xzf', join(release, `drayage-${version}.tgz`), '-C', folder, '--strip-components=1'];
+    expect(await run('tar', args, { env: { PATH } })).toMatchObject({ code: 0 });
+  });
+
+  test('holds the program that it names', async () => {
+    const { bin } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    expect(existsSync(join(folder, bin.drayage))).toBe(true);
+  });
+
+  test('pins every package that an installation gets, and no other', async () => {
+    const { packages } = JSON.parse(await readFile(join(folder, 'npm-shrinkwrap.json'), 'utf8'));
+    const entries = Object.entries<{ version?: string; integrity?: string; dev?: boolean }>(packages);
+    expect(entries.length).toBeGreaterThan(10);
+    for (const [path, entry] of entries.filter(([name]) => name !== '')) {
+      expect(entry, path).toMatchObject({ version: expect.any(String), integrity: expect.any(String) });
+      expect(entry.dev, path).toBeUndefined();
+    }
+    expect(packages['node_modules/vitest']).toBeUndefined();
+    expect(packages['']).not.toHaveProperty('devDependencies');
+  });
+
+  test('declares what its exports lead to, and nothing else', async () => {
+    const { exports } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    const reached = new Set<string>();
+    const queue = Object.values<{ types?: string }>(exports).flatMap(({ types }) => types ?? []);
+    for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+      const path = join(folder, name);
+      if (reached.has(path)) continue;
+      reached.add(path);
+      const text = await readFile(path, 'utf8');
+      for (const [, found = ''] of text.matchAll(/from ['"](\.[^'"]+)\.ts['"]/g))
+        queue.push(join(dirname(name), `${found}.d.ts`));
+    }
+    const declared = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.d.ts'));
+    expect(declared.map((name) => join(folder, name)).toSorted()).toEqual([...reached].toSorted());
+  });
+});
+
+/** A job of GitLab, which is what a signature states. */
+const JOB = {
+  GITLAB_CI: 'true',
+  CI_SERVER_URL: 'https://gitlab.example',
+  CI_PROJECT_PATH: 'group/app',
+  CI_PROJECT_ID: '1',
+  CI_PROJECT_URL: 'https://gitlab.example/group/app',
+  CI_PIPELINE_ID: '2',
+  CI_PIPELINE_SOURCE: 'push',
+  CI_JOB_ID: '3',
+  CI_JOB_NAME: 'build',
+  CI_JOB_URL: 'https://gitlab.example/group/app/-/jobs/3',
+  CI_RUNNER_ID: '4',
+  CI_COMMIT_REF_NAME: 'main',
+  CI_COMMIT_SHA: 'a'.repeat(40),
+};
+
+async function drayageIn(
+  folder: string,
+  args: readonly string[],
+  input?: AsyncIterable<Uint8Array>,
+  env: Record<string, string> = {},
+): Promise<CommandResult> {
+  const command = [`cd '${folder}'`, `exec '${process.execPath}' drayage.mjs "$@"`].join(' && ');
+  return run('sh', ['-c', command, 'sh', ...args], {
+    env: { PATH, HOME: folder, ...env },
+    ...(input === undefined ? {} : { input: Readable.from(input) }),
+  });
+}
