@@ -1,8 +1,7 @@
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { decompressDetected } from '../stream/sniffed.ts';
-import { measure } from '../stream/uncompressed-size.ts';
+import { decompressDetected, measure } from '../stream/sniffed.ts';
 import { sized, verified } from '../stream/verified.ts';
 
 /** A layer: the digest of its uncompressed bytes, and the blob that stores it. */

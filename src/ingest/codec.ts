@@ -1,45 +1,46 @@
 import { DrayageError } from '../errors.ts';
 import type { Compression } from '../oci/media-types.ts';
-import { nativeZstd } from '../stream/zstd-runtime.ts';
+import { COMPRESSIONS } from '../oci/media-types.ts';
+import type { CompressBlock } from '../stream/codec.ts';
+import { CODECS } from '../stream/codecs.ts';
 
 /** What may be asked for: `auto` is zstd where the runtime has it built in, else gzip. */
 export type CodecName = Compression | 'auto';
 
 /** How layers are compressed. */
-export interface Codec {
+export interface ChosenCodec {
   compression: Compression;
-  /** gzip: 1 to 9; zstd: 1 to 19; of no meaning for `none`. */
-  level: number;
+  /** Uncompressed bytes per block. */
+  blockSize: number;
+  compress: CompressBlock;
 }
-
-const DEFAULT_LEVEL: Record<Compression, number> = { none: 0, gzip: 1, zstd: 1 };
-const MAX_LEVEL: Record<Compression, number> = { none: 0, gzip: 9, zstd: 19 };
-
-/** The Node versions whose zlib has zstd. */
-const ZSTD_NODES = 'Node 22.15 or newer';
 
 /**
  * Settles how layers are to be compressed.
  * @param name default `auto`
  * @param level default 1 for gzip and zstd: layers are sent once, soon after, to a machine nearby
- * @throws {@link DrayageError} `USAGE` for a level out of range; `UNSUPPORTED` for zstd on a runtime that cannot write it
+ * @throws {@link DrayageError} `USAGE` for a level out of range; `UNSUPPORTED` for a codec that this runtime cannot write
  */
-export function chooseCodec(name: CodecName = 'auto', level?: number): Codec {
-  const available = nativeZstd() !== undefined;
-  if (name === 'zstd' && !available) {
-    throw new DrayageError('UNSUPPORTED', `zstd cannot be written by Node ${process.versions.node}`, {
-      hint: `use ${ZSTD_NODES}, or --compress gzip`,
+export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCodec {
+  const compression = name === 'auto' ? best() : name;
+  const codec = CODECS[compression];
+  const { blockSize, levels } = codec;
+  const settled = level ?? levels?.byDefault ?? 0;
+  const compress = codec.compressor(settled);
+  if (compress === undefined) {
+    throw new DrayageError('UNSUPPORTED', `${name} cannot be written by Node ${process.versions.node}`, {
+      hint: `use ${codec.writtenBy}, or --compress ${best()}`,
     });
   }
-  const compression = name === 'auto' ? (available ? 'zstd' : 'gzip') : name;
-  const settled = level ?? DEFAULT_LEVEL[compression];
-  if (
-    compression !== 'none' &&
-    !(Number.isInteger(settled) && settled >= 1 && settled <= MAX_LEVEL[compression])
-  ) {
+  if (levels !== undefined && !(Number.isInteger(settled) && settled >= 1 && settled <= levels.max)) {
     throw new DrayageError('USAGE', `no ${compression} level: ${settled}`, {
-      hint: `use 1 to ${MAX_LEVEL[compression]}`,
+      hint: `use 1 to ${levels.max}`,
     });
   }
-  return { compression, level: settled };
+  return { compression, blockSize, compress };
+}
+
+/** The last codec of the list that this runtime can write. */
+function best(): Compression {
+  return COMPRESSIONS.findLast((name) => CODECS[name].compressor(1) !== undefined) ?? 'none';
 }

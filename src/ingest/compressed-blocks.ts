@@ -1,6 +1,6 @@
 import type { LimitFunction } from 'p-limit';
+import type { CompressBlock } from '../stream/codec.ts';
 import type { Slot } from './slots.ts';
-import type { CompressBlock } from './compress.ts';
 
 /** What is done to each block of a layer, all at the same time. */
 export interface BlockWork {

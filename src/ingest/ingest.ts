@@ -9,13 +9,11 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { ociLayerType } from '../oci/media-types.ts';
-import { decompress } from '../stream/decompress.ts';
+import { CODECS } from '../stream/codecs.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
-import type { Codec } from './codec.ts';
-import type { CompressBlock } from './compress.ts';
-import { BLOCK_SIZE, blockCompressor } from './compress.ts';
+import type { ChosenCodec } from './codec.ts';
 import { compressBlocks } from './compressed-blocks.ts';
 import { availableCores } from './cores.ts';
 import { BlockHash, fileDigesters } from './hash.ts';
@@ -25,7 +23,7 @@ import { Threads } from './threads.ts';
 /** Options of {@link createIngest}. */
 export interface IngestOptions extends ContentOptions {
   /** What plain layers are compressed with; layers that arrive compressed stay as they are. */
-  codec: Codec;
+  codec: ChosenCodec;
   /** How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default: {@link availableCores}. */
   concurrency?: number;
   /** Bytes of layers in memory at once, over all layers. Default 32 MiB. */
@@ -65,7 +63,6 @@ class LayerIngest implements Ingest {
   readonly #sink: ContentSink;
   readonly #options: IngestOptions;
   readonly #slots: Slots;
-  readonly #compress: CompressBlock;
   readonly #turns: LimitFunction;
   readonly #threads: Threads | undefined;
   readonly #begin: BeginOptions;
@@ -77,8 +74,7 @@ class LayerIngest implements Ingest {
     const { codec, signal, concurrency = availableCores(), memory = MEMORY } = options;
     this.#sink = sink;
     this.#options = options;
-    this.#slots = new Slots(BLOCK_SIZE[codec.compression], memory);
-    this.#compress = blockCompressor(codec);
+    this.#slots = new Slots(codec.blockSize, memory);
     this.#turns = pLimit(Math.min(concurrency, MAX_COMPRESSING));
     this.#threads = concurrency > 1 ? new Threads(concurrency) : undefined;
     this.#begin = { signal, digestFile: this.#threads && fileDigesters(this.#threads) };
@@ -147,7 +143,7 @@ class LayerIngest implements Ingest {
     let size = 0;
     try {
       await compressBlocks(this.#slots.blocks(bytes), {
-        compress: this.#compress,
+        compress: this.#options.codec.compress,
         turns: this.#turns,
         hash: async (block) => {
           size += block.length;
@@ -176,7 +172,7 @@ class LayerIngest implements Ingest {
     writer: BlobWriter,
   ): Promise<IngestedLayer> {
     const stored = tap(bytes, (chunk) => writer.write(chunk));
-    const { digest: diffId, size } = await this.#digest(decompress(stored, compression, entry));
+    const { digest: diffId, size } = await this.#digest(CODECS[compression].decompress(stored, entry));
     const blob = await writer.commit({ mediaType: ociLayerType(compression) });
     const found = await this.#find(diffId);
     const status = found?.digest === blob.digest ? 'reused' : 'written';

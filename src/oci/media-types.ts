@@ -1,5 +1,7 @@
+/** How layer blobs may be compressed, the one to choose last: the suffix of their media type, which `none` has not. */
+export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
 /** How a layer blob is compressed. */
-export type Compression = 'none' | 'gzip' | 'zstd';
+export type Compression = (typeof COMPRESSIONS)[number];
 
 /** OCI image manifest. */
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -18,19 +20,9 @@ export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 /** What a daemon uses for a config or a layer whose kind nobody said. */
 export const OCTET_STREAM = 'application/octet-stream';
 
-const LAYERS: ReadonlyMap<string, Compression> = new Map([
-  [OCI_LAYER, 'none'],
-  [`${OCI_LAYER}+gzip`, 'gzip'],
-  [`${OCI_LAYER}+zstd`, 'zstd'],
-  ['application/vnd.oci.image.layer.nondistributable.v1.tar', 'none'],
-  ['application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', 'gzip'],
-  ['application/vnd.oci.image.layer.nondistributable.v1.tar+zstd', 'zstd'],
-  ['application/vnd.docker.image.rootfs.diff.tar', 'none'],
-  ['application/vnd.docker.image.rootfs.diff.tar.gzip', 'gzip'],
-  ['application/vnd.docker.image.rootfs.diff.tar.zstd', 'zstd'],
-  ['application/vnd.docker.image.rootfs.foreign.diff.tar', 'none'],
-  ['application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', 'gzip'],
-]);
+/** The media types of layers of OCI and of docker, each without and with a suffix. */
+const LAYER =
+  /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+(?<oci>\w+))?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.(?<docker>\w+))?)$/;
 
 /** Whether a descriptor of this media type names an image manifest. */
 export function isManifestType(mediaType: string): boolean {
@@ -49,12 +41,15 @@ export function isConfigType(mediaType: string): boolean {
 
 /** What a layer's media type says of its compression; undefined where it names no image layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
-  return LAYERS.get(mediaType);
+  const { groups } = LAYER.exec(mediaType) ?? {};
+  if (groups === undefined) return undefined;
+  const suffix = groups['oci'] ?? groups['docker'];
+  return COMPRESSIONS.find((name) => (name === 'none' ? suffix === undefined : suffix === name));
 }
 
 /** Whether a layer of this media type may be absent on purpose (OCI image-spec, layer.md#non-distributable-layers). */
 export function isNonDistributable(mediaType: string): boolean {
-  return LAYERS.has(mediaType) && /nondistributable|foreign/.test(mediaType);
+  return layerCompression(mediaType) !== undefined && /nondistributable|foreign/.test(mediaType);
 }
 
 /** The OCI media type of a layer compressed so. */

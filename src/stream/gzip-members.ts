@@ -1,5 +1,6 @@
 import { DrayageError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
+import { countBytes } from './drain.ts';
 import { gunzip } from './gunzip.ts';
 
 /** The header that gzip writers of `node:zlib` make (RFC 1952, section 2.3): no flags, no fields. */
@@ -75,7 +76,5 @@ async function decompressedSize(header: Uint8Array, reader: ByteReader, what: st
     yield header;
     yield* reader.rest();
   };
-  let size = 0;
-  for await (const chunk of gunzip(whole(), what)) size += chunk.length;
-  return size;
+  return countBytes(gunzip(whole(), what));
 }

@@ -1,4 +1,5 @@
 import { DrayageError } from '../errors.ts';
+import { countBytes } from './drain.ts';
 import type { DecodeFrame, ZstdFrame } from './zstd-frames.ts';
 import { zstdFrames } from './zstd-frames.ts';
 import { nativeFrameDecoder } from './zstd-native.ts';
@@ -25,6 +26,22 @@ export async function* unzstd(
   decode: DecodeFrame = runtimeFrameDecoder(),
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const frame of zstdFrames(bytes, what)) yield* decodeFrame(frame, what, decode);
+}
+
+/**
+ * Reads zstd to its end and says how long it is once decompressed. Frames that state their size are taken at their word.
+ * Parameters and errors as of {@link unzstd}.
+ */
+export async function unzstdSize(
+  bytes: AsyncIterable<Uint8Array>,
+  what: string,
+  decode: DecodeFrame = runtimeFrameDecoder(),
+): Promise<number> {
+  let size = 0;
+  for await (const frame of zstdFrames(bytes, what)) {
+    size += frame.header.contentSize ?? (await countBytes(decode(frame, what)));
+  }
+  return size;
 }
 
 async function* decodeFrame(

@@ -20,10 +20,10 @@ const TABLE: Record<string, Rule> = {
   progress: { level: 1 },
   oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
-  stream: { level: 2, packages: ['node:stream', 'node:zlib', 'fzstd'] },
+  stream: { level: 2, packages: ['node:stream', 'node:util', 'node:zlib', 'fzstd'] },
   ingest: {
     level: 3,
-    packages: ['node:worker_threads', 'node:fs', 'node:os', 'node:util', 'node:zlib', 'p-limit'],
+    packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
   },
   http: { level: 3, packages: ['node:stream', 'undici'] },
   image: { level: 4, packages: ['node:stream', 'p-limit'] },

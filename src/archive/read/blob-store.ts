@@ -7,7 +7,7 @@ import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/manifest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
-import { decompress } from '../../stream/decompress.ts';
+import { CODECS } from '../../stream/codecs.ts';
 import type { ArchiveContents } from './contents.ts';
 
 /**
@@ -64,7 +64,8 @@ export class BlobStore {
   async #putLayer(descriptor: Descriptor, blob: IngestedLayer): Promise<void> {
     if (blob.digest === descriptor.digest) return;
     const bytes = await this.#content.open(blob, this.#options);
-    const plain = decompress(bytes, layerCompression(blob.mediaType) ?? 'none', `blob ${blob.digest}`);
+    const codec = CODECS[layerCompression(blob.mediaType) ?? 'none'];
+    const plain = codec.decompress(bytes, `blob ${blob.digest}`);
     await this.#content.put(bareDescriptor(descriptor), plain, this.#options);
   }
 

@@ -6,7 +6,7 @@ import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { MAX_DOCUMENT_SIZE } from '../../oci/parse.ts';
-import { peek } from '../../stream/compression.ts';
+import { peek } from '../../stream/sniffed.ts';
 import type { Found } from './contents.ts';
 import { layerDigest } from './contents.ts';
 import { entryName, linkTarget } from '../tar/entry-name.ts';

@@ -5,7 +5,7 @@ import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { decompress } from '../../stream/decompress.ts';
+import { CODECS } from '../../stream/codecs.ts';
 import { sniffed } from '../../stream/sniffed.ts';
 import { tap } from '../../stream/tap.ts';
 import { abortable } from '../../stream/abortable.ts';
@@ -84,7 +84,7 @@ function addStored(
 async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const { compression, empty, bytes: whole } = await sniffed(bytes, 'the archive');
   if (empty) throw new DrayageError('TRUNCATED', 'the archive is empty');
-  yield* decompress(whole, compression, 'the archive');
+  yield* CODECS[compression].decompress(whole, 'the archive');
 }
 
 function noImages(contents: ArchiveContents): DrayageError {

@@ -4,8 +4,7 @@ import { savedLayer } from '../../../src/content/layer.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { Compression } from '../../../src/oci/media-types.ts';
 import { ociLayerType } from '../../../src/oci/media-types.ts';
-import { detectCompression, refuseForeign } from '../../../src/stream/compression.ts';
-import { decompress } from '../../../src/stream/decompress.ts';
+import { CODECS, detectCompression, refuseForeign } from '../../../src/stream/codecs.ts';
 import type { MemoryContent } from './memory-content.ts';
 
 /** Takes layers in as the real one does, all in memory: what is compressed is stored as it came, the rest as gzip. */
@@ -13,7 +12,7 @@ export function plainIngest(content: MemoryContent, codec: 'gzip' | 'none' = 'gz
   return async (bytes, { entry }) => {
     const received = await gather(bytes);
     const arrived = refuseForeign(detectCompression(received), entry);
-    const plain = arrived === 'none' ? received : await gather(decompress(once(received), arrived, entry));
+    const plain = await gather(CODECS[arrived].decompress(once(received), entry));
     const codecUsed: Compression = arrived === 'none' ? codec : arrived;
     const stored = arrived === 'none' && codec === 'gzip' ? gzipSync(received) : received;
     const blob = content.add(stored, ociLayerType(codecUsed));
