@@ -1,6 +1,7 @@
 import type { ContentSource } from '../../content/source.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
+import { CODECS } from '../../stream/codecs.ts';
 import type { OnProgress } from '../../progress.ts';
 import type { Planned } from './plan.ts';
 import { plan } from './plan.ts';
@@ -84,7 +85,7 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   for (const { image, to } of options.promotions) planned.push(await plan(image, to, options));
   assertTagsAgree(planned);
   await options.onPlanned?.(planned.map(describePlanned));
-  warnOfZstd(planned, onProgress);
+  noteUnread(planned, onProgress);
   const onBlob: PushOptions['onBlob'] = ({ size }, by) => {
     bytes[by] += size;
     bytes.total += size;
@@ -99,14 +100,15 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   return { images, bytes, seconds: (performance.now() - started) / 1000 };
 }
 
-function warnOfZstd(planned: readonly Planned[], onProgress: OnProgress | undefined): void {
-  const isZstd = planned.some(({ cargo }) =>
-    cargo.blobs.some(({ mediaType }) => layerCompression(mediaType) === 'zstd'),
-  );
-  if (!isZstd) return;
-  const message =
-    'the layers are zstd: docker before 23 cannot pull them; for those, save with --compress gzip';
-  onProgress?.({ kind: 'note', message });
+/** Says once for each compression who cannot pull such layers. */
+function noteUnread(planned: readonly Planned[], onProgress: OnProgress | undefined): void {
+  const types = new Set(planned.flatMap(({ cargo }) => cargo.blobs.map(({ mediaType }) => mediaType)));
+  for (const compression of new Set([...types].map((type) => layerCompression(type) ?? 'none'))) {
+    const { unreadBy } = CODECS[compression];
+    if (unreadBy === undefined) continue;
+    const message = `the layers are ${compression}: ${unreadBy} cannot pull them; for those, save with --compress gzip`;
+    onProgress?.({ kind: 'note', message });
+  }
 }
 
 function describePlanned({ image: { names }, root, id, targets }: Planned): PlannedImage {
