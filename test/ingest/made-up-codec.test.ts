@@ -2,7 +2,8 @@ import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { looksLikeLayer } from '../../src/archive/read/sniff.ts';
-import { prepareLayer, verifyLayer } from '../../src/image/layer.ts';
+import { prepareLayer } from '../../src/image/layer.ts';
+import { prove } from '../../src/image/prove.ts';
 import { chooseCodec } from '../../src/ingest/codec.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -98,7 +99,7 @@ test('layers in it are read, measured and checked', async () => {
     compression: 'flip',
     size: LAYER.length,
   });
-  expect(await verifyLayer(content, { blob, diffId })).toBe(LAYER.length);
+  expect(await prove(content, { blob, diffId })).toBe(LAYER.length);
   const { bytes } = await prepareLayer(content, { blob, diffId });
   expect((await buffer(bytes)).equals(LAYER)).toBe(true);
 });
