@@ -55,7 +55,7 @@ export interface SaveArchiveOptions extends ContentOptions {
   platform?: Platform | undefined;
   /**
    * Tells which of these blobs are held already. They may be left out of the archive, which then names them all the same.
-   * Called before the archive's first byte, if at all.
+   * Called before the archive is handed over, if at all.
    */
   held?: ((blobs: readonly Descriptor[]) => Promise<ReadonlySet<Digest>>) | undefined;
 }

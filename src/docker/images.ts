@@ -10,7 +10,7 @@ import { isDigest } from '../oci/digest.ts';
 import { digestSchema, optional, stringsSchema } from '../oci/parse.ts';
 import type { Platform } from '../oci/platform.ts';
 import { platformSchema } from '../oci/platform.ts';
-import { isReference, looksLikeImageId, normalizeName } from '../oci/reference.ts';
+import { looksLikeImageId, normalizeName } from '../oci/reference.ts';
 import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames, parseTagName, registryDigests } from './names.ts';
 import { nearestNames } from './nearest.ts';
@@ -223,11 +223,4 @@ function inspectPath(image: string, manifests = false): string {
 /** As a part of a path: of what is allowed in a reference, only the brackets of an IPv6 address need to be escaped. */
 function imageSegment(image: string): string {
   return givenName(image).replaceAll('[', '%5B').replaceAll(']', '%5D');
-}
-
-/** Whether `image` names the image of this ID by that ID, full or short. */
-export function isIdOf(image: string, id: Digest): boolean {
-  if (!looksLikeImageId(image)) return !isReference(image);
-  const hex = image.replace('sha256:', '');
-  return id.startsWith(`sha256:${hex}`);
 }

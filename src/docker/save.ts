@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream';
 import type { ContentOptions } from '../content/source.ts';
 import type { SaveArchiveOptions } from '../content/endpoint.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
-import { parseReference } from '../oci/reference.ts';
+import { isIdOf, parseReference } from '../oci/reference.ts';
 import { openDelta } from './delta-save.ts';
 import type { Images } from './images.ts';
-import { givenName, isIdOf } from './images.ts';
+import { givenName } from './images.ts';
 import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
 

@@ -1,6 +1,6 @@
 import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
-import { isDigest } from './digest.ts';
+import { digestHex, isDigest } from './digest.ts';
 
 /** A parsed image reference. */
 export interface Reference {
@@ -92,6 +92,16 @@ export function normalizeName(text: string): string {
 /** Whether `text` is an image ID, full or short, with or without its algorithm. A short one may also be a name. */
 export function looksLikeImageId(text: string): boolean {
   return /^(?:sha256:[0-9a-f]{7,64}|[0-9a-f]{12,64})$/.test(text);
+}
+
+/** Whether `text` is this image ID, full or short. */
+export function isIdOf(text: string, id: Digest): boolean {
+  return looksLikeImageId(text) && digestHex(id).startsWith(text.replace(/^sha256:/, ''));
+}
+
+/** The familiar name that `text` is, with its tag; undefined where it is no name, or has a digest. */
+export function taggedName(text: string): string | undefined {
+  return isReference(text) && parseReference(text).digest === undefined ? normalizeName(text) : undefined;
 }
 
 function suffix({ tag, digest }: Reference): string {

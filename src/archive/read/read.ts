@@ -1,5 +1,5 @@
 import type { ArrivedImage } from '../../content/arrived-image.ts';
-import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
+import type { IngestedLayer, IngestLayer, SavedLayer } from '../../content/layer.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
@@ -11,11 +11,13 @@ import { tap } from '../../stream/tap.ts';
 import { abortable } from '../../stream/abortable.ts';
 import { BlobStore } from './blob-store.ts';
 import { collect } from './collect.ts';
-import type { Found } from './contents.ts';
 import { ArchiveContents, blobName } from './contents.ts';
 import { DOCKER_MANIFEST_NAME } from '../docker-manifest.ts';
 import { INDEX_NAME } from './graph.ts';
 import { dockerImages, ociImages } from './listed-images.ts';
+
+/** Blobs that are stored: layers with what is known of them, all others by their descriptor. */
+export type StoredBlobs = ReadonlyMap<Digest, IngestedLayer | Descriptor>;
 
 /** Options of {@link readArchive}. */
 export interface ReadArchiveOptions extends ContentOptions {
@@ -24,16 +26,22 @@ export interface ReadArchiveOptions extends ContentOptions {
   /** Where everything else is stored, and where what is stored can be read back. */
   content: ContentSource & ContentSink;
   /**
-   * Blobs that are stored already, and that the archive may therefore lack: layers with what is known of them, all others
-   * by their descriptor. Asked for when the archive has passed.
+   * Blobs that are stored already, and that the archive may therefore lack. Asked for when the archive has passed.
    */
-  stored?: ReadonlyMap<Digest, IngestedLayer | Descriptor>;
+  stored?: StoredBlobs;
   /** The diffIDs of images that are to come, bottom first: docker before 25 names no layer by its digest. Default: none. */
   expected?: readonly (readonly Digest[])[];
   /** Called with each number of bytes that has come in. */
   onRead?: (bytes: number) => void;
   /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
   keepManifests?: boolean;
+}
+
+/** The images of an archive. */
+export interface ArchiveImages {
+  images: ArrivedImage[];
+  /** All layers that came with them, by diffID. */
+  layers: ReadonlyMap<Digest, SavedLayer>;
 }
 
 /**
@@ -50,35 +58,37 @@ export interface ReadArchiveOptions extends ContentOptions {
 export async function readArchive(
   bytes: AsyncIterable<Uint8Array>,
   options: ReadArchiveOptions,
-): Promise<ArrivedImage[]> {
+): Promise<ArchiveImages> {
   const counted = tap(abortable(bytes, options.signal), (chunk) => options.onRead?.(chunk.length));
-  const entries = await collect(uncompressed(counted), options);
-  options.signal?.throwIfAborted();
-  addStored(entries, options.stored ?? new Map());
-  const contents = new ArchiveContents(entries, options);
-  const context = {
-    contents,
-    blobs: new BlobStore(contents, options.content, { signal: options.signal }),
-    keepManifests: options.keepManifests ?? false,
+  const layers = new Map<Digest, SavedLayer>();
+  const ingest: IngestLayer = async (layerBytes, hint) => {
+    const layer = await options.ingest(layerBytes, hint);
+    layers.set(layer.diffId, layer);
+    return layer;
   };
+  const entries = await collect(uncompressed(counted), { ...options, ingest });
+  options.signal?.throwIfAborted();
+  for (const [digest, blob] of options.stored ?? []) {
+    // What did come counts.
+    if (entries.has(blobName(digest))) continue;
+    const isLayer = 'diffId' in blob;
+    entries.set(
+      blobName(digest),
+      isLayer ? { kind: 'layer', layer: blob } : { kind: 'stored', descriptor: blob },
+    );
+    if (isLayer && !layers.has(blob.diffId)) layers.set(blob.diffId, blob);
+  }
+  return { images: await listImages(new ArchiveContents(entries, { ...options, ingest }), options), layers };
+}
+
+async function listImages(
+  contents: ArchiveContents,
+  { content, keepManifests = false, signal }: ReadArchiveOptions,
+): Promise<ArrivedImage[]> {
+  const context = { contents, blobs: new BlobStore(contents, content, { signal }), keepManifests };
   if (contents.has(DOCKER_MANIFEST_NAME)) return dockerImages(context);
   if (contents.has(INDEX_NAME)) return ociImages(context);
   throw noImages(contents);
-}
-
-/** As if they had come with the archive; what did come counts. */
-function addStored(
-  entries: Map<string, Found>,
-  stored: ReadonlyMap<Digest, IngestedLayer | Descriptor>,
-): void {
-  for (const [digest, blob] of stored) {
-    const name = blobName(digest);
-    if (entries.has(name)) continue;
-    entries.set(
-      name,
-      'diffId' in blob ? { kind: 'layer', layer: blob } : { kind: 'stored', descriptor: blob },
-    );
-  }
 }
 
 async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

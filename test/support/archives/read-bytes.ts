@@ -21,7 +21,8 @@ export async function readBytes(
 ): Promise<ReadResult> {
   const content = new MemoryContent();
   const ingest = plainIngest(content, codec);
-  return { images: await readArchive(inChunks(bytes, chunk), { ingest, content, ...options }), content };
+  const { images } = await readArchive(inChunks(bytes, chunk), { ingest, content, ...options });
+  return { images, content };
 }
 
 /** Bytes as a stream. */

@@ -1,24 +1,23 @@
-import { oneAhead } from '../../../stream/one-ahead.ts';
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { EndpointImage, ImageEndpoint } from '../../../content/endpoint.ts';
 import { DrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../../../oci/platform.ts';
-import { normalizeName } from '../../../oci/reference.ts';
-import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import { isIdOf, normalizeName, taggedName } from '../../../oci/reference.ts';
+import { oneAhead } from '../../../stream/one-ahead.ts';
 import type { ArriveOptions } from '../arrival.ts';
-import { EndpointSave } from './endpoint-save.ts';
-import { isIdOf, nameOf } from './image-id.ts';
+import type { WantedImage } from './daemon-plan.ts';
+import { DaemonSave } from './daemon-plan.ts';
 import { notForPlatform } from './platform.ts';
-import type { WantedImage } from './wanted-image.ts';
 
 /** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
-export async function fromEndpoint(endpoint: ImageEndpoint, options: ArriveOptions): Promise<ArrivedImage[]> {
+export async function fromDaemon(daemon: ImageEndpoint, options: ArriveOptions): Promise<ArrivedImage[]> {
   if ((options.images ?? []).length === 0)
-    throw new DrayageError('USAGE', 'which image is to be saved?', { hint: 'name at least one' });
-  const wanted = await inspectAll(endpoint, options);
-  if (options.oneRequest === true) return new EndpointSave(endpoint, options).together(wanted);
-  return oneByOne(endpoint, wanted, options);
+    throw new DrayageError('USAGE', 'no image given', { reason: 'no-image' });
+  const wanted = await inspectAll(daemon, options);
+  if (options.oneRequest === true) return new DaemonSave(daemon, options).takeTogether(wanted);
+  return oneByOne(daemon, wanted, options);
 }
 
 /**
@@ -26,21 +25,22 @@ export async function fromEndpoint(endpoint: ImageEndpoint, options: ArriveOptio
  * free them. Where the daemon packs a whole archive before it sends any of it, the next one is packed meanwhile.
  */
 async function oneByOne(
-  endpoint: ImageEndpoint,
+  daemon: ImageEndpoint,
   wanted: readonly WantedImage[],
   options: ArriveOptions,
 ): Promise<ArrivedImage[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
-  const save = new EndpointSave(endpoint, { ...options, signal });
-  const arrivals: ArrivedImage[] = [];
+  const save = new DaemonSave(daemon, { ...options, signal });
+  const images: ArrivedImage[] = [];
   try {
-    if (endpoint.spools) {
-      for await (const read of oneAhead(wanted, (image) => save.open(image))) arrivals.push(await read());
+    if (daemon.spools === true) {
+      for await (const plan of oneAhead(wanted, (image) => save.plan(image)))
+        images.push(await save.take(plan));
     } else {
-      for (const image of wanted) arrivals.push(await (await save.open(image))());
+      for (const image of wanted) images.push(await save.take(await save.plan(image)));
     }
-    return arrivals;
+    return images;
   } catch (error) {
     // The request that is one ahead ends as well.
     stop.abort(error);
@@ -48,22 +48,20 @@ async function oneByOne(
   }
 }
 
-async function inspectAll(endpoint: ImageEndpoint, options: ArriveOptions): Promise<WantedImage[]> {
+async function inspectAll(daemon: ImageEndpoint, options: ArriveOptions): Promise<WantedImage[]> {
   const { images = [], platform, signal } = options;
   const wanted = new Map<Digest, WantedImage>();
   for (const text of images) {
-    const image = await endpoint.inspect(text, { signal, platforms: platform !== undefined });
-    const entry = wanted.get(image.id) ?? { image, names: [], digest: digestFor(text, image, platform) };
-    const asked = nameAsked(text, image);
+    const image = await daemon.inspect(text, { signal, platforms: platform !== undefined });
+    const { names, digest } = wanted.get(image.id) ?? { names: [], digest: digestFor(text, image, platform) };
     const given = (options.names?.get(text) ?? []).map(normalizeName);
-    const names = [...entry.names, ...(asked === undefined ? [] : [asked]), ...given];
-    entry.names = [...new Set(names)];
-    wanted.set(image.id, entry);
+    const all = new Set([...names, ...nameAsked(text, image), ...given]);
+    wanted.set(image.id, { image, names: [...all], digest });
   }
   return [...wanted.values()];
 }
 
-/** What an image for this platform goes by; its ID where the daemon does not tell. */
+/** The digest of an image for this platform; its ID where the daemon does not tell. */
 function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platform | undefined): Digest {
   if (wanted === undefined || platforms === undefined) return id;
   const found = platforms.find(({ platform }) => matchesPlatform(wanted, platform));
@@ -73,10 +71,10 @@ function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platf
 }
 
 /** The name by which an image was asked for; none where it was asked for by its ID. */
-function nameAsked(text: string, { id, names }: EndpointImage): string | undefined {
-  const name = nameOf(text);
-  if (name === undefined || (isIdOf(text, id) && !names.includes(name))) return undefined;
+function nameAsked(text: string, { id, names }: EndpointImage): string[] {
+  const name = taggedName(text);
+  if (name === undefined || (isIdOf(text, id) && !names.includes(name))) return [];
   // podman calls local images localhost/temp, and answers to temp as well.
   const short = name.replace(/^localhost\//, '');
-  return !names.includes(name) && names.includes(short) ? short : name;
+  return [!names.includes(name) && names.includes(short) ? short : name];
 }

@@ -1,15 +1,13 @@
+import type { ArchiveImages } from '../../../archive/read/read.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import { readImage } from '../../../image/image.ts';
 import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import { bareDescriptor } from '../../../oci/descriptor.ts';
-import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform } from '../../../oci/platform.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
-import type { SavedLayer } from '../../../content/layer.ts';
 import type { ArriveOptions } from '../arrival.ts';
 import { savedLayer } from '../../../content/layer.ts';
-import type { ArchiveArrivals } from './read-arrivals.ts';
 
 /**
  * Of images that have arrived, those for the platform that is asked for; all where none is. Out of an index comes the
@@ -17,22 +15,22 @@ import type { ArchiveArrivals } from './read-arrivals.ts';
  * @throws {@link DrayageError} `NOT_FOUND` with the platforms that there are, where an image is for others only
  */
 export async function forPlatform(
-  { arrivals, layers }: ArchiveArrivals,
+  { images, layers }: ArchiveImages,
   options: Pick<ArriveOptions, 'content' | 'platform' | 'signal'>,
 ): Promise<ArrivedImage[]> {
   const { platform } = options;
-  if (platform === undefined) return [...arrivals];
+  if (platform === undefined) return images;
   const fitting: ArrivedImage[] = [];
   const others: { names: readonly string[]; error: DrayageError }[] = [];
-  for (const arrival of arrivals) {
+  for (const image of images) {
     try {
-      fitting.push(await onlyPlatform(arrival, layers, platform, options));
+      fitting.push(await onlyPlatform(image, layers, platform, options));
     } catch (error) {
       if (!isDrayageError(error, 'NOT_FOUND')) throw error;
-      others.push({ names: arrival.names, error });
+      others.push({ names: image.names, error });
     }
   }
-  const names = new Set(fitting.flatMap((arrival) => arrival.names));
+  const names = new Set(fitting.flatMap((image) => image.names));
   const missed = others.filter((other) => !other.names.some((name) => names.has(name)));
   if (missed.length > 0) throw notForPlatform(platform, missed);
   return fitting;
@@ -53,19 +51,19 @@ export function notForPlatform(
 }
 
 async function onlyPlatform(
-  arrival: ArrivedImage,
-  passed: ReadonlyMap<Digest, SavedLayer>,
+  image: ArrivedImage,
+  passed: ArchiveImages['layers'],
   platform: Platform,
   { content, signal }: Pick<ArriveOptions, 'content' | 'signal'>,
 ): Promise<ArrivedImage> {
-  const { manifest, config, layers } = await readImage(content, arrival.root, { platform, signal });
-  if (manifest.descriptor.digest === arrival.root.digest) return arrival;
-  const known = new Map([...passed, ...arrival.layers.map((layer) => [layer.diffId, layer] as const)]);
+  const { manifest, config, layers } = await readImage(content, image.root, { platform, signal });
+  if (manifest.descriptor.digest === image.root.digest) return image;
+  const known = new Map([...passed, ...image.layers.map((layer) => [layer.diffId, layer] as const)]);
   return {
-    ...arrival,
+    ...image,
     root: bareDescriptor(manifest.descriptor),
     id: config.descriptor.digest,
-    annotations: { [ORIGINAL_INDEX]: arrival.root.digest, ...arrival.annotations },
+    annotations: { [ORIGINAL_INDEX]: image.root.digest, ...image.annotations },
     layers: layers.map(({ diffId, blob }) => {
       const { uncompressedSize = null, status = 'written' } = known.get(diffId) ?? {};
       return savedLayer(blob, { diffId, uncompressedSize, status });

@@ -2,7 +2,7 @@ import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ArriveOptions } from '../arrival.ts';
 import { namesUnder } from '../../../select/select.ts';
 import { fromArchive } from './archive.ts';
-import { fromEndpoint } from './daemon.ts';
+import { fromDaemon } from './daemon.ts';
 import { fromLayout } from './layout.ts';
 
 /**
@@ -18,5 +18,5 @@ export async function arrive(options: ArriveOptions): Promise<ArrivedImage[]> {
 async function arriveFrom(options: ArriveOptions): Promise<ArrivedImage[]> {
   const { from } = options;
   if ('archive' in from) return fromArchive(from.archive, options);
-  return 'load' in from ? fromEndpoint(from, options) : fromLayout(from, options);
+  return 'load' in from ? fromDaemon(from, options) : fromLayout(from, options);
 }
