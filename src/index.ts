@@ -1,4 +1,4 @@
-export type { ImageIndex, StoredImage } from './content/image-index.ts';
+export type { ImageIndex, ResolvedImages, StoredImage } from './content/image-index.ts';
 export { overlay } from './content/overlay.ts';
 export type { SavedLayer } from './content/layer.ts';
 export type { Authenticate, ImagePolicy } from './content/policy.ts';

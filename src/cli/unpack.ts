@@ -53,6 +53,9 @@ function askedAs(layout: Layout, foundAs: string | undefined): ImagePlace {
   const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs });
   return overlay(layout, {
     images: async (options) => (await layout.images(options)).map(asked),
-    resolve: async (reference, options) => asked(await layout.resolve(reference, options)),
+    resolve: async (reference, options) => {
+      const [first, ...others] = await layout.resolve(reference, options);
+      return [asked(first), ...others.map(asked)];
+    },
   });
 }

@@ -1,5 +1,4 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Platform } from '../oci/platform.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
 
 /** An image in an {@link ImageIndex}: its root, and the names it goes by. */
@@ -13,19 +12,19 @@ export interface StoredImage {
   foundAs?: string | undefined;
 }
 
+/** What a reference means: one image, or all that share a name, each for a platform of its own. */
+export type ResolvedImages = [StoredImage, ...StoredImage[]];
+
 /** The images of a place, by name. */
 export interface ImageIndex {
   /** All images, in the order in which they were added. */
   images(options?: ContentOptions): Promise<StoredImage[]>;
   /**
-   * Finds one image by name, digest (of its root or its config, also shortened) or by unique tag.
-   * @param options `platform` says which one, where several have the name
-   * @throws {@link DrayageError} `NOT_FOUND` with the names that exist, `AMBIGUOUS`
+   * Finds what a name, a digest (of a root or a config, also shortened) or a unique tag means. A registry is asked for that
+   * alone: it does not list its images.
+   * @throws {@link DrayageError} `NOT_FOUND` with the names that exist; `AMBIGUOUS` where anything but a name fits several
    */
-  resolve(
-    reference: string,
-    options?: ContentOptions & { platform?: Platform | undefined },
-  ): Promise<StoredImage>;
+  resolve(reference: string, options?: ContentOptions): Promise<ResolvedImages>;
   /** What refers to this content by `subject`: signatures, SBOMs. */
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
 }

@@ -2,7 +2,7 @@ export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
 export { Layout, type PruneLayoutOptions, type UpdateOptions } from '../layout/layout.ts';
 export type { SweptBlobs } from '../layout/sweep.ts';
-export type { ResolveOptions } from '../listing/lookup.ts';
+export type { ResolvedImages } from '../content/image-index.ts';
 export { OMITTED_LAYERS } from '../image/annotations.ts';
 export type { HeldBlob, HeldImage } from '../layout/holdings.ts';
 export type { ImageStore, StoreTransaction } from '../content/store.ts';

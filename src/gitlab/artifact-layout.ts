@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
-import type { ImageIndex, ImagePlace, StoredImage } from '../content/image-index.ts';
+import type { ImageIndex, ImagePlace, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import { placeOf } from '../content/overlay.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
-import type { ResolveOptions } from '../listing/lookup.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
@@ -86,7 +85,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return this.#listing.images(options);
   }
 
-  async resolve(reference: string, options?: ResolveOptions): Promise<StoredImage> {
+  async resolve(reference: string, options?: ContentOptions): Promise<ResolvedImages> {
     return this.#listing.resolve(reference, options);
   }
 

@@ -1,11 +1,10 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { StoredImage } from '../content/image-index.ts';
+import type { ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
-import type { ResolveOptions } from '../listing/lookup.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
@@ -111,7 +110,7 @@ export class Layout implements ImageStore, AsyncDisposable {
     return this.#listing.images(options);
   }
 
-  async resolve(reference: string, options: ResolveOptions = {}): Promise<StoredImage> {
+  async resolve(reference: string, options: ContentOptions = {}): Promise<ResolvedImages> {
     return this.#listing.resolve(reference, options);
   }
 

@@ -1,9 +1,8 @@
-import type { ImageIndex, StoredImage } from '../content/image-index.ts';
+import type { ImageIndex, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ListedImage } from './entries.ts';
 import { listImages } from './entries.ts';
-import type { ResolveOptions } from './lookup.ts';
 import { resolveImage } from './lookup.ts';
 import type { ReferrersBySubject } from './referrers.ts';
 import { findReferrers, isReferrer } from './referrers.ts';
@@ -32,7 +31,7 @@ export class Listing implements ImageIndex {
     return listed.map(({ root, names, annotations }) => ({ root, names, annotations }));
   }
 
-  async resolve(reference: string, options: ResolveOptions = {}): Promise<StoredImage> {
+  async resolve(reference: string, options: ContentOptions = {}): Promise<ResolvedImages> {
     const { content, place } = this.#options;
     return resolveImage({ content, place }, await this.#list(options), reference, options);
   }

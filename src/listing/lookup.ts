@@ -1,50 +1,42 @@
-import type { StoredImage } from '../content/image-index.ts';
+import type { ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex, isDigest } from '../oci/digest.ts';
-import type { Platform } from '../oci/platform.ts';
 import { isUniqueReference, uniqueHex } from './unique-reference.ts';
-import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { isReference, parseReference } from '../oci/reference.ts';
 import type { ListedImage } from './entries.ts';
 import { familiar } from './entries.ts';
 import { nearest } from './nearest.ts';
 
-/** Options of a look-up by name. */
-export interface ResolveOptions extends ContentOptions {
-  /** Which one, where several images have one name for different platforms. */
-  platform?: Platform | undefined;
-}
-
 /**
- * Finds one image among those of a layout, which `place` names in errors. In this order: by a full digest (of a root, of a manifest inside an index, of a
- * config), by its name, by what another tool calls it, by its unique tag, by seven or more digits of a digest. A manifest that was found inside
- * an index comes with the index's names.
+ * Finds what a reference means among the images of a layout, which `place` names in errors. In this order: by a full digest
+ * (of a root, of a manifest inside an index, of a config), by name, by what another tool calls it, by unique tag, by seven
+ * or more digits of a digest. A manifest that was found inside an index comes with the index's names.
  * @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `AMBIGUOUS`
  */
 export async function resolveImage(
   { content, place }: { content: ContentSource; place: string },
   listed: readonly ListedImage[],
   reference: string,
-  options: ResolveOptions = {},
-): Promise<StoredImage> {
+  options: ContentOptions = {},
+): Promise<ResolvedImages> {
   const digest = isDigest(reference) ? reference : digestIn(reference);
   if (digest !== undefined) {
     const root = listed.find((image) => image.root.digest === digest);
-    if (root !== undefined) return bare(root);
+    if (root !== undefined) return [bare(root)];
   } else {
-    const named = byName(listed, reference, options.platform);
+    const named = byName(listed, reference);
     if (named !== undefined) return named;
     const unique = await byUniqueTag(content, listed, reference, options);
-    if (unique !== undefined) return unique;
+    if (unique !== undefined) return [unique];
   }
   const prefix =
     digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
   const found = prefix === undefined ? undefined : await byDigest(content, listed, prefix, options);
-  if (found !== undefined) return found;
+  if (found !== undefined) return [found];
   throw notFound(reference, listed, place);
 }
 
@@ -59,23 +51,19 @@ export function notFound(reference: string, listed: readonly ListedImage[], path
   return new DrayageError('NOT_FOUND', message, { path, candidates, hint });
 }
 
-function byName(
-  listed: readonly ListedImage[],
-  reference: string,
-  platform?: Platform,
-): StoredImage | undefined {
+/** All images that share a name; what another tool calls an image has to mean one. */
+function byName(listed: readonly ListedImage[], reference: string): ResolvedImages | undefined {
   const name = familiar(reference);
-  const named = listed.filter((image) => image.names.includes(name));
-  const found = named.length > 0 ? named : listed.filter((image) => image.foreign.includes(reference));
-  const fitting = platform === undefined ? found : found.filter((image) => mayRunOn(image, platform));
-  if (fitting.length > 1) {
+  const [named, ...others] = listed.filter((image) => image.names.includes(name));
+  if (named !== undefined) return [bare(named), ...others.map(bare)];
+  const foreign = listed.filter((image) => image.foreign.includes(reference));
+  if (foreign.length > 1)
     throw ambiguous(
       reference,
-      fitting.map(({ root }) => root.digest + (root.platform ? ` (${formatPlatform(root.platform)})` : '')),
+      foreign.map(({ root }) => root.digest),
     );
-  }
-  const [only] = fitting;
-  return only && { ...bare(only), ...(named.length === 0 && { foundAs: reference }) };
+  const [only] = foreign;
+  return only && [{ ...bare(only), foundAs: reference }];
 }
 
 async function byUniqueTag(
@@ -88,10 +76,6 @@ async function byUniqueTag(
   if (hex === undefined) return undefined;
   const named = listed.filter((image) => isUniqueReference(familiar(reference), image));
   return byDigest(source, named, hex, options);
-}
-
-function mayRunOn({ root }: StoredImage, platform: Platform): boolean {
-  return root.platform === undefined || matchesPlatform(platform, root.platform);
 }
 
 /** By the first digits of a digest: all of them name one, or fewer where only one begins so. */

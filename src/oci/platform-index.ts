@@ -71,7 +71,7 @@ function mayStandFor({ platform: a }: PlatformManifest, { platform: b }: Platfor
 }
 
 /** The error for a name that means more than one image. */
-export function twoImages(
+function twoImages(
   name: string,
   platform: Platform | undefined,
   digests: readonly [Digest, Digest],

@@ -156,7 +156,7 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     return [...found.values()];
   }
 
-  async resolve(reference: string, options: ContentOptions = {}): Promise<StoredImage> {
+  async resolve(reference: string, options: ContentOptions = {}): Promise<[StoredImage]> {
     const own = this.#own(reference);
     const root = own === undefined ? undefined : await this.describe(own, options);
     if (own === undefined || root === undefined) {
@@ -164,7 +164,7 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
         hint: 'look at its tags',
       });
     }
-    return { root, names: isDigest(own) ? [] : [`${this.name}:${own}`], annotations: {} };
+    return [{ root, names: isDigest(own) ? [] : [`${this.name}:${own}`], annotations: {} }];
   }
 
   async referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {

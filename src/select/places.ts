@@ -1,13 +1,7 @@
-import type { ImagePlace, PlacedImage, StoredImage } from '../content/image-index.ts';
+import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import type { Platform } from '../oci/platform.ts';
-import { twoImages } from '../oci/platform-index.ts';
-import { isReference, normalizeName, parseReference } from '../oci/reference.ts';
-
-/** As of {@link ImageIndex.resolve}. */
-type ResolveOptions = ContentOptions & { platform?: Platform };
 
 /** Several places as one: all their images, and content from whichever has it. */
 export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
@@ -15,10 +9,8 @@ export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
     ...chainSources(places),
     images: async (options) => (await Promise.all(places.map((place) => place.images(options)))).flat(),
     resolve: async (reference, options) => {
-      const [first, ...rest] = await findByReference(places, reference, options);
-      const other = rest.find(({ image }) => image.root.digest !== first.image.root.digest);
-      if (other === undefined) return first.image;
-      throw twoImages(reference, undefined, [first.image.root.digest, other.image.root.digest]);
+      const [first, ...others] = await findByReference(places, reference, options);
+      return [first.image, ...others.map(({ image }) => image)];
     },
     referrers: async (descriptor, options) => {
       const lists = await Promise.all(places.map((place) => place.referrers(descriptor, options)));
@@ -45,13 +37,13 @@ export async function findAll(
 export async function findByReference(
   places: readonly ImagePlace[],
   reference: string,
-  options: ResolveOptions = {},
+  options: ContentOptions = {},
 ): Promise<[PlacedImage, ...PlacedImage[]]> {
   const found: PlacedImage[] = [];
   const missing: DrayageError[] = [];
   for (const place of places) {
     try {
-      for (const image of await allOf(place, reference, options)) found.push({ place, image });
+      for (const image of await place.resolve(reference, options)) found.push({ place, image });
     } catch (error) {
       if (!isDrayageError(error, 'NOT_FOUND')) throw error;
       missing.push(error);
@@ -64,19 +56,4 @@ export async function findByReference(
     candidates,
     hint: candidates.length > 0 ? `it holds ${candidates.join(', ')}` : 'drayage inspect lists what it holds',
   });
-}
-
-/** What a place has under a name: one image, or those of several platforms; by anything else it finds one. */
-async function allOf(
-  place: ImagePlace,
-  reference: string,
-  options: ResolveOptions,
-): Promise<readonly StoredImage[]> {
-  const isName = isReference(reference) && parseReference(reference).digest === undefined;
-  const name = isName ? normalizeName(reference) : undefined;
-  const named =
-    name === undefined || options.platform !== undefined
-      ? []
-      : (await place.images(options)).filter((image) => image.names.includes(name));
-  return named.length > 1 ? named : [await place.resolve(reference, options)];
 }

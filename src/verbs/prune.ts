@@ -105,7 +105,7 @@ async function byDigest(
   reference: string,
   { layout, signal }: PruneOptions,
 ): Promise<Descriptor[]> {
-  const { root } = await layout.resolve(reference, { signal });
+  const [{ root }] = await layout.resolve(reference, { signal });
   const found = entries.filter(({ digest }) => digest === root.digest);
   if (found.length > 0) return found;
   throw new DrayageError('USAGE', `${reference} is a part of a multi-platform image`, {

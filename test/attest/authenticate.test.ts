@@ -58,7 +58,7 @@ async function attach(...bundles: Buffer[]): Promise<void> {
 
 /** Why the image is refused; nothing where it is accepted. */
 async function reason(expectation = COMMIT, name = 'app:1'): Promise<unknown> {
-  const image = await layout.resolve(name);
+  const [image] = await layout.resolve(name);
   const check = signaturePolicy(await loadTrust(KEYS), expectation);
   const error = await check(image, layout).then(
     () => undefined,
@@ -76,7 +76,7 @@ test('of several signatures any one that is accepted will do', async () => {
 test('where none is accepted the most telling reason is given, and what each lacks is said', async () => {
   const sbom = statement((value) => (value.predicateType = 'https://spdx.dev/Document'), IMAGE.root.digest);
   await attach(bytesOf(keyBundle(KEYS.privateKey, sbom)), bad('b'.repeat(40)));
-  const image = await layout.resolve('app:1');
+  const [image] = await layout.resolve('app:1');
   const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
   await expect(check(image, layout)).rejects.toMatchObject({
     message: expect.stringMatching(/none of its 2 signatures.*commit is b{40}/) as string,
@@ -100,7 +100,7 @@ describe('of more signatures than anybody makes', () => {
 
   test('the newest are looked at, and it is said how many were not', async () => {
     await attach(good(), ...others);
-    const image = await layout.resolve('app:1');
+    const [image] = await layout.resolve('app:1');
     const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
     await expect(check(image, layout)).rejects.toMatchObject({
       message: expect.stringMatching(/none of its 16 signatures.*; 5 more were not looked at$/s) as string,
@@ -136,7 +136,7 @@ describe('the names of an image', () => {
       content.add(IMAGE.root, ['other:1'], {});
     });
     const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
-    const image = await layout.resolve('other:1');
+    const [image] = await layout.resolve('other:1');
     await expect(check(image, layout)).rejects.toMatchObject({
       message: 'other:1 is not what was signed: that image was signed as app:1',
       facts: { reason: 'NAME', hint: expect.stringContaining('--expect name=other:1') as string },
@@ -173,7 +173,7 @@ describe('the names of an image', () => {
     const told: Provenance[] = [];
     const note = (_: StoredImage, provenance: Provenance): void => void told.push(provenance);
     const check = signaturePolicy(await loadTrust(KEYS), expected(), note);
-    await check(await layout.resolve('app:1'), layout);
+    await check((await layout.resolve('app:1'))[0], layout);
     expect(told).toMatchObject([{ names: null }]);
     await layout.update(async (content) => {
       for (const { digest } of await layout.referrers(IMAGE.root)) content.remove(digest);
@@ -219,7 +219,7 @@ describe('an index', () => {
   test('passes by the signatures of all that it lists, which vouch for it', async () => {
     await addIndex(INDEX, [IMAGE.root, good()], [ARM.root, good(ARM.root.digest)]);
     const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
-    const vouchers = await check(await layout.resolve('app:1'), layout);
+    const vouchers = await check((await layout.resolve('app:1'))[0], layout);
     expect(vouchers).toHaveLength(2);
   });
 
@@ -330,7 +330,7 @@ describe('an index', () => {
     await addIndex(INDEX, [INDEX.root, good(INDEX.root.digest)]);
     await layout.update(async (content) => content.remove(ARM.root.digest));
     const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
-    const image = await layout.resolve(ARM.config.digest);
+    const [image] = await layout.resolve(ARM.config.digest);
     expect(image.root.digest).toBe(ARM.root.digest);
     expect(await check(image, layout)).toHaveLength(1);
   });

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { ImagePlace, StoredImage } from '../../src/content/image-index.ts';
+import type { ImagePlace, ResolvedImages, StoredImage } from '../../src/content/image-index.ts';
 import { overlay, placeOf } from '../../src/content/overlay.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -27,8 +27,8 @@ class Place implements ImagePlace {
     return [this.#image];
   }
 
-  async resolve(): Promise<StoredImage> {
-    return this.#image;
+  async resolve(): Promise<ResolvedImages> {
+    return [this.#image];
   }
 
   async referrers(): Promise<Descriptor[]> {
@@ -38,7 +38,7 @@ class Place implements ImagePlace {
 
 async function namesOf(place: ImagePlace): Promise<(string | undefined)[]> {
   const listed = await place.images();
-  const resolved = await place.resolve('a');
+  const [resolved] = await place.resolve('a');
   const content = String(Buffer.concat(await (await place.open(BLOB)).toArray()));
   return [listed[0]?.names[0], resolved.names[0], content];
 }

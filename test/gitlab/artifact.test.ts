@@ -322,7 +322,7 @@ describe('the layouts of an artifact', () => {
     const { artifact } = await open(await fakeWith({}, zip(zipped(imageFiles(IMAGE, 'app:1')))));
     const [layout] = artifact.layouts;
     expect(await layout?.images()).toMatchObject([{ names: ['app:1'], root: { digest: IMAGE.root.digest } }]);
-    expect(await layout?.resolve(IMAGE.config.digest)).toMatchObject({ names: ['app:1'] });
+    expect(await layout?.resolve(IMAGE.config.digest)).toMatchObject([{ names: ['app:1'] }]);
     await expect(layout?.resolve('api')).rejects.toMatchObject({
       code: 'NOT_FOUND',
       facts: { candidates: ['app:1'] },

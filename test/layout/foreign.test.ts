@@ -46,11 +46,11 @@ describe.each(layouts)('the layout of %s', (name, { images: wanted, manifests })
   test('is resolved by every name and digest', async () => {
     const layout = await Layout.open(await unpack(name));
     for (const { digest, name: full, ref } of manifests) {
-      expect((await layout.resolve(full ?? ref ?? digest)).root.digest).toBe(digest);
-      expect((await layout.resolve(digest)).root.digest).toBe(digest);
+      expect((await layout.resolve(full ?? ref ?? digest))[0].root.digest).toBe(digest);
+      expect((await layout.resolve(digest))[0].root.digest).toBe(digest);
     }
     for (const { configDigest, diffIds } of wanted) {
-      const { root } = await layout.resolve(configDigest);
+      const [{ root }] = await layout.resolve(configDigest);
       for await (const { layers } of images(layout, root)) {
         expect(layers.map(({ diffId }) => diffId)).toEqual(diffIds);
       }

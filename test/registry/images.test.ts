@@ -27,7 +27,7 @@ describe('an image', () => {
   test.each(['1', ':1', '@'])('is found by %j', async (how) => {
     const { repository } = await withImage();
     const reference = how === '@' ? IMAGE.descriptor.digest : how === '1' ? '1' : `${repository.name}:1`;
-    expect((await repository.resolve(reference)).root).toEqual(IMAGE.descriptor);
+    expect((await repository.resolve(reference))[0].root).toEqual(IMAGE.descriptor);
   });
 
   test.each(['2', 'other/app:1', 'NO name', digestOf(Buffer.from('x'))])(
@@ -45,7 +45,7 @@ describe('an image', () => {
       ({ method }) => method === 'HEAD',
       (_, response) => response.writeHead(200).end(),
     );
-    expect((await repository.resolve('1')).root).toEqual(IMAGE.descriptor);
+    expect((await repository.resolve('1'))[0].root).toEqual(IMAGE.descriptor);
   });
 
   test('has all its tags for names, over several pages', async () => {

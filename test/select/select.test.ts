@@ -1,14 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import type { ImagePolicy } from '../../src/content/policy.ts';
+import type { Authenticate, ImagePolicy } from '../../src/content/policy.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
-import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
+import { OMITTED_LAYERS, ORIGINAL_INDEX } from '../../src/image/annotations.ts';
+import type { Platform } from '../../src/oci/platform.ts';
 import { images as imagesOf } from '../../src/image/image.ts';
-import { joinPlaces } from '../../src/select/places.ts';
+import { findByReference, joinPlaces } from '../../src/select/places.ts';
 import { select, selectEach } from '../../src/select/select.ts';
 import type { SelectedImage } from '../../src/select/selection.ts';
+import { once } from '../../src/stream/tap.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import { registryOf } from '../registry/registries.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const APP = sampleImage(['base', 'app']);
@@ -75,7 +79,7 @@ test('one name for different images in different places is ambiguous', async () 
   const expected = { code: 'AMBIGUOUS', facts: { candidates: [APP.root.digest, TOOLS.root.digest] } };
   await expect(select(places)).rejects.toMatchObject(expected);
   await expect(select(places, { images: ['app:1'] })).rejects.toMatchObject(expected);
-  await expect(joinPlaces(places).resolve('app:1')).rejects.toMatchObject(expected);
+  await expect(select([joinPlaces(places)], { images: ['app:1'] })).rejects.toMatchObject(expected);
   expect(digests(await select(places, { images: [TOOLS.root.digest] }))).toEqual([TOOLS.root.digest]);
 });
 
@@ -152,6 +156,19 @@ describe('one name for images of several platforms', () => {
     });
   });
 
+  test('is the one for the platform that is asked for', async () => {
+    const [amd64, arm64] = [platformOf('amd64'), platformOf('arm64')];
+    const place = await layoutOf(
+      [{ ...APP, root: { ...APP.root, platform: amd64 } }, 'app:1'],
+      [{ ...ARM, root: { ...ARM.root, platform: arm64 } }, 'app:1'],
+    );
+    for (const images of [undefined, ['app:1']]) {
+      const [chosen, ...others] = await select([place], { images, platform: arm64 });
+      expect(others).toEqual([]);
+      expect(chosen).toMatchObject({ root: ARM.root, image: { names: ['app:1'], root: ARM.root } });
+    }
+  });
+
   test('is refused where the parts leave out different layers', async () => {
     const places = [await said(APP, '1', 1), await said(ARM, '2', 0)];
     await expect(select(places)).rejects.toMatchObject({
@@ -196,7 +213,7 @@ test('joined places are one: all images, content from whichever has it, each ref
   const second = await layoutOf([TOOLS, 'tools:1'], [APP], [signature]);
   const joined = joinPlaces([first, second]);
   expect((await joined.images()).map(({ names }) => names)).toEqual([['app:1'], ['tools:1'], []]);
-  expect((await joined.resolve('tools:1')).root.digest).toBe(TOOLS.root.digest);
+  expect((await joined.resolve('tools:1'))[0].root.digest).toBe(TOOLS.root.digest);
   expect(await joined.has(TOOLS.config)).toBe(true);
   expect((await joined.referrers(APP.root)).map(({ digest }) => digest)).toEqual([signature.root.digest]);
   await expect(joined.resolve('none:1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -237,4 +254,71 @@ test('an image that was asked for by its name is never just left out', async () 
   const place = await layoutOf([APP, 'app:1'], [TOOLS, 'tools:1']);
   const asked = select([place], { images: ['app:1', 'tools:1'], policy: refusing('app:1') });
   await expect(asked).rejects.toMatchObject({ code: 'POLICY' });
+});
+
+function platformOf(architecture: string): Platform {
+  return { os: 'linux', architecture };
+}
+
+describe('of a multi-platform image', () => {
+  const ARM = sampleImage(['base', 'arm'], 'arm64');
+  const BOTH = sampleIndex([APP, ARM]);
+
+  test('all images are read', async () => {
+    const [chosen] = await select([await layoutOf([BOTH, 'app:1'])]);
+    expect(chosen?.root).toEqual(BOTH.root);
+    expect(chosen?.read.map(({ manifest }) => manifest.descriptor)).toEqual([APP.root, ARM.root]);
+  });
+
+  test('the one for a platform is meant where that is asked for, and says of what it is a part', async () => {
+    const place = await layoutOf([BOTH, 'app:1']);
+    const [chosen] = await select([place], { platform: platformOf('arm64') });
+    expect(chosen?.root).toEqual(ARM.root);
+    expect(chosen?.read.map(({ config }) => config.value.architecture)).toEqual(['arm64']);
+    expect(chosen?.image).toMatchObject({
+      root: BOTH.root,
+      names: ['app:1'],
+      annotations: { [ORIGINAL_INDEX]: BOTH.root.digest },
+    });
+  });
+
+  test('a platform that it lacks is an error with those that it has', async () => {
+    const place = await layoutOf([BOTH, 'app:1']);
+    await expect(select([place], { platform: platformOf('s390x') })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      facts: { candidates: ['linux/amd64', 'linux/arm64'] },
+    });
+  });
+});
+
+describe('another name', () => {
+  test('is that of the one image, which is vouched for under its own', async () => {
+    const place = await layoutOf([APP, 'app:1']);
+    const asked: string[][] = [];
+    const authenticate: Authenticate = async ({ names }) => (asked.push(names), []);
+    const [chosen] = await select([place], { as: 'docker.io/library/other', authenticate });
+    expect(chosen?.image.names).toEqual(['other:latest']);
+    expect(asked).toEqual([['app:1']]);
+  });
+
+  test('of several images is ambiguous, and what is no name is refused before anything is asked', async () => {
+    const place = await layoutOf([APP, 'app:1'], [TOOLS]);
+    await expect(select([place], { as: 'other' })).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+    await expect(select([], { as: 'No Name' })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+test('one image of a registry is found by one request for its manifest, however many tags there are', async () => {
+  const fake = await FakeRegistry.start();
+  const repository = registryOf(fake).repository('app');
+  for (const [descriptor, bytes] of APP.blobs.slice(0, -1)) await repository.put(descriptor, once(bytes));
+  const [descriptor, bytes] = APP.blobs.at(-1) ?? expect.fail();
+  for (let i = 0; i < 62; i++) await repository.putManifest({ descriptor, bytes }, `v${i}`);
+  const before = fake.requests().length;
+  const found = await findByReference([repository], `${repository.name}:v7`);
+  expect(found.map(({ image }) => image.root)).toEqual([APP.root]);
+  expect(fake.requests().slice(before)).toEqual(['HEAD /v2/app/manifests/v7']);
+  await select([repository], { images: [`${repository.name}:v7`] });
+  // Once more to resolve it; then its manifest and its config are read.
+  expect(fake.requests().slice(before + 1)).toHaveLength(3);
 });

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { StoredImage } from '../../src/content/image-index.ts';
+import type { ResolvedImages } from '../../src/content/image-index.ts';
 import type { ContentOptions, OpenOptions } from '../../src/content/source.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
@@ -51,10 +51,10 @@ export class MemoryRegistry {
         this.#note(`open ${isLayer ? 'layer ' : ''}${descriptor.digest}`);
         return content.open(descriptor, options);
       },
-      resolve: async (reference: string): Promise<StoredImage> => {
+      resolve: async (reference: string): Promise<ResolvedImages> => {
         this.#note(`resolve ${reference}`);
         const root = this.#tags.get(reference) ?? this.#byDigest(reference, name);
-        return { root, names: [], annotations: {} };
+        return [{ root, names: [], annotations: {} }];
       },
     };
   };

@@ -64,7 +64,7 @@ const blob = (layout: string, digest: Digest): string => join(cwd, layout, 'blob
 /** The bundle of the one signature in a layout. */
 async function bundlePath(layout: string, digest: Digest): Promise<string> {
   const opened = await Layout.open(join(cwd, layout));
-  const image = await opened.resolve(digest);
+  const [image] = await opened.resolve(digest);
   const [referrer] = await opened.referrers(image.root);
   const manifest = JSON.parse(await readFile(blob(layout, referrer?.digest as Digest), 'utf8')) as {
     layers: { digest: Digest }[];
@@ -200,7 +200,7 @@ async function verifyLocal(layout: string, ...how: string[]): Promise<CommandRes
 /** Puts another bundle in the place of the one that is there. */
 async function replaceSignature(path: string, digest: Digest, bundle: Buffer): Promise<void> {
   const layout = await Layout.open(join(cwd, path));
-  const { root } = await layout.resolve(digest);
+  const [{ root }] = await layout.resolve(digest);
   const [old] = await layout.referrers(root);
   await layout.update(async (content) => {
     if (old !== undefined) content.remove(old.digest);

@@ -30,7 +30,7 @@ function placeOf({ source, root }: TestCargo): ImagePlace {
     has: async (descriptor) => source.has(descriptor),
     open: async (descriptor) => source.open(descriptor),
     images: async () => [image],
-    resolve: async () => image,
+    resolve: async () => [image],
     referrers: async () => [],
   };
 }

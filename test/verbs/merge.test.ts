@@ -40,7 +40,7 @@ async function emptyLayout(): Promise<Layout> {
 }
 
 async function platformsOf(layout: Layout, name: string): Promise<string[]> {
-  const { root } = await layout.resolve(name);
+  const [{ root }] = await layout.resolve(name);
   const found: string[] = [];
   for await (const { config } of imagesOf(layout, root)) found.push(config.value.architecture);
   return found;
@@ -113,7 +113,7 @@ test('an index is merged by what it lists, attestations with all that is said of
   const to = await emptyLayout();
   const { images } = await merge({ from, to });
   expect(images[0]?.platforms).toEqual(['linux/amd64', 'linux/arm64']);
-  const { root } = await to.resolve('app:1');
+  const [{ root }] = await to.resolve('app:1');
   const index = JSON.parse(await readFile(join(to.path, 'blobs/sha256', root.digest.slice(7)), 'utf8')) as {
     manifests: Descriptor[];
   };
@@ -168,7 +168,7 @@ test('layers that were left out on purpose stay out, and that stays told', async
   ];
   const to = await emptyLayout();
   await merge({ from, to });
-  const image = await to.resolve('app:1');
+  const [image] = await to.resolve('app:1');
   expect(image.annotations).toMatchObject({ [OMITTED_LAYERS]: '1' });
   expect(await to.has(AMD.layers[0] ?? expect.fail())).toBe(false);
   expect(await to.has(AMD.layers[1] ?? expect.fail())).toBe(true);
@@ -181,7 +181,7 @@ test('layers that another of the layouts holds are not left out any more', async
   expect(TOOLS.layers[0]?.digest).toBe(AMD.layers[0]?.digest);
   const to = await emptyLayout();
   await merge({ from: [await layoutOf(thin), base], to, images: ['app:1'] });
-  const { annotations: said } = await to.resolve('app:1');
+  const [{ annotations: said }] = await to.resolve('app:1');
   expect(said).not.toHaveProperty([OMITTED_LAYERS]);
   for (const layer of TOOLS.layers) expect(await to.has(layer)).toBe(true);
 });
@@ -211,9 +211,9 @@ test('what the target holds stays, and a name moves', async () => {
     to,
   });
   expect(await platformsOf(to, 'app:1')).toEqual(['amd64', 'arm64']);
-  expect((await to.resolve('tools:1')).root.digest).toBe(TOOLS.root.digest);
+  expect((await to.resolve('tools:1'))[0].root.digest).toBe(TOOLS.root.digest);
   await merge({ from: [await layoutOf({ image: ARM, names: ['app:1'] })], to, annotations: { by: 'me' } });
-  expect(await to.resolve('app:1')).toMatchObject({
+  expect((await to.resolve('app:1'))[0]).toMatchObject({
     root: { digest: ARM.root.digest },
     annotations: { by: 'me' },
   });

@@ -34,7 +34,7 @@ function shipped({ source, root }: TestCargo, pipeline: number): ImagePlace {
     has: async (descriptor) => source.has(descriptor),
     open: async (descriptor) => source.open(descriptor),
     images: async () => [image],
-    resolve: async () => image,
+    resolve: async () => [image],
     referrers: async () => [],
   };
 }

@@ -51,7 +51,7 @@ export class BaseImage implements LayerBase {
     const { digest, ...tagged } = reference;
     const name = normalizedReference(tagged.tag === undefined ? reference : tagged);
     const source = await open(normalizedReference(reference), options);
-    const { root } = await source.resolve(digest ?? normalizedReference(reference), options);
+    const [{ root }] = await source.resolve(digest ?? normalizedReference(reference), options);
     const child = await childFor(source, root, platform, options);
     const { layers } = await readImage(source, child, { ...options, platform });
     const bare = layers.map(({ diffId, blob }) => ({ diffId, blob: bareDescriptor(blob) }));

@@ -44,7 +44,7 @@ describe('an image that the layout holds', () => {
     const { daemon, layout } = await start();
     await save({ from: daemon, images: [APP.configDigest], to: layout });
     await save({ from: daemon, images: ['app:1'], to: layout });
-    expect((await layout.resolve('app:1')).names).toEqual(['app:1']);
+    expect((await layout.resolve('app:1'))[0].names).toEqual(['app:1']);
     expect(daemon.saves).toHaveLength(1);
   });
 
@@ -53,7 +53,7 @@ describe('an image that the layout holds', () => {
     const names = new Map([[APP.configDigest, ['tools:1', 'docker.io/library/built']]]);
     const { images } = await save({ from: daemon, images: [APP.configDigest], names, to: layout });
     expect(images.map(({ name }) => name)).toEqual(['tools:1']);
-    const { names: stored, root } = await layout.resolve('built');
+    const [{ names: stored, root }] = await layout.resolve('built');
     expect([stored, root.digest]).toEqual([['tools:1', 'built:latest'], images[0]?.digest]);
   });
 
