@@ -10,15 +10,15 @@ import { drop, readWhole } from '../http/reply.ts';
 import type { RetryOptions } from '../http/retry.ts';
 import { passingError, Retry } from '../http/retry.ts';
 
-/** How a GitLab instance is reached. */
+/** How to reach a GitLab instance. */
 export interface GitLabOptions {
   /** Address of its API, `https://gitlab.example/api/v4`: CI_API_V4_URL. */
   url: string;
-  /** CI_JOB_TOKEN. It is of use while its job runs. */
+  /** CI_JOB_TOKEN. It is valid while its job runs. */
   jobToken?: string | undefined;
   /** A personal, project or group access token with the scope `read_api`. */
   token?: string | undefined;
-  /** An undici dispatcher for all requests, which stays open; default: direct connections. */
+  /** An undici dispatcher for all requests. It is not closed here. Default: direct connections. */
   dispatcher?: HttpDispatcher | undefined;
   retry?: RetryOptions | undefined;
   /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
@@ -27,17 +27,17 @@ export interface GitLabOptions {
   onReceived?: ((bytes: number) => void) | undefined;
 }
 
-/** Which of the tokens a request shows. */
+/** Which of the tokens a request sends. */
 export type Credential = 'jobToken' | 'token';
 
-/** What is asked of the API, and as whom. */
+/** One request to the API, and the token it sends. */
 export interface ApiRequest {
   /** Path and query below the API's address, without a leading slash. */
   path: string;
   as: Credential;
 }
 
-/** GET requests to one GitLab instance. A token goes to the API's own origin and nowhere else. */
+/** GET requests to one GitLab instance. A token is sent to the API's own origin and nowhere else. */
 export class GitLabApi implements AsyncDisposable {
   readonly retry: Retry;
   readonly onReceived: (bytes: number) => void;
@@ -67,8 +67,8 @@ export class GitLabApi implements AsyncDisposable {
   }
 
   /**
-   * Sends one request to any address; the token goes along where that is of the API's own origin. No redirect is followed.
-   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also for statuses that may be another a moment later
+   * Sends one request to any address. Adds the token if the address has the API's own origin. Follows no redirect.
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also for statuses that may change within moments
    */
   async send(
     url: URL,
@@ -85,9 +85,10 @@ export class GitLabApi implements AsyncDisposable {
   }
 
   /**
-   * Reads a JSON document, trying again where that may help.
-   * @returns the document, and the number of the next page where there is one
-   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`; for a refusal see {@link GitLabApi.refusal}
+   * Reads a JSON document. Retries if that may help.
+   * @returns the document, and the number of the next page if there is one
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`; for a refusal see
+   * {@link GitLabApi.refusal}
    */
   async json<T>(
     schema: v.GenericSchema<unknown, T>,
@@ -121,7 +122,7 @@ export class GitLabApi implements AsyncDisposable {
         options,
       );
       found.push(...value);
-      // A server that counts in circles ends with its own empty page.
+      // An empty page ends the list, so that a server which numbers its pages in circles ends, too.
       page = value.length === 0 ? undefined : nextPage;
       assertBounded(found.length, path);
     }
@@ -129,8 +130,8 @@ export class GitLabApi implements AsyncDisposable {
   }
 
   /**
-   * The error for a reply that is a refusal: `NOT_FOUND` for what does not exist or may not be seen (GitLab answers both
-   * alike), `UNREACHABLE` for a token that is not accepted, or anything else.
+   * The error for a reply that refuses the request. `NOT_FOUND`: the resource does not exist or is not visible (GitLab
+   * answers both alike). `UNREACHABLE`: the token was not accepted, or any other reason.
    */
   refusal(reply: HttpReply, url: URL): DrayageError {
     drop(reply);
@@ -152,7 +153,7 @@ const REFUSALS: Record<number, string> = {
   403: "the token may not do that: the other project's job token allowlist has to name this project; or set DRAYAGE_GITLAB_TOKEN",
 };
 
-/** The longest list that is read: far more than a pipeline has jobs, or an artifact of images has files. */
+/** The longest list that is read: far above the number of a pipeline's jobs or an artifact's files. */
 const MAX_ITEMS = 500_000;
 
 function assertBounded(count: number, path: string): void {
@@ -166,6 +167,6 @@ function parseBase(text: string): URL {
     return new URL(`${url.href.replace(/\/+$/, '')}/`);
   }
   throw new DrayageError('USAGE', `not the address of a GitLab API: ${JSON.stringify(text.slice(0, 200))}`, {
-    hint: 'it is such as https://gitlab.example/api/v4',
+    hint: 'an example: https://gitlab.example/api/v4',
   });
 }

@@ -7,8 +7,8 @@ import type { ArchiveRoute } from './archive-routes.ts';
 import type { HttpReply } from '../http/reply.ts';
 
 /**
- * Where an archive is: behind a route of the API, which hands it out itself or points to an address elsewhere that is signed
- * and good for some minutes. That address is used for as long as it works, and asked for again when it does not.
+ * Where an archive is: behind a route of the API, which either sends it or redirects to a signed address that is valid
+ * for some minutes. The signed address is used while it works, and requested again when it does not.
  */
 export class ArchiveLocation {
   readonly #api: GitLabApi;
@@ -26,7 +26,7 @@ export class ArchiveLocation {
   }
 
   /**
-   * Asks for the archive, or a part of it.
+   * Requests the archive, or a part of it.
    * @param range `bytes=0-99`
    * @returns the reply: 200, 206 or 416
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`
@@ -37,7 +37,7 @@ export class ArchiveLocation {
     if (signed !== undefined) {
       const reply = await this.#follow(signed, headers, options);
       if (isAnswer(reply)) return reply;
-      // An expired signature is refused with 400, 401, 403 or 404, depending on the storage.
+      // Depending on the storage, an expired signature is refused with 400, 401, 403 or 404.
       drop(reply);
       this.#signed = undefined;
     }
@@ -49,7 +49,7 @@ export class ArchiveLocation {
     throw this.#api.refusal(reply, at);
   }
 
-  /** Follows redirects; where they end is remembered. */
+  /** Follows redirects and remembers the final address. */
   async #follow(
     from: URL,
     headers: Readonly<Record<string, string>>,

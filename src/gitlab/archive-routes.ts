@@ -2,15 +2,15 @@ import type { Credential, GitLabApi } from './api.ts';
 import type { FoundJob } from './jobs.ts';
 import { projectPath } from './jobs.ts';
 
-/** A way to a job's archive. */
+/** A route to a job's archive. */
 export interface ArchiveRoute {
   path: string;
   as: Credential;
 }
 
 /**
- * The ways to a job's archive, the best first. The runner's own route asks for no licence, where the project's routes answer
- * a job token with 404 on an instance without one.
+ * The routes to a job's archive, the best first. The runner's own route needs no licence. The project's routes answer a
+ * job token with 404 on an instance without one.
  */
 export function archiveRoutes(api: GitLabApi, job: FoundJob): ArchiveRoute[] {
   const routes: ArchiveRoute[] =

@@ -6,15 +6,15 @@ import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 export interface ArtifactFiles extends AsyncDisposable {
   /** Names the artifact in errors. */
   readonly name: string;
-  /** Every path, and the size of the file in bytes; -1 of one that cannot be read. */
+  /** Every path, with the size of the file in bytes; -1 for an unreadable file. */
   readonly sizes: ReadonlyMap<string, number>;
   /**
-   * Reads a file. What comes is not checked.
+   * Reads a file. The bytes are not checked.
    * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `UNREACHABLE`, `TIMEOUT`
    */
   read(path: string, options?: OpenOptions): AsyncIterable<Uint8Array>;
   /**
-   * Checks a small file that was read whole, as far as the artifact lets it be checked.
+   * Checks a small file that was read whole, if the artifact has a checksum for it.
    * @throws {@link DrayageError} `MALFORMED`
    */
   check(path: string, bytes: Uint8Array): void;

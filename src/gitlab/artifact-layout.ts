@@ -12,23 +12,25 @@ import { sizeMismatch, verified } from '../stream/verified.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
 import { readSmallFile } from './artifact-files.ts';
 
-/** The largest piece that a stream holds ready, in bytes. */
+/** The largest piece that a stream buffers, in bytes. */
 const BUFFER = 512 * 1024;
-/** Documents up to this size are kept once they were read, since a manifest is asked for several times; in bytes. */
+/**
+ * Documents up to this size, in bytes, are kept after they were read, because a manifest is requested several times.
+ */
 const MAX_KEPT_DOCUMENT = 64 * 1024;
-/** How much is kept at most, in bytes. */
+/** The maximum of all kept documents, in bytes. */
 const MAX_KEPT = 16 * 1024 * 1024;
 
-/** Where a layout is in an artifact, and what tells who uses it. */
+/** Where a layout is in an artifact. */
 export interface ArtifactLayoutOptions {
   files: ArtifactFiles;
-  /** Its folder in the artifact, without a slash at the end; empty where that is the artifact itself. */
+  /** Its folder in the artifact, without a slash at the end; empty if the artifact itself is the layout. */
   folder: string;
 }
 
 /**
- * An OCI image layout inside a job's artifact (OCI image-spec 1.1, image-layout.md), where it is: nothing is read but what is
- * asked for, blob by blob, each checked against its digest.
+ * An OCI image layout inside a job's artifact (OCI image-spec 1.1, image-layout.md). It is read in place, blob by blob,
+ * and only what is requested. Each blob is checked against its digest.
  */
 export class ArtifactLayout implements ContentSource, ImageIndex {
   /** Its folder in the artifact. */
@@ -45,7 +47,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     this.#listing = this.#listingOver(this);
   }
 
-  /** The same images, whose content is read from elsewhere: from this layout and from places nearer by. */
+  /** The same images with their content read from `content`: from this layout and from nearer places. */
   over(content: ContentSource): ImagePlace {
     return placeOf(content, this.#listingOver(content));
   }
@@ -76,7 +78,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
         actual: offset,
       });
     }
-    // The request is made with the first read: a stream that is never read costs nothing.
+    // The request is sent with the first read: an unread stream costs nothing.
     const bytes = this.#read(path, descriptor, offset, signal);
     return Readable.from(bytes, { objectMode: false, highWaterMark: BUFFER });
   }
@@ -128,13 +130,13 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return size <= MAX_KEPT_DOCUMENT && this.#keptBytes + size <= MAX_KEPT;
   }
 
-  /** The entries of index.json: read once, as an artifact never changes. */
+  /** The entries of index.json. Read once, because an artifact never changes. */
   async #index(options: ContentOptions): Promise<Descriptor[]> {
     this.#entries ??= this.#readIndex(options);
     try {
       return await this.#entries;
     } catch (error) {
-      // What was in the way may be gone at the next question.
+      // The failure may be temporary: the next call reads again.
       if (!isDrayageError(error, 'MALFORMED', 'LIMIT')) this.#entries = undefined;
       throw error;
     }
@@ -151,7 +153,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   }
 }
 
-/** The folders of an artifact that are layouts: they hold an `oci-layout` and an index.json. */
+/** The folders of an artifact that are layouts: they contain an `oci-layout` and an index.json. */
 export function layoutFolders({ sizes }: ArtifactFiles): string[] {
   const suffix = 'oci-layout';
   return [...sizes.keys()]

@@ -12,18 +12,18 @@ import { RemoteFile } from './remote-file.ts';
 import { SingleFiles } from './single-files.ts';
 import { ZipFiles } from './zip-files.ts';
 
-/** How an artifact is opened. */
+/** Options of {@link openArtifact}. */
 export interface OpenArtifactOptions extends ContentOptions {
   /**
-   * A folder for the archive where its server gives out no parts of it: then it is downloaded whole, once. Without one that
-   * is an error.
+   * A folder for the archive if its server serves no ranges: then the archive is downloaded whole, once. Without this
+   * folder, such a server is an error.
    */
   temporary?: string | undefined;
 }
 
-/** The layouts inside a job's artifact. Blobs are read where they are, as they are asked for. */
+/** The layouts inside a job's artifact. Blobs are read in place, on request. */
 export class JobArtifact implements AsyncDisposable {
-  /** The job's own layout, `.drayage/<job id>`, where the artifact has it; else every one in it. */
+  /** The job's own layout, `.drayage/<job id>`, if the artifact contains it; otherwise every layout in it. */
   readonly layouts: readonly ArtifactLayout[];
   readonly #files: ArtifactFiles;
 
@@ -32,15 +32,15 @@ export class JobArtifact implements AsyncDisposable {
     this.layouts = layouts;
   }
 
-  /** Ends what is open; a file that was downloaded is removed. */
+  /** Closes everything. Removes a downloaded file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#files[Symbol.asyncDispose]();
   }
 }
 
 /**
- * Opens a job's artifact: by ranges of the archive; where there are none, file by file; else the whole archive.
- * @throws {@link DrayageError} `NOT_FOUND` where there is no artifact, or no layout in it; `UNREACHABLE`, `TIMEOUT`,
+ * Opens a job's artifact: by ranges of the archive, otherwise file by file, otherwise by downloading the archive.
+ * @throws {@link DrayageError} `NOT_FOUND` if there is no artifact, or no layout in it; `UNREACHABLE`, `TIMEOUT`,
  * `MALFORMED`, `LIMIT`, `IO`
  */
 export async function openArtifact(
@@ -74,7 +74,7 @@ async function openFiles(
   const single = await SingleFiles.open(api, job, options);
   if (single !== undefined) return single;
   if (options.temporary === undefined) {
-    throw new DrayageError('UNSUPPORTED', `${location.name} gives out no parts of the artifact`, {
+    throw new DrayageError('UNSUPPORTED', `${location.name} serves no ranges of the artifact`, {
       url: location.name,
       hint: 'name a folder for the whole archive',
     });
@@ -82,7 +82,7 @@ async function openFiles(
   return ZipFiles.open(await DownloadedFile.download(api, location, options.temporary, options), options);
 }
 
-/** Finds a route on which the archive is given out; where no file is told, only as a whole. */
+/** Finds a route that serves the archive. Without a single file to test, the archive can only be read whole. */
 async function locate(
   api: GitLabApi,
   job: FoundJob,
@@ -106,14 +106,14 @@ function noArtifact(job: FoundJob, refusals: readonly DrayageError[]): DrayageEr
   const what = job.kind === 'id' ? `job ${job.jobId}` : `job ${job.name} of ${job.ref}`;
   const [first] = refusals;
   if (first === undefined) {
-    return new DrayageError('UNREACHABLE', `there is no token to ask for the artifact of ${what} with`, {
-      hint: 'CI_JOB_TOKEN is there in every job; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)',
+    return new DrayageError('UNREACHABLE', `no token for the artifact of ${what}`, {
+      hint: 'every job has CI_JOB_TOKEN; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)',
     });
   }
-  // Where one route says that the token is no good, the others' 404 says nothing of the artifact.
+  // If one route refuses the token, a 404 of another route does not prove that the artifact is absent.
   const worst = refusals.find(({ code }) => code !== 'NOT_FOUND') ?? first;
   const absent = worst.code === 'NOT_FOUND';
-  const message = absent ? `no artifact of ${what}` : `the artifact of ${what} is not given out`;
+  const message = absent ? `no artifact of ${what}` : `cannot get the artifact of ${what}`;
   return new DrayageError(worst.code, `${message}: ${worst.message}`, {
     ...worst.facts,
     cause: worst,

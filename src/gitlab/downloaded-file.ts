@@ -11,7 +11,7 @@ import type { RandomAccess } from './random-access.ts';
 
 const READ_SIZE = 512 * 1024;
 
-/** An archive that was downloaded whole, since its server gives out no parts. Removed at the end. */
+/** An archive that was downloaded whole because its server serves no ranges. Removed when closed. */
 export class DownloadedFile implements RandomAccess {
   readonly size: number;
   readonly name: string;
@@ -26,7 +26,7 @@ export class DownloadedFile implements RandomAccess {
   }
 
   /**
-   * Downloads an archive into a private folder below `temporary`; after an interruption from the beginning.
+   * Downloads an archive into a private folder below `temporary`. After an interruption it starts again.
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`, `IO`
    */
   static async download(
@@ -80,7 +80,7 @@ async function receive(
 ): Promise<number> {
   const reply = await location.get(undefined, { signal });
   const expected = Number(reply.header('content-length') ?? Number.NaN);
-  // What an attempt before this one wrote further on is never read: the file is as long as what came now.
+  // Bytes that an earlier attempt wrote further on are never read: the size is that of this attempt.
   let size = 0;
   try {
     for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
@@ -118,7 +118,7 @@ async function onDisk<T>(what: string, calls: () => Promise<T>): Promise<T> {
     throw new DrayageError('IO', `cannot keep ${what} on disk (${code})`, {
       cause: error,
       actual: code,
-      hint: 'free some space, or set TMPDIR to a folder that has it',
+      hint: 'free some space, or set TMPDIR to a folder with enough space',
     });
   }
 }

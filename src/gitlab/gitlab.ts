@@ -6,17 +6,17 @@ import { openArtifact } from './artifact.ts';
 import type { FoundJob, JobQuery } from './jobs.ts';
 import { findJob } from './jobs.ts';
 
-/** A GitLab instance, as far as it holds artifacts. */
+/** The artifacts of a GitLab instance. */
 export class GitLab implements AsyncDisposable {
   readonly #api: GitLabApi;
 
-  /** @throws {@link DrayageError} `USAGE` for what is no address of an API */
+  /** @throws {@link DrayageError} `USAGE` if the address is not that of an API */
   constructor(options: GitLabOptions) {
     this.#api = new GitLabApi(options);
   }
 
   /**
-   * Finds the job whose artifact is meant. A job that is given by its ID is not asked for.
+   * Finds the job whose artifact is wanted. A job given by its ID is not looked up.
    * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `UNREACHABLE`, `TIMEOUT`
    */
   async findJob(query: JobQuery, options?: ContentOptions): Promise<FoundJob> {
@@ -24,15 +24,15 @@ export class GitLab implements AsyncDisposable {
   }
 
   /**
-   * Opens the artifact of a job. It is to be closed before this.
-   * @throws {@link DrayageError} `NOT_FOUND` where there is none, or no layout in it; `UNREACHABLE`, `TIMEOUT`, `MALFORMED`,
-   * `LIMIT`, `IO`
+   * Opens the artifact of a job. Close it before closing this.
+   * @throws {@link DrayageError} `NOT_FOUND` if there is no artifact, or no layout in it; `UNREACHABLE`, `TIMEOUT`,
+   * `MALFORMED`, `LIMIT`, `IO`
    */
   async openArtifact(job: FoundJob, options?: OpenArtifactOptions): Promise<JobArtifact> {
     return openArtifact(this.#api, job, options);
   }
 
-  /** Ends the connections, but for those of a dispatcher that was handed in. */
+  /** Closes the connections. A dispatcher from the options stays open. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#api[Symbol.asyncDispose]();
   }

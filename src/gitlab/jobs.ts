@@ -4,16 +4,16 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { optional } from '../oci/parse.ts';
 import type { Credential, GitLabApi } from './api.ts';
 
-/** Which job's artifact is meant. */
+/** Which job's artifact is wanted. */
 export type JobQuery =
-  /** By its ID; the project is needed for what the runner's own route cannot do. */
+  /** By its ID. The project is needed if the runner's own route fails. */
   | { jobId: string; project?: string | undefined }
-  /** By its name in a pipeline: the latest of that name. */
+  /** By its name in a pipeline: the latest job of that name. */
   | { name: string; project: string; pipeline: string }
   /** By its name in the latest successful pipeline of a branch or tag, whichever that is at the moment. */
   | { name: string; project: string; ref: string };
 
-/** A job whose artifact can be asked for. */
+/** A job whose artifact can be requested. */
 export type FoundJob =
   | { kind: 'id'; jobId: string; project: string | undefined }
   | { kind: 'ref'; name: string; project: string; ref: string };
@@ -34,15 +34,15 @@ const jobsSchema = v.array(
 
 type Job = v.InferOutput<typeof jobsSchema>[number];
 
-/** How a project is written in a path: by its ID, or by its full path with the slashes encoded. */
+/** A project in a path: its ID, or its full path with the slashes encoded. */
 export function projectPath(project: string): string {
   return `projects/${encodeURIComponent(project)}`;
 }
 
 /**
- * Finds the job whose artifact is meant.
- * @throws {@link DrayageError} `NOT_FOUND` where the pipeline has no such job, or it has no artifact; `UNREACHABLE` where no
- * token may list the jobs; `AMBIGUOUS` where only parallel jobs have the name
+ * Finds the job whose artifact is wanted.
+ * @throws {@link DrayageError} `NOT_FOUND` if the pipeline has no such job, or the job has no artifact; `UNREACHABLE`
+ * if no token may list the jobs; `AMBIGUOUS` if only parallel jobs have the name
  */
 export async function findJob(
   api: GitLabApi,
@@ -62,7 +62,7 @@ export async function findJob(
   return { kind: 'id', jobId: String(job.id), project };
 }
 
-/** With the job token, which older GitLab does not accept here; then with the other one. */
+/** Tries the job token first, which older GitLab does not accept here, then the other token. */
 async function listJobs(
   api: GitLabApi,
   path: string,
@@ -129,7 +129,7 @@ function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): Drayag
   });
 }
 
-/** Whether a job is one of those that `parallel` or a matrix makes of `name`: `name 1/3`, `name: [a, b]`. */
+/** Whether a job is one that `parallel` or a matrix makes of `name`: `name 1/3`, `name: [a, b]`. */
 function isOneOf(name: string, job: string): boolean {
   return job.startsWith(name) && /^(?: \d+\/\d+|: \[.*\])$/s.test(job.slice(name.length));
 }

@@ -1,6 +1,6 @@
 import type { ContentOptions } from '../content/source.ts';
 
-/** A file of which any part can be read. */
+/** A file with random access. */
 export interface RandomAccess extends AsyncDisposable {
   /** In bytes. */
   readonly size: number;
@@ -13,7 +13,7 @@ export interface RandomAccess extends AsyncDisposable {
   read(start: number, length: number, options?: ContentOptions): AsyncIterable<Uint8Array>;
 }
 
-/** Reads a part whole, into memory. */
+/** Reads a part into memory. */
 export async function readPart(
   file: RandomAccess,
   start: number,

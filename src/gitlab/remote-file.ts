@@ -7,7 +7,7 @@ import type { RandomAccess } from './random-access.ts';
 import type { Opened } from '../http/resumable.ts';
 import { resumable } from '../http/resumable.ts';
 
-/** An archive that is read by ranges, where it is. */
+/** An archive that is read in place, by ranges. */
 export class RemoteFile implements RandomAccess {
   readonly size: number;
   readonly name: string;
@@ -22,8 +22,8 @@ export class RemoteFile implements RandomAccess {
   }
 
   /**
-   * Opens an archive by asking for its first byte, which tells its size.
-   * @returns undefined where the server has no ranges
+   * Opens an archive by requesting its first byte, which also returns its size.
+   * @returns undefined if the server serves no ranges
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`
    */
   static async open(
@@ -52,7 +52,7 @@ export class RemoteFile implements RandomAccess {
     const range = reply.status === 206 ? readContentRange(reply) : undefined;
     if (range?.first === first && range.total === this.size) return { body: reply.body, skip: 0 };
     drop(reply);
-    // One server of several may not know ranges; and behind a moving reference there may be another archive by now.
+    // One of several servers may not serve ranges, and a moving reference may lead to another archive by now.
     const what =
       range === undefined ? `gives out no range (${reply.status})` : 'is another file than a moment ago';
     throw new DrayageError('UNREACHABLE', `${this.name} ${what}`, { url: this.name, hint: 'try again' });

@@ -15,7 +15,7 @@ const treeSchema = v.array(
   v.looseObject({ path: v.string(), type: v.string(), size: v.nullish(sizeSchema, 0) }),
 );
 
-/** The files of an artifact, each by a request of its own: for servers that give out no ranges of the archive. */
+/** The files of an artifact, each by its own request, for servers that serve no ranges of the archive. */
 export class SingleFiles implements ArtifactFiles {
   readonly name: string;
   readonly sizes: ReadonlyMap<string, number>;
@@ -33,7 +33,7 @@ export class SingleFiles implements ArtifactFiles {
 
   /**
    * Lists the files.
-   * @returns undefined where the server does not list them (before GitLab 18.8), or not for us
+   * @returns undefined if the server does not list them (before GitLab 18.8), or not to us
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`
    */
   static async open(
@@ -62,7 +62,7 @@ export class SingleFiles implements ArtifactFiles {
     const url = this.#api.address(`${this.#root}/${path.split('/').map(encodeURIComponent).join('/')}`);
     const openAt = async (done: number): Promise<Opened> => {
       const reply = await this.#api.send(url, this.#as, {}, { signal });
-      // There are no ranges: what has come before comes once more.
+      // Without ranges, the server sends the earlier bytes again.
       if (reply.status === 200) return { body: reply.body, skip: offset + done };
       drop(reply);
       throw this.#api.refusal(reply, url);
@@ -71,7 +71,7 @@ export class SingleFiles implements ArtifactFiles {
     return resumable({ length, openAt, url: withoutSecrets(url), retry, signal, onReceived });
   }
 
-  /** There is no checksum. */
+  /** Such files have no checksum. */
   check(): void {}
 
   /** Nothing is held open. */

@@ -1,6 +1,6 @@
 /**
- * Bytes without the first `skip` of them, and at most `length`. What comes after them is read and dropped: a connection that
- * is read to its end is of use again.
+ * Bytes without the first `skip` of them, and at most `length`. The rest is read and dropped, so that the connection
+ * can be reused.
  */
 export async function* sliceBytes(
   bytes: AsyncIterable<Uint8Array>,
@@ -17,7 +17,7 @@ export async function* sliceBytes(
   }
 }
 
-/** Takes the first bytes off; fewer where there are no more. `rest` has to be read or returned. */
+/** Takes the first bytes; fewer if there are no more. `rest` must be read or returned. */
 export async function takeHead(
   bytes: AsyncIterable<Uint8Array>,
   length: number,

@@ -3,22 +3,22 @@ import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { RandomAccess } from './random-access.ts';
 
-/** A file in a zip, as the zip's directory has it. */
+/** A file in a zip, as the zip's directory describes it. */
 export interface ZipEntry {
   path: string;
-  /** Bytes of the file. */
+  /** Uncompressed bytes of the file. */
   size: number;
-  /** Bytes of it in the zip. */
+  /** Bytes of the file in the zip. */
   compressedSize: number;
   method: 'stored' | 'deflated';
   crc32: number;
-  /** Where its local header begins. */
+  /** Offset of its local header. */
   start: number;
-  /** Where the next local header, or the directory, begins. */
+  /** Offset of the next local header, or of the directory. */
   end: number;
 }
 
-/** The most files that are listed: a directory of 100 MiB, which GitLab has as its own limit, holds fewer. */
+/** The maximum number of files: a directory of 100 MiB, GitLab's own limit, lists fewer. */
 const MAX_ENTRIES = 500_000;
 const LOCAL_HEADER = 30;
 const ENCRYPTED = 1;
@@ -27,9 +27,10 @@ const REGULAR = 0o100000;
 const METHODS: Record<number, ZipEntry['method']> = { 0: 'stored', 8: 'deflated' };
 
 /**
- * Reads the directory of a zip. A name that occurs twice, a link, a file that lies over another one, is encrypted or is
- * compressed in an unusual way is an error for whoever opens it, and does not keep the others from being read.
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and what the file says
+ * Reads the directory of a zip. Some files cannot be opened: a name that occurs twice, a link, a file that overlaps
+ * another one, an encrypted file, and one with an unusual compression. Opening such a file is an error; the other files
+ * stay readable.
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and errors of the file
  */
 export async function readZipDirectory(
   file: RandomAccess,
@@ -49,7 +50,7 @@ export async function readZipDirectory(
     signal?.throwIfAborted();
     if (isDrayageError(cause)) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw damaged(file, `is no zip that can be read: ${why}`, cause);
+    throw damaged(file, `is not a readable zip: ${why}`, cause);
   }
   return toFiles(file, entries);
 }
@@ -68,7 +69,7 @@ function toFiles(file: RandomAccess, entries: readonly Entry[]): Map<string, Zip
   return files;
 }
 
-/** The kind of file that a Unix mode says, `S_IFMT`; 0 where the zip was not made on Unix. */
+/** The kind of file in a Unix mode, `S_IFMT`; 0 if the zip was not made on Unix. */
 function typeOf(entry: Entry): number {
   return entry.versionMadeBy >> 8 === UNIX ? (entry.externalFileAttributes >>> 16) & 0o170000 : 0;
 }
@@ -81,7 +82,7 @@ function toFile(file: RandomAccess, entry: Entry, path: string, end: number): Zi
   }
   const method = METHODS[entry.compressionMethod];
   if (method === undefined || (entry.generalPurposeBitFlag & ENCRYPTED) !== 0) {
-    return damaged(file, `holds ${path} in a form that is not read here`);
+    return damaged(file, `holds ${path} in an unsupported form`);
   }
   if (start + LOCAL_HEADER + entry.fileNameLength + compressedSize > end) {
     return damaged(file, `holds ${path} where another file is`);
@@ -101,7 +102,7 @@ function tooMany(file: RandomAccess, count: number): DrayageError {
   });
 }
 
-/** The error for an archive that is not as it should be. */
+/** The error for a damaged archive. */
 export function damaged(file: RandomAccess, what: string, cause?: unknown): DrayageError {
   return new DrayageError('MALFORMED', `the artifact ${file.name} ${what}`, {
     url: file.name,

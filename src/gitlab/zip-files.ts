@@ -10,11 +10,11 @@ import { sliceBytes, takeHead } from './slices.ts';
 import type { ZipEntry } from './zip-directory.ts';
 import { damaged, readZipDirectory } from './zip-directory.ts';
 
-/** The size of a file that cannot be read: whoever reads it is told why. */
+/** The size of an unreadable file. Reading it reports the reason. */
 const DAMAGED = -1;
 const LOCAL_HEADER = 30;
 const LOCAL_SIGNATURE = 0x04034b50;
-/** The longest extra field that is looked for before a file's bytes: what makes artifacts writes far less. */
+/** The longest extra field before a file's bytes: programs that make artifacts write far less. */
 const MAX_EXTRA = 1024;
 
 /** The files of an artifact's zip. Each is read by one request: its local header and its bytes. */
@@ -32,8 +32,8 @@ export class ZipFiles implements ArtifactFiles {
   }
 
   /**
-   * Reads the zip's directory. The file is closed with what is made here, and where that fails.
-   * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and what the file says
+   * Reads the zip's directory. The file is closed together with the result, and also if this fails.
+   * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and errors of the file
    */
   static async open(file: RandomAccess, options?: ContentOptions): Promise<ZipFiles> {
     try {
@@ -69,7 +69,7 @@ export class ZipFiles implements ArtifactFiles {
     await this.#file[Symbol.asyncDispose]();
   }
 
-  /** The bytes of an entry as the zip holds them, after its local header, which has to name the same file. */
+  /** The bytes of an entry as the zip contains them, after its local header, which must name the same file. */
   async *#bytes(
     entry: ZipEntry,
     signal: AbortSignal | undefined,
@@ -85,7 +85,7 @@ export class ZipFiles implements ArtifactFiles {
     }
   }
 
-  /** The same from an offset on, by two requests: where the bytes begin stands in the header. */
+  /** The same from an offset on, by two requests: the header says where the bytes begin. */
   async *#bytesFrom(
     entry: ZipEntry,
     offset: number,
@@ -108,7 +108,7 @@ export class ZipFiles implements ArtifactFiles {
       head.readUInt16LE(8) === method &&
       head.readUInt16LE(26) === name.length &&
       head.subarray(LOCAL_HEADER).equals(name);
-    if (!agrees) throw damaged(this.#file, `holds something else where its directory says ${entry.path}`);
+    if (!agrees) throw damaged(this.#file, `has another file where its directory says ${entry.path}`);
     const extra = head.readUInt16LE(28);
     if (head.length + extra + entry.compressedSize <= room) return extra;
     throw damaged(this.#file, `holds ${entry.path} where another file is`);

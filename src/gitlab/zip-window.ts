@@ -2,13 +2,13 @@ import { RandomAccessReader } from 'yauzl';
 import type { RandomAccess } from './random-access.ts';
 import { readPart } from './random-access.ts';
 
-/** How much of the end of a zip is read at first, in bytes: it holds the directory of some hundred files. */
+/** How much of the end of a zip is read first, in bytes: it contains the directory of some hundred files. */
 const TAIL = 16 * 1024;
 const MAX_WINDOW = 4 * 1024 * 1024;
 
 /**
- * Lets the zip library read its many small pieces out of few large ones: the first is the zip's end, each further one twice
- * as long as the one before.
+ * Serves the zip library's many small reads from a few large ones. The first is the zip's end; each further one is
+ * twice as long as the one before.
  */
 export class ZipWindow extends RandomAccessReader {
   readonly #file: RandomAccess;
@@ -37,8 +37,8 @@ export class ZipWindow extends RandomAccessReader {
 
   async #fill(target: Buffer, position: number): Promise<void> {
     const isSearch = target.length > TAIL && position + target.length === this.#file.size;
-    // The record at the end is searched for as far back as a comment of 64 KiB would put it. What makes artifacts writes no
-    // comment: the part before the last 16 KiB is not fetched, and left zero.
+    // The library searches for the end record as far back as a comment of 64 KiB would move it. Programs that make
+    // artifacts write no comment: the part before the last 16 KiB is not fetched, and stays zero.
     const skip = isSearch ? target.length - TAIL : 0;
     target.fill(0, 0, skip);
     const wanted = target.subarray(skip);

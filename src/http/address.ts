@@ -1,4 +1,6 @@
-/** An address as it may be shown: the query of a signed one is a key, and so is what stands before an `@`. */
+/**
+ * An address that is safe to show: without its query, which may be a signature, and without credentials before an `@`.
+ */
 export function withoutSecrets(url: URL): string {
   return url.origin + url.pathname;
 }

@@ -6,34 +6,34 @@ import { withoutSecrets } from './address.ts';
 import { networkError } from './network-error.ts';
 import type { HttpReply } from './reply.ts';
 
-/** An undici dispatcher: connections through a proxy, or with certificates of one's own. */
+/** An undici dispatcher, for connections through a proxy or with custom certificates. */
 export interface HttpDispatcher {
-  /** Sends a request, and tells the handler what comes of it. */
+  /** Sends a request and reports its result to the handler. */
   dispatch(options: object, handler: object): boolean;
 }
 
-/** What is sent. */
+/** One request. */
 export interface HttpRequest extends ContentOptions {
   /** Default GET. */
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
-  /** Bytes, or a stream of them that is destroyed where the request fails. */
+  /** Bytes, or a stream of bytes. The stream is destroyed if the request fails. */
   body?: Uint8Array | string | AsyncIterable<Uint8Array> | undefined;
-  /** How long to wait for a reply's headers, in milliseconds; default: as the client says. */
+  /** How long to wait for the headers of a reply, in milliseconds. Default: the client's timeout. */
   timeout?: number | undefined;
 }
 
-/** How long to wait for a reply's headers, and then for each piece of its body, in milliseconds. */
+/** How long to wait for the headers of a reply, and then for each piece of its body, in milliseconds. */
 const DEFAULT_TIMEOUT = 60_000;
 
-/** Sends single requests: follows no redirect, and tries nothing twice. */
+/** Sends single requests. Follows no redirect and never retries. */
 export class Http implements AsyncDisposable {
   readonly #dispatcher: Dispatcher | undefined;
   #own: Agent | undefined;
   readonly #timeout: number;
 
   /**
-   * @param dispatcher stays open; without one, connections are made directly and closed at the end
+   * @param dispatcher is not closed here; without one, connections are direct and are closed at the end
    * @param timeout in milliseconds
    */
   constructor(dispatcher: HttpDispatcher | undefined, timeout: number = DEFAULT_TIMEOUT) {
@@ -43,7 +43,7 @@ export class Http implements AsyncDisposable {
 
   /**
    * Resolves when the reply begins, whatever its status.
-   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; what the body of the request throws
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; errors of the request's body as they are
    */
   async send(
     url: URL,
@@ -55,7 +55,7 @@ export class Http implements AsyncDisposable {
       const reply = await request(url, {
         method,
         dispatcher: this.#dispatcher ?? (this.#own ??= new Agent()),
-        // What is asked for are bytes of a file: packing them once more would move their offsets.
+        // The bytes of a file are requested: a content encoding would move their offsets.
         headers: { 'user-agent': 'drayage', 'accept-encoding': 'identity', ...headers },
         headersTimeout: timeout,
         bodyTimeout: this.#timeout,
@@ -87,7 +87,7 @@ function asBody(body: NonNullable<HttpRequest['body']>): Uint8Array | string | R
 
 function asDispatcher(value: HttpDispatcher): Dispatcher {
   if (isDispatcher(value)) return value;
-  throw new DrayageError('USAGE', 'the dispatcher is none of undici');
+  throw new DrayageError('USAGE', 'the dispatcher is not one of undici');
 }
 
 function isDispatcher(value: object): value is Dispatcher {

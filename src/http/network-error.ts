@@ -1,11 +1,11 @@
 import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 
-const ADDRESS = 'look at the address; a proxy is set by HTTPS_PROXY and NO_PROXY';
+const ADDRESS = 'check the address; HTTPS_PROXY and NO_PROXY set a proxy';
 const CERTIFICATE = 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE';
 
-const PLAIN = 'look at the address: what is there may speak plain http only';
+const PLAIN = 'check the address: the server may support plain http only';
 
-/** What no further attempt changes, and what to do. */
+/** Failures that a retry does not change: the reason, and what to do. */
 const LASTING: Record<string, [reason: string, hint: string]> = {
   ENOTFOUND: ['there is no such host', ADDRESS],
   SELF_SIGNED_CERT_IN_CHAIN: ['its certificate authority is not known', CERTIFICATE],
@@ -13,7 +13,7 @@ const LASTING: Record<string, [reason: string, hint: string]> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['its certificate authority is not known', CERTIFICATE],
   UNABLE_TO_GET_ISSUER_CERT: ['its certificate authority is not known', CERTIFICATE],
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['its certificate authority is not known', CERTIFICATE],
-  CERT_HAS_EXPIRED: ['its certificate has expired', 'look at the clock of this machine, and of the server'],
+  CERT_HAS_EXPIRED: ['its certificate has expired', 'check the clocks of this machine and of the server'],
   ERR_TLS_CERT_ALTNAME_INVALID: ['its certificate is for another host', ADDRESS],
   ERR_SSL_WRONG_VERSION_NUMBER: ['it does not speak TLS', PLAIN],
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ['it does not speak TLS', PLAIN],
@@ -22,12 +22,12 @@ const LASTING: Record<string, [reason: string, hint: string]> = {
   UND_ERR_PRX_TLS: ['the certificate of the proxy is not valid', CERTIFICATE],
 };
 
-/** What may be over in a moment. */
+/** Failures that may pass. */
 const PASSING: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
   EAI_AGAIN: 'the name of the host cannot be resolved now',
-  EHOSTUNREACH: 'there is no way to this host',
-  ENETUNREACH: 'there is no way to this network',
+  EHOSTUNREACH: 'no route to this host',
+  ENETUNREACH: 'no route to this network',
   ETIMEDOUT: 'no answer in time',
   EPIPE: 'the connection was closed midway',
   ECONNRESET: 'the connection was closed midway',
@@ -49,13 +49,13 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
-/** The error that a failure of the network becomes; what is none is handed back as it is. */
+/** Turns a network failure into an error. Returns anything else unchanged. */
 export function networkError(url: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || isDrayageError(cause)) return cause;
   const code = systemCode(cause) ?? systemCode(cause.cause) ?? '';
   const [reason, hint] = LASTING[code] ?? [PASSING[code]];
   if (cause.name === 'HTTPParserError') {
-    return new DrayageError('UNREACHABLE', `what answers at ${url} does not speak HTTP`, {
+    return new DrayageError('UNREACHABLE', `the server at ${url} does not speak HTTP`, {
       url,
       cause,
       hint: ADDRESS,
@@ -69,7 +69,7 @@ export function networkError(url: string, cause: unknown): unknown {
   });
 }
 
-/** Whether a failure will be there at the next attempt, too. */
+/** Whether a retry would fail in the same way. */
 export function isLasting(error: DrayageError): boolean {
   const { cause } = error;
   const code = systemCode(cause) ?? (cause instanceof Error ? systemCode(cause.cause) : undefined);

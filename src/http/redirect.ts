@@ -2,12 +2,12 @@ import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from './address.ts';
 import type { HttpReply } from './reply.ts';
 
-/** How many redirects are followed, one after the other. */
+/** How many redirects are followed in a row. */
 export const MAX_REDIRECTS = 5;
 
 /**
- * Where a reply redirects to; undefined where it does not.
- * @throws {@link DrayageError} `UNREACHABLE` where that is no address
+ * The target of a redirect; undefined if the reply is not a redirect.
+ * @throws {@link DrayageError} `UNREACHABLE` if the target is not an address
  */
 export function redirectTarget(reply: HttpReply, from: URL): URL | undefined {
   const location = reply.status >= 300 && reply.status < 400 ? reply.header('location') : undefined;
@@ -16,20 +16,20 @@ export function redirectTarget(reply: HttpReply, from: URL): URL | undefined {
 
 /**
  * The address in a `Location` header.
- * @throws {@link DrayageError} `UNREACHABLE` where it is none
+ * @throws {@link DrayageError} `UNREACHABLE` if it is not an address
  */
 export function addressIn(location: string, base: URL): URL {
   const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
-  throw new DrayageError('UNREACHABLE', `${withoutSecrets(base)} redirects to no address`, {
+  throw new DrayageError('UNREACHABLE', `${withoutSecrets(base)} redirects to an invalid address`, {
     url: withoutSecrets(base),
     status: 302,
   });
 }
 
 /**
- * The same path and query where a server was reached, whatever it calls itself. A path that begins with two slashes stays one:
- * read as a reference it would name another host.
+ * The same path and query at the server that was reached, whatever it calls itself. A path that begins with two slashes
+ * stays a path: parsed as a reference it would name another host.
  */
 export function reachedAt(base: URL, { pathname, search }: URL): URL {
   const url = new URL(base);
@@ -38,7 +38,7 @@ export function reachedAt(base: URL, { pathname, search }: URL): URL {
   return url;
 }
 
-/** The error where redirects do not end. */
+/** The error for too many redirects. */
 export function redirectsInCircles(from: URL): DrayageError {
   return new DrayageError('UNREACHABLE', `${withoutSecrets(from)} redirects in circles`, {
     url: withoutSecrets(from),

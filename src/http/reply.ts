@@ -3,24 +3,24 @@ import { DrayageError } from '../errors.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { networkError } from './network-error.ts';
 
-/** A reply; `body` has to be read or destroyed. */
+/** A reply. Its `body` must be read or destroyed. */
 export interface HttpReply {
   status: number;
-  /** The value of a header; of one that came several times the first. */
+  /** The value of a header; of a repeated header the first. */
   header(name: string): string | undefined;
   /** All values of a header. */
   headers(name: string): string[];
-  /** Errors if the connection dies before its end. */
+  /** Fails if the connection breaks before the end. */
   body: Readable;
 }
 
-/** Gives up a reply whose body is of no interest. */
+/** Discards a reply without reading its body. */
 export function drop(reply: HttpReply): void {
   reply.body.on('error', () => {}).destroy();
 }
 
 /**
- * Reads a reply whole.
+ * Reads a whole reply.
  * @param url names it in errors
  * @param limit the largest size that is read, in bytes; default 4 MiB
  * @throws {@link DrayageError} `LIMIT`, `UNREACHABLE`, `TIMEOUT`

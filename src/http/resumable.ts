@@ -3,33 +3,33 @@ import { DrayageError } from '../errors.ts';
 import { networkError } from './network-error.ts';
 import type { Retry } from './retry.ts';
 
-/** After so many bytes a failure is not counted with those before it. */
+/** After this many bytes, earlier failures no longer count. */
 const PROGRESS = 256 * 1024;
 
 /** A part of a file as it begins to arrive. */
 export interface Opened {
   body: Readable;
-  /** How many bytes of the body come before the wanted ones. */
+  /** How many bytes of the body precede the wanted ones. */
   skip: number;
 }
 
-/** What {@link resumable} reads. */
+/** Options of {@link resumable}. */
 export interface ResumableOptions {
   /** How many bytes are wanted. */
   length: number;
-  /** Opens the file so many bytes behind the first one wanted. */
+  /** Opens the file this many bytes after the first wanted one. */
   openAt: (done: number) => Promise<Opened>;
   /** Names the file in errors. */
   url: string;
   retry: Retry;
   signal: AbortSignal | undefined;
-  /** Called with each number of bytes that came in. */
+  /** Called with the number of bytes of each chunk that arrives. */
   onReceived: (bytes: number) => void;
 }
 
 /**
- * Reads bytes through interruptions: after each one it goes on where it was, for as long as there is progress.
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, and what `openAt` throws
+ * Reads bytes through interruptions: after each one it continues where it stopped, as long as there is progress.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, and errors of `openAt`
  */
 export async function* resumable(options: ResumableOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { length, retry, signal, url } = options;
@@ -55,14 +55,14 @@ export async function* resumable(options: ResumableOptions): AsyncGenerator<Uint
       done += chunk.length;
       yield chunk;
     }
-    // To its end: then the connection is of use again.
+    // Reads to the end, so that the connection can be reused.
     await source?.next().catch(() => {});
   } finally {
     await source?.return(undefined);
   }
 }
 
-/** The wanted bytes of a body. Where more come, they are not read. */
+/** The wanted bytes of a body. Further bytes are not read. */
 async function* wanted(
   { body, skip }: Opened,
   length: number,

@@ -2,23 +2,23 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import type { HttpReply } from './reply.ts';
 import { isLasting } from './network-error.ts';
 
-/** How often, and after what pauses, a request is made again. */
+/** How often a request is retried, and after which pauses. */
 export interface RetryOptions {
-  /** How often a request is made at most. Default 5. */
+  /** The maximum number of attempts. Default 5. */
   attempts?: number | undefined;
-  /** The first pause, in milliseconds; each further one is twice as long. Default 500. */
+  /** The first pause, in milliseconds. Each further one is twice as long. Default 500. */
   pause?: number | undefined;
   /** Waits; for tests. */
   delay?: ((milliseconds: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
 }
 
-/** Statuses that may be another a moment later. */
+/** Statuses that may change within moments. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 const MAX_PAUSE = 30_000;
-/** A server that wants to be left alone for longer, in seconds, is not waited for. */
+/** If a server asks for a longer pause than this, in seconds, the request is not retried. */
 const MAX_RETRY_AFTER = 120;
 
-/** Decides whether a request is made again, and waits until then. */
+/** Decides whether a request is retried, and waits before that. */
 export class Retry {
   readonly #attempts: number;
   readonly #pause: number;
@@ -30,7 +30,7 @@ export class Retry {
     this.#delay = delay;
   }
 
-  /** Makes a request until it succeeds, or fails for good. */
+  /** Repeats a request until it succeeds or fails for good. */
   async run<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let failures = 1; ; failures++) {
       try {
@@ -42,22 +42,22 @@ export class Retry {
   }
 
   /**
-   * Waits after a failure until the next attempt may be made.
-   * @param failures how many there have been in a row
-   * @throws `error` where there is to be none
+   * Waits after a failure until the next attempt.
+   * @param failures number of failures in a row
+   * @throws `error` if there is no next attempt
    */
   async pause(error: unknown, failures: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     if (!isPassing(error) || failures >= this.#attempts) throw error;
     const { retryAfter } = error.facts;
     if (retryAfter !== undefined && retryAfter > MAX_RETRY_AFTER) throw error;
-    // Half of a pause is chance: jobs that failed at one moment should not all come back at another.
+    // Half of a pause is random, so that jobs that failed at the same moment do not retry at the same moment.
     const backoff = Math.min(MAX_PAUSE, this.#pause * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
     await this.#delay(Math.max(backoff, (retryAfter ?? 0) * 1000), signal);
   }
 }
 
-/** The error for a reply that may be another a moment later; undefined for any other reply. */
+/** The error for a reply that may change within moments; undefined for any other reply. */
 export function passingError(reply: HttpReply, url: string): DrayageError | undefined {
   if (!PASSING.has(reply.status)) return undefined;
   const retryAfter = readRetryAfter(reply);
@@ -77,7 +77,7 @@ function isPassing(error: unknown): error is DrayageError {
   return status === undefined || status < 400 || PASSING.has(status);
 }
 
-/** Retry-After in seconds: a number, or a time, which is held against the server's own clock. */
+/** Retry-After in seconds: a number, or a time, which is compared with the server's own clock. */
 function readRetryAfter(reply: HttpReply): number | undefined {
   const text = reply.header('retry-after');
   if (text === undefined) return undefined;

@@ -26,7 +26,18 @@ const PHRASES = [
 const TELL_TALE = new RegExp(`\\b(?:${PHRASES.join('|')})\\b`, 'gi');
 
 /** Texts and rooms that are checked. Rooms of src join when they are clean. */
-const CHECKED = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs', 'templates'];
+const CHECKED = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'RELEASING.md',
+  'docs',
+  'templates',
+  'scripts',
+  'src/docker/connect',
+  'src/gitlab',
+  'src/http',
+];
 
 describe('plain technical English', () => {
   test.each(CHECKED)('%s has no tell-tale phrase', (path) => {

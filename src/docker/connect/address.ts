@@ -5,51 +5,50 @@ import { currentContext, readContext, stored } from './context.ts';
 import { DEFAULT_HOST } from './host.ts';
 import type { DockerTls } from './tls.ts';
 
-/** Where a daemon is and what it takes to get there. */
+/** Where a daemon is, and how to reach it. */
 export interface DaemonAddress {
   /** `unix:///path`, `tcp://host:port` or `ssh://user@host`. Default `unix:///var/run/docker.sock`. */
   host?: string | undefined;
-  /** TLS, for a tcp address; without it, none is spoken. */
+  /** TLS, for a tcp address. Default: no TLS. */
   tls?: DockerTls | undefined;
-  /** How long to wait for certificates and daemon when they are not there at once, in ms. Default 0. */
+  /** How long to wait for certificates and daemon if they are not there at once, in ms. Default 0. */
   wait?: number | undefined;
 }
 
 /** Options of {@link resolveDockerHost}. */
 export interface ResolveDockerHostOptions {
-  /** An address that goes before all that the environment says. */
+  /** An address that overrides the environment. */
   host?: string | undefined;
-  /** The socket that is used if it is there and nothing else is said. Default `/var/run/docker.sock`. */
+  /** The socket that is used if it exists and nothing else is set. Default `/var/run/docker.sock`. */
   defaultSocket?: string | undefined;
 }
 
 /** Environment variables. */
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** GitLab's dind: the name of the service, and where its image leaves the certificates of clients. */
+/** GitLab's dind: the name of the service, and the folder where its image puts the clients' certificates. */
 const DIND = 'tcp://docker';
 const DIND_CERTIFICATES = '/certs/client';
-/** How late a service of a job may be, in ms. */
+/** How long a job's service may take to start, in ms. */
 const DIND_WAIT = 30_000;
 const TLS_PORT = 2376;
 
 /**
- * Finds the daemon that an environment names, as docker's own client does: `host`, DOCKER_HOST, DOCKER_CONTEXT, the current
- * context of docker's configuration (in DOCKER_CONFIG, by default `$HOME/.docker`), the local socket. Tcp addresses take TLS by
- * DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, without verification by DOCKER_TLS.
+ * Finds the daemon that an environment names, as docker's own client does: `host`, DOCKER_HOST, DOCKER_CONTEXT, the
+ * current context of docker's configuration (in DOCKER_CONFIG, by default `$HOME/.docker`), the local socket. Tcp
+ * addresses use TLS by DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, without verification by DOCKER_TLS.
  *
- * Beyond that, as in jobs with docker:dind as their service: where there is no local socket, DOCKER_TLS_CERTDIR means that
- * service, with TLS unless it is empty; an address on port 2376 takes TLS where certificates are; and in CI (CI=true) tcp
- * addresses are worth waiting for.
- * @param env `process.env`, say
- * @throws {@link DrayageError} `NOT_FOUND` for a context that there is not, `UNSUPPORTED`, `MALFORMED`, `IO` for one that cannot
- * be used
+ * It also supports jobs with docker:dind as their service. If there is no local socket, DOCKER_TLS_CERTDIR means that
+ * service, with TLS unless the variable is empty. An address on port 2376 uses TLS if there are certificates. In CI
+ * (CI=true), tcp addresses are waited for.
+ * @param env for example `process.env`
+ * @throws {@link DrayageError} `NOT_FOUND` for an unknown context; `UNSUPPORTED`, `MALFORMED`, `IO` for an unusable one
  */
 export async function resolveDockerHost(
   env: Readonly<Record<string, string | undefined>>,
   options: ResolveDockerHostOptions = {},
 ): Promise<DaemonAddress> {
-  // An empty variable counts as one that is not set, as docker itself has it.
+  // An empty variable counts as unset, as in docker.
   const said = options.host ?? (env['DOCKER_HOST'] || undefined);
   if (said !== undefined) return withTls(said, env);
   const { host, tls } = (await contextOf(env)) ?? { host: '' };
@@ -57,7 +56,7 @@ export async function resolveDockerHost(
   return withTls(await defaultHost(env, options.defaultSocket ?? DEFAULT_HOST.slice('unix://'.length)), env);
 }
 
-/** What the chosen context says; undefined where none is chosen. */
+/** The endpoint of the chosen context; undefined if no context is chosen. */
 async function contextOf(env: Env): Promise<ContextEndpoint | undefined> {
   const folder = configFolder(env);
   const said = env['DOCKER_CONTEXT'] || undefined;
@@ -85,12 +84,12 @@ async function tlsOf(host: string, env: Env): Promise<DockerTls | undefined> {
   const found = await certificateFolder(env);
   if (found !== undefined) return { certPath: found, verify };
   if (isSaid) return { certPath: configFolder(env), verify };
-  // The service makes them while it starts: in CI they are worth waiting for.
+  // The service makes them while it starts: in CI they are waited for.
   const isLate = env['CI'] === 'true' && env['DOCKER_TLS_CERTDIR'] === undefined;
   return isLate ? { certPath: DIND_CERTIFICATES } : undefined;
 }
 
-/** The folder that was named, else the first with an authority in it, else the one that the service is to fill. */
+/** The folder that was named, else the first with an authority in it, else the one that the service fills. */
 async function certificateFolder(env: Env): Promise<string | undefined> {
   if (env['DOCKER_CERT_PATH']) return env['DOCKER_CERT_PATH'];
   const service = env['DOCKER_TLS_CERTDIR'] ? join(env['DOCKER_TLS_CERTDIR'], 'client') : undefined;

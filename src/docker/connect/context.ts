@@ -8,7 +8,7 @@ import type { DockerTls } from './tls.ts';
 
 /** The daemon that a docker context names. */
 export interface ContextEndpoint {
-  /** Empty where it is the default socket. */
+  /** Empty for the default socket. */
   host: string;
   tls?: DockerTls;
 }
@@ -26,7 +26,7 @@ const DEFAULT_CONTEXT = 'default';
 
 /**
  * The context in `config.json` of docker's configuration folder.
- * @returns undefined where none is current, or the default one
+ * @returns undefined if none is current, or the default one
  * @throws {@link DrayageError} `MALFORMED`, `IO`
  */
 export async function currentContext(configFolder: string): Promise<string | undefined> {
@@ -36,14 +36,14 @@ export async function currentContext(configFolder: string): Promise<string | und
   return stored(parseDocument(configSchema, bytes, path).currentContext);
 }
 
-/** The name of a context that has to be looked up, or undefined where the defaults are meant. */
+/** The name of a context to look up; undefined for the defaults. */
 export function stored(name: string | undefined): string | undefined {
   return name === '' || name === DEFAULT_CONTEXT ? undefined : name;
 }
 
 /**
- * Looks a context up.
- * @throws {@link DrayageError} `NOT_FOUND` with the names that there are, `UNSUPPORTED` for one of something else than docker,
+ * Reads a context.
+ * @throws {@link DrayageError} `NOT_FOUND` with the existing names; `UNSUPPORTED` for a context of another program;
  * `MALFORMED`, `IO`
  */
 export async function readContext(configFolder: string, name: string): Promise<ContextEndpoint> {
@@ -77,7 +77,7 @@ async function unknown(configFolder: string, name: string): Promise<DrayageError
   });
 }
 
-/** Those that can be read. */
+/** The names of the readable contexts. */
 async function contextNames(configFolder: string): Promise<string[]> {
   const folder = join(configFolder, 'contexts', 'meta');
   const ids = await readdir(folder).catch(() => []);

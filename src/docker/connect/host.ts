@@ -4,31 +4,31 @@ import { parseSshTarget } from './ssh-target.ts';
 
 /** Where a daemon listens. */
 export interface DockerHost {
-  /** As it is shown: `unix:///var/run/docker.sock`, `tcp://docker:2375`. */
+  /** For people: `unix:///var/run/docker.sock`, `tcp://docker:2375`. */
   name: string;
-  /** For HTTP: what requests are addressed to. */
+  /** The HTTP origin of requests. */
   origin: string;
   /** The path of the unix socket, on Windows of the named pipe. */
   socketPath?: string | undefined;
-  /** Where ssh goes. */
+  /** The target of ssh. */
   ssh?: SshTarget | undefined;
 }
 
-/** How an address is to be taken. */
+/** Options of {@link parseHost}. */
 export interface ParseHostOptions {
-  /** Whether TLS is spoken at tcp addresses. Default false. */
+  /** Whether tcp addresses use TLS. Default false. */
   tls?: boolean;
-  /** Default the one that this runs on. */
+  /** Default: the current one. */
   platform?: string;
 }
 
-/** Where docker listens unless it was told otherwise. */
+/** Docker's default address. */
 export const DEFAULT_HOST = 'unix:///var/run/docker.sock';
 
-/** What the kernel takes as a unix socket's path, in bytes (sun_path without its last zero). */
+/** The longest path of a unix socket, in bytes (sun_path without its final zero). */
 const MAX_SOCKET_PATH = 107;
 const MAX_PORT = 65_535;
-/** Docker's own, whether TLS is spoken or not. */
+/** Docker's default, with and without TLS. */
 const DEFAULT_PORT = 2375;
 const SUPPORTED = 'unix:///path/to/socket, tcp://host:port and ssh://user@host are supported';
 const UNSUPPORTED: Record<string, string> = {
@@ -38,8 +38,8 @@ const UNSUPPORTED: Record<string, string> = {
 };
 
 /**
- * Reads a daemon's address, as in DOCKER_HOST.
- * @throws {@link DrayageError} `USAGE` where it is none, `UNSUPPORTED` for one that leads nowhere from here
+ * Parses a daemon's address, as in DOCKER_HOST.
+ * @throws {@link DrayageError} `USAGE` if it is not an address; `UNSUPPORTED` for one that cannot be used here
  */
 export function parseHost(text: string, options: ParseHostOptions = {}): DockerHost {
   const { tls = false, platform = process.platform } = options;

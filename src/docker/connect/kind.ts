@@ -11,10 +11,10 @@ import type { ApiReply, Transport } from './transport.ts';
  */
 export type DaemonKind = 'graph' | 'containerd' | 'podman';
 
-/** What a daemon is. */
+/** Facts about a daemon. */
 export interface DaemonFacts {
   kind: DaemonKind;
-  /** The version of the API that is spoken from now on. */
+  /** The version of the API for all further requests. */
   apiVersion: string;
   serverVersion: string;
   platform: Platform;
@@ -33,9 +33,9 @@ const versionSchema = v.looseObject({
 const infoSchema = v.looseObject({ DriverStatus: v.nullish(v.array(v.array(v.string())), []) });
 
 /**
- * Greets a daemon, agrees with it on a version of the API, and finds out what it is.
- * @param timeout how long to wait for its first word, in ms
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `UNSUPPORTED` where it is no docker, or one that is too old or too new
+ * Asks a daemon for its kind and versions, and agrees with it on a version of the API.
+ * @param timeout how long to wait for its first reply, in ms
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSUPPORTED` if it is not docker, too old, or too new
  */
 export async function greet(
   transport: Transport,
@@ -57,7 +57,7 @@ export async function greet(
   return { kind, apiVersion, serverVersion: version.Version, platform };
 }
 
-/** Whether one version of the API is the same as another, or a later one. */
+/** Whether version `a` of the API is at least `b`. */
 export function atLeast(a: string, b: string): boolean {
   return minor(a) >= minor(b);
 }
@@ -104,7 +104,7 @@ async function dockerKind(transport: Transport, options: ContentOptions): Promis
   return driver === 'io.containerd.snapshotter.v1' ? 'containerd' : 'graph';
 }
 
-/** The number after `1.`: all there is to a version of this API. */
+/** The number after `1.`, which is the whole version of this API. */
 function minor(version: string): number {
   return /^1\.\d+$/.test(version) ? Number(version.slice(2)) : Number.NaN;
 }

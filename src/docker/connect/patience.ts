@@ -1,24 +1,24 @@
-/** How long between two attempts, in ms. */
+/** The pause between two attempts, in ms. */
 const PAUSE = 250;
 
-/** What is told while something is waited for, and when that ends. */
+/** When waiting ends. */
 export interface Patience {
-  /** Fires when there is no more time. */
+  /** Fires when the time is over. */
   over: AbortSignal;
   /** Ends the waiting with its reason. */
   signal?: AbortSignal;
 }
 
-/** The time that is given to all that may be late, from now on; with 0 ms each attempt is the only one. */
+/** Starts the time for everything that may be late. With 0 ms, each attempt is the only one. */
 export function startPatience(ms: number, signal: AbortSignal | undefined): Patience {
   return { over: ms > 0 ? AbortSignal.timeout(ms) : AbortSignal.abort(), signal };
 }
 
 /**
- * Makes an attempt again and again, as long as there is time and its failures are of a kind that may pass.
- * @param onWait called once, when the first attempt has failed so
- * @returns what the attempt gives
- * @throws what the last attempt has thrown
+ * Repeats an attempt while there is time and its failures may pass.
+ * @param onWait called once, when the first attempt has failed
+ * @returns the result of the attempt
+ * @throws the error of the last attempt
  */
 export async function untilThere<T>(
   { over, signal }: Patience,

@@ -15,13 +15,13 @@ import type { DockerTls, TlsMaterial } from './tls.ts';
 import { isComplete, readTls } from './tls.ts';
 import { Transport } from './transport.ts';
 
-/** How a daemon is reached. */
+/** Options of {@link reachDaemon}. */
 export interface ReachOptions extends DaemonAddress, ContentOptions {
-  /** How long to wait for a connection, and for the daemon's first word, in ms. Default 10 seconds, through ssh 40. */
+  /** How long to wait for a connection, and for the daemon's first reply, in ms. Default 10 seconds; through ssh 40. */
   connectTimeout?: number | undefined;
   /** The ssh program for `ssh://` addresses. Default `ssh`, on the PATH. */
   sshCommand?: string | undefined;
-  /** Told what is waited for. */
+  /** Reports what is waited for. */
   onProgress?: OnProgress | undefined;
 }
 
@@ -31,12 +31,12 @@ export interface ReachedDaemon {
   facts: DaemonFacts;
 }
 
-/** What no time mends: whatever else keeps a connection from coming about may be a daemon that is about to start. */
+/** Failures that waiting does not change. Any other failure may be a daemon that is about to start. */
 const LASTING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTSOCK', 'ENOTDIR']);
-/** How much later than its authority's a client's certificate may be, in ms. */
+/** How much later than its authority's a client's certificate may arrive, in ms. */
 const CLIENT_GRACE = 3000;
 
-/** Connects to a daemon and finds out what it is; waits for both its certificates and itself where it was told to. */
+/** Connects to a daemon and asks for its kind. Waits for its certificates and for the daemon if `wait` says so. */
 export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon> {
   const { host: address = DEFAULT_HOST, tls, wait = 0, signal, sshCommand } = options;
   const host = parseHost(address, { tls: tls !== undefined });
@@ -61,7 +61,7 @@ export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon>
   }
 }
 
-/** As {@link greet}; where a daemon hangs up over the client's certificate, the error says so. */
+/** As {@link greet}. If a daemon closes the connection because of the client's certificate, the error says so. */
 async function greetPlainly(
   transport: Transport,
   tls: TlsMaterial | undefined,
@@ -77,8 +77,9 @@ async function greetPlainly(
 }
 
 /**
- * Where they are awaited, all of them are; when the time is over, what is there has to do. An authority's alone does soon:
- * docker:dind writes it last, so that a folder with nothing else is for a daemon that wants to see no client's.
+ * While there is time, waits for all three files. When the time is over, the present files must do. An authority's
+ * certificate alone is accepted soon: docker:dind writes it last, so a folder with nothing else belongs to a daemon
+ * that wants no client certificate.
  */
 async function certificates(tls: DockerTls, patience: Patience, options: ReachOptions): Promise<TlsMaterial> {
   const { certPath, verify = true } = tls;
@@ -103,12 +104,15 @@ async function certificates(tls: DockerTls, patience: Patience, options: ReachOp
   }
 }
 
-/** Files that are being written are absent at first, and then do not fit together. */
+/** Files that are being written are absent at first, and then do not match. */
 function isNotWrittenYet(error: unknown): boolean {
   return isDrayageError(error, 'NOT_FOUND', 'MALFORMED');
 }
 
-/** Whether a daemon that is about to start would fail so. One that has shaken hands and hangs up does not take the client. */
+/**
+ * Whether a daemon that is about to start may fail like this. A daemon that completes the handshake and then closes the
+ * connection refuses the client.
+ */
 function mayStart(error: unknown, isTls: boolean): error is DrayageError {
   if (!isDrayageError(error, 'UNREACHABLE', 'TIMEOUT')) return false;
   const code = systemCode(error.cause) ?? '';

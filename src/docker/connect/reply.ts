@@ -6,7 +6,7 @@ import type { ApiReply } from './transport.ts';
 
 /** The largest reply that is held in memory, in bytes: a list of many thousand images. */
 const MAX_REPLY_SIZE = 64 * 1024 * 1024;
-/** How much of a daemon's message goes into an error, in characters. */
+/** The maximum length of a daemon's message in an error, in characters. */
 const MAX_MESSAGE_LENGTH = 600;
 
 const errorSchema = v.looseObject({ message: v.string() });
@@ -14,7 +14,7 @@ const errorSchema = v.looseObject({ message: v.string() });
 /**
  * Reads a JSON reply.
  * @param what names the request in errors: `images/json`
- * @throws {@link DrayageError} `DAEMON` where it is of another form than expected, or an error
+ * @throws {@link DrayageError} `DAEMON` if it is an error, or has another form than expected
  */
 export async function readJson<T>(
   schema: v.GenericSchema<unknown, T>,
@@ -36,13 +36,13 @@ export async function readJson<T>(
   }
 }
 
-/** Reads a reply to its end without looking at it, so that its connection is of use again. */
+/** Reads a reply to its end, so that its connection can be reused. */
 export async function drain(reply: ApiReply): Promise<void> {
   for await (const _ of reply.body) void _;
 }
 
 /**
- * Passes over a good reply, and makes an error of another one; the body is left unread if it is good.
+ * Throws for an error reply. The body of a successful reply stays unread.
  * @throws {@link DrayageError} `DAEMON` with the daemon's message and status
  */
 export async function assertOk(reply: ApiReply, what: string): Promise<void> {
@@ -51,7 +51,7 @@ export async function assertOk(reply: ApiReply, what: string): Promise<void> {
   throw new DrayageError('DAEMON', `docker refused ${what}: ${message}`, { status: reply.status });
 }
 
-/** What a daemon says in an error reply, in one line. */
+/** The message in a daemon's error reply, in one line. */
 export async function errorMessage(reply: ApiReply): Promise<string> {
   const bytes = await readWhole(reply.body, 'an error');
   const text = bytes.toString();
@@ -62,7 +62,7 @@ export async function errorMessage(reply: ApiReply): Promise<string> {
   }
 }
 
-/** A daemon's message in one line, cut where it is long. */
+/** A daemon's message in one line, shortened if it is long. */
 export function oneLine(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;

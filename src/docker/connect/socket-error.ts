@@ -5,7 +5,7 @@ import { certificateHint, tlsError } from './tls-error.ts';
 
 const ELSEWHERE = 'set DOCKER_HOST or --host to the address of a running daemon';
 
-/** Why no connection came about, and what to do. */
+/** Why there is no connection, and what to do. */
 const CONNECTING: Record<string, [reason: string, hint: string]> = {
   ENOENT: ['there is no such socket', ELSEWHERE],
   ENOTDIR: ['there is no such socket', ELSEWHERE],
@@ -21,13 +21,13 @@ const CONNECTING: Record<string, [reason: string, hint: string]> = {
   ],
   ENOTFOUND: ['no such host', ELSEWHERE],
   EAI_AGAIN: ['the name of the host cannot be resolved now', ELSEWHERE],
-  EHOSTUNREACH: ['there is no way to this host', ELSEWHERE],
-  ENETUNREACH: ['there is no way to this network', ELSEWHERE],
+  EHOSTUNREACH: ['no route to this host', ELSEWHERE],
+  ENETUNREACH: ['no route to this network', ELSEWHERE],
   ETIMEDOUT: ['no answer in time', ELSEWHERE],
   UND_ERR_CONNECT_TIMEOUT: ['no answer in time', ELSEWHERE],
 };
 
-/** A connection that was there and is gone. Node and undici tell it in as many ways. */
+/** Codes of a connection that was open and is now closed. Node and undici report that in many ways. */
 const CLOSED: ReadonlySet<string> = new Set([
   'EPIPE',
   'ECONNRESET',
@@ -39,12 +39,12 @@ const CLOSED: ReadonlySet<string> = new Set([
 const WAITED: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const ENDED: ReadonlySet<string> = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
 
-/** Whether a connection was there and is gone. */
+/** Whether a connection was open and is now closed. */
 export function isClosed(cause: unknown): boolean {
   return CLOSED.has(systemCode(cause) ?? '');
 }
 
-/** The error that a failure of the connection to a daemon becomes; what is none of these is handed back as it is. */
+/** Turns a failure of the connection to a daemon into an error. Returns anything else unchanged. */
 export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial): unknown {
   if (!(cause instanceof Error) || cause instanceof DrayageError) return cause;
   const untrusted = tls && tlsError(host, tls, cause);

@@ -2,25 +2,28 @@ import { DrayageError } from '../../errors.ts';
 
 /** The machine behind an `ssh://` address. */
 export interface SshTarget {
-  /** A name, also one that only ssh's own configuration knows, or an IP address. */
+  /** A name, also one from ssh's own configuration, or an IP address. */
   host: string;
   user?: string | undefined;
   port?: string | undefined;
-  /** The daemon's socket over there, where it is not the default one of the docker client over there. */
+  /** The daemon's socket on that machine, if it is not the default of the docker client there. */
   socketPath?: string | undefined;
 }
 
 const FORM =
   /^(?:([^@:/]+)(:[^@/]*)?@)?(?:\[([\da-f:.]+(?:%\w+)?)\]|([^@:/?#[\]]+))(?::(\d{1,5}))?(\/[^?#]*)?$/i;
-/** Never with a dash in front, which ssh would read as an option, and nothing that a shell in its configuration would read. */
+/**
+ * Never with a leading dash, which ssh would read as an option, and nothing that a shell in its configuration would
+ * interpret.
+ */
 const HOST = /^\w[\w.-]*$/;
 const USER = /^[\w.+\\][\w.+@\\-]*$/;
 const MAX_PORT = 65_535;
 
 /**
- * Reads what stands behind `ssh://`.
- * @returns undefined where it is no such address
- * @throws {@link DrayageError} `USAGE` for one with a password, which ssh does not take
+ * Parses the part after `ssh://`.
+ * @returns undefined if it is not such an address
+ * @throws {@link DrayageError} `USAGE` for an address with a password, which ssh does not accept
  */
 export function parseSshTarget(text: string): SshTarget | undefined {
   const [, user, password, ip, name, port, path = ''] = FORM.exec(text) ?? [];
@@ -40,10 +43,10 @@ export function parseSshTarget(text: string): SshTarget | undefined {
   };
 }
 
-/** How long ssh may take to connect, in seconds: what docker gives it. */
+/** How long ssh may take to connect, in seconds: the same as docker's client. */
 export const SSH_CONNECT_SECONDS = 30;
 
-/** The arguments with which docker itself runs ssh; the last of them are a command for the shell over there. */
+/** The arguments with which docker itself runs ssh. The last ones are a command for the remote shell. */
 export function sshArguments({ host, user, port, socketPath }: SshTarget): string[] {
   const options = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
   const daemon = socketPath === undefined ? [] : [`--host=${quoted(`unix://${socketPath}`)}`];
@@ -51,7 +54,7 @@ export function sshArguments({ host, user, port, socketPath }: SshTarget): strin
   return ['-o', `ConnectTimeout=${SSH_CONNECT_SECONDS}`, '-T', ...options, '--', host, ...command];
 }
 
-/** For a POSIX shell. */
+/** Quotes for a POSIX shell. */
 function quoted(text: string): string {
   return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

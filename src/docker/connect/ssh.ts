@@ -7,14 +7,15 @@ import { DrayageError } from '../../errors.ts';
 import type { SshTarget } from './ssh-target.ts';
 import { sshArguments } from './ssh-target.ts';
 
-/** How much is kept of what ssh says, in characters: its last words tell why it failed. */
+/** How much of ssh's output is kept, in characters: its last words say why it failed. */
 const MAX_MESSAGE_LENGTH = 600;
-/** A background process of ssh may keep its standard error open: so long is waited for its last words, in ms. */
+/** How long to wait for the last words of ssh, in ms, because a background process may keep its standard error open. */
 const LAST_WORDS = 200;
 
 /**
- * One connection to a daemon on another machine: an `ssh` that runs `docker system dial-stdio` there. It fails with what ssh
- * said when that ends badly, and ends ssh when it is destroyed. Like a socket, it can be kept from keeping the process alive.
+ * One connection to a daemon on another machine: an `ssh` that runs `docker system dial-stdio` there. If ssh fails, it
+ * fails with ssh's message. Destroying it ends ssh. Like a socket, it can be unreferenced so that it does not keep the
+ * process alive.
  */
 export class SshConnection extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
@@ -31,16 +32,16 @@ export class SshConnection extends Duplex {
     child.stderr.on('data', (chunk: Buffer) => {
       this.#said = `${this.#said}${chunk.toString()}`.slice(-MAX_MESSAGE_LENGTH);
     });
-    // Its standard input breaks when ssh ends, and that is told by the way in which it ended.
+    // Its standard input breaks when ssh ends; the exit of ssh reports the reason.
     child.stdin.on('error', () => undefined);
     void this.#end();
   }
 
   /**
-   * Starts ssh; resolves when it runs, which says nothing about the other machine yet.
+   * Starts ssh. Resolves when ssh runs, which proves nothing about the other machine yet.
    * @param command the ssh program
    * @param name the address, for errors
-   * @throws {@link DrayageError} `UNSUPPORTED` where there is no ssh
+   * @throws {@link DrayageError} `UNSUPPORTED` if there is no ssh
    */
   static async open(target: SshTarget, command: string, name: string): Promise<SshConnection> {
     const child = spawn(command, sshArguments(target), { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -70,7 +71,7 @@ export class SshConnection extends Duplex {
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, callback: (error?: Error | null) => void): void {
-    // A write that fails stays open: the end of ssh, which follows, says why.
+    // A failed write stays pending: the exit of ssh, which follows, says why.
     this.#child.stdin.write(chunk, (error) => {
       if (!error) callback();
     });
@@ -89,7 +90,7 @@ export class SshConnection extends Duplex {
     callback(error);
   }
 
-  /** Hands the end of ssh on: a good one as the end of the stream, a bad one as an error. */
+  /** Passes on the exit of ssh: success as the end of the stream, failure as an error. */
   async #end(): Promise<void> {
     const { stdout, stderr } = this.#child;
     const exit = new Promise<number | null>((resolve) => this.#child.once('exit', resolve));

@@ -18,9 +18,9 @@ const OUT_OF_TIME: Record<string, string> = {
   CERT_HAS_EXPIRED: 'has expired',
   CERT_NOT_YET_VALID: 'is not valid yet',
 };
-/** What OpenSSL makes of an answer that is no TLS. */
+/** OpenSSL's errors for an answer that is not TLS. */
 const NO_TLS = /^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO)$/;
-/** The names that go into a message; a certificate may have thousands. */
+/** The maximum number of names in a message; a certificate may have thousands. */
 const MAX_NAMES = 20;
 
 const altNameSchema = v.looseObject({
@@ -30,7 +30,7 @@ const altNameSchema = v.looseObject({
   }),
 });
 
-/** The error that a failure of TLS becomes; undefined where it is of another kind. */
+/** The error for a failure of TLS; undefined for any other failure. */
 export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): DrayageError | undefined {
   const code = systemCode(cause) ?? '';
   const error = (kind: ErrorCode, message: string, hint: string, candidates?: string[]): DrayageError =>
@@ -72,7 +72,7 @@ export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): Dray
   return undefined;
 }
 
-/** What to do where a daemon with TLS hangs up: that is how it often asks for a client's certificate. */
+/** What to do if a daemon with TLS closes the connection: often that means it requires a client certificate. */
 export function certificateHint({ cert, certPath }: TlsMaterial): string {
   return cert === undefined
     ? `it may want a client's certificate: cert.pem and key.pem, in the folder DOCKER_CERT_PATH${certPath === undefined ? '' : `, are not in ${certPath}`}`

@@ -5,15 +5,15 @@ import type { DockerHost } from './host.ts';
 import { tlsError } from './tls-error.ts';
 import type { TlsMaterial } from './tls.ts';
 
-/** How long a daemon gets to say that it does not take a client, in ms. */
+/** How long a daemon may take to refuse a client, in ms. */
 const TIME_TO_SAY = 2000;
 const DEFAULT_TLS_PORT = 443;
 
 /**
- * Finds out whether a daemon hangs up on a client because of its certificate. With TLS 1.3 it says so after the handshake,
- * when the client speaks already, and with what it leaves unread its words are lost: so this is asked on a connection
- * where nothing is said.
- * @returns the error to tell; undefined where the daemon does not mind the client, or does not say
+ * Finds out whether a daemon closes connections because of the client's certificate. With TLS 1.3 it refuses after the
+ * handshake, when the client sends its request already, and then its alert is lost. So this opens a connection and
+ * sends nothing.
+ * @returns the error to report; undefined if the daemon accepts the client, or does not say
  */
 export async function findTlsRefusal(
   host: DockerHost,
@@ -38,7 +38,7 @@ export async function findTlsRefusal(
       resolve(refusal);
     };
     socket.on('error', (error) => end(tlsError(host, tls, error))).once('close', () => end());
-    // What is not read does not come to its end.
+    // Without reading, the end of the stream would not be seen.
     socket.resume();
     const ended = signal === undefined ? over : AbortSignal.any([over, signal]);
     ended.addEventListener('abort', () => end(), { once: true });

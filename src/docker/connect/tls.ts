@@ -7,15 +7,17 @@ import { DrayageError, systemCode } from '../../errors.ts';
 /** TLS to a daemon. */
 export interface DockerTls {
   /**
-   * A folder as docker has it: `ca.pem`, the authority that the daemon's certificate is from (where it is absent, those that
-   * the runtime trusts); `cert.pem` and `key.pem`, what this side shows. Default: none of these.
+   * A folder in docker's form. `ca.pem` is the authority of the daemon's certificate; without it, the authorities that
+   * the runtime trusts. `cert.pem` and `key.pem` are the client's certificate. Default: none of these.
    */
   certPath?: string | undefined;
-  /** Whether the daemon's certificate is verified. Default true; docker's own DOCKER_TLS=1 means false. */
+  /** Whether to verify the daemon's certificate. Default true; docker's DOCKER_TLS=1 means false. */
   verify?: boolean | undefined;
 }
 
-/** What is in a folder of certificates, in PEM. `cert` and `key` are there both, and fit, or neither is. */
+/**
+ * The content of a folder of certificates, in PEM. `cert` and `key` are either both present, and match, or both absent.
+ */
 export interface TlsMaterial {
   certPath?: string | undefined;
   verify: boolean;
@@ -28,8 +30,8 @@ const FILES = ['ca.pem', 'cert.pem', 'key.pem'];
 
 /**
  * Reads the certificates.
- * @throws {@link DrayageError} `NOT_FOUND` where the folder holds none, or only one of `cert.pem` and `key.pem`; `MALFORMED`
- * where they are not in PEM or do not fit together; `IO`
+ * @throws {@link DrayageError} `NOT_FOUND` if the folder has no certificate, or only one of `cert.pem` and `key.pem`;
+ * `MALFORMED` if a file is not PEM, or the two do not match; `IO`
  */
 export async function readTls({ certPath, verify = true }: DockerTls): Promise<TlsMaterial> {
   if (certPath === undefined) return { verify };
@@ -43,12 +45,12 @@ export async function readTls({ certPath, verify = true }: DockerTls): Promise<T
   return material;
 }
 
-/** Whether there is all that a folder of docker's certificates has. */
+/** Whether the authority and the client's certificate are both there. */
 export function isComplete({ ca, cert }: TlsMaterial): boolean {
   return ca !== undefined && cert !== undefined;
 }
 
-/** An empty file counts as one that is not there yet. */
+/** An empty file counts as absent: somebody is about to write it. */
 async function readPem(path: string): Promise<Buffer | undefined> {
   try {
     const pem = await readFile(path);
@@ -59,7 +61,7 @@ async function readPem(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Node takes an authority that is no certificate for none, without a word. */
+/** Node silently ignores an authority that is not a certificate. */
 function assertUsable({ certPath = '', ca, cert, key }: TlsMaterial): void {
   try {
     if (ca !== undefined) void new X509Certificate(ca);

@@ -20,33 +20,33 @@ export interface ApiRequest extends ContentOptions {
   timeout?: number | undefined;
 }
 
-/** The reply to an {@link ApiRequest}; `body` has to be read or destroyed. */
+/** The reply to an {@link ApiRequest}. Its `body` must be read or destroyed. */
 export interface ApiReply {
   status: number;
   header(name: string): string | undefined;
-  /** Errors if the connection dies before its end. */
+  /** Fails if the connection breaks before the end. */
   body: Readable;
 }
 
-/** What connecting takes beside the address. */
+/** Options of {@link Transport}. */
 export interface TransportOptions {
-  /** Where TLS is spoken. */
+  /** TLS, if the address uses it. */
   tls?: TlsMaterial | undefined;
   /** The ssh program. Default `ssh`, on the PATH. */
   sshCommand?: string | undefined;
 }
 
 const DEFAULT_TIMEOUT = 120_000;
-/** How long a connection through ssh is kept for the next request, in ms: it takes a handshake to make another one. */
+/** How long a connection through ssh is kept for the next request, in ms: a new one costs a handshake. */
 const SSH_KEEP_ALIVE = 60_000;
 /**
- * How many chunks of a reply go through in one go; docker makes them of 32 KiB. Each time undici is held up in the middle of
- * what it has read, it takes in up to 64 KiB more and copies all that waits: taken one by one, an archive would pile up in
+ * How many chunks of a reply pass at once; docker sends chunks of 32 KiB. Whenever undici is paused while it parses, it
+ * reads up to 64 KiB more and copies everything that waits. With one chunk at a time, an archive would pile up in
  * memory, and take time by the square of its size.
  */
 const CHUNKS = 16;
 
-/** HTTP to one daemon, over as many connections as there are requests at a time. */
+/** HTTP to one daemon, with as many connections as there are concurrent requests. */
 export class Transport {
   readonly host: DockerHost;
   readonly #options: Agent.Options;
@@ -67,21 +67,21 @@ export class Transport {
           };
   }
 
-  /** From now on, all requests are for this version of the API. */
+  /** All further requests use this version of the API. */
   useVersion(version: string): void {
     this.#prefix = `/v${version}`;
   }
 
   /**
-   * Sends a request, and resolves when the reply begins, whatever its status. A body that fails on the way destroys the
-   * connection, so that the daemon sees that it was cut; its error comes out as it is.
+   * Sends a request. Resolves when the reply begins, whatever its status. If the body fails midway, the connection is
+   * destroyed, so that the daemon sees that it was cut; the body's error is thrown as it is.
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also from the reply's body
    */
   async open(request: ApiRequest): Promise<ApiReply> {
     const { method = 'GET', path, headers, body, signal, timeout = DEFAULT_TIMEOUT } = request;
     signal?.throwIfAborted();
     try {
-      // It takes a tenth of a second and 20 MB to load: not for those who use no daemon.
+      // Loading undici takes 0.1 s and 20 MB: only for those who use a daemon.
       const { Agent, request: send } = await import('undici');
       this.#agent ??= new Agent(this.#options);
       const reply = await send(`${this.host.origin}${this.#prefix}${path}`, {
@@ -103,14 +103,14 @@ export class Transport {
     }
   }
 
-  /** Ends all connections at once; requests that are under way fail. */
+  /** Closes all connections at once; pending requests fail. */
   async close(): Promise<void> {
     await this.#agent?.destroy();
   }
 
   #checked(body: Readable, signal: AbortSignal | undefined): Readable {
     const checked = new PassThrough({
-      // Chunks stay what they are: bytes would be put together anew.
+      // Object mode keeps chunks as they are; byte mode would copy them.
       objectMode: true,
       highWaterMark: CHUNKS,
       destroy: (error, callback) => callback(error && asError(this.#explained(error, signal))),
@@ -150,7 +150,7 @@ function sshConnector(target: SshTarget, name: string, command = 'ssh'): buildCo
   };
 }
 
-/** A stream fails with errors only, while an abort's reason may be anything. */
+/** A stream fails only with errors, but an abort's reason may be anything. */
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }
