@@ -74,7 +74,7 @@ export async function readMetadata(path: string): Promise<BuiltImage[]> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new DrayageError('MALFORMED', `${path} is no JSON document`, { path, cause });
+    throw new DrayageError('MALFORMED', `${path} is not a JSON document`, { path, cause });
   }
   // A build has one image; bake has an object for each of its targets.
   const images = [value, ...valuesOf(value)].map(builtImage).filter((image) => image !== undefined);

@@ -99,7 +99,7 @@ export type NamedImage = Omit<EndpointImage, 'diffIds' | 'labels'>;
 export interface ImageUse {
   /** The name of the container, or its ID where it has none. */
   container: string;
-  /** What the daemon calls the image. */
+  /** The daemon's ID of the image. */
   image: string;
   /** The name under which the container was made, in its familiar form; an ID where it was made by that. */
   name: string;

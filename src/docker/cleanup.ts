@@ -1,7 +1,7 @@
-/** How long a daemon gets to take back what is no longer wanted, in ms. */
+/** How long clean-up requests to a daemon may take, in ms. */
 const CLEANUP_TIMEOUT = 3000;
 
-/** For cleaning up, which has to be done after an abort too: not the caller's signal, but a short one of its own. */
+/** The signal for clean-up requests: it is separate from the caller's, because clean-up also follows an abort. */
 export function cleanupSignal(): AbortSignal {
   return AbortSignal.timeout(CLEANUP_TIMEOUT);
 }

@@ -1,8 +1,8 @@
-/** Work that goes on after whoever began it has left, and that has to be done before the connection ends. */
+/** Work that continues after its caller has left, and must end before the connection does. */
 export class Cleanups {
   readonly #pending = new Set<Promise<void>>();
 
-  /** Takes work over. It has to end by itself, soon; how it ends is of no interest. */
+  /** Takes work over. It must end by itself, soon; its result is ignored. */
   add(work: Promise<unknown>): void {
     const pending: Promise<void> = work
       .then(

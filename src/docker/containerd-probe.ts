@@ -14,24 +14,24 @@ import { cleanupSignal } from './cleanup.ts';
 import type { Cargo, Held, StoreAccess } from './store.ts';
 import { heldNothing } from './store.ts';
 
-/** For nothing that runs: such images are not unpacked. */
+/** A platform that nothing runs on: such images are not unpacked. */
 const NOWHERE = { os: 'unknown', architecture: 'unknown' };
 
-/** An image without a name that has one manifest for each blob that is asked for, and none of those blobs. */
+/** An unnamed image with one manifest for each requested blob, but without those blobs. */
 interface Probe {
   root: Descriptor;
-  /** All that the archive holds. */
+  /** Everything in the archive. */
   documents: Document[];
   /** The blob that a manifest stands for. */
   blobOf: Map<Digest, Digest>;
 }
 
 /**
- * Asks a containerd store which blobs of an image it holds: it is given manifests that name one each, and tells of which of
- * them all content is available. Only exactly the same blob counts: the same layer in another compression is another blob.
- * Until it is released, the image of the question keeps the blobs that are there from being collected as garbage.
+ * Asks a containerd store which blobs of an image it holds. It loads manifests that name one blob each; the store says
+ * for which of them all content is available. Only exactly the same blob counts: the same layer in another compression
+ * is another blob. Until it is released, the loaded image protects the blobs from garbage collection.
  *
- * Docker before API 1.48 does not tell: all is sent there.
+ * Docker before API 1.48 does not say: it gets everything.
  */
 export async function probeBlobs(
   { images, send }: StoreAccess,

@@ -12,12 +12,12 @@ import { layerFlaw } from './store.ts';
 const STAGING = 'drayage-load';
 
 /**
- * The containerd image store. An image's ID is the digest of its manifest or index, and its content is kept as it was sent:
- * it gets the very documents and blobs. It reports success for images of which blobs are missing, and moves their name: so
- * images are sent under a name of their own, and whether one is whole is asked in every way there is.
+ * The containerd image store. An image's ID is the digest of its manifest or index, and the store keeps the documents
+ * and blobs as they were sent. It reports success for images whose blobs are missing, and moves their names. So images
+ * are sent under a separate name, and their completeness is checked in every available way.
  */
 export const containerdStore: Store = {
-  // The name follows from the content, so that the next load of the image takes over what a killed one has left.
+  // The name follows from the content, so that the next load of the image takes over what a killed one left.
   stagedName: ({ root }, anchor) => anchor && `${STAGING}:${digestHex(root.digest).slice(0, 128)}`,
   probe: async (access, cargo, _name, options) => probeBlobs(access, cargo, options),
   archive: ({ root, source }, { names, omit }, options) =>
@@ -36,7 +36,7 @@ export const containerdStore: Store = {
   },
 };
 
-/** Of every manifest, also of other platforms and of attestations, all content has to be there. */
+/** All content of every manifest must be there, also for other platforms and of attestations. */
 async function contentFlaw(
   { root, source }: Cargo,
   { manifests }: DaemonImage,
@@ -52,7 +52,7 @@ async function contentFlaw(
   return undefined;
 }
 
-/** Docker 26 inspects a broken image without a word, and leaves it out of its list. */
+/** Docker 26 inspects a broken image without an error, but does not list it. */
 async function listFlaw(images: Images, id: string, options: ContentOptions): Promise<string | undefined> {
   const listed = await images.list(options);
   return listed.some((image) => image.id === id) ? undefined : 'it is not among the images of the daemon';

@@ -17,7 +17,7 @@ const containersSchema = v.nullable(
   ),
 );
 
-/** Which images the containers of a daemon use, those that do not run included: one of them may be started again. */
+/** Which images the containers of a daemon use, including stopped ones, because those may be started again. */
 export async function listUses(
   transport: Transport,
   kind: DaemonKind,
@@ -27,7 +27,7 @@ export async function listUses(
   const containers = (await readJson(containersSchema, reply, 'the list of containers')) ?? [];
   return containers.map(({ Id, Names, Image, ImageID }) => ({
     container: Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12),
-    // Older podman leaves the algorithm out.
+    // Older podman omits the algorithm.
     image: /^[0-9a-f]{64}$/.test(ImageID) ? `sha256:${ImageID}` : ImageID,
     name: familiarNames(kind, [Image])[0] ?? Image,
   }));

@@ -31,15 +31,15 @@ import type { Transport } from './connect/transport.ts';
 /** Options of {@link connectDocker}. */
 export interface DockerOptions extends ReachOptions {
   /**
-   * How often the daemon is asked for a sign of life while it saves or loads, in ms; it counts as dead when it gives none
-   * three times. Default 10 seconds.
+   * How often to ping the daemon while it saves or loads, in ms. It counts as dead after three pings without an answer.
+   * Default 10 seconds.
    */
   probeInterval?: number | undefined;
 }
 
 /** Options of {@link DockerDaemon.remove}. */
 export interface RemoveOptions extends ContentOptions {
-  /** Also where a stopped container uses the image or, given an ID, where it has several names. Default false. */
+  /** Also removes an image that a stopped container uses or, given by ID, that has several names. Default false. */
   force?: boolean | undefined;
 }
 
@@ -50,11 +50,11 @@ const STORES: Record<DaemonKind, Store> = {
 };
 
 /**
- * Connects to a docker daemon, or to podman's service, and finds out what it is.
- * @throws {@link DrayageError} `UNREACHABLE` or `TIMEOUT` with the address that was tried; `UNSUPPORTED` where what listens is
- * no docker or too old, or for an address of a kind that is not supported, `USAGE` for one that is none, or where the daemon
- * does not take the client's certificate; `UNSAFE` where the daemon's certificate is not to be trusted; `NOT_FOUND` or
- * `MALFORMED` for the certificates of this side
+ * Connects to a docker daemon, or to podman's service, and asks for its kind.
+ * @throws {@link DrayageError} `UNREACHABLE` or `TIMEOUT` with the address; `UNSUPPORTED` if the server is not docker
+ * or too old, or for an unsupported kind of address; `USAGE` for an invalid address, or if the daemon refuses the
+ * client's certificate; `UNSAFE` if the daemon's certificate is not trusted; `NOT_FOUND` or `MALFORMED` for the
+ * client's certificates
  */
 export async function connectDocker(options: DockerOptions = {}): Promise<DockerDaemon> {
   const { transport, facts } = await reachDaemon(options);
@@ -64,15 +64,15 @@ export async function connectDocker(options: DockerOptions = {}): Promise<Docker
 /**
  * A docker daemon, or podman's service. Made by {@link connectDocker}.
  *
- * Beside the errors that each method names, all of them fail with `UNREACHABLE` when the connection breaks, with `DAEMON` and
- * the daemon's own words when it refuses, and with `signal.reason` when they are aborted.
+ * Besides the errors of each method, all methods fail with `UNREACHABLE` when the connection breaks, with `DAEMON` and
+ * the daemon's message when it refuses, and with `signal.reason` when aborted.
  */
 export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   /** Its address, without credentials. */
   readonly host: string;
-  /** What keeps its images. */
+  /** The kind of its image store. */
   readonly kind: DaemonKind;
-  /** The version of the Engine API that is spoken with it. */
+  /** The version of the Engine API that is used with it. */
   readonly apiVersion: string;
   /** The daemon's own version. */
   readonly serverVersion: string;
@@ -94,15 +94,15 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     this.#probeInterval = probeInterval;
   }
 
-  /** What the daemon runs on. */
+  /** The platform that the daemon runs on. */
   async platform(): Promise<Platform> {
     return this.#platform;
   }
 
   /**
    * Finds an image.
-   * @param image a reference, `latest` where it has no tag, or an image ID, also shortened
-   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has
+   * @param image a reference (without a tag: `latest`), or an image ID, full or shortened
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon
    */
   async inspect(image: string, options: InspectImageOptions = {}): Promise<DaemonImage> {
     const manifests = options.platforms === true && this.#canChoose;
@@ -110,45 +110,45 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     return options.platforms === true ? { ...found, platforms: imagePlatforms(this.kind, found) } : found;
   }
 
-  /** All images, also those without a name, but not those that are only a step of another one's build. */
+  /** All images, also unnamed ones. Intermediate images of a build are not listed. */
   async list(options: ContentOptions = {}): Promise<ListedImage[]> {
     return this.#images.list(options);
   }
 
   /**
    * Gives an image one more name. The name moves if another image has it.
-   * @throws {@link DrayageError} `NOT_FOUND`, `USAGE` for what cannot be a name
+   * @throws {@link DrayageError} `NOT_FOUND`; `USAGE` for an invalid name
    */
   async tag(image: string, name: string, options: ContentOptions = {}): Promise<void> {
     return this.#images.tag(image, name, options);
   }
 
   /**
-   * Takes a name away; the image goes with its last one. Given an ID, the image goes.
-   * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 where the image is in use
+   * Removes a name; the image goes with its last name. Given an ID, removes the image.
+   * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 if the image is in use
    */
   async remove(image: string, options: RemoveOptions = {}): Promise<void> {
     return this.#images.remove(image, options);
   }
 
-  /** The images that its containers use, running or not. */
+  /** The images that its containers use, running or stopped. */
   async uses({ signal }: ContentOptions = {}): Promise<ImageUse[]> {
     return listUses(this.#transport, this.kind, { signal });
   }
 
-  /** Whether an archive is packed whole before its first byte comes, as all but containerd stores do. */
+  /** Whether the daemon packs a whole archive before it sends the first byte, as all but containerd stores do. */
   get spools(): boolean {
     return this.kind !== 'containerd';
   }
 
   /**
-   * Opens the archive of one image, as `docker save` writes it, or of several. The stream fails if the connection breaks; what
-   * else the daemon does wrong shows in the archive only: an error of its own may be written behind a part of it.
+   * Opens the archive of one image, as `docker save` writes it, or of several. The stream fails if the connection
+   * breaks. Other failures of the daemon show only in the archive: it may write an error after a part of it.
    *
-   * With `held`, a containerd store of API 1.48 and later gives an OCI archive that lacks what is held.
-   * @param images a reference, `latest` where it has no tag, or an image ID: the archive names no image then. Several at once
-   * make docker's own store lose count of the layers that they share, which matters on a daemon that lives on
-   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has
+   * With `held`, a containerd store of API 1.48 and later sends an OCI archive without the held content.
+   * @param images a reference (without a tag: `latest`), or an image ID: then the archive names no image. Requesting
+   * several at once makes docker's own store lose count of their shared layers, which matters on a long-lived daemon
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon
    */
   async save(images: string | readonly string[], options: SaveArchiveOptions = {}): Promise<Readable> {
     const target = {
@@ -162,12 +162,13 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   }
 
   /**
-   * Puts an image into the daemon, and verifies that it is there: its ID, every diffID, and where the daemon tells, all its
-   * content. Layers that the daemon proves to hold are neither read nor sent. After a failure names mean what they meant.
-   * @param names of these, the first may be set by the load itself: it should be one that nobody uses for anything else. The
-   * others move after the image was verified. With none, the image stays without a name
-   * @throws {@link DrayageError} `DAEMON` where the daemon fails, or does not hold what it says it has loaded; `USAGE` for
-   * what cannot be a name; whatever `source` says of damaged content
+   * Puts an image into the daemon and verifies it there: its ID, every diffID, and, if the daemon says, all of its
+   * content. Layers that the daemon proves to hold are neither read nor sent. After a failure, names mean what they
+   * meant before.
+   * @param names the load itself may set the first one: use a name that nobody else uses. The others move after the
+   * image was verified. Without names the image stays unnamed
+   * @throws {@link DrayageError} `DAEMON` if the daemon fails, or does not hold what it reports as loaded; `USAGE` for
+   * an invalid name; errors of `source` for damaged content
    */
   async load(
     root: Descriptor,
@@ -185,7 +186,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     return loadImage(target, root, source, names, options);
   }
 
-  /** Ends all connections. Whatever is under way fails; what has to be removed from the daemon is removed first. */
+  /** Closes all connections. Pending requests fail. Content that must not stay in the daemon is removed first. */
   async close(): Promise<void> {
     await this.#cleanups.done();
     await this.#transport.close();

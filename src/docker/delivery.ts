@@ -11,27 +11,28 @@ import type { Cargo, Held, Store } from './store.ts';
 import { heldNothing } from './store.ts';
 import type { Transport } from './connect/transport.ts';
 
-/** How often an archive is sent at most while other loads of the same image come between. */
+/** How often an archive is sent at most, when other loads of the same image interfere. */
 const MAX_ATTEMPTS = 5;
 
-/** The daemon that a load goes to. */
+/** The daemon that an image is loaded into. */
 export interface LoadTarget {
   transport: Transport;
   images: Images;
   store: Store;
   platform: Platform;
-  /** Of the signs of life that are asked for, in ms. */
+  /** The interval of pings, in ms. */
   interval: number;
 }
 
 /**
- * Brings one image into a daemon. First only what the daemon does not prove to hold is sent; where that, or the result, is
- * refused, once all of it. `cleanUp` has to be called afterwards, and before it `abandon` where the load has failed.
+ * Loads one image into a daemon. First it sends only what the daemon does not prove to hold. If the daemon refuses
+ * that, or the result is wrong, it sends everything once. Call `cleanUp` afterwards, and before it `abandon` if the
+ * load failed.
  */
 export class Delivery {
-  /** Bytes that went to the daemon, also for questions and in vain. */
+  /** Bytes sent to the daemon, including those of questions and failed attempts. */
   bytesSent = 0;
-  /** The name under which the image is sent, once it is. */
+  /** The name under which the image is sent, once it is sent. */
   staged: string | undefined;
   readonly #target: LoadTarget;
   readonly #cargo: Cargo;
@@ -40,7 +41,7 @@ export class Delivery {
   #held: Held | undefined;
   #wasThere = true;
 
-  /** @param anchor the name that the image is to get first */
+  /** @param anchor the name that the image gets first */
   constructor(target: LoadTarget, cargo: Cargo, anchor: string | undefined, options: LoadOptions) {
     this.#target = target;
     this.#cargo = cargo;
@@ -49,7 +50,7 @@ export class Delivery {
   }
 
   /**
-   * Sends the image and verifies that it is there.
+   * Sends the image and verifies it in the daemon.
    * @returns for each layer whether the daemon had it
    */
   async deliver(): Promise<readonly boolean[]> {
@@ -74,7 +75,7 @@ export class Delivery {
     }
   }
 
-  /** Takes away an image without a name that was not there before. */
+  /** Removes an unnamed image that was not there before. */
   async abandon(): Promise<void> {
     if (this.#wasThere) return;
     const { store, images } = this.#target;
@@ -83,12 +84,12 @@ export class Delivery {
     if (left?.names.length === 0) await images.remove(left.id, options);
   }
 
-  /** Takes away what only the delivery needed. */
+  /** Removes what only the delivery needed. */
   async cleanUp(): Promise<void> {
     const { images } = this.#target;
     await this.#held?.release();
     if (this.staged === undefined || this.staged === this.#anchor) return;
-    // It may be gone: another load of the same image has the same name for it.
+    // It may be gone: another load of the same image uses the same name.
     await images.remove(this.staged, { signal: cleanupSignal() }).catch(() => undefined);
   }
 
@@ -103,7 +104,7 @@ export class Delivery {
     return heldNothing(this.#cargo).layers;
   }
 
-  /** Daemons refuse layers that do not have their diffIDs, in words of their own: whether that is it shows here. */
+  /** Daemons refuse layers with wrong diffIDs, each with its own message: this checks whether that is the reason. */
   async #verifyLayers(): Promise<void> {
     const { image, source } = this.#cargo;
     await proveAll(source, image.layers, { signal: this.#options.signal });
@@ -147,7 +148,7 @@ export class Delivery {
   }
 }
 
-/** Of two loads of one image at a time, a containerd store may refuse the later one its name. */
+/** A containerd store may refuse a name to the later one of two concurrent loads of one image. */
 function isTaken(error: unknown): boolean {
   return isDrayageError(error, 'DAEMON') && /^AlreadyExists\b/.test(String(error.facts.actual));
 }

@@ -22,9 +22,9 @@ export interface DeltaOptions extends SaveArchiveOptions {
 }
 
 /**
- * Opens an archive of one image of a containerd store, an OCI layout as a tar, with only those blobs that are not held: first
- * its documents are fetched, and then what they name.
- * @returns undefined where a plain save is as good: nothing is held, or the daemon does not say what the image is made of
+ * Opens an archive of one image of a containerd store, an OCI layout as a tar, with only the blobs that are not held.
+ * It fetches the image's documents first, and then what they name.
+ * @returns undefined if a plain save is as good: nothing is held, or the daemon does not say what the image consists of
  */
 export async function openDelta(
   target: SaveTarget,
@@ -43,7 +43,7 @@ export async function openDelta(
   return writeTar((signal) => entries(target, { root, documents, wanted }, signal), options);
 }
 
-/** The root, and all manifests below it that are whole; for one platform, its manifest alone. */
+/** The root, and all complete manifests below it; for one platform only its manifest. */
 function partsOf(
   { root, manifests = [] }: DaemonImage,
   { platform }: DeltaOptions,
@@ -56,7 +56,7 @@ function partsOf(
   return chosen?.descriptor && [chosen.descriptor];
 }
 
-/** @throws {@link DrayageError} `NOT_FOUND` where one does not come */
+/** @throws {@link DrayageError} `NOT_FOUND` if one does not arrive */
 async function fetchDocuments(
   target: SaveTarget,
   wanted: readonly Descriptor[],
@@ -79,7 +79,7 @@ function missing(digest: Digest): never {
   throw new DrayageError('NOT_FOUND', `the daemon does not have ${digest}, which it names`, { digest });
 }
 
-/** What the manifests among the documents name, each blob once. */
+/** The blobs that the manifests among the documents name, each once. */
 function blobsOf(documents: readonly Document[]): Descriptor[] {
   const blobs = documents.flatMap(({ descriptor, bytes }) => {
     if (!isManifestType(descriptor.mediaType)) return [];

@@ -7,13 +7,13 @@ import type { Image } from '../image/image.ts';
 import type { Cargo, Held, StoreAccess } from './store.ts';
 import { heldNothing } from './store.ts';
 
-/** How docker says that it lacks the layer of this number, and opened the file for it. */
+/** Docker's message that it lacks the layer of this number: it tried to open the layer's file. */
 const MISSING_LAYER = /\bopen .*\/L\/(\d{4,}): no such file or directory/;
 
 /**
- * Asks docker's own store how many layers of an image it holds, from the bottom: a load without any layer. A layer that is
- * there, under the same layers, is not looked for in the archive, even if only the build cache holds it; the error names
- * the first one that is not. Where none is missing, this was the load.
+ * Asks docker's own store how many layers of an image it holds, from the bottom, by loading the image without layers.
+ * Docker does not look in the archive for a layer that it has on top of the same layers, even if only the build cache
+ * holds it. Its error names the first missing one. If none is missing, this was the load.
  */
 export async function probeChain(
   { send }: StoreAccess,
@@ -30,7 +30,9 @@ export async function probeChain(
   }
 }
 
-/** Layers are numbered: one diffID may occur several times, and only with the layers below it is it one layer. */
+/**
+ * Layers are numbered: one diffID may occur several times, and only together with the layers below it is it one layer.
+ */
 function layerless(image: Image, name: string | undefined, { signal }: ContentOptions): Readable {
   const manifest = formatDockerManifest([
     {
@@ -48,7 +50,7 @@ function layerless(image: Image, name: string | undefined, { signal }: ContentOp
   );
 }
 
-/** 0 where the text says nothing that is known. */
+/** 0 if the message is not understood. */
 function firstMissing(text: string): number {
   return Number(MISSING_LAYER.exec(text)?.[1] ?? 0);
 }
@@ -61,7 +63,7 @@ function held(cargo: Cargo, count: number): Held {
   return {
     ...heldNothing(cargo),
     layers: layers.map((_, i) => i < count),
-    // The archive has one file for a diffID, wherever in the image it is needed.
+    // The archive has one file for a diffID, however often the image needs it.
     omit: new Set(present.filter((diffId) => !missing.has(diffId))),
     loaded: count === layers.length,
   };

@@ -4,10 +4,10 @@ import type { Store } from './store.ts';
 import { layerFlaw } from './store.ts';
 
 /**
- * Docker's own store. An image's ID is the digest of its config, which names all layers: an image of that ID with those
- * layers is the image. It checks every diffID and makes an image, and moves names, only when all is there, so that images
- * are sent under the name they are to have. Layers are sent uncompressed, the one form that all versions read; unpacking is
- * what takes the daemon's time.
+ * Docker's own store. An image's ID is the digest of its config, which names all layers: an image with that ID and
+ * those layers is the image. The store checks every diffID. It makes an image and moves names only when everything is
+ * there, so images are sent under their final name. Layers are sent uncompressed, the one form that all versions read;
+ * most of the daemon's time goes into unpacking.
  */
 export const graphStore: Store = {
   stagedName: (_cargo, anchor) => anchor,

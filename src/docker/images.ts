@@ -17,28 +17,28 @@ import { nearestNames } from './nearest.ts';
 import { assertOk, drain, readJson } from './connect/reply.ts';
 import type { ApiReply, ApiRequest, Transport } from './connect/transport.ts';
 
-/** What a daemon says of one image. */
+/** A daemon's description of one image. */
 export interface DaemonImage extends EndpointImage {
   architecture: string;
   os: string;
   variant?: string | undefined;
-  /** Bytes, as this daemon counts: unpacked, or on a containerd store its content. */
+  /** Bytes as this daemon counts: unpacked; on a containerd store its content. */
   size: number;
-  /** RFC 3339 time of the build, where it is known. */
+  /** RFC 3339 time of the build, if known. */
   created?: string | undefined;
-  /** Of a containerd store, API 1.48 and later: the manifests of the image, and whether all content of each is there. */
+  /** Of a containerd store, API 1.48 and later: the image's manifests, and whether all content of each is there. */
   manifests?: DaemonManifest[] | undefined;
-  /** Of a containerd store, API 1.48 and later: the manifest or the index that has the ID. */
+  /** Of a containerd store, API 1.48 and later: the manifest or index that has the ID. */
   root?: Descriptor | undefined;
 }
 
 /** A manifest of a daemon's image: of the image for one platform, or of an attestation. */
 export interface DaemonManifest {
   digest: Digest;
-  /** Whether the daemon has all content of it. */
+  /** Whether the daemon has all of its content. */
   available: boolean;
   descriptor?: Descriptor | undefined;
-  /** Of an image's manifest. */
+  /** Set for a manifest of an image. */
   platform?: Platform | undefined;
 }
 
@@ -50,10 +50,10 @@ export interface ListedImage extends NamedImage {
   created: string;
 }
 
-/** After what time a list that came to nothing is asked for again, in ms. */
+/** The pauses before a failed list is requested again, in ms. */
 const LIST_PAUSES = [20, 50, 100, 200, 400, 800];
 
-/** Older podman leaves the algorithm out. */
+/** Older podman omits the algorithm. */
 const idSchema: v.GenericSchema<unknown, Digest> = v.pipe(
   v.unknown(),
   v.transform((id) => (typeof id === 'string' && /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id)),
@@ -92,7 +92,7 @@ const listSchema = v.nullable(
   ),
 );
 
-/** The images of a daemon: what it says of them, and their names. */
+/** The images of a daemon and their names. */
 export class Images {
   readonly #transport: Transport;
   readonly #kind: DaemonKind;
@@ -109,7 +109,7 @@ export class Images {
     throw await this.#notFound(image, options);
   }
 
-  /** As {@link inspect}, undefined where there is no such image. */
+  /** As {@link inspect}; undefined if there is no such image. */
   async find(
     image: string,
     { signal, manifests }: ContentOptions & { manifests?: boolean } = {},
@@ -121,13 +121,13 @@ export class Images {
   }
 
   /**
-   * All images but those that are only layers of others.
-   * @param options.all those too
+   * All images but intermediate ones.
+   * @param options.all includes intermediate images
    */
   async list({ signal, all }: ContentOptions & { all?: boolean } = {}): Promise<ListedImage[]> {
     const path = all === true ? '/images/json?all=1' : '/images/json';
     let reply = await this.#transport.open({ signal, path });
-    // A containerd store cannot list while it removes content of an image that goes.
+    // A containerd store cannot list while it removes the content of an image.
     for (const pause of LIST_PAUSES) {
       if (reply.status !== 404) break;
       await drain(reply);
@@ -209,8 +209,8 @@ export class Images {
 }
 
 /**
- * What a daemon is asked for: an ID as it is given, and a name with its tag.
- * @throws {@link DrayageError} `USAGE` where it is neither
+ * The text to ask a daemon for: an ID as it is given, or a name with its tag.
+ * @throws {@link DrayageError} `USAGE` if it is neither
  */
 export function givenName(image: string): string {
   return looksLikeImageId(image) ? image : normalizeName(image);
@@ -220,7 +220,7 @@ function inspectPath(image: string, manifests = false): string {
   return `/images/${imageSegment(image)}/json${manifests ? '?manifests=1' : ''}`;
 }
 
-/** As a part of a path: of what is allowed in a reference, only the brackets of an IPv6 address need to be escaped. */
+/** As a part of a path. Of the characters in a reference, only the brackets of an IPv6 address need escaping. */
 function imageSegment(image: string): string {
   return givenName(image).replaceAll('[', '%5B').replaceAll(']', '%5D');
 }

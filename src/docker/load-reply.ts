@@ -12,9 +12,9 @@ const lineSchema = v.looseObject({
 });
 
 /**
- * Reads what a daemon says of a load, to the end: lines of JSON under status 200 even where it failed. A store may say
- * that the image is loaded and then that it cannot be unpacked, so that no line alone means success.
- * @throws {@link DrayageError} `DAEMON` where it tells an error, or tells of no image; its own words are `facts.actual`
+ * Reads a daemon's reply to a load, to the end: lines of JSON, with status 200 even if it failed. A store may report
+ * that the image is loaded and then that it cannot be unpacked, so no single line means success.
+ * @throws {@link DrayageError} `DAEMON` if it reports an error, or reports no image; its message is `facts.actual`
  */
 export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<void> {
   let loaded = false;
@@ -51,7 +51,7 @@ function readLine(line: string): { text: string; failed: boolean } {
   return { text, failed: /error unpacking image/i.test(text) };
 }
 
-/** Lines that are not empty, wherever the chunks are cut. */
+/** The lines that are not empty, however the chunks are cut. */
 async function* lines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of body) {

@@ -11,9 +11,9 @@ import { parseTagName } from './names.ts';
 import type { Cargo } from './store.ts';
 
 /**
- * Puts an image into a daemon: only what it lacks is read and sent, the result is verified, and then it gets its names. The
- * first of them may be set by the load itself: so it should be one that nobody uses for anything else. After a failure the
- * names mean what they meant.
+ * Puts an image into a daemon: reads and sends only what it lacks, verifies the result, and then sets the names. The
+ * load itself may set the first name: use one that nobody else uses. After a failure, names mean what they meant
+ * before.
  */
 export async function loadImage(
   target: LoadTarget,
@@ -58,13 +58,13 @@ export async function loadImage(
 interface Undone {
   delivery: Delivery;
   before: NamesBefore;
-  /** The names that were set after the image was verified, the last one maybe not. */
+  /** The names that were set after the image was verified; the last one perhaps was not. */
   tagged: readonly string[];
 }
 
 /**
- * Gives names back, and takes a broken image away. A new name of an image that is whole is left in one case: the unique one
- * under which it was sent, since whoever loads the same image at the same time sets it, too.
+ * Restores names and removes a broken image. One new name of a complete image stays: the unique one under which it was
+ * sent, because a concurrent load of the same image sets it, too.
  */
 async function takeBack(
   { images, store }: LoadTarget,
@@ -80,6 +80,6 @@ async function takeBack(
     if (anchor !== undefined) await before.restore(anchor, isWhole, options);
     await delivery.abandon();
   } catch {
-    // What went wrong first is what is told.
+    // The first failure is the one to report.
   }
 }

@@ -2,7 +2,7 @@ import type { ContentOptions } from '../content/source.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Images } from './images.ts';
 
-/** What the names that a load sets meant before it. */
+/** What the names of a load meant before it. */
 export class NamesBefore {
   readonly #images: Images;
   readonly #before: ReadonlyMap<string, Digest>;
@@ -28,8 +28,8 @@ export class NamesBefore {
   }
 
   /**
-   * Has a name mean again what it meant, if it means another image now.
-   * @param isKept whether the image that a name has which had none before may keep it
+   * Gives a name its earlier meaning back, if it means another image now.
+   * @param isKept whether an image may keep a name that meant nothing before
    */
   async restore(
     name: string,

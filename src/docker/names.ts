@@ -10,22 +10,22 @@ import {
 import type { DaemonKind } from './connect/kind.ts';
 
 /**
- * The names of an image as docker shows them, of those that a daemon of this kind reports. Podman keeps its own images
- * under `localhost/`, where docker has none before the name: that is taken away.
+ * The names of an image as docker shows them, from the names that a daemon of this kind reports. Podman keeps its own
+ * images under `localhost/`, where docker has no prefix: it is removed.
  */
 export function familiarNames(kind: DaemonKind, reported: readonly string[] | null | undefined): string[] {
   const names = (reported ?? []).filter(isReference).map((name) => familiarName(kind, name));
   return [...new Set(names)];
 }
 
-/** The digests of an image in registries, of what a daemon of this kind reports; nothing where there are none. */
+/** The digests of an image in registries, from those that a daemon of this kind reports. */
 export function registryDigests(
   kind: DaemonKind,
   reported: readonly string[] | null | undefined,
 ): { digests?: string[] } {
   const digests = (reported ?? []).filter((text) => {
     const found = isReference(text) ? parseReference(text) : undefined;
-    // Podman says so of its own images as well.
+    // Podman reports digests for its own images as well.
     return found?.digest !== undefined && !(kind === 'podman' && found.domain === 'localhost');
   });
   return digests.length === 0 ? {} : { digests };
@@ -49,8 +49,8 @@ export interface TagName {
 }
 
 /**
- * Reads a name that an image is to get; `latest` is its tag where it has none.
- * @throws {@link DrayageError} `USAGE` where it is no reference, or names a digest
+ * Parses the name that an image gets; without a tag it is `latest`.
+ * @throws {@link DrayageError} `USAGE` if it is not a reference, or names a digest
  */
 export function parseTagName(text: string): TagName {
   const reference = withDefaultTag(parseReference(text));

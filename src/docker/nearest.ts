@@ -1,9 +1,9 @@
 import { editDistance } from '../oci/edit-distance.ts';
 
-/** How many names are told at most. */
+/** The maximum number of suggested names. */
 const MAX_CANDIDATES = 3;
 
-/** Those of `names` that may have been meant by `wanted`, the nearest first, at most three. */
+/** Those of `names` that `wanted` may mean, the nearest first, at most three. */
 export function nearestNames(wanted: string, names: Iterable<string>): string[] {
   return [...new Set(names)]
     .map((name) => ({ name, far: remoteness(wanted, name) }))
@@ -13,7 +13,7 @@ export function nearestNames(wanted: string, names: Iterable<string>): string[] 
     .map(({ name }) => name);
 }
 
-/** 0 for equal texts, up to 1 for such as can be meant, more for others. */
+/** 0 for equal texts, up to 1 for plausible ones, more for others. */
 function remoteness(wanted: string, name: string): number {
   const [a, b] = [repository(wanted), repository(name)];
   const edits = editDistance(a, b);

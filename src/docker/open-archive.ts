@@ -7,22 +7,21 @@ import { assertOk } from './connect/reply.ts';
 import type { Transport } from './connect/transport.ts';
 import { watchDaemon } from './watch.ts';
 
-/** The daemon that is saved from. */
+/** The daemon to save from. */
 export interface SaveTarget {
   transport: Transport;
   images: Images;
-  /** Of the signs of life that are asked for, in ms. */
+  /** The interval of pings, in ms. */
   interval: number;
-  /** Whether any blob can be had alone, and one platform of several: a containerd store, API 1.48 and later. */
+  /** Whether single blobs, and one platform of several, can be requested: a containerd store, API 1.48 and later. */
   canChoose: boolean;
   cleanups: Cleanups;
 }
 
 /**
- * Opens an archive as docker writes it. There is no time limit; a daemon that does not answer at all any more ends the
- * stream.
+ * Opens an archive as docker writes it. There is no time limit, but a daemon that stops answering ends the stream.
  * @param names names with their tags, or IDs; a bare name would bring all its tags
- * @param platform only the image for this one, where the daemon can choose
+ * @param platform only the image for this platform, if the daemon can choose
  */
 export async function openArchive(
   { transport, interval }: Pick<SaveTarget, 'transport' | 'interval'>,

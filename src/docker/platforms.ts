@@ -2,7 +2,7 @@ import type { EndpointImage } from '../content/endpoint.ts';
 import type { DaemonImage } from './images.ts';
 import type { DaemonKind } from './connect/kind.ts';
 
-/** What an image is for; undefined where the daemon does not tell. Only a containerd store holds several. */
+/** The platforms of an image; undefined if the daemon does not say. Only a containerd store holds several. */
 export function imagePlatforms(kind: DaemonKind, image: DaemonImage): EndpointImage['platforms'] {
   const { id, os, architecture, variant, manifests } = image;
   if (kind !== 'containerd') return [{ platform: { os, architecture, variant }, digest: id }];

@@ -12,12 +12,12 @@ import { OCI_INDEX, ociLayerType } from '../oci/media-types.ts';
 import type { Cargo } from './store.ts';
 
 /**
- * Writes an image without some of its layers, in the one form that podman takes so: an OCI layout. Its blobs are the
- * uncompressed layers, since it is by their diffIDs that podman finds those it has. Podman keeps the archive until it is
- * whole, so that the manifest, which needs the sizes, can come last.
+ * Writes an image without some of its layers, in the one form that podman accepts: an OCI layout. Its blobs are the
+ * uncompressed layers, because podman finds the layers it has by their diffIDs. Podman keeps the archive until it is
+ * complete, so the manifest, which needs the sizes, can come last.
  *
- * A layer's blob is verified before its first byte goes out. After a failure the stream never ends cleanly.
- * @param omit diffIDs of the layers to leave out
+ * A layer's blob is verified before its first byte is sent. After a failure the stream never ends cleanly.
+ * @param omit diffIDs of the layers to omit
  */
 export function writeSparseArchive(
   cargo: Cargo,
@@ -43,7 +43,7 @@ async function* sparseEntries(
     sizes.set(layer.diffId, prepared.size);
     return { name: blobName(layer.diffId), ...prepared };
   });
-  // Of a layer that podman has, it goes by its own size.
+  // For a layer that it has, podman uses its own size.
   const manifest = buildManifest(
     descriptor,
     image.layers.map(({ diffId }) => ({

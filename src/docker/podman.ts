@@ -7,13 +7,13 @@ import { writeSparseArchive } from './podman-archive.ts';
 import type { Cargo, Held, Store } from './store.ts';
 import { heldNothing } from './store.ts';
 
-/** So many images are asked for at a time. */
+/** How many images are inspected at a time. */
 const AT_ONCE = 8;
 
 /**
- * Podman's store, which identifies images as docker's own does. A name inside an archive becomes `localhost/<name>` there,
- * which is not always what docker clients mean by it: images are loaded without a name, and get theirs through the API,
- * which moves a name of `localhost/` where there is one and sets docker's otherwise.
+ * Podman's store, which identifies images as docker's own does. A name in an archive becomes `localhost/<name>` there,
+ * which docker clients do not always mean. So images are loaded without a name and get their names through the API. The
+ * API moves a name of `localhost/` if there is one, and sets docker's otherwise.
  */
 export const podmanStore: Store = {
   ...graphStore,
@@ -25,7 +25,7 @@ export const podmanStore: Store = {
       : graphStore.archive(cargo, content, options),
 };
 
-/** Podman takes a layer from any image that has it, whatever lies below: what its images have, together, is there. */
+/** Podman takes a layer from any image that has it, whatever is below it: all layers of its images count. */
 async function probeImages(images: Images, cargo: Cargo, options: ContentOptions): Promise<Held> {
   const wanted = new Set(cargo.image.layers.map(({ diffId }) => diffId));
   const found = new Set<Digest>();
@@ -40,7 +40,7 @@ async function probeImages(images: Images, cargo: Cargo, options: ContentOptions
   return { ...heldNothing(cargo), layers, omit: found };
 }
 
-/** None of an image that has just gone, or that podman itself cannot read. */
+/** No layers for an image that has just gone, or that podman itself cannot read. */
 async function diffIdsOf(images: Images, id: Digest, options: ContentOptions): Promise<readonly Digest[]> {
   try {
     return (await images.find(id, options))?.diffIds ?? [];

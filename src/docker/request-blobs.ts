@@ -13,14 +13,15 @@ import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
 import { sendArchive } from './send.ts';
 
-/** How long to wait until an image of a few hundred bytes is there, or gone again, in ms. */
+/** How long to wait until an image of a few hundred bytes is loaded, or removed, in ms. */
 const TIMEOUT = 5_000;
 
 /**
- * Asks a containerd store for blobs that it has, and for no others: an image without a name that lists them as its layers is
- * loaded without them, saved, and removed, also after a failure. It is for no platform, so that nothing is unpacked.
- * @returns the blobs, in whatever order; that all come, and that they are right, is for the caller to check
- * @throws {@link DrayageError} `DAEMON`, `NOT_FOUND`, `UNREACHABLE`, and of {@link readTar}
+ * Asks a containerd store for certain blobs that it has. It loads an unnamed image that lists them as its layers, but
+ * without the layers, saves it, and removes it, also after a failure. The image is for no platform, so nothing is
+ * unpacked.
+ * @returns the blobs in any order; the caller checks that all arrive and are correct
+ * @throws {@link DrayageError} `DAEMON`, `NOT_FOUND`, `UNREACHABLE`, and those of {@link readTar}
  */
 export async function* requestBlobs(
   target: SaveTarget,
@@ -36,7 +37,7 @@ export async function* requestBlobs(
     removal ??= removeAfter(planted, target, digest);
     target.cleanups.add(removal);
   };
-  // Whoever has left does not come back for the rest.
+  // After an abort, nobody reads the rest of this generator.
   signal?.addEventListener('abort', remove, { once: true });
   try {
     await planted;
@@ -50,7 +51,7 @@ export async function* requestBlobs(
   }
 }
 
-/** Each time another image, so that nobody else removes it. */
+/** A different image each time, so that nobody else removes it. */
 function listing(blobs: readonly Descriptor[]): { config: Document; manifest: Document } {
   const config = toDocument(
     OCI_CONFIG,
@@ -61,12 +62,12 @@ function listing(blobs: readonly Descriptor[]): { config: Document; manifest: Do
       rootfs: { type: 'layers', diff_ids: blobs.map(({ digest }) => digest) },
     }),
   );
-  // Were they called what they are, all that manifests and indexes lead to would come as well.
+  // With their real media types, everything that manifests and indexes lead to would be sent, too.
   const layers = blobs.map(({ digest, size }) => ({ mediaType: OCI_LAYER, digest, size }));
   return { config, manifest: buildManifest(config.descriptor, layers) };
 }
 
-/** Not to be interrupted: whether the image is there has to be known, to remove it. */
+/** Ignores aborts: it must be known whether the image is there, to remove it. */
 async function plant(target: SaveTarget, config: Document, manifest: Document): Promise<void> {
   const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [manifest.descriptor] });
   const archive = writeTar(async function* () {
@@ -91,6 +92,6 @@ function lateError({ transport: { host } }: SaveTarget): DrayageError {
 
 async function removeAfter(planted: Promise<void>, { images }: SaveTarget, id: Digest): Promise<void> {
   await planted.catch(() => undefined);
-  // Where it never was, or the daemon is gone, nothing is left to do.
+  // If it never existed, or the daemon is gone, nothing is left to do.
   await images.remove(id, { force: true, signal: AbortSignal.timeout(TIMEOUT) }).catch(() => undefined);
 }

@@ -10,8 +10,8 @@ import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
 
 /**
- * Opens the archive of one image, or of several. Each is asked for by one name with its tag, or by its ID. A containerd store
- * is asked for what is not held only.
+ * Opens the archive of one image, or of several. Each is requested by one name with its tag, or by its ID. From a
+ * containerd store, only what is not held is requested.
  */
 export async function openSave(
   target: SaveTarget,
@@ -42,7 +42,7 @@ async function tryDelta(...parameters: Parameters<typeof openDelta>): Promise<Re
   try {
     return await openDelta(...parameters);
   } catch (error) {
-    // What is new of the image cannot be had alone, but all of it may be.
+    // The new parts of the image cannot be had alone, but the whole image may be.
     if (isUnusable(error) || isDrayageError(error, 'DAEMON', 'LIMIT', 'TIMEOUT')) return undefined;
     throw error;
   }

@@ -7,10 +7,10 @@ import type { Transport } from './connect/transport.ts';
 import { watchDaemon } from './watch.ts';
 
 /**
- * Sends an archive to be loaded, and reads the daemon's verdict. Where the archive itself fails, its error comes out, and
+ * Sends an archive to be loaded, and reads the daemon's reply. If the archive itself fails, that error is thrown, and
  * the daemon sees a body that is cut, never one that ends.
- * @returns the bytes that were sent
- * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and the archive's own
+ * @returns the number of bytes sent
+ * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and those of the archive
  */
 export async function sendArchive(
   { transport, interval }: { transport: Transport; interval: number },
@@ -25,7 +25,7 @@ export async function sendArchive(
       callback(null, chunk);
     },
   });
-  // Errors come out of the request, whose body the archive is; later ones are of no interest.
+  // The request, whose body is the archive, reports its errors; later ones do not matter.
   archive.on('error', () => undefined);
   pipeline(archive, counted, () => undefined);
   const watch = watchDaemon(transport, interval, signal);

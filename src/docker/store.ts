@@ -8,15 +8,15 @@ import type { Images } from './images.ts';
 /** An image on its way into a daemon. */
 export interface Cargo {
   root: Descriptor;
-  /** The image for the daemon's platform that the root leads to. */
+  /** The image for the daemon's platform below the root. */
   image: Image;
   source: ContentSource;
 }
 
-/** The daemon as a store sees it. */
+/** A daemon as its store uses it. */
 export interface StoreAccess {
   images: Images;
-  /** Sends an archive to be loaded. The daemon's own words, where it refuses, are the error's `facts.actual`. */
+  /** Sends an archive to be loaded. If the daemon refuses, its message is the error's `facts.actual`. */
   send: (archive: Readable) => Promise<void>;
 }
 
@@ -24,39 +24,39 @@ export interface StoreAccess {
 export interface Held {
   /** For each layer of the image, bottom first, whether it is there. */
   layers: readonly boolean[];
-  /** What the archive can do without: digests as {@link Store.archive} understands them. */
+  /** What the archive may omit: digests as {@link Store.archive} understands them. */
   omit: ReadonlySet<Digest>;
-  /** Whether the question has put the image into the daemon already, so that nothing is left to send. */
+  /** Whether the question has loaded the image already, so that nothing is left to send. */
   loaded: boolean;
-  /** Takes back what the question left in the daemon. What is held may be collected as garbage from then on. */
+  /** Removes what the question left in the daemon. Held content may be garbage-collected from then on. */
   release(): Promise<void>;
 }
 
-/** What goes into an archive. */
+/** The content of an archive. */
 interface ArchiveContent {
   names: readonly string[];
   /** {@link Held.omit} */
   omit: ReadonlySet<Digest>;
 }
 
-/** How one kind of daemon takes images in. */
+/** How one kind of daemon loads images. */
 export interface Store {
   /**
-   * The name under which an image is sent that is to get the name `anchor`: that one where the daemon gives names only to
-   * images that are whole, another one where it does not, none where names in an archive mean something else.
+   * The name under which an image is sent, if its final name is `anchor`. The same name if the daemon names only
+   * complete images; another name if it does not; none if names in an archive mean something else.
    */
   stagedName(cargo: Cargo, anchor: string | undefined): string | undefined;
-  /** Asks what the daemon holds. Whatever it says that is not understood counts as nothing. */
+  /** Asks what the daemon holds. An answer that is not understood counts as nothing. */
   probe(access: StoreAccess, cargo: Cargo, name: string | undefined, options: ContentOptions): Promise<Held>;
-  /** The archive that is sent. */
+  /** The archive to send. */
   archive(cargo: Cargo, content: ArchiveContent, options: ContentOptions): Readable;
-  /** What the daemon calls the image. */
+  /** The daemon's ID of the image. */
   idOf(cargo: Cargo): Digest;
-  /** What is wrong with the image in the daemon, in words; undefined where it is there and whole. */
+  /** What is wrong with the image in the daemon, in words; undefined if it is there and complete. */
   flaw(images: Images, cargo: Cargo, options: ContentOptions): Promise<string | undefined>;
 }
 
-/** What is held where nothing is known to be, or where it is not asked for. */
+/** The answer when nothing is known to be held, or nobody asked. */
 export function heldNothing({ image }: Cargo): Held {
   return {
     layers: image.layers.map(() => false),
@@ -66,7 +66,7 @@ export function heldNothing({ image }: Cargo): Held {
   };
 }
 
-/** What tells a daemon's layers from those of an image that it should hold; undefined where there is no difference. */
+/** The difference between a daemon's layers and those of the image that it should hold; undefined if there is none. */
 export function layerFlaw(image: Image, found: readonly Digest[]): string | undefined {
   const expected = image.layers.map(({ diffId }) => diffId);
   if (found.length !== expected.length) return `it has ${found.length} layers, not ${expected.length}`;

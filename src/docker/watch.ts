@@ -2,19 +2,19 @@ import { DrayageError } from '../errors.ts';
 import { drain } from './connect/reply.ts';
 import type { Transport } from './connect/transport.ts';
 
-/** Watches over a request that may take minutes before its reply begins. */
+/** Watches a request whose reply may take minutes to begin. */
 export interface Watch {
-  /** Fires with the caller's reason, or with `UNREACHABLE` when the daemon shows no sign of life any more. */
+  /** Fires with the caller's reason, or with `UNREACHABLE` when the daemon stops answering. */
   readonly signal: AbortSignal;
   stop(): void;
 }
 
-/** So many questions in a row without an answer mean that the daemon is gone. */
+/** After this many unanswered pings in a row, the daemon counts as gone. */
 const MAX_FAILURES = 3;
 
 /**
- * Asks a daemon for a sign of life every `interval` ms, on a connection of its own, until it is stopped: saving and loading
- * have no time limit, since a daemon says nothing while it packs and unpacks.
+ * Pings a daemon every `interval` ms, on a separate connection, until it is stopped. Saving and loading have no time
+ * limit, because a daemon is silent while it packs and unpacks.
  */
 export function watchDaemon(transport: Transport, interval: number, signal: AbortSignal | undefined): Watch {
   const dead = new AbortController();
@@ -49,7 +49,7 @@ async function answers(transport: Transport, timeout: number): Promise<boolean> 
 
 function deadError({ host }: Transport, interval: number): DrayageError {
   const seconds = Math.round((interval * MAX_FAILURES) / 100) / 10;
-  return new DrayageError('UNREACHABLE', `docker at ${host.name} shows no sign of life since ${seconds} s`, {
+  return new DrayageError('UNREACHABLE', `docker at ${host.name} has not answered for ${seconds} s`, {
     url: host.name,
     hint: 'try again; the log of the daemon may say what it hangs on',
   });

@@ -23,7 +23,7 @@ export interface GitLabOptions {
   retry?: RetryOptions | undefined;
   /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
   timeout?: number | undefined;
-  /** Called with each number of bytes that came in. */
+  /** Called with the number of bytes of each chunk that arrives. */
   onReceived?: ((bytes: number) => void) | undefined;
 }
 

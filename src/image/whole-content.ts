@@ -95,7 +95,7 @@ class WholeContent implements ContentSource {
       if (!this.#isTold) onProgress?.({ kind: 'note', message });
       this.#isTold = true;
       const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
-      // A stream that nobody reads has not begun with it.
+      // A stream that nobody reads has not consumed it.
       named.once('close', () => bytes.destroy());
       return named;
     } catch (error) {

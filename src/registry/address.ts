@@ -3,18 +3,18 @@ import { isDrayageError, systemCode } from '../errors.ts';
 import type { Http } from '../http/http.ts';
 import { drop } from '../http/reply.ts';
 
-/** Docker Hub's registry has another name than its references. */
+/** Docker Hub's registry has another host than its references. */
 const ELSEWHERE: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
-/** What a connection fails with where something listens that does not speak TLS. */
+/** Failures of a connection to a server that does not speak TLS. */
 const NO_TLS =
   /^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO|ECONNRESET|UND_ERR_SOCKET)$/;
 
 /**
- * The address of a registry's API: `https://<host>/`. Plain http is spoken on request; and, as docker does it, to what listens
- * on this machine's loopback and does not speak TLS.
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, where the loopback has to be asked
+ * The address of a registry's API: `https://<host>/`. Uses plain http on request, and, as docker does, with a server on
+ * this machine's loopback that does not speak TLS.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, if the loopback has to be tried
  */
 export async function registryAddress(
   host: string,

@@ -16,41 +16,41 @@ import { readProblems, refusalError } from './refusal.ts';
 import { Secrets } from './secrets.ts';
 import { warningsIn } from './warnings.ts';
 
-/** How a registry is reached. */
+/** How to reach a registry. */
 export interface RegistryOptions {
-  /** Finds what the registry is shown where it asks; default: nothing. */
+  /** Finds the credential for a registry that requires one. Default: none. */
   credentials?: Credentials | undefined;
   /**
-   * Hosts, as references name them, with which plain http is spoken. Default none, but for what listens without TLS on the
-   * loopback of this machine.
+   * Hosts, as references name them, that are reached by plain http. Default: none, except servers without TLS on this
+   * machine's loopback.
    */
   plainHttp?: ReadonlySet<string> | undefined;
-  /** An undici dispatcher for all requests, which stays open; default: direct connections. */
+  /** An undici dispatcher for all requests. It is not closed here. Default: direct connections. */
   dispatcher?: HttpDispatcher | undefined;
   retry?: RetryOptions | undefined;
   /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
   timeout?: number | undefined;
-  /** The size of the pieces where content goes up in several, in bytes. Default 8 MiB; a registry may ask for more. */
+  /** The size of the pieces of an upload in several requests, in bytes. Default 8 MiB; a registry may ask for more. */
   chunkSize?: number | undefined;
-  /** Hears what the registry warns of, each warning once. */
+  /** Called with each warning of the registry, once. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 /** A request to a registry. */
 export interface RegistryRequest extends Pick<HttpRequest, 'method' | 'headers' | 'timeout' | 'signal'> {
-  /** A path below `/v2/`, or the whole address where the registry has named one. */
+  /** A path below `/v2/`, or a whole address that the registry has named. */
   to: string | URL;
-  /** What it needs to be allowed, `repository:group/app:pull,push`. */
+  /** The permissions it needs: `repository:group/app:pull,push`. */
   scopes: readonly string[];
-  /** Makes the body, anew where the request has to be repeated. */
+  /** Makes the body; called again when the request is repeated. */
   body?: (() => Promise<NonNullable<HttpRequest['body']>>) | undefined;
 }
 
 const DEFAULT_CHUNK = 8 * 1024 * 1024;
 
 /**
- * Requests to one registry (OCI distribution-spec). What it is shown goes to its own origin and to the token server that it
- * names, and nowhere else.
+ * Requests to one registry (OCI distribution-spec). Credentials are sent to its own origin and to the token server that
+ * it names, and nowhere else.
  */
 export class RegistryApi implements AsyncDisposable {
   /** As references name it: `registry.example:5000`. */
@@ -82,7 +82,7 @@ export class RegistryApi implements AsyncDisposable {
   }
 
   /**
-   * Sends a request, trying again where that may help.
+   * Sends a request. Retries if that may help.
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `UNSAFE`
    */
   async ask(request: RegistryRequest): Promise<HttpReply> {
@@ -90,10 +90,11 @@ export class RegistryApi implements AsyncDisposable {
   }
 
   /**
-   * Sends a request once, or once more with what the registry wants to be shown. Redirects are followed where nothing is sent.
+   * Sends a request once, and once more with credentials if the registry requires them. Follows redirects of requests
+   * without a body.
    * @returns the reply, whatever its status
-   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, also for statuses that may be another a moment later; `UNSAFE` for
-   * a redirect to plain http
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, also for statuses that may change within moments; `UNSAFE`
+   * for a redirect to plain http
    */
   async send(request: RegistryRequest): Promise<HttpReply> {
     const base = await this.#address(request);
@@ -116,7 +117,7 @@ export class RegistryApi implements AsyncDisposable {
     throw redirectsInCircles(url);
   }
 
-  /** The error for a reply that refuses; ends it. */
+  /** The error for a reply that refuses. Reads the reply. */
   async refusal(reply: HttpReply, what: string, facts?: ErrorFacts): Promise<DrayageError> {
     const problems = await readProblems(reply);
     return refusalError(reply.status, problems, {
@@ -142,7 +143,7 @@ export class RegistryApi implements AsyncDisposable {
     await this.#http[Symbol.asyncDispose]();
   }
 
-  /** To the registry itself. */
+  /** Sends a request to the registry itself. */
   async #ask(url: URL, request: RegistryRequest): Promise<HttpReply> {
     const { scopes, signal } = request;
     const plain = url.protocol === 'http:';
@@ -157,7 +158,7 @@ export class RegistryApi implements AsyncDisposable {
     return reply;
   }
 
-  /** To wherever it may be. */
+  /** Follows redirects to any host. */
   async #visit(
     url: URL,
     { method, headers, body, signal, timeout }: RegistryRequest,

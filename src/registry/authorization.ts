@@ -8,35 +8,35 @@ import type { Credential, Credentials } from './credentials.ts';
 import type { Secrets } from './secrets.ts';
 import { basic, requestToken } from './token.ts';
 
-/** What {@link Authorization} works with. */
+/** Options of {@link Authorization}. */
 export interface AuthorizationOptions {
   http: Http;
   /** The host of the registry, as references name it. */
   host: string;
   credentials: Credentials;
-  /** Gets to know what must not be shown. */
+  /** Learns which texts must not be shown. */
   secrets: Secrets;
 }
 
 /** A token, or a request for one. */
 interface HeldToken {
   header: Promise<string>;
-  /** On the clock of performance.now(), in milliseconds. */
+  /** In milliseconds, on the clock of performance.now(). */
   freshUntil: number;
 }
 
-/** A token is renewed when so much of its life has passed: a request takes its time, too. */
+/** A token is renewed after this part of its life, because a request takes time, too. */
 const FRESH = 0.8;
 
 /**
- * What is shown to one registry. Nothing, until it asks; then what it asked for. Tokens are kept for their scopes until they
- * expire or the registry refuses them.
+ * Credentials for one registry. They are sent only when challenged, and only as requested. Tokens are kept for their
+ * scopes until they expire or the registry refuses them.
  */
 export class Authorization {
   readonly #options: AuthorizationOptions;
   #challenge: Challenge | undefined;
   #credential: Promise<Credential | undefined> | undefined;
-  /** By scopes. What the registry asked for beyond them is asked for with them. */
+  /** By scopes. Further scopes that the registry requires are requested together with them. */
   readonly #tokens = new Map<string, HeldToken>();
   readonly #more = new Map<string, readonly string[]>();
 
@@ -45,8 +45,8 @@ export class Authorization {
   }
 
   /**
-   * The value of the header `Authorization`; undefined as long as the registry has not asked for one.
-   * @param plain whether the registry speaks plain http
+   * The value of the header `Authorization`; undefined until the registry sends a challenge.
+   * @param plain whether the registry uses plain http
    */
   async header(
     scopes: readonly string[],
@@ -69,9 +69,9 @@ export class Authorization {
   }
 
   /**
-   * Takes in a 401.
+   * Handles a 401.
    * @param shown the header that was refused
-   * @returns whether there is something else to show
+   * @returns whether another header can be sent
    */
   async answer(
     reply: HttpReply,
@@ -97,9 +97,13 @@ export class Authorization {
       return false;
     if (!('password' in credential)) {
       const { host } = this.#options;
-      throw new DrayageError('UNREACHABLE', `${host} wants a password, and there is only an identity token`, {
-        hint: `docker login ${host}`,
-      });
+      throw new DrayageError(
+        'UNREACHABLE',
+        `${host} requires a password, but there is only an identity token`,
+        {
+          hint: `docker login ${host}`,
+        },
+      );
     }
     this.#challenge = challenge;
     return true;

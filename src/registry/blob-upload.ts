@@ -12,8 +12,8 @@ import { uploadBlob } from './upload-blob.ts';
 import { UploadSession } from './upload-session.ts';
 
 /**
- * A blob that goes up while it is written, piece by piece; a small one at once when it is committed. Of one piece nothing is
- * forgotten before the registry has it, so that it can be sent again.
+ * A blob that is uploaded while it is written, piece by piece; a small one in one request when it is committed. A piece
+ * is kept until the registry has it, so that it can be sent again.
  */
 export class BlobUpload implements BlobWriter {
   readonly #repository: RepositoryAddress;
@@ -24,7 +24,7 @@ export class BlobUpload implements BlobWriter {
   #session: UploadSession | undefined;
   #held: Uint8Array[] = [];
   #heldSize = 0;
-  /** Bytes that the registry has. */
+  /** Bytes that the registry has received. */
   #sent = 0;
 
   constructor(repository: RepositoryAddress, { signal }: ContentOptions) {
@@ -41,7 +41,7 @@ export class BlobUpload implements BlobWriter {
     this.#held.push(chunk);
     this.#heldSize += chunk.length;
     if (this.#heldSize < this.#repository.api.chunkSize) return;
-    // How small a piece may be says the registry when the upload begins.
+    // The registry says when the upload begins how small a piece may be.
     this.#session ??= await beginUpload(this.#repository, { signal: this.#signal });
     if (this.#heldSize >= this.#session.chunkSize(this.#repository.api.chunkSize)) await this.#send();
   }
@@ -66,7 +66,7 @@ export class BlobUpload implements BlobWriter {
       const wanted = { digest, size: expected.size ?? size, mediaType };
       const what = `blob ${digest}`;
       if (wanted.size !== size) throw sizeMismatch(wanted, size, what);
-      // A digest of another algorithm is checked by the registry.
+      // The registry checks a digest of another algorithm.
       const isComparable = digestAlgorithm(digest) === digestAlgorithm(actual);
       if (isComparable && digest !== actual) throw digestMismatch(wanted, actual, what);
       await this.#finish(wanted);
@@ -88,12 +88,12 @@ export class BlobUpload implements BlobWriter {
     await this.#session.commit(descriptor.digest, undefined, options);
   }
 
-  /** Sends what is held, as one piece; again where that fails, as far as the registry does not have it. */
+  /** Sends the kept bytes as one piece. After a failure, sends the part that the registry does not have. */
   async #send(): Promise<void> {
     const options = { signal: this.#signal };
     const { api, name } = this.#repository;
     const piece = Buffer.concat(this.#held);
-    // While it is sent it is held once.
+    // Keeps the piece only once while it is sent.
     this.#held = [piece];
     const start = this.#sent;
     for (let failures = 0; ;) {
@@ -110,7 +110,7 @@ export class BlobUpload implements BlobWriter {
         const received = await this.#session?.received(options);
         if (received === undefined) this.#session = undefined;
         this.#sent = received ?? 0;
-        // What was sent before this piece is not here any more.
+        // The bytes before this piece are no longer kept.
         if (this.#sent < start || this.#sent > start + piece.length) throw uploadLost(name, error);
       }
     }

@@ -1,4 +1,4 @@
-/** What a registry wants to be shown (RFC 9110, section 11.6.1): `Bearer realm="https://…",service="…"`, or `Basic`. */
+/** A registry's challenge (RFC 9110, section 11.6.1): `Bearer realm="https://…",service="…"`, or `Basic`. */
 export interface Challenge {
   /** In lower case: `bearer`, `basic`. */
   scheme: string;
@@ -9,7 +9,7 @@ export interface Challenge {
 const PARAMETER = /[\s,]*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/y;
 const SCHEME = /[\s,]*([A-Za-z][\w-]*)(?=\s|,|$)/y;
 
-/** Reads the values of `WWW-Authenticate`, each of which may hold several challenges. What cannot be read ends a value. */
+/** Parses the values of `WWW-Authenticate`. One value may hold several challenges. An unreadable part ends its value. */
 export function parseChallenges(values: readonly string[]): Challenge[] {
   return values.flatMap(parseValue);
 }

@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 
-/** How a helper is run. */
+/** How to run a helper. */
 export interface HelperOptions extends ContentOptions {
-  /** The variables that it gets; default: those of this process. */
+  /** Its environment. Default: that of this process. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** How long it may take, in milliseconds. Default 30 seconds. */
   helperTimeout?: number | undefined;
@@ -14,15 +14,16 @@ export interface HelperOptions extends ContentOptions {
 const DEFAULT_TIMEOUT = 30_000;
 /** The longest answer that is read, in bytes. */
 const MAX_ANSWER = 256 * 1024;
-/** What helpers say of a registry that they do not know (docker-credential-helpers, credentials/error.go). */
+/** The answer of helpers for an unknown registry (docker-credential-helpers, credentials/error.go). */
 const NOT_FOUND = /credentials not found/i;
 
 const answerSchema = v.looseObject({ Username: v.string(), Secret: v.string() });
 
 /**
- * Asks `docker-credential-<name>` for the credential of a registry, as docker does. What the program says is never repeated.
- * @returns undefined where it has none
- * @throws {@link DrayageError} `NOT_FOUND` where there is no such program, `UNREACHABLE` where it fails, `TIMEOUT`, `USAGE`
+ * Asks `docker-credential-<name>` for the credential of a registry, as docker does. Errors never contain the program's
+ * output.
+ * @returns undefined if it has none
+ * @throws {@link DrayageError} `NOT_FOUND` if there is no such program; `UNREACHABLE` if it fails; `TIMEOUT`, `USAGE`
  */
 export async function askCredentialHelper(
   name: string,
@@ -30,7 +31,10 @@ export async function askCredentialHelper(
   options: HelperOptions = {},
 ): Promise<{ username: string; secret: string } | undefined> {
   if (!/^[\w.-]+$/.test(name)) {
-    throw new DrayageError('USAGE', `no name of a credential helper: ${JSON.stringify(name.slice(0, 100))}`);
+    throw new DrayageError(
+      'USAGE',
+      `not the name of a credential helper: ${JSON.stringify(name.slice(0, 100))}`,
+    );
   }
   const program = `docker-credential-${name}`;
   const { code, output } = await run(program, server, options);
@@ -70,7 +74,7 @@ async function run(
   child.stdout.on('data', (chunk: Buffer) => {
     if (output.length < MAX_ANSWER) output += chunk.toString();
   });
-  // It may end without reading.
+  // The program may end without reading its input.
   child.stdin.on('error', () => undefined).end(input);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
@@ -79,7 +83,7 @@ async function run(
     return { code, output };
   } catch (cause) {
     signal?.throwIfAborted();
-    if (over.aborted) throw new DrayageError('TIMEOUT', `${program} gives no answer for ${input}`, { cause });
+    if (over.aborted) throw new DrayageError('TIMEOUT', `${program} did not answer for ${input}`, { cause });
     throw new DrayageError('NOT_FOUND', `${program} cannot be run`, {
       cause,
       hint: "docker's config.json names it (credsStore, credHelpers): install it, or take its name out there",

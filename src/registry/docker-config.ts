@@ -6,10 +6,10 @@ import type { HelperOptions } from './credential-helper.ts';
 import { askCredentialHelper } from './credential-helper.ts';
 import type { Credential, Credentials } from './credentials.ts';
 
-/** Under which names docker keeps what belongs to Docker Hub. */
+/** The names under which docker keeps the credentials of Docker Hub. */
 const DOCKER_HUB = 'docker.io';
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
-/** What a helper calls an identity token. */
+/** The user name by which a helper marks an identity token. */
 const TOKEN_USER = '<token>';
 
 const strings = v.record(v.string(), v.string());
@@ -40,10 +40,10 @@ export interface DockerConfigOptions extends HelperOptions {
 }
 
 /**
- * The credentials in docker's `config.json`, in the order in which docker looks: the helper of this registry (`credHelpers`),
- * the store of all (`credsStore`), what stands in the file (`auths`).
+ * The credentials in docker's `config.json`, in docker's order: the helper of this registry (`credHelpers`), the common
+ * store (`credsStore`), the file itself (`auths`).
  * @param text the document
- * @throws {@link DrayageError} `MALFORMED`; it repeats nothing of the document
+ * @throws {@link DrayageError} `MALFORMED`; the error quotes nothing of the document
  */
 export function dockerConfigCredentials(text: string, options: DockerConfigOptions): Credentials {
   const config = parseConfig(text, options.name);
@@ -66,19 +66,19 @@ function parseConfig(text: string, name: string): DockerConfig {
   try {
     value = JSON.parse(text);
   } catch {
-    // Without its cause, which quotes what it did not understand.
-    throw new DrayageError('MALFORMED', `${name} is no JSON document`, {
-      hint: 'docker login writes it anew',
+    // Without its cause, which quotes the document.
+    throw new DrayageError('MALFORMED', `${name} is not a JSON document`, {
+      hint: 'docker login writes it again',
     });
   }
   const result = v.safeParse(configSchema, value);
   if (result.success) return result.output;
-  // Without what was found there, which may be a secret.
+  // Without the value found there, which may be a secret.
   throw new DrayageError(
     'MALFORMED',
-    `${name}: ${v.getDotPath(result.issues[0]) ?? 'it'} is not of its form`,
+    `${name}: ${v.getDotPath(result.issues[0]) ?? 'it'} does not have the form of docker's configuration`,
     {
-      hint: 'docker login writes it anew',
+      hint: 'docker login writes it again',
     },
   );
 }
@@ -93,7 +93,7 @@ function credentialIn({ auths }: DockerConfig, host: string, name: string): Cred
   return undefined;
 }
 
-/** Keys are hosts, or addresses as `docker login` once wrote them: `https://registry.example/v2/`. */
+/** Keys are hosts, or addresses as older `docker login` wrote them: `https://registry.example/v2/`. */
 function hostOf(key: string): string {
   const host = key.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
   return host === 'index.docker.io' || host === 'registry-1.docker.io' ? DOCKER_HUB : host;
@@ -102,10 +102,10 @@ function hostOf(key: string): string {
 function decodeAuth(auth: string, host: string, name: string): Credential {
   const text = Buffer.from(auth, 'base64').toString();
   const colon = text.indexOf(':');
-  // docker pads what it writes with zeros.
+  // docker pads the text with zeros.
   const password = text.slice(colon + 1).replace(/\0+$/, '');
   if (colon > 0) return { username: text.slice(0, colon), password };
-  throw new DrayageError('MALFORMED', `${name}: the "auth" of ${host} is no base64 of name:password`, {
-    hint: `docker login ${host} writes it anew`,
+  throw new DrayageError('MALFORMED', `${name}: the "auth" of ${host} is not the base64 of name:password`, {
+    hint: `docker login ${host} writes it again`,
   });
 }

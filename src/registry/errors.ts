@@ -6,7 +6,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 export function unsafeRedirect(from: URL, to: URL): DrayageError {
   return new DrayageError('UNSAFE', `${withoutSecrets(from)} redirects to plain http`, {
     url: withoutSecrets(to),
-    hint: 'the storage behind the registry has to be reached by https',
+    hint: 'the storage behind the registry must be reached by https',
   });
 }
 
@@ -19,7 +19,7 @@ export function notInRepository(repository: string, { digest }: Descriptor, caus
   });
 }
 
-/** The error for a part of content behind its end. */
+/** The error for an offset behind the end of content. */
 export function outsideOf({ digest, size }: Descriptor, offset: number): DrayageError {
   return new DrayageError('USAGE', `offset ${offset} is outside of blob ${digest}`, {
     expected: size,
@@ -27,7 +27,7 @@ export function outsideOf({ digest, size }: Descriptor, offset: number): Drayage
   });
 }
 
-/** The error for an upload that the registry has forgotten, or lost a part of: it can be begun once more. */
+/** The error for an upload that the registry has forgotten, or lost a part of: it can be started again. */
 export function uploadLost(repository: string, cause?: unknown): DrayageError {
   return new DrayageError('UNREACHABLE', `${repository} has ended the upload midway`, {
     hint: 'try again',

@@ -13,13 +13,13 @@ import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
 const ACCEPT = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
-/** A registry looks at all that a manifest names before it answers. */
+/** A registry checks everything that a manifest names before it answers. */
 const PUT_TIMEOUT = 300_000;
 const IMMOVABLE = /\bimmutab|\boverwrit|already exists/i;
 
 /**
- * Describes what a tag or a digest means.
- * @returns undefined where there is no such manifest
+ * Describes the manifest of a tag or a digest.
+ * @returns undefined if there is no such manifest
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `DIGEST_MISMATCH`
  */
 export async function describeManifest(
@@ -31,13 +31,13 @@ export async function describeManifest(
   const found = reply.status === 200 ? described(reply) : undefined;
   drop(reply);
   if (reply.status === 404) return undefined;
-  // Not every registry says everything in a reply without a body.
+  // Not every registry sends all headers in a reply without a body.
   return found ?? (await readManifest(repository, reference, options))?.descriptor;
 }
 
 /**
- * Reads a manifest or an index by tag or digest; checked where the digest is known.
- * @returns undefined where there is none
+ * Reads a manifest or an index by tag or digest; checks a digest.
+ * @returns undefined if there is none
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `DIGEST_MISMATCH`, `LIMIT`
  */
 export async function readManifest(
@@ -66,10 +66,11 @@ export async function readManifest(
 }
 
 /**
- * Stores a manifest or an index under a tag, or its digest.
- * @returns the subject that the registry has listed it for; undefined where it has none, or does not list referrers
- * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; `INCOMPLETE` where the registry lacks what it names;
- * `UNSAFE` for a tag that the registry does not let move
+ * Stores a manifest or an index under a tag, or under its digest.
+ * @returns the subject under which the registry has listed it; undefined if it has none, or the registry does not list
+ * referrers
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; `INCOMPLETE` if the registry lacks content
+ * that it names; `UNSAFE` for a tag that the registry does not let move
  */
 export async function putManifest(
   repository: RepositoryAddress,
@@ -102,7 +103,7 @@ export async function putManifest(
 /**
  * Deletes a manifest by its digest, or a tag.
  * @returns whether it was there
- * @throws {@link DrayageError} `UNSUPPORTED` where the registry deletes no such thing; `UNREACHABLE`, `TIMEOUT`
+ * @throws {@link DrayageError} `UNSUPPORTED` if the registry does not delete this; `UNREACHABLE`, `TIMEOUT`
  */
 export async function deleteManifest(
   repository: RepositoryAddress,
@@ -118,7 +119,7 @@ export async function deleteManifest(
     return status !== 404;
   }
   const refused = await api.refusal(reply, `${name}: deleting ${reference}`);
-  // Registries that delete by digest only take the tag for a digest of no known form.
+  // Registries that delete only by digest parse the tag as a digest of an unknown form.
   if (![400, 405, 501].includes(status) && refused.code !== 'DIGEST_MISMATCH') throw refused;
   throw new DrayageError('UNSUPPORTED', refused.message, { ...refused.facts });
 }
@@ -154,7 +155,7 @@ function typeOf(reply: HttpReply): string | undefined {
 }
 
 /**
- * What registries say of a tag that they do not let anybody move: no attempt changes that.
+ * Whether a registry says that a tag must not move: a retry does not change that.
  * @param names of the tag and its repository, which may sound like a refusal
  */
 function immovable(refused: DrayageError, names: readonly string[]): DrayageError | undefined {
@@ -173,6 +174,6 @@ function incomplete(refused: DrayageError, what: string): DrayageError {
   return new DrayageError('INCOMPLETE', `${what}: the registry lacks content that it names`, {
     ...refused.facts,
     cause: refused,
-    hint: 'of a multi-platform image of which only a part is here, such a registry takes single platforms only',
+    hint: 'if only some platforms of the image are here, promote single platforms to such a registry',
   });
 }

@@ -11,7 +11,7 @@ export async function* pieces(
       const part = rest.subarray(0, size - length);
       const piece = Buffer.concat([...held, part]);
       rest = rest.subarray(part.length);
-      // While the piece is sent it is held once.
+      // Keeps the piece only once while it is sent.
       [held, length] = [[], 0];
       yield piece;
     }

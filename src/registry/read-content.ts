@@ -11,7 +11,7 @@ import { notInRepository, outsideOf } from './errors.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
-/** The largest piece that a stream holds ready, in bytes. */
+/** The largest piece that a stream buffers, in bytes. */
 const BUFFER = 512 * 1024;
 
 /** Whether a repository has content of this digest and size. */
@@ -32,8 +32,10 @@ export async function hasContent(
 }
 
 /**
- * Opens content; the contract is that of {@link ContentSource.open}. What breaks off goes on where it was.
- * @throws {@link DrayageError} `NOT_FOUND`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`, `USAGE` for an offset behind the end
+ * Opens content; the contract is that of {@link ContentSource.open}. After an interruption it continues where it
+ * stopped.
+ * @throws {@link DrayageError} `NOT_FOUND`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; `USAGE` for an offset behind the
+ * end
  */
 export async function openContent(
   repository: RepositoryAddress,
@@ -45,7 +47,7 @@ export async function openContent(
   const { api, name } = repository;
   const openAt = (at: number): Promise<Opened> => openFrom(repository, descriptor, at, signal);
   const length = descriptor.size - offset;
-  // The first request is made now: it tells whether the content is there.
+  // Sends the first request now: its reply says whether the content is there.
   let first = length > 0 || offset === 0 ? await api.retry.run(() => openAt(offset), signal) : undefined;
   const body = first?.body;
   const bytes = resumable({
@@ -63,7 +65,7 @@ export async function openContent(
   const what = `${descriptor.digest} of ${name}`;
   const checked = offset > 0 ? bytes : verified(bytes, descriptor, what);
   const stream = Readable.from(checked, { objectMode: false, highWaterMark: BUFFER });
-  // A stream that nobody reads has not begun with it.
+  // A stream that nobody reads has not consumed it.
   stream.once('close', () => body?.on('error', () => {}).destroy());
   return stream;
 }
@@ -99,7 +101,7 @@ async function unreadable(
   return refused.code === 'NOT_FOUND' ? notInRepository(name, descriptor, refused) : refused;
 }
 
-/** Manifests and indexes have an address of their own, and are given out as what was asked for only. */
+/** Manifests and indexes have their own address, and are served only with the requested type. */
 function contentPath({ path }: RepositoryAddress, { digest, mediaType }: Descriptor): string {
   return `${path}/${isDocument(mediaType) ? 'manifests' : 'blobs'}/${digest}`;
 }

@@ -7,7 +7,7 @@ import { drop, readWhole } from '../http/reply.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
-/** What a list is, and how its pages are read. */
+/** What a list contains, and how to read its pages. */
 interface ListOptions<T> extends ContentOptions {
   /** Names the list in errors. */
   what: string;
@@ -15,21 +15,22 @@ interface ListOptions<T> extends ContentOptions {
   /** Whether the first reply says that there is no such list. */
   isNone: (reply: HttpReply) => boolean;
   parse: (bytes: Buffer) => readonly T[];
-  /** More are not read. */
+  /** The maximum number of items. */
   max: number;
 }
 
-/** A part of a list, and where it goes on. */
+/** A part of a list, and the address of the next part. */
 interface Page<T> {
   items: readonly T[];
   next: URL | undefined;
 }
 
 /**
- * Reads a list of a repository, page by page; a page that is cut is asked for again.
+ * Reads a list of a repository, page by page. A page that is cut is requested again.
  * @param first the path of the first page, below `/v2/`
- * @returns undefined where there is no such list
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `LIMIT`; `UNSAFE` where it goes on elsewhere; what `parse` throws
+ * @returns undefined if there is no such list
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `LIMIT`; `UNSAFE` if it continues at another host; errors of
+ * `parse`
  */
 export async function readList<T>(
   repository: RepositoryAddress,
@@ -71,16 +72,16 @@ async function readPage<T>(
 }
 
 /**
- * Where a list goes on (RFC 8288): `Link: </v2/app/tags/list?last=b>; rel="next"`. A registry behind a proxy may name itself by
- * http, or by another port: it is asked where it was reached.
+ * The address of the next page (RFC 8288): `Link: </v2/app/tags/list?last=b>; rel="next"`. A registry behind a proxy
+ * may call itself by http, or by another port: the request goes to the address that was reached.
  */
 function nextPage(reply: HttpReply, from: URL): URL | undefined {
   const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(reply.header('link') ?? '') ?? [];
   if (target === undefined) return undefined;
   const url = addressIn(target, from);
   if (url.hostname === from.hostname) return reachedAt(from, url);
-  throw new DrayageError('UNSAFE', `${withoutSecrets(from)} goes on at another host`, {
+  throw new DrayageError('UNSAFE', `${withoutSecrets(from)} continues at another host`, {
     url: withoutSecrets(url),
-    hint: 'a list is read from its registry alone',
+    hint: 'a list is read only from its own registry',
   });
 }

@@ -13,16 +13,16 @@ import type { RepositoryAddress } from './repository-address.ts';
 const MAX_REFERRERS = 10_000;
 
 /**
- * The tag under which a registry without the referrers API keeps what refers to content (OCI distribution-spec, referrers tag
- * schema): `sha256-<hex>`, of a longer digest the first 64 digits.
+ * The tag under which a registry without the referrers API lists what refers to content (OCI distribution-spec,
+ * referrers tag schema): `sha256-<hex>`, for a longer digest its first 64 digits.
  */
 function referrersTag(subject: Digest): string {
   return `${digestAlgorithm(subject).slice(0, 32)}-${digestHex(subject).slice(0, 64)}`;
 }
 
 /**
- * What refers to content by `subject` (OCI distribution-spec, listing referrers): by the API, or where the registry has none by
- * the tag in its place.
+ * What refers to content by `subject` (OCI distribution-spec, listing referrers): by the API, or if the registry has
+ * none, by the tag that replaces it.
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`, `UNSAFE`
  */
 export async function listReferrers(
@@ -34,7 +34,7 @@ export async function listReferrers(
 }
 
 /**
- * Stores a manifest that refers to other content, so that it is found with that.
+ * Stores a manifest that refers to other content, and lists it there.
  * @param listed its descriptor as lists of referrers have it, with artifact type and annotations
  */
 export async function putReferrer(
@@ -46,7 +46,7 @@ export async function putReferrer(
 ): Promise<void> {
   const processed = await putManifest(repository, document, document.descriptor.digest, options);
   if (processed !== undefined) return;
-  // Only a client that sees no `OCI-Subject` has to keep the list itself.
+  // Only a client that gets no `OCI-Subject` has to update the list itself.
   const others = await byTag(repository, subject, options);
   if (others.some(({ digest }) => digest === listed.digest)) return;
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...others, listed] };
@@ -63,7 +63,7 @@ async function byApi(
   return readList(repository, `${path}/referrers/${subject}`, {
     what,
     headers: { accept: OCI_INDEX },
-    // Some that do not know the path take it for one of another kind, or show a page.
+    // Some registries that do not know the path treat it as another one, or send a web page.
     isNone: (reply) =>
       (reply.status === 200 && reply.header('content-type')?.startsWith(OCI_INDEX) !== true) ||
       [400, 404, 405].includes(reply.status),

@@ -4,7 +4,7 @@ import { DrayageError } from '../errors.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { readWhole } from '../http/reply.ts';
 
-/** How much of a refusal is read, in bytes, and how much of its text is repeated, in characters. */
+/** How much of a refusal is read, in bytes, and how much of its text is quoted, in characters. */
 const MAX_DOCUMENT = 64 * 1024;
 const MAX_TEXT = 300;
 
@@ -14,14 +14,14 @@ const refusalSchema = v.looseObject({
   ),
 });
 
-/** What a registry says when it refuses (OCI distribution-spec, error codes). */
+/** An error in a registry's refusal (OCI distribution-spec, error codes). */
 export interface RegistryProblem {
   /** `BLOB_UNKNOWN`, `DENIED`, … */
   code: string;
   message: string;
 }
 
-/** Reads why a registry refuses; nothing where it does not say. Ends the reply. */
+/** Reads a registry's reasons for a refusal; empty if it gives none. Reads the reply. */
 export async function readProblems(reply: HttpReply): Promise<RegistryProblem[]> {
   const bytes = await readWhole(reply, '', MAX_DOCUMENT).catch(() => Buffer.alloc(0));
   try {
@@ -38,17 +38,17 @@ export interface Refused {
   url: string;
   /** The host of the registry. */
   host: string;
-  /** Whether it was shown a credential. */
+  /** Whether a credential was sent. */
   shown: boolean;
   /** Facts to add. */
   facts?: ErrorFacts;
-  /** Takes secrets out of a text. */
+  /** Removes secrets from a text. */
   conceal: (text: string) => string;
 }
 
 /**
- * The error for a refusal: `NOT_FOUND` for what does not exist, `DIGEST_MISMATCH` where the registry got other bytes than were
- * announced, else `UNREACHABLE`: with another credential, or another time, it may be different.
+ * The error for a refusal: `NOT_FOUND` if something does not exist, `DIGEST_MISMATCH` if the registry got other bytes
+ * than announced, else `UNREACHABLE`, because another credential or another time may help.
  */
 export function refusalError(
   status: number,
@@ -71,7 +71,7 @@ function hintFor(status: number, host: string, shown: boolean): string | undefin
   if (status === 401) {
     return shown
       ? `it does not accept the credentials: docker login ${host}`
-      : `it wants credentials: docker login ${host}, or CI_REGISTRY_USER and CI_REGISTRY_PASSWORD`;
+      : `it requires credentials: docker login ${host}, or CI_REGISTRY_USER and CI_REGISTRY_PASSWORD`;
   }
   if (status === 403) return 'the credentials may not do that there';
   if (status === 413) return 'the registry, or a proxy before it, takes no request of this size';

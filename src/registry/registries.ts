@@ -10,12 +10,12 @@ export interface TaggedRepository {
   tag: string;
 }
 
-/** Registries, each opened when a reference first names it, and kept until all are closed. */
+/** Registries. Each is opened when a reference first names it, and stays open until all are closed. */
 export class Registries implements AsyncDisposable {
   readonly #optionsFor: (host: string) => Promise<RegistryOptions>;
   readonly #open = new Map<string, Promise<Registry>>();
 
-  /** @param optionsFor how a registry is reached, by its host as references name it */
+  /** @param optionsFor how to reach a registry, by its host as references name it */
   constructor(optionsFor: (host: string) => Promise<RegistryOptions> = async () => ({})) {
     this.#optionsFor = optionsFor;
   }
@@ -30,7 +30,7 @@ export class Registries implements AsyncDisposable {
   }
 
   /**
-   * The repository that a reference names, `registry.example/group/app`; tag and digest are passed over.
+   * The repository that a reference names, `registry.example/group/app`; tag and digest are ignored.
    * @throws {@link DrayageError} `USAGE`
    */
   async repository(reference: string): Promise<RegistryRepository> {
@@ -39,7 +39,7 @@ export class Registries implements AsyncDisposable {
   }
 
   /**
-   * The tag that a reference names; `latest` where it names none.
+   * The tag that a reference names; without one `latest`.
    * @throws {@link DrayageError} `USAGE`, also for a reference by digest
    */
   async tagged(reference: string): Promise<TaggedRepository> {
@@ -47,13 +47,13 @@ export class Registries implements AsyncDisposable {
     const { tag, digest } = parsed;
     if (tag === undefined || digest !== undefined) {
       throw new DrayageError('USAGE', `not a tag: ${normalizedReference(parsed)}`, {
-        hint: 'leave the digest out',
+        hint: 'omit the digest',
       });
     }
     return { repository: await this.repository(reference), tag };
   }
 
-  /** Closes all that were opened. */
+  /** Closes all registries that were opened. */
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = await Promise.allSettled(this.#open.values());
     for (const result of opened) {

@@ -4,7 +4,7 @@ import type { RegistryOptions } from './api.ts';
 import { RegistryApi } from './api.ts';
 import { RegistryRepository } from './repository.ts';
 
-/** A registry that speaks the OCI distribution-spec: one host, with what it is shown. */
+/** A registry that speaks the OCI distribution-spec: one host, with its credentials. */
 export class Registry implements AsyncDisposable {
   /** As references name it: `registry.example:5000`, `docker.io`. */
   readonly host: string;
@@ -12,14 +12,14 @@ export class Registry implements AsyncDisposable {
   readonly #repositories = new Map<string, RegistryRepository>();
 
   /**
-   * Nothing is sent before something is asked for.
+   * Sends nothing yet.
    * @param host as references name it
    * @throws {@link DrayageError} `USAGE`
    */
   constructor(host: string, options: RegistryOptions = {}) {
     if (!isReference(`${host}/x`) || parseReference(`${host}/x`).domain !== host) {
       throw new DrayageError('USAGE', 'not the host of a registry', {
-        hint: 'it is such as registry.example, registry.example:5000, localhost:5000',
+        hint: 'examples: registry.example, registry.example:5000, localhost:5000',
       });
     }
     this.host = host;
@@ -43,7 +43,7 @@ export class Registry implements AsyncDisposable {
     return made;
   }
 
-  /** Closes the connections that are its own. */
+  /** Closes its own connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#api[Symbol.asyncDispose]();
   }

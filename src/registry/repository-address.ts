@@ -9,7 +9,7 @@ export interface RepositoryAddress {
   name: string;
 }
 
-/** What may be done with a repository. */
+/** An action on a repository. */
 export type Action = 'pull' | 'push' | 'delete';
 
 /** The scope of a token for a repository (distribution, spec/auth/scope). */

@@ -25,18 +25,20 @@ import { uploadBlob } from './upload-blob.ts';
 
 /** Options of {@link RegistryRepository.upload}. */
 export interface UploadBlobOptions extends ContentOptions {
-  /** Another repository that may have the blob: where it is of the same registry, that takes it over from there. */
+  /**
+   * Another repository that may have the blob. If it is in the same registry, the registry mounts the blob from there.
+   */
   mountFrom?: RegistryRepository | undefined;
-  /** Called with each number of bytes that goes out. */
+  /** Called with the number of bytes of each chunk that is sent. */
   onSent?: ((bytes: number) => void) | undefined;
 }
 
-/** How many tags are looked at at a time. */
+/** How many tags are resolved at a time. */
 const CONCURRENCY = 8;
 
 /**
- * A repository of a registry: a place to read images from and to put them. Manifests are content as all other; blobs are
- * checked as they are read, and by the registry as it stores them.
+ * A repository of a registry: a place to read images from and to write them to. Manifests are content like all other.
+ * Blobs are checked here when they are read, and by the registry when it stores them.
  */
 export class RegistryRepository implements ContentSource, ContentSink, ImageIndex {
   /** Its name in the short form of docker: `registry.example/group/app`. */
@@ -79,8 +81,9 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
   }
 
   /**
-   * Stores a blob that can be opened again, so that an upload which breaks off goes on. Whether it is there is not asked.
-   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; what `source` throws
+   * Stores a blob that can be opened again, so that an interrupted upload continues. Does not ask whether the blob is
+   * there.
+   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; errors of `source`
    */
   async upload(
     descriptor: Descriptor,
@@ -97,19 +100,19 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     });
   }
 
-  /** Whether another repository is one of the same registry. */
+  /** Whether another repository is in the same registry. */
   mayMount(other: RegistryRepository): boolean {
     return other.host === this.host && other.name !== this.name;
   }
 
-  /** What a tag or a digest means here; undefined where there is no such manifest. */
+  /** The manifest of a tag or a digest; undefined if there is none. */
   async describe(reference: string, options?: ContentOptions): Promise<Descriptor | undefined> {
     return describeManifest(this.#address, reference, options);
   }
 
   /**
-   * Stores a manifest or an index, all of whose content is there, under a tag or its digest.
-   * @throws {@link DrayageError} `INCOMPLETE` where the registry lacks a part of it; `UNREACHABLE`, `TIMEOUT`
+   * Stores a manifest or an index, whose content must be there, under a tag or its digest.
+   * @throws {@link DrayageError} `INCOMPLETE` if the registry lacks a part of it; `UNREACHABLE`, `TIMEOUT`
    */
   async putManifest(document: Document, reference: string, options?: ContentOptions): Promise<void> {
     await putManifest(this.#address, document, reference, options);
@@ -129,9 +132,9 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
   }
 
   /**
-   * Takes a tag away.
+   * Removes a tag.
    * @returns whether it was there
-   * @throws {@link DrayageError} `UNSUPPORTED` where the registry deletes nothing
+   * @throws {@link DrayageError} `UNSUPPORTED` if the registry deletes nothing
    */
   async untag(tag: string, options?: ContentOptions): Promise<boolean> {
     return removeTag(this.#address, tag, options);
@@ -161,7 +164,7 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     const root = own === undefined ? undefined : await this.describe(own, options);
     if (own === undefined || root === undefined) {
       throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in ${this.name}`, {
-        hint: 'look at its tags',
+        hint: 'check its tags',
       });
     }
     return [{ root, names: isDigest(own) ? [] : [`${this.name}:${own}`], annotations: {} }];
@@ -171,7 +174,7 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     return listReferrers(this.#address, descriptor.digest, options);
   }
 
-  /** The tag or digest in a reference: `latest`, `sha256:…`, or whole with the name of this repository. */
+  /** The tag or digest of a reference: `latest`, `sha256:…`, or a whole reference to this repository. */
   #own(reference: string): string | undefined {
     if (isDigest(reference) || /^\w[\w.-]{0,127}$/.test(reference)) return reference;
     if (!isReference(reference)) return undefined;

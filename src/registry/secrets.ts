@@ -1,7 +1,7 @@
-/** The shortest text that is taken for a secret: hiding shorter ones would make texts unreadable. */
+/** The shortest text that counts as a secret: hiding shorter ones would make messages unreadable. */
 const MIN_LENGTH = 4;
 
-/** What must never be shown. What a registry says may repeat what it was told. */
+/** Texts that must never be shown. A registry's message may repeat them. */
 export class Secrets {
   readonly #known = new Set<string>();
 
@@ -9,10 +9,10 @@ export class Secrets {
     for (const secret of secrets) if (secret.length >= MIN_LENGTH) this.#known.add(secret);
   }
 
-  /** The text with `***` in the place of each secret. */
+  /** The text with `***` instead of each secret. */
   conceal(text: string): string {
     let shown = text;
-    // The longer first: one secret may hold another.
+    // The longer first, because one secret may contain another.
     for (const secret of [...this.#known].toSorted((a, b) => b.length - a.length)) {
       shown = shown.replaceAll(secret, '***');
     }

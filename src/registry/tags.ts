@@ -10,7 +10,7 @@ const MAX_TAGS = 100_000;
 const tagsSchema = v.looseObject({ tags: v.optional(list(v.string()), []) });
 
 /**
- * The tags of a repository; none where there is no such repository.
+ * The tags of a repository; empty if there is no such repository.
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`, `UNSAFE`
  */
 export async function listTags(

@@ -10,17 +10,17 @@ import { optional, parseJson } from '../oci/parse.ts';
 import type { Challenge } from './challenge.ts';
 import type { Credential } from './credentials.ts';
 
-/** What a token is asked for. */
+/** A request for a token. */
 export interface TokenRequest extends ContentOptions {
   http: Http;
   /** The host of the registry, for errors. */
   host: string;
-  /** Names `realm`, and mostly `service`. */
+  /** Contains `realm`, and mostly `service`. */
   challenge: Challenge;
   /** `repository:group/app:pull,push` */
   scopes: readonly string[];
   credential: Credential | undefined;
-  /** Whether the registry itself speaks plain http: then its token server may. */
+  /** Whether the registry itself uses plain http: then its token server may, too. */
   plain: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface Token {
   expiresIn: number;
 }
 
-/** What a token is good for where its server does not say (distribution, spec/auth/token), in seconds. */
+/** The life of a token whose server does not state it (distribution, spec/auth/token), in seconds. */
 const DEFAULT_LIFE = 60;
 
 const tokenSchema = v.looseObject({
@@ -41,9 +41,9 @@ const tokenSchema = v.looseObject({
 });
 
 /**
- * Asks a registry's token server, once. The credential goes to the address that the registry names in its challenge, as the
- * protocol has it; no redirect is followed.
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSAFE` where the credential would go over plain http
+ * Requests a token from a registry's token server, once. The credential is sent to the address in the registry's
+ * challenge, as the protocol says; no redirect is followed.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSAFE` if the credential would be sent over plain http
  */
 export async function requestToken(request: TokenRequest): Promise<Token> {
   const url = realmOf(request);
@@ -69,9 +69,9 @@ function realmOf({ challenge, host, plain }: TokenRequest): URL {
     throw new DrayageError('UNREACHABLE', `${host} names no token server in its challenge`);
   }
   if (url.protocol === 'https:' || plain) return url;
-  throw new DrayageError('UNSAFE', `${host} wants the credentials sent over plain http`, {
+  throw new DrayageError('UNSAFE', `${host} asks for the credentials over plain http`, {
     url: withoutSecrets(url),
-    hint: 'its token server has to be an https address',
+    hint: 'its token server must have an https address',
   });
 }
 
@@ -93,7 +93,7 @@ function asked(url: URL, { challenge, scopes, credential, signal }: TokenRequest
   return { headers: credential === undefined ? {} : { authorization: basic(credential) }, signal };
 }
 
-/** The value of `Authorization` for a name and a password. */
+/** The value of `Authorization` for a user name and a password. */
 export function basic({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
@@ -104,7 +104,7 @@ function refused({ status }: HttpReply, url: string, { host, credential }: Token
     status,
     hint:
       credential === undefined
-        ? `it wants credentials: docker login ${host}`
-        : `it does not accept the credentials, or what they may do: docker login ${host}`,
+        ? `it requires credentials: docker login ${host}`
+        : `it refuses the credentials, or they lack a permission: docker login ${host}`,
   });
 }

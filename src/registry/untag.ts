@@ -9,10 +9,10 @@ import type { RepositoryAddress } from './repository-address.ts';
 import { uploadBlob } from './upload-blob.ts';
 
 /**
- * Takes a tag away; what it meant stays under its digest and its other tags. Where a registry deletes manifests only, with all
- * their tags, the tag is first moved to a manifest of its own.
- * @returns whether it was there when this began
- * @throws {@link DrayageError} `UNSUPPORTED` where the registry deletes nothing; then the tag has not moved
+ * Removes a tag. The manifest stays under its digest and its other tags. If a registry deletes only manifests, with all
+ * their tags, the tag is first moved to a separate manifest.
+ * @returns whether it was there at the start
+ * @throws {@link DrayageError} `UNSUPPORTED` if the registry deletes nothing; then the tag has not moved
  */
 export async function removeTag(
   repository: RepositoryAddress,
@@ -23,7 +23,7 @@ export async function removeTag(
   if ((await describeManifest(repository, tag, options)) === undefined) return false;
   try {
     if (await deleteManifest(repository, tag, options)) return true;
-    // Gone meanwhile: mostly by a request whose answer was lost. Or the registry knows no tags where it deletes.
+    // The tag is gone: mostly by a request whose answer was lost. Or the registry knows no tags in deletions.
     if ((await describeManifest(repository, tag, options)) === undefined) return true;
   } catch (error) {
     if (!isDrayageError(error, 'UNSUPPORTED')) throw error;
@@ -37,7 +37,7 @@ async function removeByPlaceholder(
   tag: string,
   options: ContentOptions,
 ): Promise<void> {
-  // Unlike any other: deleting it takes away no other tag.
+  // A unique manifest: deleting it removes no other tag.
   const config = toDocument(
     OCI_CONFIG,
     JSON.stringify({
@@ -51,7 +51,7 @@ async function removeByPlaceholder(
   const placeholder = buildManifest(config.descriptor, []);
   const { digest } = placeholder.descriptor;
   try {
-    // First without the tag: a registry that deletes nothing is not to move it.
+    // First without the tag: a registry that deletes nothing must not move it.
     await putManifest(repository, placeholder, digest, options);
     await deleteManifest(repository, digest, options);
   } catch (cause) {
@@ -61,7 +61,7 @@ async function removeByPlaceholder(
       `${repository.name}: the registry deletes neither tags nor manifests`,
       {
         cause,
-        hint: 'its administrator has to allow it (docker-registry: storage.delete.enabled)',
+        hint: 'its administrator must allow it (docker-registry: storage.delete.enabled)',
       },
     );
   }

@@ -12,18 +12,18 @@ export interface UploadOptions extends ContentOptions {
   mountFrom?: string;
 }
 
-/** Opens the content behind so many bytes. */
+/** Opens the content behind this many bytes. */
 type OpenAt = (offset: number) => Promise<AsyncIterable<Uint8Array>>;
 
-/** After so many bytes a failure is not counted with those before it. */
+/** After this many bytes, earlier failures no longer count. */
 const PROGRESS = 256 * 1024;
-/** Statuses of those that take no blob in one request: 413 is mostly a proxy's. */
+/** Statuses of servers that refuse a blob in one request; 413 mostly comes from a proxy. */
 const NOT_WHOLE: ReadonlySet<number> = new Set([400, 405, 411, 413, 415, 501]);
 
 /**
- * Uploads a blob that can be opened again: in one request; where that breaks off, from where it was; where the registry or a
- * proxy does not take it whole, in pieces. The registry checks the digest.
- * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; whatever `openAt` and its bytes throw
+ * Uploads a blob that can be opened again. It sends one request. After an interruption it continues where it stopped.
+ * If the registry or a proxy refuses the whole blob, it sends pieces. The registry checks the digest.
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, `UNREACHABLE`, `TIMEOUT`; errors of `openAt` and its bytes
  */
 export async function uploadBlob(
   repository: RepositoryAddress,
@@ -61,7 +61,7 @@ export async function uploadBlob(
         const received = await session.received(options);
         if (received === undefined || received > descriptor.size) {
           session = undefined;
-          // The answer alone may have been lost.
+          // Perhaps only the answer was lost.
           if (await hasContent(repository, descriptor, options)) return 'sent';
         } else {
           if (received - offset >= PROGRESS) failures = 0;

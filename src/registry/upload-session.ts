@@ -11,31 +11,32 @@ import { repositoryScope } from './repository-address.ts';
 
 /** Options of {@link UploadSession.begin}. */
 export interface BeginUploadOptions extends ContentOptions {
-  /** Asks for the content of another repository of the registry instead: its digest, and the path of that repository. */
+  /** Asks to mount content from another repository of the registry: its digest, and the path of that repository. */
   mount?: { digest: Digest; from: string };
 }
 
-/** Bytes to send; made anew where they have to be sent again. */
+/** Bytes to send; made again when they have to be sent again. */
 export interface Payload {
   size: number;
   open: () => Promise<NonNullable<HttpRequest['body']>>;
 }
 
-/** At the end of an upload the registry may move and hash all of it before it answers. */
+/** At the end of an upload, the registry may move and hash all of it before it answers. */
 const COMMIT_TIMEOUT = 300_000;
 /**
- * The largest piece that is held in memory because a registry wants it so, in bytes. Each blob that goes up holds one, and for
- * a moment, while it is put together, twice that: some blobs go up at a time.
+ * The largest piece that is held in memory because a registry requires it, in bytes. Each upload holds one, and for a
+ * moment twice that; several uploads run at a time.
  */
 const MAX_CHUNK = 32 * 1024 * 1024;
 const BYTES = 'application/octet-stream';
 
 /**
- * One upload of a blob (OCI distribution-spec, pushing blobs): the registry names an address, takes bytes there, and stores
- * them when it is told their digest. Each request is made once; what comes of a failure says {@link UploadSession.received}.
+ * One upload of a blob (OCI distribution-spec, pushing blobs). The registry names an address, takes bytes there, and
+ * stores them when it gets their digest. Each request is made once; after a failure {@link UploadSession.received} says
+ * what arrived.
  */
 export class UploadSession {
-  /** The smallest piece that the registry takes, in bytes, but for the last one. */
+  /** The smallest piece that the registry accepts, in bytes, except for the last one. */
   readonly #minChunk: number;
   readonly #repository: RepositoryAddress;
   #location: URL;
@@ -48,7 +49,7 @@ export class UploadSession {
 
   /**
    * Begins an upload.
-   * @returns `mounted` where there is nothing to upload, since the registry took the content from another repository
+   * @returns `mounted` if there is nothing to upload, because the registry mounted the content from another repository
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `NOT_FOUND`
    */
   static async begin(
@@ -67,7 +68,7 @@ export class UploadSession {
       if (reply !== undefined) drop(reply);
       if (reply?.status === 201) return 'mounted';
       if (reply?.status === 202) return UploadSession.#of(repository, reply);
-      // It may not be allowed to read there: then the content goes up as any other.
+      // Reading there may be forbidden: then the content is uploaded like any other.
     }
     const reply = await api.ask({ method: 'POST', to, scopes, signal });
     if (reply.status !== 202) throw await api.refusal(reply, name);
@@ -87,24 +88,24 @@ export class UploadSession {
   }
 
   /**
-   * The size of the pieces to send, in bytes: each is held in memory.
-   * @param wanted in bytes; a registry may ask for more
-   * @throws {@link DrayageError} `LIMIT` where it asks for too much
+   * The size of the pieces to send, in bytes. Each is held in memory.
+   * @param wanted in bytes; a registry may require more
+   * @throws {@link DrayageError} `LIMIT` if it requires too much
    */
   chunkSize(wanted: number): number {
     if (this.#minChunk <= MAX_CHUNK) return Math.max(wanted, this.#minChunk);
     const { name } = this.#repository;
-    throw new DrayageError('LIMIT', `${name}: the registry takes no pieces below ${this.#minChunk} bytes`, {
+    throw new DrayageError('LIMIT', `${name}: the registry accepts no pieces below ${this.#minChunk} bytes`, {
       expected: MAX_CHUNK,
       actual: this.#minChunk,
       hint: `OCI-Chunk-Min-Length may be ${MAX_CHUNK} bytes at most; pieces are held in memory`,
     });
   }
 
-  /** Sends all bytes, or the last ones, or none where all are there, and has the registry store what it got under a digest. */
+  /** Sends all bytes, or the last ones, or none if all are there, and makes the registry store them under a digest. */
   async commit(digest: Digest, payload: Payload | undefined, options: ContentOptions): Promise<void> {
     const to = new URL(this.#location);
-    // As text: writing the query anew may break the signature that it carries.
+    // As text, because rewriting the query may break a signature in it.
     to.search += `${to.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`;
     const reply = await this.#send('PUT', to, payload, {}, options);
     if (reply.status !== 201 && reply.status !== 204 && reply.status !== 200)
@@ -121,7 +122,7 @@ export class UploadSession {
     this.#location = locationOf(reply, this.#location);
   }
 
-  /** How many bytes the registry has got; undefined where it knows nothing of the upload any more. */
+  /** How many bytes the registry has received; undefined if it no longer knows the upload. */
   async received({ signal }: ContentOptions): Promise<number | undefined> {
     const { api } = this.#repository;
     const reply = await api.ask({ to: this.#location, scopes: this.#scopes(), signal });
@@ -129,11 +130,11 @@ export class UploadSession {
     if (reply.status !== 204) return undefined;
     this.#location = locationOf(reply, this.#location);
     const [, last] = /^(?:bytes=)?0-(\d{1,15})$/.exec(reply.header('range') ?? '') ?? [];
-    // `0-0` is what registries say of an upload without any bytes.
+    // Registries report `0-0` for an upload without any bytes.
     return last === undefined || last === '0' ? 0 : Number(last) + 1;
   }
 
-  /** Lets the registry forget the upload. Fails never: it forgets by itself, later. */
+  /** Cancels the upload in the registry. Never fails: the registry forgets it later by itself. */
   async cancel(): Promise<void> {
     const { api } = this.#repository;
     await api
@@ -172,13 +173,15 @@ export class UploadSession {
   }
 }
 
-/** A token server that does not let anybody read the other repository may give no token at all. */
+/** A token server that forbids reading the other repository may issue no token at all. */
 function undefinedIfRefused(error: unknown): undefined {
   const status = isDrayageError(error, 'UNREACHABLE') ? (error.facts.status ?? 0) : 0;
   if (![400, 401, 403, 404].includes(status)) throw error;
 }
 
-/** Where the upload goes on. A registry behind a proxy may call itself by http, which it is not reached by. */
+/**
+ * The next address of the upload. A registry behind a proxy may call itself by http, although it is reached by https.
+ */
 function locationOf(reply: HttpReply, base: URL): URL {
   const text = reply.header('location');
   if (text === undefined) return base;

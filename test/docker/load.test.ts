@@ -230,7 +230,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
     fake.handlers.set('GET /_ping', () => new Promise(() => {})).set(LOAD, () => new Promise(() => {}));
     await expect(daemon.load(cargo.root, cargo.source, NAMES)).rejects.toMatchObject({
       code: 'UNREACHABLE',
-      message: expect.stringContaining('no sign of life'),
+      message: expect.stringContaining('has not answered for'),
     });
   });
 

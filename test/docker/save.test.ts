@@ -93,7 +93,7 @@ describe('saving', () => {
     const saved = (async () => text(await daemon.save('temp')))();
     await expect(saved).rejects.toMatchObject({
       code: 'UNREACHABLE',
-      message: expect.stringContaining('no sign of life'),
+      message: expect.stringContaining('has not answered for'),
     });
   });
 

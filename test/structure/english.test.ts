@@ -34,9 +34,10 @@ const CHECKED = [
   'docs',
   'templates',
   'scripts',
-  'src/docker/connect',
+  'src/docker',
   'src/gitlab',
   'src/http',
+  'src/registry',
 ];
 
 describe('plain technical English', () => {

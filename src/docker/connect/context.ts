@@ -73,7 +73,7 @@ async function unknown(configFolder: string, name: string): Promise<DrayageError
   return new DrayageError('NOT_FOUND', `there is no docker context ${JSON.stringify(name)}`, {
     path: configFolder,
     candidates,
-    hint: `set DOCKER_CONTEXT to one of: ${candidates.join(', ')}; or DOCKER_HOST, which goes before it`,
+    hint: `set DOCKER_CONTEXT to one of: ${candidates.join(', ')}; or set DOCKER_HOST, which overrides it`,
   });
 }
 

@@ -72,7 +72,7 @@ async function offeredVersion({ host }: Transport, pong: ApiReply): Promise<stri
   const isTls = /HTTPS server/i.test(message);
   throw new DrayageError(
     'UNSUPPORTED',
-    `what listens at ${host.name} does not answer as docker does: ${message}`,
+    `the server at ${host.name} does not answer as docker does: ${message}`,
     {
       url: host.name,
       status: pong.status,

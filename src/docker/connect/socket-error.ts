@@ -53,7 +53,7 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   if (cause.name === 'HTTPParserError') {
     return new DrayageError(
       'UNSUPPORTED',
-      `what listens at ${host.name} does not speak HTTP, so it is no docker`,
+      `the server at ${host.name} does not speak HTTP: it is not docker`,
       facts,
     );
   }

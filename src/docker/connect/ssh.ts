@@ -109,7 +109,7 @@ export class SshConnection extends Duplex {
       `cannot reach docker at ${this.#name}: ${said === '' ? how : `${said} (${how})`}`,
       {
         url: this.#name,
-        hint: 'ssh to this machine must work without a question, and docker 18.09 or later be on the PATH there',
+        hint: 'ssh to this machine must work without a prompt, and docker 18.09 or later be on the PATH there',
       },
     );
   }

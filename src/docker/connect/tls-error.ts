@@ -39,7 +39,7 @@ export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): Dray
     const names = namesIn(cause);
     return error(
       'UNSAFE',
-      `the certificate of docker at ${host.name} is not for this name but for ${names.join(', ') || 'none'}`,
+      `the certificate of docker at ${host.name} is for ${names.join(', ') || 'no name'}, not for this one`,
       'use one of its names in DOCKER_HOST or --host, or add this one (docker:dind: DOCKER_TLS_SAN: DNS:name)',
       names,
     );
@@ -56,7 +56,7 @@ export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): Dray
     return error(
       'UNSAFE',
       `the certificate of docker at ${host.name}, or its authority's, ${when}`,
-      'renew it, or set the clock of this machine right',
+      'renew it, or correct the clock of this machine',
     );
   }
   if (/^ERR_SSL_.*ALERT/.test(code)) {
@@ -65,7 +65,7 @@ export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): Dray
   if (NO_TLS.test(code)) {
     return error(
       'UNSUPPORTED',
-      `what listens at ${host.name} does not speak TLS`,
+      `the server at ${host.name} does not speak TLS`,
       'docker speaks TLS on port 2376 as a rule; without TLS: unset DOCKER_TLS_VERIFY and DOCKER_TLS, port 2375',
     );
   }

@@ -66,7 +66,7 @@ function assertUsable({ certPath = '', ca, cert, key }: TlsMaterial): void {
   try {
     if (ca !== undefined) void new X509Certificate(ca);
   } catch (cause) {
-    throw malformed(certPath, 'ca.pem is no certificate in PEM', cause);
+    throw malformed(certPath, 'ca.pem is not a certificate in PEM', cause);
   }
   try {
     if (cert !== undefined && key !== undefined) createSecureContext({ cert, key });
@@ -74,7 +74,7 @@ function assertUsable({ certPath = '', ca, cert, key }: TlsMaterial): void {
     const isMismatch = systemCode(cause) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH';
     const reason = isMismatch
       ? 'key.pem is not the key of cert.pem'
-      : 'cert.pem and key.pem are no certificate and unencrypted key in PEM';
+      : 'cert.pem and key.pem are not a certificate and an unencrypted key in PEM';
     throw malformed(certPath, reason, cause);
   }
 }

@@ -30,7 +30,7 @@ export interface Lease {
   job: string;
   since: Date;
   found: boolean;
-  /** What the daemon calls the image. */
+  /** The daemon's ID of the image. */
   image: Digest;
   /** The name that is held; undefined where the image has it no more. */
   name: string | undefined;

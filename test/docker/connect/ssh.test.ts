@@ -85,7 +85,7 @@ describe('a daemon behind ssh', () => {
       message: expect.stringMatching(
         new RegExp(`^cannot reach docker at ${HOST}: .*${said.replaceAll(/[.()]/g, '\\$&')}$`),
       ),
-      hint: expect.stringContaining('without a question'),
+      hint: expect.stringContaining('without a prompt'),
     });
   });
 

@@ -59,7 +59,7 @@ describe('a daemon with TLS', () => {
     const host = await daemon(authority.issue({ names: ['docker', 'localhost', '10.0.0.1'] }));
     await expect(connectDocker({ host, tls: { certPath } })).rejects.toMatchObject({
       code: 'UNSAFE',
-      message: `the certificate of docker at ${host} is not for this name but for docker, localhost, 10.0.0.1`,
+      message: `the certificate of docker at ${host} is for docker, localhost, 10.0.0.1, not for this one`,
       facts: { candidates: ['docker', 'localhost', '10.0.0.1'], url: host },
       hint: expect.stringContaining('DOCKER_TLS_SAN'),
     });
@@ -134,7 +134,7 @@ describe('a daemon with TLS', () => {
     const host = `tcp://127.0.0.1:${await openFront(socketPath)}`;
     await expect(connectDocker({ host, tls: { certPath } })).rejects.toMatchObject({
       code: 'UNSUPPORTED',
-      message: `what listens at ${host} does not speak TLS`,
+      message: `the server at ${host} does not speak TLS`,
     });
   });
 });
@@ -155,8 +155,8 @@ describe('the certificates of this side', () => {
 
   test.each([
     ['key.pem is not the key of cert.pem', () => ({ key: authority.issue().key })],
-    ['ca.pem is no certificate in PEM', () => ({ ca: 'none' })],
-    ['cert.pem and key.pem are no certificate and unencrypted key in PEM', () => ({ cert: 'none' })],
+    ['ca.pem is not a certificate in PEM', () => ({ ca: 'none' })],
+    ['cert.pem and key.pem are not a certificate and an unencrypted key in PEM', () => ({ cert: 'none' })],
   ])('are refused where %s', async (reason, damage) => {
     await put({ ca: authority.cert, ...authority.issue(), ...damage() });
     await expect(readTls({ certPath })).rejects.toMatchObject({
