@@ -1,15 +1,14 @@
-import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
-import { availableCores } from '../ingest/cores.ts';
 import { BlockHash } from '../ingest/hash.ts';
+import type { HashManyOptions } from '../ingest/hash-many.ts';
+import { hashMany } from '../ingest/hash-many.ts';
 import { Slots } from '../ingest/slots.ts';
-import { Threads } from '../ingest/threads.ts';
+import type { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
 import { openLayer } from './layer.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { drain } from '../stream/drain.ts';
-import { together } from '../stream/together.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
 /** Bytes that are hashed at a time, and those of all layers that are in memory at once. */
@@ -46,30 +45,21 @@ export async function prove(
   return proven.get(pairOf(layer)) ?? read(source, layer, options);
 }
 
-/** Options of {@link proveAll}. */
-export interface ProveAllOptions extends ContentOptions {
-  /** How many layers are read at once, and how many threads hash. Default: {@link availableCores}. */
-  concurrency?: number;
-}
-
 /** Proves several layers at a time, the hashing on threads, as {@link prove} does one. */
 export async function proveAll(
   source: ContentSource,
   layers: readonly Layer[],
-  { signal, concurrency = availableCores() }: ProveAllOptions = {},
+  options: HashManyOptions = {},
 ): Promise<void> {
   const unknown = new Map(layers.filter((layer) => !isProven(layer)).map((layer) => [pairOf(layer), layer]));
-  if (unknown.size === 0) return;
-  await using threads = new Threads(concurrency);
-  const hashing = concurrency > 1 ? { threads, slots: new Slots(BLOCK, MEMORY) } : undefined;
-  const limit = pLimit(concurrency);
-  // The largest first, so that no core is left with it alone at the end.
-  const bySize = [...unknown.values()].toSorted((a, b) => b.blob.size - a.blob.size);
-  await together(bySize, signal, (layer, either) =>
-    limit(async () => {
-      either.throwIfAborted();
-      await read(source, layer, { signal: either }, hashing);
-    }),
+  const slots = new Slots(BLOCK, MEMORY);
+  await hashMany(
+    [...unknown.values()],
+    ({ blob }) => blob.size,
+    async (layer, threads, signal) => {
+      await read(source, layer, { signal }, threads && { threads, slots });
+    },
+    options,
   );
 }
 

@@ -67,15 +67,18 @@ export class BlockHash {
   }
 }
 
-/** Hashes files while they grow, on threads: what is being written is read back from the page cache. */
-export function fileDigesters(threads: Threads): (path: string) => FileDigester {
-  return (path) => {
+/**
+ * Hashes files while they grow, on threads: what is being written is read back from the page cache. A file is given by its
+ * path, or by its descriptor where it is open; then it has to stay open for as long.
+ */
+export function fileDigesters(threads: Threads): (file: string | number) => FileDigester {
+  return (file) => {
     const lease = threads.lease();
     const { thread, key } = lease;
     let reads: Promise<unknown> = Promise.resolve();
     return {
       grown: (size) => {
-        reads = Promise.all([reads, thread.run({ kind: 'file', key, path, size })]);
+        reads = Promise.all([reads, thread.run({ kind: 'file', key, file, size })]);
         // It comes up at the end.
         reads.catch(() => undefined);
       },

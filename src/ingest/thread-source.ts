@@ -3,7 +3,7 @@
  * and Node 20 cannot run it as TypeScript.
  *
  * It hashes what it is told to, in the order of the messages: blocks in shared memory, and files as far as they are
- * written.
+ * written. File descriptors belong to the whole process, so that a file which was opened with care is not opened again.
  */
 export const THREAD_SOURCE = `
 const { parentPort } = process.getBuiltinModule('node:worker_threads');
@@ -12,8 +12,9 @@ const { closeSync, openSync, readSync } = process.getBuiltinModule('node:fs');
 const running = new Map();
 let buffer;
 
-function begin(key, path) {
-  const begun = { hash: createHash('sha256'), file: path && openSync(path, 'r'), position: 0 };
+function begin(key, file) {
+  const opened = typeof file === 'string' ? openSync(file, 'r') : undefined;
+  const begun = { hash: createHash('sha256'), file: opened ?? file, opened, position: 0 };
   running.set(key, begun);
   return begun;
 }
@@ -22,13 +23,13 @@ const jobs = {
   block({ key, bytes }) {
     (running.get(key) ?? begin(key)).hash.update(bytes);
   },
-  file({ key, path, size }) {
-    const run = running.get(key) ?? begin(key, path);
+  file({ key, file, size }) {
+    const run = running.get(key) ?? begin(key, file);
     buffer ??= Buffer.allocUnsafeSlow(262144);
     while (run.position < size) {
       const wanted = Math.min(buffer.length, size - run.position);
       const count = readSync(run.file, buffer, 0, wanted, run.position);
-      if (count === 0) throw new Error(path + ' ends at ' + run.position + ', not at ' + size);
+      if (count === 0) throw new Error(file + ' ends at ' + run.position + ', not at ' + size);
       run.hash.update(buffer.subarray(0, count));
       run.position += count;
     }
@@ -36,7 +37,7 @@ const jobs = {
   end({ key }) {
     const run = running.get(key) ?? begin(key);
     running.delete(key);
-    if (run.file !== undefined) closeSync(run.file);
+    if (run.opened !== undefined) closeSync(run.opened);
     return run.hash.digest('hex');
   },
 };

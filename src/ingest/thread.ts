@@ -6,8 +6,8 @@ import { THREAD_SOURCE } from './thread-source.ts';
 export type Job =
   /** Hash a block. Its memory is shared: it must not change before the answer. */
   | { kind: 'block'; key: number; bytes: Uint8Array }
-  /** Hash a file from where it was left to its first `size` bytes. */
-  | { kind: 'file'; key: number; path: string; size: number }
+  /** Hash a file from where it was left to its first `size` bytes: one to be opened, or one that is open and stays so. */
+  | { kind: 'file'; key: number; file: string | number; size: number }
   /** End the hash, and answer with its hex. */
   | { kind: 'end'; key: number };
 
@@ -54,10 +54,14 @@ export class Thread {
     });
   }
 
-  /** Ends the thread at once. What is due, and all that is asked for later, rejects with `reason`. */
+  /**
+   * Ends the thread at once. What is due, and all that is asked for later, rejects with `reason`: what is due when the thread
+   * is gone and reads from no file any more.
+   */
   async end(reason: unknown): Promise<void> {
-    this.#fail(reason);
+    this.#failure ??= { error: reason };
     await this.#worker.terminate();
+    this.#fail(reason);
   }
 
   #settle({ id, value, error }: Reply): void {

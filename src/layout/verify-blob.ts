@@ -8,7 +8,7 @@ import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts
 import { lookBelow } from './safe-path.ts';
 
 /** Hashes a file and holds it against a descriptor; errors as of {@link verifyBlobFile}. */
-type HashFile = (file: BlobFile, descriptor: Descriptor, signal?: AbortSignal) => Promise<void>;
+export type HashFile = (file: BlobFile, descriptor: Descriptor, signal?: AbortSignal) => Promise<void>;
 
 /** Options of {@link verifyBlobFile}. */
 export interface VerifyBlobOptions extends ContentOptions {

@@ -1,17 +1,25 @@
-import pLimit from 'p-limit';
 import type { ContentOptions } from '../content/source.ts';
 import { isAbsentOrDamaged } from '../errors.ts';
+import { fileDigesters } from '../ingest/hash.ts';
+import { hashMany } from '../ingest/hash-many.ts';
+import type { Threads } from '../ingest/threads.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestMismatch } from '../stream/verified.ts';
 import type { BlobFile } from './blob-file.ts';
-import { blobPath } from './blob-file.ts';
-import { HashPool } from './hash-pool.ts';
+import { blobNotFound, blobPath } from './blob-file.ts';
 import { openBelow } from './safe-path.ts';
+import type { HashFile } from './verify-blob.ts';
 import { hashHere, verifyBlobFile } from './verify-blob.ts';
 
 /** Below this size a file is hashed here sooner than a thread has begun, in bytes. */
 const MIN_THREAD_SIZE = 4 * 1024 * 1024;
+
+/** A blob's file, and what it should hold. */
+interface StoredBlob {
+  file: BlobFile;
+  descriptor: Descriptor;
+}
 
 /**
  * Checks many blob files as {@link verifyBlobFile} does, on all cores.
@@ -19,35 +27,29 @@ const MIN_THREAD_SIZE = 4 * 1024 * 1024;
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function intactBlobFiles(
-  blobs: readonly { file: BlobFile; descriptor: Descriptor }[],
-  { signal }: ContentOptions = {},
+  blobs: readonly StoredBlob[],
+  options: ContentOptions = {},
 ): Promise<Set<Digest>> {
-  await using pool = new HashPool();
-  const stop = (): void => void pool[Symbol.asyncDispose]();
-  signal?.addEventListener('abort', stop, { once: true });
-  const limit = pLimit(HashPool.width);
   const intact = new Set<Digest>();
-  // The largest first, so that no core is left with it alone at the end.
-  const bySize = blobs.toSorted((a, b) => b.descriptor.size - a.descriptor.size);
-  try {
-    await limit.map(bySize, async ({ file, descriptor }) => {
-      if (await isIntact(file, descriptor, pool, signal)) intact.add(descriptor.digest);
-    });
-    return intact;
-  } finally {
-    limit.clearQueue();
-    signal?.removeEventListener('abort', stop);
-  }
+  await hashMany(
+    blobs,
+    ({ descriptor }) => descriptor.size,
+    async (blob, threads, signal) => {
+      if (await isIntact(blob, threads, signal)) intact.add(blob.descriptor.digest);
+    },
+    options,
+  );
+  return intact;
 }
 
 async function isIntact(
-  file: BlobFile,
-  descriptor: Descriptor,
-  pool: HashPool,
-  signal: AbortSignal | undefined,
+  { file, descriptor }: StoredBlob,
+  threads: Threads | undefined,
+  signal: AbortSignal,
 ): Promise<boolean> {
+  const isLarge = descriptor.size >= MIN_THREAD_SIZE && descriptor.digest.startsWith('sha256:');
+  const hash = threads !== undefined && isLarge ? hashOn(threads) : undefined;
   try {
-    const hash = async (): Promise<void> => hashInThread(pool, file, descriptor, signal);
     await verifyBlobFile(file, descriptor, { signal, hash });
     return true;
   } catch (error) {
@@ -56,26 +58,24 @@ async function isIntact(
   }
 }
 
-async function hashInThread(
-  pool: HashPool,
-  file: BlobFile,
-  descriptor: Descriptor,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const isLarge = descriptor.size >= MIN_THREAD_SIZE && descriptor.digest.startsWith('sha256:');
-  const handle = isLarge ? await openBelow(file.root, file.names) : undefined;
-  if (handle === undefined) return hashHere(file, descriptor, signal);
-  let actual: Digest;
-  try {
-    const { size } = await handle.stat();
-    if (size !== descriptor.size) return await hashHere(file, descriptor, signal);
-    actual = await pool.hash(handle.fd);
-  } catch {
-    // Threads may be forbidden, and reading may fail: reading it here tells.
-    signal?.throwIfAborted();
-    return await hashHere(file, descriptor, signal);
-  } finally {
-    await handle.close();
-  }
-  if (actual !== descriptor.digest) throw digestMismatch(descriptor, actual, `blob ${blobPath(file)}`);
+/** Hashes a file on a thread, which reads from where it was opened: the path is not followed a second time. */
+function hashOn(threads: Threads): HashFile {
+  return async (file, descriptor, signal) => {
+    const handle = await openBelow(file.root, file.names);
+    if (handle === undefined) throw blobNotFound(file, descriptor);
+    let actual: Digest;
+    try {
+      const digester = fileDigesters(threads)(handle.fd);
+      digester.grown(descriptor.size);
+      actual = await digester.digest();
+      if ((await handle.stat()).size !== descriptor.size) return await hashHere(file, descriptor, signal);
+    } catch {
+      // Threads may be forbidden, and reading may fail: reading it here tells.
+      signal?.throwIfAborted();
+      return await hashHere(file, descriptor, signal);
+    } finally {
+      await handle.close();
+    }
+    if (actual !== descriptor.digest) throw digestMismatch(descriptor, actual, `blob ${blobPath(file)}`);
+  };
 }

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { build } from 'rolldown';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { BlockHash, fileDigesters } from '../../src/ingest/hash.ts';
 import { Thread } from '../../src/ingest/thread.ts';
 import { Threads } from '../../src/ingest/threads.ts';
@@ -65,6 +66,18 @@ test('a file is hashed while it grows', async () => {
   expect(await digester.digest()).toBe(digestOf(Buffer.concat([BLOCK, BLOCK, BLOCK])));
 });
 
+test('an open file is hashed where it was opened, whatever its path means by now, and stays open', async () => {
+  const path = join(await temporaryFolder(), 'file');
+  await writeFile(path, 'opened');
+  await using handle = await open(path);
+  await rm(path);
+  await writeFile(path, 'planted');
+  const digester = fileDigesters(threads(2))(handle.fd);
+  digester.grown(6);
+  expect(await digester.digest()).toBe(digestOf(Buffer.from('opened')));
+  expect(await handle.readFile('utf8')).toBe('opened');
+});
+
 test('a file that is shorter than it is said to be is an error, and the thread goes on', async () => {
   const path = join(await temporaryFolder(), 'file');
   await writeFile(path, 'short');
@@ -113,6 +126,22 @@ test('closing ends all threads, and what is due from them', async () => {
   await pool.close(new Error('enough'));
   await due;
   expect(() => pool.lease()).toThrow('enough');
+});
+
+test('what is due rejects when the thread is gone, and reads from no file any more', async () => {
+  const thread = start();
+  const order: string[] = [];
+  const due = thread
+    .run({ kind: 'file', key: 1, file: '/dev/zero', size: Number.MAX_SAFE_INTEGER })
+    .catch(() => order.push('due'));
+  const terminated = vi.spyOn(Worker.prototype, 'terminate');
+  const ended = thread.end(new Error('enough'));
+  await terminated.mock.results[0]?.value;
+  order.push('gone');
+  await Promise.all([due, ended]);
+  terminated.mockRestore();
+  expect(order).toEqual(['gone', 'due']);
+  await expect(thread.run({ kind: 'end', key: 1 })).rejects.toThrow('enough');
 });
 
 test('an idle thread does not keep the process alive, one that works does', async () => {

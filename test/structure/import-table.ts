@@ -36,15 +36,7 @@ const TABLE: Record<string, Rule> = {
   'archive/write': { level: 7, also: ['archive/read'], packages: ['node:stream'] },
   layout: {
     level: 8,
-    packages: [
-      'node:crypto',
-      'node:stream',
-      'node:fs',
-      'node:path',
-      'node:os',
-      'node:worker_threads',
-      'p-limit',
-    ],
+    packages: ['node:crypto', 'node:stream', 'node:fs', 'node:path', 'p-limit'],
   },
   'docker/connect': {
     level: 8,
