@@ -6,6 +6,7 @@
 #   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 but not installed: a newer docker with its containerd, libc and
 #     libraries
 #   - from trixie and from sid, unpacked into $DRAYAGE_TEST_ROOT/cosign-trixie and cosign-sid: two generations of cosign
+#   - from sid, unpacked into $DRAYAGE_TEST_ROOT/musl-sid: musl and busybox, for a root without glibc
 #
 # DRAYAGE_TEST_ROOT  the folder of everything that is unpacked; default /var/lib/drayage-test
 #
@@ -176,4 +177,5 @@ install_packages
 unpack "$docker_root" sid docker.io "$unpacked"
 unpack "$test_root/cosign-trixie" trixie cosign cosign
 unpack "$test_root/cosign-sid" sid cosign cosign
+unpack "$test_root/musl-sid" sid musl 'musl busybox-static'
 say 'done'

