@@ -36,12 +36,127 @@ export type ErrorCode =
   | 'SIGNING'
   | 'IO';
 
+/**
+ * Why a signature is not accepted; `reason` of a {@link DrayageError} `POLICY`.
+ *
+ * - of an image: `UNSIGNED`, `REFERRER_COUNT`, `REFERRER_DAMAGED`
+ * - of a bundle before anything in it is believed: `BUNDLE_SIZE`, `BUNDLE_JSON`, `BUNDLE_DEPTH`, `BUNDLE_SHAPE`,
+ *   `BUNDLE_VERSION`, `NO_ENVELOPE`, `SIGNATURE_COUNT`, `LOG_ENTRY_COUNT`, `TIMESTAMP_COUNT`, `CHECKPOINT`
+ * - of who signed: `KEY_SIGNED` and `CERTIFICATE_SIGNED` where the other was asked for, `KEY`, `CERTIFICATE`,
+ *   `CERTIFICATE_USE`, `CERTIFICATE_EXTENSION`, `ISSUER`, `IDENTITY`, `MERGE_REQUEST`
+ * - of the evidence: `SIGNATURE`, `TIMESTAMP`, `LOG_MISSING`, `LOG_PROOF`, `LOG_PROMISE`, `LOG_BODY`, `EVIDENCE` for what
+ *   cannot be read at all
+ * - of what is signed: `PAYLOAD_TYPE`, `STATEMENT`, `STATEMENT_TYPE`, `SUBJECT_COUNT`, `SUBJECT`, `PREDICATE_TYPE`, `PREDICATE`,
+ *   `CONTRADICTION` where the statement and its certificate differ
+ * - of the image's names in its place: `NAME` where one is none of those that were signed
+ * - of what was expected: `SERVER`, `PROJECT`, `COMMIT`, `REF`, `JOB`, `JOB_ID`, `PIPELINE`, `RUNNER_ENVIRONMENT`
+ */
+export type RefusalReason =
+  | 'UNSIGNED'
+  | 'REFERRER_COUNT'
+  | 'REFERRER_DAMAGED'
+  | 'BUNDLE_SIZE'
+  | 'BUNDLE_JSON'
+  | 'BUNDLE_DEPTH'
+  | 'BUNDLE_SHAPE'
+  | 'BUNDLE_VERSION'
+  | 'NO_ENVELOPE'
+  | 'SIGNATURE_COUNT'
+  | 'LOG_ENTRY_COUNT'
+  | 'TIMESTAMP_COUNT'
+  | 'CHECKPOINT'
+  | 'KEY_SIGNED'
+  | 'CERTIFICATE_SIGNED'
+  | 'KEY'
+  | 'CERTIFICATE'
+  | 'CERTIFICATE_USE'
+  | 'CERTIFICATE_EXTENSION'
+  | 'ISSUER'
+  | 'IDENTITY'
+  | 'MERGE_REQUEST'
+  | 'SIGNATURE'
+  | 'TIMESTAMP'
+  | 'LOG_MISSING'
+  | 'LOG_PROOF'
+  | 'LOG_PROMISE'
+  | 'LOG_BODY'
+  | 'EVIDENCE'
+  | 'PAYLOAD_TYPE'
+  | 'STATEMENT'
+  | 'STATEMENT_TYPE'
+  | 'SUBJECT_COUNT'
+  | 'SUBJECT'
+  | 'PREDICATE_TYPE'
+  | 'PREDICATE'
+  | 'CONTRADICTION'
+  | 'NAME'
+  | 'SERVER'
+  | 'PROJECT'
+  | 'COMMIT'
+  | 'REF'
+  | 'JOB'
+  | 'JOB_ID'
+  | 'PIPELINE'
+  | 'RUNNER_ENVIRONMENT';
+
+/**
+ * Why, where the code alone does not tell what to do; of a {@link DrayageError}, or of a note among the progress events.
+ * Stable, like the code.
+ *
+ * - which image: `NO_IMAGE_GIVEN`, `SEVERAL_IMAGES` where one is meant, `TWO_IMAGES` under one name, `NO_IMAGE` in a layout
+ * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this runtime,
+ *   whose best one is `facts.name`
+ * - origin, with `facts.accepting`: `OTHER_ORIGIN` than is expected; `OTHER_REVISION` in its label; `OTHER_JOB` saved what is signed
+ * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
+ * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for what is attached, `UNREAD_CODEC` by some receivers
+ * - servers: `UNKNOWN_AUTHORITY` of a certificate
+ * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the jobs of a
+ *   pipeline, `JOB_CHOICE`
+ * - docker: `DAEMON_ADDRESS`
+ * - signing: `UNPROVEN_TIME`; `LOG_SERVICE` and `TIMESTAMP_SERVICE` for the one that refused
+ */
+export type ErrorReason =
+  | RefusalReason
+  | 'NO_IMAGE_GIVEN'
+  | 'SEVERAL_IMAGES'
+  | 'TWO_IMAGES'
+  | 'NO_IMAGE'
+  | 'OMITTED_DIFFER'
+  | 'BASE_UNREACHABLE'
+  | 'LAYOUT_SIZE'
+  | 'NO_CODEC'
+  | 'OTHER_ORIGIN'
+  | 'OTHER_JOB'
+  | 'OTHER_REVISION'
+  | 'REPORT_SIZE'
+  | 'VARIABLE_CHOICE'
+  | 'VARIABLE_CLASH'
+  | 'UNPROTECTED_REF'
+  | 'TAG_TAKEN'
+  | 'NOT_VOUCHED'
+  | 'UNREAD_CODEC'
+  | 'UNKNOWN_AUTHORITY'
+  | 'TOKEN_MISSING'
+  | 'TOKEN_INVALID'
+  | 'TOKEN_FORBIDDEN'
+  | 'JOB_TOKEN_CANNOT_LIST'
+  | 'TOKEN_CANNOT_LIST'
+  | 'JOB_CHOICE'
+  | 'DAEMON_ADDRESS'
+  | 'UNPROVEN_TIME'
+  | 'LOG_SERVICE'
+  | 'TIMESTAMP_SERVICE';
+
 /** The facts behind a {@link DrayageError}, each present only where it is known. */
 export interface ErrorFacts {
-  /** One line that says what to do next. */
+  /** One line that says what to do next, in words that hold for every caller. */
   hint?: string | undefined;
-  /** Of a signature that is not accepted, which check failed: stable, like the code. */
-  reason?: string | undefined;
+  /** Why, for callers that say by themselves what to do. */
+  reason?: ErrorReason | undefined;
+  /** Of an image that an expectation refuses: the expectations that would have accepted it, by key. */
+  accepting?: Readonly<Partial<Record<string, readonly string[] | 'any'>>> | undefined;
+  /** The name of what the reason is about: a variable, a codec. */
+  name?: string | undefined;
   /** What was promised: a digest, a size in bytes, a media type. */
   expected?: string | number | undefined;
   /** What was found instead. */

@@ -1,3 +1,5 @@
+import type { ErrorReason } from './errors.ts';
+
 /**
  * What a verb tells while it works. Plain facts; text is made of them by whoever shows them.
  *
@@ -5,14 +7,14 @@
  * - `bytes`: this many more bytes of the stream were taken in (`read`) or given out (`sent`).
  * - `layer`: a layer is done; `size` is its stored size in bytes.
  * - `waiting`: certificates or a daemon are not there yet, and are waited for, at most so many seconds; told once for each.
- * - `note`: something worth one line to a human.
+ * - `note`: something worth one line to a human; `reason` where a caller can say what to do.
  */
 export type ProgressEvent =
   | { kind: 'image'; name: string }
   | { kind: 'bytes'; direction: 'read' | 'sent'; bytes: number }
   | { kind: 'layer'; digest: string; size: number; status: LayerStatus }
   | { kind: 'waiting'; what: 'certificates' | 'daemon'; where: string; seconds: number }
-  | { kind: 'note'; message: string };
+  | { kind: 'note'; message: string; reason?: ErrorReason | undefined };
 
 /** What became of a layer: newly stored, found in place, or left out on purpose. */
 export type LayerStatus = 'written' | 'reused' | 'omitted';

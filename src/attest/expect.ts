@@ -2,7 +2,7 @@ import { DrayageError } from '../errors.ts';
 import type { ExpectationKey } from '../ci/expectations.ts';
 import { PROVENANCE_V1 } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
-import type { RefusalReason } from './refusal.ts';
+import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 import type { Signer } from './trust.ts';
 
@@ -71,14 +71,14 @@ export function assertPipeline(signer: Signer, { values }: ExpectedProvenance): 
       'it is signed in a pipeline of a merge request, and no commit is expected',
       {
         actual: trigger,
-        hint: 'expect its commit or pipeline: --expect commit=SHA',
+        hint: 'expect its commit or pipeline',
       },
     );
   }
   if (source === undefined || identity.startsWith(`${source}//`) || values.has('project')) return;
   throw refusal('PROJECT', `it is signed in a job of ${source} as ${identity}, and no project is expected`, {
     actual: source,
-    hint: 'say which project has to have run the job: --expect project=GROUP/PROJECT',
+    hint: 'say which project has to have run the job',
   });
 }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { RefusalReason } from './refusal.ts';
+import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 
 /** The largest bundle that is read, in bytes. */

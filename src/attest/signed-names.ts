@@ -28,7 +28,7 @@ export function assertNames(
     digest: root.digest,
     expected: signed.join(','),
     actual: unsigned,
-    hint: `if it was given that name on purpose: --expect name=${[...further, unsigned].join(',')}`,
+    accepting: { name: [...further, unsigned] },
   });
 }
 

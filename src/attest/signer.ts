@@ -46,7 +46,8 @@ export function keylessSigner(options: KeylessOptions): SignStatement {
       'USAGE',
       'a certificate needs a proof of when it was used, and no service gives one',
       {
-        hint: 'name a log by --rekor-url, or a timestamp authority by --tsa-url',
+        reason: 'UNPROVEN_TIME',
+        hint: 'name a log, or a timestamp authority',
       },
     );
   }

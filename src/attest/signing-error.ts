@@ -1,3 +1,4 @@
+import type { ErrorReason } from '../errors.ts';
 import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
@@ -16,6 +17,7 @@ export interface Services {
 interface Service {
   name: string;
   url: string | undefined;
+  reason?: ErrorReason;
   /** What to do where it refuses. */
   hint: string;
 }
@@ -29,7 +31,7 @@ const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
  */
 export function signingError(error: unknown, services: Services): DrayageError {
   if (isDrayageError(error)) return error;
-  const { name, url, hint } = serviceOf(error, services);
+  const { name, url, hint, reason } = serviceOf(error, services);
   const where = { ...(url !== undefined && { url: withoutUserinfo(url) }) };
   const cause = causeOf(error);
   const why = clean(messageOf(cause), services);
@@ -39,7 +41,12 @@ export function signingError(error: unknown, services: Services): DrayageError {
   if (status !== undefined) {
     const isPassing = status >= 500 || status === 429 || status === 408;
     const message = isPassing ? `${at} failed: ${why}` : `${at} refused: ${why}`;
-    return new DrayageError(isPassing ? 'UNREACHABLE' : 'SIGNING', message, { ...where, status, hint });
+    return new DrayageError(isPassing ? 'UNREACHABLE' : 'SIGNING', message, {
+      ...where,
+      status,
+      hint,
+      reason,
+    });
   }
   if (code !== undefined && TIMEOUTS.test(code)) {
     return new DrayageError('TIMEOUT', `${at} did not answer in time`, { ...where, hint: 'try again' });
@@ -68,9 +75,19 @@ function serviceOf(error: unknown, { fulcioUrl, rekorUrl, tsaUrl }: Services): S
   if (/^(?:CA_|IDENTITY)/.test(code))
     return { name: 'the certificate authority', url: fulcioUrl, hint: certificates };
   if (code.startsWith('TLOG_'))
-    return { name: 'the transparency log', url: rekorUrl, hint: 'look at --rekor-url' };
+    return {
+      name: 'the transparency log',
+      url: rekorUrl,
+      reason: 'LOG_SERVICE',
+      hint: 'look at its address',
+    };
   if (code.startsWith('TSA_'))
-    return { name: 'the timestamp authority', url: tsaUrl, hint: 'look at --tsa-url' };
+    return {
+      name: 'the timestamp authority',
+      url: tsaUrl,
+      reason: 'TIMESTAMP_SERVICE',
+      hint: 'look at its address',
+    };
   return { name: 'a signing service', url: undefined, hint: 'look at the addresses' };
 }
 

@@ -1,5 +1,5 @@
 import { isDrayageError } from '../errors.ts';
-import type { RefusalReason } from './refusal.ts';
+import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 
 /** What the codes of the verifier mean; whatever has none could not even be read. */

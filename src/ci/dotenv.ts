@@ -31,7 +31,8 @@ export function formatDotenvReport({ references, ids, digests }: ImageVariables)
     {
       expected: `at most ${MAX_VARIABLES} variables in less than ${MAX_SIZE} bytes`,
       actual: references.length,
-      hint: 'save them in several jobs, or let jobs use drayage load --dotenv',
+      reason: 'REPORT_SIZE',
+      hint: 'save them in several jobs',
     },
   );
 }

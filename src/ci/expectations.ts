@@ -2,7 +2,7 @@ import { DrayageError } from '../errors.ts';
 import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
 import type { GitLabJob } from './gitlab/env.ts';
 
-/** A key of `--expect`. Of the last three no annotation speaks: they are for signatures. */
+/** What may be expected. Of the last three no annotation speaks: they are for signatures. */
 export type ExpectationKey =
   | 'server'
   | 'project'
@@ -72,12 +72,10 @@ export function mismatches(
   });
 }
 
-/** The options that would have accepted an image in spite of these: exactly what it says, and no more. */
-export function acceptingOptions(found: readonly Mismatch[]): string {
+/** The expectations that would have accepted an image in spite of these: exactly what it says, and no more. */
+export function accepting(found: readonly Mismatch[]): Record<string, string[] | 'any'> {
   // What an image does not say at all, no value can match.
-  return found
-    .map(({ key, actual }) => `--expect ${quoted(`${key}=${writable(actual) ?? 'any'}`)}`)
-    .join(' ');
+  return Object.fromEntries(found.map(({ key, actual }) => [key, actual === undefined ? 'any' : [actual]]));
 }
 
 function replace(expected: Map<ExpectationKey, readonly string[]>, text: string): void {
@@ -96,14 +94,4 @@ function replace(expected: Map<ExpectationKey, readonly string[]>, text: string)
 
 function isKey(text: string): text is ExpectationKey {
   return Object.hasOwn(ANNOTATION, text);
-}
-
-/** A value as it may stand in an expectation; one with a comma, or one that reads as a word of ours, cannot. */
-function writable(value: string | undefined): string | undefined {
-  return value === undefined || value === 'any' || value === '' || value.includes(',') ? undefined : value;
-}
-
-/** As a shell takes it. */
-function quoted(text: string): string {
-  return /^[\w=:/.,@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -4,7 +4,7 @@ import { DrayageError } from '../errors.ts';
 import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import type { Expectations, Mismatch } from './expectations.ts';
-import { acceptingOptions, mismatches } from './expectations.ts';
+import { accepting, mismatches } from './expectations.ts';
 
 /**
  * Accepts the images that meet the expectations. Others are left out with a note as long as one does; where none does, the
@@ -37,7 +37,8 @@ function refusal(image: StoredImage, found: readonly Mismatch[]): DrayageError {
   return new DrayageError('POLICY', `${nameOf(image)} is not the image of this pipeline: ${reason(found)}`, {
     expected: expected.join(','),
     actual,
-    hint: `if that is the image you mean: ${acceptingOptions(found)}`,
+    reason: 'OTHER_ORIGIN',
+    accepting: accepting(found),
   });
 }
 
@@ -80,14 +81,14 @@ function assertRevision(image: StoredImage, config: ImageConfig, expectations: E
   const expected = expectations.get('commit');
   const label = config.config?.Labels?.[REVISION];
   if (expected === undefined || label === undefined || expected.includes(label)) return;
-  const accepting = `--expect commit=${[...expected, label].join(',')}`;
   throw new DrayageError(
     'POLICY',
     `${nameOf(image)} was built from commit ${label}, says its label ${REVISION}, not from ${expected.join(' or ')}`,
     {
       expected: expected.join(','),
       actual: label,
-      hint: `build it anew; if the label is the base image's, set it in the Dockerfile, or accept it: ${accepting}`,
+      reason: 'OTHER_REVISION',
+      accepting: { commit: [...expected, label] },
     },
   );
 }

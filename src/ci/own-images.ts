@@ -3,7 +3,7 @@ import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
 import type { GitLabJob } from './gitlab/env.ts';
 import type { ExpectationKey, Expectations } from './expectations.ts';
-import { acceptingOptions, expectationsOf, mismatches } from './expectations.ts';
+import { accepting, expectationsOf, mismatches } from './expectations.ts';
 
 /**
  * Accepts the images that a job may sign: none that says that it is of another job, pipeline or commit. Who signs it would vouch
@@ -23,7 +23,8 @@ export function ownImages(job: GitLabJob, overrides: readonly string[] = []): Im
     throw new DrayageError('POLICY', message, {
       expected: first.expected.join(','),
       actual: first.actual,
-      hint: `sign in the job that builds; if this one is to vouch for it: ${acceptingOptions(found)}`,
+      reason: 'OTHER_JOB',
+      accepting: accepting(found),
     });
   };
   return {

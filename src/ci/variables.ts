@@ -97,7 +97,8 @@ function onlyImage(key: string, images: readonly ShippedImage[]): ShippedImage {
   const [image, ...others] = images;
   if (image !== undefined && others.length === 0) return image;
   throw new DrayageError('AMBIGUOUS', `${key} is to name one image, but there are ${images.length}`, {
-    hint: `say which: --env ${key}=IMAGE`,
+    reason: 'VARIABLE_CHOICE',
+    name: key,
     candidates: images.map(labelOf),
   });
 }
@@ -116,7 +117,7 @@ function clash(name: string, [first, second]: [ShippedImage, ShippedImage]): Dra
   const images = [labelOf(first), labelOf(second)];
   return new DrayageError('AMBIGUOUS', `${images.join(' and ')} would both be DRAYAGE_${name}_REF`, {
     candidates: images,
-    hint: `name the second one's variable: --env KEY=${images[1] ?? ''}`,
+    reason: 'VARIABLE_CLASH',
   });
 }
 

@@ -1,5 +1,6 @@
 import type { OnProgress, ProgressEvent } from '../index.ts';
 import { formatBytes } from './format.ts';
+import { hintOf } from './hints.ts';
 import { printable } from './printable.ts';
 
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
@@ -48,7 +49,7 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
 
 /** What a human is told at once. */
 function lineOf(event: Extract<ProgressEvent, { kind: 'note' | 'waiting' }>): string {
-  if (event.kind === 'note') return event.message;
+  if (event.kind === 'note') return [event.message, hintOf(event) ?? []].flat().join('; ');
   const { what, where, seconds } = event;
   const missing =
     what === 'daemon' ? `docker at ${where} does not answer yet` : `no certificates in ${where} yet`;

@@ -1,6 +1,8 @@
 import { printable } from './printable.ts';
 import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
+import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
+import { hintOf } from './hints.ts';
 
 /** How a failed run ends. */
 export interface Failure {
@@ -32,13 +34,19 @@ export function describeFailure(error: unknown): Failure {
   if (!isDrayageError(error))
     return plain(FAILURE, 'INTERNAL', error instanceof Error ? error.message : String(error));
   const { code, message, facts, retryable } = error;
-  const { cause, ...rest } = facts;
+  const { cause } = facts;
+  const hint = hintOf(facts);
   const why = cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message})` : '';
   return {
     exitCode: exitCodeOf(code),
-    lines: [oneLine(message + why), ...(facts.hint === undefined ? [] : [oneLine(facts.hint)])],
-    json: { error: { code, message, retryable, ...rest } },
+    lines: [oneLine(message + why), ...(hint === undefined ? [] : [oneLine(hint)])],
+    json: { error: { retryable, ...toJson(error) } },
   };
+}
+
+/** An error as the documents of `--json` hold it. */
+export function toJson({ code, message, facts }: DrayageError): Record<string, unknown> {
+  return { code, message, ...facts, hint: hintOf(facts), cause: undefined };
 }
 
 function plain(exitCode: number, code: string, message: string): Failure {

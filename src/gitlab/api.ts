@@ -1,5 +1,6 @@
 import type * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
+import type { ErrorFacts } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
 import { parseDocument } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';
@@ -139,8 +140,8 @@ export class GitLabApi implements AsyncDisposable {
     const facts = { url: withoutSecrets(url), status };
     const message = `${facts.url} answers ${status}`;
     if (status === 404 || status === 410) return new DrayageError('NOT_FOUND', message, facts);
-    const hint = url.origin === this.#base.origin ? REFUSALS[status] : undefined;
-    return new DrayageError('UNREACHABLE', message, { ...facts, ...(hint !== undefined && { hint }) });
+    const refusal = url.origin === this.#base.origin ? REFUSALS[status] : undefined;
+    return new DrayageError('UNREACHABLE', message, { ...facts, ...refusal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -148,9 +149,15 @@ export class GitLabApi implements AsyncDisposable {
   }
 }
 
-const REFUSALS: Record<number, string> = {
-  401: 'the token is not valid: CI_JOB_TOKEN is so only while its job runs, and DRAYAGE_GITLAB_TOKEN may have expired',
-  403: "the token may not do that: the other project's job token allowlist has to name this project; or set DRAYAGE_GITLAB_TOKEN",
+const REFUSALS: Record<number, Pick<ErrorFacts, 'reason' | 'hint'>> = {
+  401: {
+    reason: 'TOKEN_INVALID',
+    hint: 'the token is not valid: CI_JOB_TOKEN is so only while its job runs',
+  },
+  403: {
+    reason: 'TOKEN_FORBIDDEN',
+    hint: "the token may not do that: the other project's job token allowlist has to name this project",
+  },
 };
 
 /** The longest list that is read: far above the number of a pipeline's jobs or an artifact's files. */

@@ -107,7 +107,8 @@ function noArtifact(job: FoundJob, refusals: readonly DrayageError[]): DrayageEr
   const [first] = refusals;
   if (first === undefined) {
     return new DrayageError('UNREACHABLE', `no token for the artifact of ${what}`, {
-      hint: 'every job has CI_JOB_TOKEN; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)',
+      reason: 'TOKEN_MISSING',
+      hint: 'every job has CI_JOB_TOKEN',
     });
   }
   // If one route refuses the token, a 404 of another route does not prove that the artifact is absent.

@@ -82,15 +82,9 @@ async function listJobs(
   throw new DrayageError('UNREACHABLE', `job ${options.name} cannot be looked up in its pipeline`, {
     ...refused?.facts,
     ...(refused && { cause: refused }),
-    hint: lookupHint(api, options.name),
+    reason: api.has('token') ? 'TOKEN_CANNOT_LIST' : 'JOB_TOKEN_CANNOT_LIST',
+    hint: `let the job say needs: [${options.name}], so that the runner restores the layout`,
   });
-}
-
-function lookupHint(api: GitLabApi, name: string): string {
-  const set = api.has('token')
-    ? 'give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project'
-    : 'set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs';
-  return `name the job by --job-id; or ${set}; or let the job say needs: [${name}], so that the runner restores the layout`;
 }
 
 function latest(jobs: readonly Job[]): Job | undefined {
@@ -119,7 +113,8 @@ function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): Drayag
       `job ${name} runs in parallel in pipeline ${pipeline}, as ${parallel.slice(0, 10).join(', ')}`,
       {
         candidates: parallel,
-        hint: `choose one: --job ${JSON.stringify(parallel[0])}`,
+        reason: 'JOB_CHOICE',
+        hint: `choose one, such as ${JSON.stringify(parallel[0])}`,
       },
     );
   }

@@ -1,12 +1,12 @@
 import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 
 const ADDRESS = 'check the address; HTTPS_PROXY and NO_PROXY set a proxy';
-const CERTIFICATE = 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE';
+const CERTIFICATE = 'trust the certificate authority of this server';
 
 const PLAIN = 'check the address: the server may support plain http only';
 
 /** Failures that a retry does not change: the reason, and what to do. */
-const LASTING: Record<string, [reason: string, hint: string]> = {
+const LASTING: Record<string, [why: string, hint: string]> = {
   ENOTFOUND: ['there is no such host', ADDRESS],
   SELF_SIGNED_CERT_IN_CHAIN: ['its certificate authority is not known', CERTIFICATE],
   DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is self-signed', CERTIFICATE],
@@ -53,7 +53,7 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
 export function networkError(url: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || isDrayageError(cause)) return cause;
   const code = systemCode(cause) ?? systemCode(cause.cause) ?? '';
-  const [reason, hint] = LASTING[code] ?? [PASSING[code]];
+  const [why, hint] = LASTING[code] ?? [PASSING[code]];
   if (cause.name === 'HTTPParserError') {
     return new DrayageError('UNREACHABLE', `the server at ${url} does not speak HTTP`, {
       url,
@@ -61,11 +61,12 @@ export function networkError(url: string, cause: unknown): unknown {
       hint: ADDRESS,
     });
   }
-  if (reason === undefined) return cause;
-  return new DrayageError(TIMEOUTS.has(code) ? 'TIMEOUT' : 'UNREACHABLE', `cannot reach ${url}: ${reason}`, {
+  if (why === undefined) return cause;
+  return new DrayageError(TIMEOUTS.has(code) ? 'TIMEOUT' : 'UNREACHABLE', `cannot reach ${url}: ${why}`, {
     url,
     cause,
     hint,
+    reason: hint === CERTIFICATE ? 'UNKNOWN_AUTHORITY' : undefined,
   });
 }
 

@@ -35,7 +35,8 @@ export async function checkSize(
       {
         expected: maxSize,
         actual: taken.bytes,
-        hint: `${largest(taken)}; a stronger --level takes less`,
+        reason: 'LAYOUT_SIZE',
+        hint: largest(taken),
       },
     );
   }

@@ -145,7 +145,8 @@ class WholeContent implements ContentSource {
         ...error.facts,
         digest,
         cause: error,
-        hint: `make sure that ${reference.name} is there and that this job may pull it, or save with --thin never`,
+        reason: 'BASE_UNREACHABLE',
+        hint: `make sure that ${reference.name} is there and that this job may pull it`,
       },
     );
   }

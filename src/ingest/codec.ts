@@ -29,7 +29,9 @@ export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCod
   const compress = codec.compressor(settled);
   if (compress === undefined) {
     throw new DrayageError('UNSUPPORTED', `${name} cannot be written by Node ${process.versions.node}`, {
-      hint: `use ${codec.writtenBy}, or --compress ${best()}`,
+      reason: 'NO_CODEC',
+      name: best(),
+      hint: `use ${codec.writtenBy}, or ${best()}`,
     });
   }
   if (levels !== undefined && !(Number.isInteger(settled) && settled >= 1 && settled <= levels.max)) {

@@ -78,7 +78,8 @@ function twoImages(
 ): DrayageError {
   const what = platform?.os ? ` for ${formatPlatform(platform)}` : '';
   return new DrayageError('AMBIGUOUS', `${name} means two images${what}: ${digests.join(' and ')}`, {
-    hint: 'leave one of the layouts out, or choose the image by its digest with --image',
+    reason: 'TWO_IMAGES',
+    hint: 'leave one of the layouts out, or choose the image by its digest',
     candidates: [...digests],
   });
 }

@@ -82,6 +82,7 @@ function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
   if (others.length === 0) return;
   throw new DrayageError('UNSAFE', `the images of ${name} leave out different layers: ${said.join(', ')}`, {
     actual: `${first}, ${others.join(', ')}`,
-    hint: 'fill them up before: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
+    reason: 'OMITTED_DIFFER',
+    hint: 'complete them before, or save all of them against the same bases',
   });
 }

@@ -54,6 +54,6 @@ export async function findByReference(
   const candidates = [...new Set(missing.flatMap((error) => error.facts.candidates ?? []))];
   throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
     candidates,
-    hint: candidates.length > 0 ? `it holds ${candidates.join(', ')}` : 'drayage inspect lists what it holds',
+    ...(candidates.length > 0 ? { hint: `it holds ${candidates.join(', ')}` } : { reason: 'NO_IMAGE' }),
   });
 }

@@ -96,7 +96,8 @@ function permitted(found: readonly PlacedImage[], { policy, onProgress }: Select
 export function namesUnder(as: string | undefined, count: number): string[] | undefined {
   if (as === undefined || count === 1) return as === undefined ? undefined : [normalizeName(as)];
   throw new DrayageError('AMBIGUOUS', `a name for one image, but there are ${count}`, {
-    hint: 'choose one with --image',
+    reason: 'SEVERAL_IMAGES',
+    hint: 'choose one',
   });
 }
 

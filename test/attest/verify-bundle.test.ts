@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedProvenance } from '../../src/attest/expect.ts';
-import type { RefusalReason } from '../../src/attest/refusal.ts';
+import type { RefusalReason } from '../../src/errors.ts';
 import type { Trust } from '../../src/attest/trust.ts';
 import { loadTrust } from '../../src/attest/trust.ts';
 import { verifyBundle } from '../../src/attest/verify-bundle.ts';

@@ -61,7 +61,10 @@ test('where none is ours, the refusal says what would have accepted it', () => {
     expect.objectContaining({
       code: 'POLICY',
       message: `old:1 is not the image of this pipeline: pipeline is 4710, not 4711; commit is ${'b'.repeat(40)}, not ${'a'.repeat(40)}`,
-      hint: `if that is the image you mean: --expect pipeline=4710 --expect commit=${'b'.repeat(40)}`,
+      facts: expect.objectContaining({
+        reason: 'OTHER_ORIGIN',
+        accepting: { pipeline: ['4710'], commit: ['b'.repeat(40)] },
+      }) as object,
     }) as Error,
   );
 });
@@ -70,7 +73,9 @@ test('an image that does not say where it is from is refused', () => {
   expect(() => choose({ ...image('foreign:1'), annotations: {} })).toThrow(
     expect.objectContaining({
       code: 'POLICY',
-      hint: expect.stringContaining('--expect server=any') as string,
+      facts: expect.objectContaining({
+        accepting: { server: 'any', project: 'any', pipeline: 'any', commit: 'any' },
+      }) as object,
     }) as Error,
   );
 });
@@ -114,7 +119,10 @@ test('an image whose own label names another commit is refused', () => {
   expect(() => POLICY.check(image('app:1'), config('b'.repeat(40)))).toThrow(
     expect.objectContaining({
       code: 'POLICY',
-      hint: expect.stringContaining(`--expect commit=${'a'.repeat(40)},${'b'.repeat(40)}`) as string,
+      facts: expect.objectContaining({
+        reason: 'OTHER_REVISION',
+        accepting: { commit: ['a'.repeat(40), 'b'.repeat(40)] },
+      }) as object,
     }) as Error,
   );
 });

@@ -46,7 +46,10 @@ test('two images that would share a variable are ambiguous', () => {
     expect.objectContaining({
       code: 'AMBIGUOUS',
       message: 'app:1 and app:debug would both be DRAYAGE_APP_REF',
-      hint: "name the second one's variable: --env KEY=app:debug",
+      facts: expect.objectContaining({
+        reason: 'VARIABLE_CLASH',
+        candidates: ['app:1', 'app:debug'],
+      }) as object,
     }) as Error,
   );
   expect(() => lines([image('a/b:x', 'a/b:x'), image('a-b:x', 'a-b:x')])).toThrow(

@@ -53,6 +53,16 @@ test('a note is a line at once', () => {
   expect(terminal.written).toEqual(['\r\u001B[Kdrayage: something to know\n']);
 });
 
+test('a note says what to do, where the command line can', () => {
+  const { onProgress, written } = display(false);
+  onProgress({ kind: 'note', message: 'the layers are zstd', reason: 'UNREAD_CODEC' });
+  onProgress({ kind: 'note', message: 'app:1: 1 of it stays here', reason: 'NOT_VOUCHED' });
+  expect(written).toEqual([
+    'drayage: the layers are zstd; for those, save with --compress gzip\n',
+    'drayage: app:1: 1 of it stays here; --attach takes it along\n',
+  ]);
+});
+
 test.each([
   ['daemon', 'tcp://docker:2376', 'docker at tcp://docker:2376 does not answer yet: waiting for up to 30 s'],
   ['certificates', '/certs/client', 'no certificates in /certs/client yet: waiting for up to 30 s'],

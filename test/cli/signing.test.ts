@@ -80,7 +80,7 @@ test('a copy may get another name: its image is asked for under the one that was
 test('what another job has saved is not signed, nor its copy, unless it is said which', async () => {
   await expect(sign(TAKING_JOB)).rejects.toMatchObject({
     code: 'POLICY',
-    facts: { hint: expect.stringContaining('--expect job-id=123') as string },
+    facts: { accepting: { 'job-id': ['123'] } },
   });
   const out = join(folder, 'copy');
   const copy = saveImages([], { ...keys, from: path, out, sign: true }, context(TAKING_JOB));
@@ -159,7 +159,7 @@ describe('the word by which another tool calls an image in an archive', () => {
     const out = join(folder, 'out');
     await expect(command(byWord, [], out)).rejects.toMatchObject({
       code: 'POLICY',
-      facts: { reason: 'NAME', hint: expect.stringContaining('--expect name=v1') as string },
+      facts: { reason: 'NAME', accepting: { name: ['v1'] } },
     });
     await command(byWord, ['name=v1'], out);
     await command(`oci-archive:${archive}:${IMAGE.config.digest}`, [], join(folder, 'by-id'));

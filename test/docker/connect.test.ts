@@ -46,6 +46,7 @@ describe('connecting', () => {
       code: 'UNREACHABLE',
       message: `cannot reach docker at ${host}: there is no such socket`,
       hint: expect.stringContaining('DOCKER_HOST'),
+      facts: { reason: 'DAEMON_ADDRESS' },
     });
   });
 

@@ -248,7 +248,7 @@ describe('the way to an artifact', () => {
   test('without any token is an error that says what to set', async () => {
     await expect(open(await fakeWith(), { jobToken: undefined })).rejects.toMatchObject({
       code: 'UNREACHABLE',
-      facts: { hint: expect.stringContaining('DRAYAGE_GITLAB_TOKEN') as string },
+      facts: { reason: 'TOKEN_MISSING', hint: expect.stringContaining('CI_JOB_TOKEN') as string },
     });
   });
 

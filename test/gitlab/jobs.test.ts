@@ -57,7 +57,8 @@ describe('a job', () => {
       code: 'UNREACHABLE',
       facts: {
         status: 403,
-        hint: expect.stringMatching(/--job-id.*DRAYAGE_GITLAB_TOKEN.*needs: \[build\]/) as string,
+        reason: 'JOB_TOKEN_CANNOT_LIST',
+        hint: expect.stringContaining('needs: [build]') as string,
       },
     });
     expect(fake.seen).toHaveLength(1);

@@ -137,7 +137,7 @@ test('different images of one platform are refused with both, and nothing is mad
     message: expect.stringContaining('app:1 means two images') as string,
     facts: {
       candidates: expect.arrayContaining([AMD.root.digest, TOOLS.root.digest]) as string[],
-      hint: expect.stringContaining('--image') as string,
+      reason: 'TWO_IMAGES',
     },
   });
   expect(snapshot(join(to.path, '..'))).toEqual([]);

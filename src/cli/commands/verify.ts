@@ -11,9 +11,11 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
+import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
+import { toJson } from '../report-error.ts';
 import { explainDamage } from '../transport.ts';
 
 /** Options of `drayage verify`. */
@@ -113,7 +115,7 @@ function describeLayout(
     problems.length > 0
       ? `${count(problems.length, 'problem')} found${leftOut}`
       : `content intact${leftOut}; ${isOriginChecked ? 'origin proven by signature' : 'origin not checked'}`;
-  const hints = new Set(problems.flatMap(({ hint }) => hint ?? []));
+  const hints = new Set(problems.flatMap(({ facts }) => hintOf(facts) ?? []));
   return [
     ...origins.flatMap(describeOrigin),
     ...problems.map(({ message }) => message),
@@ -138,8 +140,4 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
     ...(provenance.names === null && name !== null ? ['names not covered'] : []),
   ];
   return [parts.join(', ')];
-}
-
-function toJson({ code, message, facts }: DrayageError): object {
-  return { code, message, ...facts, cause: undefined };
 }

@@ -58,7 +58,8 @@ export async function readContext(configFolder: string, name: string): Promise<C
       `the docker context ${JSON.stringify(name)} names no docker daemon`,
       {
         path,
-        hint: 'set DOCKER_HOST, --host or another DOCKER_CONTEXT',
+        reason: 'DAEMON_ADDRESS',
+        hint: 'set another DOCKER_CONTEXT, or DOCKER_HOST',
       },
     );
   }

@@ -76,9 +76,10 @@ async function offeredVersion({ host }: Transport, pong: ApiReply): Promise<stri
     {
       url: host.name,
       status: pong.status,
+      reason: isTls ? undefined : 'DAEMON_ADDRESS',
       hint: isTls
         ? 'that port speaks TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem (in GitLab: DOCKER_TLS_CERTDIR: /certs)'
-        : 'set DOCKER_HOST or --host to the address of a docker daemon',
+        : 'set DOCKER_HOST to the address of a docker daemon',
     },
   );
 }

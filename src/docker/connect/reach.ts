@@ -122,6 +122,7 @@ function mayStart(error: unknown, isTls: boolean): error is DrayageError {
 function neverCame({ name }: DockerHost, error: DrayageError, wait: number): DrayageError {
   return new DrayageError(error.code, `${error.message}, after ${seconds(wait)} s`, {
     ...error.facts,
+    reason: undefined,
     hint: `does the daemon at ${name} run? In GitLab it is a service of the job (docker:dind), and its log says why it does not start`,
   });
 }

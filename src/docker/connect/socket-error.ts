@@ -3,21 +3,21 @@ import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
 import { certificateHint, tlsError } from './tls-error.ts';
 
-const ELSEWHERE = 'set DOCKER_HOST or --host to the address of a running daemon';
+const ELSEWHERE = 'set DOCKER_HOST to the address of a running daemon';
 
 /** Why there is no connection, and what to do. */
-const CONNECTING: Record<string, [reason: string, hint: string]> = {
+const CONNECTING: Record<string, [why: string, hint: string]> = {
   ENOENT: ['there is no such socket', ELSEWHERE],
   ENOTDIR: ['there is no such socket', ELSEWHERE],
   ENOTSOCK: ['that is not a socket', ELSEWHERE],
   ECONNREFUSED: ['nothing listens there', `start docker, or ${ELSEWHERE}`],
   EACCES: [
     'permission denied',
-    'run as root or as a member of the group docker, or set DOCKER_HOST or --host to another daemon',
+    'run as root or as a member of the group docker, or set DOCKER_HOST to another daemon',
   ],
   EPERM: [
     'permission denied',
-    'run as root or as a member of the group docker, or set DOCKER_HOST or --host to another daemon',
+    'run as root or as a member of the group docker, or set DOCKER_HOST to another daemon',
   ],
   ENOTFOUND: ['no such host', ELSEWHERE],
   EAI_AGAIN: ['the name of the host cannot be resolved now', ELSEWHERE],
@@ -61,9 +61,10 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   if (code === undefined) return cause;
   const connecting = CONNECTING[code];
   if (connecting !== undefined) {
-    const [reason, hint] = connecting;
-    return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${reason}`, {
+    const [why, hint] = connecting;
+    return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${why}`, {
       ...facts,
+      reason: 'DAEMON_ADDRESS',
       hint,
     });
   }

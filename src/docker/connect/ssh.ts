@@ -128,6 +128,7 @@ function noSsh(command: string, name: string, cause: Error): DrayageError {
   return new DrayageError('UNSUPPORTED', `docker at ${name} needs ssh, and ${command} cannot be run`, {
     url: name,
     cause,
-    hint: 'install the OpenSSH client, or use another address with DOCKER_HOST or --host',
+    reason: 'DAEMON_ADDRESS',
+    hint: 'install the OpenSSH client, or use another address in DOCKER_HOST',
   });
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError, systemCode } from '../../errors.ts';
-import type { ErrorCode } from '../../errors.ts';
+import type { ErrorCode, ErrorFacts } from '../../errors.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
 
@@ -33,15 +33,15 @@ const altNameSchema = v.looseObject({
 /** The error for a failure of TLS; undefined for any other failure. */
 export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): DrayageError | undefined {
   const code = systemCode(cause) ?? '';
-  const error = (kind: ErrorCode, message: string, hint: string, candidates?: string[]): DrayageError =>
-    new DrayageError(kind, message, { url: host.name, cause, hint, candidates });
+  const error = (kind: ErrorCode, message: string, hint: string, more?: ErrorFacts): DrayageError =>
+    new DrayageError(kind, message, { url: host.name, cause, hint, ...more });
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = namesIn(cause);
     return error(
       'UNSAFE',
       `the certificate of docker at ${host.name} is for ${names.join(', ') || 'no name'}, not for this one`,
-      'use one of its names in DOCKER_HOST or --host, or add this one (docker:dind: DOCKER_TLS_SAN: DNS:name)',
-      names,
+      'add this name to it (docker:dind: DOCKER_TLS_SAN: DNS:name), or use one of its names in DOCKER_HOST',
+      { candidates: names, reason: 'DAEMON_ADDRESS' },
     );
   }
   if (UNTRUSTED.has(code)) {

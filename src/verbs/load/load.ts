@@ -69,7 +69,8 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const tags = (options.tags ?? []).map(normalizeName);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {
-      hint: 'choose one with --image',
+      reason: 'SEVERAL_IMAGES',
+      hint: 'choose one',
     });
   }
   const prefer = await options.to.platform(options);

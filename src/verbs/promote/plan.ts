@@ -78,8 +78,8 @@ async function loadReferrers(
   const left = all.length - chosen.length;
   if (left > 0) {
     const name = image.names[0] ?? root.digest;
-    const message = `${name}: ${left} of what is attached to it stays here, as nobody vouched for it; --attach takes it along`;
-    onProgress?.({ kind: 'note', message });
+    const message = `${name}: ${left} of what is attached to it stays here, as nobody vouched for it`;
+    onProgress?.({ kind: 'note', message, reason: 'NOT_VOUCHED' });
   }
   const loaded: Cargo['referrers'] = [];
   for (const referrer of chosen) {

@@ -106,8 +106,8 @@ function noteUnread(planned: readonly Planned[], onProgress: OnProgress | undefi
   for (const compression of new Set([...types].map((type) => layerCompression(type) ?? 'none'))) {
     const { unreadBy } = CODECS[compression];
     if (unreadBy === undefined) continue;
-    const message = `the layers are ${compression}: ${unreadBy} cannot pull them; for those, save with --compress gzip`;
-    onProgress?.({ kind: 'note', message });
+    const message = `the layers are ${compression}: ${unreadBy} cannot pull them`;
+    onProgress?.({ kind: 'note', message, reason: 'UNREAD_CODEC' });
   }
 }
 

@@ -60,7 +60,8 @@ export function assertUnmoved(ref: string, was: Digest | undefined, digest: Dige
   throw new DrayageError('UNSAFE', `${ref} is there already, and means ${was}`, {
     expected: digest,
     actual: was,
-    hint: 'choose another tag, or leave --if-absent out to move it',
+    reason: 'TAG_TAKEN',
+    hint: 'choose another tag',
   });
 }
 

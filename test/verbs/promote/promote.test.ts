@@ -156,6 +156,7 @@ describe('an image is promoted', () => {
     expect(events).toContainEqual({
       kind: 'note',
       message: expect.stringMatching(/^app:1: 1 of what .* stays here/) as string,
+      reason: 'NOT_VOUCHED',
     });
     await promoteTo(layout, [`${fake.host}/app:1`], {
       ...options,

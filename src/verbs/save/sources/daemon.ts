@@ -14,7 +14,7 @@ import { notForPlatform } from './platform.ts';
 /** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: ArriveOptions): Promise<ArrivedImage[]> {
   if ((options.images ?? []).length === 0)
-    throw new DrayageError('USAGE', 'no image given', { reason: 'no-image' });
+    throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
   const wanted = await inspectAll(daemon, options);
   if (options.oneRequest === true) return new DaemonSave(daemon, options).takeTogether(wanted);
   return oneByOne(daemon, wanted, options);

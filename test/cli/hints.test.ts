@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+import { hintOf } from '../../src/cli/hints.ts';
+import type { ErrorFacts, ErrorReason } from '../../src/errors.ts';
+
+const COMMIT = 'b'.repeat(40);
+
+test.each<[ErrorReason, ErrorFacts, string]>([
+  ['NO_IMAGE_GIVEN', {}, 'drayage save IMAGE…, --iidfile, --metadata-file or --from'],
+  ['SEVERAL_IMAGES', { hint: 'choose one' }, 'choose one with --image'],
+  ['TWO_IMAGES', { hint: 'choose it by its digest' }, 'choose it by its digest with --image'],
+  ['NO_IMAGE', {}, 'drayage inspect lists what there is'],
+  [
+    'OMITTED_DIFFER',
+    { hint: 'complete them before' },
+    'fill them up before: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
+  ],
+  ['BASE_UNREACHABLE', { hint: 'look at base:1' }, 'look at base:1, or save with --thin never'],
+  ['LAYOUT_SIZE', { hint: 'the largest is x' }, 'the largest is x; a stronger --level takes less'],
+  [
+    'NO_CODEC',
+    { hint: 'use Node 22.15 or newer, or gzip' },
+    'use Node 22.15 or newer, or gzip: --compress gzip',
+  ],
+  [
+    'OTHER_ORIGIN',
+    { accepting: { pipeline: ['4710'], commit: [COMMIT] } },
+    `if that is the image you mean: --expect pipeline=4710 --expect commit=${COMMIT}`,
+  ],
+  [
+    'OTHER_REVISION',
+    { accepting: { commit: ['a', 'b'] } },
+    "build it again; if the label is the base image's, set it in the Dockerfile, or accept it: --expect commit=a,b",
+  ],
+  [
+    'OTHER_JOB',
+    { accepting: { 'job-id': ['124'] } },
+    'sign in the job that builds; if this one is to vouch for it: --expect job-id=124',
+  ],
+  [
+    'REPORT_SIZE',
+    { hint: 'save them in several jobs' },
+    'save them in several jobs, or let jobs use drayage load --dotenv',
+  ],
+  ['VARIABLE_CHOICE', { name: 'APP' }, 'say which: --env APP=IMAGE'],
+  [
+    'VARIABLE_CLASH',
+    { candidates: ['app:1', 'app:debug'] },
+    "name the second one's variable: --env KEY=app:debug",
+  ],
+  ['TAG_TAKEN', { hint: 'choose another tag' }, 'choose another tag, or leave --if-absent out to move it'],
+  ['UNKNOWN_AUTHORITY', {}, 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE'],
+  ['TOKEN_MISSING', { hint: 'x' }, 'x; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)'],
+  ['TOKEN_INVALID', { hint: 'x' }, 'x, and DRAYAGE_GITLAB_TOKEN may have expired'],
+  ['TOKEN_FORBIDDEN', { hint: 'x' }, 'x; or set DRAYAGE_GITLAB_TOKEN'],
+  [
+    'JOB_TOKEN_CANNOT_LIST',
+    { hint: 'say needs: [build]' },
+    'say needs: [build]; or name the job by --job-id; or set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs',
+  ],
+  [
+    'TOKEN_CANNOT_LIST',
+    { hint: 'say needs: [build]' },
+    'say needs: [build]; or name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project',
+  ],
+  ['JOB_CHOICE', { candidates: ['build 1/2', 'build 2/2'] }, 'choose one: --job "build 1/2"'],
+  ['DAEMON_ADDRESS', { hint: 'set DOCKER_HOST' }, 'set DOCKER_HOST (or --host)'],
+  ['UNPROVEN_TIME', { hint: 'name a log' }, 'name a log: --rekor-url, --tsa-url'],
+  ['LOG_SERVICE', { hint: 'look at its address' }, 'look at --rekor-url'],
+  ['TIMESTAMP_SERVICE', { hint: 'look at its address' }, 'look at --tsa-url'],
+  [
+    'UNSIGNED',
+    { hint: 'sign it' },
+    'sign it in the job that builds it: drayage save --sign, or drayage sign; copies have to bring their referrers along',
+  ],
+  [
+    'NAME',
+    { accepting: { name: ['app:1', 'other:1'] } },
+    'if it was given that name on purpose: --expect name=app:1,other:1',
+  ],
+  ['MERGE_REQUEST', { hint: 'expect its commit' }, 'expect its commit: --expect commit=SHA'],
+  ['PROJECT', { hint: 'say which project' }, 'say which project: --expect project=GROUP/PROJECT'],
+])('%s is told in words of the command line', (reason, facts, hint) => {
+  expect(hintOf({ ...facts, reason })).toBe(hint);
+});
+
+test('an expectation is quoted for the shell, and any where its value cannot be written', () => {
+  const accepting = {
+    job: ['build: [linux, amd64]'],
+    project: 'any',
+    server: ['any'],
+    ref: ["it's $x"],
+  } as const;
+  expect(hintOf({ reason: 'NAME', accepting })).toBe(
+    String.raw`if it was given that name on purpose: --expect job=any --expect project=any --expect server=any --expect 'ref=it'\''s $x'`,
+  );
+});
+
+test('a hint without a reason, or with one that has no words, stays as it is', () => {
+  expect(hintOf({ hint: 'try again' })).toBe('try again');
+  expect(hintOf({ hint: 'try again', reason: 'CHECKPOINT' })).toBe('try again');
+});
+
+test('what differs from an expected project is no reason to name one', () => {
+  expect(hintOf({ reason: 'PROJECT', expected: 'group/app' })).toBeUndefined();
+});
