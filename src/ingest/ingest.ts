@@ -83,14 +83,12 @@ class LayerIngest implements Ingest {
   }
 
   readonly layer: IngestLayer = async (bytes, hint) => {
-    const { compression, bytes: all } = await sniffed(this.#watched(bytes), hint.entry);
+    if (hint.compression !== undefined) return this.#take(bytes, hint.compression, hint);
+    const { compression, bytes: all } = await sniffed(bytes, hint.entry);
     try {
-      const layer = await this.#take(all, compression, hint);
-      this.#known.set(layer.diffId, layer);
-      this.#options.onLayer?.(layer);
-      return layer;
+      return await this.#take(all, compression, hint);
     } finally {
-      await all.return();
+      await all.release();
     }
   };
 
@@ -100,6 +98,17 @@ class LayerIngest implements Ingest {
   }
 
   async #take(
+    bytes: AsyncIterable<Uint8Array>,
+    compression: Compression,
+    hint: LayerHint,
+  ): Promise<IngestedLayer> {
+    const layer = await this.#ingest(bytes, compression, hint);
+    this.#known.set(layer.diffId, layer);
+    this.#options.onLayer?.(layer);
+    return layer;
+  }
+
+  async #ingest(
     bytes: AsyncIterable<Uint8Array>,
     compression: Compression,
     hint: LayerHint,
@@ -202,10 +211,6 @@ class LayerIngest implements Ingest {
       await writer.abort();
       throw error;
     }
-  }
-
-  #watched(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    return tap(bytes, () => this.#options.signal?.throwIfAborted());
   }
 }
 

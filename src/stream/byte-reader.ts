@@ -1,12 +1,42 @@
-/** Reads exact numbers of bytes from chunks of any size. Holds no more than one chunk and one answer. */
-export class ByteReader {
+/**
+ * Reads exact numbers of bytes from chunks of any size. Holds no more than one chunk and one answer. What has not been read
+ * yet can be iterated over, in the chunks of the source; who stops early releases the source.
+ */
+export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undefined> {
   readonly #source: AsyncIterator<Uint8Array>;
+  readonly #onChunk: ((chunk: Uint8Array) => void) | undefined;
   #chunk: Uint8Array = new Uint8Array(0);
   #pending = false;
   #ended = false;
 
-  constructor(bytes: AsyncIterable<Uint8Array>) {
+  /** @param onChunk sees each chunk as it comes from the source */
+  constructor(bytes: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void) {
     this.#source = bytes[Symbol.asyncIterator]();
+    this.#onChunk = onChunk;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    const value = await this.some(Infinity);
+    return value.length > 0 ? { done: false, value } : { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorReturnResult<void>> {
+    await this.release();
+    return { done: true, value: undefined };
+  }
+
+  /** The next `count` bytes, which stay to be read; fewer only at the end of input. Errors of the source come through. */
+  async peek(count: number): Promise<Uint8Array> {
+    const before = this.#chunk;
+    if (before.length < count && (await this.#fill())) {
+      this.#chunk = Buffer.concat([before, this.#chunk]);
+      return this.peek(count);
+    }
+    return this.#chunk.subarray(0, count);
   }
 
   /**
@@ -40,11 +70,6 @@ export class ByteReader {
     return count - missing;
   }
 
-  /** All that has not been read yet, in the chunks of the source. */
-  async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
-    while (this.#chunk.length > 0 || (await this.#fill())) yield this.#take(this.#chunk.length);
-  }
-
   /** Ends the reading. The source is told to clean up; it is awaited unless it still owes a chunk, which may never come. */
   async release(): Promise<void> {
     if (this.#ended) return;
@@ -61,12 +86,16 @@ export class ByteReader {
     return taken;
   }
 
-  /** Gets the next chunk that is not empty, once the present one is used up. */
+  /** Gets the next chunk that is not empty, in place of the present one. */
   async #fill(): Promise<boolean> {
     while (!this.#ended) {
       const next = await this.#pull();
-      if (next.done === true) this.#ended = true;
-      else if (next.value.length > 0) {
+      if (next.done === true) {
+        this.#ended = true;
+        return false;
+      }
+      this.#onChunk?.(next.value);
+      if (next.value.length > 0) {
         this.#chunk = next.value;
         return true;
       }

@@ -38,10 +38,10 @@ export async function gunzippedSize(bytes: AsyncIterable<Uint8Array>, what: stri
   const reader = new ByteReader(bytes);
   try {
     for (let size = 0, first = true; ; first = false) {
-      const header = await reader.read(STATING_HEADER);
+      const header = await reader.peek(STATING_HEADER);
       if (header.length === 0 && !first) return size;
       const stated = statedSize(header);
-      if (stated === undefined) return size + (await decompressedSize(header, reader, what));
+      if (stated === undefined) return size + (await countBytes(gunzip(reader, what)));
       size += await readTrailer(reader, stated, what);
     }
   } finally {
@@ -59,22 +59,13 @@ function statedSize(bytes: Uint8Array): number | undefined {
   return states ? header.readUInt32LE(PLAIN_HEADER + FIELD.length) : undefined;
 }
 
-/** Goes on to the end of a member and reads the uncompressed size that it ends with. */
+/** Passes over a member and reads the uncompressed size that it ends with. */
 async function readTrailer(reader: ByteReader, stated: number, what: string): Promise<number> {
-  const between = stated - STATING_HEADER - 4;
-  if (between < 0) {
+  if (stated < STATING_HEADER + 4) {
     throw new DrayageError('MALFORMED', `${what} is not valid gzip: a member states a size of ${stated}`);
   }
-  await reader.skip(between);
+  await reader.skip(stated - 4);
   const trailer = Buffer.from(await reader.read(4));
   if (trailer.length < 4) throw new DrayageError('TRUNCATED', `${what} ends within its gzip data`);
   return trailer.readUInt32LE();
-}
-
-async function decompressedSize(header: Uint8Array, reader: ByteReader, what: string): Promise<number> {
-  const whole = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    yield header;
-    yield* reader.rest();
-  };
-  return countBytes(gunzip(whole(), what));
 }

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { looksLikeLayer } from '../../src/archive/read/sniff.ts';
+import { collect } from '../../src/archive/read/collect.ts';
 import { prepareLayer } from '../../src/image/layer.ts';
 import { prove } from '../../src/image/prove.ts';
 import { chooseCodec } from '../../src/ingest/codec.ts';
@@ -18,6 +18,7 @@ import { ByteReader } from '../../src/stream/byte-reader.ts';
 import type { Codec } from '../../src/stream/codec.ts';
 import { CODECS, detectCompression } from '../../src/stream/codecs.ts';
 import { measure } from '../../src/stream/sniffed.ts';
+import { entry, tar } from '../support/archives/tar-bytes.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
 const NAME = 'flip' as Compression;
@@ -83,7 +84,15 @@ test('layers are stored in it, under its media type', async () => {
   const bytes = await buffer(await content.open(blob));
   expect(bytes.length).toBe(LAYER.length + 3 * 8);
   expect(detectCompression(bytes)).toBe('flip');
-  expect(looksLikeLayer(bytes)).toBe(true);
+});
+
+test('an archive entry in it is a layer', async () => {
+  const content = new MemoryContent();
+  const bytes = await buffer(await content.open(await stored(LAYER, content)));
+  await using ingest = createIngest(content, { codec: chooseCodec(NAME) });
+  const archive = Readable.from([tar(entry('layer', bytes))]);
+  const entries = await collect(archive, { ingest: ingest.layer, content });
+  expect(entries.get('layer')).toMatchObject({ kind: 'layer', layer: { diffId: digestOf(LAYER) } });
 });
 
 test('its media types are those of layers', () => {

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ByteReader } from '../../src/stream/byte-reader.ts';
-import { CHUNKINGS, source } from './sources.ts';
+import { CHUNKINGS, collect, failure, source } from './sources.ts';
 
 const content = Buffer.from(Array.from({ length: 50 }, (_, i) => i));
 
@@ -39,4 +39,71 @@ test('release does not wait for a chunk that the source still owes', async () =>
   await reader.read(1);
   void reader.read(1);
   await expect(reader.release()).resolves.toBeUndefined();
+});
+
+test('each chunk is shown as it comes from the source', async () => {
+  const seen: number[] = [];
+  const reader = new ByteReader(source(content, 20), ({ length }) => void seen.push(length));
+  await reader.read(1);
+  expect(seen).toEqual([20]);
+  await collect(reader);
+  expect(seen).toEqual([20, 20, 10]);
+});
+
+test('what was not read yet can be iterated over', async () => {
+  const reader = new ByteReader(source(content, 7));
+  await reader.read(10);
+  expect((await collect(reader)).equals(content.subarray(10))).toBe(true);
+});
+
+describe('peek', () => {
+  test.each([
+    { size: 1, count: 10 },
+    { size: 7, count: 10 },
+    { size: 10, count: 10 },
+    { size: Infinity, count: 10 },
+    { size: 7, count: 0 },
+    { size: 7, count: 50 },
+    { size: 7, count: 51 },
+  ])('shows $count bytes of chunks of $size and loses none', async ({ size, count }) => {
+    const reader = new ByteReader(source(content, size));
+    expect(Buffer.from(await reader.peek(count)).equals(content.subarray(0, count))).toBe(true);
+    expect((await collect(reader)).equals(content)).toBe(true);
+  });
+
+  test('shows nothing of nothing', async () => {
+    const reader = new ByteReader(source(Buffer.alloc(0)));
+    expect((await reader.peek(10)).length).toBe(0);
+    expect((await collect(reader)).length).toBe(0);
+  });
+
+  test('yields no empty chunk', async () => {
+    const reader = new ByteReader(holes());
+    await reader.peek(10);
+    for await (const chunk of reader) expect(chunk.length).toBeGreaterThan(0);
+  });
+
+  test('releases the source when the reader is returned unread', async () => {
+    const watched = source(content, 7);
+    const reader = new ByteReader(watched);
+    await reader.peek(10);
+    await reader.return();
+    expect(watched.closed).toBe(true);
+  });
+
+  test('releases the source when the consumer stops early', async () => {
+    const watched = source(content, 7);
+    const reader = new ByteReader(watched);
+    await reader.peek(10);
+    for await (const chunk of reader) if (chunk.length === 7) break;
+    expect(watched.closed).toBe(true);
+  });
+
+  test('hands on an error of the source, before and after the head', async () => {
+    const error = new Error('socket closed');
+    await expect(new ByteReader(source(content, 7, error)).peek(51)).rejects.toBe(error);
+    const reader = new ByteReader(source(content, 7, error));
+    await reader.peek(10);
+    expect(await failure(reader)).toBe(error);
+  });
 });

@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { measure, peek } from '../../src/stream/sniffed.ts';
+import { measure } from '../../src/stream/sniffed.ts';
 import { unzstdSize } from '../../src/stream/unzstd.ts';
 import { decodeFramePortably } from '../../src/stream/zstd-portable.ts';
-import { CHUNKINGS, collect, failure, source } from './sources.ts';
+import { CHUNKINGS, source } from './sources.ts';
 import { frame, sizedFrame, skippable, zeros } from './zstd-bytes.ts';
 import { HELLO, HELLO_ZST, LINES, LINES_ZST, PZSTD_ZEROS } from './zstd-fixtures.ts';
 
@@ -44,53 +44,5 @@ test('a frame that says its size is not decompressed for it', async () => {
   expect(await measure(source(sizedFrame(7_000_000_000, abc)), 'layer')).toEqual({
     compression: 'zstd',
     size: 7_000_000_000,
-  });
-});
-
-describe('peek', () => {
-  const content = Buffer.from(Array.from({ length: 100 }, (_, i) => i));
-
-  test.each([
-    { size: 1, count: 10 },
-    { size: 7, count: 10 },
-    { size: 10, count: 10 },
-    { size: Infinity, count: 10 },
-    { size: 7, count: 0 },
-    { size: 7, count: 100 },
-    { size: 7, count: 101 },
-  ])('shows $count bytes of chunks of $size and loses none', async ({ size, count }) => {
-    const { head, bytes } = await peek(source(content, size), count);
-    expect(Buffer.from(head).equals(content.subarray(0, count))).toBe(true);
-    expect((await collect(bytes)).equals(content)).toBe(true);
-  });
-
-  test('shows nothing of nothing', async () => {
-    const { head, bytes } = await peek(source(Buffer.alloc(0)), 10);
-    expect(head.length).toBe(0);
-    expect((await collect(bytes)).length).toBe(0);
-  });
-
-  test('yields no empty chunk', async () => {
-    const { bytes } = await peek(source(content, 7), 10);
-    for await (const chunk of bytes) expect(chunk.length).toBeGreaterThan(0);
-  });
-
-  test('releases the source when what it gave is returned unread', async () => {
-    const watched = source(content, 7);
-    const { bytes } = await peek(watched, 10);
-    await bytes.return();
-    expect(watched.closed).toBe(true);
-  });
-
-  test('releases the source when the consumer stops early', async () => {
-    const watched = source(content, 7);
-    for await (const chunk of (await peek(watched, 10)).bytes) if (chunk.length === 7) break;
-    expect(watched.closed).toBe(true);
-  });
-
-  test('hands on an error of the source, before and after the head', async () => {
-    const error = new Error('socket closed');
-    await expect(peek(source(content, 7, error), 101)).rejects.toBe(error);
-    expect(await failure((await peek(source(content, 7, error), 10)).bytes)).toBe(error);
   });
 });

@@ -5,14 +5,14 @@ import { writeBlob } from '../../content/sink.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestOf } from '../../oci/digest.ts';
+import type { Compression } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE } from '../../oci/parse.ts';
-import { peek } from '../../stream/sniffed.ts';
+import { detectCompression, isReadable } from '../../stream/codecs.ts';
 import type { Found } from './contents.ts';
 import { layerDigest } from './contents.ts';
 import { entryName, linkTarget } from '../tar/entry-name.ts';
 import { Pending } from './pending.ts';
-import { looksLikeLayer } from './sniff.ts';
-import { BLOCK, quote } from '../tar/header.ts';
+import { BLOCK, hasChecksum, isZero, quote } from '../tar/header.ts';
 import type { TarEntry } from '../tar/read.ts';
 import { readTar } from '../tar/read.ts';
 import { v1LayerNames } from './v1-id.ts';
@@ -98,19 +98,19 @@ class Collector {
   }
 
   async #takeFile(name: string, entry: TarEntry): Promise<void> {
-    const { head, bytes } = await peek(entry.bytes, BLOCK);
-    if (looksLikeLayer(head)) await this.#ingest(name, entry.size, bytes);
+    const { bytes } = entry;
+    const compression = layerCompression(await bytes.peek(BLOCK));
+    if (compression !== undefined) await this.#ingest(name, entry, compression);
     else if (entry.size <= MAX_DOCUMENT_SIZE && this.#held + entry.size <= MAX_HELD)
       await this.#hold(name, bytes);
     else await this.#store(name, bytes);
   }
 
   /** Goes on as soon as the layer's last byte has been read: what remains to be done for it overlaps with the next one. */
-  async #ingest(name: string, size: number, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    const { ingest } = this.#options;
-    await this.#pending.run(bytes, async (watched) => {
+  async #ingest(name: string, { size, bytes }: TarEntry, compression: Compression): Promise<void> {
+    await this.#pending.run(bytes.drained, async () => {
       const promised = layerDigest(name) ?? this.#expected.get(name);
-      const layer = await ingest(watched, { entry: name, size, promised });
+      const layer = await this.#options.ingest(bytes, { entry: name, size, promised, compression });
       this.entries.set(name, { kind: 'layer', layer });
     });
   }
@@ -127,4 +127,14 @@ class Collector {
     const writer = await this.#options.content.begin({ signal: this.#options.signal });
     this.entries.set(name, { kind: 'stored', descriptor: await writeBlob(writer, bytes) });
   }
+}
+
+/**
+ * How content that begins so is compressed, where it is a layer: a tar archive, an empty one too, or one that is compressed in
+ * a way that is read. Undefined where it is no layer.
+ */
+function layerCompression(head: Uint8Array): Compression | undefined {
+  const detected = detectCompression(head);
+  if (detected !== 'none') return isReadable(detected) ? detected : undefined;
+  return head.length >= BLOCK && (hasChecksum(head) || isZero(head)) ? 'none' : undefined;
 }

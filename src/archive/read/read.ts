@@ -5,11 +5,10 @@ import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { CODECS } from '../../stream/codecs.ts';
-import { sniffed } from '../../stream/sniffed.ts';
-import { tap } from '../../stream/tap.ts';
+import { CODECS, detectCompression, MAGIC_BYTES, refuseForeign } from '../../stream/codecs.ts';
 import { abortable } from '../../stream/abortable.ts';
 import { BlobStore } from './blob-store.ts';
+import { TailReader } from '../tar/tail-reader.ts';
 import { collect } from './collect.ts';
 import { ArchiveContents, blobName } from './contents.ts';
 import { DOCKER_MANIFEST_NAME } from '../docker-manifest.ts';
@@ -59,14 +58,14 @@ export async function readArchive(
   bytes: AsyncIterable<Uint8Array>,
   options: ReadArchiveOptions,
 ): Promise<ArchiveImages> {
-  const counted = tap(abortable(bytes, options.signal), (chunk) => options.onRead?.(chunk.length));
+  const reader = new TailReader(abortable(bytes, options.signal), ({ length }) => options.onRead?.(length));
   const layers = new Map<Digest, SavedLayer>();
   const ingest: IngestLayer = async (layerBytes, hint) => {
     const layer = await options.ingest(layerBytes, hint);
     layers.set(layer.diffId, layer);
     return layer;
   };
-  const entries = await collect(uncompressed(counted), { ...options, ingest });
+  const entries = await collect(await uncompressed(reader), { ...options, ingest });
   options.signal?.throwIfAborted();
   for (const [digest, blob] of options.stored ?? []) {
     // What did come counts.
@@ -81,6 +80,18 @@ export async function readArchive(
   return { images: await listImages(new ArchiveContents(entries, { ...options, ingest }), options), layers };
 }
 
+async function uncompressed(reader: TailReader): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const head = await reader.peek(MAGIC_BYTES);
+    if (head.length === 0) throw new DrayageError('TRUNCATED', 'the archive is empty');
+    const compression = refuseForeign(detectCompression(head), 'the archive');
+    return CODECS[compression].decompress(reader, 'the archive');
+  } catch (error) {
+    await reader.release();
+    throw error;
+  }
+}
+
 async function listImages(
   contents: ArchiveContents,
   { content, keepManifests = false, signal }: ReadArchiveOptions,
@@ -89,12 +100,6 @@ async function listImages(
   if (contents.has(DOCKER_MANIFEST_NAME)) return dockerImages(context);
   if (contents.has(INDEX_NAME)) return ociImages(context);
   throw noImages(contents);
-}
-
-async function* uncompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const { compression, empty, bytes: whole } = await sniffed(bytes, 'the archive');
-  if (empty) throw new DrayageError('TRUNCATED', 'the archive is empty');
-  yield* CODECS[compression].decompress(whole, 'the archive');
 }
 
 function noImages(contents: ArchiveContents): DrayageError {

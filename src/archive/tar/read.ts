@@ -16,7 +16,15 @@ export interface TarEntry {
   /** Where a link points to; else empty. */
   target: string;
   /** The content, once. It must not be read any more when the next entry has been asked for. */
-  bytes: AsyncIterable<Uint8Array>;
+  bytes: EntryBytes;
+}
+
+/** The content of an entry. */
+interface EntryBytes extends AsyncIterable<Uint8Array> {
+  /** Resolves when the last byte was given out. */
+  readonly drained: Promise<void>;
+  /** The next `count` bytes, which stay to be read; fewer only where fewer are left. */
+  peek(count: number): Promise<Uint8Array>;
 }
 
 /** How many entries an archive may have. */
@@ -36,7 +44,7 @@ const READ_SIZE = 64 * 1024;
  * `LIMIT`
  */
 export async function* readTar(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry, void, undefined> {
-  const reader = new TailReader(bytes);
+  const reader = bytes instanceof TailReader ? bytes : new TailReader(bytes);
   try {
     for (let count = 0; ; count++) {
       const header = await nextHeader(reader);
@@ -115,25 +123,38 @@ function extend(header: EntryHeader, extension: Extension): EntryHeader {
   return entry;
 }
 
-/** The content of one entry. */
-class Body implements AsyncIterable<Uint8Array> {
+class Body implements EntryBytes, AsyncIterator<Uint8Array, void, undefined> {
+  readonly drained: Promise<void>;
   readonly #reader: TailReader;
   readonly #header: TarHeader;
+  #onDrained = (): void => {};
   #left: number;
 
   constructor(reader: TailReader, header: TarHeader) {
     this.#reader = reader;
     this.#header = header;
     this.#left = header.size;
+    this.drained = new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
+    if (this.#left === 0) this.#onDrained();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    while (this.#left > 0) {
-      const piece = await this.#reader.some(this.#left);
-      if (piece.length === 0) throw truncated(this.#reader, `tar entry ${quote(this.#header.name)}`);
-      this.#left -= piece.length;
-      yield piece;
-    }
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async peek(count: number): Promise<Uint8Array> {
+    return this.#reader.peek(Math.min(count, this.#left));
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    if (this.#left === 0) return { done: true, value: undefined };
+    const value = await this.#reader.some(this.#left);
+    if (value.length === 0) throw truncated(this.#reader, `tar entry ${quote(this.#header.name)}`);
+    this.#left -= value.length;
+    if (this.#left === 0) this.#onDrained();
+    return { done: false, value };
   }
 
   /** Passes over what was not read, and the padding. */

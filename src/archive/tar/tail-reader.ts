@@ -7,28 +7,21 @@ const TAIL = 8192;
 export class TailReader extends ByteReader {
   readonly #recent: Uint8Array[];
 
-  constructor(bytes: AsyncIterable<Uint8Array>) {
+  /** @param onChunk sees each chunk as it comes */
+  constructor(bytes: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void) {
     const recent: Uint8Array[] = [];
-    super(remember(bytes, recent));
+    let size = 0;
+    super(bytes, (chunk) => {
+      recent.push(chunk);
+      size += chunk.length;
+      while (size - (recent[0]?.length ?? 0) >= TAIL) size -= recent.shift()?.length ?? 0;
+      onChunk?.(chunk);
+    });
     this.#recent = recent;
   }
 
   /** The last few kilobytes that came, whether they were asked for or not. */
   tail(): Buffer {
     return Buffer.concat(this.#recent).subarray(-TAIL);
-  }
-}
-
-/** Keeps as many of the last chunks as make up a tail. */
-async function* remember(
-  bytes: AsyncIterable<Uint8Array>,
-  recent: Uint8Array[],
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let size = 0;
-  for await (const chunk of bytes) {
-    recent.push(chunk);
-    size += chunk.length;
-    while (size - (recent[0]?.length ?? 0) >= TAIL) size -= recent.shift()?.length ?? 0;
-    yield chunk;
   }
 }
