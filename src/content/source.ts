@@ -36,6 +36,12 @@ export interface ContentSource {
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
 }
 
+/** A place that can check its content without giving it out: a layout, a cache. */
+export interface VerifiableSource extends ContentSource {
+  /** @throws {@link DrayageError} for a blob that is not there, or damaged */
+  verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void>;
+}
+
 /** Reads from the first of several places that has the content. */
 export function chainSources(sources: readonly ContentSource[]): ContentSource {
   const find = async (

@@ -4,6 +4,4 @@ export { Layout, type PruneLayoutOptions, type UpdateOptions } from '../layout/l
 export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolvedImages } from '../content/image-index.ts';
 export { OMITTED_LAYERS } from '../image/annotations.ts';
-export type { HeldBlob, HeldImage } from '../layout/holdings.ts';
 export type { ImageStore, StoreTransaction } from '../content/store.ts';
-export type { LayoutTransaction } from '../layout/transaction.ts';

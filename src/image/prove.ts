@@ -1,5 +1,6 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { isDrayageError } from '../errors.ts';
+import type { DrayageError } from '../errors.ts';
+import { isDrayageError, isUnusable } from '../errors.ts';
 import { BlockHash } from '../ingest/hash.ts';
 import type { HashManyOptions } from '../ingest/hash-many.ts';
 import { hashMany } from '../ingest/hash-many.ts';
@@ -45,11 +46,17 @@ export async function prove(
   return proven.get(pairOf(layer)) ?? read(source, layer, options);
 }
 
+/** Options of {@link proveAll}. */
+export interface ProveAllOptions extends HashManyOptions {
+  /** Hears of a layer that is absent, damaged or another, why it is; default: that is thrown. */
+  onUnusable?: (layer: Layer, error: DrayageError) => void;
+}
+
 /** Proves several layers at a time, the hashing on threads, as {@link prove} does one. */
 export async function proveAll(
   source: ContentSource,
   layers: readonly Layer[],
-  options: HashManyOptions = {},
+  { onUnusable, ...options }: ProveAllOptions = {},
 ): Promise<void> {
   const unknown = new Map(layers.filter((layer) => !isProven(layer)).map((layer) => [pairOf(layer), layer]));
   const slots = new Slots(BLOCK, MEMORY);
@@ -57,7 +64,12 @@ export async function proveAll(
     [...unknown.values()],
     ({ blob }) => blob.size,
     async (layer, threads, signal) => {
-      await read(source, layer, { signal }, threads && { threads, slots });
+      try {
+        await read(source, layer, { signal }, threads && { threads, slots });
+      } catch (error) {
+        if (onUnusable === undefined || !isUnusable(error)) throw error;
+        onUnusable(layer, error);
+      }
     },
     options,
   );
@@ -115,6 +127,7 @@ async function digestLayer(
   }
 }
 
-function pairOf({ diffId, blob }: Layer): string {
+/** Names a pair of a blob and a diffID. */
+export function pairOf({ diffId, blob }: Layer): string {
   return `${blob.digest} ${diffId}`;
 }

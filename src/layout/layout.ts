@@ -2,7 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
-import type { ImageStore } from '../content/store.ts';
+import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -14,7 +14,6 @@ import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
 import type { SweptBlobs } from './sweep.ts';
 import { sweep } from './sweep.ts';
-import type { LayoutTransaction } from './transaction.ts';
 import { Transaction } from './transaction.ts';
 
 /** Options of {@link Layout.update}. */
@@ -126,16 +125,14 @@ export class Layout implements ImageStore, AsyncDisposable {
    * removal of what is not there; and what `work` throws
    */
   async update<T>(
-    work: (transaction: LayoutTransaction) => Promise<T>,
+    work: (transaction: StoreTransaction) => Promise<T>,
     options: UpdateOptions = {},
   ): Promise<T> {
     const { signal } = options;
     signal?.throwIfAborted();
     const staging = await Staging.open(this.path, signal);
     try {
-      const roots = async (): Promise<Descriptor[]> =>
-        (await this.#listing.images({ signal })).map(({ root }) => root);
-      const transaction = new Transaction(staging, this.#stored, roots, signal);
+      const transaction = new Transaction(staging, this.#stored, signal);
       try {
         const result = await work(transaction);
         signal?.throwIfAborted();

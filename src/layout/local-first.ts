@@ -1,12 +1,6 @@
-import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-
-/** A place on disk that can say whether a blob of it is intact: a layout, a cache. */
-export interface VerifiableSource extends ContentSource {
-  /** @throws {@link DrayageError} for a blob that is not there, or damaged */
-  verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void>;
-}
 
 /**
  * Reads each blob from the first place on disk that holds it intact, and from `remote` where none does.

@@ -6,7 +6,6 @@ import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
 import { lookBelow } from './safe-path.ts';
 import { verifyBlobFile } from './verify-blob.ts';
-import { intactBlobFiles } from './verify-blobs.ts';
 
 /** The blobs of a layout. */
 export class StoredContent implements ContentSource {
@@ -47,12 +46,6 @@ export class StoredContent implements ContentSource {
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
   async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
     await verifyBlobFile(this.#file(descriptor), descriptor, options);
-  }
-
-  /** Which of these blobs are there and intact: they are hashed, several at a time. */
-  async intact(descriptors: readonly Descriptor[], options?: ContentOptions): Promise<Set<Digest>> {
-    const blobs = descriptors.map((descriptor) => ({ file: this.#file(descriptor), descriptor }));
-    return intactBlobFiles(blobs, options);
   }
 
   #file({ digest }: Descriptor): BlobFile {

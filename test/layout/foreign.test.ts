@@ -4,6 +4,8 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
+import { Holdings } from '../../src/image/holdings.ts';
+import { Ledger } from '../../src/image/ledger.ts';
 import { images } from '../../src/image/image.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Digest } from '../../src/oci/digest.ts';
@@ -62,8 +64,10 @@ describe.each(layouts)('the layout of %s', (name, { images: wanted, manifests })
     const before: { manifests: unknown[] } = JSON.parse(readFileSync(join(path, 'index.json'), 'utf8'));
     const layout = await Layout.create(path);
     await layout.update(async (transaction) => {
+      const roots = (await layout.images()).map(({ root }) => root);
+      const holdings = new Holdings(layout, roots, new Ledger());
       for (const diffId of wanted.flatMap(({ diffIds }) => diffIds)) {
-        expect(await transaction.findLayer(diffId)).toBeDefined();
+        expect(await holdings.findLayer(diffId)).toBeDefined();
       }
       await addSample(transaction, sampleImage(['more']), ['more']);
     });

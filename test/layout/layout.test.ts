@@ -1,15 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { DOCKER_MANIFEST_LIST, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { DOCKER_MANIFEST_LIST, OCI_CONFIG } from '../../src/oci/media-types.ts';
 import { chunksOf, describeBytes } from '../contract/content.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import type { SampleImage } from './sample-images.ts';
-import { addSample, imageOf, sampleImage, sampleIndex, sampleReferrer } from './sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from './sample-images.ts';
 
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
@@ -445,82 +444,6 @@ describe('manifest.json', () => {
     const layout = await emptyLayout();
     await layout.update((transaction) => addSample(transaction, sampleIndex([APP, TOOLS]), ['multi']));
     expect(dockerManifest(layout)).toEqual([dockerItem(APP, ['multi:latest']), dockerItem(TOOLS, null)]);
-  });
-});
-
-describe('finding a layer', () => {
-  const [diffId] = APP.diffIds;
-  const [base] = APP.layers;
-  if (diffId === undefined || base === undefined) throw new Error('no layer');
-
-  test('finds those of the layout, and those of images that this update adds', async () => {
-    const layout = await emptyLayout();
-    await layout.update(async (transaction) => {
-      expect(await transaction.findLayer(diffId)).toBeUndefined();
-      await addSample(transaction, APP, ['app']);
-      expect(await transaction.findLayer(diffId)).toEqual(base);
-    });
-    await layout.update(async (transaction) => {
-      expect(await transaction.findLayer(diffId)).toEqual(base);
-      expect(await transaction.findLayer(base.digest)).toBeUndefined();
-    });
-  });
-
-  test.each([
-    ['is damaged', Buffer.alloc(base.size)],
-    ['is cut', Buffer.alloc(3)],
-  ])('does not find one whose blob %s', async (_, bytes) => {
-    const layout = await emptyLayout();
-    await layout.update((transaction) => addSample(transaction, APP, ['app']));
-    await overwrite(blobFile(layout, base), bytes);
-    await layout.update(async (transaction) => {
-      expect(await transaction.findLayer(diffId)).toBeUndefined();
-    });
-  });
-
-  test('passes over blobs that are said to hold it and do not', async () => {
-    const layout = await emptyLayout();
-    const liars = [
-      gzipSync('another layer'),
-      Buffer.from([0x1f, 0x8b, 9, 9]),
-      gzipSync('cut').subarray(0, -4),
-    ];
-    await layout.update(async (transaction) => {
-      for (const [i, content] of liars.entries())
-        await addSample(transaction, imageOf([[diffId, content]]), [`liar${i}`]);
-      expect(await transaction.findLayer(diffId)).toBeUndefined();
-    });
-    await layout.update(async (transaction) => {
-      expect(await transaction.findLayer(diffId)).toBeUndefined();
-      await addSample(transaction, APP, ['app']);
-      expect(await transaction.findLayer(diffId)).toEqual(base);
-    });
-    await layout.update(async (transaction) => {
-      expect(await transaction.findLayer(diffId)).toEqual(base);
-    });
-  });
-
-  test('reads an image that cannot be read once', async () => {
-    const layout = await emptyLayout();
-    const junk = Buffer.from('{');
-    const root = describeBytes(junk, OCI_MANIFEST);
-    const update = layout.update(async (transaction) => {
-      await transaction.put(root, chunksOf(junk));
-      transaction.add(root, [], {});
-      const open = vi.spyOn(transaction, 'open');
-      for (let i = 0; i < 3; i++) expect(await transaction.findLayer(diffId)).toBeUndefined();
-      expect(open).toHaveBeenCalledTimes(1);
-    });
-    await expect(update).rejects.toMatchObject({ code: 'MALFORMED' });
-  });
-
-  test('does not find one whose blob was left out', async () => {
-    const layout = await emptyLayout();
-    const thin = { 'dev.drayage.omitted-layers': '1' };
-    await layout.update((transaction) => addSample(transaction, APP, ['app'], thin, [base]));
-    await layout.update(async (transaction) => {
-      expect(await transaction.findLayer(diffId)).toBeUndefined();
-    });
   });
 });
 

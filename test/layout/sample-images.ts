@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { LayoutTransaction } from '../../src/layout/transaction.ts';
+import type { StoreTransaction } from '../../src/content/store.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -93,7 +93,7 @@ export function sampleReferrer(subject: Descriptor, text = 'signature'): SampleI
 
 /** Stages an image and adds it. */
 export async function addSample(
-  transaction: LayoutTransaction,
+  transaction: StoreTransaction,
   image: SampleImage,
   names: readonly string[] = [],
   annotations: Record<string, string> = {},

@@ -1,13 +1,15 @@
 import type { SaveSource } from './arrival.ts';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
-import type { SavedLayer } from '../../content/layer.ts';
+import type { IngestedLayer, SavedLayer } from '../../content/layer.ts';
 import { arrive } from './sources/source.ts';
+import type { ImageStore, StoreTransaction } from '../../content/store.ts';
+import { Holdings } from '../../image/holdings.ts';
 import { readImage } from '../../image/image.ts';
+import { Ledger } from '../../image/ledger.ts';
+import { noteProven } from '../../image/prove.ts';
 import type { CodecName } from '../../ingest/codec.ts';
 import { chooseCodec } from '../../ingest/codec.ts';
 import { createIngest } from '../../ingest/ingest.ts';
-import type { Layout } from '../../layout/layout.ts';
-import type { LayoutTransaction } from '../../layout/transaction.ts';
 import { uniqueReference } from '../../listing/unique-reference.ts';
 import { CREATED } from '../../oci/annotations.ts';
 import { configPlatform } from '../../oci/config.ts';
@@ -17,12 +19,12 @@ import { formatPlatform } from '../../oci/platform.ts';
 import type { LayerStatus } from '../../progress.ts';
 import { checkSize } from '../../image/size-check.ts';
 import type { Selection } from '../../select/selection.ts';
-import { BackedContent } from './thin/backed-content.ts';
-import type { OmissionOptions } from './thin/omission.ts';
-import { Omission } from './thin/omission.ts';
+import { ContentOverBases } from './thin/content-over-bases.ts';
+import type { OmitOptions } from './thin/omitter.ts';
+import { Omitter } from './thin/omitter.ts';
 
 /** Options of {@link save}. */
-export interface SaveOptions extends Selection, OmissionOptions {
+export interface SaveOptions extends Selection, OmitOptions {
   from: SaveSource;
   /** Names or digests. From a daemon at least one; of an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
@@ -37,7 +39,7 @@ export interface SaveOptions extends Selection, OmissionOptions {
    */
   oneRequest?: boolean | undefined;
   /** The layout to save into. */
-  to: Layout;
+  to: ImageStore;
   /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
   compress?: CodecName | undefined;
   /** Compression level; default 1. */
@@ -85,28 +87,31 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const started = performance.now();
   const { onProgress, signal } = options;
   const codec = chooseCodec(options.compress, options.level);
-  const isEmpty = (await options.to.images(options)).length === 0;
+  const stored = (await options.to.images(options)).map(({ root }) => root);
   let read = 0;
   const images = await options.to.update(async (content) => {
-    const omission = await Omission.prepare(options);
-    const { bases } = omission;
-    const backed = new BackedContent(content, bases);
+    const ledger = new Ledger();
+    const omitter = await Omitter.prepare(options, ledger);
+    const { bases } = omitter;
+    const holdings = new Holdings(options.to, stored, ledger, { signal });
+    const known = new ContentOverBases(content, holdings, bases, ledger);
     await using ingest = createIngest(content, {
       codec,
       signal,
       concurrency: options.concurrency,
       memory: options.memory,
-      findLayer: (diffId) => backed.findLayer(diffId),
+      findLayer: (diffId) => known.findLayer(diffId),
       onLayer: (layer) => {
+        noteIngested(layer);
         const { digest, size } = layer;
-        const status = backed.offered.has(digest) ? 'omitted' : layer.status;
+        const status = known.offered.has(digest) ? 'omitted' : layer.status;
         onProgress?.({ kind: 'layer', digest, size, status });
       },
     });
     const arrived = await arrive({
       ...options,
-      content: backed,
-      holdings: isEmpty && bases.length === 0 ? undefined : backed,
+      content: known,
+      holdings: stored.length === 0 && bases.length === 0 ? undefined : known,
       ingest: ingest.layer,
       // The blobs of a base are what they are: manifests are written over them.
       keepManifests: codec.compression === 'none' && bases.length === 0,
@@ -116,7 +121,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
       },
     });
     const before = await options.to.images({ signal });
-    const arrivals = await omission.settle(arrived, content, before);
+    const arrivals = await omitter.settle(arrived, before, { content, holdings });
     const saved: SavedImage[] = [];
     // One after the other, so that the index has them in the order in which they came.
     for (const arrival of arrivals) saved.push(await store(arrival, content, options));
@@ -128,13 +133,19 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     return saved;
   }, options);
   const bytes = { read, ...countBytes(images) };
-  return { layout: options.to.path, images, bytes, seconds: (performance.now() - started) / 1000 };
+  return { layout: options.to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** What ingest has decompressed and hashed is proven. Where another blob was found for the layer, only the layer was hashed. */
+function noteIngested({ received, uncompressedSize, diffId, status, ...blob }: IngestedLayer): void {
+  const isOwn = status === 'written' || received.digest === blob.digest;
+  if (isOwn && uncompressedSize !== null) noteProven({ diffId, blob }, uncompressedSize);
 }
 
 /** Adds what arrived to the layout's index, and says what it is. */
 async function store(
   { root, names, foundAs, layers, referrers, ...arrival }: ArrivedImage,
-  content: LayoutTransaction,
+  content: StoreTransaction,
   options: SaveOptions,
 ): Promise<SavedImage> {
   const { config } = await readImage(content, root, options);

@@ -5,6 +5,7 @@ import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform } from '../../../oci/platform.ts';
+import type { Ledger } from '../../../image/ledger.ts';
 import { parseReference } from '../../../oci/reference.ts';
 import type { OpenRepository } from './base-image.ts';
 import { BaseImage } from './base-image.ts';
@@ -52,6 +53,7 @@ const PATIENCE = 20_000;
 /** Finds what images are built on, each once. */
 export class BaseFinder {
   readonly #search: BaseSearch;
+  readonly #ledger: Ledger;
   readonly #options: ContentOptions;
   readonly #onNote: (message: string) => void;
   readonly #resolved = new Map<string, Promise<BaseImage>>();
@@ -61,8 +63,15 @@ export class BaseFinder {
   readonly #silent = new Set<string>();
   #pulled: Promise<readonly PulledImage[]> | undefined;
 
-  constructor(search: BaseSearch, onNote: (message: string) => void, options: ContentOptions = {}) {
+  /** @param ledger gets the layers of bases that are found: stated where the base was asked for, else claimed */
+  constructor(
+    search: BaseSearch,
+    ledger: Ledger,
+    onNote: (message: string) => void,
+    options: ContentOptions = {},
+  ) {
     this.#search = search;
+    this.#ledger = ledger;
     this.#onNote = onNote;
     this.#options = options;
   }
@@ -78,7 +87,10 @@ export class BaseFinder {
       try {
         const { domain } = parseReference(reference);
         if (this.#silent.has(domain)) continue;
-        return await this.#probe(reference, query);
+        const base = await this.#probe(reference, query);
+        if (asked.length > 0) this.#ledger.state(base.layers);
+        else this.#ledger.claim(base.layers);
+        return base;
       } catch (error) {
         if (!isDrayageError(error)) throw error;
         if (isSilence(error)) {

@@ -3,6 +3,7 @@ import type { ContentOptions, ContentSource } from '../../../content/source.ts';
 import { readIndex } from '../../../image/documents.ts';
 import { readImage } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
+import { pairOf } from '../../../image/prove.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { bareDescriptor } from '../../../oci/descriptor.ts';
@@ -11,7 +12,7 @@ import { isIndexType } from '../../../oci/media-types.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
 import { normalizedReference, parseReference, withDefaultTag } from '../../../oci/reference.ts';
-import type { LayerBase } from './layer-base.ts';
+import type { Base } from './base.ts';
 
 /** A repository of a registry, as far as base images are read there. */
 export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
@@ -20,7 +21,7 @@ export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
 export type OpenRepository = (reference: string, options: ContentOptions) => Promise<BaseRepository>;
 
 /** An image in a registry that others are built on: for one platform. */
-export class BaseImage implements LayerBase {
+export class BaseImage implements Base {
   /** Full name with its tag, or with its digest where it has none: `docker.io/library/node:22`. */
   readonly name: string;
   /** What the name means: a manifest, or an index. */
@@ -64,16 +65,13 @@ export class BaseImage implements LayerBase {
     return layers.length > 0 && layers.every(({ diffId }, i) => diffId === diffIds[i]);
   }
 
-  async findLayer(diffId: Digest): Promise<Descriptor | undefined> {
-    return this.layers.find((layer) => layer.diffId === diffId)?.blob;
+  async holds(layer: Layer): Promise<boolean> {
+    return this.layers.some((own) => pairOf(own) === pairOf(layer));
   }
 
-  async findBlob(digest: Digest): Promise<Layer | undefined> {
-    return this.layers.find(({ blob }) => blob.digest === digest);
-  }
-
-  annotationsFor(omitted: ReadonlySet<Digest>): Record<string, string> {
-    const isUsed = this.layers.some(({ blob }) => omitted.has(blob.digest));
+  annotationsFor(omitted: readonly Layer[]): Record<string, string> {
+    const pairs = new Set(omitted.map(pairOf));
+    const isUsed = this.layers.some((layer) => pairs.has(pairOf(layer)));
     return isUsed ? { [BASE_NAME]: this.name, [BASE_DIGEST]: this.digest } : {};
   }
 }

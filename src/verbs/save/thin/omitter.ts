@@ -1,53 +1,56 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
-import type { SaveSource } from '../arrival.ts';
-import type { StoredImage } from '../../../content/image-index.ts';
+import type { ImageEndpoint } from '../../../content/endpoint.ts';
+import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
+import type { ContentOptions } from '../../../content/source.ts';
 import { footprint } from '../../../image/footprint.ts';
-import type { LayoutTransaction } from '../../../layout/transaction.ts';
-import type { Platform } from '../../../oci/platform.ts';
+import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
+import type { Platform } from '../../../oci/platform.ts';
+import { matchesPlatform } from '../../../oci/platform.ts';
+import type { SaveSource } from '../arrival.ts';
+import type { Base } from './base.ts';
 import type { BaseSearch } from './base-finder.ts';
 import { BaseFinder } from './base-finder.ts';
-import type { LayerBase } from './layer-base.ts';
-import type { BaseLayout } from './layout-base.ts';
-import { LayoutBase } from './layout-base.ts';
-import { leaveOut } from './leave-out.ts';
-import { findBasesBefore, thin } from './thinning.ts';
+import { BaseLayout } from './base-layout.ts';
+import type { OmitLayersOptions } from './omit.ts';
+import { omitLayers } from './omit.ts';
+import { omitBase } from './omit-base.ts';
 
-/** When layers are left out that registries have. */
+/** When layers are omitted that registries have. */
 export interface ThinOptions extends BaseSearch {
   /** `always`: wherever a base is found. `auto`: only where the layout would be larger than its limit, or than is warned of. */
   when: 'auto' | 'always';
 }
 
-/** What is to be left out of a layout. */
-export interface OmissionOptions extends SizeLimits {
+/** What a layout is to omit. */
+export interface OmitOptions extends SizeLimits {
   from: SaveSource;
   images?: readonly string[] | undefined;
   platform?: Platform | undefined;
   /**
-   * Layouts that will be there where this one is read: layers that they hold are not stored again. What is left out so is
-   * recorded with the image. Default: none.
+   * Layouts that will be there where this one is read: layers that they are proven to hold are not stored again. What is
+   * omitted so is recorded with the image. Default: none.
    */
-  baseLayouts?: readonly BaseLayout[] | undefined;
+  baseLayouts?: readonly ImagePlace[] | undefined;
   /**
-   * Leaves out the layers of an image's base, as far as a registry has them now. They are read there again where they are
-   * needed. Default: nothing is left out for that.
+   * Omits the layers of an image's base, as far as a registry has them now. They are read there again where they are needed.
+   * Default: nothing is omitted for that.
    */
   thin?: ThinOptions | undefined;
 }
 
-/** What is left out of a layout, from before the first byte arrives until all is decided. */
-export class Omission {
+/** Decides which layers a layout omits, from before the first byte arrives until all is decided. */
+export class Omitter {
   /** What can be had elsewhere, as far as it is known beforehand. */
-  readonly bases: readonly LayerBase[];
-  readonly #options: OmissionOptions;
-  readonly #layouts: readonly LayerBase[];
+  readonly bases: readonly Base[];
+  readonly #options: OmitOptions;
+  readonly #layouts: readonly Base[];
   readonly #finder: BaseFinder | undefined;
 
   private constructor(
-    options: OmissionOptions,
-    layouts: readonly LayerBase[],
-    found: readonly LayerBase[],
+    options: OmitOptions,
+    layouts: readonly Base[],
+    found: readonly Base[],
     finder: BaseFinder | undefined,
   ) {
     this.#options = options;
@@ -56,36 +59,43 @@ export class Omission {
     this.bases = [...layouts, ...found];
   }
 
-  /** Finds out what can be had elsewhere. */
-  static async prepare(options: OmissionOptions): Promise<Omission> {
-    const { baseLayouts = [], thin: search, signal, onProgress } = options;
-    const layouts: LayerBase[] = [];
-    for (const layout of baseLayouts) layouts.push(await LayoutBase.open(layout, { signal }));
+  /**
+   * Finds out what can be had elsewhere.
+   * @param ledger gets what the bases say of their layers
+   */
+  static async prepare(options: OmitOptions, ledger: Ledger): Promise<Omitter> {
+    const { baseLayouts = [], thin, signal, onProgress } = options;
+    const layouts: Base[] = [];
+    for (const layout of baseLayouts) layouts.push(await BaseLayout.open(layout, ledger, { signal }));
     const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
-    const finder = search && new BaseFinder(search, onNote, { signal });
-    const isKnown = finder !== undefined && search?.when === 'always';
-    return new Omission(options, layouts, isKnown ? await findBasesBefore(finder, options) : [], finder);
+    const finder = thin && new BaseFinder(thin, ledger, onNote, { signal });
+    const found = finder !== undefined && thin?.when === 'always' ? await findBefore(finder, options) : [];
+    return new Omitter(options, layouts, found, finder);
   }
 
   /**
-   * Decides for each image what is left out.
-   * @param before the images that the layout has already
+   * Decides for each image what is omitted.
+   * @param before the images that the store has already
    */
   async settle(
     arrived: readonly ArrivedImage[],
-    content: LayoutTransaction,
     before: readonly StoredImage[],
+    store: Pick<OmitLayersOptions, 'content' | 'holdings'>,
   ): Promise<ArrivedImage[]> {
-    if (this.#options.thin?.when === 'always') return this.#thin(arrived, content);
-    const { signal } = this.#options;
-    const arrivals: ArrivedImage[] = [];
-    for (const arrival of arrived) arrivals.push(await leaveOut(arrival, content, this.#layouts, { signal }));
-    const isLarge = this.#finder !== undefined && (await this.#exceeds(content, [...before, ...arrivals]));
-    return isLarge ? this.#thin(arrivals, content) : arrivals;
+    const { thin, signal, onProgress } = this.#options;
+    const options = { ...store, bases: this.#layouts, signal };
+    const finder = this.#finder;
+    let images = [...arrived];
+    if (finder === undefined || thin?.when !== 'always') {
+      images = await inTurn(images, (image) => omitLayers(image, options));
+      if (finder === undefined || !(await this.#exceeds(store.content, [...before, ...images])))
+        return images;
+    }
+    return inTurn(images, (image) => omitBase(image, { ...options, finder, spare: this.bases, onProgress }));
   }
 
   async #exceeds(
-    content: LayoutTransaction,
+    content: OmitLayersOptions['content'],
     images: readonly Pick<StoredImage, 'root' | 'annotations'>[],
   ): Promise<boolean> {
     const { maxSize = Infinity, warnSize = Infinity, signal } = this.#options;
@@ -94,14 +104,41 @@ export class Omission {
     const roots = images.map(({ root, annotations }) => ({ ...root, annotations }));
     return (await footprint(content, roots, { signal })).bytes > budget;
   }
+}
 
-  async #thin(arrived: readonly ArrivedImage[], content: LayoutTransaction): Promise<ArrivedImage[]> {
-    const finder = this.#finder;
-    if (finder === undefined) return [...arrived];
-    const { signal, onProgress } = this.#options;
-    const options = { finder, others: this.#layouts, spare: this.bases, signal, onProgress };
-    const arrivals: ArrivedImage[] = [];
-    for (const arrival of arrived) arrivals.push(await thin(arrival, content, options));
-    return arrivals;
+async function inTurn<T>(things: readonly T[], change: (thing: T) => Promise<T>): Promise<T[]> {
+  const changed: T[] = [];
+  for (const thing of things) changed.push(await change(thing));
+  return changed;
+}
+
+/**
+ * Finds the bases of images of a daemon before any of them is sent, so that what they have need not be sent nor compressed.
+ * Of an archive or a layout it is not known beforehand what is in them.
+ */
+async function findBefore(
+  finder: BaseFinder,
+  { from, images: names = [], platform, signal }: OmitOptions,
+): Promise<Base[]> {
+  if (!('load' in from)) return [];
+  const found = new Set<Base>();
+  for (const name of names) {
+    const { diffIds, platforms = [], labels = {} } = await from.inspect(name, { signal, platforms: true });
+    const wanted = platform ?? (await platformOf(from, platforms, { signal }));
+    const base = await finder.find({ name, diffIds, platform: wanted, said: labels });
+    if (base !== undefined) found.add(base);
   }
+  return [...found];
+}
+
+/** The layers that a daemon tells of an image are those for its own platform, where there are several. */
+async function platformOf(
+  daemon: ImageEndpoint,
+  platforms: readonly { platform: Platform }[],
+  options: ContentOptions,
+): Promise<Platform> {
+  const own = await daemon.platform(options);
+  const [only, ...others] = platforms.map(({ platform }) => platform);
+  if (only !== undefined && others.length === 0) return only;
+  return platforms.find(({ platform }) => matchesPlatform(own, platform))?.platform ?? own;
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DrayageError } from '../../../../src/errors.ts';
+import { Ledger } from '../../../../src/image/ledger.ts';
 import type { BaseSearch } from '../../../../src/verbs/save/thin/base-finder.ts';
 import { BaseFinder } from '../../../../src/verbs/save/thin/base-finder.ts';
 import { makeCargo } from '../../../docker/cargo.ts';
@@ -16,9 +17,11 @@ const NAME = 'registry.example/base:1';
 let registry: MemoryRegistry;
 let notes: string[];
 let asked: string[];
+let ledger: Ledger;
 beforeEach(() => {
   [notes, asked] = [[], []];
   registry = new MemoryRegistry();
+  ledger = new Ledger();
   registry.push(NAME, BASE.root, BASE.source);
 });
 
@@ -26,6 +29,7 @@ beforeEach(() => {
 async function find(search: Partial<BaseSearch>, signal?: AbortSignal): Promise<(string | undefined)[]> {
   const finder = new BaseFinder(
     { openRepository: registry.open, ...search },
+    ledger,
     (note) => void notes.push(note),
     { signal },
   );

@@ -34,7 +34,7 @@ async function newLayout(): Promise<Layout> {
 async function saved(
   cargo: TestCargo,
   name: string,
-  options: Partial<SaveOptions> = {},
+  options: Partial<SaveOptions> & { to?: Layout } = {},
 ): Promise<{ layout: Layout; result: Awaited<ReturnType<typeof save>> }> {
   const daemon = new MemoryEndpoint();
   await daemon.hold(cargo.root, cargo.source, [name]);

@@ -15,7 +15,7 @@ import { drain } from '../../../../src/stream/drain.ts';
 import { once } from '../../../../src/stream/tap.ts';
 import type { OpenBase } from '../../../../src/image/whole-content.ts';
 import { wholeContent } from '../../../../src/image/whole-content.ts';
-import type { ThinOptions } from '../../../../src/verbs/save/thin/omission.ts';
+import type { ThinOptions } from '../../../../src/verbs/save/thin/omitter.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
 import type { TestCargo } from '../../../docker/cargo.ts';
 import { makeCargo, makeIndexCargo } from '../../../docker/cargo.ts';
@@ -45,7 +45,7 @@ const openBase: OpenBase = async ({ name }) => registry.open(name);
 async function thin(
   from: SaveOptions['from'],
   search: Partial<ThinOptions> = {},
-  options: Partial<SaveOptions> = {},
+  options: Partial<SaveOptions> & { to?: Layout } = {},
 ): Promise<{ layout: Layout; result: SaveResult }> {
   const layout = options.to ?? (await Layout.create(`${await temporaryFolder()}/layout`));
   const result = await save({

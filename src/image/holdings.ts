@@ -1,0 +1,179 @@
+import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
+import { isDrayageError, isUnusable } from '../errors.ts';
+import { walk } from './contents.ts';
+import { isImageManifest } from './documents.ts';
+import { images, readConfig } from './image.ts';
+import type { Layer } from './layer.ts';
+import type { Ledger } from './ledger.ts';
+import { isProven, pairOf, proveAll } from './prove.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { drain } from '../stream/drain.ts';
+
+/** An image that a place holds, all of it intact and every layer proven. */
+export interface HeldImage {
+  /** The index or the manifest that has the ID; the manifest whose config has it. */
+  root: Descriptor;
+  /** The config digest of the first image that the root leads to. */
+  id: Digest;
+  /** Of that image, bottom first. */
+  layers: Layer[];
+}
+
+/** A blob that a place has in place of another one, or that very blob; intact. */
+export interface HeldBlob {
+  blob: Descriptor;
+  /** Of the layer that it is proven to hold; undefined where it holds none, as far as is known. */
+  diffId: Digest | undefined;
+}
+
+/** A place whose blobs may be checked without giving them out. */
+type CheckedSource = ContentSource & Partial<VerifiableSource>;
+
+/** The layers that a place holds: each blob intact there, and proven to hold its layer. No pair is looked at twice. */
+export class HeldLayers {
+  readonly #source: CheckedSource;
+  readonly #options: ContentOptions;
+  readonly #known = new Map<string, boolean>();
+
+  constructor(source: CheckedSource, options: ContentOptions = {}) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  /** Those of the layers that are held. Several are proven at a time. */
+  async among(layers: readonly Layer[]): Promise<Layer[]> {
+    const isNew = (layer: Layer): boolean => !this.#known.has(pairOf(layer));
+    for (const layer of layers.filter(isNew))
+      if (isProven(layer)) this.#known.set(pairOf(layer), await this.isIntact(layer.blob));
+    const unproven = layers.filter(isNew);
+    const onUnusable = (layer: Layer): void => void this.#known.set(pairOf(layer), false);
+    await proveAll(this.#source, unproven, { ...this.#options, onUnusable });
+    for (const layer of unproven.filter(isNew)) this.#known.set(pairOf(layer), true);
+    return layers.filter((layer) => this.#known.get(pairOf(layer)) === true);
+  }
+
+  /** Whether a blob is there and its bytes are those of its digest. */
+  async isIntact(blob: Descriptor): Promise<boolean> {
+    const source = this.#source;
+    try {
+      if (source.verifyBlob === undefined) await drain(await source.open(blob, this.#options));
+      else await source.verifyBlob(blob, this.#options);
+      return true;
+    } catch (error) {
+      if (isUnusable(error)) return false;
+      throw error;
+    }
+  }
+}
+
+/** What a store holds, so that it need not come again. All of it is intact, and its layers are proven. */
+export class Holdings {
+  readonly #store: ContentSource;
+  readonly #roots: readonly Descriptor[];
+  readonly #ledger: Ledger;
+  readonly #options: ContentOptions;
+  readonly #held: HeldLayers;
+  #learned: Promise<void> | undefined;
+
+  /**
+   * @param roots of the images of the store
+   * @param ledger gets what these claim of their layers
+   */
+  constructor(
+    store: CheckedSource,
+    roots: readonly Descriptor[],
+    ledger: Ledger,
+    options: ContentOptions = {},
+  ) {
+    this.#store = store;
+    this.#roots = roots;
+    this.#ledger = ledger;
+    this.#options = options;
+    this.#held = new HeldLayers(store, options);
+  }
+
+  /** Finds the blob of a layer. */
+  async findLayer(diffId: Digest): Promise<Descriptor | undefined> {
+    await this.#learn();
+    for (const layer of this.#ledger.ofLayer(diffId))
+      if ((await this.#held.among([layer])).length > 0) return layer.blob;
+    return undefined;
+  }
+
+  /** Finds an image by its ID: the digest of its root, of its manifest or of its config. */
+  async findImage(id: Digest): Promise<HeldImage | undefined> {
+    for (const root of this.#roots) {
+      try {
+        const found = await this.#under(root, id);
+        if (found !== undefined && (await this.#isWhole(found.root))) return found;
+      } catch (error) {
+        // What is damaged, or no image, is not held.
+        if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Which of these blobs are held, each with the blob that stands for it: an uncompressed layer may be held in another
+   * compression.
+   */
+  async findBlobs(blobs: readonly Descriptor[]): Promise<Map<Digest, HeldBlob>> {
+    await this.#learn();
+    const held = new Set(await this.#held.among(blobs.flatMap(({ digest }) => this.#ledger.named(digest))));
+    const found = new Map<Digest, HeldBlob>();
+    for (const descriptor of blobs) {
+      const layer = this.#ledger.named(descriptor.digest).find((one) => held.has(one));
+      if (layer !== undefined) found.set(descriptor.digest, layer);
+      else if (await this.#held.isIntact(descriptor))
+        found.set(descriptor.digest, { blob: bareDescriptor(descriptor), diffId: undefined });
+    }
+    return found;
+  }
+
+  async #learn(): Promise<void> {
+    this.#learned ??= this.#learnAll();
+    await this.#learned;
+  }
+
+  /** An image that cannot be read claims nothing. */
+  async #learnAll(): Promise<void> {
+    for (const root of this.#roots) {
+      try {
+        for await (const { layers } of images(this.#store, root, this.#options)) this.#ledger.claim(layers);
+      } catch (error) {
+        if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
+      }
+    }
+  }
+
+  async #under(root: Descriptor, id: Digest): Promise<HeldImage | undefined> {
+    for await (const { manifest, config, layers } of images(this.#store, root, this.#options)) {
+      const found = { id: config.descriptor.digest, layers };
+      if (root.digest === id) return { root, ...found };
+      if (found.id === id || manifest.descriptor.digest === id)
+        return { root: bareDescriptor(manifest.descriptor), ...found };
+    }
+    return undefined;
+  }
+
+  /** Whether all that a root leads to is held. */
+  async #isWhole(root: Descriptor): Promise<boolean> {
+    const layers: Layer[] = [];
+    const read = new Set<Digest>();
+    const blobs: Descriptor[] = [];
+    for await (const node of walk(this.#store, root, this.#options)) {
+      if (node.kind === 'absent') return false;
+      if (node.kind === 'blob') blobs.push(node.descriptor);
+      if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
+      const image = await readConfig(this.#store, node.document, this.#options);
+      layers.push(...image.layers);
+      for (const { digest } of [image.config.descriptor, ...image.manifest.value.layers]) read.add(digest);
+    }
+    if ((await this.#held.among(layers)).length < layers.length) return false;
+    for (const blob of blobs) if (!read.has(blob.digest) && !(await this.#held.isIntact(blob))) return false;
+    return true;
+  }
+}
