@@ -4,7 +4,7 @@ import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
 import { DrayageError, isDrayageError, Layout } from '../index.ts';
 import type { Context } from './context.ts';
 import { folderOf } from './notation.ts';
-import { explainDamage, isGitLab, notShipped } from './transport.ts';
+import { explainDamage, isGitLab, notShipped } from './artifact-errors.ts';
 
 /** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
 export const HOME = '.drayage';

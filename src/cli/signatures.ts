@@ -11,7 +11,7 @@ import {
 import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
 import { readSignatureExpectations } from './expectations.ts';
-import { isGitLab } from './transport.ts';
+import { isGitLab } from './artifact-errors.ts';
 
 /** The options that say whose signature an image has to carry. */
 export interface SignatureOptions extends ExpectOptions {

@@ -17,7 +17,7 @@ import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { isArchive } from './notation.ts';
 import { HOME, openLayouts } from './places.ts';
-import { isGitLab, notShipped } from './transport.ts';
+import { isGitLab, notShipped } from './artifact-errors.ts';
 import { unpackArchives } from './unpack.ts';
 
 /** The options that say where images come from. */

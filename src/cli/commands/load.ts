@@ -25,7 +25,7 @@ import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
 import { parseTarget, writeFileWhole } from '../target.ts';
-import { explainDamage } from '../transport.ts';
+import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
 export interface LoadCommandOptions

@@ -9,7 +9,7 @@ import { writeReports } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import { openNamed } from '../sources.ts';
-import { explainDamage } from '../transport.ts';
+import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage merge`. */
 export interface MergeCommandOptions extends CommonOptions, SignatureOptions, VariableOptions {

@@ -13,7 +13,7 @@ import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
-import { explainDamage } from '../transport.ts';
+import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage promote`. */
 export interface PromoteCommandOptions

@@ -16,7 +16,7 @@ import { openLayouts } from '../places.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import { toJson } from '../report-error.ts';
-import { explainDamage } from '../transport.ts';
+import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage verify`. */
 export interface VerifyCommandOptions extends CommonOptions, SignatureOptions {}
