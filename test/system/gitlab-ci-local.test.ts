@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -17,7 +18,7 @@ import { run } from './support/run-command.ts';
 const ROOT = new URL('../../', import.meta.url);
 const require = createRequire(import.meta.url);
 const RUNNER = require.resolve('gitlab-ci-local');
-const BIN = fileURLToPath(new URL('dist/cli/bin.js', ROOT));
+const BUNDLER = fileURLToPath(new URL('scripts/release/bundle.mjs', ROOT));
 const BUSYBOX = join(KIND_SPECS['docker-28-containerd'].root, 'usr/bin/busybox');
 const PIPELINE = '4711';
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -171,6 +172,7 @@ async function makeRepository(
   await cp(fileURLToPath(new URL('templates', ROOT)), join(repository, 'templates'), { recursive: true });
   const template = join(repository, 'templates/image/template.yml');
   await writeFile(template, edit(await readFile(template, 'utf8')));
+  await addProgram(repository);
   const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@gitlab.example'];
   for (const args of [
     ['init', '--quiet', '--initial-branch=main'],
@@ -185,6 +187,20 @@ async function makeRepository(
   return repository;
 }
 
+/** Puts the single file of a release into a repository, and its checksum into the pipeline. */
+async function addProgram(repository: string): Promise<void> {
+  const tools = join(repository, 'tools');
+  await mkdir(tools);
+  const script = `import(${JSON.stringify(BUNDLER)}).then((made) => made.makeBundle(process.argv[1]))`;
+  const { code, stderr } = await run(process.execPath, ['-e', script, tools], { env: { PATH: SYSTEM_PATH } });
+  if (code !== 0) throw new Error(`the single file cannot be made: ${stderr}`);
+  const program = await readFile(join(tools, 'drayage.mjs'));
+  const sha256 = createHash('sha256').update(program).digest('hex');
+  const pipeline = join(repository, '.gitlab-ci.yml');
+  const text = await readFile(pipeline, 'utf8');
+  await writeFile(pipeline, text.replace('SHA256_OF_DRAYAGE', sha256));
+}
+
 async function runPipeline(
   repository: string,
   folder: string,
@@ -195,8 +211,6 @@ async function runPipeline(
   await mkdir(bin);
   await symlink(process.execPath, join(bin, 'node'));
   await symlink(KIND_SPECS['docker-28-containerd'].client, join(bin, 'docker'));
-  await writeFile(join(bin, 'drayage-under-test'), `#!/bin/sh\nexec node "${BIN}" "$@"\n`);
-  await chmod(join(bin, 'drayage-under-test'), 0o755);
   const config = join(folder, 'docker');
   await mkdir(config);
   await writeFile(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [PLUGIN_FOLDER] }));

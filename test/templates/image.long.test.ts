@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { header, padded } from '../support/archives/tar-bytes.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -18,24 +17,31 @@ import { documents, inputsOf, merge, runJob, ship } from './pipeline.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const BIN = fileURLToPath(new URL('dist/cli/bin.js', ROOT));
-/** A program in the job's image. */
-const PROGRAM = 'drayage-of-the-image';
 const COMPONENT = documents(readFileSync(new URL('templates/image/template.yml', ROOT), 'utf8'));
 const { PATH = '' } = process.env;
 
 let home: string;
 let fake: FakeDaemon;
+/** Where the built command line is, and its checksum. */
+let inputs: Record<string, string>;
 beforeEach(async () => {
   home = await temporaryFolder();
   fake = await FakeDaemon.start();
   await mkdir(join(home, 'bin'));
-  await program(PROGRAM, `exec "${process.execPath}" "${BIN}" "$@"`);
+  inputs = inputsFor(await program('drayage', `exec "${process.execPath}" "${BIN}" "$@"`));
 });
 
-/** Makes a program of a shell script. */
-async function program(name: string, script: string): Promise<void> {
-  await writeFile(join(home, 'bin', name), `#!/bin/sh\n${script}\n`);
-  await chmod(join(home, 'bin', name), 0o755);
+/** Makes a program of a shell script, and returns its path. */
+async function program(name: string, script: string): Promise<string> {
+  const path = join(home, 'bin', name);
+  await writeFile(path, `#!/bin/sh\n${script}\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+/** A file by its address, with its own checksum. */
+function inputsFor(path: string, url: string = path): Record<string, string> {
+  return { url, sha256: createHash('sha256').update(readFileSync(path)).digest('hex') };
 }
 
 const environment = (name: string, id: string): Record<string, string> => ({
@@ -49,7 +55,7 @@ const environment = (name: string, id: string): Record<string, string> => ({
 
 /** Runs `build`, ships its artifact, and runs `test`; what GitLab would not do after a failure is not done. */
 async function run(pipeline: string, env: Record<string, string> = {}): Promise<{ build: Ran; test?: Ran }> {
-  const jobs = merge(COMPONENT, { from: PROGRAM }, pipeline);
+  const jobs = merge(COMPONENT, inputs, pipeline);
   const job = (name: string): Job => jobs.get(name) ?? {};
   const [from, to] = [join(home, 'build'), join(home, 'test')];
   const ofBuild = { ...environment('build', '123'), DRAYAGE_FROM: fixturePath('demo.tar'), ...env };
@@ -71,30 +77,17 @@ test:
 `;
 
 describe('the component', () => {
-  test('has a header with inputs, each described and with a default that it accepts itself', () => {
+  test('has a header with inputs, each described; what says whose code runs has no default', () => {
     expect(COMPONENT).toHaveLength(2);
     expect(Object.keys(COMPONENT[0] ?? {})).toEqual(['spec']);
-    const inputs = Object.entries(inputsOf(COMPONENT));
-    expect(inputs.map(([name]) => name)).toEqual([
-      'version',
-      'from',
-      'sha256',
-      'expire_in',
-      'access',
-      'compress',
-    ]);
-    for (const [, { description, default: value, regex = '', options }] of inputs) {
+    const declared = Object.entries(inputsOf(COMPONENT));
+    expect(declared.map(([name]) => name)).toEqual(['url', 'sha256', 'expire_in', 'access', 'compress']);
+    for (const [name, { description, default: value, regex = '', options }] of declared) {
       expect(description).not.toBe('');
-      expect(value).toMatch(new RegExp(regex));
+      expect(value === undefined).toBe(name === 'url' || name === 'sha256');
+      expect(value ?? inputs[name]).toMatch(new RegExp(regex));
       expect(options ?? [value]).toContain(value);
     }
-  });
-
-  test('takes the version of this package', () => {
-    const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as {
-      version: string;
-    };
-    expect(inputsOf(COMPONENT)['version']?.default).toBe(version);
   });
 
   test('has hidden jobs only, and no global keyword', () => {
@@ -102,12 +95,14 @@ describe('the component', () => {
   });
 
   test('keeps images for a week and from guests, stores them as they are, and tries again what may help', () => {
-    const save = merge(COMPONENT, {}, '{}').get('.drayage-save');
+    const save = merge(COMPONENT, inputs, '{}').get('.drayage-save');
     expect(save?.artifacts).toMatchObject({ expire_in: '1 week', access: 'developer' });
     expect(save?.variables).toEqual({ FF_USE_FASTZIP: 'true', ARTIFACT_COMPRESSION_LEVEL: 'fastest' });
     expect(save?.retry).toEqual({ max: 1, exit_codes: [3, 4] });
     const given = { expire_in: '2 days', access: 'none' };
-    expect(merge(COMPONENT, given, '{}').get('.drayage-save')?.artifacts).toMatchObject(given);
+    expect(merge(COMPONENT, { ...inputs, ...given }, '{}').get('.drayage-save')?.artifacts).toMatchObject(
+      given,
+    );
   });
 });
 
@@ -168,7 +163,7 @@ ${TEST}`);
   });
 
   test('compressed as the input says, unless the job says otherwise', async () => {
-    const jobs = merge(COMPONENT, { from: PROGRAM, compress: 'none' }, '{}');
+    const jobs = merge(COMPONENT, { ...inputs, compress: 'none' }, '{}');
     for (const [id, env, type] of [
       ['1', {}, 'tar"'],
       ['2', { DRAYAGE_COMPRESS: 'gzip' }, 'tar+gzip'],
@@ -203,8 +198,7 @@ describe('the image is promoted', () => {
       'build: { extends: .drayage-save, script: [!reference [.drayage-save, script]] }',
     );
     expect(build).toMatchObject({ code: 0 });
-    const job =
-      merge(COMPONENT, { from: PROGRAM }, 'promote: { extends: .drayage-promote }').get('promote') ?? {};
+    const job = merge(COMPONENT, inputs, 'promote: { extends: .drayage-promote }').get('promote') ?? {};
     expect(job).toMatchObject({ resource_group: 'drayage-promote', retry: { exit_codes: [3, 4] } });
     const given = Object.entries(variables).map(([name, value]) => [
       name,
@@ -243,72 +237,98 @@ describe('or a job fails', () => {
   });
 });
 
-/** A PATH without Node.js, but with these programs. */
+/** A PATH without Node.js, but with what every image has, and these programs. */
 async function programs(scripts: Record<string, string>): Promise<string> {
-  for (const name of ['sh', 'mkdir', 'cp', 'chmod']) await symlink(`/bin/${name}`, join(home, 'bin', name));
+  const common = ['sh', 'mkdir', 'cp', 'chmod', 'rm', 'cut', 'sha256sum', 'mktemp', 'tar', 'gzip'];
+  for (const name of common) await symlink(`/usr/bin/${name}`, join(home, 'bin', name));
   for (const [name, script] of Object.entries(scripts)) await program(name, script);
   return join(home, 'bin');
 }
 
+/** What a program prints that the job runs twice. */
+function twice(what: string): Ran {
+  return { code: 0, output: `${what} save --out x\n${what} load\n` };
+}
+
 describe('where drayage comes from', () => {
-  const JOB = 'job: { script: [!reference [.drayage, script], drayage save --out x] }';
-  const runWith = async (inputs: Record<string, string>, path: string): Promise<Ran> =>
-    runJob(merge(COMPONENT, inputs, JOB).get('job') ?? {}, join(home, 'project'), {
+  const JOB = 'job: { script: [!reference [.drayage, script], drayage save --out x, drayage load] }';
+  const runWith = async (
+    given: Record<string, string>,
+    path: string,
+    env: Record<string, string> = {},
+  ): Promise<Ran> =>
+    runJob(merge(COMPONENT, given, JOB).get('job') ?? {}, join(home, 'project'), {
       ...environment('build', '1'),
       PATH: path,
+      ...env,
     });
 
-  test('npm, by its version', async () => {
-    const path = await programs({ node: '', npx: 'echo "npx $*"' });
-    expect(await runWith({ version: '1.2.3' }, path)).toEqual({
-      code: 0,
-      output: 'npx --yes drayage@1.2.3 save --out x\n',
+  test('a file of the project', async () => {
+    const path = await programs({});
+    const own = inputsFor(await program('own', 'echo "own $*"'), '../bin/own');
+    expect(await runWith(own, path)).toEqual(twice('own'));
+  });
+
+  test('the single file, which Node.js runs', async () => {
+    const path = await programs({ node: 'echo "node ${1##*/} $2 $3 $4"' });
+    const { output } = await runWith(inputsFor(await program('drayage.mjs', '')), path);
+    expect(output).toBe('node drayage.mjs save --out x\nnode drayage.mjs load  \n');
+  });
+
+  test('the single file on Alpine, which gets Node.js first', async () => {
+    const node = '#!/bin/sh\\necho "node ${1##*/} $2"\\n';
+    const apk = `echo "apk $*"; printf '${node}' > "\${0%/*}/node"; chmod +x "\${0%/*}/node"`;
+    const { output } = await runWith(inputsFor(await program('drayage.mjs', '')), await programs({ apk }));
+    expect(output).toBe('apk add --quiet --no-cache nodejs\nnode drayage.mjs save\nnode drayage.mjs load\n');
+  });
+
+  test('the single file in another image without Node.js is a failure that says what to take', async () => {
+    const { code, output } = await runWith(inputsFor(await program('drayage.mjs', '')), await programs({}));
+    expect([code, output]).toEqual([1, expect.stringContaining('drayage-linux-….tar.gz')]);
+  });
+
+  test('an executable in its archive, which needs no Node.js', async () => {
+    const path = await programs({});
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'drayage'), '#!/bin/sh\necho "executable $*"\n', { mode: 0o755 });
+    const archive = join(home, 'drayage-linux-amd64.tar.gz');
+    expect(spawnSync('tar', ['-czf', archive, '-C', folder, 'drayage']).status).toBe(0);
+    expect(await runWith(inputsFor(archive), path)).toEqual(twice('executable'));
+  });
+
+  test('an address: fetched once for a job, with the job token where it is of this GitLab', async () => {
+    const requests: string[] = [];
+    const file = await program('fetched', 'echo "fetched $*"');
+    const server = createServer(({ url, headers }, response) => {
+      requests.push(`${url} ${String(headers['job-token'])}`);
+      response.end(readFileSync(file));
     });
-  });
-
-  test('a program on the PATH, or in the project', async () => {
-    const path = await programs({ node: '', drayage: 'echo "own $*"' });
-    for (const from of ['drayage', '../bin/drayage']) {
-      expect(await runWith({ from }, path)).toEqual({ code: 0, output: 'own save --out x\n' });
-    }
-  });
-
-  test('Alpine gets Node.js first', async () => {
-    const install = 'echo "apk $*"; for name in node npx; do cp "$0" "${0%/*}/$name"; done';
-    const path = await programs({ apk: `case $0 in */apk) ${install} ;; *) echo "npx $*" ;; esac` });
-    expect((await runWith({ version: '1.2.3' }, path)).output).toBe(
-      'apk add --quiet --no-cache nodejs npm\nnpx --yes drayage@1.2.3 save --out x\n',
-    );
-  });
-
-  test('another image without it is a failure that says so', async () => {
-    const { code, output } = await runWith({}, await programs({}));
-    expect([code, output]).toEqual([1, expect.stringContaining('no Node.js here')]);
-  });
-
-  test('a package at an address, when it has the digest that was given', async () => {
-    const file = packageOf('echo "packed $*"');
-    const server = createServer((_, response) => response.end(file));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
-    const from = `http://127.0.0.1:${(server.address() as AddressInfo).port}/drayage.tgz`;
-    const sha256 = createHash('sha256').update(file).digest('hex');
-    expect(await runWith({ from, sha256 }, PATH)).toEqual({ code: 0, output: 'packed save --out x\n' });
-    const other = await runWith({ from, sha256: '0'.repeat(64) }, PATH);
-    expect([other.code, other.output]).toEqual([5, expect.stringContaining(`has the SHA-256 ${sha256}`)]);
-    expect(await runWith({ from }, PATH)).toMatchObject({ code: 5 });
-    expect(await readdir(join(home, 'project'))).toEqual([]);
+    const host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const env = { CI_API_V4_URL: `${host}/api/v4`, CI_JOB_TOKEN: 'secret' };
+    expect(await runWith(inputsFor(file, `${host}/fetched`), PATH, env)).toEqual(twice('fetched'));
+    expect(await runWith(inputsFor(file, `${host}/api/v4/other`), PATH, env)).toEqual(twice('fetched'));
+    expect(requests).toEqual(['/fetched undefined', '/api/v4/other secret']);
+  });
+
+  test.each([
+    ['another file', '0'.repeat(64)],
+    ['a file whose checksum nobody gave', ''],
+  ])('never runs %s', async (_, sha256) => {
+    const path = await programs({});
+    const own = inputsFor(await program('own', 'echo "own $*"'));
+    const { code, output } = await runWith({ ...own, sha256 }, path);
+    expect([code, output]).toEqual([5, expect.stringContaining(`has the SHA-256 ${own['sha256']}`)]);
+    expect(output).not.toContain('own save');
+  });
+
+  test('never runs what took the place of the checked file', async () => {
+    const path = await programs({});
+    const own = inputsFor(await program('own', 'echo "own $*"'), '../bin/own');
+    const planted = join(home, 'project/.drayage/.program');
+    await mkdir(planted, { recursive: true });
+    await writeFile(join(planted, 'own'), '#!/bin/sh\necho planted\n', { mode: 0o755 });
+    expect(await runWith(own, path)).toEqual(twice('own'));
   });
 });
-
-/** A package as `npm pack` makes it, whose program is a shell script. */
-function packageOf(script: string): Buffer {
-  const files = {
-    'package/package.json': JSON.stringify({ name: 'drayage', version: '1.0.0', bin: { drayage: 'run' } }),
-    'package/run': `#!/bin/sh\n${script}\n`,
-  };
-  const entries = Object.entries(files).map(([name, content]) =>
-    Buffer.concat([header({ name, mode: '0000755\0', size: content.length }), padded(Buffer.from(content))]),
-  );
-  return gzipSync(Buffer.concat([...entries, Buffer.alloc(1024)]));
-}

@@ -9,7 +9,8 @@ import { parseAllDocuments } from 'yaml';
 /** An input of a component. */
 export interface Input {
   description: string;
-  default: string;
+  /** Absent where the input has to be given. */
+  default?: string;
   regex?: string;
   options?: string[];
 }
@@ -64,8 +65,8 @@ export function merge(
   given: Record<string, string>,
   pipeline: string,
 ): Map<string, Job> {
-  const inputs = Object.entries(inputsOf(component)).map(
-    ([name, { default: value }]) => [name, value] as const,
+  const inputs = Object.entries(inputsOf(component)).flatMap(([name, { default: value }]) =>
+    value === undefined ? [] : [[name, value] as const],
   );
   const values = { ...Object.fromEntries(inputs), ...given };
   const all = { ...(interpolate(component[1], values) as Mapping), ...documents(pipeline)[0] };
