@@ -2,24 +2,24 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { SavedLayer } from './layer.ts';
 
-/** An image whose content has arrived: all that `root` leads to is stored. Nothing names it there yet. */
+/** An image that has arrived: everything below `root` is stored. No name refers to it yet. */
 export interface ArrivedImage {
-  /** The manifest, kept or written, or the image index that was kept. */
+  /** The manifest, kept or written, or the kept image index. */
   root: Descriptor;
-  /** The config digest. Of an index: that of the first image. */
+  /** The config digest. For an index, that of the first image. */
   id: Digest;
   /** Familiar references. */
   names: string[];
-  /** What other tools call it, where that is no name: `latest`. */
+  /** What other tools call it, if that is not a name: `latest`. */
   foreign?: string[];
-  /** The one of these words by which it was asked for. */
+  /** The one of these words by which it was requested. */
   foundAs?: string;
-  /** Its annotations where it comes from; also the digest of the index of which it is only a part. */
+  /** Its annotations at its source; also the digest of the original index, if this is a part of it. */
   annotations: Record<string, string>;
-  /** Bottom first. Of an index: those of the first image. */
+  /** Bottom first. For an index, those of the first image. */
   layers: SavedLayer[];
   /** Whether its manifest was written here, over the layers as they are stored, so that nobody knows it yet. */
   isWritten: boolean;
-  /** Manifests about it that came with it, and are stored as well: signatures, SBOMs. */
+  /** Manifests that refer to it and arrived with it: signatures, SBOMs. They are stored as well. */
   referrers: Descriptor[];
 }

@@ -4,18 +4,18 @@ import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Readable } from 'node:stream';
 
-/** What came of a load. */
+/** Result of a load. */
 export interface LoadResult {
-  /** What this daemon calls the image: its config digest, or its manifest digest on a containerd store. */
+  /** This daemon's ID of the image: the config digest; on a containerd store the root's digest. */
   daemonId: Digest;
-  /** `present`: it was there as a whole, and only names were set. */
+  /** `present`: the daemon had the whole image, and only names were set. */
   status: 'loaded' | 'present';
   layersSent: number;
-  /** Layers that the daemon had, so that they were neither read nor sent. */
+  /** Number of layers that the daemon had, so that they were neither read nor sent. */
   layersPresent: number;
-  /** Bytes that went to the daemon. */
+  /** Bytes sent to the daemon. */
   bytesSent: number;
-  /** The names that meant another image before, and what this daemon calls that. */
+  /** The names that meant another image before, and this daemon's ID of that image. */
   moved: { name: string; from: Digest }[];
 }
 
@@ -23,58 +23,61 @@ export interface LoadResult {
 export interface LoadOptions extends ContentOptions {
   /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
   full?: boolean | undefined;
-  /** Called with each number of bytes that has gone out. */
+  /** Called with the number of bytes of each chunk that is sent. */
   onSent?: ((bytes: number) => void) | undefined;
 }
 
-/** What a daemon says of an image it has. */
+/** A daemon's description of an image. */
 export interface EndpointImage {
-  /** What this daemon calls it: the config digest, or the root's digest on a containerd store. */
+  /** This daemon's ID of it: the config digest; on a containerd store the root's digest. */
   id: Digest;
-  /** Familiar references with their tags; none where the image has no name. */
+  /** Familiar references with their tags; empty for an unnamed image. */
   names: string[];
-  /** Of its layers, bottom first; none where the daemon finds the image broken. */
+  /** DiffIDs of its layers, bottom first; empty if the daemon considers the image broken. */
   diffIds: Digest[];
-  /** By which digests it is known in registries, as `name@sha256:…`; a containerd store says so of its own images as well. */
+  /** Its digests in registries, as `name@sha256:…`; a containerd store reports them for its own images as well. */
   digests?: string[] | undefined;
-  /** The labels of its config. Absent where the daemon does not tell. */
+  /** The labels of its config. Absent if the daemon does not report them. */
   labels?: Readonly<Record<string, string>> | undefined;
-  /** What it is for: of a multi-platform image, what the daemon holds whole of it. Absent where the daemon does not tell. */
+  /**
+   * Its platforms; of a multi-platform image, those of its images that the daemon holds completely. Absent if the
+   * daemon does not report them.
+   */
   platforms?: { platform: Platform; digest: Digest }[] | undefined;
 }
 
 /** Options of {@link ImageEndpoint.inspect}. */
 export interface InspectImageOptions extends ContentOptions {
-  /** Whether it matters which platforms the image is for: to find out may take longer. Default false. */
+  /** Whether to report platforms, which may take longer. Default false. */
   platforms?: boolean | undefined;
 }
 
 /** Options of {@link ImageEndpoint.save}. */
 export interface SaveArchiveOptions extends ContentOptions {
-  /** Of a multi-platform image only the one for this platform, where the daemon can choose; else all may come. */
+  /** Of a multi-platform image only the image for this platform, if the daemon can choose; otherwise all may arrive. */
   platform?: Platform | undefined;
   /**
-   * Tells which of these blobs are held already. They may be left out of the archive, which then names them all the same.
-   * Called before the archive is handed over, if at all.
+   * Says which of these blobs are held already. The archive may omit them, but still names them. Called, if at all,
+   * before the archive is returned.
    */
   held?: ((blobs: readonly Descriptor[]) => Promise<ReadonlySet<Digest>>) | undefined;
 }
 
-/** A daemon is no blob store: whole images go in and out. */
+/** A daemon is not a blob store: whole images go in and out. */
 export interface ImageEndpoint {
   /**
    * Finds an image.
-   * @param image a reference, `latest` where it has no tag, or an image ID, also shortened
-   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names that the daemon has, `UNREACHABLE`
+   * @param image a reference (without a tag: `latest`), or an image ID, full or shortened
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon; `UNREACHABLE`
    */
   inspect(image: string, options?: InspectImageOptions): Promise<EndpointImage>;
-  /** What the daemon runs on: the platform that a multi-platform image is loaded for. */
+  /** The daemon's own platform: the default of a multi-platform image. */
   platform(options?: ContentOptions): Promise<Platform>;
   /**
-   * Puts an image into the daemon under these names, and verifies that it is there: the config, every diffID. Layers that
-   * the daemon proves to hold are neither read from `source` nor sent. The names move last; after a failure they mean what
-   * they meant.
-   * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and whatever `source` says of damaged content
+   * Puts an image into the daemon under these names, and verifies it there: the config and every diffID. Layers that
+   * the daemon proves to hold are neither read from `source` nor sent. The names move last; after a failure they mean
+   * what they meant before.
+   * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`; errors of `source` for damaged content
    */
   load(
     root: Descriptor,
@@ -82,32 +85,35 @@ export interface ImageEndpoint {
     names: readonly string[],
     options?: LoadOptions,
   ): Promise<LoadResult>;
-  /** Whether an archive is packed whole before its first byte comes: the next may be asked for meanwhile. Default false. */
+  /**
+   * Whether the daemon packs a whole archive before it sends the first byte, so that the next one may be requested
+   * meanwhile. Default false.
+   */
   readonly spools?: boolean | undefined;
   /**
-   * Opens the archive of one image, without its names where it is given by ID, or of several.
-   * @param images a reference, `latest` where it has no tag, or an image ID
+   * Opens the archive of one image (without its names if it is given by ID), or of several.
+   * @param images a reference (without a tag: `latest`), or an image ID
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`
    */
   save(images: string | readonly string[], options?: SaveArchiveOptions): Promise<Readable>;
 }
 
-/** An image of a daemon by its names alone. */
+/** An image in a daemon's list. */
 export type NamedImage = Omit<EndpointImage, 'diffIds' | 'labels'>;
 
-/** That a container uses an image, whether it runs or not. */
+/** A container that uses an image, running or stopped. */
 export interface ImageUse {
-  /** The name of the container, or its ID where it has none. */
+  /** The name of the container; its ID if it has no name. */
   container: string;
   /** The daemon's ID of the image. */
   image: string;
-  /** The name under which the container was made, in its familiar form; an ID where it was made by that. */
+  /** The name under which the container was made, in its familiar form; an ID if it was made by ID. */
   name: string;
 }
 
-/** The names of a daemon's images, and what keeps those images from being removed. */
+/** The names of a daemon's images, and the containers that protect those images. */
 export interface ImageTags {
-  /** All images, also those without a name. */
+  /** All images, also unnamed ones. */
   list(options?: ContentOptions): Promise<NamedImage[]>;
   /**
    * Gives an image one more name. The name moves if another image has it.
@@ -115,8 +121,8 @@ export interface ImageTags {
    */
   tag(image: string, name: string, options?: ContentOptions): Promise<void>;
   /**
-   * Takes a name away; the image goes with its last one.
-   * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 where a container uses the image
+   * Removes a name; the image goes with its last name.
+   * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 if a container uses the image
    */
   remove(name: string, options?: ContentOptions): Promise<void>;
   /** The images that containers use. */

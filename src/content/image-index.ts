@@ -1,18 +1,18 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
 
-/** An image in an {@link ImageIndex}: its root, and the names it goes by. */
+/** An image in an {@link ImageIndex}: its root and its names. */
 export interface StoredImage {
   /** The manifest, or the image index of a multi-platform image. */
   root: Descriptor;
-  /** Familiar references, `temp:latest`; none where the image has no name. */
+  /** Familiar references, `temp:latest`; empty for an unnamed image. */
   names: string[];
   annotations: Record<string, string>;
-  /** The bare word of another tool by which it was asked for; only where it was. */
+  /** Another tool's word for it, if it was requested by that word. */
   foundAs?: string | undefined;
 }
 
-/** What a reference means: one image, or all that share a name, each for a platform of its own. */
+/** The images of a reference: one image, or all images that share a name, each for its own platform. */
 export type ResolvedImages = [StoredImage, ...StoredImage[]];
 
 /** The images of a place, by name. */
@@ -20,12 +20,13 @@ export interface ImageIndex {
   /** All images, in the order in which they were added. */
   images(options?: ContentOptions): Promise<StoredImage[]>;
   /**
-   * Finds what a name, a digest (of a root or a config, also shortened) or a unique tag means. A registry is asked for that
-   * alone: it does not list its images.
-   * @throws {@link DrayageError} `NOT_FOUND` with the names that exist; `AMBIGUOUS` where anything but a name fits several
+   * Resolves a name, a digest (of a root or a config, also shortened) or a unique tag. A registry gets only this
+   * request: its images are not listed.
+   * @throws {@link DrayageError} `NOT_FOUND` with the existing names; `AMBIGUOUS` if something other than a name fits
+   * several images
    */
   resolve(reference: string, options?: ContentOptions): Promise<ResolvedImages>;
-  /** What refers to this content by `subject`: signatures, SBOMs. */
+  /** The manifests that refer to this content by `subject`: signatures, SBOMs. */
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
 }
 

@@ -6,23 +6,23 @@ import type { ImagePlace, StoredImage } from './image-index.ts';
 /** Which images of a place may be used. */
 export interface ImagePolicy {
   /**
-   * Chooses among images by what their place says of them, before anything else is read.
-   * @param note hears why an image is left out, in one line
-   * @throws {@link DrayageError} `POLICY` where none may be used
+   * Chooses images by the annotations of their place, before anything else is read.
+   * @param note gets one line for each refused image
+   * @throws {@link DrayageError} `POLICY` if no image may be used
    */
   choose(images: readonly StoredImage[], note: (message: string) => void): StoredImage[];
   /**
-   * Looks at an image that was chosen, before its first layer is read.
+   * Checks a chosen image before its first layer is read.
    * @throws {@link DrayageError} `POLICY`
    */
   check(image: StoredImage, config: ImageConfig): void;
 }
 
 /**
- * Looks at who made an image, before anything of it is used.
- * @param place holds the image and what refers to it
+ * Checks who made an image, before any of its content is used.
+ * @param place holds the image and its referrers
  * @returns the referrers that vouch for it
- * @throws {@link DrayageError} `POLICY` where that is not shown
+ * @throws {@link DrayageError} `POLICY` if nothing proves it
  */
 export type Authenticate = (
   image: StoredImage,

@@ -5,9 +5,9 @@ import type { ContentOptions } from './source.ts';
 /** Where content is stored. */
 export interface ContentSink {
   /**
-   * Stores content. Success means that it is stored and verified, by whomever: where it was there already, `bytes` may be
-   * left unread.
-   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `IO`; nothing is stored then
+   * Stores content. Success means that it is stored and verified, by anybody: if it was stored already, `bytes` may
+   * stay unread.
+   * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `IO`; then nothing is stored
    */
   put(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>, options?: ContentOptions): Promise<void>;
   /** Begins a blob whose digest is not known yet. */
@@ -16,30 +16,34 @@ export interface ContentSink {
 
 /** Options of {@link ContentSink.begin}. */
 export interface BeginOptions extends ContentOptions {
-  /** Computes the digest of a large blob in the sink's place, where that writes a file. Default: the sink does it, as it writes. */
+  /**
+   * Computes the digest of a large blob for a sink that writes a file. Default: the sink computes it while it writes.
+   */
   digestFile?: ((path: string) => FileDigester) | undefined;
 }
 
-/** Computes the digest of a file that is being written. One of `digest` and `drop` has to be called. */
+/** Computes the digest of a file that is being written. Call either `digest` or `drop`. */
 export interface FileDigester {
-  /** Hears that the file's first `size` bytes can be read. */
+  /** Says that the file's first `size` bytes can be read. */
   grown(size: number): void;
-  /** The digest of what it heard of; to be called once. */
+  /** The digest of those bytes; call once. */
   digest(): Promise<Digest>;
-  /** Gives up, and has let go of the file when this resolves. */
+  /** Cancels; the file is closed when this resolves. */
   drop(): Promise<void>;
 }
 
 /**
- * A blob that is being written. It becomes visible as a whole at `commit`, or not at all. One of `commit` and `abort` has
- * to be called; after either, neither does anything more.
+ * A blob that is being written. It becomes visible as a whole at `commit`, or not at all. Call either `commit` or
+ * `abort`; after that, both do nothing.
  */
 export interface BlobWriter {
-  /** Appends; resolves when the next chunk is welcome. The chunk must stay as it is until the blob is committed or aborted. */
+  /**
+   * Appends; resolves when the next chunk may come. The chunk must not change until the blob is committed or aborted.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /**
    * Ends the blob and stores it.
-   * @param expected what is known of it: a digest or size that differs is an error; `mediaType` is taken over, default
+   * @param expected the known facts: another digest or size is an error; `mediaType` is used as it is, default
    * `application/octet-stream`
    * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `IO`
    */
@@ -49,8 +53,8 @@ export interface BlobWriter {
 }
 
 /**
- * Writes all of a blob and commits it; where anything fails, drops what was written.
- * @param expected as of {@link BlobWriter.commit}
+ * Writes a whole blob and commits it. After a failure, drops what was written.
+ * @param expected as in {@link BlobWriter.commit}
  */
 export async function writeBlob(
   writer: BlobWriter,

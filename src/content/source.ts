@@ -2,25 +2,22 @@ import type { Readable } from 'node:stream';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 
-/** What every operation on content takes. */
+/** Options of every operation on content. */
 export interface ContentOptions {
-  /** Ends the operation; it rejects with `signal.reason`. */
+  /** Ends the operation, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link ContentSource.open}. */
 export interface OpenOptions extends ContentOptions {
-  /** Skips this many bytes. Such a stream cannot be checked against its digest; the reader has to. Default 0. */
+  /** Skips this many bytes. Such a stream cannot be checked against its digest; the reader must do that. Default 0. */
   offset?: number | undefined;
   /**
-   * Spares the hashing where the source has hashed this content before and can tell that it has not changed since. The
-   * promise of {@link ContentSource.open} stays the same. Default false.
+   * Skips the hashing if the source hashed this content before and can tell that it has not changed since. The promise
+   * of {@link ContentSource.open} stays the same. Default false.
    */
   trustUnchanged?: boolean | undefined;
-  /**
-   * Spares a source that would have to find out what the content holds once it is decompressed, since the reader holds it
-   * against a diffID. Default false.
-   */
+  /** The reader compares the decompressed content with a diffID, so the source need not. Default false. */
   diffIdChecked?: boolean | undefined;
 }
 
@@ -29,8 +26,8 @@ export interface ContentSource {
   /** Whether there is content of this digest and size. Says nothing about whether its bytes are intact. */
   has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean>;
   /**
-   * Opens content. The stream ends well only if it was the content that `descriptor` names, to the last byte: until then
-   * nothing read from it may be relied on.
+   * Opens content. The stream ends without an error only if it was the content that `descriptor` names, to the last
+   * byte. Do not rely on what you read before that.
    * @throws {@link DrayageError} `NOT_FOUND`; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`
    */
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
@@ -38,7 +35,7 @@ export interface ContentSource {
 
 /** A place that can check its content without giving it out: a layout, a cache. */
 export interface VerifiableSource extends ContentSource {
-  /** @throws {@link DrayageError} for a blob that is not there, or damaged */
+  /** @throws {@link DrayageError} if the blob is absent or damaged */
   verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void>;
 }
 
@@ -61,10 +58,7 @@ export function chainSources(sources: readonly ContentSource[]): ContentSource {
   };
 }
 
-/**
- * Whether a source lacks content. Damaged content is present: a source that does not have it as it should be is asked to open
- * it, and tells by its error.
- */
+/** Whether a source lacks content. Damaged content is present: opening it reports the damage. */
 export async function isAbsent(
   source: ContentSource,
   descriptor: Descriptor,

@@ -3,30 +3,33 @@ import type { ContentSink } from './sink.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
 import type { ImageIndex } from './image-index.ts';
 
-/** A change of a store that is being prepared. Reads see what is stored, and what was written so far. */
+/** A change of a store that is being prepared. Reads see the stored content and what was written so far. */
 export interface StoreTransaction extends ContentSource, ContentSink {
   /**
-   * Adds an image. All that it reaches has to be written or stored when the update ends.
-   * @param names any way to write them; each moves here from the image that has it for the same platform. None: the image
-   * is found by its digest
+   * Adds an image. Everything below it must be written or stored when the update ends.
+   * @param names in any spelling; each moves here from the image that has it for the same platform. Without names, the
+   * image is found by its digest
    * @param annotations of its entries in the index
-   * @throws {@link DrayageError} `USAGE` for what is no name
+   * @throws {@link DrayageError} `USAGE` for an invalid name
    */
   add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void;
-  /** Removes a name, or a root by its digest. Its blobs stay. The update fails with `NOT_FOUND` where there is none. */
+  /** Removes a name, or a root by its digest. Its blobs stay. The update fails with `NOT_FOUND` if there is none. */
   remove(nameOrDigest: string): void;
 }
 
-/** What images are saved, fetched and merged into: a layout on disk, or whatever else keeps blobs and an index of images. */
+/**
+ * A store that images are saved, fetched and merged into: a layout on disk, or anything else with blobs and an index of
+ * images.
+ */
 export interface ImageStore extends ContentSource, ImageIndex {
   /** Names the store to people and in results: the folder of a layout. */
   readonly location: string;
   /**
-   * Changes the store: all of it or nothing. What `work` writes is kept when it is done, as far as the images that it added
-   * reach it. Where anything fails, the store is as it was before.
-   * @returns what `work` returns
-   * @throws {@link DrayageError} `INCOMPLETE` where an added image lacks content, `NOT_FOUND` for a removal of what is not
-   * there, `LOCKED` where another one changes the store meanwhile; and what `work` throws
+   * Changes the store entirely or not at all. Of what `work` writes, the content of the images that it added is kept.
+   * After a failure, the store is as it was before.
+   * @returns the result of `work`
+   * @throws {@link DrayageError} `INCOMPLETE` if an added image lacks content; `NOT_FOUND` for a removal of something
+   * absent; `LOCKED` if somebody else changes the store meanwhile; errors of `work`
    */
   update<T>(work: (transaction: StoreTransaction) => Promise<T>, options?: ContentOptions): Promise<T>;
 }

@@ -13,11 +13,11 @@ import { drain } from '../stream/drain.ts';
 
 /** An image that a place holds, all of it intact and every layer proven. */
 export interface HeldImage {
-  /** The index or the manifest that has the ID; the manifest whose config has it. */
+  /** The index or the manifest that has the ID, or the manifest whose config has it. */
   root: Descriptor;
-  /** The config digest of the first image that the root leads to. */
+  /** The config digest of the first image below the root. */
   id: Digest;
-  /** Of that image, bottom first. */
+  /** The layers of that image, bottom first. */
   layers: Layer[];
 }
 
@@ -109,7 +109,7 @@ export class Holdings {
         const found = await this.#under(root, id);
         if (found !== undefined && (await this.#isWhole(found.root))) return found;
       } catch (error) {
-        // What is damaged, or no image, is not held.
+        // Damaged content, and what is not an image, does not count as held.
         if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
       }
     }

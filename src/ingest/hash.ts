@@ -44,7 +44,7 @@ export class BlockHash {
     return { digest: await this.digest(), size };
   }
 
-  /** Ends the run; to be called once. */
+  /** Ends the digest; call once. */
   async digest(): Promise<Digest> {
     this.#isOver = true;
     if (this.#lease === undefined) return (this.#here ?? createDigester()).digest();

@@ -15,18 +15,18 @@ import { verifyBlobFile } from './verify-blob.ts';
 
 /** Options of {@link BlobCache.open}. */
 export interface BlobCacheOptions {
-  /** How much is kept, in bytes; what was not used for the longest time goes first. Default 10 GiB. */
+  /** The maximum size in bytes; the least recently used blobs go first. Default 10 GiB. */
   maxBytes?: number | undefined;
-  /** What time it is, in milliseconds since 1970. */
+  /** The clock, in milliseconds since 1970. */
   now: () => number;
 }
 
 const DEFAULT_MAX_BYTES = 10 * 1024 ** 3;
 
 /**
- * Blobs in a folder that outlives jobs, each under its digest. Several jobs may use it at a time. It belongs to its owner
- * alone (mode 0700), and its blobs are hashed before they are used: one that is damaged is removed. Whatever the disk
- * refuses, the blobs come from elsewhere.
+ * Blobs in a folder that outlives jobs, each under its digest. Several jobs may use it at a time. Only its owner has
+ * access (mode 0700). Blobs are hashed before use, and damaged ones are removed. If the disk fails, the blobs come from
+ * their source.
  */
 export class BlobCache implements ContentSource, AsyncDisposable {
   readonly path: string;
@@ -40,7 +40,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   }
 
   /**
-   * Opens a cache, making its folder where there is none.
+   * Opens a cache. Makes its folder if there is none.
    * @throws {@link DrayageError} `IO`, `LINK`
    */
   static async open(path: string, options: BlobCacheOptions): Promise<BlobCache> {
@@ -63,7 +63,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   }
 
   /**
-   * Checks a blob by hashing it, and removes it where it is damaged.
+   * Checks a blob by hashing it, and removes a damaged one.
    * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `LINK`, `IO`
    */
   async verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
@@ -77,7 +77,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
     }
   }
 
-  /** The same source, whose blobs are kept here when they have been read to their end. */
+  /** The same source; blobs that are read from it to the end are kept here. */
   filledFrom(source: ContentSource): ContentSource {
     return {
       has: (descriptor, options) => source.has(descriptor, options),
@@ -85,14 +85,14 @@ export class BlobCache implements ContentSource, AsyncDisposable {
         const bytes = await source.open(descriptor, options);
         if ((options?.offset ?? 0) > 0 || descriptor.size > this.#maxBytes) return bytes;
         const kept = Readable.from(this.#keep(bytes, descriptor), { objectMode: false });
-        // Dropped unread, this one would never begin, and never end the other.
+        // An unread stream never begins, and so would never close its source.
         kept.once('close', () => bytes.destroy());
         return kept;
       },
     };
   }
 
-  /** Removes what is too much, and what was left of writers that are gone. */
+  /** Removes what exceeds the limit, and files of writers that are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     await attempt(() => sweepCache(this.path, this.#maxBytes, this.#now()));
   }
@@ -139,7 +139,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   }
 }
 
-/** @returns whether the disk took it */
+/** @returns whether the write succeeded */
 async function append(handle: FileHandle, chunk: Uint8Array): Promise<boolean> {
   try {
     await handle.writeFile(chunk);

@@ -21,18 +21,18 @@ export interface BlobFile {
 /** How much is read at a time, in bytes. */
 const READ_SIZE = 512 * 1024;
 
-/** Where a layout keeps the content of this digest. */
+/** The path of a digest's content in a layout. */
 export function blobNames(digest: Digest): [string, string, string] {
   return ['blobs', digestAlgorithm(digest), digestHex(digest)];
 }
 
-/** The whole path of a blob file. */
+/** The path of a blob file. */
 export function blobPath({ root, names }: BlobFile): string {
   return join(root, ...names);
 }
 
 /**
- * Whether a file is there and has the descriptor's size.
+ * Whether a file exists and has the descriptor's size.
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function hasBlob(file: BlobFile, descriptor: Descriptor): Promise<boolean> {
@@ -42,7 +42,7 @@ export async function hasBlob(file: BlobFile, descriptor: Descriptor): Promise<b
 
 /**
  * Opens a blob file; the contract is that of {@link ContentSource.open}. Errors name the file.
- * @throws {@link DrayageError} `NOT_FOUND`, `LINK`, `USAGE` for an offset behind the end
+ * @throws {@link DrayageError} `NOT_FOUND`, `LINK`; `USAGE` for an offset behind the end
  */
 export async function openBlob(
   file: BlobFile,
@@ -58,14 +58,14 @@ export async function openBlob(
       actual: offset,
     });
   }
-  // The file is opened with the first read: a stream that is never read holds no handle.
+  // The file is opened with the first read: an unread stream holds no handle.
   return Readable.from(readBlob(file, descriptor, options), {
     objectMode: false,
     highWaterMark: READ_SIZE,
   });
 }
 
-/** The bytes of a blob file; checked against the descriptor where they are read from the start. */
+/** The bytes of a blob file. They are checked against the descriptor if they are read from the start. */
 export async function* readBlob(
   file: BlobFile,
   descriptor: Descriptor,
@@ -91,14 +91,14 @@ export async function* readBlob(
   }
 }
 
-/** A file that is being read, and what it was when that began. */
+/** A file that is being read, and its state at the start. */
 interface Reading {
   handle: FileHandle;
   path: string;
   before: BigIntStats;
 }
 
-/** Hashes the bytes; what passes is known from then on. */
+/** Hashes the bytes and remembers the digest of the file. */
 async function* remembered(
   bytes: AsyncIterable<Uint8Array>,
   descriptor: Descriptor,
@@ -111,7 +111,7 @@ async function* remembered(
   }
 }
 
-/** Passes on bytes of a file whose digest is known, and fails where it was written to in the meantime. */
+/** Passes on the bytes of a file whose digest is known. Fails if the file was written to meanwhile. */
 async function* unchanged(
   bytes: AsyncIterable<Uint8Array>,
   { digest }: Descriptor,
@@ -127,7 +127,7 @@ async function* unchanged(
   });
 }
 
-/** The error for a blob that is not there. */
+/** The error for an absent blob. */
 export function blobNotFound(file: BlobFile, descriptor: Descriptor): DrayageError {
   const path = blobPath(file);
   return new DrayageError('NOT_FOUND', `no blob ${descriptor.digest}: ${path} does not exist`, {

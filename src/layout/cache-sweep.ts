@@ -2,10 +2,10 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt } from './io-error.ts';
 
-/** Where blobs are written before they are whole. */
+/** The folder of blobs that are being written. */
 export const PARTIAL = 'partial';
 
-/** A file that is being written and has not grown for so long, in milliseconds, was left behind. */
+/** A partial file that has not grown for this long, in milliseconds, is abandoned. */
 const STALE_AFTER = 3_600_000;
 
 interface CachedFile {
@@ -15,8 +15,7 @@ interface CachedFile {
 }
 
 /**
- * Removes the blobs that were not used for the longest time until the rest is within bounds. Somebody who reads one at the
- * moment goes on reading it.
+ * Removes the least recently used blobs until the rest is within the limit. A blob that is being read stays readable.
  * @param now milliseconds since 1970
  */
 export async function sweepCache(root: string, maxBytes: number, now: number): Promise<void> {

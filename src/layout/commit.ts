@@ -22,7 +22,7 @@ import { Undo } from './undo.ts';
 /** How many stored blobs are hashed at a time. */
 const HASHED_AT_ONCE = 4;
 
-/** What a commit works on. */
+/** The input of a commit. */
 export interface CommitContext extends ContentOptions {
   stored: StoredContent;
   staging: Staging;
@@ -30,7 +30,7 @@ export interface CommitContext extends ContentOptions {
 }
 
 /**
- * What has to be done before the lock is taken: finds out what the added images need, and that all of it is there and
+ * The part of a commit before the lock: determines what the added images need, and checks that all of it is present and
  * intact.
  * @throws {@link DrayageError} `INCOMPLETE` naming what is missing or damaged
  */
@@ -49,9 +49,9 @@ export async function prepareCommit(context: CommitContext): Promise<Reached> {
 }
 
 /**
- * Applies a transaction to a layout whose lock is held. Replacing index.json is what makes it happen; where anything fails,
- * all is taken back, unless the lock was lost.
- * @param mayCreate whether the layout is made where there is none
+ * Applies a transaction to a layout whose lock is held. It takes effect when index.json is replaced. After a failure
+ * everything is undone, unless the lock was lost.
+ * @param mayCreate whether to make the layout if there is none
  */
 export async function commit(
   context: CommitContext,
@@ -62,12 +62,12 @@ export async function commit(
   const undo = new Undo();
   try {
     await openForWriting(context, lock, mayCreate, undo);
-    // Hashed already: this only looks whether a file was removed or changed since.
+    // Already hashed: this only checks whether a file was removed or changed since.
     await checkRequired(context, reached);
     await apply(context, reached, lock, undo);
   } catch (error) {
-    // Without the lock, what was put in place may belong to an index.json that another process wrote meanwhile. Blobs that
-    // are left over do no harm: none is trusted before it is hashed.
+    // Without the lock, published files may belong to an index.json that another process wrote meanwhile. Leftover
+    // blobs do no harm: no blob is trusted before it is hashed.
     if (await lock.isHeld()) await undo.run();
     throw error;
   }
@@ -93,7 +93,7 @@ async function apply(context: CommitContext, reached: Reached, lock: Lock, undo:
   const blobs = [...reached.required.values(), ...reached.optional.values()];
   const roots = transaction.changes.flatMap((change) => (change.kind === 'add' ? [change.root.digest] : []));
   const publish = (): Promise<void> =>
-    publishBlobs(root, transaction.staged, { blobs, anew: new Set(roots) }, undo);
+    publishBlobs(root, transaction.staged, { blobs, renewed: new Set(roots) }, undo);
   await replaceEntries({ stored, staging, source: transaction, signal }, before, after, {
     lock,
     undo,
@@ -102,8 +102,8 @@ async function apply(context: CommitContext, reached: Reached, lock: Lock, undo:
 }
 
 /**
- * Replaces index.json, and manifest.json as it follows from it. Both are on disk before either changes.
- * @param steps `publish` puts in place what the new index.json needs
+ * Replaces index.json, and manifest.json, which follows from it. Both are on disk before either changes.
+ * @param steps `publish` moves what the new index.json needs into place
  */
 export async function replaceEntries(
   { stored, staging, source, signal }: Omit<CommitContext, 'transaction'> & { source: ContentSource },
@@ -130,7 +130,7 @@ async function prepareReplacementOfIndex(
   after: Index,
 ): Promise<(undo: Undo) => Promise<void>> {
   const text = JSON.stringify(after);
-  // The same entries may be written in another way: nobody's file is rewritten for that.
+  // A file with the same entries in another spelling is not rewritten.
   if (text === JSON.stringify(before)) return async () => {};
   return prepareReplacement(staging, root, INDEX_FILE, Buffer.from(text));
 }
@@ -154,7 +154,7 @@ function applyChanges(
   return result;
 }
 
-/** Makes sure that all that is needed is staged, or stored and intact: by its digest, never by its size alone. */
+/** Checks that everything needed is staged, or stored and intact: by its digest, never by its size alone. */
 async function checkRequired(
   { transaction, stored, signal }: CommitContext,
   { required }: Reached,
@@ -186,9 +186,9 @@ async function checkRequired(
   }
 }
 
-/** The error for a folder that holds something else than a layout. */
+/** The error for a folder that contains something other than a layout. */
 export function unsafeFolder(path: string): DrayageError {
-  return new DrayageError('UNSAFE', `${path} is not empty and no image layout: it is left as it is`, {
+  return new DrayageError('UNSAFE', `${path} is not empty and is not an image layout: nothing was changed`, {
     path,
     hint: 'choose another folder, or empty this one',
   });

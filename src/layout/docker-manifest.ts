@@ -8,7 +8,7 @@ import { blobNames } from './blob-file.ts';
 import { listImages } from '../listing/entries.ts';
 import { omittedLayers } from '../image/omitted-layers.ts';
 
-/** The file that lets `docker load` read a layout that is packed as a tar. */
+/** The file that lets `docker load` read a layout packed as a tar. */
 export const DOCKER_MANIFEST_FILE = 'manifest.json';
 
 interface DockerImage {
@@ -18,10 +18,11 @@ interface DockerImage {
 }
 
 /**
- * Derives manifest.json, in the form of `docker save`, from the entries of index.json: one item for each image config. The
- * names of a multi-platform image go to the first of its images that is present, since docker keeps one image for a name.
- * @returns the file's bytes; undefined where there is no image, or one lacks a layer or cannot be read: docker would refuse
- * the whole file
+ * Derives manifest.json, in the form of `docker save`, from the entries of index.json: one item for each image config.
+ * The names of a multi-platform image go to the first of its images that is present, because docker keeps one image for
+ * a name.
+ * @returns the file's bytes; undefined if there is no image, or if an image lacks a layer or is unreadable: docker
+ * would refuse the whole file
  */
 export async function dockerManifest(
   source: ContentSource,
@@ -57,7 +58,7 @@ function entryOf({ digest }: Descriptor): string {
   return blobNames(digest).join('/');
 }
 
-/** The images of a root with all of their layers; undefined where something is missing or damaged. */
+/** The images of a root with all of their layers; undefined if something is missing or damaged. */
 async function completeImages(
   source: ContentSource,
   root: Descriptor,
@@ -71,7 +72,7 @@ async function completeImages(
     }
     return found;
   } catch (error) {
-    // Not of a kind that docker loads: the others can be loaded all the same.
+    // docker does not load this kind of image, but it can load the others.
     if (isDrayageError(error, 'UNSUPPORTED')) return [];
     if (isAbsentOrDamaged(error) || isDrayageError(error, 'LIMIT')) return undefined;
     throw error;

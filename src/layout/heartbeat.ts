@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { attempt, onDisk } from './io-error.ts';
 
 /**
- * A file that says "still at work" by its modification time, which is set by writing to it: so the file system's own clock
- * decides, whatever the clocks of the machines and containers that share it say.
+ * A file whose modification time proves that its owner is alive. Writing to the file sets that time, so the file
+ * system's own clock decides, whatever the clocks of the machines and containers that share it say.
  */
 export class Heartbeat {
   readonly path: string;
@@ -27,7 +27,7 @@ export class Heartbeat {
     return new Heartbeat(path, handle, interval);
   }
 
-  /** Refreshes the file. Returns what the file system takes the time to be, in milliseconds. */
+  /** Refreshes the file. Returns the file system's time, in milliseconds. */
   async beat(): Promise<number> {
     return onDisk(this.path, 'write', async () => {
       await this.#handle.write('.', 0);

@@ -1,9 +1,9 @@
 import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 
 /**
- * Runs calls to the file system; what it refuses becomes an error that names the path.
- * @param action what was tried, as it stands after "cannot": `write`, `make the folder`
- * @throws {@link DrayageError} `IO`; `LINK` where a symbolic link was met
+ * Runs calls to the file system. A failure becomes an error that names the path.
+ * @param action what was tried, as it follows "cannot": `write`, `make the folder`
+ * @throws {@link DrayageError} `IO`; `LINK` for a symbolic link
  */
 export async function onDisk<T>(path: string, action: string, calls: () => Promise<T>): Promise<T> {
   try {
@@ -13,7 +13,7 @@ export async function onDisk<T>(path: string, action: string, calls: () => Promi
   }
 }
 
-/** Like {@link onDisk}, with `undefined` where there is no such file or folder. */
+/** Like {@link onDisk}; undefined if there is no such file or folder. */
 export async function ifThere<T>(
   path: string,
   action: string,
@@ -27,7 +27,7 @@ export async function ifThere<T>(
   }
 }
 
-/** Clean-up that may fail: what stays behind is swept later. */
+/** Runs clean-up that may fail: a later sweep removes what stays behind. */
 export async function attempt(calls: () => Promise<unknown>): Promise<void> {
   try {
     await calls();
@@ -36,15 +36,15 @@ export async function attempt(calls: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** The error for something that is no regular file or folder of its own. */
+/** The error for something other than a regular file or folder. */
 export function linkError(path: string, what: string): DrayageError {
   return new DrayageError('LINK', `${path} is ${what}: a layout holds regular files and folders only`, {
     path,
-    hint: 'remove it, or have the layout made anew',
+    hint: 'remove it, or make the layout again',
   });
 }
 
-/** The error for a call that the file system refused; other errors as they are. */
+/** Turns a failed call to the file system into an error. Returns other errors unchanged. */
 export function toDiskError(error: unknown, action: string, path: string): unknown {
   const code = systemCode(error);
   if (code === undefined || isDrayageError(error)) return error;

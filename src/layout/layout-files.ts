@@ -24,8 +24,8 @@ export const LAYOUT_BYTES: Buffer = Buffer.from(JSON.stringify({ imageLayoutVers
 export const EMPTY_INDEX: Index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
 
 /**
- * What stands at a layout's path: nothing, a folder that is empty (but for what an update that was killed left of a new
- * layout), a layout, or something else.
+ * What is at a layout's path: nothing, an empty folder (which may contain what a killed update left of a new layout), a
+ * layout, or something else.
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function folderState(path: string): Promise<'nothing' | 'empty' | 'layout' | 'other'> {
@@ -38,13 +38,14 @@ export async function folderState(path: string): Promise<'nothing' | 'empty' | '
 }
 
 /**
- * Makes sure that a folder is a layout of the version that is known.
+ * Checks that a folder is a layout of the supported version.
  * @throws {@link DrayageError} `MALFORMED`, `LINK`, `IO`
  */
 export async function checkLayoutFile(root: string): Promise<void> {
   const path = join(root, LAYOUT_FILE);
   const bytes = await readSmallFile(root, LAYOUT_FILE);
-  if (bytes === undefined) throw malformed(`${root} is no image layout: it has no file ${LAYOUT_FILE}`, root);
+  if (bytes === undefined)
+    throw malformed(`${root} is not an image layout: it has no file ${LAYOUT_FILE}`, root);
   if (bytes.length === 0) throw malformed(`${path} is empty`, path);
   const value = parseJson(bytes, path);
   const version: unknown =

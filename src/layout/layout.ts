@@ -24,13 +24,13 @@ export interface UpdateOptions extends ContentOptions {
 
 /** Options of {@link Layout.prune}. */
 export interface PruneLayoutOptions extends UpdateOptions {
-  /** Only tells what would go. Default false. */
+  /** Only reports what would be removed. Default false. */
   dryRun?: boolean | undefined;
 }
 
 /**
- * An OCI image layout on disk (OCI image-spec 1.1, image-layout.md): regular files and folders only. A link in its place or
- * anywhere in it is refused, on reading and on writing. Several processes may read and update one layout at a time.
+ * An OCI image layout on disk (OCI image-spec 1.1, image-layout.md): regular files and folders only. A link at its path
+ * or anywhere in it is refused, in reading and in writing. Several processes may read and update one layout at a time.
  */
 export class Layout implements ImageStore, AsyncDisposable {
   /** Absolute path of the folder. */
@@ -47,9 +47,9 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /**
-   * Opens a layout, whoever made it.
-   * @throws {@link DrayageError} `NOT_FOUND`; `MALFORMED` where `oci-layout` is missing or of another version, or index.json
-   * is missing or malformed; `LINK`, `IO`
+   * Opens a layout of any producer.
+   * @throws {@link DrayageError} `NOT_FOUND`; `MALFORMED` if `oci-layout` is missing or of another version, or
+   * index.json is missing or malformed; `LINK`, `IO`
    */
   static async open(path: string, { signal }: ContentOptions = {}): Promise<Layout> {
     signal?.throwIfAborted();
@@ -64,10 +64,10 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /**
-   * Opens a layout, or begins one where nothing is, or an empty folder: it comes into being with the first update that
-   * succeeds.
-   * @throws {@link DrayageError} `UNSAFE` for a folder that holds something else, which is left as it is; `MALFORMED`, `LINK`,
-   * `IO`
+   * Opens a layout, or begins a new one at a path with nothing or an empty folder. A new layout comes into being with
+   * the first update that succeeds.
+   * @throws {@link DrayageError} `UNSAFE` for a folder that contains something else, which does not change;
+   * `MALFORMED`, `LINK`, `IO`
    */
   static async create(path: string, { signal }: ContentOptions = {}): Promise<Layout> {
     signal?.throwIfAborted();
@@ -100,7 +100,7 @@ export class Layout implements ImageStore, AsyncDisposable {
     await this.#stored.verify(descriptor, options);
   }
 
-  /** Every descriptor of index.json as it stands there, of an image or of anything else. */
+  /** Every descriptor in index.json, of an image or of anything else. */
   async entries(): Promise<Descriptor[]> {
     return this.#entries();
   }
@@ -118,11 +118,11 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /**
-   * Changes the layout: all of it or nothing. What `work` stages is published when it is done, as far as the images that it
-   * added reach it; the rest is dropped. Where anything fails, the layout is as it was before.
-   * @returns what `work` returns
-   * @throws {@link DrayageError} `INCOMPLETE` where an added image lacks content, `LOCKED`, `IO`, `LINK`, `NOT_FOUND` for a
-   * removal of what is not there; and what `work` throws
+   * Changes the layout entirely or not at all. Of what `work` stages, the content of the images that it added is
+   * published; the rest is dropped. After a failure, the layout is as it was before.
+   * @returns the result of `work`
+   * @throws {@link DrayageError} `INCOMPLETE` if an added image lacks content; `LOCKED`, `IO`, `LINK`; `NOT_FOUND` for
+   * a removal of something absent; errors of `work`
    */
   async update<T>(
     work: (transaction: StoreTransaction) => Promise<T>,
@@ -147,11 +147,11 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /**
-   * Removes entries of index.json, and every blob that no entry leads to then. Nothing is removed while another process is at
-   * work on the layout; whoever begins meanwhile waits.
-   * @param choose says which of the entries stay
-   * @throws {@link DrayageError} `LOCKED` where another process is at work; `NOT_FOUND`, `DIGEST_MISMATCH`, `MALFORMED` where a
-   * document of what stays cannot be read; `IO`, `LINK`; and what `choose` throws
+   * Removes entries of index.json, and every blob that no entry leads to afterwards. Removes nothing while another
+   * process is at work on the layout; a process that begins meanwhile waits.
+   * @param choose returns the entries that stay
+   * @throws {@link DrayageError} `LOCKED` if another process is at work; `NOT_FOUND`, `DIGEST_MISMATCH`, `MALFORMED` if
+   * a document that stays is unreadable; `IO`, `LINK`; errors of `choose`
    */
   async prune(
     choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
@@ -174,7 +174,7 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /**
-   * The stored bytes of a blob; undefined where it is not there.
+   * The stored bytes of a blob; undefined if it is absent.
    * @throws {@link DrayageError} `LINK`, `IO`
    */
   async sizeOf(digest: Digest): Promise<number | undefined> {
@@ -182,7 +182,7 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /**
-   * When the file of a blob was written, by its time stamp; undefined where it is not there.
+   * The modification time of a blob's file; undefined if it is absent.
    * @throws {@link DrayageError} `LINK`, `IO`
    */
   async writtenAt({ digest }: Descriptor): Promise<Date | undefined> {

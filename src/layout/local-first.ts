@@ -3,8 +3,8 @@ import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 
 /**
- * Reads each blob from the first place on disk that holds it intact, and from `remote` where none does.
- * @param locals are asked in this order; a blob is hashed before it is used
+ * Reads each blob from the first place on disk that holds it intact, otherwise from `remote`.
+ * @param locals in the order in which they are asked; a blob is hashed before it is used
  */
 export function localFirst(locals: readonly VerifiableSource[], remote: ContentSource): ContentSource {
   return {
@@ -31,7 +31,7 @@ async function isIntact(
     await local.verifyBlob(descriptor, options);
     return true;
   } catch (error) {
-    // Whatever is the matter with it, there is another place.
+    // Whatever is wrong with it, another place has the blob.
     if (isDrayageError(error)) return false;
     throw error;
   }

@@ -8,44 +8,44 @@ import { look } from './safe-path.ts';
 
 /** Options of {@link acquireLock}. */
 export interface LockOptions {
-  /** Ends the wait; it rejects with `signal.reason`. */
+  /** Ends the wait, which then rejects with `signal.reason`. */
   signal?: AbortSignal;
   /** How long to wait for another holder, in milliseconds. Default 60 000. */
   timeout?: number;
-  /** Whether whoever begins to change the layout has to wait, too, until it is released. Default false. */
+  /** Whether processes that begin to change the layout also wait until it is released. Default false. */
   exclusive?: boolean;
 }
 
-/** A lock that is held. */
+/** A held lock. */
 export interface Lock {
   /**
-   * Makes sure that nobody took the lock for abandoned in the meantime.
+   * Checks that nobody took the lock over meanwhile.
    * @throws {@link DrayageError} `LOCKED`
    */
   assertHeld(): Promise<void>;
-  /** Whether the lock is known to be held still: where that cannot be found out, it is not. Never throws. */
+  /** Whether the lock is known to be still held; false if that cannot be determined. Never throws. */
   isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
 const LOCK = 'lock';
-/** How the file in an exclusive lock begins. */
+/** The prefix of the file name in an exclusive lock. */
 const EXCLUSIVE = 'exclusive-';
 const DEFAULT_TIMEOUT = 60_000;
 const BEAT_INTERVAL = 2000;
-/** A holder that was silent for so long, in milliseconds, is gone. */
+/** A holder that was silent for this long, in milliseconds, is gone. */
 const STALE_AFTER = 20_000;
 const MAX_PAUSE = 100;
 
 /**
- * Takes the lock of a staging folder, waiting for whoever holds it.
+ * Takes the lock of a staging folder. Waits for its holder.
  *
- * The lock is a folder with one file in it, named at random and refreshed by its holder. It is made aside and renamed into
- * place, which succeeds only where there is no such folder, or an empty one. An abandoned lock is broken by removing that
- * one file by its name: so nobody can break a lock but the one he found abandoned.
- * @param home the folder the lock lies in
- * @param aside a folder of the caller's own, on the same file system
- * @throws {@link DrayageError} `LOCKED` when the time is up, `LINK`, `IO`
+ * The lock is a folder with one file in it, named at random and refreshed by its holder. It is made elsewhere and
+ * renamed into place, which succeeds only if there is no such folder, or an empty one. An abandoned lock is broken by
+ * removing that one file by its name. So a process can break only the lock that it found abandoned.
+ * @param home the folder of the lock
+ * @param aside a folder of the caller, on the same file system
+ * @throws {@link DrayageError} `LOCKED` when the time is up; `LINK`, `IO`
  */
 export async function acquireLock(
   home: string,
@@ -73,8 +73,8 @@ export async function acquireLock(
 }
 
 /**
- * Waits as long as somebody holds the exclusive lock of a staging folder.
- * @param now tells the time by the file system's clock
+ * Waits while somebody holds the exclusive lock of a staging folder.
+ * @param now returns the file system's time
  */
 export async function untilNotExclusive(
   home: string,
@@ -131,7 +131,7 @@ async function take(prepared: string, path: string): Promise<boolean> {
   }
 }
 
-/** Removes what abandoned holders left in the lock. Returns whether it may be free now. */
+/** Removes the files of abandoned holders from the lock. Returns whether the lock may be free now. */
 async function breakAbandoned(path: string, now: number): Promise<boolean> {
   const names = await ifThere(path, 'read the folder', () => readdir(path));
   let freed = names === undefined || names.length === 0;
@@ -160,7 +160,7 @@ function pause(signal: AbortSignal | undefined): Promise<void> {
 function timedOut(path: string, timeout: number): DrayageError {
   return new DrayageError(
     'LOCKED',
-    `another process holds the lock ${path} and did not let go within ${timeout} ms`,
+    `another process holds the lock ${path} and did not release it within ${timeout} ms`,
     {
       path,
       hint: 'try again when the other job is done',

@@ -16,8 +16,8 @@ import type { Undo } from './undo.ts';
 import { rememberBlobFile, verifyBlobFile } from './verify-blob.ts';
 
 /**
- * Makes an empty layout. `oci-layout` comes first: a folder with nothing but that counts as empty.
- * @throws {@link DrayageError} `IO`, `LINK`; `LOCKED` where the lock was lost
+ * Makes an empty layout. `oci-layout` comes first: a folder with only that file counts as empty.
+ * @throws {@link DrayageError} `IO`, `LINK`; `LOCKED` if the lock was lost
  */
 export async function makeLayout(root: string, staging: Staging, lock: Lock, undo: Undo): Promise<void> {
   await makeFolder(root, undo);
@@ -26,26 +26,26 @@ export async function makeLayout(root: string, staging: Staging, lock: Lock, und
     await prepareReplacement(staging, root, LAYOUT_FILE, LAYOUT_BYTES)
   )(undo);
   const replaceIndex = await prepareReplacement(staging, root, INDEX_FILE, index);
-  // Whoever took the lock over may have made the layout, and put images in it.
+  // A process that took the lock over may have made the layout, and put images in it.
   await lock.assertHeld();
   await replaceIndex(undo);
 }
 
-/** Which blobs belong in a layout. */
+/** The blobs to publish. */
 export interface Publication {
   blobs: Iterable<Descriptor>;
-  /** Those of them that replace even what stands there intact. */
-  anew: ReadonlySet<Digest>;
+  /** Those that replace even an intact blob. */
+  renewed: ReadonlySet<Digest>;
 }
 
 /**
- * Moves staged blobs to their place in the layout. What stands there intact is left as it is, what is damaged is replaced.
+ * Moves staged blobs to their places in the layout. Intact blobs there stay; damaged ones are replaced.
  * @throws {@link DrayageError} `IO`, `LINK`
  */
 export async function publishBlobs(
   root: string,
   staged: StagedContent,
-  { blobs, anew }: Publication,
+  { blobs, renewed }: Publication,
   undo: Undo,
 ): Promise<void> {
   const folders = new Set<string>();
@@ -62,7 +62,7 @@ export async function publishBlobs(
     }
     const target = join(root, ...names);
     const isNew = (await lookBelow(root, names)) === undefined;
-    if (!isNew && !anew.has(digest) && (await isIntact({ root, names }, descriptor))) continue;
+    if (!isNew && !renewed.has(digest) && (await isIntact({ root, names }, descriptor))) continue;
     if (isNew) undo.push(() => rm(target, { force: true }));
     await onDisk(target, 'publish', () => rename(blobPath(from.file), target));
     staged.forget(digest);
@@ -81,7 +81,7 @@ async function isIntact(file: BlobFile, descriptor: Descriptor): Promise<boolean
   }
 }
 
-/** Makes a folder unless it is there, and makes sure that it lasts. */
+/** Makes a folder unless it exists, and syncs it. */
 async function makeFolder(path: string, undo: Undo): Promise<void> {
   if (!(await ensureFolder(path))) return;
   undo.push(() => rmdir(path));

@@ -8,17 +8,17 @@ import type { Manifest } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 import { omittedBlobs, omittedLayers } from '../image/omitted-layers.ts';
 
-/** What images reach, but for the layers that they leave out on purpose. */
+/** What images need, without their omitted layers. */
 export interface Reached {
-  /** Has to be there, or the images are incomplete. */
+  /** Must be present; otherwise the images are incomplete. */
   required: Map<Digest, Descriptor>;
-  /** May be absent: layers that are not to be distributed. */
+  /** May be absent: non-distributable layers. */
   optional: Map<Digest, Descriptor>;
 }
 
 /**
- * Walks what an image leads to and tells what it needs. Documents are checked on the way.
- * @throws {@link DrayageError} `INCOMPLETE` where a document is missing or damaged, `MALFORMED`, `UNSUPPORTED`, `LIMIT`
+ * Walks what an image leads to and determines what it needs. Checks documents on the way.
+ * @throws {@link DrayageError} `INCOMPLETE` if a document is missing or damaged; `MALFORMED`, `UNSUPPORTED`, `LIMIT`
  */
 export async function reach(
   source: ContentSource,
@@ -41,7 +41,7 @@ export async function reach(
   }
 }
 
-/** The error for an image that lacks content which it needs. */
+/** The error for an image that lacks content. */
 export function incomplete(root: { digest: Digest }, cause: DrayageError): DrayageError {
   return new DrayageError('INCOMPLETE', `image ${root.digest} is incomplete: ${cause.message}`, {
     ...cause.facts,

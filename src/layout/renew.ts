@@ -6,10 +6,10 @@ import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
 
-/** Milliseconds within which saving an image once more changes nothing at all. */
+/** Saving an image again within this time changes nothing, in milliseconds. */
 const FRESH = 3_600_000;
 
-/** Where an image is renewed. */
+/** The input of {@link renewRoot}. */
 export interface RenewContext extends ContentOptions {
   stored: StoredContent;
   staged: StagedContent;
@@ -17,9 +17,9 @@ export interface RenewContext extends ContentOptions {
 }
 
 /**
- * Stages the root of an image that is saved once more, so that it is published anew: the time stamp of its file is the age of
- * the image, to the hour. The file that is there may be another user's, whose time stamp nobody else can set.
- * @throws {@link DrayageError} what is wrong with the stored root; `IO`, `LINK`
+ * Stages the root of an image that is saved again, so that its file is replaced: the file's modification time is the
+ * age of the image, to the hour. The existing file may belong to another user, and only its owner can set its time.
+ * @throws {@link DrayageError} errors of the stored root; `IO`, `LINK`
  */
 export async function renewRoot(
   root: Descriptor,

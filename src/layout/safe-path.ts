@@ -7,9 +7,9 @@ import { systemCode } from '../errors.ts';
 import { attempt, ifThere, linkError, onDisk, toDiskError } from './io-error.ts';
 
 /**
- * Looks at a file or folder without following links.
- * @returns what is known of it; undefined where nothing is there
- * @throws {@link DrayageError} `LINK` for a symbolic link, a hard link, or anything that is not of this kind; `IO`
+ * Reads the state of a file or folder without following links.
+ * @returns undefined if nothing is there
+ * @throws {@link DrayageError} `LINK` for a symbolic link, a hard link, or another kind of file; `IO`
  */
 export async function look(path: string, kind: 'file' | 'folder'): Promise<BigIntStats | undefined> {
   const stats = await ifThere(path, 'look at', () => lstat(path, { bigint: true }));
@@ -18,8 +18,8 @@ export async function look(path: string, kind: 'file' | 'folder'): Promise<BigIn
 }
 
 /**
- * Looks at a file below a folder: every step of the way is looked at, beginning with the folder itself, and none is
- * followed.
+ * Reads the state of a file below a folder. Checks every step of the path, beginning with the folder itself, and
+ * follows no link.
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function lookBelow(root: string, names: readonly string[]): Promise<BigIntStats | undefined> {
@@ -32,8 +32,8 @@ export async function lookBelow(root: string, names: readonly string[]): Promise
 }
 
 /**
- * Opens a file below a folder to read it, without following links.
- * @returns the open file; undefined where nothing is there
+ * Opens a file below a folder for reading, without following links.
+ * @returns undefined if nothing is there
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function openBelow(root: string, names: readonly string[]): Promise<FileHandle | undefined> {
@@ -52,7 +52,7 @@ export async function openBelow(root: string, names: readonly string[]): Promise
 }
 
 /**
- * Makes a folder, readable by everyone, unless it is there.
+ * Makes a folder, readable by everyone, unless it exists.
  * @returns whether it was made
  * @throws {@link DrayageError} `LINK`, `IO`
  */
@@ -76,7 +76,7 @@ export async function syncFolder(path: string): Promise<void> {
     try {
       await handle.sync();
     } catch (error) {
-      // Some network file systems have no such call.
+      // Some network file systems do not support this call.
       if (!['EINVAL', 'ENOTSUP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
     } finally {
       await handle.close();

@@ -8,8 +8,8 @@ import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';
 
 /**
- * Reads a small file of a layout whole.
- * @returns its bytes; undefined where it is not there
+ * Reads a whole small file of a layout.
+ * @returns undefined if it does not exist
  * @throws {@link DrayageError} `LIMIT`, `LINK`, `IO`
  */
 export async function readSmallFile(root: string, name: string): Promise<Buffer | undefined> {
@@ -27,8 +27,8 @@ export async function readSmallFile(root: string, name: string): Promise<Buffer 
 }
 
 /**
- * Replaces a small file of a layout as a whole, or removes it. The bytes are on disk before anything changes, and so are
- * those that an undo would put back.
+ * Prepares to replace a whole small file of a layout, or to remove it. The new bytes, and those that an undo would
+ * restore, are on disk before anything changes.
  * @param bytes the new content; undefined removes the file
  * @throws {@link DrayageError} `LINK`, `IO`, `LIMIT`
  */
@@ -50,7 +50,7 @@ export async function prepareReplacement(
   };
 }
 
-/** Writes a file that must not exist, readable by everyone, and waits until it is on disk. */
+/** Writes a new file, readable by everyone, and waits until it is on disk. */
 async function writeSynced(path: string, bytes: Buffer): Promise<string> {
   assertSmall(basename(path), bytes.length);
   return onDisk(path, 'write', async () => {

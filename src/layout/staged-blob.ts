@@ -11,28 +11,28 @@ import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
 import { readBlob } from './blob-file.ts';
 import { attempt, onDisk } from './io-error.ts';
 
-/** What a {@link StagedBlob} hands over when it is whole. */
+/** A complete {@link StagedBlob}, for its owner. */
 export interface StagedFile {
   path: string;
   descriptor: Descriptor;
-  /** Open for writing; whoever takes over syncs and closes it. */
+  /** Open for writing; the owner syncs and closes it. */
   handle: FileHandle;
 }
 
-/** What a {@link StagedBlob} asks and tells the one who made it. */
+/** The owner of a {@link StagedBlob}. */
 export interface StagedBlobOwner {
-  /** Throws when nothing more may be written. */
+  /** Throws if nothing more may be written. */
   assertUsable(): void;
-  /** Takes over the file when it is whole. */
+  /** Takes the complete file over. */
   keep(blob: StagedBlob, file: StagedFile): void;
-  /** Hears that the blob is given up and its file removed. */
+  /** Called when the blob was dropped and its file removed. */
   dropped(blob: StagedBlob): void;
 }
 
-/** How much is gathered before it is written, in bytes and in chunks: each write is a round trip to a thread. */
+/** How much is gathered before a write, in bytes and in chunks: each write is a round trip to a thread. */
 const BATCH = { size: 1024 * 1024, chunks: 512 };
 
-/** A blob in staging. It has one path from the first byte to the end of the transaction. */
+/** A blob in staging. It keeps one path from the first byte to the end of the transaction. */
 export class StagedBlob implements BlobWriter {
   readonly #path: string;
   readonly #handle: FileHandle;
@@ -85,7 +85,7 @@ export class StagedBlob implements BlobWriter {
     if (this.#commit === undefined) await this.#drop();
   }
 
-  /** Gives the blob up, or waits for the commit that has begun. */
+  /** Drops the blob, or waits for a commit that has begun. */
   async close(): Promise<void> {
     await this.abort();
     await attempt(async () => this.#commit);
@@ -121,7 +121,7 @@ export class StagedBlob implements BlobWriter {
     return descriptor;
   }
 
-  /** Hands over what was gathered, to be written and hashed. */
+  /** Passes on the gathered chunks to be written and hashed. */
   #flush(): void {
     const chunks = this.#gathered;
     const position = this.#size;
@@ -133,7 +133,7 @@ export class StagedBlob implements BlobWriter {
       await onDisk(this.#path, 'write', () => writeAll(this.#handle, chunks, position));
       this.#fileDigester?.grown(grown);
     });
-    // It comes up at the next write, or at the end.
+    // The next write, or the end, reports it.
     this.#writing.catch(() => undefined);
     if (this.#fileDigester === undefined) {
       this.#digester ??= createDigester();
@@ -179,7 +179,7 @@ async function writeAll(handle: FileHandle, chunks: Uint8Array[], position: numb
   }
 }
 
-/** What a write leaves over that came out short. */
+/** Writes the rest of a chunk after a short write. */
 async function writeRest(
   handle: FileHandle,
   chunk: Uint8Array,

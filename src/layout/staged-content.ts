@@ -11,12 +11,12 @@ import type { StagedBlobOwner, StagedFile } from './staged-blob.ts';
 import { StagedBlob } from './staged-blob.ts';
 import type { Staging } from './staging.ts';
 
-/** The blobs of a transaction that are whole but not published yet, each verified while it was written. */
+/** The complete blobs of a transaction that are not published yet. Each was verified while it was written. */
 export class StagedContent {
   readonly #staging: Staging;
   readonly #files = new Map<Digest, { path: string; descriptor: Descriptor; synced: Promise<void> }>();
   readonly #writers = new Set<StagedBlob>();
-  /** Syncing takes threads that compression needs. */
+  /** Syncing occupies threads that compression needs. */
   readonly #syncing: LimitFunction = pLimit(2);
 
   constructor(staging: Staging) {
@@ -38,7 +38,7 @@ export class StagedContent {
     return writer;
   }
 
-  /** What is staged under this digest. */
+  /** The staged blob of this digest. */
   get(digest: Digest): { descriptor: Descriptor; file: BlobFile } | undefined {
     const staged = this.#files.get(digest);
     if (staged === undefined) return undefined;
@@ -61,7 +61,7 @@ export class StagedContent {
     this.#files.delete(digest);
   }
 
-  /** Drops the blobs that are still being written and waits for those that are being finished: no file stays open. */
+  /** Drops the blobs that are being written and waits for those that are being committed: no file stays open. */
   async close(): Promise<void> {
     await Promise.all([...this.#writers].map((writer) => writer.close()));
     await Promise.allSettled([...this.#files.values()].map(({ synced }) => synced));
@@ -77,7 +77,7 @@ export class StagedContent {
         await onDisk(path, 'close', () => handle.close());
       }
     });
-    // Whoever needs the blob awaits this; nobody may.
+    // Whoever needs the blob awaits this; it may be nobody.
     synced.catch(() => {});
     if (isFirst) this.#files.set(descriptor.digest, { path, descriptor, synced });
   }

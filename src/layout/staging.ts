@@ -13,18 +13,18 @@ export const INNER_HOME = '.drayage-tmp';
 const PREFIX = 'tx-';
 const LEASE = 'lease';
 const BEAT_INTERVAL = 30_000;
-/** A transaction that was silent for so long, in milliseconds, is gone. */
+/** A transaction that was silent for this long, in milliseconds, is gone. */
 const STALE_AFTER = 600_000;
 const ATTEMPTS = 100;
 
 /**
- * The private folder of one transaction, on the layout's file system but outside of what becomes the artifact. A lease
- * file in it says that its owner is at work; folders whose owner is gone are removed by whoever comes next.
+ * The private folder of one transaction, on the layout's file system but outside of the artifact. A lease file in it
+ * proves that its owner is alive. The next process removes folders whose owner is gone.
  */
 export class Staging {
-  /** Folder that all transactions on this layout share; the lock is in it. */
+  /** The folder that all transactions of this layout share; it contains the lock. */
   readonly home: string;
-  /** Folder of this transaction alone. */
+  /** The folder of this transaction. */
   readonly path: string;
   readonly #layout: string;
   readonly #lease: Heartbeat;
@@ -40,21 +40,21 @@ export class Staging {
   }
 
   /**
-   * Makes a staging folder for a layout, which need not exist yet, and sweeps abandoned ones. Waits while somebody removes
-   * content of the layout.
+   * Makes a staging folder for a layout, which need not exist yet, and removes abandoned ones. Waits while another
+   * process removes content of the layout.
    * @throws {@link DrayageError} `IO`, `LINK`
    */
   static async open(layout: string, signal?: AbortSignal): Promise<Staging> {
     const madeParents = await makeParents(dirname(layout));
     try {
-      // Whoever made the same parents removes them when he is done, if they are empty at that moment.
+      // Another process that made the same parents removes them when it ends, if they are empty then.
       const path = await makeFolder(layout, () =>
         attempt(async () => madeParents.push(...(await makeParents(dirname(layout))))),
       );
       const lease = await startLease(path);
       const staging = new Staging(layout, path, lease, madeParents);
       await attempt(() => staging.#sweep());
-      // The lease is there: whoever removes content now sees it, or is seen here.
+      // The lease exists now: a process that removes content sees it, or is seen here.
       for (const home of homesOf(layout)) await staging.#untilAllowed(home, signal);
       return staging;
     } catch (error) {
@@ -63,18 +63,18 @@ export class Staging {
     }
   }
 
-  /** A path in the staging folder that nobody else uses. */
+  /** A new path in the staging folder. */
   newPath(label: string): string {
     this.#count += 1;
     return join(this.path, `${this.#count}-${label}`);
   }
 
-  /** The time by the file system's clock, in milliseconds. */
+  /** The file system's time, in milliseconds. */
   async now(): Promise<number> {
     return this.#lease.beat();
   }
 
-  /** The staging folders of others that are at work on the layout, or were until ten minutes ago. */
+  /** The staging folders of other processes that are at work on the layout, or were within the last ten minutes. */
   async others(): Promise<string[]> {
     const now = await this.#lease.beat();
     const found: string[] = [];
@@ -88,11 +88,11 @@ export class Staging {
     return found;
   }
 
-  /** Removes the folder with all that is in it, and the shared one where it is empty. */
+  /** Removes the folder with its content, and the shared one if it is empty. */
   async remove(): Promise<void> {
     await this.#lease.stop();
     await attempt(() => rm(this.path, { recursive: true, force: true, maxRetries: 3 }));
-    // An empty lock is nobody's; one that is held is not empty and stays.
+    // An empty lock belongs to nobody. A held lock is not empty, and stays.
     await removeEmpty([join(this.home, 'lock')]);
     await removeEmpty([this.home, ...this.#madeParents]);
   }
@@ -117,12 +117,12 @@ export class Staging {
   }
 }
 
-/** Where staging folders of a layout may be: beside it, or in it. */
+/** The possible staging homes of a layout: beside it, or in it. */
 function homesOf(layout: string): [outer: string, inner: string] {
   return [join(dirname(layout), `.${basename(layout)}.drayage`), join(layout, INNER_HOME)];
 }
 
-/** When a transaction was last seen at work, by the file system's clock. */
+/** When a transaction was last seen alive, in the file system's time. */
 async function lastSign(path: string): Promise<number | undefined> {
   const lease = join(path, LEASE);
   const stats =
@@ -132,8 +132,8 @@ async function lastSign(path: string): Promise<number | undefined> {
 }
 
 /**
- * Makes `<home>/tx-<random>` in the first place that takes it and from which files can be moved into the layout.
- * @param remakeParents makes the folder that the layout is in once more
+ * Makes `<home>/tx-<random>` in the first home that is writable and from which files can be moved into the layout.
+ * @param remakeParents makes the parent folder of the layout again
  */
 async function makeFolder(layout: string, remakeParents: () => Promise<void>): Promise<string> {
   const [outer, inner] = homesOf(layout);
@@ -155,8 +155,8 @@ async function makeFolder(layout: string, remakeParents: () => Promise<void>): P
 }
 
 /**
- * Tries whether the file system moves things from a staging folder into the layout: it does not from one mount to another,
- * though both may be of one device. The name that is tried is the one that a layout may have in it anyway.
+ * Tests whether the file system moves files from a staging folder into the layout. It refuses between two mounts, even
+ * of one device. The test uses a name that a layout may contain anyway.
  */
 async function canMove(path: string, layout: string): Promise<boolean> {
   const probe = join(path, 'probe');
@@ -167,7 +167,7 @@ async function canMove(path: string, layout: string): Promise<boolean> {
     await attempt(() => rmdir(target));
   } catch (error) {
     await removeEmpty([probe]);
-    // Whatever else is wrong comes out when something is published, if anything is.
+    // Publishing reports any other failure, if anything is published.
     return systemCode(error) !== 'EXDEV';
   }
   return true;
@@ -193,7 +193,7 @@ async function makeIn(home: string, remakeParents?: () => Promise<void>): Promis
       await mkdir(path);
       return path;
     } catch (error) {
-      // Somebody who was done has just removed the empty folder, and maybe those above it.
+      // Another process has just removed the empty folder, and perhaps its parents.
       if (systemCode(error) === 'ENOENT' && i < ATTEMPTS) {
         await remakeParents?.();
         continue;
@@ -204,7 +204,7 @@ async function makeIn(home: string, remakeParents?: () => Promise<void>): Promis
   }
 }
 
-/** Makes a folder and those above it. Returns the ones that were made, innermost first. */
+/** Makes a folder and its parents. Returns those that were made, innermost first. */
 async function makeParents(folder: string): Promise<string[]> {
   const first = await onDisk(folder, 'make the folder', () => mkdir(folder, { recursive: true }));
   if (first === undefined) return [];

@@ -26,7 +26,7 @@ export class StoredContent implements ContentSource {
   }
 
   /**
-   * The stored bytes of a blob; undefined where there is none.
+   * The stored bytes of a blob; undefined if it is absent.
    * @throws {@link DrayageError} `LINK`, `IO`
    */
   async sizeOf(digest: Digest): Promise<number | undefined> {
@@ -35,7 +35,7 @@ export class StoredContent implements ContentSource {
   }
 
   /**
-   * When the file of a blob was written, by its time stamp; undefined where there is none.
+   * The modification time of a blob's file; undefined if it is absent.
    * @throws {@link DrayageError} `LINK`, `IO`
    */
   async writtenAt(digest: Digest): Promise<Date | undefined> {

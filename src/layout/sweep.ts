@@ -17,28 +17,28 @@ import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
 import { Undo } from './undo.ts';
 
-/** What a sweep works on. */
+/** The input of {@link sweep}. */
 export interface SweepContext extends ContentOptions {
   stored: StoredContent;
   staging: Staging;
   lock: Lock;
-  /** Only tells what would go. */
+  /** Only reports what would be removed. */
   dryRun: boolean;
 }
 
 /** The blobs of a layout before and after a sweep. */
 export interface SweptBlobs {
-  /** Blobs that went, and their bytes. */
+  /** The removed blobs and their bytes. */
   removed: { blobs: number; bytes: number };
-  /** Those that stay. */
+  /** The remaining blobs and their bytes. */
   kept: { blobs: number; bytes: number };
 }
 
 /**
- * Makes index.json hold only the entries that are chosen, and removes every blob that none of them leads to. The lock is
- * held, and nobody else is at work. Files that are no blobs by their names stay.
- * @throws {@link DrayageError} `LOCKED` where the lock was lost or others are at work; where a document of what stays cannot
- * be read, what that says: nothing has gone then
+ * Keeps only the chosen entries of index.json, and removes every blob that they do not lead to. The lock is held, and
+ * no other process is at work. Files that are not named like blobs stay.
+ * @throws {@link DrayageError} `LOCKED` if the lock was lost or others are at work; errors of unreadable documents that
+ * must stay: then nothing was removed
  */
 export async function sweep(
   context: SweepContext,
@@ -57,7 +57,7 @@ export async function sweep(
     if (after.manifests.length < before.manifests.length) await replaceIndex(context, before, after);
     for (const { digest } of removed) {
       signal?.throwIfAborted();
-      // Whoever took the lock over may need what is not named yet.
+      // A process that took the lock over may need blobs that nothing names yet.
       await lock.assertHeld();
       await removeBlob(stored.root, digest);
     }
@@ -81,19 +81,19 @@ async function replaceIndex(
 }
 
 /**
- * Makes sure that no other process is about to change the layout: it may need blobs that nothing names yet. Whoever begins
- * from now on waits, as long as the lock is held.
+ * Checks that no other process is about to change the layout: it may need blobs that nothing names yet. Processes that
+ * begin from now on wait while the lock is held.
  */
 async function assertAlone(staging: Staging): Promise<void> {
   const [other] = await staging.others();
   if (other === undefined) return;
   throw new DrayageError('LOCKED', `another process is at work on the layout: ${other}`, {
     path: other,
-    hint: 'try again when it is done; one that was killed counts as at work for ten minutes',
+    hint: 'try again when it has ended; a killed process counts for ten minutes',
   });
 }
 
-/** The blobs that lie in a layout, by their names. */
+/** The blobs in a layout, by their file names. */
 async function listBlobs(root: string): Promise<{ digest: Digest; size: number }[]> {
   const found: { digest: Digest; size: number }[] = [];
   for (const algorithm of await namesIn(join(root, 'blobs'))) {

@@ -18,7 +18,7 @@ export type IndexChange =
   | { kind: 'add'; root: Descriptor; names: readonly string[]; annotations: Record<string, string> }
   | { kind: 'remove'; target: { digest: Digest } | { name: string } };
 
-/** The transaction as the layout sees it. */
+/** The transaction as the layout uses it. */
 export class Transaction implements StoreTransaction {
   readonly staged: StagedContent;
   readonly changes: IndexChange[] = [];
@@ -79,7 +79,7 @@ export class Transaction implements StoreTransaction {
     await this.staged.close();
   }
 
-  /** Whether the content is there and its bytes were hashed, now or earlier. */
+  /** Whether the content is present and its bytes were hashed, now or earlier. */
   async #isIntact(descriptor: Descriptor, { signal = this.#signal }: ContentOptions): Promise<boolean> {
     const staged = this.staged.get(descriptor.digest);
     if (staged !== undefined) return staged.descriptor.size === descriptor.size;

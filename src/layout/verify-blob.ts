@@ -25,7 +25,7 @@ export async function verifyBlobFile(
   await drain(readBlob(file, descriptor, { signal }));
 }
 
-/** Notes the digest of a file that this process has just written, hashed and put in place. */
+/** Remembers the digest of a file that this process has just written, hashed and published. */
 export async function rememberBlobFile(file: BlobFile, digest: Digest): Promise<void> {
   const stats = await lookBelow(file.root, file.names);
   if (stats !== undefined) rememberBlob(blobPath(file), digest, stats);

@@ -5,23 +5,26 @@ import { walk } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
-/** What is attached to an image: a signature, an SBOM, an attestation of its build. */
+/** A document attached to an image: a signature, an SBOM, an attestation of its build. */
 export interface Attached {
   digest: Digest;
-  /** Artifact type or media type; null where it says nothing. */
+  /** Artifact type or media type; null if it states none. */
   type: string | null;
-  /** What it states, where it is an attestation that says so. */
+  /** The type of its predicate, for an attestation that states it. */
   predicateType: string | null;
   /** Bytes of its manifest. */
   size: number;
 }
 
-/** Under which annotation BuildKit says in an index of which image a manifest is an attestation. */
+/** The annotation in an index by which BuildKit says which image a manifest attests to. */
 const BUILDKIT_SUBJECT = 'vnd.docker.reference.digest';
 const BUILDKIT_TYPE = 'vnd.docker.reference.type';
 const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predicate-type', 'predicateType'];
 
-/** Lists what is attached to an image: what refers to its root or its manifest, and what an index that holds it has beside it. */
+/**
+ * Lists what is attached to an image: the referrers of its root and of its manifest, and BuildKit's attestations in an
+ * index that lists it.
+ */
 export async function attachedTo(
   place: ImagePlace,
   root: Descriptor,

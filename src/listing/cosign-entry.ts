@@ -17,21 +17,21 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 const IMAGE_KINDS = ['dev.cosignproject.cosign/image', 'dev.cosignproject.cosign/imageIndex'];
 
-/** Whether an entry of index.json belongs to an image, by its name or its kind: then it is no image. */
+/** Whether an entry of index.json belongs to an image, by its name or its kind. Such an entry is not an image. */
 export function isCosignEntry({ annotations = {} }: Descriptor): boolean {
   return tagOf(annotations[REF_NAME]) !== undefined || Object.hasOwn(KINDS, annotations[KIND] ?? '');
 }
 
-/** Something that belongs to other content, with the name that says so wherever it goes. */
+/** A document that belongs to other content, with the name that says so everywhere. */
 interface CosignEntry {
   subject: Digest;
   referrer: Descriptor;
 }
 
 /**
- * Tells of an entry to what content it belongs; undefined where to none, or where it is only a list of what refers to it by
- * itself.
- * @param entries all of the index.json, which say what image is meant where the name does not
+ * Returns a function that finds the content to which an entry belongs; undefined if it belongs to none, or only lists
+ * referrers that say so themselves.
+ * @param entries all entries of index.json, which identify the image if the name does not
  */
 export function cosignSubjects(
   entries: readonly Descriptor[],
@@ -43,7 +43,7 @@ export function cosignSubjects(
     if (tag !== undefined)
       return tag.suffix === undefined ? undefined : { subject: tag.subject, referrer: entry };
     const suffix = KINDS[entry.annotations?.[KIND] ?? ''];
-    // Of several images nobody says which one is meant.
+    // With several images, nothing says which one is meant.
     if (suffix === undefined || only === undefined || others.length > 0) return undefined;
     const name = `${only.replace(':', '-')}${suffix}`;
     return { subject: only, referrer: { ...entry, annotations: { ...entry.annotations, [REF_NAME]: name } } };

@@ -10,17 +10,17 @@ import { normalizeName } from '../oci/reference.ts';
 import { isCosignEntry } from './cosign-entry.ts';
 import { entryName, foreignReference, nameAnnotations, withoutNames } from './names.ts';
 
-/** An image with all that it can be found by. */
+/** An image with everything that finds it. */
 export interface ListedImage extends StoredImage {
   /** What other tools call it; see {@link foreignReference}. */
   foreign: string[];
 }
 
 /**
- * Adds an image to the entries of index.json: one entry for each name, or one without a name where the image has none and
- * is not there yet. A name that another image has for the same platform moves here. Adding the same thing twice changes
+ * Adds an image to the entries of index.json: one entry for each name, or one unnamed entry if the image has no name
+ * and no entry yet. A name that another image has for the same platform moves here. Adding the same thing twice changes
  * nothing.
- * @throws {@link DrayageError} `USAGE` for what is no name
+ * @throws {@link DrayageError} `USAGE` for an invalid name
  */
 export function addImage(
   entries: readonly Descriptor[],
@@ -29,7 +29,7 @@ export function addImage(
   annotations: Record<string, string>,
 ): Descriptor[] {
   const given = { ...root.annotations, ...annotations };
-  // Of what belongs to an image by its name, the name is all that says so.
+  // For a document that belongs to an image by its name, only the name says so.
   const own = isCosignEntry({ ...root, annotations: given }) ? given : withoutNames(given);
   const present = entries.map((entry) => (entry.digest === root.digest ? withOmitted(entry, own) : entry));
   if (names.length === 0) return addNameless(present, toEntry(root, own));
@@ -40,7 +40,7 @@ export function addImage(
   return result;
 }
 
-/** The entries without those of a digest, or of a name (for whatever platform), or of another tool's reference. */
+/** The entries without those of a digest, of a name (for any platform), or of another tool's reference. */
 export function removeImage(
   entries: readonly Descriptor[],
   target: { digest: Digest } | { name: string },
@@ -54,8 +54,8 @@ export function removeImage(
 }
 
 /**
- * The images that the entries name: roots that are manifests or indexes, in the order in which they first occur. Artifacts
- * and attestations are passed over, as are entries of other kinds.
+ * The images that the entries name: roots that are manifests or indexes, in the order of their first entries.
+ * Artifacts, attestations and other kinds of entries are skipped.
  */
 export function listImages(entries: readonly Descriptor[]): ListedImage[] {
   const images = new Map<Digest, ListedImage>();
@@ -76,7 +76,7 @@ export function listImages(entries: readonly Descriptor[]): ListedImage[] {
   return [...images.values()];
 }
 
-/** The familiar form of a name; the text as it is where it is no name. */
+/** The familiar form of a name; a text that is not a name stays as it is. */
 export function familiar(text: string): string {
   try {
     return normalizeName(text);
@@ -105,7 +105,7 @@ function addNameless(entries: Descriptor[], added: Descriptor): Descriptor[] {
   return entries.some((entry) => entry.digest === added.digest) ? entries : [...entries, added];
 }
 
-/** Puts an entry in the place of the one that has its name, where that is the same image; else at the end. */
+/** Replaces the entry that has this name, if it is the same image; otherwise appends. */
 function setName(entries: Descriptor[], name: string, added: Descriptor): Descriptor[] {
   const taken = (entry: Descriptor): boolean =>
     entryName(entry) === name && samePlatform(entry.platform, added.platform);
@@ -119,14 +119,14 @@ function samePlatform(a: Platform | undefined, b: Platform | undefined): boolean
   return a === undefined || b === undefined || isSamePlatform(a, b);
 }
 
-/** What is left out is a fact of the image: the last one who adds it says it for all of its names. */
+/** Omission is a fact of the image: whoever adds it last decides it for all of its names. */
 function withOmitted(entry: Descriptor, { [OMITTED_LAYERS]: omitted }: Record<string, string>): Descriptor {
   if (entry.annotations?.[OMITTED_LAYERS] === omitted) return entry;
   const { [OMITTED_LAYERS]: _, ...rest } = entry.annotations ?? {};
   return toEntry(entry, omitted === undefined ? rest : { ...rest, [OMITTED_LAYERS]: omitted });
 }
 
-/** Always the same bytes for the same entry: keys in order, nothing that is empty. */
+/** The same entry always gives the same bytes: keys in order, nothing empty. */
 function toEntry(root: Descriptor, annotations: Record<string, string>): Descriptor {
   const { mediaType, digest, size, annotations: _annotations, data: _data, ...rest } = root;
   const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -7,17 +7,17 @@ import { resolveImage } from './lookup.ts';
 import type { ReferrersBySubject } from './referrers.ts';
 import { findReferrers, isReferrer } from './referrers.ts';
 
-/** Where the entries of an index.json are, and what they lead to. */
+/** The entries of an index.json, and where their content is. */
 export interface ListingOptions {
   /** Where the content is read from. */
   content: ContentSource;
-  /** Reads the entries. Called for every question, so that what others change meanwhile is seen. */
+  /** Reads the entries. Called for every question, so that changes by others are seen. */
   entries: (options: ContentOptions) => Promise<readonly Descriptor[]>;
   /** Names the place in errors: a path, an address. */
   place: string;
 }
 
-/** The images of an index.json, wherever that is kept. What refers to an image is no image. */
+/** The images of an index.json, wherever it is stored. What refers to an image is not an image. */
 export class Listing implements ImageIndex {
   readonly #options: ListingOptions;
   #walked: { entries: string; referrers: ReferrersBySubject } | undefined;
@@ -40,7 +40,7 @@ export class Listing implements ImageIndex {
     const { content, entries } = this.#options;
     const listed = await entries(options);
     const key = JSON.stringify(listed);
-    // One walk answers for all content, as long as the entries are what they were.
+    // One walk answers for all content, as long as the entries do not change.
     if (this.#walked?.entries !== key)
       this.#walked = { entries: key, referrers: await findReferrers(content, listed, options) };
     return [...(this.#walked.referrers.get(descriptor.digest) ?? [])];

@@ -12,10 +12,10 @@ import { familiar } from './entries.ts';
 import { nearest } from './nearest.ts';
 
 /**
- * Finds what a reference means among the images of a layout, which `place` names in errors. In this order: by a full digest
- * (of a root, of a manifest inside an index, of a config), by name, by what another tool calls it, by unique tag, by seven
- * or more digits of a digest. A manifest that was found inside an index comes with the index's names.
- * @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `AMBIGUOUS`
+ * Resolves a reference among the images of a layout, which `place` names in errors. In this order: by a full digest (of
+ * a root, of a manifest inside an index, of a config), by name, by another tool's word, by unique tag, by seven or more
+ * digits of a digest. A manifest that is found inside an index gets the index's names.
+ * @throws {@link DrayageError} `NOT_FOUND` with the nearest names; `AMBIGUOUS`
  */
 export async function resolveImage(
   { content, place }: { content: ContentSource; place: string },
@@ -40,7 +40,7 @@ export async function resolveImage(
   throw notFound(reference, listed, place);
 }
 
-/** The error for an image that is not there, with the names of those that are. */
+/** The error for an absent image, with the names of the present ones. */
 export function notFound(reference: string, listed: readonly ListedImage[], path: string): DrayageError {
   const names = listed.flatMap((image) => [...image.names, ...image.foreign]);
   const nameless = listed.filter((image) => image.names.length === 0 && image.foreign.length === 0);
@@ -51,7 +51,7 @@ export function notFound(reference: string, listed: readonly ListedImage[], path
   return new DrayageError('NOT_FOUND', message, { path, candidates, hint });
 }
 
-/** All images that share a name; what another tool calls an image has to mean one. */
+/** All images that share a name. Another tool's word must mean one image. */
 function byName(listed: readonly ListedImage[], reference: string): ResolvedImages | undefined {
   const name = familiar(reference);
   const [named, ...others] = listed.filter((image) => image.names.includes(name));
@@ -78,7 +78,7 @@ async function byUniqueTag(
   return byDigest(source, named, hex, options);
 }
 
-/** By the first digits of a digest: all of them name one, or fewer where only one begins so. */
+/** By the first digits of a digest; a shortened digest must be unique. */
 async function byDigest(
   source: ContentSource,
   listed: readonly ListedImage[],
@@ -101,12 +101,12 @@ async function byDigest(
   return found.values().next().value;
 }
 
-/** The first image of a digest stands for it: others hold the same. */
+/** The first image of a digest represents it: the others hold the same. */
 function note(found: Map<Digest, StoredImage>, digest: Digest, image: StoredImage): void {
   if (!found.has(digest)) found.set(digest, image);
 }
 
-/** The images of a root that are present; none where the root itself is not. */
+/** The images of a root that are present; empty if the root itself is absent. */
 async function* presentImages(
   source: ContentSource,
   root: Descriptor,
@@ -116,7 +116,7 @@ async function* presentImages(
   try {
     yield* images(source, root, options);
   } catch (error) {
-    // What cannot be walked to its end has been searched as far as it goes.
+    // If the walk cannot be finished, what it reached has been searched.
     if (!(error instanceof DrayageError) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
   }
 }

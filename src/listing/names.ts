@@ -11,12 +11,12 @@ import {
 } from '../oci/reference.ts';
 
 /**
- * The name under which an entry of index.json is known to docker, in familiar form, `temp:latest`.
+ * The name under which docker knows an entry of index.json, in familiar form, `temp:latest`.
  *
- * `io.containerd.image.name` says it where it holds a reference. Else `org.opencontainers.image.ref.name` does where it
- * names a repository, by a `:` or a `/`: `temp:latest`, `localhost/temp`. A bare word there (`latest`, `app-1`; skopeo,
- * umoci and buildx write such) names no image to docker: see {@link foreignReference}.
- * @throws {@link DrayageError} `MALFORMED` where the two name different images
+ * It is in `io.containerd.image.name`, if that is a reference. Otherwise it is in `org.opencontainers.image.ref.name`,
+ * if that contains a `:` or a `/`: `temp:latest`, `localhost/temp`. A bare word there (`latest`, `app-1`; written by
+ * skopeo, umoci and buildx) is not a name to docker: see {@link foreignReference}.
+ * @throws {@link DrayageError} `MALFORMED` if the two name different images
  */
 export function entryName(entry: Descriptor): string | undefined {
   const containerd = taggedName(entry.annotations?.[IMAGE_NAME]);
@@ -32,14 +32,14 @@ export function entryName(entry: Descriptor): string | undefined {
   return containerd ?? own;
 }
 
-/** What another tool calls an entry that has no name: `latest`. Such a text finds the entry, but docker never sees it. */
+/** What another tool calls an unnamed entry: `latest`. Such a text finds the entry, but docker never sees it. */
 export function foreignReference(entry: Descriptor): string | undefined {
   return entryName(entry) === undefined ? entry.annotations?.[REF_NAME] : undefined;
 }
 
 /**
- * The annotations that give an entry its name.
- * @param name any way to write a name; a missing tag is `latest`
+ * The annotations that name an entry.
+ * @param name in any spelling; a missing tag is `latest`
  * @throws {@link DrayageError} `USAGE`
  */
 export function nameAnnotations(name: string): Record<string, string> {
@@ -48,7 +48,7 @@ export function nameAnnotations(name: string): Record<string, string> {
   return { [REF_NAME]: familiarReference(reference), [IMAGE_NAME]: normalizedReference(reference) };
 }
 
-/** Annotations without those that give a name. */
+/** Annotations without those that name the entry. */
 export function withoutNames(annotations: Record<string, string>): Record<string, string> {
   const { [REF_NAME]: _ref, [IMAGE_NAME]: _name, ...rest } = annotations;
   return rest;
@@ -57,6 +57,6 @@ export function withoutNames(annotations: Record<string, string>): Record<string
 function taggedName(text: string | undefined): string | undefined {
   if (text === undefined || !isReference(text)) return undefined;
   const { tag, digest } = parseReference(text);
-  // A reference by digest alone is no name that docker could give.
+  // docker cannot use a reference by digest alone as a name.
   return tag === undefined && digest !== undefined ? undefined : normalizeName(text.split('@')[0] ?? text);
 }

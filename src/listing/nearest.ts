@@ -1,6 +1,6 @@
 import { editDistance } from '../oci/edit-distance.ts';
 
-/** Texts by how near they are to one that was asked for, the nearest first; at most `count`. */
+/** The texts that are nearest to the requested one, the nearest first; at most `count`. */
 export function nearest(wanted: string, texts: Iterable<string>, count: number = 10): string[] {
   return [...new Set(texts)]
     .map((text) => ({ text, far: editDistance(wanted, text) }))

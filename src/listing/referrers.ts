@@ -10,11 +10,11 @@ import { cosignSubjects } from './cosign-entry.ts';
 export type ReferrersBySubject = ReadonlyMap<Digest, readonly Descriptor[]>;
 
 /**
- * Finds the manifests and indexes that have a `subject`, among the entries of index.json and what is nested in them, in one
- * walk. Their descriptors say what a registry's would: the artifact type and the manifest's own annotations (OCI
- * distribution-spec, listing referrers). So is found what belongs to content by cosign's names, without a `subject`.
- * Content that is absent is passed over.
- * @throws {@link DrayageError} whatever `source` says of damaged content
+ * Finds the manifests and indexes that have a `subject`, among the entries of index.json and everything nested in them,
+ * in one walk. Their descriptors are as in a registry's list: with the artifact type and the manifest's own annotations
+ * (OCI distribution-spec, listing referrers). Also finds what belongs to content by cosign's names, without a
+ * `subject`. Absent content is skipped.
+ * @throws {@link DrayageError} errors of `source` for damaged content
  */
 export async function findReferrers(
   source: ContentSource,
@@ -51,7 +51,7 @@ export async function findReferrers(
   return new Map([...found].map(([subject, referrers]) => [subject, [...referrers.values()]]));
 }
 
-/** Whether a root is a signature or another thing that refers to an image: not an image itself. */
+/** Whether a root refers to an image, such as a signature, and so is not an image itself. */
 export async function isReferrer(
   source: ContentSource,
   root: Descriptor,
@@ -61,7 +61,7 @@ export async function isReferrer(
     return (await subjectOf(source, root, options)) !== undefined;
   } catch {
     options.signal?.throwIfAborted();
-    // What cannot be read is listed: whoever asks for it is told why.
+    // An unreadable root is listed: reading it reports the reason.
     return false;
   }
 }

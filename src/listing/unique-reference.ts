@@ -5,20 +5,21 @@ import { shortDigest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { familiarRepository, parseReference } from '../oci/reference.ts';
 
-/** The repository of the unique tag of an image that has no name. */
+/** The repository in the unique tag of an unnamed image. */
 const NAMELESS = 'drayage';
 const PIPELINE_ID = `${GITLAB_PREFIX}pipeline-id`;
 
 /**
- * The tag that only this image of this pipeline gets: `<repo>:pipeline-<pipeline id>-<12 hex>`, or `<repo>:drayage-<12 hex>`
- * where no pipeline saved it. The hex is of the config digest; of an index, which has no single config, of its own.
+ * The unique tag of this image and pipeline: `<repo>:pipeline-<pipeline id>-<12 hex>`, or `<repo>:drayage-<12 hex>` if
+ * no pipeline saved it. The hex is from the config digest; for an index, which has no single config, from its own
+ * digest.
  */
 export function uniqueReference(image: StoredImage, configDigest: Digest, name: string | undefined): string {
   const digest = isIndexType(image.root.mediaType) ? image.root.digest : configDigest;
   return `${uniqueTagWithoutHex(image, name)}${shortDigest(digest)}`;
 }
 
-/** The hex at the end of what may be a unique tag. */
+/** The hex at the end of a possible unique tag. */
 export function uniqueHex(reference: string): string | undefined {
   return /:(?:pipeline-\d{1,20}|drayage)-([0-9a-f]{12})$/.exec(reference)?.[1];
 }

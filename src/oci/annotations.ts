@@ -1,4 +1,4 @@
-/** The name an image goes by (OCI image-spec, annotations.md): here the familiar reference, `temp:latest`. */
+/** The name of an image (OCI image-spec, annotations.md): here the familiar reference, `temp:latest`. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 /** The normalised reference, `docker.io/library/temp:latest`, as containerd and docker write and read it. */
 export const IMAGE_NAME = 'io.containerd.image.name';
@@ -10,7 +10,7 @@ export const REVISION = 'org.opencontainers.image.revision';
 export const SOURCE = 'org.opencontainers.image.source';
 /** Full name of the image that another one is built on (OCI image-spec, annotations.md): `docker.io/library/node:22`. */
 export const BASE_NAME = 'org.opencontainers.image.base.name';
-/** Digest of what that name meant: of a manifest, or of an image index. */
+/** Digest of that image: of its manifest or image index. */
 export const BASE_DIGEST = 'org.opencontainers.image.base.digest';
 /** Prefix of the annotations that say which GitLab job saved the image. */
 export const GITLAB_PREFIX = 'dev.drayage.gitlab.';

@@ -3,7 +3,7 @@ import type { Digest } from './digest.ts';
 import { digestSchema, optional, parseDocument, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 
-/** One step of how an image was made (OCI image-spec, config.md#properties). */
+/** One step of an image's build (OCI image-spec, config.md#properties). */
 export interface HistoryEntry {
   created_by?: string | undefined;
   empty_layer?: boolean | undefined;
@@ -40,7 +40,7 @@ const configSchema: v.GenericSchema<unknown, ImageConfig> = v.looseObject({
 });
 
 /**
- * Reads an image config. `diff_ids: null`, which an image without layers may have, reads as none.
+ * Parses an image config. `diff_ids: null`, which an image without layers may have, is an empty list.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {

@@ -4,7 +4,7 @@ import { digestSchema, documentObject, optional, sizeSchema, stringsSchema } fro
 import type { Platform } from './platform.ts';
 import { platformSchema } from './platform.ts';
 
-/** Names content: what it is, its digest, and how long it is (OCI image-spec, descriptor.md). */
+/** Identifies content by its type, digest and size (OCI image-spec, descriptor.md). */
 export interface Descriptor {
   mediaType: string;
   digest: Digest;
@@ -18,7 +18,7 @@ export interface Descriptor {
   data?: string | undefined;
 }
 
-/** Schema of a descriptor; properties that are not known here are kept. */
+/** Schema of a descriptor; unknown properties are kept. */
 export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = documentObject({
   mediaType: v.pipe(v.string(), v.maxLength(255)),
   digest: digestSchema,
@@ -30,7 +30,7 @@ export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = documentOb
   data: optional(v.string()),
 });
 
-/** The three properties that identify content, without annotations and the like. */
+/** The three properties that identify content, without annotations and others. */
 export function bareDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }

@@ -15,7 +15,7 @@ export function isDigest(text: string): text is Digest {
 }
 
 /**
- * Reads a digest.
+ * Parses a digest.
  * @throws {@link DrayageError} `MALFORMED` for short, upper-case or unknown-algorithm digests
  */
 export function parseDigest(text: string): Digest {
@@ -45,7 +45,7 @@ export function shortDigest(digest: Digest): string {
 export interface Digester {
   /** Takes the next bytes. */
   update(chunk: Uint8Array): void;
-  /** Ends the run; to be called once. */
+  /** Ends the digest; call once. */
   digest(): Digest;
 }
 

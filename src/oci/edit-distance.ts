@@ -1,4 +1,4 @@
-/** How many letters have to be put in, taken out or changed to make one text of the other (Levenshtein). */
+/** The number of letters to insert, remove or change to turn one text into the other (Levenshtein). */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 0; i < a.length; i++) {

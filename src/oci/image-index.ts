@@ -26,7 +26,7 @@ const indexSchema: v.GenericSchema<unknown, Index> = documentObject({
 });
 
 /**
- * Reads an image index. `manifests: null`, which exists, reads as none.
+ * Parses an image index. `manifests: null`, which exists, is an empty list.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseIndex(bytes: Uint8Array, what: string): Index {

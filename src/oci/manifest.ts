@@ -7,7 +7,7 @@ import { digestOf } from './digest.ts';
 import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
 import { documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
 
-/** An image manifest, OCI (manifest.md) or its Docker schema 2 twin. */
+/** An image manifest, OCI (manifest.md) or its Docker schema 2 equivalent. */
 export interface Manifest {
   schemaVersion: 2;
   mediaType?: string | undefined;
@@ -19,13 +19,13 @@ export interface Manifest {
   annotations?: Record<string, string> | undefined;
 }
 
-/** A document as bytes with the descriptor that names it. */
+/** The bytes of a document, and the descriptor that names it. */
 export interface Document {
   descriptor: Descriptor;
   bytes: Uint8Array;
 }
 
-/** A document that was read and checked, with what its bytes say. */
+/** A document that was read and checked, with its parsed value. */
 export interface ParsedDocument<T> extends Document {
   value: T;
 }
@@ -38,12 +38,12 @@ const manifestSchema: v.GenericSchema<unknown, Manifest> = documentObject({
   layers: list(descriptorSchema),
   subject: optional(descriptorSchema),
   annotations: optional(stringsSchema),
-  // A document that is a manifest and an index at once is an attack on whoever trusts the media type.
+  // A document that is a manifest and an index at once attacks programs that trust the media type.
   manifests: v.optional(v.undefined('a manifest must not have "manifests"')),
 });
 
 /**
- * Reads an image manifest. `layers: null`, which exists, reads as none.
+ * Parses an image manifest. `layers: null`, which exists, is an empty list.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseManifest(bytes: Uint8Array, what: string): Manifest {
@@ -65,15 +65,15 @@ export function buildManifest(config: Descriptor, layers: Descriptor[]): Documen
   return toDocument(mediaType, JSON.stringify(manifest));
 }
 
-/** The document of a text, with its descriptor. */
+/** Makes a document of a text. */
 export function toDocument(mediaType: string, text: string): Document {
   const bytes = Buffer.from(text);
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
 }
 
 /**
- * Pairs each layer's diffID with its blob: the map that `manifest.layers[i]` and `config.rootfs.diff_ids[i]` form.
- * @throws {@link DrayageError} `MALFORMED` where their counts differ
+ * Pairs each layer's diffID with its blob, as `manifest.layers[i]` and `config.rootfs.diff_ids[i]` claim.
+ * @throws {@link DrayageError} `MALFORMED` if their counts differ
  */
 export function pairLayers(
   manifest: Manifest,

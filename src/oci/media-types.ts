@@ -13,14 +13,14 @@ export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 /** Docker schema 2 image manifest. */
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
-/** Docker schema 2 manifest list: the twin of an OCI image index. */
+/** Docker schema 2 manifest list: the equivalent of an OCI image index. */
 export const DOCKER_MANIFEST_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 /** Docker schema 2 image config. */
 export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
-/** What a daemon uses for a config or a layer whose kind nobody said. */
+/** The media type that a daemon uses for a config or a layer of unknown type. */
 export const OCTET_STREAM = 'application/octet-stream';
 
-/** The media types of layers of OCI and of docker, each without and with a suffix. */
+/** The media types of layers, OCI's and docker's, each without and with a suffix. */
 const LAYER =
   /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+(?<oci>\w+))?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.(?<docker>\w+))?)$/;
 
@@ -39,7 +39,7 @@ export function isConfigType(mediaType: string): boolean {
   return mediaType === OCI_CONFIG || mediaType === DOCKER_CONFIG;
 }
 
-/** What a layer's media type says of its compression; undefined where it names no image layer. */
+/** The compression that a layer's media type states; undefined if it is not that of an image layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
   const { groups } = LAYER.exec(mediaType) ?? {};
   if (groups === undefined) return undefined;
@@ -47,12 +47,12 @@ export function layerCompression(mediaType: string): Compression | undefined {
   return COMPRESSIONS.find((name) => (name === 'none' ? suffix === undefined : suffix === name));
 }
 
-/** Whether a layer of this media type may be absent on purpose (OCI image-spec, layer.md#non-distributable-layers). */
+/** Whether a layer of this media type may be absent (OCI image-spec, layer.md#non-distributable-layers). */
 export function isNonDistributable(mediaType: string): boolean {
   return layerCompression(mediaType) !== undefined && /nondistributable|foreign/.test(mediaType);
 }
 
-/** The OCI media type of a layer compressed so. */
+/** The OCI media type of a layer with this compression. */
 export function ociLayerType(compression: Compression): string {
   return compression === 'none' ? OCI_LAYER : `${OCI_LAYER}+${compression}`;
 }

@@ -4,11 +4,11 @@ import type { Digest } from './digest.ts';
 import { isDigest } from './digest.ts';
 import { digestSchema, sizeSchema } from './parse.ts';
 
-/** What a JSON document names, of whatever kind it is. */
+/** What a JSON document of any type names. */
 export interface NamedContent {
-  /** Every object that has the three properties of a descriptor, and of each just these. */
+  /** Every object with the three properties of a descriptor, reduced to these. */
   descriptors: Descriptor[];
-  /** Every text and every key that is a digest, those of the descriptors among them. */
+  /** Every string and every key that is a digest, including those of the descriptors. */
   digests: Digest[];
 }
 
@@ -18,10 +18,10 @@ const bareSchema: v.GenericSchema<unknown, Descriptor> = v.object({
   size: sizeSchema,
 });
 
-/** Collects what a parsed JSON document of a kind that is not known names, at any depth. */
+/** Collects what a parsed JSON document of an unknown type names, at any depth. */
 export function namedContent(document: unknown): NamedContent {
   const named: NamedContent = { descriptors: [], digests: [] };
-  // No recursion: how deep a document goes is up to whoever wrote it.
+  // No recursion: the author of a document decides how deep it is.
   const left = [document];
   while (left.length > 0) {
     const value = left.pop();

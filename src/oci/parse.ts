@@ -6,7 +6,7 @@ import { isDigest } from './digest.ts';
 /** The largest JSON document that is read whole, in bytes: manifests, indexes and configs. */
 export const MAX_DOCUMENT_SIZE: number = 4 * 1024 * 1024;
 
-/** A digest as it stands in a document. */
+/** A digest in a document. */
 export const digestSchema: v.GenericSchema<unknown, Digest> = v.custom<Digest>(
   (text) => typeof text === 'string' && isDigest(text),
   'not a sha256 or sha512 digest',
@@ -19,7 +19,7 @@ export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
   v.minValue(0),
 );
 
-/** A property that may be missing; `null` reads as missing, as it does in Go. */
+/** An optional property; `null` counts as absent, as in Go. */
 export function optional<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T | undefined> {
   return v.pipe(
     v.nullish(schema),
@@ -27,7 +27,7 @@ export function optional<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchem
   );
 }
 
-/** A list that must be there; `null`, as Go writes an empty one, reads as empty. */
+/** A required list; `null`, Go's empty list, is an empty list. */
 export function list<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[]> {
   return v.pipe(
     v.nullable(v.array(schema)),
@@ -41,14 +41,15 @@ export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v
   v.string(),
 );
 
-/** A key as programs in Go compare it: without case, the long s (U+017F) as an s, the Kelvin sign (U+212A) as a k. */
+/** A key as Go programs compare it: without case, the long s (U+017F) as an s, the Kelvin sign (U+212A) as a k. */
 export function foldKey(key: string): string {
   return key.toLowerCase().replaceAll('\u017F', 's');
 }
 
 /**
- * Schema of an object whose further properties are kept. None of them may be one of its own in other spelling (`Layers`): programs
- * in Go, such as docker and containerd, would read that one, and so something else than what was checked.
+ * Schema of an object whose further properties are kept. A further property must not be one of its own in another
+ * spelling (`Layers`): Go programs, such as docker and containerd, would read that one, and so something other than
+ * what was checked.
  */
 export function documentObject<const Entries extends v.ObjectEntries>(
   entries: Entries,
@@ -62,16 +63,16 @@ export function documentObject<const Entries extends v.ObjectEntries>(
 }
 
 /**
- * Reads a JSON document and holds it against a schema.
+ * Parses a JSON document and checks it against a schema.
  * @param what names the document in errors: `manifest.json`, `manifest sha256:…`
- * @throws {@link DrayageError} `MALFORMED` where the bytes are no UTF-8, no JSON, or not of the schema
+ * @throws {@link DrayageError} `MALFORMED` if the bytes are not UTF-8, not JSON, or do not match the schema
  */
 export function parseDocument<T>(schema: v.GenericSchema<unknown, T>, bytes: Uint8Array, what: string): T {
   return checkDocument(schema, parseJson(bytes, what), what);
 }
 
 /**
- * Reads JSON, strictly as UTF-8 and without a byte order mark, which docker does not read either.
+ * Parses JSON, strictly as UTF-8 and without a byte order mark, which docker does not read either.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
@@ -83,7 +84,7 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
 }
 
 /**
- * Holds a parsed value against a schema and says at which key it fails.
+ * Checks a parsed value against a schema. The error names the failing key.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unknown, what: string): T {
@@ -94,7 +95,7 @@ export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unk
   throw new DrayageError('MALFORMED', `${what}: ${where ? `${where}: ` : ''}${issue.message}`);
 }
 
-/** The media type that a document states of itself; undefined where it is no JSON object or states none. */
+/** The media type that a document states for itself; undefined if it states none, or is not a JSON object. */
 export function statedMediaType(bytes: Uint8Array): string | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString());

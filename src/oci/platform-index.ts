@@ -7,26 +7,26 @@ import { OCI_INDEX } from './media-types.ts';
 import type { Platform } from './platform.ts';
 import { formatPlatform, isSamePlatform } from './platform.ts';
 
-/** A manifest of an image, with what it is for. */
+/** A manifest of an image, with its platform. */
 export type PlatformManifest = Descriptor & { platform: Platform };
 
-/** An image as a part of a multi-platform one: a manifest, or the index over several. */
+/** A part of a multi-platform image: a manifest, or an index of several. */
 export interface PlatformPart {
   root: Descriptor;
-  /** The manifests of images that are there: those of its index, or its only one. */
+  /** The image manifests that are present: those of its index, or its only one. */
   manifests: readonly PlatformManifest[];
-  /** What else its index lists and is there: attestations. */
+  /** Other present entries of its index: attestations. */
   others: readonly Descriptor[];
-  /** All that its index lists, whether it is there or not; of a manifest its own digest. */
+  /** All digests that its index lists, present or absent; for a manifest its own digest. */
   listed: ReadonlySet<Digest>;
 }
 
 /**
- * Makes one image index (OCI image-spec, image-index.md) of several images that go by one name, each for platforms of its
- * own: the manifests sorted by platform, then what else there is. The same parts give the same bytes in whatever order they come. Where
- * the index of one part lists everything already, that stands.
- * @returns the root; its bytes too, where it is a new one
- * @throws {@link DrayageError} `AMBIGUOUS` where two parts have different images for one platform
+ * Makes one image index (OCI image-spec, image-index.md) of several images with one name, each for its own platforms:
+ * the manifests sorted by platform, then the other entries. The same parts give the same bytes in any order. If the
+ * index of one part lists everything already, it is used as it is.
+ * @returns the root; with its bytes if it is new
+ * @throws {@link DrayageError} `AMBIGUOUS` if two parts have different images for one platform
  */
 export function platformIndex(
   name: string,
@@ -50,7 +50,7 @@ export function platformIndex(
   return { root: document.descriptor, document };
 }
 
-/** Images of one part may be alike: whoever made the index knew what for. */
+/** Images of one part may be for one platform: its author distinguishes them. */
 function assertDistinct(name: string, parts: readonly PlatformPart[]): void {
   for (const [i, part] of parts.entries()) {
     for (const before of parts.slice(0, i)) {
@@ -65,7 +65,7 @@ function assertDistinct(name: string, parts: readonly PlatformPart[]): void {
   }
 }
 
-/** An image that does not say what it is for may be for anything. */
+/** An image that states no platform may be for any. */
 function mayStandFor({ platform: a }: PlatformManifest, { platform: b }: PlatformManifest): boolean {
   return isSamePlatform(a, b) || [a, b].some(({ os, architecture }) => os === '' || architecture === '');
 }
@@ -106,7 +106,7 @@ function toEntry({ mediaType, digest, size, annotations, platform, artifactType 
   };
 }
 
-/** Architecture first, then the operating system, then all else. */
+/** Architecture first, then the operating system, then the rest. */
 function inOrder({ architecture, os, ...rest }: Platform): Platform {
   return { architecture, os, ...rest };
 }

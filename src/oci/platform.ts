@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import { documentObject, optional } from './parse.ts';
 
-/** What an image runs on (OCI image-spec, image-index.md#image-index-property-descriptions). */
+/** The platform of an image (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
   /** Operating system, Go's name: `linux`. */
   os: string;
@@ -22,7 +22,7 @@ export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject
   'os.version': optional(v.string()),
 });
 
-/** Other names of architectures; some name a variant at once. */
+/** Other names of architectures; some include a variant. */
 const ALIASES: ReadonlyMap<string, Pick<Platform, 'architecture' | 'variant'>> = new Map([
   ['x86_64', { architecture: 'amd64' }],
   ['x86-64', { architecture: 'amd64' }],
@@ -33,15 +33,15 @@ const ALIASES: ReadonlyMap<string, Pick<Platform, 'architecture' | 'variant'>> =
   ['i386', { architecture: '386' }],
 ]);
 
-/** The variants that every such machine has. */
+/** The variants that every machine of an architecture has. */
 const IMPLIED: ReadonlyMap<string, string> = new Map([
   ['amd64', 'v1'],
   ['arm64', 'v8'],
 ]);
 
 /**
- * Reads `os/architecture[/variant]`, as `docker build --platform` takes it. Aliases (`x86_64`, `aarch64`) are normalised,
- * and `arm` alone is `arm/v7`.
+ * Parses `os/architecture[/variant]`, as `docker build --platform` takes it. Aliases (`x86_64`, `aarch64`) are
+ * normalised, and `arm` alone is `arm/v7`.
  * @throws {@link DrayageError} `USAGE`
  */
 export function parsePlatform(text: string): Platform {
@@ -54,13 +54,13 @@ export function parsePlatform(text: string): Platform {
   return withArmVariant(normalizePlatform({ os, architecture, ...(variant && { variant }) }));
 }
 
-/** Writes a platform as `os/architecture[/variant]`. */
+/** Formats a platform as `os/architecture[/variant]`. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant } = platform;
   return variant ? `${os}/${architecture}/${variant}` : `${os}/${architecture}`;
 }
 
-/** Whether an image for `have` is what was meant by `want`: a variant counts only where `want` names one. */
+/** Whether an image for `have` satisfies `want`: a variant counts only if `want` names one. */
 export function matchesPlatform(want: Platform, have: Platform): boolean {
   const wanted = normalizePlatform(want);
   const found = withArmVariant(normalizePlatform(have));
@@ -71,17 +71,17 @@ export function matchesPlatform(want: Platform, have: Platform): boolean {
   );
 }
 
-/** Whether two images are for the same platform: neither could stand beside the other in one index. */
+/** Whether two images are for the same platform, so that one index could not list both. */
 export function isSamePlatform(a: Platform, b: Platform): boolean {
   return matchesPlatform(a, b) && matchesPlatform(b, a) && a['os.version'] === b['os.version'];
 }
 
-/** Whether this is the `unknown/unknown` that attestation manifests and other non-images carry. */
+/** Whether this is `unknown/unknown`, the platform of attestation manifests and other non-images. */
 export function isUnknownPlatform(platform: Platform): boolean {
   return platform.os === 'unknown' && platform.architecture === 'unknown';
 }
 
-/** Undoes aliases and drops implied variants, so that `arm64`, `aarch64` and `arm64/v8` are the same. */
+/** Resolves aliases and drops implied variants, so that `arm64`, `aarch64` and `arm64/v8` are the same. */
 function normalizePlatform(platform: Platform): Platform {
   const { variant: given, architecture: named, ...rest } = platform;
   const { architecture, variant: aliased } = ALIASES.get(named) ?? { architecture: named };
@@ -89,7 +89,7 @@ function normalizePlatform(platform: Platform): Platform {
   return { ...rest, architecture, ...(variant && variant !== IMPLIED.get(architecture) && { variant }) };
 }
 
-/** An `arm` image that names no variant is for `v7`. */
+/** An `arm` image without a variant is for `v7`. */
 function withArmVariant(platform: Platform): Platform {
   return platform.architecture === 'arm' ? { variant: 'v7', ...platform } : platform;
 }

@@ -4,7 +4,7 @@ import { digestHex, isDigest } from './digest.ts';
 
 /** A parsed image reference. */
 export interface Reference {
-  /** Registry host, with its port where one is named: `docker.io`, `localhost:5000`. */
+  /** Registry host, with its port if it has one: `docker.io`, `localhost:5000`. */
   domain: string;
   /** Repository path: `library/temp`. */
   path: string;
@@ -25,7 +25,7 @@ const TAG = /^\w[\w.-]{0,127}$/;
 const BARE_ID = /^[0-9a-f]{64}$/;
 
 /**
- * Reads an image reference as docker does: `temp` is `docker.io/library/temp`. No tag is added.
+ * Parses an image reference as docker does: `temp` is `docker.io/library/temp`. Adds no tag.
  * @throws {@link DrayageError} `USAGE`
  */
 export function parseReference(text: string): Reference {
@@ -47,7 +47,7 @@ export function parseReference(text: string): Reference {
   };
 }
 
-/** Whether `text` reads as an image reference. */
+/** Whether `text` is an image reference. */
 export function isReference(text: string): boolean {
   try {
     parseReference(text);
@@ -57,7 +57,7 @@ export function isReference(text: string): boolean {
   }
 }
 
-/** The reference with the tag `latest` where it has neither tag nor digest. */
+/** The reference, with the tag `latest` if it has neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined
     ? { ...reference, tag: 'latest' }
@@ -82,7 +82,7 @@ export function familiarRepository({ domain, path }: Reference): string {
 }
 
 /**
- * The familiar form with a tag, of any way to write a name: `temp`, `docker.io/library/temp:latest` -> `temp:latest`.
+ * The familiar form with a tag, of a name in any spelling: `temp`, `docker.io/library/temp:latest` -> `temp:latest`.
  * @throws {@link DrayageError} `USAGE`
  */
 export function normalizeName(text: string): string {
@@ -99,7 +99,7 @@ export function isIdOf(text: string, id: Digest): boolean {
   return looksLikeImageId(text) && digestHex(id).startsWith(text.replace(/^sha256:/, ''));
 }
 
-/** The familiar name that `text` is, with its tag; undefined where it is no name, or has a digest. */
+/** The familiar name of `text`, with its tag; undefined if it is not a name, or has a digest. */
 export function taggedName(text: string): string | undefined {
   return isReference(text) && parseReference(text).digest === undefined ? normalizeName(text) : undefined;
 }
@@ -135,7 +135,7 @@ function official(domain: string, path: string): { domain: string; path: string 
   return { domain, path: path.includes('/') ? path : OFFICIAL + path };
 }
 
-/** Who takes an address for a reference may have a password in it. */
+/** A URL that was given as a reference may contain a password. */
 function withoutUser(text: string): string {
   return text.replace(/(^|\/\/)[^/@]*@(?!sha(?:256|512):)/i, '$1***@');
 }

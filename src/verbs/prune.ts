@@ -17,7 +17,7 @@ export interface PruneOptions extends ContentOptions {
   images?: readonly string[] | undefined;
   /** Of these images only those whose manifest or index was written before then. Default: whenever it was. */
   before?: Date | undefined;
-  /** Only tells what would go. Default false. */
+  /** Only reports what would be removed. Default false. */
   dryRun?: boolean | undefined;
 }
 

@@ -34,9 +34,13 @@ const CHECKED = [
   'docs',
   'templates',
   'scripts',
+  'src/content',
   'src/docker',
   'src/gitlab',
   'src/http',
+  'src/layout',
+  'src/listing',
+  'src/oci',
   'src/registry',
 ];
 

@@ -41,6 +41,6 @@ export function ownReference(entry: Descriptor): string | undefined {
 function taggedName(text: string | undefined): string | undefined {
   if (text === undefined || !isReference(text)) return undefined;
   const { tag, digest } = parseReference(text);
-  // A reference by digest alone is no name that docker could give.
+  // docker cannot use a reference by digest alone as a name.
   return tag === undefined && digest !== undefined ? undefined : normalizeName(text.split('@')[0] ?? text);
 }

@@ -6,7 +6,7 @@ import type { ContentOptions } from '../../content/source.ts';
 /** A file that goes into an archive. */
 export interface OutgoingEntry {
   name: string;
-  /** Bytes to come. */
+  /** The number of bytes to come. */
   size: number;
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }

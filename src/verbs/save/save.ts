@@ -56,7 +56,7 @@ export interface SaveOptions extends Selection, OmitOptions {
 export interface SavedImage {
   /** The first of its names; null where it has none. */
   name: string | null;
-  /** The bare word of another tool by which it was asked for; only where it was. */
+  /** Another tool's word for it, if it was requested by that word. */
   foundAs?: string | undefined;
   /** The unique tag that it gets when it is loaded. */
   ref: string;

@@ -46,7 +46,7 @@ export class HeldBlobs {
 }
 
 function heldLayer({ digest, size }: Descriptor, diffId: Digest, blob: Descriptor): IngestedLayer {
-  // An uncompressed layer is named by its diffID.
+  // The digest of an uncompressed layer is its diffID.
   const uncompressedSize = digest === diffId ? size : null;
   return { ...savedLayer(blob, { diffId, uncompressedSize, status: 'reused' }), received: { digest, size } };
 }
