@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../src/errors.ts';
 import {
+  asError,
+  diskError,
   DrayageError,
   isAbsentOrDamaged,
   isDamage,
   isDrayageError,
   isMismatch,
+  isNoFile,
   isUnusable,
   systemCode,
 } from '../src/errors.ts';
@@ -101,4 +104,37 @@ describe('what an error says of content', () => {
     expect(says(new Error('a'))).toBe(false);
     expect(says(undefined)).toBe(false);
   });
+});
+
+function refused(code: string): Error {
+  return Object.assign(new Error('refused'), { code });
+}
+
+describe('an error of the file system', () => {
+  test.each([
+    ['ENOSPC', 'cannot write: no space left on the device (ENOSPC)'],
+    ['EBADF', 'cannot write: EBADF'],
+  ])('%s is put into words', (code, message) => {
+    const cause = refused(code);
+    const error = diskError(cause, 'cannot write', { path: 'file' });
+    expect(error).toMatchObject({ code: 'IO', message, cause, facts: { path: 'file', actual: code } });
+  });
+
+  test.each([[new DrayageError('LIMIT', 'too large')], [new Error('other')], ['text']])(
+    'any other failure stays as it is: %s',
+    (error) => {
+      expect(diskError(error, 'cannot write')).toBe(error);
+    },
+  );
+
+  test('is told from the absence of a file', () => {
+    const absent = ['ENOENT', 'ENOTDIR', 'EACCES', 'EIO'].filter((code) => isNoFile(refused(code)));
+    expect(absent).toEqual(['ENOENT', 'ENOTDIR']);
+  });
+});
+
+test('whatever was thrown becomes an error, which an error is already', () => {
+  const error = new Error('broken');
+  expect(asError(error)).toBe(error);
+  expect(asError('broken')).toMatchObject({ message: 'broken', cause: 'broken' });
 });

@@ -9,6 +9,7 @@ import { assertSound } from './own-bundle.ts';
 import type { Services } from './signing-error.ts';
 import { signingError } from './signing-error.ts';
 import { keyHint } from './trust.ts';
+import { eitherSignal } from '../stream/signals.ts';
 
 /** Signs a statement and hands back the bundle. */
 export type SignStatement = (statement: Buffer, options?: ContentOptions) => Promise<Buffer>;
@@ -149,7 +150,7 @@ async function within<T>(
     () => stop.abort(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
     deadline,
   );
-  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const either = eitherSignal(signal, stop.signal);
   const stopped = new Promise<never>((_, reject) => {
     either.addEventListener('abort', () => reject(either.reason), { once: true });
   });

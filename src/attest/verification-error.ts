@@ -1,4 +1,4 @@
-import { isDrayageError } from '../errors.ts';
+import { asError, isDrayageError } from '../errors.ts';
 import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 
@@ -22,7 +22,7 @@ export function asRefusal<T>(verify: () => T): T {
   } catch (error) {
     if (isDrayageError(error)) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const why = error instanceof Error ? error.message : String(error);
+    const why = asError(error).message;
     const isShape = error instanceof Error && error.name === 'ValidationError';
     const reason = REASONS[code] ?? (isShape || 'fields' in Object(error) ? 'BUNDLE_SHAPE' : 'EVIDENCE');
     throw refusal(reason, `the signature does not hold: ${why}`, { cause: error });

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Digest, DockerDaemon } from '../index.ts';
 import { DrayageError, isDigest, isDrayageError } from '../index.ts';
 import type { Context } from './context.ts';
 import { usedImages } from './provenance.ts';
+import { readGiven } from './given-file.ts';
 
 /** An image that a build made: what it may go by in a daemon, the likeliest first, and what the build says of it. */
 export interface BuiltImage {
@@ -106,11 +106,5 @@ function valuesOf(value: unknown): unknown[] {
 }
 
 async function readText(path: string, what: string, option: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new DrayageError('NOT_FOUND', `${what} ${path} cannot be read`, {
-      path,
-      cause,
-      hint: `write it with docker build ${option}`,
-    });
-  });
+  return (await readGiven(path, what, `write it with docker build ${option}`)).toString();
 }

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Context } from './context.ts';
 import { DrayageError } from '../index.ts';
 import { isLoopback } from './loopback.ts';
+import { readGiven } from './given-file.ts';
 
 /** Connections to servers. */
 interface Connections extends AsyncDisposable {
@@ -79,9 +80,7 @@ async function readAuthorities(
 }
 
 async function readAuthority(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new DrayageError('NOT_FOUND', `the certificates ${path} cannot be read`, { path, cause });
-  });
+  const text = (await readGiven(path, 'the certificates')).toString();
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
   throw new DrayageError('MALFORMED', `${path} holds no certificate`, {
     path,

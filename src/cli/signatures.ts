@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
 import {
   DrayageError,
@@ -12,6 +11,7 @@ import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
 import { readSignatureExpectations } from './expectations.ts';
 import { isGitLab } from './artifact-errors.ts';
+import { readGiven } from './given-file.ts';
 
 /** The options that say whose signature an image has to carry. */
 export interface SignatureOptions extends ExpectOptions {
@@ -107,8 +107,8 @@ async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Pro
     );
   }
   return loadTrust({
-    trustedRoot: trustedRoot === undefined ? undefined : await read(trustedRoot, 'the trusted root'),
-    publicKeys: key === undefined ? undefined : (await read(key, 'the public key')).toString(),
+    trustedRoot: trustedRoot === undefined ? undefined : await readGiven(trustedRoot, 'the trusted root'),
+    publicKeys: key === undefined ? undefined : (await readGiven(key, 'the public key')).toString(),
   });
 }
 
@@ -149,11 +149,5 @@ function assertProtectedRef(context: Pick<Context, 'env'>): void {
   throw new DrayageError('POLICY', 'this job is of a ref that is not protected', {
     reason: 'UNPROTECTED_REF',
     hint: 'protect the branch or tag, and release from there',
-  });
-}
-
-async function read(path: string, what: string): Promise<Buffer> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new DrayageError('NOT_FOUND', `${what} ${path} cannot be read`, { path, cause });
   });
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { GitLabBuild, ImagePolicy, SignOptions, SignResult, SignStatement } from '../index.ts';
 import {
   DrayageError,
@@ -14,6 +13,7 @@ import type { Context } from './context.ts';
 import { splitExpectations } from './expectations.ts';
 import { isLoopback } from './loopback.ts';
 import { version } from './version.ts';
+import { readGiven } from './given-file.ts';
 
 /** The options that say how images are signed. */
 export interface SigningOptions {
@@ -92,10 +92,8 @@ async function openSigner(options: SigningOptions, context: Context): Promise<Si
 }
 
 async function openKey(path: string, options: SigningOptions, { env }: Context): Promise<SignStatement> {
-  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new DrayageError('NOT_FOUND', `the private key ${path} cannot be read`, { path, cause });
-  });
-  const privateKey = await loadPrivateKey(pem, env['COSIGN_PASSWORD']);
+  const pem = await readGiven(path, 'the private key');
+  const privateKey = await loadPrivateKey(pem.toString(), env['COSIGN_PASSWORD']);
   return keySigner({ privateKey, rekorUrl: options.rekorUrl, tsaUrl: options.tsaUrl });
 }
 

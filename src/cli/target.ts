@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../index.ts';
 import { parseNotation } from './notation.ts';
+import { diskError } from '../errors.ts';
 
 /** What `--to` may name instead of a daemon. */
 export type Target =
@@ -52,5 +53,5 @@ function asDiskError(error: unknown, path: string): unknown {
   const isFileError = error instanceof Error && 'syscall' in error && 'path' in error;
   const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
   if (!isFileError && !isFull) return error;
-  return new DrayageError('IO', `cannot write ${path}`, { path, cause: error });
+  return diskError(error, `cannot write ${path}`, { path });
 }

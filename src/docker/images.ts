@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import type { EndpointImage, NamedImage } from '../content/endpoint.ts';
@@ -16,6 +15,7 @@ import { familiarNames, parseTagName, registryDigests } from './names.ts';
 import { nearestNames } from './nearest.ts';
 import { assertOk, drain, readJson } from './connect/reply.ts';
 import type { ApiReply, ApiRequest, Transport } from './connect/transport.ts';
+import { pause } from '../stream/signals.ts';
 
 /** A daemon's description of one image. */
 export interface DaemonImage extends EndpointImage {
@@ -128,10 +128,10 @@ export class Images {
     const path = all === true ? '/images/json?all=1' : '/images/json';
     let reply = await this.#transport.open({ signal, path });
     // A containerd store cannot list while it removes the content of an image.
-    for (const pause of LIST_PAUSES) {
+    for (const milliseconds of LIST_PAUSES) {
       if (reply.status !== 404) break;
       await drain(reply);
-      await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
+      await pause(milliseconds, signal);
       reply = await this.#transport.open({ signal, path });
     }
     const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];

@@ -1,6 +1,7 @@
 import { DrayageError } from '../errors.ts';
 import { drain } from './connect/reply.ts';
 import type { Transport } from './connect/transport.ts';
+import { eitherSignal } from '../stream/signals.ts';
 
 /** Watches a request whose reply may take minutes to begin. */
 export interface Watch {
@@ -30,7 +31,7 @@ export function watchDaemon(transport: Transport, interval: number, signal: Abor
   };
   next();
   return {
-    signal: signal === undefined ? dead.signal : AbortSignal.any([signal, dead.signal]),
+    signal: eitherSignal(signal, dead.signal),
     stop: () => {
       clearTimeout(timer);
       timer = undefined;

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContentOptions } from '../content/source.ts';
-import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+import { diskError, DrayageError } from '../errors.ts';
 import type { GitLabApi } from './api.ts';
 import { drop } from '../http/reply.ts';
 import type { ArchiveLocation } from './archive-location.ts';
@@ -113,12 +113,7 @@ async function onDisk<T>(what: string, calls: () => Promise<T>): Promise<T> {
   try {
     return await calls();
   } catch (error) {
-    const code = systemCode(error);
-    if (code === undefined || isDrayageError(error)) throw error;
-    throw new DrayageError('IO', `cannot keep ${what} on disk (${code})`, {
-      cause: error,
-      actual: code,
-      hint: 'free some space, or set TMPDIR to a folder with enough space',
-    });
+    const hint = 'free some space, or set TMPDIR to a folder with enough space';
+    throw diskError(error, `cannot keep ${what} on disk`, { hint });
   }
 }

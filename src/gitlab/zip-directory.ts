@@ -1,6 +1,6 @@
 import type { Entry } from 'yauzl';
 import type { ContentOptions } from '../content/source.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { asError, DrayageError, isDrayageError } from '../errors.ts';
 import type { RandomAccess } from './random-access.ts';
 
 /** A file in a zip, as the zip's directory describes it. */
@@ -49,7 +49,7 @@ export async function readZipDirectory(
   } catch (cause) {
     signal?.throwIfAborted();
     if (isDrayageError(cause)) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = asError(cause).message;
     throw damaged(file, `is not a readable zip: ${why}`, cause);
   }
   return toFiles(file, entries);

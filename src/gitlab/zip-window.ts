@@ -1,6 +1,7 @@
 import { RandomAccessReader } from 'yauzl';
 import type { RandomAccess } from './random-access.ts';
 import { readPart } from './random-access.ts';
+import { asError } from '../errors.ts';
 
 /** How much of the end of a zip is read first, in bytes: it contains the directory of some hundred files. */
 const TAIL = 16 * 1024;
@@ -31,7 +32,7 @@ export class ZipWindow extends RandomAccessReader {
   ): void {
     this.#fill(buffer.subarray(offset, offset + length), position).then(
       () => callback(null),
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => callback(asError(error)),
     );
   }
 

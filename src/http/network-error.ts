@@ -49,11 +49,17 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
+/** Why a connection failed, in words, by the code of its error; undefined for any other code. */
+export function networkReason(code: string): string | undefined {
+  return LASTING[code]?.[0] ?? PASSING[code];
+}
+
 /** Turns a network failure into an error. Returns anything else unchanged. */
 export function networkError(url: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || isDrayageError(cause)) return cause;
   const code = systemCode(cause) ?? systemCode(cause.cause) ?? '';
-  const [why, hint] = LASTING[code] ?? [PASSING[code]];
+  const why = networkReason(code);
+  const hint = LASTING[code]?.[1];
   if (cause.name === 'HTTPParserError') {
     return new DrayageError('UNREACHABLE', `the server at ${url} does not speak HTTP`, {
       url,

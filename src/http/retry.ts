@@ -1,4 +1,5 @@
 import { DrayageError, isDrayageError } from '../errors.ts';
+import { pause } from '../stream/signals.ts';
 import type { HttpReply } from './reply.ts';
 import { isLasting } from './network-error.ts';
 
@@ -24,9 +25,9 @@ export class Retry {
   readonly #pause: number;
   readonly #delay: NonNullable<RetryOptions['delay']>;
 
-  constructor({ attempts = 5, pause = 500, delay = sleep }: RetryOptions = {}) {
+  constructor({ attempts = 5, pause: first = 500, delay = pause }: RetryOptions = {}) {
     this.#attempts = attempts;
-    this.#pause = pause;
+    this.#pause = first;
     this.#delay = delay;
   }
 
@@ -84,22 +85,4 @@ function readRetryAfter(reply: HttpReply): number | undefined {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   const seconds = (Date.parse(text) - Date.parse(reply.header('date') ?? '')) / 1000;
   return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
-}
-
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(asError(signal?.reason));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', stop, { once: true });
-  });
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }

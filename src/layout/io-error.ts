@@ -1,4 +1,4 @@
-import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+import { diskError, DrayageError, systemCode } from '../errors.ts';
 
 /**
  * Runs calls to the file system. A failure becomes an error that names the path.
@@ -44,36 +44,12 @@ export function linkError(path: string, what: string): DrayageError {
   });
 }
 
+const FULL = 'free some space and try again; nothing was changed';
+const HINTS: Record<string, string> = { ENOSPC: FULL, EDQUOT: FULL };
+
 /** Turns a failed call to the file system into an error. Returns other errors unchanged. */
 export function toDiskError(error: unknown, action: string, path: string): unknown {
-  const code = systemCode(error);
-  if (code === undefined || isDrayageError(error)) return error;
+  const code = systemCode(error) ?? '';
   if (code === 'ELOOP') return linkError(path, 'a symbolic link');
-  return new DrayageError('IO', `cannot ${action} ${path}: ${explain(code)}`, {
-    path,
-    actual: code,
-    cause: error,
-    hint: HINTS[code],
-  });
-}
-
-const EXPLANATIONS: Record<string, string> = {
-  ENOSPC: 'no space left on the device',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-  EXDEV: 'the two places are on different file systems or mounts',
-  EIO: 'the device failed',
-  ENOENT: 'no such file or folder',
-};
-
-const HINTS: Record<string, string> = {
-  ENOSPC: 'free some space and try again; nothing was changed',
-  EDQUOT: 'free some space and try again; nothing was changed',
-};
-
-function explain(code: string): string {
-  const text = EXPLANATIONS[code];
-  return text === undefined ? code : `${text} (${code})`;
+  return diskError(error, `cannot ${action} ${path}`, { path, hint: HINTS[code] });
 }

@@ -5,6 +5,7 @@ import { DrayageError, systemCode } from '../errors.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
 import { look } from './safe-path.ts';
+import { pause } from '../stream/signals.ts';
 
 /** Options of {@link acquireLock}. */
 export interface LockOptions {
@@ -63,7 +64,7 @@ export async function acquireLock(
       signal?.throwIfAborted();
       if (await breakAbandoned(path, await heartbeat.beat())) continue;
       if (performance.now() - start >= timeout) throw timedOut(path, timeout);
-      await pause(signal);
+      await waitAWhile(signal);
     }
   } catch (error) {
     await heartbeat.stop();
@@ -82,8 +83,7 @@ export async function untilNotExclusive(
   signal?: AbortSignal,
 ): Promise<void> {
   while (await isExclusive(join(home, LOCK), now)) {
-    await pause(signal);
-    signal?.throwIfAborted();
+    await waitAWhile(signal);
   }
 }
 
@@ -145,16 +145,8 @@ async function breakAbandoned(path: string, now: number): Promise<boolean> {
   return freed;
 }
 
-function pause(signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, 1 + Math.random() * MAX_PAUSE);
-    signal?.addEventListener('abort', done);
-  });
+async function waitAWhile(signal: AbortSignal | undefined): Promise<void> {
+  await pause(1 + Math.random() * MAX_PAUSE, signal);
 }
 
 function timedOut(path: string, timeout: number): DrayageError {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
+import { eitherSignal } from '../stream/signals.ts';
 
 /** How to run a helper. */
 export interface HelperOptions extends ContentOptions {
@@ -67,7 +68,7 @@ async function run(
   const over = AbortSignal.timeout(helperTimeout);
   const child = spawn(program, ['get'], {
     stdio: ['pipe', 'pipe', 'ignore'],
-    signal: signal === undefined ? over : AbortSignal.any([signal, over]),
+    signal: eitherSignal(signal, over),
     ...(env && { env: { ...env } }),
   });
   let output = '';

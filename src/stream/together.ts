@@ -1,3 +1,5 @@
+import { eitherSignal } from './signals.ts';
+
 /**
  * Does something with all of several things at a time. Where one fails the others are told to end, and that failure is thrown
  * when all have ended.
@@ -9,7 +11,7 @@ export async function together<T>(
   run: (thing: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
-  const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const either = eitherSignal(signal, stop.signal);
   const running = things.map((thing) =>
     run(thing, either).catch((error: unknown) => {
       stop.abort(error);

@@ -1,5 +1,5 @@
 import { Decompress } from 'fzstd';
-import { DrayageError } from '../errors.ts';
+import { asError, DrayageError } from '../errors.ts';
 import type { ZstdFrame } from './zstd-frames.ts';
 
 /**
@@ -18,8 +18,7 @@ export async function* decodeFramePortably(
     try {
       decoder.push(piece.bytes, piece.last);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new DrayageError('MALFORMED', `${what} is not valid zstd: ${reason}`, { cause });
+      throw new DrayageError('MALFORMED', `${what} is not valid zstd: ${asError(cause).message}`, { cause });
     }
     yield* output;
     output = [];

@@ -20,7 +20,7 @@ const TABLE: Record<string, Rule> = {
   progress: { level: 1 },
   oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
-  stream: { level: 2, packages: ['node:stream', 'node:util', 'node:zlib', 'fzstd'] },
+  stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
   ingest: {
     level: 3,
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
@@ -52,7 +52,7 @@ const TABLE: Record<string, Rule> = {
       'valibot',
     ],
   },
-  docker: { level: 9, packages: ['node:crypto', 'node:stream', 'node:timers', 'valibot'] },
+  docker: { level: 9, packages: ['node:crypto', 'node:stream', 'valibot'] },
   registry: {
     level: 8,
     packages: ['node:crypto', 'node:stream', 'node:child_process', 'valibot', 'p-limit'],

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Pack } from 'tar-stream';
 import { pack as createPack } from 'tar-stream';
 import type { ContentOptions } from '../../content/source.ts';
+import { asError } from '../../errors.ts';
 
 /** A file that goes into an archive. */
 export interface OutgoingEntry {
@@ -51,10 +52,6 @@ export function writeTar(
   if (signal?.aborted === true) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });
   return output;
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }
 
 /** A file whose bytes are all in memory. */

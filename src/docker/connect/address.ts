@@ -1,9 +1,10 @@
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContextEndpoint } from './context.ts';
 import { currentContext, readContext, stored } from './context.ts';
 import { DEFAULT_HOST } from './host.ts';
 import type { DockerTls } from './tls.ts';
+import { isThere } from './files.ts';
 
 /** Where a daemon is, and how to reach it. */
 export interface DaemonAddress {
@@ -110,13 +111,6 @@ function waitFor(host: string, env: Env): number {
 
 function configFolder(env: Env): string | undefined {
   return env['DOCKER_CONFIG'] || (env['HOME'] ? join(env['HOME'], '.docker') : undefined);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function isSocket(path: string): Promise<boolean> {

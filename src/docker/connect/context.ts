@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { DrayageError, systemCode } from '../../errors.ts';
+import { DrayageError } from '../../errors.ts';
 import { optional, parseDocument } from '../../oci/parse.ts';
+import { isThere, readIfThere } from './files.ts';
 import type { DockerTls } from './tls.ts';
 
 /** The daemon that a docker context names. */
@@ -31,7 +32,7 @@ const DEFAULT_CONTEXT = 'default';
  */
 export async function currentContext(configFolder: string): Promise<string | undefined> {
   const path = join(configFolder, 'config.json');
-  const bytes = await readIfThere(path);
+  const bytes = await readConfig(path);
   if (bytes === undefined || bytes.length === 0) return undefined;
   return stored(parseDocument(configSchema, bytes, path).currentContext);
 }
@@ -49,7 +50,7 @@ export function stored(name: string | undefined): string | undefined {
 export async function readContext(configFolder: string, name: string): Promise<ContextEndpoint> {
   const id = createHash('sha256').update(name).digest('hex');
   const path = join(configFolder, 'contexts', 'meta', id, 'meta.json');
-  const bytes = await readIfThere(path);
+  const bytes = await readConfig(path);
   if (bytes === undefined) throw await unknown(configFolder, name);
   const endpoint = parseDocument(metaSchema, bytes, path).Endpoints.docker;
   if (endpoint === undefined) {
@@ -94,18 +95,6 @@ async function contextNames(configFolder: string): Promise<string[]> {
   return names.flat().toSorted();
 }
 
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
-    throw new DrayageError('IO', `docker's configuration cannot be read: ${path}`, { path, cause });
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+async function readConfig(path: string): Promise<Buffer | undefined> {
+  return readIfThere(path, `docker's configuration ${path} cannot be read`);
 }

@@ -1,3 +1,5 @@
+import { eitherSignal, pause } from '../../stream/signals.ts';
+
 /** The pause between two attempts, in ms. */
 const PAUSE = 250;
 
@@ -33,21 +35,7 @@ export async function untilThere<T>(
       if (over.aborted || !mayPass(error)) throw error;
     }
     if (isFirst) onWait();
-    await pause(signal === undefined ? over : AbortSignal.any([over, signal]));
-    signal?.throwIfAborted();
+    // At its end there is one more attempt.
+    await pause(PAUSE, eitherSignal(signal, over)).catch(() => signal?.throwIfAborted());
   }
-}
-
-/** Ends early when the signal fires. */
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, PAUSE);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
 }

@@ -1,30 +1,27 @@
 import { DrayageError, systemCode } from '../../errors.ts';
+import { networkReason } from '../../http/network-error.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
 import { certificateHint, tlsError } from './tls-error.ts';
 
 const ELSEWHERE = 'set DOCKER_HOST to the address of a running daemon';
 
-/** Why there is no connection, and what to do. */
-const CONNECTING: Record<string, [why: string, hint: string]> = {
-  ENOENT: ['there is no such socket', ELSEWHERE],
-  ENOTDIR: ['there is no such socket', ELSEWHERE],
-  ENOTSOCK: ['that is not a socket', ELSEWHERE],
-  ECONNREFUSED: ['nothing listens there', `start docker, or ${ELSEWHERE}`],
-  EACCES: [
-    'permission denied',
-    'run as root or as a member of the group docker, or set DOCKER_HOST to another daemon',
-  ],
-  EPERM: [
-    'permission denied',
-    'run as root or as a member of the group docker, or set DOCKER_HOST to another daemon',
-  ],
-  ENOTFOUND: ['no such host', ELSEWHERE],
-  EAI_AGAIN: ['the name of the host cannot be resolved now', ELSEWHERE],
-  EHOSTUNREACH: ['no route to this host', ELSEWHERE],
-  ENETUNREACH: ['no route to this network', ELSEWHERE],
-  ETIMEDOUT: ['no answer in time', ELSEWHERE],
-  UND_ERR_CONNECT_TIMEOUT: ['no answer in time', ELSEWHERE],
+const GROUP = 'run as root or as a member of the group docker, or set DOCKER_HOST to another daemon';
+
+/** What to do if there is no connection, and why that is where only a socket has such a failure. */
+const CONNECTING: Record<string, [hint: string, why?: string]> = {
+  ENOENT: [ELSEWHERE, 'there is no such socket'],
+  ENOTDIR: [ELSEWHERE, 'there is no such socket'],
+  ENOTSOCK: [ELSEWHERE, 'that is not a socket'],
+  ECONNREFUSED: [`start docker, or ${ELSEWHERE}`],
+  EACCES: [GROUP, 'permission denied'],
+  EPERM: [GROUP, 'permission denied'],
+  ENOTFOUND: [ELSEWHERE],
+  EAI_AGAIN: [ELSEWHERE],
+  EHOSTUNREACH: [ELSEWHERE],
+  ENETUNREACH: [ELSEWHERE],
+  ETIMEDOUT: [ELSEWHERE],
+  UND_ERR_CONNECT_TIMEOUT: [ELSEWHERE],
 };
 
 /** Codes of a connection that was open and is now closed. Node and undici report that in many ways. */
@@ -61,7 +58,7 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   if (code === undefined) return cause;
   const connecting = CONNECTING[code];
   if (connecting !== undefined) {
-    const [why, hint] = connecting;
+    const [hint, why = networkReason(code)] = connecting;
     return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${why}`, {
       ...facts,
       reason: 'DAEMON_ADDRESS',

@@ -95,7 +95,7 @@ export class SshConnection extends Duplex {
     const { stdout, stderr } = this.#child;
     const exit = new Promise<number | null>((resolve) => this.#child.once('exit', resolve));
     const [code] = await Promise.all([exit, finished(stdout).catch(() => undefined)]);
-    await Promise.race([finished(stderr).catch(() => undefined), pause(LAST_WORDS)]);
+    await finished(stderr, { signal: AbortSignal.timeout(LAST_WORDS) }).catch(() => undefined);
     if (this.destroyed) return;
     if (code === 0) this.push(null);
     else this.destroy(this.#failure(code));
@@ -118,10 +118,6 @@ export class SshConnection extends Duplex {
     const { stdin, stdout, stderr } = this.#child;
     return [stdin, stdout, stderr].filter((stream) => stream instanceof Socket);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }
 
 function noSsh(command: string, name: string, cause: Error): DrayageError {

@@ -4,6 +4,7 @@ import type { DrayageError } from '../../errors.ts';
 import type { DockerHost } from './host.ts';
 import { tlsError } from './tls-error.ts';
 import type { TlsMaterial } from './tls.ts';
+import { eitherSignal } from '../../stream/signals.ts';
 
 /** How long a daemon may take to refuse a client, in ms. */
 const TIME_TO_SAY = 2000;
@@ -40,7 +41,7 @@ export async function findTlsRefusal(
     socket.on('error', (error) => end(tlsError(host, tls, error))).once('close', () => end());
     // Without reading, the end of the stream would not be seen.
     socket.resume();
-    const ended = signal === undefined ? over : AbortSignal.any([over, signal]);
+    const ended = eitherSignal(signal, over);
     ended.addEventListener('abort', () => end(), { once: true });
   });
 }

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { DrayageError, systemCode } from '../../errors.ts';
+import { readIfThere } from './files.ts';
 
 /** TLS to a daemon. */
 export interface DockerTls {
@@ -52,13 +52,8 @@ export function isComplete({ ca, cert }: TlsMaterial): boolean {
 
 /** An empty file counts as absent: somebody is about to write it. */
 async function readPem(path: string): Promise<Buffer | undefined> {
-  try {
-    const pem = await readFile(path);
-    return pem.length === 0 ? undefined : pem;
-  } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
-    throw new DrayageError('IO', `the certificate ${path} cannot be read`, { path, cause });
-  }
+  const pem = await readIfThere(path, `the certificate ${path} cannot be read`);
+  return pem?.length === 0 ? undefined : pem;
 }
 
 /** Node silently ignores an authority that is not a certificate. */

@@ -8,6 +8,7 @@ import { socketError } from './socket-error.ts';
 import type { SshTarget } from './ssh-target.ts';
 import { SshConnection } from './ssh.ts';
 import type { TlsMaterial } from './tls.ts';
+import { asError } from '../../errors.ts';
 
 /** One request to a daemon. */
 export interface ApiRequest extends ContentOptions {
@@ -151,6 +152,3 @@ function sshConnector(target: SshTarget, name: string, command = 'ssh'): buildCo
 }
 
 /** A stream fails only with errors, but an abort's reason may be anything. */
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
-}

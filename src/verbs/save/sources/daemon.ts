@@ -10,6 +10,7 @@ import type { ArriveOptions } from '../arrival.ts';
 import type { WantedImage } from './daemon-plan.ts';
 import { DaemonSave } from './daemon-plan.ts';
 import { notForPlatform } from './platform.ts';
+import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: ArriveOptions): Promise<ArrivedImage[]> {
@@ -30,7 +31,7 @@ async function oneByOne(
   options: ArriveOptions,
 ): Promise<ArrivedImage[]> {
   const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const signal = eitherSignal(options.signal, stop.signal);
   const save = new DaemonSave(daemon, { ...options, signal });
   const images: ArrivedImage[] = [];
   try {

@@ -9,6 +9,7 @@ import type { Ledger } from '../../../image/ledger.ts';
 import { parseReference } from '../../../oci/reference.ts';
 import type { OpenRepository } from './base-image.ts';
 import { BaseImage } from './base-image.ts';
+import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Where base images are sought. */
 export interface BaseSearch {
@@ -129,7 +130,7 @@ export class BaseFinder {
     const { patience = PATIENCE } = this.#search;
     const over = AbortSignal.timeout(patience);
     const { signal } = this.#options;
-    const options = { signal: signal === undefined ? over : AbortSignal.any([signal, over]) };
+    const options = { signal: eitherSignal(signal, over) };
     try {
       const base = await this.#resolve(reference, query.platform, options);
       if (!base.isUnder(query.diffIds)) throw notUnder(reference, query);
