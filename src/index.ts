@@ -112,7 +112,7 @@ export { parsePlatform } from './oci/platform.ts';
 export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
 export type { PruneOptions, PruneResult } from './verbs/prune.ts';
 export { prune } from './verbs/prune.ts';
-export type { SaveSource } from './verbs/save/arrival.ts';
+export type { SaveSource } from './verbs/save/sources/source.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './verbs/save/save.ts';
 export { save } from './verbs/save/save.ts';
 export type { SignedImage, SignOptions, SignResult } from './verbs/sign.ts';

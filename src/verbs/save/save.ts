@@ -1,7 +1,7 @@
-import type { SaveSource } from './arrival.ts';
+import type { SaveSource } from './sources/source.ts';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { IngestedLayer, SavedLayer } from '../../content/layer.ts';
-import { arrive } from './sources/source.ts';
+import { takeImages } from './sources/take.ts';
 import type { ImageStore, StoreTransaction } from '../../content/store.ts';
 import { Holdings } from '../../image/holdings.ts';
 import { readImage } from '../../image/image.ts';
@@ -108,7 +108,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
         onProgress?.({ kind: 'layer', digest, size, status });
       },
     });
-    const arrived = await arrive({
+    const arrived = await takeImages({
       ...options,
       content: known,
       holdings: stored.length === 0 && bases.length === 0 ? undefined : known,

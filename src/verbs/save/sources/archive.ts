@@ -2,13 +2,13 @@ import { readArchive } from '../../../archive/read/read.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import { DrayageError } from '../../../errors.ts';
 import { isIdOf, taggedName } from '../../../oci/reference.ts';
-import type { ArriveOptions } from '../arrival.ts';
+import type { SourceOptions } from './source.ts';
 import { forPlatform } from './platform.ts';
 
 /** Takes images in from an archive: those that are asked for, or all. */
 export async function fromArchive(
   archive: AsyncIterable<Uint8Array>,
-  options: ArriveOptions,
+  options: SourceOptions,
 ): Promise<ArrivedImage[]> {
   const { images, layers } = await readArchive(archive, options);
   const { images: asked = [] } = options;

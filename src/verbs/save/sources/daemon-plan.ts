@@ -9,7 +9,7 @@ import { DrayageError, isDrayageError, isUnusable } from '../../../errors.ts';
 import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { ArriveOptions } from '../arrival.ts';
+import type { SourceOptions } from './source.ts';
 import { HeldBlobs } from './held-blobs.ts';
 import { forPlatform } from './platform.ts';
 
@@ -35,10 +35,10 @@ type Plan = { wanted: WantedImage } & (
  */
 export class DaemonSave {
   readonly #daemon: ImageEndpoint;
-  readonly #options: ArriveOptions;
+  readonly #options: SourceOptions;
   readonly #held: HeldBlobs;
 
-  constructor(daemon: ImageEndpoint, options: ArriveOptions) {
+  constructor(daemon: ImageEndpoint, options: SourceOptions) {
     this.#daemon = daemon;
     this.#options = options;
     this.#held = new HeldBlobs(options.holdings);
@@ -50,8 +50,7 @@ export class DaemonSave {
     if (image !== undefined) return { wanted, kind: 'held', image };
     const lacks = new Map<Digest, IngestedLayer | Descriptor>();
     const held = async (blobs: readonly Descriptor[]): Promise<ReadonlySet<Digest>> => {
-      const found = await this.#held.find(blobs, { signal: this.#options.signal });
-      for (const [digest, blob] of found) lacks.set(digest, blob);
+      for (const [digest, blob] of await this.#held.find(blobs)) lacks.set(digest, blob);
       return new Set(lacks.keys());
     };
     const archive = this.#request(wanted.image.id, this.#held.isEmpty ? undefined : held);
@@ -95,8 +94,7 @@ export class DaemonSave {
   }
 
   async #findHeld({ digest, image: { id } }: WantedImage): Promise<ArrivedImage | undefined> {
-    const { holdings, signal } = this.#options;
-    const found = await holdings?.findImage(digest, { signal });
+    const found = await this.#options.holdings?.findImage(digest);
     if (found === undefined) return undefined;
     const layers = found.layers.map(({ diffId, blob }) =>
       savedLayer(blob, { diffId, uncompressedSize: null, status: 'reused' }),

@@ -6,14 +6,14 @@ import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../../../oci/platform.ts';
 import { isIdOf, normalizeName, taggedName } from '../../../oci/reference.ts';
 import { oneAhead } from '../../../stream/one-ahead.ts';
-import type { ArriveOptions } from '../arrival.ts';
+import type { SourceOptions } from './source.ts';
 import type { WantedImage } from './daemon-plan.ts';
 import { DaemonSave } from './daemon-plan.ts';
 import { notForPlatform } from './platform.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
-export async function fromDaemon(daemon: ImageEndpoint, options: ArriveOptions): Promise<ArrivedImage[]> {
+export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions): Promise<ArrivedImage[]> {
   if ((options.images ?? []).length === 0)
     throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
   const wanted = await inspectAll(daemon, options);
@@ -28,7 +28,7 @@ export async function fromDaemon(daemon: ImageEndpoint, options: ArriveOptions):
 async function oneByOne(
   daemon: ImageEndpoint,
   wanted: readonly WantedImage[],
-  options: ArriveOptions,
+  options: SourceOptions,
 ): Promise<ArrivedImage[]> {
   const stop = new AbortController();
   const signal = eitherSignal(options.signal, stop.signal);
@@ -49,7 +49,7 @@ async function oneByOne(
   }
 }
 
-async function inspectAll(daemon: ImageEndpoint, options: ArriveOptions): Promise<WantedImage[]> {
+async function inspectAll(daemon: ImageEndpoint, options: SourceOptions): Promise<WantedImage[]> {
   const { images = [], platform, signal } = options;
   const wanted = new Map<Digest, WantedImage>();
   for (const text of images) {

@@ -1,17 +1,18 @@
+import type { StoredBlobs } from '../../../archive/read/read.ts';
 import type { IngestedLayer, SavedLayer } from '../../../content/layer.ts';
 import { savedLayer } from '../../../content/layer.ts';
-import type { ContentOptions } from '../../../content/source.ts';
+import type { HeldBlob } from '../../../image/holdings.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { Holdings } from '../arrival.ts';
+import type { SourceOptions } from './source.ts';
 
 /** The blobs that need not come again: those of images that are there, and of those that arrived a moment ago. */
 export class HeldBlobs {
-  readonly #holdings: Holdings | undefined;
+  readonly #holdings: SourceOptions['holdings'];
   /** Layers that have arrived, by their blobs and, uncompressed, by their diffIDs. */
-  readonly #arrived = new Map<Digest, SavedLayer>();
+  readonly #arrived = new Map<Digest, HeldBlob>();
 
-  constructor(holdings: Holdings | undefined) {
+  constructor(holdings: SourceOptions['holdings']) {
     this.#holdings = holdings;
   }
 
@@ -22,30 +23,27 @@ export class HeldBlobs {
 
   /** Takes in the layers of an image that has arrived. */
   add(layers: readonly SavedLayer[]): void {
-    for (const layer of layers) this.#arrived.set(layer.diffId, layer).set(layer.digest, layer);
+    for (const blob of layers) {
+      const held = { blob, diffId: blob.diffId };
+      this.#arrived.set(blob.diffId, held).set(blob.digest, held);
+    }
   }
 
-  /** Those of the blobs that are held: layers with what is known of them, others by their descriptor. */
-  async find(
-    blobs: readonly Descriptor[],
-    options: ContentOptions,
-  ): Promise<Map<Digest, IngestedLayer | Descriptor>> {
+  /** Those of the blobs that are held. */
+  async find(blobs: readonly Descriptor[]): Promise<StoredBlobs> {
+    const unknown = blobs.filter(({ digest }) => !this.#arrived.has(digest));
+    const stored = await this.#holdings?.findBlobs(unknown);
     const found = new Map<Digest, IngestedLayer | Descriptor>();
     for (const received of blobs) {
-      const arrived = this.#arrived.get(received.digest);
-      if (arrived !== undefined) found.set(received.digest, heldLayer(received, arrived.diffId, arrived));
-    }
-    const others = blobs.filter(({ digest }) => !found.has(digest));
-    for (const [digest, { blob, diffId }] of (await this.#holdings?.findBlobs(others, options)) ?? []) {
-      const received = others.find((other) => other.digest === digest);
-      if (received === undefined) continue;
-      found.set(digest, diffId === undefined ? blob : heldLayer(received, diffId, blob));
+      const held = this.#arrived.get(received.digest) ?? stored?.get(received.digest);
+      if (held !== undefined) found.set(received.digest, inPlaceOf(received, held));
     }
     return found;
   }
 }
 
-function heldLayer({ digest, size }: Descriptor, diffId: Digest, blob: Descriptor): IngestedLayer {
+function inPlaceOf({ digest, size }: Descriptor, { blob, diffId }: HeldBlob): IngestedLayer | Descriptor {
+  if (diffId === undefined) return blob;
   // The digest of an uncompressed layer is its diffID.
   const uncompressedSize = digest === diffId ? size : null;
   return { ...savedLayer(blob, { diffId, uncompressedSize, status: 'reused' }), received: { digest, size } };

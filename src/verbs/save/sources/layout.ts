@@ -4,10 +4,10 @@ import { omittedLayers } from '../../../image/omitted-layers.ts';
 import { referrersOf } from '../../../image/referrers.ts';
 import { select } from '../../../select/select.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
-import type { ArriveOptions } from '../arrival.ts';
+import type { SourceOptions } from './source.ts';
 
 /** Copies images from another layout: those that are asked for, or all. */
-export async function fromLayout(place: ImagePlace, options: ArriveOptions): Promise<ArrivedImage[]> {
+export async function fromLayout(place: ImagePlace, options: SourceOptions): Promise<ArrivedImage[]> {
   const { content, onRead, onProgress, signal } = options;
   const arrivals: ArrivedImage[] = [];
   for (const { place: holder, image, root, read } of await select([place], options)) {

@@ -6,7 +6,7 @@ import { bareDescriptor } from '../../../oci/descriptor.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform } from '../../../oci/platform.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
-import type { ArriveOptions } from '../arrival.ts';
+import type { SourceOptions } from './source.ts';
 import { savedLayer } from '../../../content/layer.ts';
 
 /**
@@ -16,7 +16,7 @@ import { savedLayer } from '../../../content/layer.ts';
  */
 export async function forPlatform(
   { images, layers }: ArchiveImages,
-  options: Pick<ArriveOptions, 'content' | 'platform' | 'signal'>,
+  options: Pick<SourceOptions, 'content' | 'platform' | 'signal'>,
 ): Promise<ArrivedImage[]> {
   const { platform } = options;
   if (platform === undefined) return images;
@@ -54,7 +54,7 @@ async function onlyPlatform(
   image: ArrivedImage,
   passed: ArchiveImages['layers'],
   platform: Platform,
-  { content, signal }: Pick<ArriveOptions, 'content' | 'signal'>,
+  { content, signal }: Pick<SourceOptions, 'content' | 'signal'>,
 ): Promise<ArrivedImage> {
   const { manifest, config, layers } = await readImage(content, image.root, { platform, signal });
   if (manifest.descriptor.digest === image.root.digest) return image;

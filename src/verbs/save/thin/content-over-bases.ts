@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import type { Holdings as SaveHoldings } from '../arrival.ts';
 import type { BeginOptions, BlobWriter, ContentSink } from '../../../content/sink.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../../../content/source.ts';
 import type { HeldBlob, HeldImage, Holdings } from '../../../image/holdings.ts';
@@ -14,7 +13,9 @@ import { findInBases } from './base.ts';
  * A store that is being changed, with bases behind it: their layers count as held, so that they need not be sent, compressed
  * or stored. What an image needs of them all the same is for `omitLayers` to bring in.
  */
-export class ContentOverBases implements ContentSource, ContentSink, SaveHoldings {
+export class ContentOverBases
+  implements ContentSource, ContentSink, Pick<Holdings, 'findImage' | 'findBlobs'>
+{
   /** The bases of blobs that were named as held. */
   readonly offered: Map<Digest, Base> = new Map<Digest, Base>();
   readonly #content: ContentSource & ContentSink;
@@ -67,7 +68,7 @@ export class ContentOverBases implements ContentSource, ContentSink, SaveHolding
     return this.#holdings.findImage(id);
   }
 
-  async findBlobs(blobs: readonly Descriptor[]): Promise<ReadonlyMap<Digest, HeldBlob>> {
+  async findBlobs(blobs: readonly Descriptor[]): Promise<Map<Digest, HeldBlob>> {
     const found = await this.#holdings.findBlobs(blobs);
     for (const { digest } of blobs) {
       const layer = found.has(digest) ? undefined : await this.#offer(this.#ledger.named(digest));

@@ -7,7 +7,7 @@ import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
-import type { SaveSource } from '../arrival.ts';
+import type { SaveSource } from '../sources/source.ts';
 import type { Base } from './base.ts';
 import type { BaseSearch } from './base-finder.ts';
 import { BaseFinder } from './base-finder.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { images as imagesOf } from '../../../../src/image/image.ts';
 import { Layout } from '../../../../src/layout/layout.ts';
 import { ORIGINAL_INDEX } from '../../../../src/image/annotations.ts';
-import type { SaveSource } from '../../../../src/verbs/save/arrival.ts';
+import type { SaveSource } from '../../../../src/verbs/save/sources/source.ts';
 import { save } from '../../../../src/verbs/save/save.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
 import { fixtureArchive } from '../../../support/fixtures.ts';

@@ -1,0 +1,22 @@
+import type { ArrivedImage } from '../../../content/arrived-image.ts';
+import type { SourceOptions } from './source.ts';
+import { namesUnder } from '../../../select/select.ts';
+import { fromArchive } from './archive.ts';
+import { fromDaemon } from './daemon.ts';
+import { fromLayout } from './layout.ts';
+
+/**
+ * Takes images in from wherever they are, content only.
+ * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
+ */
+export async function takeImages(options: SourceOptions): Promise<ArrivedImage[]> {
+  const images = await takeFrom(options);
+  const names = namesUnder(options.as, images.length);
+  return names === undefined ? images : images.map((image) => ({ ...image, names }));
+}
+
+async function takeFrom(options: SourceOptions): Promise<ArrivedImage[]> {
+  const { from } = options;
+  if ('archive' in from) return fromArchive(from.archive, options);
+  return 'load' in from ? fromDaemon(from, options) : fromLayout(from, options);
+}
