@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ContentSink } from './sink.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
 import type { ImageIndex } from './image-index.ts';
@@ -13,6 +14,11 @@ export interface StoreTransaction extends ContentSource, ContentSink {
    * @throws {@link DrayageError} `USAGE` for an invalid name
    */
   add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void;
+  /**
+   * Forgets a blob that was written and must not be kept. Stored blobs stay. A transaction without this may keep more than
+   * is needed.
+   */
+  drop?(digest: Digest): void;
   /** Removes a name, or a root by its digest. Its blobs stay. The update fails with `NOT_FOUND` if there is none. */
   remove(nameOrDigest: string): void;
 }

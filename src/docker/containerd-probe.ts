@@ -3,7 +3,7 @@ import { blobName } from '../archive/read/contents.ts';
 import { smallEntry, writeTar } from '../archive/tar/write.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
-import { walk } from '../image/contents.ts';
+import { contentsOf } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -38,7 +38,8 @@ export async function probeBlobs(
   cargo: Cargo,
   options: ContentOptions,
 ): Promise<Held> {
-  const probe = buildProbe(await blobsOf(cargo, options));
+  const { blobs } = await contentsOf(cargo.source, cargo.root, options);
+  const probe = buildProbe(blobs);
   const release = async (): Promise<void> =>
     images.remove(probe.root.digest, { signal: cleanupSignal() }).catch(() => undefined);
   try {
@@ -56,14 +57,6 @@ export async function probeBlobs(
     if (isDrayageError(error, 'DAEMON')) return heldNothing(cargo);
     throw error;
   }
-}
-
-async function blobsOf({ root, source }: Cargo, options: ContentOptions): Promise<Descriptor[]> {
-  const blobs: Descriptor[] = [];
-  for await (const node of walk(source, root, options)) {
-    if (node.kind === 'blob') blobs.push(node.descriptor);
-  }
-  return blobs;
 }
 
 function buildProbe(blobs: readonly Descriptor[]): Probe {

@@ -1,17 +1,101 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isAbsent } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
-import { readIndex, readManifest } from './documents.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import type { ImageDocument } from './documents.ts';
+import { isImageManifest, isIndexDocument, readManifestOrIndex } from './documents.ts';
+import { omittedLayers } from './omitted-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Index } from '../oci/image-index.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isNonDistributable } from '../oci/media-types.ts';
 
 /** How deep indexes may be nested. */
 const MAX_DEPTH = 4;
 /** How many documents one root may lead to. */
 const MAX_DOCUMENTS = 10_000;
+
+/** All that a root leads to. */
+export interface ImageContents {
+  /** Manifests and indexes that are present, each after those that it names: the root is the last one. */
+  documents: ImageDocument[];
+  /** Those of them that are manifests of images, in the order of the index: no attestations and other artifacts. */
+  images: ParsedDocument<Manifest>[];
+  /** Configs, layers and other blobs that are present, or have to be, each once, in the order in which they are named. */
+  blobs: Descriptor[];
+  /** Layers that are omitted: they are among the first of an image, as many as its annotation says, and absent. */
+  omitted: Descriptor[];
+  /** Non-distributable layers that are absent, whether they say where they are or not. */
+  nonDistributable: Descriptor[];
+  /** Children of indexes that are absent: indexes may be sparse. */
+  absent: Descriptor[];
+}
+
+/** Options of {@link contentsOf}. */
+export interface ContentsOptions extends WalkOptions {
+  /** Annotations of the image's entry in its index, which say how many layers are omitted. Default: none is. */
+  annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Says what a root leads to, each digest once. Documents are read and checked; of the blobs, only those are looked for that
+ * may be absent: omitted layers and non-distributable ones. Any other blob that is absent is damage.
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`, and whatever `source` says of damaged content
+ */
+export async function contentsOf(
+  source: ContentSource,
+  root: Descriptor,
+  { annotations, onDamaged, signal }: ContentsOptions = {},
+): Promise<ImageContents> {
+  const count = omittedLayers(annotations, root.digest);
+  const contents: ImageContents = {
+    documents: [],
+    images: [],
+    blobs: [],
+    omitted: [],
+    nonDistributable: [],
+    absent: [],
+  };
+  const named: Descriptor[] = [];
+  const first = new Set<Digest>();
+  for await (const node of walk(source, root, { onDamaged, signal })) {
+    if (node.kind === 'absent') contents.absent.push(node.descriptor);
+    else if (node.kind === 'blob') named.push(node.descriptor);
+    else contents.documents.push(node.document);
+    if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
+    contents.images.push(node.document);
+    // By its digest: a blob that comes again further up is omitted there, too.
+    for (const { digest } of node.document.value.layers.slice(0, count)) first.add(digest);
+  }
+  for (const blob of named) {
+    const mayLack = first.has(blob.digest) || isNonDistributable(blob.mediaType);
+    if (!mayLack || !(await isAbsent(source, blob, { signal }))) contents.blobs.push(blob);
+    else contents[first.has(blob.digest) ? 'omitted' : 'nonDistributable'].push(blob);
+  }
+  return { ...contents, documents: namedFirst(contents.documents) };
+}
+
+/** Documents in an order in which each comes after all that it names. */
+function namedFirst(documents: readonly ImageDocument[]): ImageDocument[] {
+  const known = new Map(documents.map((document) => [document.descriptor.digest, document]));
+  /** How many documents that name it are not placed yet. */
+  const waitsFor = new Map<Digest, number>();
+  const children = (document: ImageDocument): ImageDocument[] =>
+    isIndexDocument(document)
+      ? document.value.manifests.flatMap(({ digest }) => known.get(digest) ?? [])
+      : [];
+  for (const { descriptor } of documents.flatMap(children))
+    waitsFor.set(descriptor.digest, (waitsFor.get(descriptor.digest) ?? 0) + 1);
+  const placed = documents.slice(0, 1);
+  for (const document of placed) {
+    for (const child of children(document)) {
+      const left = (waitsFor.get(child.descriptor.digest) ?? 0) - 1;
+      waitsFor.set(child.descriptor.digest, left);
+      if (left === 0) placed.push(child);
+    }
+  }
+  return placed.toReversed();
+}
 
 /** A step of a {@link walk}. */
 export type WalkNode =
@@ -22,15 +106,21 @@ export type WalkNode =
   /** An index's child whose content is absent: indexes may be sparse. */
   | { kind: 'absent'; descriptor: Descriptor };
 
+/** Options of {@link walk}. */
+export interface WalkOptions extends ContentOptions {
+  /** Hears of children that cannot be read, which are passed over then. Default: the first one ends the walk. */
+  onDamaged?: (error: DrayageError) => void;
+}
+
 /**
  * Walks everything that a root leads to, each digest once, parents before children. Documents are read and checked, blobs
  * only named.
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and whatever `source` says of damaged content
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`, and whatever `source` says of damaged content
  */
 export async function* walk(
   source: ContentSource,
   root: Descriptor,
-  options: ContentOptions = {},
+  { onDamaged, signal }: WalkOptions = {},
 ): AsyncGenerator<WalkNode, void, undefined> {
   const seen = new Set<Digest>();
   const queue: { descriptor: Descriptor; depth: number }[] = [{ descriptor: root, depth: 0 }];
@@ -39,30 +129,37 @@ export async function* walk(
     if (seen.has(descriptor.digest)) continue;
     seen.add(descriptor.digest);
     assertBounds(descriptor, depth, seen.size);
-    if (depth > 0 && (await isAbsent(source, descriptor, options))) {
+    const document = await readNext(source, descriptor, depth, { onDamaged, signal });
+    if (document === 'damaged') continue;
+    if (document === 'absent') {
       yield { kind: 'absent', descriptor };
-    } else if (isIndexType(descriptor.mediaType)) {
-      const document = await readIndex(source, descriptor, options);
+    } else if (isIndexDocument(document)) {
       yield { kind: 'index', document };
       queue.push(...document.value.manifests.map((child) => ({ descriptor: child, depth: depth + 1 })));
-    } else if (isManifestType(descriptor.mediaType)) {
-      const document = await readManifest(source, descriptor, options);
+    } else {
       yield { kind: 'manifest', document };
       for (const blob of [document.value.config, ...document.value.layers]) {
         if (seen.has(blob.digest)) continue;
         seen.add(blob.digest);
         yield { kind: 'blob', descriptor: blob, parent: document };
       }
-    } else {
-      throw new DrayageError(
-        'UNSUPPORTED',
-        `${descriptor.digest} is a ${descriptor.mediaType}, not an image`,
-        {
-          digest: descriptor.digest,
-          actual: descriptor.mediaType,
-        },
-      );
     }
+  }
+}
+
+async function readNext(
+  source: ContentSource,
+  descriptor: Descriptor,
+  depth: number,
+  { onDamaged, signal }: WalkOptions,
+): Promise<ImageDocument | 'absent' | 'damaged'> {
+  try {
+    if (depth > 0 && (await isAbsent(source, descriptor, { signal }))) return 'absent';
+    return await readManifestOrIndex(source, descriptor, { signal });
+  } catch (error) {
+    if (depth === 0 || onDamaged === undefined || !isDrayageError(error)) throw error;
+    onDamaged(error);
+    return 'damaged';
   }
 }
 

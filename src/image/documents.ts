@@ -16,6 +16,9 @@ import {
 import { isUnknownPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
 
+/** A document of an image. */
+export type ImageDocument = ParsedDocument<Manifest> | ParsedDocument<Index>;
+
 /** Reads and checks a manifest. */
 export async function readManifest(
   source: ContentSource,
@@ -40,15 +43,34 @@ export async function readIndex(
   return { descriptor, bytes, value };
 }
 
-/** What a manifest or an index refers to by `subject`; undefined where it refers to nothing, or the root is neither. */
+/**
+ * Reads and checks a manifest or an index, whichever the descriptor names.
+ * @throws {@link DrayageError} `UNSUPPORTED` where it names neither; `MALFORMED`, and whatever `source` says of damaged content
+ */
+export async function readManifestOrIndex(
+  source: ContentSource,
+  descriptor: Descriptor,
+  options: ContentOptions = {},
+): Promise<ImageDocument> {
+  const { mediaType, digest } = descriptor;
+  if (isIndexType(mediaType)) return readIndex(source, descriptor, options);
+  if (isManifestType(mediaType)) return readManifest(source, descriptor, options);
+  const message = `${digest} is a ${mediaType}, not an image`;
+  throw new DrayageError('UNSUPPORTED', message, { digest, actual: mediaType });
+}
+
+/** What a manifest or an index refers to by `subject`; undefined where it refers to nothing. */
 export async function subjectOf(
   source: ContentSource,
   root: Descriptor,
   options: ContentOptions = {},
 ): Promise<Descriptor | undefined> {
-  if (isIndexType(root.mediaType)) return (await readIndex(source, root, options)).value.subject;
-  if (isManifestType(root.mediaType)) return (await readManifest(source, root, options)).value.subject;
-  return undefined;
+  return (await readManifestOrIndex(source, root, options)).value.subject;
+}
+
+/** Whether a document is an index. */
+export function isIndexDocument(document: ImageDocument): document is ParsedDocument<Index> {
+  return isIndexType(document.descriptor.mediaType);
 }
 
 /** Whether a manifest is of an image that runs somewhere: not of an attestation, a signature or another artifact. */

@@ -1,11 +1,9 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from './image.ts';
-import { walk } from './contents.ts';
-import { isImageManifest } from './documents.ts';
+import { contentsOf } from './contents.ts';
 import { readConfig } from './image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
 
 /** A layer, and the instruction that made it. */
 export interface LayerOrigin {
@@ -25,31 +23,25 @@ export interface Footprint {
 }
 
 /**
- * Measures what images take up together, reading documents only. Layers that an image leaves out on purpose take up nothing.
- * @param roots with the annotations of their entries, which say what is left out
+ * Measures what images take up together, reading documents only. What is absent, as omitted layers are, takes up nothing.
+ * @param roots with the annotations of their entries, which say how many layers are omitted
  * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and whatever `source` says of damaged content
  */
 export async function footprint(
   source: ContentSource,
   roots: readonly Descriptor[],
-  options: ContentOptions = {},
+  { signal }: ContentOptions = {},
 ): Promise<Footprint> {
   const sizes = new Map<Digest, number>();
   const origins = new Map<Digest, LayerOrigin>();
   for (const root of roots) {
-    const omitted = omittedLayers(root.annotations, root.digest);
-    for await (const node of walk(source, root, options)) {
-      if (node.kind === 'absent' || node.kind === 'blob') continue;
-      const { descriptor } = node.document;
-      sizes.set(descriptor.digest, descriptor.size);
-      if (node.kind === 'index') continue;
-      const isImage = isImageManifest(node.document);
-      const { config, layers } = node.document.value;
-      const leftOut = omittedBlobs(layers, isImage ? omitted : 0);
-      for (const { digest, size } of [config, ...layers]) if (!leftOut.has(digest)) sizes.set(digest, size);
-      if (!isImage) continue;
-      const origin = layerOrigins(await readConfig(source, node.document, options));
-      for (const layer of origin) if (!leftOut.has(layer.digest)) origins.set(layer.digest, layer);
+    const { annotations } = root;
+    const { documents, images, blobs } = await contentsOf(source, root, { annotations, signal });
+    for (const { digest, size } of [...documents.map(({ descriptor }) => descriptor), ...blobs])
+      sizes.set(digest, size);
+    for (const manifest of images) {
+      for (const layer of layerOrigins(await readConfig(source, manifest, { signal })))
+        if (sizes.has(layer.digest)) origins.set(layer.digest, layer);
     }
   }
   return {

@@ -1,7 +1,6 @@
 import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
-import { walk } from './contents.ts';
-import { isImageManifest } from './documents.ts';
+import { contentsOf } from './contents.ts';
 import { images, readConfig } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
@@ -161,19 +160,17 @@ export class Holdings {
 
   /** Whether all that a root leads to is held. */
   async #isWhole(root: Descriptor): Promise<boolean> {
+    const contents = await contentsOf(this.#store, root, this.#options);
+    if (contents.absent.length > 0) return false;
+    const blobs = new Map(contents.blobs.map((blob) => [blob.digest, blob]));
     const layers: Layer[] = [];
-    const read = new Set<Digest>();
-    const blobs: Descriptor[] = [];
-    for await (const node of walk(this.#store, root, this.#options)) {
-      if (node.kind === 'absent') return false;
-      if (node.kind === 'blob') blobs.push(node.descriptor);
-      if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
-      const image = await readConfig(this.#store, node.document, this.#options);
-      layers.push(...image.layers);
-      for (const { digest } of [image.config.descriptor, ...image.manifest.value.layers]) read.add(digest);
+    for (const manifest of contents.images) {
+      const image = await readConfig(this.#store, manifest, this.#options);
+      layers.push(...image.layers.filter(({ blob }) => blobs.has(blob.digest)));
     }
     if ((await this.#held.among(layers)).length < layers.length) return false;
-    for (const blob of blobs) if (!read.has(blob.digest) && !(await this.#held.isIntact(blob))) return false;
+    for (const { blob } of layers) blobs.delete(blob.digest);
+    for (const blob of blobs.values()) if (!(await this.#held.isIntact(blob))) return false;
     return true;
   }
 }

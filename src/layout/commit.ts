@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isAbsentOrDamaged } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Index } from '../oci/image-index.ts';
 import { DOCKER_MANIFEST_FILE, dockerManifest } from './docker-manifest.ts';
 import { addImage, listImages, removeImage } from '../listing/entries.ts';
@@ -9,7 +10,6 @@ import { checkLayoutFile, folderState, INDEX_FILE, readLayoutIndex } from './lay
 import type { Lock } from './lock.ts';
 import { notFound } from '../listing/lookup.ts';
 import { makeLayout, publishBlobs } from './publish.ts';
-import type { Reached } from './reach.ts';
 import { incomplete, reach } from './reach.ts';
 import { renewRoot } from './renew.ts';
 import { syncFolder } from './safe-path.ts';
@@ -21,6 +21,9 @@ import { Undo } from './undo.ts';
 
 /** How many stored blobs are hashed at a time. */
 const HASHED_AT_ONCE = 4;
+
+/** All that the images of a transaction need, by digest. */
+type Needed = ReadonlyMap<Digest, Descriptor>;
 
 /** The input of a commit. */
 export interface CommitContext extends ContentOptions {
@@ -34,18 +37,18 @@ export interface CommitContext extends ContentOptions {
  * intact.
  * @throws {@link DrayageError} `INCOMPLETE` naming what is missing or damaged
  */
-export async function prepareCommit(context: CommitContext): Promise<Reached> {
+export async function prepareCommit(context: CommitContext): Promise<Needed> {
   const { transaction, signal } = context;
-  const reached: Reached = { required: new Map(), optional: new Map() };
+  const needed = new Map<Digest, Descriptor>();
   for (const change of transaction.changes) {
     if (change.kind !== 'add') continue;
-    await reach(transaction, change.root, change.annotations, reached, { signal });
+    for (const descriptor of await reach(transaction, change.root, change.annotations, { signal }))
+      needed.set(descriptor.digest, descriptor);
     await renewRoot(change.root, { ...context, staged: transaction.staged });
   }
-  await checkRequired(context, reached);
-  for (const digest of [...reached.required.keys(), ...reached.optional.keys()])
-    await transaction.staged.synced(digest);
-  return reached;
+  await checkNeeded(context, needed);
+  for (const digest of needed.keys()) await transaction.staged.synced(digest);
+  return needed;
 }
 
 /**
@@ -55,7 +58,7 @@ export async function prepareCommit(context: CommitContext): Promise<Reached> {
  */
 export async function commit(
   context: CommitContext,
-  reached: Reached,
+  needed: Needed,
   lock: Lock,
   mayCreate: boolean,
 ): Promise<void> {
@@ -63,8 +66,8 @@ export async function commit(
   try {
     await openForWriting(context, lock, mayCreate, undo);
     // Already hashed: this only checks whether a file was removed or changed since.
-    await checkRequired(context, reached);
-    await apply(context, reached, lock, undo);
+    await checkNeeded(context, needed);
+    await apply(context, needed, lock, undo);
   } catch (error) {
     // Without the lock, published files may belong to an index.json that another process wrote meanwhile. Leftover
     // blobs do no harm: no blob is trusted before it is hashed.
@@ -85,15 +88,14 @@ async function openForWriting(
   else await makeLayout(root, staging, lock, undo);
 }
 
-async function apply(context: CommitContext, reached: Reached, lock: Lock, undo: Undo): Promise<void> {
+async function apply(context: CommitContext, needed: Needed, lock: Lock, undo: Undo): Promise<void> {
   const { stored, staging, transaction, signal } = context;
   const { root } = stored;
   const before = await readLayoutIndex(root);
   const after = { ...before, manifests: applyChanges(root, before.manifests, transaction.changes) };
-  const blobs = [...reached.required.values(), ...reached.optional.values()];
   const roots = transaction.changes.flatMap((change) => (change.kind === 'add' ? [change.root.digest] : []));
   const publish = (): Promise<void> =>
-    publishBlobs(root, transaction.staged, { blobs, renewed: new Set(roots) }, undo);
+    publishBlobs(root, transaction.staged, { blobs: needed.values(), renewed: new Set(roots) }, undo);
   await replaceEntries({ stored, staging, source: transaction, signal }, before, after, {
     lock,
     undo,
@@ -155,12 +157,9 @@ function applyChanges(
 }
 
 /** Checks that everything needed is staged, or stored and intact: by its digest, never by its size alone. */
-async function checkRequired(
-  { transaction, stored, signal }: CommitContext,
-  { required }: Reached,
-): Promise<void> {
+async function checkNeeded({ transaction, stored, signal }: CommitContext, needed: Needed): Promise<void> {
   const limit = pLimit(HASHED_AT_ONCE);
-  const checks = [...required.values()].map((descriptor) =>
+  const checks = [...needed.values()].map((descriptor) =>
     limit(async () => {
       const staged = transaction.staged.get(descriptor.digest);
       if (staged === undefined) return stored.verify(descriptor, { signal });

@@ -1,12 +1,12 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
+import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Image } from '../image/image.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { blobNames } from './blob-file.ts';
 import { listImages } from '../listing/entries.ts';
-import { omittedLayers } from '../image/omitted-layers.ts';
 
 /** The file that lets `docker load` read a layout packed as a tar. */
 export const DOCKER_MANIFEST_FILE = 'manifest.json';
@@ -32,7 +32,7 @@ export async function dockerManifest(
   const items = new Map<Digest, DockerImage>();
   const taken = new Set<string>();
   for (const { root, names, annotations } of listImages(entries)) {
-    if (omittedLayers(annotations, root.digest) > 0) return undefined;
+    if (OMITTED_LAYERS in annotations) return undefined;
     const found = await completeImages(source, root, options);
     if (found === undefined) return undefined;
     for (const image of found) {

@@ -197,10 +197,10 @@ export class Layout implements ImageStore, AsyncDisposable {
     const isThere = (await folderState(this.path)) === 'layout';
     if (isThere && transaction.changes.length === 0) return;
     const context = { stored: this.#stored, staging, transaction, signal };
-    const reached = await prepareCommit(context);
+    const needed = await prepareCommit(context);
     const lock = await acquireLock(staging.home, staging.path, { signal, timeout });
     try {
-      await commit(context, reached, lock, this.#mayCreate);
+      await commit(context, needed, lock, this.#mayCreate);
     } finally {
       await lock.release();
     }

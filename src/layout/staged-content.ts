@@ -15,6 +15,7 @@ import type { Staging } from './staging.ts';
 export class StagedContent {
   readonly #staging: Staging;
   readonly #files = new Map<Digest, { path: string; descriptor: Descriptor; synced: Promise<void> }>();
+  readonly #dropped: Promise<void>[] = [];
   readonly #writers = new Set<StagedBlob>();
   /** Syncing occupies threads that compression needs. */
   readonly #syncing: LimitFunction = pLimit(2);
@@ -61,10 +62,18 @@ export class StagedContent {
     this.#files.delete(digest);
   }
 
+  /** Forgets a blob that must not be published. */
+  drop(digest: Digest): void {
+    const { synced } = this.#files.get(digest) ?? {};
+    if (synced !== undefined) this.#dropped.push(synced);
+    this.#files.delete(digest);
+  }
+
   /** Drops the blobs that are being written and waits for those that are being committed: no file stays open. */
   async close(): Promise<void> {
     await Promise.all([...this.#writers].map((writer) => writer.close()));
-    await Promise.allSettled([...this.#files.values()].map(({ synced }) => synced));
+    const kept = [...this.#files.values()].map(({ synced }) => synced);
+    await Promise.allSettled([...kept, ...this.#dropped]);
   }
 
   #keep({ path, descriptor, handle }: StagedFile): void {

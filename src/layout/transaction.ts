@@ -67,6 +67,11 @@ export class Transaction implements StoreTransaction {
     this.changes.push({ kind: 'add', root, names: [...names], annotations: { ...annotations } });
   }
 
+  drop(digest: Digest): void {
+    this.#assertUsable();
+    this.staged.drop(digest);
+  }
+
   remove(nameOrDigest: string): void {
     this.#assertUsable();
     const target = isDigest(nameOrDigest) ? { digest: nameOrDigest } : { name: nameOrDigest };

@@ -1,7 +1,8 @@
-import type { ImagePlace } from '../content/image-index.ts';
+import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
-import { walk } from '../image/contents.ts';
+import type { ImageContents } from '../image/contents.ts';
+import { isIndexDocument } from '../image/documents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -26,19 +27,19 @@ const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predic
  * index that lists it.
  */
 export async function attachedTo(
-  place: ImagePlace,
-  root: Descriptor,
+  index: ImageIndex,
+  { documents }: Pick<ImageContents, 'documents'>,
   { manifest }: Image,
   options: ContentOptions = {},
 ): Promise<Attached[]> {
   const found = new Map<Digest, Descriptor>();
-  const subjects = new Map([root, manifest.descriptor].map((subject) => [subject.digest, subject]));
-  for (const subject of subjects.values()) {
-    for (const referrer of await place.referrers(subject, options)) found.set(referrer.digest, referrer);
+  const subjects = [documents.at(-1)?.descriptor, manifest.descriptor].flatMap((one) => one ?? []);
+  for (const subject of new Map(subjects.map((one) => [one.digest, one])).values()) {
+    for (const referrer of await index.referrers(subject, options)) found.set(referrer.digest, referrer);
   }
-  for await (const node of walk(place, root, options)) {
-    if (node.kind !== 'index') continue;
-    for (const child of node.document.value.manifests) {
+  for (const document of documents.toReversed()) {
+    if (!isIndexDocument(document)) continue;
+    for (const child of document.value.manifests) {
       if (child.annotations?.[BUILDKIT_SUBJECT] === manifest.descriptor.digest)
         found.set(child.digest, child);
     }

@@ -1,11 +1,10 @@
 import type { StoredImage } from '../content/image-index.ts';
-import type { ContentOptions } from '../content/source.ts';
+import { contentsOf } from '../image/contents.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
-import { omittedBlobs, omittedLayers } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { Attached } from '../listing/attached.ts';
 import { attachedTo } from '../listing/attached.ts';
@@ -79,9 +78,11 @@ interface FoundImage {
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];
   for (const { place, image: stored, read } of await selectEach(options.from, options)) {
+    const { annotations } = stored;
+    const contents = await contentsOf(place, stored.root, { annotations, signal: options.signal });
+    const omitted = new Set(contents.omitted.map(({ digest }) => digest));
     for (const image of read) {
-      const omitted = await omittedFrom(place, stored, image, options);
-      const attached = await attachedTo(place, stored.root, image, options);
+      const attached = await attachedTo(place, contents, image, options);
       found.push({ stored, image, omitted, attached });
     }
   }
@@ -109,19 +110,6 @@ function countBytes(layers: readonly InspectedLayer[]): InspectResult['bytes'] {
 
 function sum(sizes: Iterable<number>): number {
   return [...sizes].reduce((total, size) => total + size, 0);
-}
-
-/** The blobs that are left out on purpose, and that no other image of the place has brought. */
-async function omittedFrom(
-  place: ImagePlace,
-  { root, annotations }: StoredImage,
-  { manifest, layers }: Image,
-  options: ContentOptions,
-): Promise<ReadonlySet<Digest>> {
-  const omitted = omittedBlobs(manifest.value.layers, omittedLayers(annotations, root.digest));
-  for (const { blob } of layers)
-    if (omitted.has(blob.digest) && (await place.has(blob, options))) omitted.delete(blob.digest);
-  return omitted;
 }
 
 function describe(

@@ -8,7 +8,7 @@ import { DOCKER_MANIFEST_LIST, OCI_CONFIG } from '../../src/oci/media-types.ts';
 import { chunksOf, describeBytes } from '../contract/content.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import type { SampleImage } from './sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from './sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer, withForeignLayer } from './sample-images.ts';
 
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
@@ -405,6 +405,43 @@ describe('an image that lacks content', () => {
       { root: APP.root, names: ['one:latest', 'two:latest'], annotations: {} },
     ]);
     expect(readdirSync(layout.path)).toContain('manifest.json');
+  });
+
+  test.each([
+    ['is absent', { without: true }],
+    ['is absent, and says where it is', { without: true, urls: ['https://example.org/layer'] }],
+    ['is present', { without: false }],
+  ])(
+    'is complete where a non-distributable layer %s',
+    async (_, { without, urls }: { without: boolean; urls?: string[] }) => {
+      const layout = await emptyLayout();
+      const image = withForeignLayer(urls);
+      const [layer = image.config] = image.layers;
+      await layout.update((transaction) =>
+        addSample(transaction, image, ['app'], {}, without ? [layer] : []),
+      );
+      expect(await layout.has(layer)).toBe(!without);
+    },
+  );
+
+  test('keeps what is present of the layers that are said to be omitted', async () => {
+    const layout = await emptyLayout();
+    const [base = APP.config, top = APP.config] = APP.layers;
+    await layout.update((transaction) =>
+      addSample(transaction, APP, ['app'], { 'dev.drayage.omitted-layers': '2' }, [base]),
+    );
+    expect([await layout.has(base), await layout.has(top)]).toEqual([false, true]);
+  });
+
+  test('drops what was written and is not to be kept', async () => {
+    const layout = await emptyLayout();
+    const [base = APP.config] = APP.layers;
+    await layout.update(async (transaction) => {
+      await addSample(transaction, APP, ['app'], { 'dev.drayage.omitted-layers': '1' });
+      transaction.drop?.(base.digest);
+      expect(await transaction.has(base)).toBe(false);
+    });
+    expect(await layout.has(base)).toBe(false);
   });
 
   test('may lack children of its index', async () => {

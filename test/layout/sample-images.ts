@@ -6,6 +6,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { chunksOf, describeBytes } from '../contract/content.ts';
+import { MemoryContent } from '../support/memory-content.ts';
 
 /** An image in memory: its root, and every blob that it reaches. */
 export interface SampleImage {
@@ -89,6 +90,34 @@ export function sampleReferrer(subject: Descriptor, text = 'signature'): SampleI
       [manifest.descriptor, manifest.bytes],
     ],
   };
+}
+
+/** An image of one layer that is not to be distributed. */
+export function withForeignLayer(urls?: string[]): SampleImage {
+  const { config, blobs, layers, ...image } = sampleImage(['foreign']);
+  const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
+  const foreign = layers.map((layer) => ({ ...layer, mediaType, urls }));
+  const { descriptor: root, bytes } = toDocument(
+    OCI_MANIFEST,
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: foreign }),
+  );
+  return { ...image, root, config, layers: foreign, blobs: [...blobs.slice(0, -1), [root, bytes]] };
+}
+
+/** An attestation as buildx makes it: an artifact for unknown/unknown. */
+export function sampleAttestation(of: SampleImage): SampleImage {
+  const made = sampleReferrer(of.root, 'attestation');
+  return { ...made, root: { ...made.root, platform: { os: 'unknown', architecture: 'unknown' } } };
+}
+
+/** The content of these, without some of it. */
+export function contentOf(
+  samples: readonly SampleImage[],
+  without: readonly Descriptor[] = [],
+): MemoryContent {
+  const absent = new Set(without.map(({ digest }) => digest));
+  const blobs = samples.flatMap((sample) => sample.blobs).filter(([{ digest }]) => !absent.has(digest));
+  return new MemoryContent(blobs.map(([, bytes]) => bytes));
 }
 
 /** Stages an image and adds it. */

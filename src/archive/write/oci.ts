@@ -1,11 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
-import { walk } from '../../image/contents.ts';
-import { isImageManifest } from '../../image/documents.ts';
+import { contentsOf } from '../../image/contents.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Document, Manifest } from '../../oci/manifest.ts';
+import type { Manifest } from '../../oci/manifest.ts';
 import { OCI_INDEX } from '../../oci/media-types.ts';
 import { normalizeName, normalizedReference, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import { drain } from '../../stream/drain.ts';
@@ -64,16 +63,21 @@ async function* ociEntries(
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   const held = [];
   for (const image of images)
-    held.push({ ...image, ...(await inventory(image.root, image.source, { signal })) });
+    held.push({ ...image, contents: await contentsOf(image.source, image.root, { signal }) });
   yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   yield smallEntry('index.json', index);
-  const runnable = held.flatMap(({ image, names }) => (image === undefined ? [] : [{ image, names }]));
+  const runnable = held.flatMap(({ contents, names }) =>
+    contents.images.slice(0, 1).map((image) => ({ image: image.value, names })),
+  );
   if (runnable.length > 0) yield smallEntry('manifest.json', dockerManifest(runnable));
   const done = new Set(omit);
   const isNew = ({ digest }: Descriptor): boolean => !done.has(digest) && done.add(digest).has(digest);
-  for (const { descriptor, bytes } of held.flatMap(({ documents }) => documents))
+  // What names others comes first, for readers that take what they know of.
+  for (const { descriptor, bytes } of held.flatMap(({ contents }) => contents.documents.toReversed()))
     if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
-  const wanted = held.flatMap(({ blobs, source }) => blobs.filter(isNew).map((blob) => ({ blob, source })));
+  const wanted = held.flatMap(({ contents, source }) =>
+    contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
+  );
   yield* oneAhead(wanted, async ({ blob, source }) => {
     await drain(await source.open(blob, { signal }));
     return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
@@ -87,23 +91,6 @@ async function* openLater(
   options: ContentOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* await source.open(blob, { ...options, trustUnchanged: true });
-}
-
-/** All that a root leads to, and the first image of it. */
-async function inventory(
-  root: Descriptor,
-  source: ContentSource,
-  options: ContentOptions,
-): Promise<{ documents: Document[]; blobs: Descriptor[]; image: Manifest | undefined }> {
-  const documents: Document[] = [];
-  const blobs: Descriptor[] = [];
-  let image: Manifest | undefined;
-  for await (const node of walk(source, root, options)) {
-    if (node.kind === 'blob') blobs.push(node.descriptor);
-    if (node.kind === 'index' || node.kind === 'manifest') documents.push(node.document);
-    if (node.kind === 'manifest' && isImageManifest(node.document)) image ??= node.document.value;
-  }
-  return { documents, blobs, image };
 }
 
 function formatIndex(images: readonly OutgoingImage[]): Uint8Array {

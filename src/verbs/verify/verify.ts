@@ -1,17 +1,14 @@
 import type { ContentOptions } from '../../content/source.ts';
-import { isAbsent } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
-import { walk } from '../../image/contents.ts';
-import { isImageManifest } from '../../image/documents.ts';
+import { contentsOf } from '../../image/contents.ts';
 import { readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { isProven, prove } from '../../image/prove.ts';
 import type { Layout } from '../../layout/layout.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { isIndexType, isManifestType, isNonDistributable } from '../../oci/media-types.ts';
-import { omittedBlobs, omittedLayers } from '../../image/omitted-layers.ts';
+import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../oci/parse.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
@@ -38,23 +35,29 @@ export interface VerifyResult {
   blobs: number;
   /** Their stored bytes. */
   bytes: number;
-  /** Layers that are left out on purpose and absent, each once, and their stored bytes: no damage. */
+  /** Omitted layers, each once, and their stored bytes. They were not read. */
   omitted: { layers: number; bytes: number };
   /** Everything that is wrong; none where the content is intact. */
   problems: DrayageError[];
 }
 
-/** What is verified, and how it is noted. */
+/** What is verified, and what is known so far. */
 interface Verification {
   layout: Layout;
   check: Check;
-  /** Notes a layer that is left out on purpose. */
-  onOmitted: (descriptor: Descriptor) => void;
+  problems: DrayageError[];
+  /** Stored bytes of omitted layers. */
+  omitted: Map<Digest, number>;
+  /** By their blobs, the layers that configs name. */
+  layers: Map<Digest, Layer[]>;
   options: ContentOptions;
 }
 
-/** Reads content once, as a layer once for each diffID, and notes what is wrong with it instead of throwing. */
-type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Digest) => Promise<void>;
+/**
+ * Reads content once, as a layer once for each diffID, and notes what is wrong with it instead of throwing.
+ * @returns whether it is intact
+ */
+type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Digest) => Promise<boolean>;
 
 /**
  * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. Where all of that
@@ -62,51 +65,70 @@ type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Dig
  * the images.
  */
 export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
-  const checked = new Set<string>();
+  const options = { signal };
+  const checked = new Map<string, boolean>();
   const omitted = new Map<Digest, number>();
-  const result: VerifyResult = {
-    entries: 0,
-    blobs: 0,
-    bytes: 0,
-    omitted: { layers: 0, bytes: 0 },
-    problems: [],
-  };
+  const problems: DrayageError[] = [];
+  const counts = { entries: 0, blobs: 0, bytes: 0 };
   const check: Check = async (descriptor, read, diffId) => {
     const key = `${descriptor.digest} ${diffId ?? ''}`;
-    if (checked.has(key)) return;
-    checked.add(key);
-    await collect(result.problems, read);
-    result.blobs += 1;
-    result.bytes += descriptor.size;
+    const known = checked.get(key);
+    if (known !== undefined) return known;
+    const isIntact = await collect(problems, read);
+    checked.set(key, isIntact);
+    counts.blobs += 1;
+    counts.bytes += descriptor.size;
     onProgress?.({ kind: 'bytes', direction: 'read', bytes: descriptor.size });
+    return isIntact;
   };
-  const onOmitted = ({ digest, size }: Descriptor): void => void omitted.set(digest, size);
+  const verification = { layout, check, problems, omitted, layers: new Map(), options };
   for (const entry of await layout.entries()) {
-    result.entries += 1;
+    counts.entries += 1;
     const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
-    const work = isImage
-      ? verifyRoot(entry, { layout, check, onOmitted, options: { signal } })
-      : verifyOther(layout, entry, { signal });
-    await collect(result.problems, () => work);
+    await collect(problems, async () =>
+      isImage ? verifyRoot(entry, verification) : verifyOther(layout, entry, options),
+    );
   }
-  if (result.problems.length === 0)
-    await collect(result.problems, () => assertDockerManifest(layout, { signal }));
+  if (problems.length === 0) await collect(problems, async () => assertDockerManifest(layout, options));
   const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
-  return { ...result, omitted: { layers: omitted.size, bytes } };
+  return { ...counts, omitted: { layers: omitted.size, bytes }, problems };
 }
 
 async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
-  const { layout, check, options } = verification;
-  const omitted = omittedLayers(root.annotations, root.digest);
-  for await (const node of walk(layout, root, options)) {
-    if (node.kind === 'absent' && !isUnknownPlatform(node.descriptor.platform ?? ANY)) {
-      // An attestation may have stayed behind; an image that an index lists has to be there.
-      await check(node.descriptor, async () => drain(await layout.open(node.descriptor, options)));
+  const { layout, check, problems, omitted, layers, options } = verification;
+  const onDamaged = (error: DrayageError): void => void problems.push(error);
+  const { annotations } = root;
+  const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
+  const read = async (blob: Descriptor): Promise<void> => drain(await layout.open(blob, options));
+  for (const child of contents.absent) {
+    // An attestation may have stayed behind; an image that an index lists has to be there.
+    if (!isUnknownPlatform(child.platform ?? ANY)) await check(child, () => read(child));
+  }
+  for (const manifest of contents.images) {
+    const { config } = manifest.value;
+    if (await check(config, () => read(config)))
+      await check(manifest.descriptor, () => learnLayers(manifest, verification));
+  }
+  // The other documents were checked as they were read.
+  for (const { descriptor } of contents.documents) await check(descriptor, async () => {});
+  for (const { digest, size } of contents.omitted) omitted.set(digest, size);
+  for (const blob of contents.blobs) {
+    for (const layer of layers.get(blob.digest) ?? [undefined]) {
+      const isRead = layer === undefined || isProven(layer);
+      await check(blob, () => (isRead ? read(blob) : prove(layout, layer, options)), layer?.diffId);
     }
-    // Documents are checked by the walk itself; what a manifest names is read with the manifest.
-    if (node.kind === 'index' || node.kind === 'manifest')
-      await check(node.document.descriptor, async () => {});
-    if (node.kind === 'manifest') await verifyManifest(node.document, omitted, verification);
+  }
+}
+
+/** Learns from an image's config which layers its blobs hold. */
+async function learnLayers(
+  manifest: ParsedDocument<Manifest>,
+  { layout, layers, options }: Verification,
+): Promise<void> {
+  for (const layer of (await readConfig(layout, manifest, options)).layers) {
+    const known = layers.get(layer.blob.digest) ?? [];
+    if (!known.some(({ diffId }) => diffId === layer.diffId))
+      layers.set(layer.blob.digest, [...known, layer]);
   }
 }
 
@@ -127,38 +149,14 @@ async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOp
   );
 }
 
-async function verifyManifest(
-  manifest: ParsedDocument<Manifest>,
-  omitted: number,
-  { layout, check, onOmitted, options }: Verification,
-): Promise<void> {
-  const { config, layers } = manifest.value;
-  const leftOut = omittedBlobs(layers, isImageManifest(manifest) ? omitted : 0);
-  const diffIds = new Map<Digest, Layer>();
-  if (isImageManifest(manifest)) {
-    await check(config, async () => {
-      const image = await readConfig(layout, manifest, options);
-      for (const layer of image.layers) diffIds.set(layer.blob.digest, layer);
-    });
-  }
-  for (const blob of [config, ...layers]) {
-    if (leftOut.has(blob.digest) && (await isAbsent(layout, blob, options))) {
-      onOmitted(blob);
-      continue;
-    }
-    if (isNonDistributable(blob.mediaType) && !(await layout.has(blob, options))) continue;
-    const layer = diffIds.get(blob.digest);
-    if (layer === undefined || isProven(layer))
-      await check(blob, async () => drain(await layout.open(blob, options)), layer?.diffId);
-    else await check(blob, () => prove(layout, layer, options), layer.diffId);
-  }
-}
-
-async function collect(problems: DrayageError[], work: () => Promise<unknown>): Promise<void> {
+/** @returns whether nothing was wrong */
+async function collect(problems: DrayageError[], work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
+    return true;
   } catch (error) {
     if (!isDrayageError(error)) throw error;
     problems.push(error);
+    return false;
   }
 }

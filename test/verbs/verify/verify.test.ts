@@ -1,11 +1,14 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { DrayageError } from '../../../src/errors.ts';
 import { Layout } from '../../../src/layout/layout.ts';
+import type { Digest } from '../../../src/oci/digest.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { fixtureArchive } from '../../support/fixtures.ts';
+import { addSample, imageOf, sampleImage, sampleIndex } from '../../layout/sample-images.ts';
 import { listFiles } from '../../support/list-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -114,6 +117,39 @@ test('every problem is named, not only the first', async () => {
   const layers = (await listFiles(path)).filter((file) => file.path.startsWith('blobs/')).slice(0, 3);
   for (const { path: name } of layers) await rm(join(path, name));
   expect((await problemsOf(path)).length).toBeGreaterThan(1);
+});
+
+test('a damaged manifest inside an index hides no problem of the images beside it', async () => {
+  const [first, second] = [sampleImage(['a']), sampleImage(['b'], 'arm64')];
+  const index = sampleIndex([first, second]);
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update((transaction) => addSample(transaction, index, ['app:1']));
+  const damaged = [first.root, ...second.layers];
+  for (const { digest, size } of damaged)
+    await writeFile(join(layout.path, 'blobs', digest.replace(':', '/')), Buffer.alloc(size, 'x'));
+  const { problems } = await verify({ layout });
+  expect(problems.map(({ facts }) => facts.digest)).toEqual(damaged.map(({ digest }) => digest));
+});
+
+test('an intact blob that holds another layer than the config names is found, in each image with that config', async () => {
+  const [diffId = ''] = sampleImage(['a']).diffIds;
+  const images = ['b', 'c'].map((text) => imageOf([[diffId as Digest, gzipSync(text)]]));
+  expect(images[0]?.config.digest).toBe(images[1]?.config.digest);
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update((transaction) => addSample(transaction, sampleIndex(images), ['app:1']));
+  const { problems } = await verify({ layout });
+  expect(problems).toMatchObject(
+    images.map(() => ({ code: 'DIGEST_MISMATCH', facts: { expected: diffId } })),
+  );
+});
+
+test('an image of two names is read once', async () => {
+  const image = sampleImage(['a', 'b']);
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update((transaction) => addSample(transaction, image, ['app:1', 'app:2']));
+  const { entries, blobs, bytes } = await verify({ layout });
+  const size = image.blobs.reduce((sum, [blob]) => sum + blob.size, 0);
+  expect({ entries, blobs, bytes }).toEqual({ entries: 2, blobs: 4, bytes: size });
 });
 
 describe('manifest.json, by which docker load takes the images,', () => {

@@ -88,10 +88,15 @@ export class Omitter {
     let images = [...arrived];
     if (finder === undefined || thin?.when !== 'always') {
       images = await inTurn(images, (image) => omitLayers(image, options));
+      dropOmitted(images, store.content);
       if (finder === undefined || !(await this.#exceeds(store.content, [...before, ...images])))
         return images;
     }
-    return inTurn(images, (image) => omitBase(image, { ...options, finder, spare: this.bases, onProgress }));
+    images = await inTurn(images, (image) =>
+      omitBase(image, { ...options, finder, spare: this.bases, onProgress }),
+    );
+    dropOmitted(images, store.content);
+    return images;
   }
 
   async #exceeds(
@@ -104,6 +109,13 @@ export class Omitter {
     const roots = images.map(({ root, annotations }) => ({ ...root, annotations }));
     return (await footprint(content, roots, { signal })).bytes > budget;
   }
+}
+
+/** Layers that were written, and are omitted after all, go; unless another image needs them. */
+function dropOmitted(images: readonly ArrivedImage[], content: OmitLayersOptions['content']): void {
+  const layers = images.flatMap((image) => image.layers);
+  const needed = new Set(layers.filter(({ status }) => status !== 'omitted').map(({ digest }) => digest));
+  for (const { digest } of layers) if (!needed.has(digest)) content.drop?.(digest);
 }
 
 async function inTurn<T>(things: readonly T[], change: (thing: T) => Promise<T>): Promise<T[]> {
