@@ -151,15 +151,33 @@ describe.skipIf(!hasPrograms())(
   },
 );
 
+describe.skipIf(!hasPrograms())("the project's own pipeline and GitLab's schema of pipelines", () => {
+  test.each([
+    ['fit', '', 0, 'system'],
+    ['do not fit where a key is misspelt', 'interruptable', 1, 'interruptable'],
+  ])('%s', async (_, misspelt, expected, said) => {
+    const folder = await mkdtemp(join(tmpdir(), 'drayage-own-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const text = await readFile(new URL('.gitlab-ci.yml', ROOT), 'utf8');
+    const pipeline = misspelt === '' ? text : text.replaceAll('interruptible', misspelt);
+    await writeFile(join(folder, '.gitlab-ci.yml'), pipeline);
+    await commitAll(folder, folder);
+    const { code, stdout, stderr } = await list(folder, folder);
+    expect([code, stdout + stderr]).toEqual([expected, expect.stringContaining(said)]);
+  });
+});
+
 /** What is found when a pipeline is read: all jobs are held against the schema before any is listed. */
 async function listJobs(spoil: (template: string) => string): Promise<CommandResult> {
   const folder = await mkdtemp(join(tmpdir(), 'drayage-schema-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const repository = await makeRepository(folder, spoil);
+  return list(repository, folder);
+}
+
+async function list(repository: string, home: string): Promise<CommandResult> {
   const cwd = relative(process.cwd(), repository);
-  return run(process.execPath, [RUNNER, '--cwd', cwd, '--list'], {
-    env: { PATH: SYSTEM_PATH, HOME: folder },
-  });
+  return run(process.execPath, [RUNNER, '--cwd', cwd, '--list'], { env: { PATH: SYSTEM_PATH, HOME: home } });
 }
 
 /** A repository of a project that has the component as its own. */
@@ -173,6 +191,11 @@ async function makeRepository(
   const template = join(repository, 'templates/image/template.yml');
   await writeFile(template, edit(await readFile(template, 'utf8')));
   await addProgram(repository);
+  await commitAll(repository, folder);
+  return repository;
+}
+
+async function commitAll(repository: string, home: string): Promise<void> {
   const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@gitlab.example'];
   for (const args of [
     ['init', '--quiet', '--initial-branch=main'],
@@ -180,11 +203,10 @@ async function makeRepository(
     ['add', '--all'],
     [...identity, 'commit', '--quiet', '--message=Test'],
   ]) {
-    const env = { PATH: SYSTEM_PATH, HOME: folder };
+    const env = { PATH: SYSTEM_PATH, HOME: home };
     const { code, stderr } = await run('git', ['-C', repository, ...args], { env });
     if (code !== 0) throw new Error(`git ${args.join(' ')} ended with ${code}: ${stderr}`);
   }
-  return repository;
 }
 
 /** Puts the single file of a release into a repository, and its checksum into the pipeline. */
