@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { OnProgress } from '../progress.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
 
 /** An image in an {@link ImageIndex}: its root and its names. */
@@ -12,20 +13,26 @@ export interface StoredImage {
   foundAs?: string | undefined;
 }
 
+/** Options of {@link ImageIndex.images} and {@link ImageIndex.resolve}. */
+export interface ListOptions extends ContentOptions {
+  /** Gets a note for each entry that is passed over. */
+  onProgress?: OnProgress | undefined;
+}
+
 /** The images of a reference: one image, or all images that share a name, each for its own platform. */
 export type ResolvedImages = [StoredImage, ...StoredImage[]];
 
 /** The images of a place, by name. */
 export interface ImageIndex {
   /** All images, in the order in which they were added. */
-  images(options?: ContentOptions): Promise<StoredImage[]>;
+  images(options?: ListOptions): Promise<StoredImage[]>;
   /**
    * Resolves a name, a digest (of a root or a config, also shortened) or a unique tag. A registry gets only this
    * request: its images are not listed.
    * @throws {@link DrayageError} `NOT_FOUND` with the existing names; `AMBIGUOUS` if something other than a name fits
    * several images
    */
-  resolve(reference: string, options?: ContentOptions): Promise<ResolvedImages>;
+  resolve(reference: string, options?: ListOptions): Promise<ResolvedImages>;
   /** The manifests that refer to this content by `subject`: signatures, SBOMs. */
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
 }

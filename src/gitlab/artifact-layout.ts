@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream';
-import type { ImageIndex, ImagePlace, ResolvedImages, StoredImage } from '../content/image-index.ts';
+import type {
+  ImageIndex,
+  ImagePlace,
+  ListOptions,
+  ResolvedImages,
+  StoredImage,
+} from '../content/image-index.ts';
 import { placeOf } from '../content/overlay.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
@@ -7,7 +13,8 @@ import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { parseIndex } from '../oci/image-index.ts';
+import type { LayoutIndex } from '../oci/image-index.ts';
+import { parseLayoutIndex } from '../oci/image-index.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
 import { readSmallFile } from './artifact-files.ts';
@@ -39,7 +46,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   readonly #listing: Listing;
   readonly #kept = new Map<Digest, Buffer>();
   #keptBytes = 0;
-  #entries: Promise<Descriptor[]> | undefined;
+  #index: Promise<LayoutIndex> | undefined;
 
   constructor({ files, folder }: ArtifactLayoutOptions) {
     this.folder = folder;
@@ -83,11 +90,11 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return Readable.from(bytes, { objectMode: false, highWaterMark: BUFFER });
   }
 
-  async images(options?: ContentOptions): Promise<StoredImage[]> {
+  async images(options?: ListOptions): Promise<StoredImage[]> {
     return this.#listing.images(options);
   }
 
-  async resolve(reference: string, options?: ContentOptions): Promise<ResolvedImages> {
+  async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
     return this.#listing.resolve(reference, options);
   }
 
@@ -97,7 +104,7 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
 
   #listingOver(content: ContentSource): Listing {
     const place = `${this.folder} in ${this.#files.name}`;
-    return new Listing({ content, entries: (options) => this.#index(options), place });
+    return new Listing({ content, index: (options) => this.#readOnce(options), place });
   }
 
   async *#read(
@@ -130,22 +137,22 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return size <= MAX_KEPT_DOCUMENT && this.#keptBytes + size <= MAX_KEPT;
   }
 
-  /** The entries of index.json. Read once, because an artifact never changes. */
-  async #index(options: ContentOptions): Promise<Descriptor[]> {
-    this.#entries ??= this.#readIndex(options);
+  /** index.json. Read once, because an artifact never changes. */
+  async #readOnce(options: ContentOptions): Promise<LayoutIndex> {
+    this.#index ??= this.#readIndex(options);
     try {
-      return await this.#entries;
+      return await this.#index;
     } catch (error) {
       // The failure may be temporary: the next call reads again.
-      if (!isDrayageError(error, 'MALFORMED', 'LIMIT')) this.#entries = undefined;
+      if (!isDrayageError(error, 'MALFORMED', 'LIMIT')) this.#index = undefined;
       throw error;
     }
   }
 
-  async #readIndex(options: ContentOptions): Promise<Descriptor[]> {
+  async #readIndex(options: ContentOptions): Promise<LayoutIndex> {
     const path = below(this.folder, 'index.json');
     const bytes = await readSmallFile(this.#files, path, options);
-    return parseIndex(bytes, `${path} in the artifact ${this.#files.name}`).manifests;
+    return parseLayoutIndex(bytes, `${path} in the artifact ${this.#files.name}`);
   }
 
   #pathOf({ digest }: Descriptor): string {

@@ -10,8 +10,8 @@ import {
   OCI_MANIFEST,
   isConfigType,
   isIndexType,
+  isLayerType,
   isManifestType,
-  layerCompression,
 } from '../oci/media-types.ts';
 import { isUnknownPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
@@ -77,7 +77,7 @@ export function isIndexDocument(document: ImageDocument): document is ParsedDocu
 export function isImageManifest({ value, descriptor }: ParsedDocument<Manifest>): boolean {
   return (
     isConfigType(value.config.mediaType) &&
-    value.layers.every((layer) => layerCompression(layer.mediaType) !== undefined) &&
+    value.layers.every(({ mediaType }) => isLayerType(mediaType)) &&
     !(descriptor.platform !== undefined && isUnknownPlatform(descriptor.platform))
   );
 }
@@ -85,7 +85,7 @@ export function isImageManifest({ value, descriptor }: ParsedDocument<Manifest>)
 /** Whether a manifest may be of an image, whatever its descriptor says: it has a layer of one, or none at all. */
 export function holdsLayers({ value }: ParsedDocument<Manifest>): boolean {
   const { layers } = value;
-  return layers.length === 0 || layers.some(({ mediaType }) => layerCompression(mediaType) !== undefined);
+  return layers.length === 0 || layers.some(({ mediaType }) => isLayerType(mediaType));
 }
 
 function assertMediaType(descriptor: Descriptor, stated: string | undefined): void {

@@ -8,6 +8,7 @@ import { configPlatform, parseConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
 import { pairLayers } from '../oci/manifest.ts';
+import { layerCompression } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
@@ -67,6 +68,7 @@ export async function readConfig(
   manifest: ParsedDocument<Manifest>,
   options: ContentOptions,
 ): Promise<Image> {
+  for (const layer of manifest.value.layers) assertReadable(layer);
   const descriptor = manifest.value.config;
   const bytes = await readDocument(await source.open(descriptor, options), descriptor);
   const value = parseConfig(bytes, `config ${descriptor.digest}`);
@@ -75,6 +77,16 @@ export async function readConfig(
     config: { descriptor, bytes, value },
     layers: pairLayers(manifest.value, value.rootfs.diff_ids),
   };
+}
+
+/** A manifest with a layer in an unknown compression is an image that cannot be read. */
+function assertReadable({ digest, mediaType }: Descriptor): void {
+  if (layerCompression(mediaType) !== undefined) return;
+  throw new DrayageError('UNSUPPORTED', `layer ${digest} has the unsupported media type ${mediaType}`, {
+    digest,
+    actual: mediaType,
+    hint: 'build the image with gzip or zstd layers',
+  });
 }
 
 /** The error for a root that leads to no image, or only to images for other platforms. */

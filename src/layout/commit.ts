@@ -3,7 +3,8 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isAbsentOrDamaged } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Index } from '../oci/image-index.ts';
+import type { LayoutIndex } from '../oci/image-index.ts';
+import { formatLayoutIndex } from '../oci/image-index.ts';
 import { DOCKER_MANIFEST_FILE, dockerManifest } from './docker-manifest.ts';
 import { addImage, listImages, removeImage } from '../listing/entries.ts';
 import { checkLayoutFile, folderState, INDEX_FILE, readLayoutIndex } from './layout-files.ts';
@@ -109,8 +110,8 @@ async function apply(context: CommitContext, needed: Needed, lock: Lock, undo: U
  */
 export async function replaceEntries(
   { stored, staging, source, signal }: Omit<CommitContext, 'transaction'> & { source: ContentSource },
-  before: Index,
-  after: Index,
+  before: LayoutIndex,
+  after: LayoutIndex,
   { lock, undo, publish }: { lock: Lock; undo: Undo; publish?: () => Promise<void> },
 ): Promise<void> {
   const { root } = stored;
@@ -128,12 +129,12 @@ export async function replaceEntries(
 async function prepareReplacementOfIndex(
   staging: Staging,
   root: string,
-  before: Index,
-  after: Index,
+  before: LayoutIndex,
+  after: LayoutIndex,
 ): Promise<(undo: Undo) => Promise<void>> {
-  const text = JSON.stringify(after);
+  const text = formatLayoutIndex(after);
   // A file with the same entries in another spelling is not rewritten.
-  if (text === JSON.stringify(before)) return async () => {};
+  if (text === formatLayoutIndex(before)) return async () => {};
   return prepareReplacement(staging, root, INDEX_FILE, Buffer.from(text));
 }
 

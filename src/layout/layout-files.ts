@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
-import type { Index } from '../oci/image-index.ts';
-import { parseIndex } from '../oci/image-index.ts';
+import type { LayoutIndex } from '../oci/image-index.ts';
+import { parseLayoutIndex } from '../oci/image-index.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { parseJson } from '../oci/parse.ts';
 import { ifThere } from './io-error.ts';
@@ -21,7 +21,7 @@ const LAYOUT_VERSION = '1.0.0';
 export const LAYOUT_BYTES: Buffer = Buffer.from(JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
 
 /** The index.json of a layout without images. */
-export const EMPTY_INDEX: Index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
+export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
 
 /**
  * What is at a layout's path: nothing, an empty folder (which may contain what a killed update left of a new layout), a
@@ -66,11 +66,11 @@ export async function checkLayoutFile(root: string): Promise<void> {
  * Reads a layout's index.json.
  * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `LINK`, `IO`
  */
-export async function readLayoutIndex(root: string): Promise<Index> {
+export async function readLayoutIndex(root: string): Promise<LayoutIndex> {
   const path = join(root, INDEX_FILE);
   const bytes = await readSmallFile(root, INDEX_FILE);
   if (bytes === undefined) throw malformed(`${root} is damaged: it has no ${INDEX_FILE}`, path);
-  return parseIndex(bytes, path);
+  return parseLayoutIndex(bytes, path);
 }
 
 function malformed(message: string, path: string, expected?: string, actual?: string): DrayageError {

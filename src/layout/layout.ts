@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ResolvedImages, StoredImage } from '../content/image-index.ts';
+import type { ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import { DrayageError } from '../errors.ts';
@@ -8,7 +8,8 @@ import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
-import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
+import type { LayoutIndex } from '../oci/image-index.ts';
+import { checkLayoutFile, EMPTY_INDEX, folderState, readLayoutIndex } from './layout-files.ts';
 import { acquireLock } from './lock.ts';
 import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
@@ -42,7 +43,7 @@ export class Layout implements ImageStore, AsyncDisposable {
   private constructor(path: string, mayCreate: boolean) {
     this.path = path;
     this.#stored = new StoredContent(path);
-    this.#listing = new Listing({ content: this, entries: () => this.#entries(), place: path });
+    this.#listing = new Listing({ content: this, index: () => this.#index(), place: path });
     this.#mayCreate = mayCreate;
   }
 
@@ -102,14 +103,14 @@ export class Layout implements ImageStore, AsyncDisposable {
 
   /** Every descriptor in index.json, of an image or of anything else. */
   async entries(): Promise<Descriptor[]> {
-    return this.#entries();
+    return (await this.#index()).manifests;
   }
 
-  async images(options: ContentOptions = {}): Promise<StoredImage[]> {
+  async images(options: ListOptions = {}): Promise<StoredImage[]> {
     return this.#listing.images(options);
   }
 
-  async resolve(reference: string, options: ContentOptions = {}): Promise<ResolvedImages> {
+  async resolve(reference: string, options: ListOptions = {}): Promise<ResolvedImages> {
     return this.#listing.resolve(reference, options);
   }
 
@@ -208,11 +209,11 @@ export class Layout implements ImageStore, AsyncDisposable {
 
   async #check(): Promise<void> {
     await checkLayoutFile(this.path);
-    await this.#entries();
+    await this.#index();
   }
 
-  async #entries(): Promise<Descriptor[]> {
-    if (this.#mayCreate && (await folderState(this.path)) !== 'layout') return [];
-    return (await readLayoutIndex(this.path)).manifests;
+  async #index(): Promise<LayoutIndex> {
+    if (this.#mayCreate && (await folderState(this.path)) !== 'layout') return EMPTY_INDEX;
+    return readLayoutIndex(this.path);
   }
 }

@@ -5,6 +5,7 @@ import type { ContentOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
+import type { LayoutIndex } from '../oci/image-index.ts';
 import { reachable } from '../image/reachable.ts';
 import { blobNames } from './blob-file.ts';
 import { replaceEntries } from './commit.ts';
@@ -47,6 +48,7 @@ export async function sweep(
   const { stored, staging, lock, dryRun, signal } = context;
   await checkLayoutFile(stored.root);
   const before = await readLayoutIndex(stored.root);
+  assertAllRead(before, stored.root);
   const chosen = new Set(await choose(before.manifests));
   const after = { ...before, manifests: before.manifests.filter((entry) => chosen.has(entry)) };
   const needed = await reachable(stored, after.manifests, { signal });
@@ -63,6 +65,19 @@ export async function sweep(
     }
   }
   return { removed: sum(removed), kept: sum(blobs.filter(({ digest }) => needed.has(digest))) };
+}
+
+/** The content of an unread entry is unknown: it may need any blob. */
+function assertAllRead({ unread: [entry] }: LayoutIndex, path: string): void {
+  if (entry === undefined) return;
+  throw new DrayageError(
+    'UNSUPPORTED',
+    `${path} names content by a digest of an unknown algorithm: ${entry.digest}`,
+    {
+      path,
+      hint: 'the blobs that it needs are unknown: remove the entry with the tool that wrote it, then prune',
+    },
+  );
 }
 
 async function replaceIndex(

@@ -8,11 +8,11 @@ import type { Platform } from '../oci/platform.ts';
 import { isSamePlatform, isUnknownPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
 import { isCosignEntry } from './cosign-entry.ts';
-import { entryName, foreignReference, nameAnnotations, withoutNames } from './names.ts';
+import { entryName, entryNames, nameAnnotations, withoutNames } from './names.ts';
 
 /** An image with everything that finds it. */
 export interface ListedImage extends StoredImage {
-  /** What other tools call it; see {@link foreignReference}. */
+  /** What other tools call it; see {@link EntryNames}. */
   foreign: string[];
 }
 
@@ -50,19 +50,23 @@ export function removeImage(
   const left = entries.filter((entry) => entryName(entry) !== name);
   return left.length < entries.length
     ? left
-    : entries.filter((entry) => foreignReference(entry) !== target.name);
+    : entries.filter((entry) => entryNames(entry).foreign !== target.name);
 }
 
 /**
- * The images that the entries name: roots that are manifests or indexes, in the order of their first entries.
- * Artifacts, attestations and other kinds of entries are skipped.
+ * The images that entries name, without reading a document: manifests and indexes, in the order of their first entries.
+ * Entries that say that they are artifacts or attestations are skipped.
  */
 export function listImages(entries: readonly Descriptor[]): ListedImage[] {
+  return groupEntries(entries.filter(isImageEntry));
+}
+
+/** Entries by digest, in the order of the first ones: an image has one entry for each of its names. */
+export function groupEntries(entries: readonly Descriptor[]): ListedImage[] {
   const images = new Map<Digest, ListedImage>();
-  for (const entry of entries.filter(isImageEntry)) {
+  for (const entry of entries) {
     const { annotations = {}, ...root } = entry;
-    const name = entryName(entry);
-    const foreign = foreignReference(entry);
+    const { name, foreign } = entryNames(entry);
     const image: ListedImage = images.get(root.digest) ?? {
       root,
       names: [],
@@ -74,6 +78,11 @@ export function listImages(entries: readonly Descriptor[]): ListedImage[] {
     if (foreign !== undefined && !image.foreign.includes(foreign)) image.foreign.push(foreign);
   }
   return [...images.values()];
+}
+
+/** An image without the words of other tools. */
+export function bare({ root, names, annotations }: ListedImage): StoredImage {
+  return { root, names, annotations };
 }
 
 /** The familiar form of a name; a text that is not a name stays as it is. */

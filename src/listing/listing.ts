@@ -1,59 +1,86 @@
-import type { ImageIndex, ResolvedImages, StoredImage } from '../content/image-index.ts';
+import type { ImageIndex, ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { LayoutEntries } from '../oci/image-index.ts';
+import { isCosignEntry } from './cosign-entry.ts';
 import type { ListedImage } from './entries.ts';
-import { listImages } from './entries.ts';
-import { resolveImage } from './lookup.ts';
+import { bare, groupEntries } from './entries.ts';
+import type { EntryKind } from './kinds.ts';
+import { readKind } from './kinds.ts';
+import { notFound, resolveImage } from './lookup.ts';
+import { entryNames } from './names.ts';
 import type { ReferrersBySubject } from './referrers.ts';
-import { findReferrers, isReferrer } from './referrers.ts';
+import { findReferrers } from './referrers.ts';
+import { sortEntries } from './sort-entries.ts';
 
-/** The entries of an index.json, and where their content is. */
+/** An index.json, and where the content of its entries is. */
 export interface ListingOptions {
   /** Where the content is read from. */
   content: ContentSource;
-  /** Reads the entries. Called for every question, so that changes by others are seen. */
-  entries: (options: ContentOptions) => Promise<readonly Descriptor[]>;
+  /** Reads index.json. Called for every question, so that changes by others are seen. */
+  index: (options: ContentOptions) => Promise<LayoutEntries>;
   /** Names the place in errors: a path, an address. */
   place: string;
 }
 
-/** The images of an index.json, wherever it is stored. What refers to an image is not an image. */
+/** The images of an index.json, wherever it is stored. */
 export class Listing implements ImageIndex {
   readonly #options: ListingOptions;
+  readonly #kinds = new Map<Digest, EntryKind>();
   #walked: { entries: string; referrers: ReferrersBySubject } | undefined;
 
   constructor(options: ListingOptions) {
     this.#options = options;
   }
 
-  async images(options: ContentOptions = {}): Promise<StoredImage[]> {
-    const listed = await this.#list(options);
-    return listed.map(({ root, names, annotations }) => ({ root, names, annotations }));
+  async images(options: ListOptions = {}): Promise<StoredImage[]> {
+    const { images, notes } = await this.#list(options);
+    for (const message of notes) options.onProgress?.({ kind: 'note', message });
+    return images.map(bare);
   }
 
-  async resolve(reference: string, options: ContentOptions = {}): Promise<ResolvedImages> {
-    const { content, place } = this.#options;
-    return resolveImage({ content, place }, await this.#list(options), reference, options);
+  /** Reads documents for digests only, never for a name. */
+  async resolve(reference: string, options: ListOptions = {}): Promise<ResolvedImages> {
+    options.signal?.throwIfAborted();
+    const { content, index, place } = this.#options;
+    const { manifests } = await index(options);
+    const candidates = manifests.filter((entry) => !isCosignEntry(entry));
+    const found = await resolveImage(content, groupEntries(candidates), reference, options);
+    if (found === undefined) throw notFound(reference, (await this.#list(options)).images, place);
+    const roots = new Set(found.map(({ root }) => root.digest));
+    for (const entry of manifests) {
+      const { note: message } = entryNames(entry);
+      if (message !== undefined && roots.has(entry.digest)) options.onProgress?.({ kind: 'note', message });
+    }
+    return found;
   }
 
   async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
-    const { content, entries } = this.#options;
-    const listed = await entries(options);
-    const key = JSON.stringify(listed);
+    const { content, index } = this.#options;
+    const { manifests } = await index(options);
+    const key = JSON.stringify(manifests);
     // One walk answers for all content, as long as the entries do not change.
     if (this.#walked?.entries !== key)
-      this.#walked = { entries: key, referrers: await findReferrers(content, listed, options) };
+      this.#walked = { entries: key, referrers: await findReferrers(content, manifests, options) };
     return [...(this.#walked.referrers.get(descriptor.digest) ?? [])];
   }
 
-  async #list(options: ContentOptions): Promise<ListedImage[]> {
+  async #list(options: ContentOptions): Promise<{ images: ListedImage[]; notes: string[] }> {
     options.signal?.throwIfAborted();
-    const { content, entries } = this.#options;
-    const listed: ListedImage[] = [];
-    for (const image of listImages(await entries(options))) {
-      const isNamed = image.names.length > 0 || image.foreign.length > 0;
-      if (isNamed || !(await isReferrer(content, image.root, options))) listed.push(image);
+    const index = await this.#options.index(options);
+    return sortEntries(index, (root) => this.#kindOf(root, options));
+  }
+
+  /** An unreadable root counts as an image: reading it gives the error. */
+  async #kindOf(root: Descriptor, options: ContentOptions): Promise<EntryKind> {
+    try {
+      const kind = this.#kinds.get(root.digest) ?? (await readKind(this.#options.content, root, options));
+      this.#kinds.set(root.digest, kind);
+      return kind;
+    } catch {
+      options.signal?.throwIfAborted();
+      return { kind: 'image', parts: [] };
     }
-    return listed;
   }
 }

@@ -8,25 +8,26 @@ import { digestHex, isDigest } from '../oci/digest.ts';
 import { isUniqueReference, uniqueHex } from './unique-reference.ts';
 import { isReference, parseReference } from '../oci/reference.ts';
 import type { ListedImage } from './entries.ts';
-import { familiar } from './entries.ts';
+import { bare, familiar } from './entries.ts';
 import { nearest } from './nearest.ts';
+import { isReferrer } from './referrers.ts';
 
 /**
- * Resolves a reference among the images of a layout, which `place` names in errors. In this order: by a full digest (of
- * a root, of a manifest inside an index, of a config), by name, by another tool's word, by unique tag, by seven or more
- * digits of a digest. A manifest that is found inside an index gets the index's names.
- * @throws {@link DrayageError} `NOT_FOUND` with the nearest names; `AMBIGUOUS`
+ * Resolves a reference among entries. In this order: by a full digest (of a root, of a manifest inside an index, of a
+ * config), by name, by another tool's word, by unique tag, by seven or more digits of a digest. A manifest that is found
+ * inside an index gets the index's names. Signatures and other referrers are not found.
+ * @throws {@link DrayageError} `AMBIGUOUS`
  */
 export async function resolveImage(
-  { content, place }: { content: ContentSource; place: string },
+  content: ContentSource,
   listed: readonly ListedImage[],
   reference: string,
   options: ContentOptions = {},
-): Promise<ResolvedImages> {
+): Promise<ResolvedImages | undefined> {
   const digest = isDigest(reference) ? reference : digestIn(reference);
   if (digest !== undefined) {
     const root = listed.find((image) => image.root.digest === digest);
-    if (root !== undefined) return [bare(root)];
+    if (root !== undefined) return (await isReferrer(content, root.root, options)) ? undefined : [bare(root)];
   } else {
     const named = byName(listed, reference);
     if (named !== undefined) return named;
@@ -36,8 +37,7 @@ export async function resolveImage(
   const prefix =
     digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
   const found = prefix === undefined ? undefined : await byDigest(content, listed, prefix, options);
-  if (found !== undefined) return [found];
-  throw notFound(reference, listed, place);
+  return found && [found];
 }
 
 /** The error for an absent image, with the names of the present ones. */
@@ -88,7 +88,8 @@ async function byDigest(
   const fits = (digest: Digest): boolean => digestHex(digest).startsWith(prefix);
   const found = new Map<Digest, StoredImage>();
   for (const image of listed) {
-    if (fits(image.root.digest)) note(found, image.root.digest, bare(image));
+    if (fits(image.root.digest) && !(await isReferrer(source, image.root, options)))
+      note(found, image.root.digest, bare(image));
     for await (const { manifest, config } of presentImages(source, image.root, options)) {
       const one = manifest.descriptor.digest === image.root.digest ? image.root : manifest.descriptor;
       for (const digest of [manifest.descriptor.digest, config.descriptor.digest]) {
@@ -119,10 +120,6 @@ async function* presentImages(
     // If the walk cannot be finished, what it reached has been searched.
     if (!(error instanceof DrayageError) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
   }
-}
-
-function bare({ root, names, annotations }: ListedImage): StoredImage {
-  return { root, names, annotations };
 }
 
 /** The digest in `temp@sha256:…`. */

@@ -3,6 +3,7 @@ import { IMAGE_NAME, REF_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import {
   familiarReference,
+  familiarRepository,
   isReference,
   normalizedReference,
   normalizeName,
@@ -10,31 +11,40 @@ import {
   withDefaultTag,
 } from '../oci/reference.ts';
 
-/**
- * The name under which docker knows an entry of index.json, in familiar form, `temp:latest`.
- *
- * It is in `io.containerd.image.name`, if that is a reference. Otherwise it is in `org.opencontainers.image.ref.name`,
- * if that contains a `:` or a `/`: `temp:latest`, `localhost/temp`. A bare word there (`latest`, `app-1`; written by
- * skopeo, umoci and buildx) is not a name to docker: see {@link foreignReference}.
- * @throws {@link DrayageError} `MALFORMED` if the two name different images
- */
-export function entryName(entry: Descriptor): string | undefined {
-  const containerd = taggedName(entry.annotations?.[IMAGE_NAME]);
-  const text = entry.annotations?.[REF_NAME];
-  const own = text !== undefined && /[:/]/.test(text) ? taggedName(text) : undefined;
-  if (containerd !== undefined && own !== undefined && containerd !== own) {
-    throw new DrayageError('MALFORMED', `index.json names ${entry.digest} both ${containerd} and ${own}`, {
-      expected: containerd,
-      actual: own,
-      digest: entry.digest,
-    });
-  }
-  return containerd ?? own;
+/** The names of an entry of index.json. */
+export interface EntryNames {
+  /** The name under which docker knows it, in familiar form: `temp:latest`. */
+  name?: string;
+  /** What another tool calls an unnamed entry: `latest`. Such a text finds the entry, but docker never sees it. */
+  foreign?: string;
+  /** One line that says that the annotations disagree. */
+  note?: string;
 }
 
-/** What another tool calls an unnamed entry: `latest`. Such a text finds the entry, but docker never sees it. */
-export function foreignReference(entry: Descriptor): string | undefined {
-  return entryName(entry) === undefined ? entry.annotations?.[REF_NAME] : undefined;
+/**
+ * Reads the names of an entry of index.json.
+ *
+ * The name is in `io.containerd.image.name`, if that is a reference. Otherwise it is in
+ * `org.opencontainers.image.ref.name`, if that contains a `:` or a `/`: `temp:latest`, `localhost/temp`. A bare word there
+ * (`latest`, `app-1`; written by skopeo, umoci and buildx) is not a name to docker. If both are set, the bare word is the
+ * tag. If they disagree, `ref.name` was set last, for example by `umoci tag`: its tag is taken, and containerd's repository.
+ */
+export function entryNames({ annotations, digest }: Descriptor): EntryNames {
+  const [containerd, text] = [annotations?.[IMAGE_NAME], annotations?.[REF_NAME]];
+  const base = nameIn(containerd);
+  if (base === undefined) {
+    const name = text !== undefined && namesRepository(text) ? nameIn(text) : undefined;
+    return { name, foreign: name === undefined ? text : undefined };
+  }
+  const tag = otherTag(base, text);
+  if (tag === undefined) return { name: base };
+  const name = `${familiarRepository(parseReference(base))}:${tag}`;
+  return { name, note: `index.json calls ${digest} both ${containerd} and ${text}: ${name} is taken` };
+}
+
+/** The name of an entry, see {@link entryNames}. */
+export function entryName(entry: Descriptor): string | undefined {
+  return entryNames(entry).name;
 }
 
 /**
@@ -54,9 +64,27 @@ export function withoutNames(annotations: Record<string, string>): Record<string
   return rest;
 }
 
-function taggedName(text: string | undefined): string | undefined {
+/** The familiar name in an annotation, without its digest; undefined if the text is not a name. */
+function nameIn(text: string | undefined): string | undefined {
   if (text === undefined || !isReference(text)) return undefined;
   const { tag, digest } = parseReference(text);
   // docker cannot use a reference by digest alone as a name.
-  return tag === undefined && digest !== undefined ? undefined : normalizeName(text.split('@')[0] ?? text);
+  return tag === undefined && digest !== undefined ? undefined : normalizeName(withoutDigest(text));
+}
+
+/** The tag in a text that disagrees with a name; undefined if the text is not a tag or agrees. */
+function otherTag(name: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const other = namesRepository(text)
+    ? nameIn(text)
+    : nameIn(`${familiarRepository(parseReference(name))}:${text}`);
+  return other === undefined || other === name ? undefined : parseReference(other).tag;
+}
+
+function namesRepository(text: string): boolean {
+  return /[:/]/.test(withoutDigest(text));
+}
+
+function withoutDigest(text: string): string {
+  return text.split('@')[0] ?? text;
 }

@@ -2,9 +2,17 @@ import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
-import { documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
+import {
+  checkDocument,
+  documentObject,
+  list,
+  optional,
+  parseDocument,
+  parseJson,
+  stringsSchema,
+} from './parse.ts';
 
-/** An image index (OCI image-spec, image-index.md) or a Docker manifest list; also a layout's index.json. */
+/** An image index (OCI image-spec, image-index.md) or a Docker manifest list. */
 export interface Index {
   schemaVersion: 2;
   mediaType?: string | undefined;
@@ -24,6 +32,49 @@ const indexSchema: v.GenericSchema<unknown, Index> = documentObject({
   layers: v.optional(v.undefined('an index must not have "layers"')),
   config: v.optional(v.undefined('an index must not have "config"')),
 });
+
+/** The entries of a layout's index.json. */
+export interface LayoutEntries {
+  manifests: Descriptor[];
+  /** Entries with a digest of an unknown algorithm, unchanged. */
+  unread: UnreadEntry[];
+}
+
+/** A layout's index.json (OCI image-spec, image-layout.md#indexjson-file). */
+export interface LayoutIndex extends Index, LayoutEntries {}
+
+/** An entry with a digest of an unknown algorithm. Its other properties are not checked. */
+export interface UnreadEntry {
+  digest: string;
+  [key: string]: unknown;
+}
+
+/** A digest of any algorithm (OCI image-spec, descriptor.md#digests). */
+const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
+
+/**
+ * Reads a layout's index.json. Entries with a digest of an unknown algorithm are kept apart.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function parseLayoutIndex(bytes: Uint8Array, what: string): LayoutIndex {
+  const json = parseJson(bytes, what);
+  if (typeof json !== 'object' || json === null || !('manifests' in json) || !Array.isArray(json.manifests))
+    return { ...checkDocument(indexSchema, json, what), unread: [] };
+  const entries: unknown[] = json.manifests;
+  const index = { ...json, manifests: entries.filter((entry) => !isUnread(entry)) };
+  return { ...checkDocument(indexSchema, index, what), unread: entries.filter(isUnread) };
+}
+
+/** The text of an index.json; the unread entries come last. */
+export function formatLayoutIndex({ unread, ...index }: LayoutIndex): string {
+  return JSON.stringify({ ...index, manifests: [...index.manifests, ...unread] });
+}
+
+function isUnread(entry: unknown): entry is UnreadEntry {
+  if (typeof entry !== 'object' || entry === null || !('digest' in entry)) return false;
+  const { digest } = entry;
+  return typeof digest === 'string' && ANY_DIGEST.test(digest) && !/^sha(?:256|512):/.test(digest);
+}
 
 /**
  * Parses an image index. `manifests: null`, which exists, is an empty list.

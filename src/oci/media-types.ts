@@ -47,6 +47,11 @@ export function layerCompression(mediaType: string): Compression | undefined {
   return COMPRESSIONS.find((name) => (name === 'none' ? suffix === undefined : suffix === name));
 }
 
+/** Whether this is the media type of an image layer, in any compression. */
+export function isLayerType(mediaType: string): boolean {
+  return /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\./.test(mediaType);
+}
+
 /** Whether a layer of this media type may be absent (OCI image-spec, layer.md#non-distributable-layers). */
 export function isNonDistributable(mediaType: string): boolean {
   return layerCompression(mediaType) !== undefined && /nondistributable|foreign/.test(mediaType);

@@ -1,5 +1,4 @@
-import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
-import type { ContentOptions } from '../content/source.ts';
+import type { ImagePlace, ListOptions, PlacedImage } from '../content/image-index.ts';
 import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 
@@ -20,10 +19,7 @@ export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
 }
 
 /** All images of several places. */
-export async function findAll(
-  places: readonly ImagePlace[],
-  options: ContentOptions,
-): Promise<PlacedImage[]> {
+export async function findAll(places: readonly ImagePlace[], options: ListOptions): Promise<PlacedImage[]> {
   const lists = await Promise.all(
     places.map(async (place) => ({ place, images: await place.images(options) })),
   );
@@ -37,7 +33,7 @@ export async function findAll(
 export async function findByReference(
   places: readonly ImagePlace[],
   reference: string,
-  options: ContentOptions = {},
+  options: ListOptions = {},
 ): Promise<[PlacedImage, ...PlacedImage[]]> {
   const found: PlacedImage[] = [];
   const missing: DrayageError[] = [];

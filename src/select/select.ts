@@ -59,11 +59,13 @@ async function findPermitted(
   places: readonly ImagePlace[],
   selection: Selection,
 ): Promise<readonly PlacedImage[]> {
-  const { images = [], signal } = selection;
+  const { images = [], onProgress, signal } = selection;
   const lists =
     images.length === 0
-      ? [await findAll(places, { signal })]
-      : await Promise.all(images.map((reference) => findByReference(places, reference, { signal })));
+      ? [await findAll(places, { onProgress, signal })]
+      : await Promise.all(
+          images.map((reference) => findByReference(places, reference, { onProgress, signal })),
+        );
   const found = lists.flatMap((list) => permitted(forPlatform(list, selection), selection));
   if (found.length > 0) return mergeByRoot(found);
   throw nothing();

@@ -4,7 +4,7 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { subjectOf } from '../image/documents.ts';
 import type { Layout } from '../layout/layout.ts';
 import { listImages, removeImage } from '../listing/entries.ts';
-import { entryName, foreignReference } from '../listing/names.ts';
+import { entryNames } from '../listing/names.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -175,5 +175,6 @@ async function subjectDigest(
 }
 
 function nameOf(entry: Descriptor): string | null {
-  return entryName(entry) ?? foreignReference(entry) ?? null;
+  const { name, foreign } = entryNames(entry);
+  return name ?? foreign ?? null;
 }

@@ -9,6 +9,7 @@ import { chunksOf, describeBytes } from '../contract/content.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import type { SampleImage } from './sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer, withForeignLayer } from './sample-images.ts';
+import type { OnProgress, ProgressEvent } from '../../src/progress.ts';
 
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
@@ -639,9 +640,27 @@ describe('names that other tools write', () => {
     expect((await layout.resolve(reference))[0].root.digest).toBe(APP.root.digest);
   });
 
-  test('that name two images on one entry are malformed', async () => {
-    const layout = await withEntries(entry({ [REF]: 'temp:1', [NAME]: 'docker.io/library/other:1' }));
-    await expect(layout.images()).rejects.toMatchObject({ code: 'MALFORMED' });
+  test.each([
+    ['temp:2', 'example/app:2'],
+    ['localhost/temp', 'example/app:latest'],
+    // As `umoci tag` leaves it.
+    ['2', 'example/app:2'],
+  ])('%s beside another name is the tag of that, and a line says so', async (ref, name) => {
+    const layout = await withEntries(entry({ [REF]: ref, [NAME]: 'docker.io/example/app:1' }));
+    const notes: ProgressEvent[] = [];
+    const onProgress: OnProgress = (event) => void notes.push(event);
+    expect((await layout.images({ onProgress })).map(({ names }) => names)).toEqual([[name]]);
+    expect((await layout.resolve(name, { onProgress }))[0].names).toEqual([name]);
+    const message = `index.json calls ${APP.root.digest} both docker.io/example/app:1 and ${ref}: ${name} is taken`;
+    expect(notes).toEqual([
+      { kind: 'note', message },
+      { kind: 'note', message },
+    ]);
+  });
+
+  test('what is no tag beside a name changes nothing', async () => {
+    const layout = await withEntries(entry({ [REF]: 'My App', [NAME]: 'docker.io/example/app:1' }));
+    expect((await layout.images()).map(({ names }) => names)).toEqual([['example/app:1']]);
   });
 
   test('one reference for two images is ambiguous, for one image twice it is not', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ContentSource } from '../../src/content/source.ts';
+import type { LayoutEntries } from '../../src/oci/image-index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { Listing } from '../../src/listing/listing.ts';
 import { tempFolder } from '../layout/folders.ts';
@@ -23,7 +24,8 @@ test('one walk answers what refers to any content, until the entries change', as
       return layout.open(descriptor);
     },
   };
-  const listing = new Listing({ content, entries: async () => layout.entries(), place: 'here' });
+  const index = async (): Promise<LayoutEntries> => ({ manifests: await layout.entries(), unread: [] });
+  const listing = new Listing({ content, index, place: 'here' });
   for (const { root } of IMAGES) expect(await listing.referrers(root)).toHaveLength(1);
   expect(opened).toBe(2 * IMAGES.length);
   const [{ root } = expect.fail()] = IMAGES;

@@ -1,0 +1,73 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { LayoutEntries } from '../oci/image-index.ts';
+import { cosignSubjects, isCosignEntry } from './cosign-entry.ts';
+import type { ListedImage } from './entries.ts';
+import { groupEntries } from './entries.ts';
+import type { EntryKind } from './kinds.ts';
+import { entryNames } from './names.ts';
+
+/** The images of an index.json, and one line for each entry that is passed over or has two names. */
+export interface SortedEntries {
+  images: ListedImage[];
+  notes: string[];
+}
+
+/** Facts about all entries together. */
+interface Context {
+  /** The index that lists a digest. */
+  holders: ReadonlyMap<Digest, ListedImage>;
+  /** The digests of all entries. */
+  entries: ReadonlySet<Digest>;
+}
+
+/**
+ * Decides which entries of an index.json are images. These are passed over with one line each: artifacts, unnamed entries
+ * that another entry lists, entries with a digest of an unknown algorithm. Signatures and other referrers get no line,
+ * because they are copied with their subject, unless the subject is absent.
+ */
+export async function sortEntries(
+  { manifests, unread }: LayoutEntries,
+  readKind: (root: Descriptor) => Promise<EntryKind>,
+): Promise<SortedEntries> {
+  const subjectOf = cosignSubjects(manifests);
+  const kinds = new Map<ListedImage, EntryKind>();
+  const holders = new Map<Digest, ListedImage>();
+  for (const image of groupEntries(manifests)) {
+    const entry = manifests.find(({ digest }) => digest === image.root.digest);
+    const isCosign = entry !== undefined && isCosignEntry(entry);
+    const kind: EntryKind = isCosign
+      ? { kind: 'referrer', subject: subjectOf(entry)?.subject }
+      : await readKind(image.root);
+    kinds.set(image, kind);
+    if (kind.kind === 'image') for (const part of kind.parts) holders.set(part, image);
+  }
+  const entries = new Set(manifests.map(({ digest }) => digest));
+  const images: ListedImage[] = [];
+  const notes = manifests.flatMap((entry) => entryNames(entry).note ?? []);
+  for (const [image, kind] of kinds) {
+    const reason = reasonAgainst(image, kind, { holders, entries });
+    if (reason !== undefined) notes.push(`${labelOf(image)} is passed over: ${reason}`);
+    else if (kind.kind === 'image') images.push(image);
+  }
+  const unknown = unread.map(({ digest }) => `${digest} is passed over: its digest algorithm is unknown`);
+  return { images, notes: [...notes, ...unknown] };
+}
+
+function reasonAgainst(
+  image: ListedImage,
+  kind: EntryKind,
+  { holders, entries }: Context,
+): string | undefined {
+  const holder = holders.get(image.root.digest);
+  const isNamed = image.names.length > 0 || image.foreign.length > 0;
+  if (holder !== undefined && !isNamed) return `it is part of ${labelOf(holder)}`;
+  if (kind.kind === 'artifact') return `it is not an image but ${kind.type}`;
+  if (kind.kind === 'image' || kind.subject === undefined) return undefined;
+  const isHere = entries.has(kind.subject) || holders.has(kind.subject);
+  return isHere ? undefined : `it refers to ${kind.subject}, which is absent`;
+}
+
+function labelOf({ names, foreign, root }: ListedImage): string {
+  return names[0] ?? foreign[0] ?? root.digest;
+}
