@@ -8,6 +8,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/manifest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import { CODECS } from '../../stream/codecs.ts';
+import { once } from '../../stream/tap.ts';
 import type { ArchiveContents } from './contents.ts';
 
 /**
@@ -34,13 +35,13 @@ export class BlobStore {
     const found = this.#find(descriptor);
     if (found === undefined) return 'absent';
     if (found.kind !== 'layer' || found.layer.digest === descriptor.digest) return 'kept';
-    return arrivedPlain(found.layer) ? 'restorable' : 'absent';
+    return found.received.digest === found.layer.diffId ? 'restorable' : 'absent';
   }
 
   /** Stores a document. */
   async putDocument({ descriptor, bytes }: Document): Promise<void> {
     if (this.#stored.has(descriptor.digest)) return;
-    await this.#content.put(bareDescriptor(descriptor), chunks(bytes), this.#options);
+    await this.#content.put(bareDescriptor(descriptor), once(bytes), this.#options);
     this.#stored.add(descriptor.digest);
   }
 
@@ -77,12 +78,4 @@ export class BlobStore {
       throw error;
     }
   }
-}
-
-function arrivedPlain({ received, diffId }: IngestedLayer): boolean {
-  return received.digest === diffId;
-}
-
-async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

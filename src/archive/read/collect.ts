@@ -111,7 +111,7 @@ class Collector {
     await this.#pending.run(bytes.drained, async () => {
       const promised = layerDigest(name) ?? this.#expected.get(name);
       const layer = await this.#options.ingest(bytes, { entry: name, size, promised, compression });
-      this.entries.set(name, { kind: 'layer', layer });
+      this.entries.set(name, { kind: 'layer', layer, received: layer.received });
     });
   }
 
@@ -120,12 +120,13 @@ class Collector {
     for await (const chunk of bytes) chunks.push(chunk);
     const held = Buffer.concat(chunks);
     this.#held += held.length;
-    this.entries.set(name, { kind: 'held', bytes: held, digest: digestOf(held) });
+    const received = { digest: digestOf(held), size: held.length };
+    this.entries.set(name, { kind: 'held', bytes: held, received });
   }
 
   async #store(name: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const writer = await this.#options.content.begin({ signal: this.#options.signal });
-    this.entries.set(name, { kind: 'stored', descriptor: await writeBlob(writer, bytes) });
+    this.entries.set(name, { kind: 'stored', received: await writeBlob(writer, bytes) });
   }
 }
 

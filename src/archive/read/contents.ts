@@ -10,17 +10,21 @@ import { assertDocumentSize, readDocument } from '../../stream/document.ts';
 import { digestMismatch, sizeMismatch } from '../../stream/verified.ts';
 import { entryName } from '../tar/entry-name.ts';
 import { quote } from '../tar/header.ts';
+import { memoize } from './memoize.ts';
 
-/** What became of an entry while the archive passed. */
-export type Found =
-  /** A small one, in memory: a document, most likely. */
-  | { kind: 'held'; bytes: Buffer; digest: Digest }
-  /** Stored as it came. */
-  | { kind: 'stored'; descriptor: Descriptor }
-  /** Taken for a layer by its first bytes. */
-  | { kind: 'layer'; layer: IngestedLayer }
-  /** A symlink or a hard link, and the entry that it points to. */
-  | { kind: 'link'; target: string };
+/** The digest and the size of an entry's bytes, as they came. */
+type Received = IngestedLayer['received'];
+
+/** An entry that was not taken for a layer: in memory where it is small, or stored as it came. */
+type FoundFile =
+  | { kind: 'held'; bytes: Buffer; received: Received }
+  | { kind: 'stored'; received: Descriptor };
+
+/** An entry with content. A layer was taken for one by its first bytes. */
+type FoundContent = FoundFile | { kind: 'layer'; layer: IngestedLayer; received: Received };
+
+/** What became of an entry while the archive passed. A link may be symbolic or hard. */
+export type Found = FoundContent | { kind: 'link'; target: string };
 
 /** What is needed to turn entries into documents and layers. */
 export interface ContentsAccess extends ContentOptions {
@@ -35,8 +39,6 @@ const MAX_LINKS = 16;
 export class ArchiveContents {
   readonly #entries: ReadonlyMap<string, Found>;
   readonly #access: ContentsAccess;
-  readonly #layers = new Map<string, Promise<IngestedLayer>>();
-  readonly #documents = new Map<Digest, Promise<Buffer>>();
 
   constructor(entries: ReadonlyMap<string, Found>, access: ContentsAccess) {
     this.#entries = entries;
@@ -60,12 +62,9 @@ export class ArchiveContents {
   async document(name: string, mediaType: string): Promise<Document> {
     const { found, at } = this.#follow(name);
     if (found.kind === 'layer') throw malformed(name, 'is a layer where a document should be');
-    const bytes = await this.#bytes(found);
-    // Held or stored, its digest is known: many names may lead to one large document.
-    const digest = found.kind === 'held' ? found.digest : found.descriptor.digest;
-    const descriptor = { mediaType, digest, size: bytes.length };
-    assertNamed(at, descriptor);
-    return { descriptor, bytes };
+    assertNamed(at, found.received);
+    const { digest, size } = found.received;
+    return { descriptor: { mediaType, digest, size }, bytes: await this.#bytes(found) };
   }
 
   /**
@@ -74,20 +73,20 @@ export class ArchiveContents {
    */
   async layer(name: string): Promise<IngestedLayer> {
     const { found, at } = this.#follow(name);
-    const layer = found.kind === 'layer' ? found.layer : await this.#lateLayer(at, found);
-    assertNamed(at, layer.received);
-    return layer;
+    assertNamed(at, found.received);
+    return found.kind === 'layer' ? found.layer : this.#lateLayer({ at, found });
   }
 
   /**
    * What there is of a blob, by its digest; undefined where it is absent.
    * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNSUPPORTED`
    */
-  blob(descriptor: Descriptor): Exclude<Found, { kind: 'link' }> | undefined {
+  blob(descriptor: Descriptor): FoundContent | undefined {
     const name = blobName(descriptor.digest);
     if (!this.has(name)) return undefined;
     const { found } = this.#follow(name);
-    const received = receivedOf(found, descriptor);
+    assertSha256(descriptor.digest);
+    const { received } = found;
     const what = `archive entry ${name}`;
     if (received.digest !== descriptor.digest) throw digestMismatch(descriptor, received.digest, what);
     if (received.size !== descriptor.size) throw sizeMismatch(descriptor, received.size, what);
@@ -107,7 +106,7 @@ export class ArchiveContents {
     return { descriptor: bareDescriptor(descriptor), bytes: await this.#bytes(found) };
   }
 
-  #follow(name: string): { found: Exclude<Found, { kind: 'link' }>; at: string } {
+  #follow(name: string): { found: FoundContent; at: string } {
     let at = entryName(name);
     for (let links = 0; links <= MAX_LINKS; links++) {
       const found = this.#entries.get(at);
@@ -118,37 +117,32 @@ export class ArchiveContents {
     throw malformed(name, `is a link that leads nowhere, after ${MAX_LINKS} others`);
   }
 
-  async #bytes(found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<Buffer> {
-    if (found.kind === 'held') return found.bytes;
-    const { digest } = found.descriptor;
-    const bytes = this.#documents.get(digest) ?? this.#read(found.descriptor);
-    this.#documents.set(digest, bytes);
-    return bytes;
+  async #bytes(found: FoundFile): Promise<Buffer> {
+    return found.kind === 'held' ? found.bytes : this.#read(found.received);
   }
 
-  async #read(descriptor: Descriptor): Promise<Buffer> {
-    // Before it is opened: what is refused for its size would stay open.
-    assertDocumentSize(descriptor);
-    const { content, signal } = this.#access;
-    return readDocument(await content.open(descriptor, { signal }), descriptor);
-  }
+  /** By digest: many names may lead to one large document. */
+  readonly #read = memoize(
+    async (descriptor: Descriptor): Promise<Buffer> => {
+      // Before it is opened: what is refused for its size would stay open.
+      assertDocumentSize(descriptor);
+      const { content, signal } = this.#access;
+      return readDocument(await content.open(descriptor, { signal }), descriptor);
+    },
+    ({ digest }) => digest,
+  );
 
   /** An entry that is a layer after all: empty, or of a kind whose first bytes did not tell. */
-  async #lateLayer(name: string, found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<IngestedLayer> {
-    let layer = this.#layers.get(name);
-    if (layer === undefined) {
-      layer = this.#ingest(name, found);
-      this.#layers.set(name, layer);
-    }
-    return layer;
-  }
-
-  async #ingest(name: string, found: Exclude<Found, { kind: 'link' | 'layer' }>): Promise<IngestedLayer> {
-    const { content, ingest, signal } = this.#access;
-    if (found.kind === 'held') return ingest(once(found.bytes), { entry: name, size: found.bytes.length });
-    const bytes = await content.open(found.descriptor, { signal });
-    return ingest(bytes, { entry: name, size: found.descriptor.size });
-  }
+  readonly #lateLayer = memoize(
+    async ({ at, found }: { at: string; found: FoundFile }): Promise<IngestedLayer> => {
+      const { content, ingest, signal } = this.#access;
+      const { received } = found;
+      const bytes =
+        found.kind === 'held' ? once(found.bytes) : await content.open(found.received, { signal });
+      return ingest(bytes, { entry: at, size: received.size });
+    },
+    ({ at }) => at,
+  );
 }
 
 /** The entry that holds a blob, in every layout and in archives of docker >= 25. */
@@ -172,7 +166,7 @@ export function layerDigest(name: string): Digest | undefined {
   return isDigest(digest) ? digest : promisedDigest(name);
 }
 
-function assertNamed(name: string, received: { digest: Digest; size: number }): void {
+function assertNamed(name: string, received: Received): void {
   const digest = promisedDigest(name);
   if (digest === undefined || digest === received.digest) return;
   assertSha256(digest);
@@ -190,15 +184,6 @@ function assertSha256(digest: Digest): void {
   throw new DrayageError('UNSUPPORTED', `archives with ${digestAlgorithm(digest)} blobs are not read`, {
     digest,
   });
-}
-
-function receivedOf(
-  found: Exclude<Found, { kind: 'link' }>,
-  { digest }: Descriptor,
-): { digest: Digest; size: number } {
-  assertSha256(digest);
-  if (found.kind === 'held') return { digest: found.digest, size: found.bytes.length };
-  return found.kind === 'layer' ? found.layer.received : found.descriptor;
 }
 
 /** The error for an entry that is not in the archive. */

@@ -3,7 +3,6 @@ import { DrayageError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
 import { parseConfig } from '../../oci/config.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
 import type { Document, Manifest } from '../../oci/manifest.ts';
 import { isNonDistributable, OCI_CONFIG } from '../../oci/media-types.ts';
 import type { ArchiveContents } from './contents.ts';
@@ -20,13 +19,13 @@ export interface ImageParts {
   layers: IngestedLayer[];
 }
 
+/** Parts with the names of their entries. */
+type NamedConfig = { config: Document; name: string };
 type NamedLayers = { entry: string; layer: IngestedLayer }[];
 
 /** Brings together what images are made of. What is asked for again is not read again. */
 export class PartsReader {
   readonly #contents: ArchiveContents;
-  readonly #docker = new Map<string, Promise<ImageParts>>();
-  readonly #configs = new Map<Digest, ImageConfig>();
 
   constructor(contents: ArchiveContents) {
     this.#contents = contents;
@@ -36,12 +35,15 @@ export class PartsReader {
    * What an entry of manifest.json names.
    * @throws {@link DrayageError} `INCOMPLETE`, `MALFORMED`, `DIGEST_MISMATCH`, each naming the entry
    */
-  async docker({ config, layers }: DockerImage): Promise<ImageParts> {
-    const key = JSON.stringify([config, layers]);
-    const parts = this.#docker.get(key) ?? this.#readDocker(config, layers);
-    this.#docker.set(key, parts);
-    return parts;
-  }
+  readonly docker: (image: DockerImage) => Promise<ImageParts> = memoize(
+    async ({ config: name, layers: entries }) => {
+      const config = await this.#contents.document(name, OCI_CONFIG);
+      const layers: NamedLayers = [];
+      for (const entry of entries) layers.push({ entry, layer: await this.#contents.layer(entry) });
+      return this.#checked({ config, name }, layers);
+    },
+    ({ config, layers }) => JSON.stringify([config, layers]),
+  );
 
   /**
    * What an OCI manifest names. Errors as of {@link docker}, also `SIZE_MISMATCH`; `UNSUPPORTED` where a layer is absent
@@ -49,29 +51,39 @@ export class PartsReader {
    */
   readonly oci: (manifest: Manifest) => Promise<ImageParts> = memoize(async (manifest) => {
     const config = await this.#contents.documentBlob(manifest.config);
-    const configName = blobName(manifest.config.digest);
-    if (config === undefined) throw missing(configName);
+    const name = blobName(manifest.config.digest);
+    if (config === undefined) throw missing(name);
     const layers: NamedLayers = [];
     for (const blob of manifest.layers) {
       if (isElsewhere(blob) && this.#contents.blob(blob) === undefined) throw elsewhere(blob);
       layers.push({ entry: blobName(blob.digest), layer: await this.#contents.layerBlob(blob) });
     }
-    return checkedParts(config, this.#config(config, configName), configName, layers);
+    return this.#checked({ config, name }, layers);
   });
 
-  async #readDocker(name: string, entries: string[]): Promise<ImageParts> {
-    const config = await this.#contents.document(name, OCI_CONFIG);
-    const layers: NamedLayers = [];
-    for (const entry of entries) layers.push({ entry, layer: await this.#contents.layer(entry) });
-    return checkedParts(config, this.#config(config, name), name, layers);
+  /** Holds layers against their config, which is the truth about them. */
+  #checked(named: NamedConfig, layers: NamedLayers): ImageParts {
+    const { config, name } = named;
+    const value = this.#parse(named);
+    const { diff_ids: diffIds } = value.rootfs;
+    if (diffIds.length !== layers.length) {
+      const message = `the image of ${quote(name)} has ${layers.length} layers, its config ${diffIds.length} diff_ids`;
+      const [expected, actual] = [diffIds.length, layers.length];
+      throw new DrayageError('MALFORMED', message, { entry: name, expected, actual });
+    }
+    for (const [i, { entry, layer }] of layers.entries()) {
+      const [expected, actual] = [diffIds[i], layer.diffId];
+      if (actual === expected) continue;
+      const message = `layer ${quote(entry)} is not the one that its config names`;
+      throw new DrayageError('DIGEST_MISMATCH', message, { entry, expected, actual });
+    }
+    return { config, value, layers: layers.map(({ layer }) => layer) };
   }
 
-  #config({ descriptor, bytes }: Document, name: string): ImageConfig {
-    const { digest } = descriptor;
-    const value = this.#configs.get(digest) ?? parseConfig(bytes, `archive entry ${quote(name)}`);
-    this.#configs.set(digest, value);
-    return value;
-  }
+  readonly #parse = memoize(
+    ({ config, name }: NamedConfig) => parseConfig(config.bytes, `archive entry ${quote(name)}`),
+    ({ config }) => config.descriptor.digest,
+  );
 }
 
 function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
@@ -84,31 +96,4 @@ function elsewhere({ digest }: Descriptor): DrayageError {
     `layer ${digest} is not in the archive but at another address, which is not read`,
     { digest, entry: blobName(digest) },
   );
-}
-
-function checkedParts(
-  config: Document,
-  value: ImageConfig,
-  configName: string,
-  layers: NamedLayers,
-): ImageParts {
-  const { diff_ids: diffIds } = value.rootfs;
-  if (diffIds.length !== layers.length) {
-    const message = `the image of ${quote(configName)} has ${layers.length} layers, its config ${diffIds.length} diff_ids`;
-    throw new DrayageError('MALFORMED', message, {
-      entry: configName,
-      expected: diffIds.length,
-      actual: layers.length,
-    });
-  }
-  for (const [i, { entry, layer }] of layers.entries()) {
-    const expected = diffIds[i];
-    if (layer.diffId === expected) continue;
-    throw new DrayageError('DIGEST_MISMATCH', `layer ${quote(entry)} is not the one that its config names`, {
-      entry,
-      expected,
-      actual: layer.diffId,
-    });
-  }
-  return { config, value, layers: layers.map(({ layer }) => layer) };
 }

@@ -70,12 +70,10 @@ export async function readArchive(
   for (const [digest, blob] of options.stored ?? []) {
     // What did come counts.
     if (entries.has(blobName(digest))) continue;
-    const isLayer = 'diffId' in blob;
-    entries.set(
-      blobName(digest),
-      isLayer ? { kind: 'layer', layer: blob } : { kind: 'stored', descriptor: blob },
-    );
-    if (isLayer && !layers.has(blob.diffId)) layers.set(blob.diffId, blob);
+    if ('diffId' in blob) {
+      entries.set(blobName(digest), { kind: 'layer', layer: blob, received: blob.received });
+      layers.set(blob.diffId, layers.get(blob.diffId) ?? blob);
+    } else entries.set(blobName(digest), { kind: 'stored', received: blob });
   }
   return { images: await listImages(new ArchiveContents(entries, { ...options, ingest }), options), layers };
 }
