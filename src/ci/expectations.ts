@@ -1,6 +1,6 @@
 import { DrayageError } from '../errors.ts';
 import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
-import type { GitLabJob } from './gitlab/env.ts';
+import type { GitLabJob } from './gitlab/job.ts';
 
 /** What may be expected. Of the last three no annotation speaks: they are for signatures. */
 export type ExpectationKey =

@@ -1,7 +1,7 @@
 import type { StoredImage } from '../content/image-index.ts';
 import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
-import type { GitLabJob } from './gitlab/env.ts';
+import type { GitLabJob } from './gitlab/job.ts';
 import type { ExpectationKey, Expectations } from './expectations.ts';
 import { accepting, expectationsOf, mismatches } from './expectations.ts';
 

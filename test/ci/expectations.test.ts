@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { GitLabJob } from '../../src/ci/gitlab/env.ts';
-import { gitlabAnnotations } from '../../src/ci/gitlab/env.ts';
+import type { GitLabJob } from '../../src/ci/gitlab/job.ts';
+import { gitlabAnnotations } from '../../src/ci/gitlab/job.ts';
 import { accepting, expectationsOf, mismatches } from '../../src/ci/expectations.ts';
 
 const JOB: GitLabJob = {

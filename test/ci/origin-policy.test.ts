@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StoredImage } from '../../src/content/image-index.ts';
-import type { GitLabJob } from '../../src/ci/gitlab/env.ts';
-import { gitlabAnnotations } from '../../src/ci/gitlab/env.ts';
+import type { GitLabJob } from '../../src/ci/gitlab/job.ts';
+import { gitlabAnnotations } from '../../src/ci/gitlab/job.ts';
 import { expectationsOf } from '../../src/ci/expectations.ts';
 import { originPolicy } from '../../src/ci/origin-policy.ts';
 import type { ImageConfig } from '../../src/oci/config.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StoredImage } from '../../src/content/image-index.ts';
-import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/env.ts';
+import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/job.ts';
 import { ownImages } from '../../src/ci/own-images.ts';
 import { sampleImage } from '../layout/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readSignatureExpectations } from '../../src/cli/expectations.ts';
-import { readGitLabJob } from '../../src/ci/gitlab/env.ts';
+import { readGitLabJob } from '../../src/ci/gitlab/job.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';

@@ -11,7 +11,7 @@ import { saveImages } from '../../src/cli/commands/save.ts';
 import { signImages } from '../../src/cli/commands/sign.ts';
 import { verifyLayouts } from '../../src/cli/commands/verify.ts';
 import type { Context } from '../../src/cli/context.ts';
-import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/env.ts';
+import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/job.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { addSample, sampleImage } from '../layout/sample-images.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import type { GitLabJob } from './env.ts';
-import { readGitLabJob } from './env.ts';
+import type { GitLabJob } from './job.ts';
+import { readGitLabJob } from './job.ts';
 
 /** What a build's provenance says of the GitLab job that it ran in, beyond what names the job. */
 export interface GitLabBuild extends GitLabJob {

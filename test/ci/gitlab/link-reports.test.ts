@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatAnnotationsReport, formatRegistryReport } from '../../../src/ci/gitlab/annotations-report.ts';
-import type { GitLabJob } from '../../../src/ci/gitlab/env.ts';
+import { formatAnnotationsReport, formatRegistryReport } from '../../../src/ci/gitlab/link-reports.ts';
+import type { GitLabJob } from '../../../src/ci/gitlab/job.ts';
 
 const JOB: GitLabJob = {
   server: 'https://gitlab.example',

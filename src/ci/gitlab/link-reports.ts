@@ -1,4 +1,4 @@
-import type { GitLabJob } from './env.ts';
+import type { GitLabJob } from './job.ts';
 
 /** What a link of the report is about. */
 export interface ReportedLink {

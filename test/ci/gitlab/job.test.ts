@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gitlabAnnotations, readGitLabJob } from '../../../src/ci/gitlab/env.ts';
+import { gitlabAnnotations, readGitLabJob } from '../../../src/ci/gitlab/job.ts';
 
 const ENV = {
   GITLAB_CI: 'true',
