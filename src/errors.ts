@@ -106,6 +106,7 @@ export type RefusalReason =
  * - which image: `NO_IMAGE_GIVEN`, `SEVERAL_IMAGES` where one is meant, `TWO_IMAGES` under one name, `NO_IMAGE` in a layout
  * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this runtime,
  *   whose best one is `facts.name`
+ * - the job: `CI_VARIABLE` for one that is absent or malformed
  * - origin, with `facts.accepting`: `OTHER_ORIGIN` than is expected; `OTHER_REVISION` in its label; `OTHER_JOB` saved what is signed
  * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for what is attached, `UNREAD_CODEC` by some receivers
@@ -125,6 +126,7 @@ export type ErrorReason =
   | 'BASE_UNREACHABLE'
   | 'LAYOUT_SIZE'
   | 'NO_CODEC'
+  | 'CI_VARIABLE'
   | 'OTHER_ORIGIN'
   | 'OTHER_JOB'
   | 'OTHER_REVISION'

@@ -46,26 +46,22 @@ export { fetch } from './verbs/fetch.ts';
 export type { GitLabOptions } from './gitlab/api.ts';
 export type { JobArtifact, OpenArtifactOptions } from './gitlab/artifact.ts';
 export type { ArtifactLayout } from './gitlab/artifact-layout.ts';
-export type { GitLabJob } from './ci/gitlab/job.ts';
-export { gitlabAnnotations, readGitLabJob } from './ci/gitlab/job.ts';
-export { GitLab } from './gitlab/gitlab.ts';
-export type { HttpDispatcher } from './http/http.ts';
-export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
-export type { RetryOptions } from './http/retry.ts';
-export type { ReportedLink } from './ci/gitlab/link-reports.ts';
-export { formatAnnotationsReport, formatRegistryReport } from './ci/gitlab/link-reports.ts';
-export { ciRegistryCredentials } from './ci/gitlab/registries.ts';
-export { knownSizeLimit } from './ci/gitlab/size-limit.ts';
-export type { Dotenv } from './ci/dotenv.ts';
+export type { Build, BuildType } from './ci/build.ts';
+export type { Ci, ReportedLink } from './ci/ci.ts';
+export type { Dotenv, DotenvLimits } from './ci/dotenv.ts';
 export { formatDotenvReport, formatVariables } from './ci/dotenv.ts';
-export type { ExpectationKey, Expectations } from './ci/expectations.ts';
-export { expectationsOf } from './ci/expectations.ts';
-export type { GitLabBuild } from './ci/gitlab/build.ts';
-export { jobIdentity, readGitLabBuild } from './ci/gitlab/build.ts';
+export type { Accepted, ExpectationKey, Expectations } from './ci/expectations.ts';
+export { expectationsOf, originKeys, signatureKeys } from './ci/expectations.ts';
+export { originAnnotations, originOf } from './ci/origin.ts';
+export type { Env, Origin } from './ci/origin.ts';
 export { originPolicy } from './ci/origin-policy.ts';
 export { ownImages } from './ci/own-images.ts';
 export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';
 export { imageVariables } from './ci/variables.ts';
+export { GitLab } from './gitlab/gitlab.ts';
+export type { HttpDispatcher } from './http/http.ts';
+export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
+export type { RetryOptions } from './http/retry.ts';
 export type {
   PlannedImage,
   PromotedImage,
@@ -134,3 +130,9 @@ export type { KeptName, UnloadOptions, UnloadResult } from './verbs/unload.ts';
 export { unload } from './verbs/unload.ts';
 export type { VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
 export { verify } from './verbs/verify/verify.ts';
+
+import type { Ci } from './ci/ci.ts';
+import { gitlab } from './ci/gitlab/gitlab.ts';
+
+/** The CIs that are known. Another one is a folder beside `ci/gitlab`, and a row here. */
+export const cis: readonly Ci[] = [gitlab];

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { refusal } from './refusal.ts';
 
-/** What a certificate of Fulcio says of a GitLab job (fulcio, docs/oid-info.md); each as far as it is in it. */
+/** What a certificate of Fulcio states of a job (fulcio, docs/oid-info.md); each where it is in it. */
 export interface CertificateFacts {
   /** Who signed: the subject alternative name. */
   identity: string;

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
+import type { BuildType } from '../ci/build.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { GITLAB_JOB_BUILD, IN_TOTO_PAYLOAD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
+import { IN_TOTO_PAYLOAD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
 import { refusal } from './refusal.ts';
 import { parse } from './shape.ts';
 
@@ -18,6 +19,14 @@ export interface Claims {
   pipeline?: string;
   /** The names that the image had when it was signed; undefined where the statement speaks of no names. */
   names?: readonly string[];
+}
+
+/** Which statements are read. */
+export interface ReadableTypes {
+  /** The predicate types that are accepted. */
+  predicateTypes: readonly string[];
+  /** The build types whose fields are known. */
+  buildTypes: readonly BuildType[];
 }
 
 /** A statement that was read. */
@@ -60,14 +69,13 @@ const buildTypeSchema = v.looseObject({ buildDefinition: v.looseObject({ buildTy
 
 /**
  * Reads what was signed: an in-toto statement about this content.
- * @param predicateTypes those that are accepted
  * @throws {@link DrayageError} `POLICY`
  */
 export function readStatement(
   payloadType: string,
   payload: Buffer,
   subject: Digest,
-  predicateTypes: readonly string[],
+  { predicateTypes, buildTypes }: ReadableTypes,
 ): Statement {
   if (payloadType !== IN_TOTO_PAYLOAD) {
     throw refusal('PAYLOAD_TYPE', `what is signed is a ${payloadType}, not a statement`);
@@ -101,14 +109,15 @@ export function readStatement(
       },
     );
   }
-  return { predicateType, claims: predicateType === PROVENANCE_V1 ? readClaims(predicate) : {} };
+  return { predicateType, claims: predicateType === PROVENANCE_V1 ? readClaims(predicate, buildTypes) : {} };
 }
 
-/** Of a build type that is not known here, nothing is read: its fields may mean anything. */
-function readClaims(predicate: unknown): Claims {
+/** Of a build type that is not known, nothing is read: its fields may mean anything. */
+function readClaims(predicate: unknown, buildTypes: readonly BuildType[]): Claims {
   const kind = v.safeParse(buildTypeSchema, predicate);
   if (!kind.success) throw refusal('PREDICATE', 'the provenance states no build type');
-  if (kind.output.buildDefinition.buildType !== GITLAB_JOB_BUILD) return {};
+  const { buildType } = kind.output.buildDefinition;
+  if (!buildTypes.some(({ uri }) => uri === buildType)) return {};
   const result = v.safeParse(predicateSchema, predicate, { abortEarly: true });
   if (!result.success) {
     const [issue] = result.issues;

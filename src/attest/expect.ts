@@ -1,5 +1,7 @@
+import type { BuildType } from '../ci/build.ts';
+import type { ExpectationKey, Expectations } from '../ci/expectations.ts';
+import { acceptedFor, originKeys } from '../ci/expectations.ts';
 import { DrayageError } from '../errors.ts';
-import type { ExpectationKey } from '../ci/expectations.ts';
 import { PROVENANCE_V1 } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
 import type { RefusalReason } from '../errors.ts';
@@ -8,7 +10,7 @@ import type { Signer } from './trust.ts';
 
 /** Who may have signed; for certificates. */
 export interface ExpectedSigner {
-  /** Who vouches for the identity: the address of the GitLab instance. */
+  /** Who vouches for the identity: of a GitLab job, the address of its instance. */
   issuer: string;
   /** Identities that are accepted, each compared letter by letter; or a pattern, which has to fit the whole of one. */
   identity: readonly string[] | RegExp;
@@ -18,13 +20,15 @@ export interface ExpectedSigner {
 export interface ExpectedProvenance {
   /** Must be there where certificates are trusted: without it, anybody's would do. */
   signer?: ExpectedSigner | undefined;
-  /** For each key that counts, the values that are accepted. Without `predicate-type`, SLSA provenance v1. */
-  values: ReadonlyMap<ExpectationKey, readonly string[]>;
+  /** What is accepted. Without `predicate-type`, SLSA provenance v1. */
+  values: Expectations;
+  /** The build types that are known: of a statement of another one, no field is believed. */
+  buildTypes: readonly BuildType[];
 }
 
 /** The predicate types that are accepted. */
 export function expectedTypes({ values }: ExpectedProvenance): readonly string[] {
-  return values.get('predicate-type') ?? [PROVENANCE_V1];
+  return acceptedFor(values, 'predicate-type') ?? [PROVENANCE_V1];
 }
 
 /**
@@ -62,20 +66,19 @@ const ONE_PIPELINE: readonly ExpectationKey[] = ['commit', 'pipeline', 'job-id']
  * whoever opens it chooses: `main`, in a fork. The configuration, too, may be that of another project than the one it runs in.
  * @throws {@link DrayageError} `POLICY`
  */
-export function assertPipeline(signer: Signer, { values }: ExpectedProvenance): void {
+export function assertPipeline(signer: Signer, { values, buildTypes }: ExpectedProvenance): void {
   if (signer.kind === 'key') return;
-  const { identity, source, trigger } = signer;
-  if (trigger === 'merge_request_event' && !ONE_PIPELINE.some((key) => values.has(key))) {
+  const { identity, source, trigger = '' } = signer;
+  const isOfMerge = buildTypes.some(({ mergeTriggers }) => mergeTriggers.includes(trigger));
+  if (isOfMerge && !ONE_PIPELINE.some((key) => acceptedFor(values, key) !== undefined)) {
     throw refusal(
       'MERGE_REQUEST',
       'it is signed in a pipeline of a merge request, and no commit is expected',
-      {
-        actual: trigger,
-        hint: 'expect its commit or pipeline',
-      },
+      { actual: trigger, hint: 'expect its commit or pipeline' },
     );
   }
-  if (source === undefined || identity.startsWith(`${source}//`) || values.has('project')) return;
+  if (source === undefined || acceptedFor(values, 'project') !== undefined) return;
+  if (buildTypes.some((type) => type.isConfiguredBy(source, identity))) return;
   throw refusal('PROJECT', `it is signed in a job of ${source} as ${identity}, and no project is expected`, {
     actual: source,
     hint: 'say which project has to have run the job',
@@ -86,20 +89,16 @@ export function assertPipeline(signer: Signer, { values }: ExpectedProvenance): 
  * Holds what is known of an image against what is expected.
  * @throws {@link DrayageError} `POLICY`
  */
-export function assertExpected(provenance: Provenance, { values }: ExpectedProvenance): void {
-  for (const [key, expected] of values) {
-    const check = CHECKS[key];
-    if (check === undefined) continue;
-    const actual = check.actual(provenance);
-    const isMet = expected.some((value) => check.accepts(value, provenance, values));
-    if (isMet) continue;
+export function assertExpected(provenance: Provenance, expected: ExpectedProvenance): void {
+  for (const key of [...originKeys, 'runner-environment'] as const) {
+    const [check, accepted] = [CHECKS[key], acceptedFor(expected.values, key)];
+    if (accepted === undefined) continue;
+    if (accepted.some((value) => check.accepts(value, provenance, expected))) continue;
+    const actual = check.actual(provenance) ?? undefined;
     throw refusal(
       check.reason,
-      `its ${check.name} is ${actual ?? 'not stated'}, not ${expected.join(' or ')}`,
-      {
-        expected: expected.join(','),
-        ...(actual !== null && { actual }),
-      },
+      `its ${check.name} is ${actual ?? 'not stated'}, not ${accepted.join(' or ')}`,
+      { expected: accepted.join(','), actual },
     );
   }
 }
@@ -108,10 +107,11 @@ interface Check {
   reason: RefusalReason;
   name: string;
   actual: (provenance: Provenance) => string | null;
-  accepts: (value: string, provenance: Provenance, values: ExpectedProvenance['values']) => boolean;
+  accepts: (value: string, provenance: Provenance, expected: ExpectedProvenance) => boolean;
 }
 
-const CHECKS: Partial<Record<ExpectationKey, Check>> = {
+/** Types and names are looked at elsewhere. */
+const CHECKS: Record<Exclude<ExpectationKey, 'predicate-type' | 'name'>, Check> = {
   server: {
     reason: 'SERVER',
     name: 'project',
@@ -122,8 +122,8 @@ const CHECKS: Partial<Record<ExpectationKey, Check>> = {
     reason: 'PROJECT',
     name: 'project',
     actual: ({ source }) => source,
-    accepts: (path, provenance, values) =>
-      bases(provenance, values).some((base) => provenance.source === `${base}/${path}`),
+    accepts: (path, provenance, expected) =>
+      bases(provenance, expected).some((base) => provenance.source === `${base}/${path}`),
   },
   commit: equal('COMMIT', 'commit', ({ commit }) => commit),
   ref: {
@@ -137,7 +137,8 @@ const CHECKS: Partial<Record<ExpectationKey, Check>> = {
     reason: 'JOB_ID',
     name: 'job',
     actual: ({ job }) => job,
-    accepts: (id, { source, job }) => source !== null && job === `${source}/-/jobs/${id}`,
+    accepts: (id, { source, job }, { buildTypes }) =>
+      source !== null && buildTypes.some((type) => job === type.jobUrl(source, id)),
   },
   pipeline: equal('PIPELINE', 'pipeline (claimed)', ({ claimed }) => claimed.pipeline),
   'runner-environment': equal(
@@ -159,10 +160,13 @@ function equal(
  * What comes before a project's path in its address, so that `group/app` never fits `other/group/app`: the instance that
  * vouched for the identity; where a key signed, the servers that are expected, else the host.
  */
-function bases({ signer, source }: Provenance, values: ExpectedProvenance['values']): readonly string[] {
+function bases(
+  { signer, source }: Provenance,
+  { values, buildTypes }: ExpectedProvenance,
+): readonly string[] {
   const issuer = signer.kind === 'certificate' ? signer.issuer : null;
-  if (issuer !== null) return [issuer.replace(/\/$/, '')];
-  const servers = values.get('server')?.map((server) => server.replace(/\/$/, ''));
+  if (issuer !== null) return buildTypes.flatMap((type) => type.serverOf(issuer) ?? []);
+  const servers = acceptedFor(values, 'server')?.map((server) => server.replace(/\/$/, ''));
   return servers ?? [/^https?:\/\/[^/]+/.exec(source ?? '')?.[0] ?? ''];
 }
 

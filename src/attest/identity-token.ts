@@ -4,7 +4,7 @@ import { DrayageError } from '../errors.ts';
 export interface IdentityToken {
   /** The token itself: a secret. */
   token: string;
-  /** Who issued it: the address of the GitLab instance. */
+  /** Who issued it: of a GitLab job, the address of its instance. */
   issuer: string;
 }
 

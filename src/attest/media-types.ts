@@ -6,8 +6,6 @@ export const IN_TOTO_PAYLOAD = 'application/vnd.in-toto+json';
 export const STATEMENT_V1 = 'https://in-toto.io/Statement/v1';
 /** SLSA provenance v1. */
 export const PROVENANCE_V1 = 'https://slsa.dev/provenance/v1';
-/** How drayage describes the build that a GitLab job made; see docs/build-type.md. */
-export const GITLAB_JOB_BUILD = 'urn:uuid:e9b88c44-ef8a-4cdd-a632-3a52645fd0db';
 
 /** Whether an artifact of this type is a sigstore bundle, of whatever version. */
 export function isBundleType(artifactType: string | undefined): boolean {

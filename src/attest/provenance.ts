@@ -15,7 +15,7 @@ export interface Provenance {
   ref: string | null;
   /** Address of the job. */
   job: string | null;
-  /** `gitlab-hosted` or `self-hosted`; of certificates only. */
+  /** Such as `gitlab-hosted` or `self-hosted`; of certificates only. */
   runnerEnvironment: string | null;
   /** The names that the image had when it was signed; null where the statement speaks of none, so that it covers no name. */
   names: readonly string[] | null;

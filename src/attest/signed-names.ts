@@ -15,9 +15,9 @@ export function assertNames(
   accepted: readonly AcceptedSignature[],
   { values }: ExpectedProvenance,
 ): void {
-  const further = values.get('name') ?? [];
+  const { name: further = [] } = values;
   const speaking = accepted.filter(({ provenance }) => provenance.names !== null);
-  if (speaking.length === 0 || further.includes('any')) return;
+  if (speaking.length === 0 || further === 'any') return;
   const signed = speaking.flatMap(({ provenance }) => provenance.names ?? []);
   const known = new Set([...signed, ...further, ...further.map(familiar)]);
   const asked = foundAs === undefined ? names : [foundAs, ...names];

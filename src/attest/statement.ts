@@ -1,8 +1,8 @@
-import type { GitLabBuild } from '../ci/gitlab/build.ts';
+import type { Build } from '../ci/build.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { familiarRepository, parseReference } from '../oci/reference.ts';
-import { GITLAB_JOB_BUILD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
+import { PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
 
 /** An image that a statement is about. */
 export interface AttestedImage {
@@ -23,15 +23,10 @@ export interface StatementOptions {
 }
 
 /**
- * Says which job built an image: an in-toto Statement v1 with SLSA provenance v1 (slsa.dev/spec/v1.0/provenance), of the build
- * type in docs/build-type.md. Nothing else of the environment is in it.
+ * States which job built an image: an in-toto Statement v1 with SLSA provenance v1 (slsa.dev/spec/v1.0/provenance).
  * @returns the statement's bytes, which are what is signed
  */
-export function provenanceStatement(
-  image: AttestedImage,
-  build: GitLabBuild,
-  options: StatementOptions,
-): Buffer {
+export function provenanceStatement(image: AttestedImage, build: Build, options: StatementOptions): Buffer {
   const statement = {
     _type: STATEMENT_V1,
     subject: [{ name: subjectName(image), digest: digestSet(image.digest) }],
@@ -44,39 +39,22 @@ export function provenanceStatement(
   return Buffer.from(JSON.stringify(statement));
 }
 
-function buildDefinition(image: AttestedImage, build: GitLabBuild): object {
+function buildDefinition({ names }: AttestedImage, build: Build): object {
+  const { source, ref } = build.externalParameters;
   return {
-    buildType: GITLAB_JOB_BUILD,
-    externalParameters: {
-      source: build.projectUrl,
-      ref: build.fullRef,
-      entryPoint: build.jobName,
-      configPath: build.configPath,
-      trigger: build.trigger,
-      imageRefs: image.names,
-    },
-    internalParameters: {
-      pipelineId: build.pipelineId,
-      pipelineUrl: build.pipelineUrl,
-      jobId: build.jobId,
-      projectId: build.projectId,
-      runner: build.runner,
-    },
-    resolvedDependencies: [
-      { uri: `git+${build.projectUrl}@${build.fullRef}`, digest: { gitCommit: build.commit } },
-    ],
+    buildType: build.buildType,
+    externalParameters: { ...build.externalParameters, imageRefs: names },
+    internalParameters: build.internalParameters,
+    resolvedDependencies: [{ uri: `git+${source}@${ref}`, digest: { gitCommit: build.origin.commit } }],
   };
 }
 
-function runDetails({ ids }: AttestedImage, build: GitLabBuild, options: StatementOptions): object {
+function runDetails({ ids }: AttestedImage, build: Build, options: StatementOptions): object {
   return {
-    builder: {
-      id: `${build.projectUrl}/-/runners/${build.runner.id}`,
-      version: { drayage: options.version },
-    },
+    builder: { id: build.builderId, version: { drayage: options.version } },
     metadata: {
-      invocationId: build.jobUrl,
-      ...(build.startedAt !== undefined && { startedOn: build.startedAt }),
+      invocationId: build.invocationId,
+      startedOn: build.startedOn,
       finishedOn: options.finishedAt.toISOString(),
     },
     byproducts: ids.map((id) => ({ name: 'image-id', digest: digestSet(id) })),

@@ -25,7 +25,10 @@ export function verifyBundle(
 ): Provenance {
   const { payloadType, payload, signer } = trust.verify(readShape(bytes));
   assertSigner(signer, expected);
-  const statement = readStatement(payloadType, payload, digest, expectedTypes(expected));
+  const statement = readStatement(payloadType, payload, digest, {
+    predicateTypes: expectedTypes(expected),
+    buildTypes: expected.buildTypes,
+  });
   const provenance = provenanceOf(statement, signer);
   assertPipeline(signer, expected);
   assertExpected(provenance, expected);

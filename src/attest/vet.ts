@@ -2,6 +2,7 @@ import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
 import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
+import { CREATED } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
@@ -17,8 +18,6 @@ import { verifyBundle } from './verify-bundle.ts';
 
 /** How many different signatures of one content are looked at. */
 const MAX_SIGNATURES = 16;
-
-const CREATED = 'org.opencontainers.image.created';
 
 /** What signatures are held against. */
 export interface Demand {

@@ -1,27 +1,32 @@
 import { DrayageError } from '../errors.ts';
 import type { ImageVariables, Variable } from './variables.ts';
 
+/** What a dotenv report of a CI may hold. */
+export interface DotenvLimits {
+  /** The report has to be smaller, in bytes. */
+  size: number;
+  /** The report holds at most that many. */
+  variables: number;
+}
+
 /** A dotenv report, ready to be written. */
 export interface Dotenv {
   text: string;
-  /** How many variables were given up because a report of GitLab has no room for them. */
+  /** How many variables were given up because the report has no room for them. */
   dropped: number;
 }
 
-/** Limits of `artifacts:reports:dotenv` in bytes and variables, as GitLab has them unless an administrator says otherwise. */
-const MAX_SIZE = 5120;
-const MAX_VARIABLES = 20;
-
 /**
- * Formats variables as GitLab's dotenv report: `KEY=value` lines, nothing else. Where they would be too many for it, the
- * `_DIGEST` variables are left out first, then the `_ID`s.
+ * Formats variables as a dotenv report: `KEY=value` lines, nothing else. Where they would be too many for it, the `_DIGEST`
+ * variables are omitted first, then the `_ID`s.
  * @throws {@link DrayageError} `LIMIT` where the references alone are too many
  */
-export function formatDotenvReport({ references, ids, digests }: ImageVariables): Dotenv {
+export function formatDotenvReport(variables: ImageVariables, limits: DotenvLimits): Dotenv {
+  const { references, ids, digests } = variables;
   const choices = [[...references, ...ids, ...digests], [...references, ...ids], references];
   for (const chosen of choices) {
     const text = formatVariables(chosen);
-    if (chosen.length > MAX_VARIABLES || Buffer.byteLength(text) >= MAX_SIZE) continue;
+    if (chosen.length > limits.variables || Buffer.byteLength(text) >= limits.size) continue;
     return { text, dropped: references.length + ids.length + digests.length - chosen.length };
   }
   const size = Buffer.byteLength(formatVariables(references));
@@ -29,7 +34,7 @@ export function formatDotenvReport({ references, ids, digests }: ImageVariables)
     'LIMIT',
     `${references.length} images make ${size} bytes of variables, more than a dotenv report may hold`,
     {
-      expected: `at most ${MAX_VARIABLES} variables in less than ${MAX_SIZE} bytes`,
+      expected: `at most ${limits.variables} variables in less than ${limits.size} bytes`,
       actual: references.length,
       reason: 'REPORT_SIZE',
       hint: 'save them in several jobs',
@@ -37,12 +42,12 @@ export function formatDotenvReport({ references, ids, digests }: ImageVariables)
   );
 }
 
-/** Formats variables as lines that GitLab, docker compose and shells read alike. */
+/** Formats variables as lines that CIs, docker compose and shells read alike. */
 export function formatVariables(variables: readonly Variable[]): string {
   return variables.map(({ key, value }) => `${line(key, value)}\n`).join('');
 }
 
-/** GitLab would expand a `$`, and takes neither quotes nor several lines. */
+/** A CI may expand a `$`, and takes neither quotes nor several lines. */
 function line(key: string, value: string): string {
   if (/^[\w./:@+-]+$/.test(value)) return `${key}=${value}`;
   throw new DrayageError(

@@ -1,36 +1,30 @@
-import { DrayageError } from '../errors.ts';
-import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
-import type { GitLabJob } from './gitlab/job.ts';
+import type { Origin } from './origin.ts';
+import { originOf } from './origin.ts';
 
-/** What may be expected. Of the last three no annotation speaks: they are for signatures. */
-export type ExpectationKey =
-  | 'server'
-  | 'project'
-  | 'pipeline'
-  | 'commit'
-  | 'ref'
-  | 'job'
-  | 'job-id'
-  | 'runner-environment'
-  | 'predicate-type'
-  | 'name';
+/** What can be expected of an image's origin: annotations and signatures answer it. */
+export const originKeys = ['server', 'project', 'pipeline', 'commit', 'job', 'job-id', 'ref'] as const;
 
-/** The annotation that says it; null where none does. */
-const ANNOTATION: Record<ExpectationKey, string | null> = {
-  server: `${GITLAB_PREFIX}server`,
-  project: `${GITLAB_PREFIX}project-path`,
-  pipeline: `${GITLAB_PREFIX}pipeline-id`,
-  commit: REVISION,
-  ref: `${GITLAB_PREFIX}ref`,
-  job: `${GITLAB_PREFIX}job-name`,
-  'job-id': `${GITLAB_PREFIX}job-id`,
-  'runner-environment': null,
-  'predicate-type': null,
-  name: null,
+/** What else can be expected of a signature. */
+export const signatureKeys = ['runner-environment', 'predicate-type', 'name'] as const;
+
+/** What can be expected of an image. */
+export type ExpectationKey = (typeof originKeys)[number] | (typeof signatureKeys)[number];
+
+const FACTS: Record<(typeof originKeys)[number], keyof Origin> = {
+  server: 'server',
+  project: 'projectPath',
+  pipeline: 'pipelineId',
+  commit: 'commit',
+  job: 'jobName',
+  'job-id': 'jobId',
+  ref: 'ref',
 };
 
-/** For each key that counts, the values that are accepted. Annotations are hints: this guards against mistakes only. */
-export type Expectations = ReadonlyMap<ExpectationKey, readonly string[]>;
+/** The values that are accepted. */
+export type Accepted = readonly string[] | 'any';
+
+/** For each key that counts, what is accepted. Annotations are hints: of them this guards against mistakes only. */
+export type Expectations = Readonly<Partial<Record<ExpectationKey, Accepted>>>;
 
 /** One expectation that an image does not meet. */
 export interface Mismatch {
@@ -41,22 +35,17 @@ export interface Mismatch {
   actual: string | undefined;
 }
 
-/**
- * What a job expects of an image: that it comes from the same server, project, pipeline and commit; nothing outside GitLab.
- * @param overrides each `KEY=V[,V…]` or `KEY=any` replaces that key only; `none` drops all that is expected so far
- * @throws {@link DrayageError} `USAGE`
- */
-export function expectationsOf(job: GitLabJob | undefined, overrides: readonly string[] = []): Expectations {
-  const expected = new Map<ExpectationKey, readonly string[]>();
-  if (job !== undefined) {
-    expected.set('server', [job.server]).set('project', [job.projectPath]);
-    expected.set('pipeline', [job.pipelineId]).set('commit', [job.commit]);
-  }
-  for (const text of overrides) {
-    if (text === 'none') expected.clear();
-    else replace(expected, text);
-  }
-  return expected;
+/** What a job expects of an image: that it comes from the same server, project, pipeline and commit. Outside a CI, nothing. */
+export function expectationsOf(origin: Origin | undefined): Expectations {
+  if (origin === undefined) return {};
+  const { server, projectPath, pipelineId, commit } = origin;
+  return { server: [server], project: [projectPath], pipeline: [pipelineId], commit: [commit] };
+}
+
+/** The values that are accepted for a key; undefined where each is. */
+export function acceptedFor(expectations: Expectations, key: ExpectationKey): readonly string[] | undefined {
+  const accepted = expectations[key];
+  return accepted === 'any' ? undefined : accepted;
 }
 
 /** The expectations that these annotations do not meet. */
@@ -64,34 +53,18 @@ export function mismatches(
   annotations: Readonly<Record<string, string>>,
   expectations: Expectations,
 ): Mismatch[] {
-  return [...expectations].flatMap(([key, expected]) => {
-    const annotation = ANNOTATION[key];
-    if (annotation === null) return [];
-    const actual = annotations[annotation];
-    return actual !== undefined && expected.includes(actual) ? [] : [{ key, expected, actual }];
+  const origin = originOf(annotations);
+  return originKeys.flatMap((key) => {
+    const [actual, expected] = [origin[FACTS[key]], acceptedFor(expectations, key)];
+    const isMet = expected === undefined || (actual !== undefined && expected.includes(actual));
+    return isMet ? [] : [{ key, expected, actual }];
   });
 }
 
 /** The expectations that would have accepted an image in spite of these: exactly what it says, and no more. */
-export function accepting(found: readonly Mismatch[]): Record<string, string[] | 'any'> {
+export function accepting(found: readonly Mismatch[]): Expectations {
   // What an image does not say at all, no value can match.
-  return Object.fromEntries(found.map(({ key, actual }) => [key, actual === undefined ? 'any' : [actual]]));
-}
-
-function replace(expected: Map<ExpectationKey, readonly string[]>, text: string): void {
-  const at = text.indexOf('=');
-  const key = text.slice(0, at);
-  const values = text.slice(at + 1).split(',');
-  if (at < 0 || !isKey(key) || values.includes('')) {
-    throw new DrayageError('USAGE', `no expectation: ${JSON.stringify(text)}`, {
-      hint: `use KEY=VALUE[,VALUE], KEY=any or none; keys are ${Object.keys(ANNOTATION).join(', ')}`,
-    });
-  }
-  // Names have to be signed where nothing is said of them.
-  if (values.includes('any') && key !== 'name') expected.delete(key);
-  else expected.set(key, values);
-}
-
-function isKey(text: string): text is ExpectationKey {
-  return Object.hasOwn(ANNOTATION, text);
+  return Object.fromEntries(
+    found.map(({ key, actual }) => [key, actual === undefined ? 'any' : [actual]] as const),
+  );
 }

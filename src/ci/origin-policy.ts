@@ -1,10 +1,11 @@
 import type { StoredImage } from '../content/image-index.ts';
 import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
-import { GITLAB_PREFIX, REVISION } from '../oci/annotations.ts';
+import { REVISION } from '../oci/annotations.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import type { Expectations, Mismatch } from './expectations.ts';
-import { accepting, mismatches } from './expectations.ts';
+import { acceptedFor, accepting, mismatches } from './expectations.ts';
+import { originOf } from './origin.ts';
 
 /**
  * Accepts the images that meet the expectations. Others are left out with a note as long as one does; where none does, the
@@ -35,9 +36,9 @@ function meeting(images: readonly StoredImage[], expectations: Expectations, not
 function refusal(image: StoredImage, found: readonly Mismatch[]): DrayageError {
   const [{ expected, actual } = { expected: [], actual: undefined }] = found;
   return new DrayageError('POLICY', `${nameOf(image)} is not the image of this pipeline: ${reason(found)}`, {
+    reason: 'OTHER_ORIGIN',
     expected: expected.join(','),
     actual,
-    reason: 'OTHER_ORIGIN',
     accepting: accepting(found),
   });
 }
@@ -48,7 +49,7 @@ function reason(found: readonly Mismatch[]): string {
     .join('; ');
 }
 
-/** Of the runs of one job in one pipeline the last one counts: GitLab gives a retried job a higher ID. */
+/** Of the runs of one job in one pipeline the last one counts. */
 function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
   const latest = new Map<string, bigint>();
   for (const { job, run } of images.map(runOf)) {
@@ -64,30 +65,24 @@ function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
 
 /** Which job saved an image, and in which of its runs; an image that does not say is a job of its own. */
 function runOf({ annotations, root }: StoredImage): { job: string; run: bigint } {
-  const [server, project, pipeline, name, id] = [
-    'server',
-    'project-id',
-    'pipeline-id',
-    'job-name',
-    'job-id',
-  ].map((key) => annotations[GITLAB_PREFIX + key]);
-  const told = pipeline !== undefined && name !== undefined && id !== undefined && /^\d{1,20}$/.test(id);
-  return told
-    ? { job: JSON.stringify([server, project, pipeline, name]), run: BigInt(id) }
+  const { ci, server, projectId, pipelineId, jobName, jobId, run = jobId } = originOf(annotations);
+  const told = pipelineId !== undefined && jobName !== undefined && run !== undefined;
+  return told && /^\d{1,20}$/.test(run)
+    ? { job: JSON.stringify([ci, server, projectId, pipelineId, jobName]), run: BigInt(run) }
     : { job: root.digest, run: 0n };
 }
 
 function assertRevision(image: StoredImage, config: ImageConfig, expectations: Expectations): void {
-  const expected = expectations.get('commit');
+  const expected = acceptedFor(expectations, 'commit');
   const label = config.config?.Labels?.[REVISION];
   if (expected === undefined || label === undefined || expected.includes(label)) return;
   throw new DrayageError(
     'POLICY',
     `${nameOf(image)} was built from commit ${label}, says its label ${REVISION}, not from ${expected.join(' or ')}`,
     {
+      reason: 'OTHER_REVISION',
       expected: expected.join(','),
       actual: label,
-      reason: 'OTHER_REVISION',
       accepting: { commit: [...expected, label] },
     },
   );

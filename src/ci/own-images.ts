@@ -1,17 +1,17 @@
 import type { StoredImage } from '../content/image-index.ts';
 import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
-import type { GitLabJob } from './gitlab/job.ts';
-import type { ExpectationKey, Expectations } from './expectations.ts';
-import { accepting, expectationsOf, mismatches } from './expectations.ts';
+import type { Expectations } from './expectations.ts';
+import { acceptedFor, accepting, originKeys, expectationsOf, mismatches } from './expectations.ts';
+import type { Origin } from './origin.ts';
 
 /**
  * Accepts the images that a job may sign: none that says that it is of another job, pipeline or commit. Who signs it would vouch
  * for what somebody else has made. What an image does not say is not held against it: other tools than this one say nothing.
- * @param overrides what else is accepted, as those of {@link expectationsOf}: for each key beside the job's own value
+ * @param others what else is accepted, for each key beside the job's own value
  */
-export function ownImages(job: GitLabJob, overrides: readonly string[] = []): ImagePolicy {
-  const expected = acceptedBy(job, overrides);
+export function ownImages(origin: Origin, others: Expectations = {}): ImagePolicy {
+  const expected = acceptedBy(origin, others);
   const assertOwn = ({ names, root, annotations }: StoredImage): void => {
     const found = mismatches(annotations, expected).filter(({ actual }) => actual !== undefined);
     const [first] = found;
@@ -21,9 +21,9 @@ export function ownImages(job: GitLabJob, overrides: readonly string[] = []): Im
     );
     const message = `${names[0] ?? root.digest} was not saved by this job: ${reasons.join('; ')}`;
     throw new DrayageError('POLICY', message, {
+      reason: 'OTHER_JOB',
       expected: first.expected.join(','),
       actual: first.actual,
-      reason: 'OTHER_JOB',
       accepting: accepting(found),
     });
   };
@@ -37,9 +37,17 @@ export function ownImages(job: GitLabJob, overrides: readonly string[] = []): Im
 }
 
 /** A job that is told to expect what another one has saved saves images itself, which are its own. */
-function acceptedBy(job: GitLabJob, overrides: readonly string[]): Expectations {
-  const own = new Map<ExpectationKey, readonly string[]>(expectationsOf(job));
-  own.set('ref', [job.ref]).set('job', [job.jobName]).set('job-id', [job.jobId]);
-  const told = expectationsOf(job, [`job-id=${job.jobId}`, ...overrides]);
-  return new Map([...told].map(([key, values]) => [key, [...new Set([...(own.get(key) ?? []), ...values])]]));
+function acceptedBy(origin: Origin, others: Expectations): Expectations {
+  const { ref, jobName, jobId } = origin;
+  const expected = { ...expectationsOf(origin), 'job-id': [jobId] };
+  const own: Expectations = { ...expected, ref: [ref], job: [jobName] };
+  const told: Expectations = { ...expected, ...others };
+  return Object.fromEntries(
+    originKeys.flatMap((key) => {
+      const accepted = acceptedFor(told, key);
+      return accepted === undefined
+        ? []
+        : [[key, [...new Set([...(acceptedFor(own, key) ?? []), ...accepted])]]];
+    }),
+  );
 }

@@ -30,7 +30,7 @@ export interface ImageVariables {
 
 /** What an image named `job` would have for its ID says to `load` and `fetch` which job's artifact to take. */
 const JOB_ID = 'DRAYAGE_JOB_ID';
-/** What GitLab takes as a variable's name. */
+/** What CIs and shells take as a variable's name. */
 const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**

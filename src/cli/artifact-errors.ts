@@ -1,19 +1,12 @@
 import { access } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import type { Layout } from '../index.ts';
-import { DrayageError, isDamage, isDrayageError } from '../index.ts';
+import { DrayageError, isDamage, isDrayageError, originOf } from '../index.ts';
+import { isGitLab } from './ci.ts';
 import type { Context } from './context.ts';
 
 /** A layout that the runner has restored, as far as it is known. */
 type Restored = Pick<Layout, 'path'> & Partial<Pick<Layout, 'entries'>>;
-
-const JOB_NAME = 'dev.drayage.gitlab.job-name';
-const JOB_ID = 'dev.drayage.gitlab.job-id';
-
-/** Whether this is a job of GitLab, whose runner has restored what is there. */
-export function isGitLab({ env }: Pick<Context, 'env'>): boolean {
-  return env['GITLAB_CI'] === 'true';
-}
 
 /**
  * The error for a layout that should have come with an artifact. The runner says nothing of it: where no file matches
@@ -77,12 +70,12 @@ async function layoutWith(
 async function jobOf(layout: Restored | undefined): Promise<string> {
   const entries = (await layout?.entries?.().catch(() => [])) ?? [];
   const folder = layout && jobOfFolder(layout.path);
-  const annotations = entries
-    .map((entry) => entry.annotations ?? {})
-    .filter((told) => told[JOB_ID] !== undefined);
-  const told = annotations.find((own) => own[JOB_ID] === folder) ?? annotations[0];
-  const id = told?.[JOB_ID] ?? folder;
-  const name = told?.[JOB_NAME];
+  const origins = entries
+    .map(({ annotations = {} }) => originOf(annotations))
+    .filter(({ jobId }) => jobId !== undefined);
+  const told = origins.find(({ jobId }) => jobId === folder) ?? origins[0];
+  const id = told?.jobId ?? folder;
+  const name = told?.jobName;
   if (id === undefined) return 'the job that built it';
   return name === undefined ? `job ${id}` : `job ${name} (${id})`;
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobCache } from '../index.ts';
+import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseSize } from './size.ts';
 
@@ -40,8 +41,8 @@ async function openKept(
   { cacheScope = 'project', cacheSize }: CacheOptions,
   env: Context['env'],
 ): Promise<BlobCache> {
-  const id = env['CI_PROJECT_ID'] ?? '';
-  const project = /^\d+$/.test(id) ? `project-${id}` : 'no-project';
+  const { projectId } = readIds(env);
+  const project = projectId === undefined ? 'no-project' : `project-${projectId}`;
   const maxBytes = cacheSize === undefined ? undefined : parseSize(cacheSize);
   return BlobCache.open(join(folder, cacheScope === 'shared' ? 'shared' : project), {
     maxBytes,

@@ -1,5 +1,6 @@
-import type { Expectations, GitLabJob, ImagePolicy } from '../index.ts';
-import { DrayageError, expectationsOf, originPolicy, readGitLabJob } from '../index.ts';
+import type { ExpectationKey, Expectations, ImagePolicy, Origin } from '../index.ts';
+import { DrayageError, expectationsOf, originKeys, originPolicy, signatureKeys } from '../index.ts';
+import { readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import type { JobOptions } from './job-query.ts';
 
@@ -8,81 +9,107 @@ export interface ExpectOptions extends JobOptions {
   expect?: string[];
 }
 
+const KEYS: readonly ExpectationKey[] = [...originKeys, ...signatureKeys];
+
+/** What `none` means: each origin is accepted. */
+const ANY_ORIGIN: Expectations = Object.fromEntries(originKeys.map((key) => [key, 'any'] as const));
+
 /**
- * What is expected of images: inside a GitLab job, that they come from its pipeline and commit, unless the options name
- * another one. Outside, what `--expect` says; without it, undefined.
+ * What is expected of images: inside a job, that they come from its pipeline and commit, unless the options name another
+ * one. Outside, what `--expect` says; without it, undefined.
  * @throws {@link DrayageError} `USAGE`
  */
 export function readPolicy(options: ExpectOptions, { env }: Pick<Context, 'env'>): ImagePolicy | undefined {
-  const job = readGitLabJob(env);
-  if (job === undefined && options.expect === undefined) return undefined;
-  return originPolicy(readExpectations(job, options, env));
-}
-
-/**
- * What is expected, for each key.
- * @param job whose pipeline and commit are expected unless the options say otherwise
- * @throws {@link DrayageError} `USAGE`
- */
-function readExpectations(
-  job: GitLabJob | undefined,
-  options: ExpectOptions,
-  env: Context['env'],
-): Expectations {
-  const given = (options.expect ?? []).flatMap(splitExpectations);
-  return expectationsOf(job, [...byQuery(options, env), ...given]);
+  const origin = readJob(env)?.origin;
+  if (origin === undefined && options.expect === undefined) return undefined;
+  const expected = { ...expectationsOf(origin), ...byQuery(options, env) };
+  return originPolicy({ ...expected, ...parseExpectations(options.expect) });
 }
 
 /**
  * What signatures are held against. Who names a job by option means that one, and nothing is dropped without a word.
- * @param job whose project, commit and pipeline are expected unless the options say otherwise
+ * @param origin the job whose project, commit and pipeline are expected unless the options say otherwise
  * @throws {@link DrayageError} `USAGE`
  */
 export function readSignatureExpectations(
-  job: GitLabJob | undefined,
+  origin: Origin | undefined,
   options: ExpectOptions,
   env: Context['env'],
 ): Expectations {
-  const given = (options.expect ?? []).flatMap(splitExpectations);
-  if (job !== undefined && given.includes('none')) {
+  if (origin !== undefined && options.expect?.flatMap(split).includes('none') === true) {
     throw new DrayageError('USAGE', '--expect none drops all that --expect-signed asks for', {
       hint: 'say what is not expected by its key: --expect commit=any; DRAYAGE_EXPECT counts, too',
     });
   }
-  return expectationsOf(job, [...namedJob(options, env), ...given]);
+  return { ...expectationsOf(origin), ...namedJob(options, env), ...parseExpectations(options.expect) };
+}
+
+/**
+ * Reads `KEY=V[,V…]`, `KEY=any` and `none`, each in place of what was expected before.
+ * @throws {@link DrayageError} `USAGE`
+ */
+export function parseExpectations(texts: readonly string[] = []): Expectations {
+  let expected: Expectations = {};
+  for (const text of texts.flatMap(split)) {
+    expected = text === 'none' ? ANY_ORIGIN : { ...expected, ...parseOne(text) };
+  }
+  return expected;
 }
 
 /** The job that the options name, as a signature says it. */
-function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): string[] {
-  const isOther = project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
-  if (isOther && !project.includes('/')) {
+function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): Expectations {
+  const isOther = isOtherProject(project, env);
+  if (isOther && project?.includes('/') !== true) {
     throw new DrayageError('USAGE', `signatures name projects by their path, not by ID: ${project}`, {
       hint: '--project group/name',
     });
   }
   const isOtherPipeline = isOther || jobId !== undefined || pipeline !== undefined || ref !== undefined;
-  return [
-    ...(isOther ? [`project=${project}`] : []),
-    ...(isOtherPipeline ? ['commit=any', `pipeline=${pipeline ?? 'any'}`] : []),
-    ...(jobId === undefined ? [] : [`job-id=${jobId}`]),
-    ...(job === undefined ? [] : [`job=${job}`]),
-    ...(ref === undefined ? [] : [`ref=${ref}`]),
-  ];
+  return {
+    ...(isOther && exactly('project', project)),
+    ...(isOtherPipeline && { commit: 'any', pipeline: pipeline === undefined ? 'any' : [pipeline] }),
+    ...exactly('job-id', jobId),
+    ...exactly('job', job),
+    ...exactly('ref', ref),
+  };
 }
 
 /** Who names another project, pipeline or job means that one: the artifact API is asked for just it. */
-function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): string[] {
-  if (jobId !== undefined) return ['none'];
-  if (job === undefined) return [];
-  const isOther = project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
-  const elsewhere = isOther || pipeline !== undefined || ref !== undefined;
-  return [
-    ...(isOther ? ['project=any'] : []),
-    ...(elsewhere ? [`pipeline=${ref === undefined ? (pipeline ?? 'any') : 'any'}`, 'commit=any'] : []),
-  ];
+function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): Expectations {
+  if (jobId !== undefined) return ANY_ORIGIN;
+  if (job === undefined) return {};
+  const isOther = isOtherProject(project, env);
+  const isElsewhere = isOther || pipeline !== undefined || ref !== undefined;
+  return {
+    ...(isOther && { project: 'any' }),
+    ...(isElsewhere && {
+      pipeline: pipeline === undefined || ref !== undefined ? 'any' : [pipeline],
+      commit: 'any',
+    }),
+  };
+}
+
+function isOtherProject(project: string | undefined, env: Context['env']): boolean {
+  return project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
+}
+
+function exactly(key: ExpectationKey, value: string | undefined): Expectations {
+  return value === undefined ? {} : { [key]: [value] };
 }
 
 /** A variable holds several, with spaces between them; a value may hold spaces, too. */
-export function splitExpectations(text: string): string[] {
+function split(text: string): string[] {
   return text.trim().split(/\s+(?=[a-z-]+=|none(?:\s|$))/);
+}
+
+function parseOne(text: string): Expectations {
+  const at = text.indexOf('=');
+  const key = KEYS.find((one) => one === text.slice(0, at));
+  const values = text.slice(at + 1).split(',');
+  if (key !== undefined && !values.includes('')) {
+    return { [key]: values.includes('any') ? 'any' : values };
+  }
+  throw new DrayageError('USAGE', `no expectation: ${JSON.stringify(text)}`, {
+    hint: `use KEY=VALUE[,VALUE], KEY=any or none; keys are ${KEYS.join(', ')}`,
+  });
 }

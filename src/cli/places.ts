@@ -2,17 +2,17 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
 import { DrayageError, isDrayageError, Layout } from '../index.ts';
+import { isGitLab, readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { folderOf } from './notation.ts';
-import { explainDamage, isGitLab, notShipped } from './artifact-errors.ts';
+import { explainDamage, notShipped } from './artifact-errors.ts';
 
 /** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
 export const HOME = '.drayage';
 
 /** The layout that a job saves into: its own, so that the artifacts of several jobs never overwrite each other. */
 export function defaultLayout(env: Context['env']): string {
-  const job = env['CI_JOB_ID'];
-  return join(HOME, job !== undefined && /^\d+$/.test(job) ? job : 'images');
+  return join(HOME, readIds(env).jobId ?? 'images');
 }
 
 /** The layout of this name below `.drayage`. */

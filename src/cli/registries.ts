@@ -2,13 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Credentials } from '../index.ts';
-import {
-  chainCredentials,
-  ciRegistryCredentials,
-  dockerConfigCredentials,
-  knownCredentials,
-  Registries,
-} from '../index.ts';
+import { chainCredentials, cis, dockerConfigCredentials, knownCredentials, Registries } from '../index.ts';
 import type { Context } from './context.ts';
 import { openConnections } from './http.ts';
 
@@ -24,7 +18,7 @@ const CERTIFICATES = '/etc/docker/certs.d';
 
 /**
  * Registries as this machine and this job know them: through the proxy, with the authorities of `--ca` and of docker's
- * `certs.d`, and with the credentials of docker's config.json, of DOCKER_AUTH_CONFIG and of the GitLab job, in this order.
+ * `certs.d`, and with the credentials of docker's config.json, of DOCKER_AUTH_CONFIG and of the CI job, in this order.
  */
 export async function openRegistries(
   { ca, plainHttp }: RegistryCommandOptions,
@@ -54,7 +48,7 @@ async function openCredentials({ env }: Context): Promise<Credentials> {
   return chainCredentials([
     ...(file === undefined ? [] : [dockerConfigCredentials(file, { name: path, env })]),
     ...(variable ? [dockerConfigCredentials(variable, { name: 'DOCKER_AUTH_CONFIG', env })] : []),
-    knownCredentials(ciRegistryCredentials(env)),
+    ...cis.flatMap((ci) => (ci.credentials === undefined ? [] : [knownCredentials(ci.credentials(env))])),
   ]);
 }
 

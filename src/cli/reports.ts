@@ -1,16 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import type { GitLabJob, Layout, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
-import {
-  formatAnnotationsReport,
-  formatDotenvReport,
-  formatRegistryReport,
-  formatVariables,
-  gitlabAnnotations,
-  imageVariables,
-  inspect,
-} from '../index.ts';
+import type { Layout, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
+import { formatDotenvReport, formatVariables, imageVariables, inspect, originAnnotations } from '../index.ts';
+import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { HOME, refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
@@ -21,18 +14,18 @@ export interface VariableOptions {
 }
 
 /**
- * Writes what GitLab takes as reports of a job: variables and links to the images that the layout holds of it. They lie beside
+ * Writes what a CI takes as reports of a job: variables and links to the images that the layout holds of it. They lie beside
  * the layout, not in it, so that they are never restored with an artifact.
  * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`, `IO`
  */
 export async function writeReports(
   layout: Layout,
-  job: GitLabJob,
+  { ci, origin }: Job,
   options: VariableOptions,
   { signal, onProgress }: Context,
 ): Promise<void> {
-  const images = await imagesOf(layout, job, signal);
-  const report = formatDotenvReport(imageVariables(images, options.env));
+  const images = await imagesOf(layout, origin, signal);
+  const report = formatDotenvReport(imageVariables(images, options.env), ci.dotenvLimits);
   if (report.dropped > 0) {
     const message = `the dotenv report has no room for ${report.dropped} of the variables; those of references are in it`;
     onProgress({ kind: 'note', message });
@@ -41,8 +34,7 @@ export async function writeReports(
   const links = folder.startsWith('..')
     ? []
     : images.map(({ name, ref }) => ({ label: name ?? ref, folder }));
-  await writeText(join(HOME, 'report.env'), report.text, signal);
-  await writeText(join(HOME, 'annotations.json'), formatAnnotationsReport(job, links), signal);
+  await writeReportFiles(report.text, ci.artifactLinks?.(origin, links), signal);
 }
 
 /**
@@ -52,27 +44,28 @@ export async function writeReports(
  */
 export async function writePromotionReports(
   promoted: readonly PromotedImage[],
-  job: GitLabJob,
+  { ci, origin }: Job,
   options: VariableOptions,
   { signal, env }: Context,
 ): Promise<void> {
-  const text = promotionReport(promoted, options);
-  const own = env['CI_REGISTRY'];
+  const text = promotionReport(promoted, ci, options);
   const refs = promoted.flatMap(({ tags }) => tags.map(({ ref }) => ref));
-  const links = refs.filter((ref) => own !== undefined && own !== '' && ref.startsWith(`${own}/`));
-  await writeText(join(HOME, 'report.env'), text, signal);
-  await writeText(join(HOME, 'annotations.json'), formatRegistryReport(job, links), signal);
+  await writeReportFiles(text, ci.registryLinks?.(origin, refs, env), signal);
 }
 
 /**
  * The dotenv report of what is promoted, or going to be.
  * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`
  */
-export function promotionReport(promoted: readonly PlannedImage[], options: VariableOptions): string {
+export function promotionReport(
+  promoted: readonly PlannedImage[],
+  { dotenvLimits }: Job['ci'],
+  options: VariableOptions,
+): string {
   const images = promoted.flatMap(({ id, digest, tags: [first] }) =>
     first === undefined ? [] : [{ name: first.ref, ref: first.digestRef, id, digest }],
   );
-  return formatDotenvReport(imageVariables(images, options.env)).text;
+  return formatDotenvReport(imageVariables(images, options.env), dotenvLimits).text;
 }
 
 /** Writes the variables of images to a file, for docker compose and shells; it knows none of the limits of a report. */
@@ -87,12 +80,21 @@ export async function writeDotenv(
 }
 
 /** What a layout holds of this job, not of those before it whose folder it may have been. */
-async function imagesOf(layout: Layout, job: GitLabJob, signal: AbortSignal): Promise<ShippedImage[]> {
+async function imagesOf(layout: Layout, origin: Origin, signal: AbortSignal): Promise<ShippedImage[]> {
   const { images } = await inspect({ from: [layout], signal });
-  const ours = Object.entries(gitlabAnnotations(job));
+  const ours = Object.entries(originAnnotations(origin));
   return images
     .filter(({ annotations }) => ours.every(([key, value]) => annotations[key] === value))
     .map(({ names, ref, id, digest }) => ({ name: names[0] ?? null, ref, id, digest }));
+}
+
+async function writeReportFiles(
+  variables: string,
+  links: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  await writeText(join(HOME, 'report.env'), variables, signal);
+  if (links !== undefined) await writeText(join(HOME, 'annotations.json'), links, signal);
 }
 
 async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {

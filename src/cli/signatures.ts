@@ -1,16 +1,9 @@
 import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
-import {
-  DrayageError,
-  jobIdentity,
-  loadTrust,
-  readGitLabBuild,
-  readGitLabJob,
-  signaturePolicy,
-} from '../index.ts';
+import { cis, DrayageError, loadTrust, signatureKeys, signaturePolicy } from '../index.ts';
+import { ciOf, readBuild, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
-import { readSignatureExpectations } from './expectations.ts';
-import { isGitLab } from './artifact-errors.ts';
+import { parseExpectations, readSignatureExpectations } from './expectations.ts';
 import { readGiven } from './given-file.ts';
 
 /** The options that say whose signature an image has to carry. */
@@ -27,12 +20,9 @@ export interface SignatureOptions extends ExpectOptions {
 export interface SignatureRequest {
   /** Hears of every image that was accepted. */
   onAuthentic?: OnAuthentic;
-  /** Asks inside GitLab for a job of a protected ref, too. Default false. */
+  /** Asks inside a CI for a job of a protected ref, too. Default false. */
   protectedRef?: boolean;
 }
-
-/** Keys of `--expect` that no annotation answers. */
-const OF_SIGNATURES = /(?:^|\s)(runner-environment|predicate-type|name)=/;
 
 /**
  * Reads which signatures are asked for: undefined where none are. Everything is read and understood before the first image is
@@ -45,7 +35,8 @@ export async function readSignaturePolicy(
   { onAuthentic = noteNames(context), protectedRef = false }: SignatureRequest = {},
 ): Promise<Authenticate | undefined> {
   if (!isAsked(options)) {
-    const [, key] = OF_SIGNATURES.exec((options.expect ?? []).join(' ')) ?? [];
+    const expected = parseExpectations(options.expect);
+    const key = signatureKeys.find((one) => expected[one] !== undefined);
     if (key === undefined) return undefined;
     throw new DrayageError('USAGE', `--expect ${key} is about signatures, and none is asked for`, {
       hint: 'add --expect-signed, --trusted-root or --key',
@@ -54,10 +45,12 @@ export async function readSignaturePolicy(
   if (protectedRef) assertProtectedRef(context);
   const trust = await readTrust(options);
   const signer = trust.kind === 'certificate' ? readSigner(options, context) : undefined;
-  const job = options.expectSigned === true ? readGitLabJob(context.env) : undefined;
-  if (options.expectSigned === true && job === undefined && isGitLab(context)) throw unreadableJob();
-  const values = readSignatureExpectations(job, options, context.env);
-  return signaturePolicy(trust, { signer, values }, onAuthentic);
+  const job = options.expectSigned === true ? readJob(context.env) : undefined;
+  if (options.expectSigned === true && job === undefined && ciOf(context.env) !== undefined)
+    throw unreadableJob();
+  const values = readSignatureExpectations(job?.origin, options, context.env);
+  const buildTypes = cis.map(({ buildType }) => buildType);
+  return signaturePolicy(trust, { signer, values, buildTypes }, onAuthentic);
 }
 
 /** What a signature does not cover is said, since images are chosen by it. */
@@ -112,16 +105,15 @@ async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Pro
   });
 }
 
-/** Whose certificates are accepted; inside GitLab `--expect-signed` means those of this project, ref and configuration. */
+/** Whose certificates are accepted; inside a CI `--expect-signed` means those of this project, ref and configuration. */
 function readSigner(
   { identity, identityRegexp, issuer, expectSigned }: SignatureOptions,
   { env }: Pick<Context, 'env'>,
 ): ExpectedSigner {
-  const build = expectSigned === true ? readGitLabBuild(env) : undefined;
-  const own = build === undefined ? undefined : jobIdentity(build);
-  const identities = identity ?? (own === undefined ? undefined : [own]);
+  const own = expectSigned === true ? readBuild(env)?.signer : undefined;
+  const identities = identity ?? (own?.identity === undefined ? undefined : [own.identity]);
   const accepted = identityRegexp === undefined ? identities : pattern(identityRegexp);
-  const by = issuer ?? build?.server;
+  const by = issuer ?? own?.issuer;
   if (identity !== undefined && identityRegexp !== undefined) {
     throw new DrayageError('USAGE', '--identity and --identity-regexp exclude each other');
   }
@@ -144,8 +136,8 @@ function pattern(text: string): RegExp {
 }
 
 /** Only those who may push to a protected ref have a job of one. */
-function assertProtectedRef(context: Pick<Context, 'env'>): void {
-  if (!isGitLab(context) || context.env['CI_COMMIT_REF_PROTECTED'] === 'true') return;
+function assertProtectedRef({ env }: Pick<Context, 'env'>): void {
+  if (ciOf(env)?.isProtected?.(env) !== false) return;
   throw new DrayageError('POLICY', 'this job is of a ref that is not protected', {
     reason: 'UNPROTECTED_REF',
     hint: 'protect the branch or tag, and release from there',

@@ -1,16 +1,16 @@
-import type { GitLabBuild, ImagePolicy, SignOptions, SignResult, SignStatement } from '../index.ts';
+import type { Build, ImagePolicy, SignOptions, SignResult, SignStatement } from '../index.ts';
 import {
   DrayageError,
   keylessSigner,
   keySigner,
   loadPrivateKey,
   ownImages,
-  readGitLabBuild,
   readIdentityToken,
   sign,
 } from '../index.ts';
+import { knownCis, readBuild } from './ci.ts';
 import type { Context } from './context.ts';
-import { splitExpectations } from './expectations.ts';
+import { parseExpectations } from './expectations.ts';
 import { isLoopback } from './loopback.ts';
 import { version } from './version.ts';
 import { readGiven } from './given-file.ts';
@@ -49,8 +49,8 @@ const FOR_EVER =
  */
 export async function prepareSigning(options: SigningOptions, context: Context): Promise<Signing> {
   const { signal, onProgress } = context;
-  const build = readBuild(context);
-  const policy = ownImages(build, (options.expect ?? []).flatMap(splitExpectations));
+  const build = assertBuild(context);
+  const policy = ownImages(build.origin, parseExpectations(options.expect));
   const signStatement = await openSigner(options, context);
   const signImages: SignImages = (layout, images) =>
     sign({
@@ -67,12 +67,16 @@ export async function prepareSigning(options: SigningOptions, context: Context):
   return { policy, sign: signImages };
 }
 
-function readBuild({ env }: Context): GitLabBuild {
-  const build = readGitLabBuild(env);
+function assertBuild({ env }: Context): Build {
+  const build = readBuild(env);
   if (build !== undefined) return build;
-  throw new DrayageError('USAGE', 'a signature says which job built an image, and this is no GitLab job', {
-    hint: 'sign in the job that builds; elsewhere cosign attest signs whatever it is told',
-  });
+  throw new DrayageError(
+    'USAGE',
+    `a signature says which job built an image, and this is no ${knownCis} job`,
+    {
+      hint: 'sign in the job that builds; elsewhere cosign attest signs whatever it is told',
+    },
+  );
 }
 
 async function openSigner(options: SigningOptions, context: Context): Promise<SignStatement> {

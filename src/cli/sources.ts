@@ -11,13 +11,14 @@ import type {
 import { DrayageError, GitLab, isDrayageError, localFirst } from '../index.ts';
 import type { CacheOptions } from './cache.ts';
 import { openCache } from './cache.ts';
+import { isGitLab } from './ci.ts';
 import type { Context } from './context.ts';
 import { openConnections } from './http.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { isArchive } from './notation.ts';
 import { HOME, openLayouts } from './places.ts';
-import { isGitLab, notShipped } from './artifact-errors.ts';
+import { notShipped } from './artifact-errors.ts';
 import { unpackArchives } from './unpack.ts';
 
 /** The options that say where images come from. */

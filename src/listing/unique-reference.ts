@@ -1,5 +1,5 @@
 import type { StoredImage } from '../content/image-index.ts';
-import { GITLAB_PREFIX } from '../oci/annotations.ts';
+import { originOf } from '../ci/origin.ts';
 import type { Digest } from '../oci/digest.ts';
 import { shortDigest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
@@ -7,7 +7,6 @@ import { familiarRepository, parseReference } from '../oci/reference.ts';
 
 /** The repository in the unique tag of an unnamed image. */
 const NAMELESS = 'drayage';
-const PIPELINE_ID = `${GITLAB_PREFIX}pipeline-id`;
 
 /**
  * The unique tag of this image and pipeline: `<repo>:pipeline-<pipeline id>-<12 hex>`, or `<repo>:drayage-<12 hex>` if
@@ -32,7 +31,7 @@ export function isUniqueReference(reference: string, image: StoredImage): boolea
 
 function uniqueTagWithoutHex({ annotations }: StoredImage, name: string | undefined): string {
   const repository = name === undefined ? NAMELESS : familiarRepository(parseReference(name));
-  const pipeline = annotations[PIPELINE_ID];
-  const origin = pipeline !== undefined && /^\d{1,20}$/.test(pipeline) ? `pipeline-${pipeline}` : 'drayage';
+  const { pipelineId = '' } = originOf(annotations);
+  const origin = /^\d{1,20}$/.test(pipelineId) ? `pipeline-${pipelineId}` : 'drayage';
   return `${repository}:${origin}-`;
 }

@@ -12,5 +12,3 @@ export const SOURCE = 'org.opencontainers.image.source';
 export const BASE_NAME = 'org.opencontainers.image.base.name';
 /** Digest of that image: of its manifest or image index. */
 export const BASE_DIGEST = 'org.opencontainers.image.base.digest';
-/** Prefix of the annotations that say which GitLab job saved the image. */
-export const GITLAB_PREFIX = 'dev.drayage.gitlab.';

@@ -4,6 +4,7 @@ import { chainSources } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
+import { withOrigin } from '../ci/origin.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -72,7 +73,7 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
     for (const { place, image, root, read } of chosen) {
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
       const own = await filledUp(image, read, everywhere, { signal });
-      const annotations = { ...own, ...options.annotations };
+      const annotations = withOrigin(own, options.annotations);
       const omitted = omittedLayers(annotations, image.root.digest);
       const source = chainSources([place, everywhere]);
       const attached = await referrersOf(place, everywhere, root, { signal });

@@ -2,7 +2,7 @@ import type { AttestedImage } from '../attest/statement.ts';
 import { provenanceStatement } from '../attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
 import type { SignStatement } from '../attest/signer.ts';
-import type { GitLabBuild } from '../ci/gitlab/build.ts';
+import type { Build } from '../ci/build.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
 import { selectEach } from '../select/select.ts';
@@ -14,7 +14,7 @@ export interface SignOptions extends Selection {
   /** The layout that holds the images, and gets their signatures. */
   to: ImageStore;
   /** The job that built them: this one. */
-  build: GitLabBuild;
+  build: Build;
   /** Makes a bundle of a statement; of a key or keyless. */
   sign: SignStatement;
   /** The time that goes into statement and referrer. */

@@ -8,36 +8,24 @@ import type { KeylessOptions, SignStatement } from '../../src/attest/signer.ts';
 import { keylessSigner } from '../../src/attest/signer.ts';
 import { provenanceStatement } from '../../src/attest/statement.ts';
 import { keyHint } from '../../src/attest/trust.ts';
-import type { GitLabBuild } from '../../src/ci/gitlab/build.ts';
 import type { ExpectationKey } from '../../src/ci/expectations.ts';
+import { gitlabBuildType, readBuild } from '../../src/ci/gitlab/build.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { FakeSigstore } from '../support/fake-sigstore.ts';
 import { identityToken } from '../support/fake-sigstore.ts';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
 
 /** What is signed in most tests. */
 export const DIGEST: Digest = digestOf(Buffer.from('manifest'));
 export const IDENTITY = 'https://gitlab.example/group/app//.gitlab-ci.yml@refs/heads/main';
 export const ISSUER = 'https://gitlab.example';
 
-const BUILD: GitLabBuild = {
-  server: 'https://gitlab.example',
-  projectPath: 'group/app',
-  projectId: '12',
-  projectUrl: 'https://gitlab.example/group/app',
-  pipelineId: '4711',
-  jobId: '123',
-  jobName: 'build',
-  jobUrl: 'https://gitlab.example/group/app/-/jobs/123',
-  ref: 'main',
-  commit: 'a'.repeat(40),
-  fullRef: 'refs/heads/main',
-  configPath: '.gitlab-ci.yml',
-  trigger: 'push',
-  pipelineUrl: 'https://gitlab.example/group/app/-/pipelines/4711',
-  runner: { id: '7', executableArch: 'linux/amd64' },
-  startedAt: '2026-01-01T00:00:00Z',
-};
+const BUILD = readBuild({
+  ...SIGNING_JOB,
+  CI_RUNNER_EXECUTABLE_ARCH: 'linux/amd64',
+  CI_JOB_STARTED_AT: '2026-01-01T00:00:00Z',
+});
 
 /** JSON that a test takes apart. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a mutation reaches into any part of any document
@@ -88,8 +76,10 @@ export function expected(
   values: Partial<Record<ExpectationKey, string>> = {},
   signer: ExpectedProvenance['signer'] = { issuer: ISSUER, identity: [IDENTITY] },
 ): ExpectedProvenance {
-  const entries = Object.entries(values) as [ExpectationKey, string][];
-  return { signer, values: new Map(entries.map(([key, value]) => [key, [value]])) };
+  const accepted = Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, value === 'any' ? value : [value]] as const),
+  );
+  return { signer, values: accepted, buildTypes: [gitlabBuildType] };
 }
 
 export function bytesOf(value: unknown): Buffer {

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { formatDotenvReport, formatVariables } from '../../src/ci/dotenv.ts';
+import { gitlab } from '../../src/ci/gitlab/gitlab.ts';
 import type { ImageVariables, Variable } from '../../src/ci/variables.ts';
+
+const LIMITS = gitlab.dotenvLimits;
 
 function variables(count: number, suffix: string, value = 'x'): Variable[] {
   return Array.from({ length: count }, (_, i) => ({ key: `DRAYAGE_A${i}_${suffix}`, value }));
@@ -22,7 +25,7 @@ function kept(text: string): Record<string, number> {
 }
 
 test('a report is lines of KEY=value', () => {
-  expect(formatDotenvReport(ofImages(1)).text).toBe(
+  expect(formatDotenvReport(ofImages(1), LIMITS).text).toBe(
     'DRAYAGE_A0_REF=x\nDRAYAGE_A0_ID=x\nDRAYAGE_A0_DIGEST=x\n',
   );
 });
@@ -34,13 +37,15 @@ test.each([
   [11, { REF: 11, ID: 0, DIGEST: 0 }, 22],
   [20, { REF: 20, ID: 0, DIGEST: 0 }, 40],
 ])('of %i images the digests go first, then the IDs', (count, kinds, dropped) => {
-  const report = formatDotenvReport(ofImages(count));
+  const report = formatDotenvReport(ofImages(count), LIMITS);
   expect(kept(report.text)).toEqual(kinds);
   expect(report.dropped).toBe(dropped);
 });
 
 test('21 references are over the limit', () => {
-  expect(() => formatDotenvReport(ofImages(21))).toThrow(expect.objectContaining({ code: 'LIMIT' }) as Error);
+  expect(() => formatDotenvReport(ofImages(21), LIMITS)).toThrow(
+    expect.objectContaining({ code: 'LIMIT' }) as Error,
+  );
 });
 
 test('a report stays below 5120 bytes', () => {
@@ -50,9 +55,15 @@ test('a report stays below 5120 bytes', () => {
     ids: [],
     digests: [],
   });
-  expect(Buffer.byteLength(formatDotenvReport(long(5119)).text)).toBe(5119);
-  expect(() => formatDotenvReport(long(5120))).toThrow(expect.objectContaining({ code: 'LIMIT' }) as Error);
-  expect(kept(formatDotenvReport(ofImages(5, 'x'.repeat(400))).text)).toEqual({ REF: 5, ID: 5, DIGEST: 0 });
+  expect(Buffer.byteLength(formatDotenvReport(long(5119), LIMITS).text)).toBe(5119);
+  expect(() => formatDotenvReport(long(5120), LIMITS)).toThrow(
+    expect.objectContaining({ code: 'LIMIT' }) as Error,
+  );
+  expect(kept(formatDotenvReport(ofImages(5, 'x'.repeat(400)), LIMITS).text)).toEqual({
+    REF: 5,
+    ID: 5,
+    DIGEST: 0,
+  });
 });
 
 test.each(['$CI_JOB_TOKEN', 'a b', '"a"', "'a'", 'a\nB=c', '', 'a#b', 'a\\b'])('%j is refused', (value) => {

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
-import type { GitLabJob } from '../../src/ci/gitlab/job.ts';
-import { gitlabAnnotations } from '../../src/ci/gitlab/job.ts';
+import type { Expectations } from '../../src/ci/expectations.ts';
 import { accepting, expectationsOf, mismatches } from '../../src/ci/expectations.ts';
+import type { Origin } from '../../src/ci/origin.ts';
+import { originAnnotations } from '../../src/ci/origin.ts';
 
-const JOB: GitLabJob = {
+const JOB: Origin = {
+  ci: 'gitlab',
   server: 'https://gitlab.example',
   projectPath: 'group/app',
   projectId: '12',
@@ -15,10 +17,10 @@ const JOB: GitLabJob = {
   commit: 'a'.repeat(40),
 };
 
-/** The keys that an image of `changed` does not meet in JOB with these options. */
-function unmet(changed: Partial<GitLabJob>, overrides: string[] = []): string[] {
-  const annotations = gitlabAnnotations({ ...JOB, ...changed });
-  return mismatches(annotations, expectationsOf(JOB, overrides)).map(({ key }) => key);
+/** The keys that an image of `changed` does not meet in JOB, where these expectations replace its own. */
+function unmet(changed: Partial<Origin>, others: Expectations = {}): string[] {
+  const annotations = originAnnotations({ ...JOB, ...changed });
+  return mismatches(annotations, { ...expectationsOf(JOB), ...others }).map(({ key }) => key);
 }
 
 test('an image of the same server, project, pipeline and commit is expected', () => {
@@ -29,7 +31,7 @@ test('an image of the same server, project, pipeline and commit is expected', ()
   ).toEqual(['server', 'project', 'pipeline', 'commit']);
 });
 
-test('outside GitLab nothing is expected', () => {
+test('outside a CI nothing is expected', () => {
   expect(mismatches({}, expectationsOf(undefined))).toEqual([]);
 });
 
@@ -42,40 +44,23 @@ test('an image that does not say where it is from meets no expectation', () => {
   ]);
 });
 
-test.each([
-  ['pipeline=4710', { pipelineId: '4710' }, []],
-  ['pipeline=4709,4710', { pipelineId: '4710' }, []],
-  ['pipeline=4710', {}, ['pipeline']],
-  ['pipeline=any', { pipelineId: '1', commit: 'b'.repeat(40) }, ['commit']],
-  ['project=other/app', { projectPath: 'other/app', pipelineId: '1' }, ['pipeline']],
-  ['ref=main', { ref: 'feature' }, ['ref']],
-  ['job=build: [linux', {}, ['job']],
-  ['job-id=123', { jobId: '124' }, ['job-id']],
-  ['none', { pipelineId: '1', commit: 'b'.repeat(40) }, []],
-])('%s replaces that expectation only', (override, changed, keys) => {
-  expect(unmet(changed, [override])).toEqual(keys);
+test.each<[Expectations, Partial<Origin>, string[]]>([
+  [{ pipeline: ['4710'] }, { pipelineId: '4710' }, []],
+  [{ pipeline: ['4709', '4710'] }, { pipelineId: '4710' }, []],
+  [{ pipeline: ['4710'] }, {}, ['pipeline']],
+  [{ pipeline: 'any' }, { pipelineId: '1', commit: 'b'.repeat(40) }, ['commit']],
+  [{ project: ['other/app'] }, { projectPath: 'other/app', pipelineId: '1' }, ['pipeline']],
+  [{ ref: ['main'] }, { ref: 'feature' }, ['ref']],
+  [{ job: ['build: [linux'] }, {}, ['job']],
+  [{ 'job-id': ['123'] }, { jobId: '124' }, ['job-id']],
+  [{ name: ['app:1'], 'runner-environment': ['self-hosted'] }, {}, []],
+])('%j replaces that expectation only', (others, changed, keys) => {
+  expect(unmet(changed, others)).toEqual(keys);
 });
 
-test('after none only what follows is expected', () => {
-  expect(unmet({ commit: 'b'.repeat(40), pipelineId: '5' }, ['none', 'pipeline=4711'])).toEqual(['pipeline']);
-});
-
-test.each(['', 'pipeline', 'pipeline=', 'pipeline=1,,2', '=1', 'color=red', 'toString=1', 'all'])(
-  '%j is no expectation',
-  (text) => {
-    expect(() => expectationsOf(JOB, [text])).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
-  },
-);
-
-test('the expectations that are told accept the very image', () => {
-  const annotations = gitlabAnnotations({ ...JOB, pipelineId: '4710', commit: 'b'.repeat(40) });
-  const found = accepting(mismatches(annotations, expectationsOf(JOB)));
-  expect(found).toEqual({ pipeline: ['4710'], commit: ['b'.repeat(40)] });
-  const overrides = Object.entries(found).map(([key, values]) => `${key}=${String(values)}`);
-  expect(mismatches(annotations, expectationsOf(JOB, overrides))).toEqual([]);
-});
-
-test('what an image does not say is accepted as any', () => {
-  const found = mismatches({}, expectationsOf(JOB, ['none', 'ref=main']));
-  expect(accepting(found)).toEqual({ ref: 'any' });
+test('what would be accepted accepts the very image', () => {
+  const annotations = originAnnotations({ ...JOB, pipelineId: '4710', commit: 'b'.repeat(40) });
+  const others = accepting(mismatches(annotations, expectationsOf(JOB)));
+  expect(others).toEqual({ pipeline: ['4710'], commit: ['b'.repeat(40)] });
+  expect(mismatches(annotations, { ...expectationsOf(JOB), ...others })).toEqual([]);
 });

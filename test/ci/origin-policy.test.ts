@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import type { StoredImage } from '../../src/content/image-index.ts';
-import type { GitLabJob } from '../../src/ci/gitlab/job.ts';
-import { gitlabAnnotations } from '../../src/ci/gitlab/job.ts';
 import { expectationsOf } from '../../src/ci/expectations.ts';
+import type { Origin } from '../../src/ci/origin.ts';
+import { originAnnotations } from '../../src/ci/origin.ts';
 import { originPolicy } from '../../src/ci/origin-policy.ts';
 import type { ImageConfig } from '../../src/oci/config.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 
-const JOB: GitLabJob = {
+const JOB: Origin = {
+  ci: 'gitlab',
   server: 'https://gitlab.example',
   projectPath: 'group/app',
   projectId: '12',
@@ -20,12 +21,12 @@ const JOB: GitLabJob = {
 };
 const POLICY = originPolicy(expectationsOf(JOB));
 
-function image(name: string, from: Partial<GitLabJob> = {}): StoredImage {
+function image(name: string, from: Partial<Origin> = {}): StoredImage {
   const digest = digestOf(Buffer.from(name));
   return {
     root: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 1 },
     names: [name],
-    annotations: gitlabAnnotations({ ...JOB, ...from }),
+    annotations: originAnnotations({ ...JOB, ...from }),
   };
 }
 
@@ -135,6 +136,6 @@ test.each([
 });
 
 test('where any commit is accepted, so is any label', () => {
-  const policy = originPolicy(expectationsOf(JOB, ['commit=any']));
+  const policy = originPolicy({ ...expectationsOf(JOB), commit: 'any' });
   expect(() => policy.check(image('app:1'), config('b'.repeat(40)))).not.toThrow();
 });

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import type { StoredImage } from '../../src/content/image-index.ts';
-import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/job.ts';
+import type { Expectations } from '../../src/ci/expectations.ts';
+import { originKeys } from '../../src/ci/expectations.ts';
+import { readOrigin } from '../../src/ci/gitlab/job.ts';
+import { originAnnotations } from '../../src/ci/origin.ts';
 import { ownImages } from '../../src/ci/own-images.ts';
 import { sampleImage } from '../layout/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
@@ -9,15 +12,13 @@ const { root } = sampleImage(['a']);
 
 /** An image as the job with these variables saves it. */
 function savedBy(env: Readonly<Record<string, string>>): StoredImage {
-  const job = readGitLabJob(env);
-  if (job === undefined) throw new Error('no job');
-  return { root, names: ['app:1'], annotations: gitlabAnnotations(job) };
+  return { root, names: ['app:1'], annotations: originAnnotations(readOrigin(env)) };
 }
 
-const choose = (image: StoredImage, ...expectations: string[]): unknown => {
-  const job = readGitLabJob(SIGNING_JOB);
-  return job && ownImages(job, expectations).choose([image], () => {});
-};
+const choose = (image: StoredImage, others?: Expectations): unknown =>
+  ownImages(readOrigin(SIGNING_JOB), others).choose([image], () => {});
+
+const ANY: Expectations = Object.fromEntries(originKeys.map((key) => [key, 'any'] as const));
 
 test('a job may sign what it has saved, and what does not say who has', () => {
   const image = savedBy(SIGNING_JOB);
@@ -26,7 +27,7 @@ test('a job may sign what it has saved, and what does not say who has', () => {
   expect(choose(bare)).toEqual([bare]);
 });
 
-test.each([
+test.each<[string, Readonly<Record<string, string>>, string, Expectations]>([
   ['another job', TAKING_JOB, 'job-id is 124, not 123', { 'job-id': ['124'] }],
   ['another run of it', { ...SIGNING_JOB, CI_JOB_ID: '122' }, 'job-id is 122', { 'job-id': ['122'] }],
   [
@@ -44,25 +45,26 @@ test.each([
       facts: expect.objectContaining({ reason: 'OTHER_JOB', accepting }) as object,
     }),
   );
-  const told = Object.entries(accepting).map(([key, values]) => `${key}=${values.join(',')}`);
-  expect(choose(image, ...told)).toEqual([image]);
-  expect(choose(image, 'none')).toEqual([image]);
+  expect(choose(image, accepting)).toEqual([image]);
+  expect(choose(image, ANY)).toEqual([image]);
 });
 
-test.each([
-  'pipeline=4700',
-  'project=group/other pipeline=4700 commit=any',
-  'job=base',
-  'ref=next,other',
-  'job-id=99',
-  'none',
-  'none job-id=99',
-])('a job that is told to expect %s of others may sign what it has saved itself', (text) => {
+test.each<Expectations>([
+  { pipeline: ['4700'] },
+  { project: ['group/other'], pipeline: ['4700'], commit: 'any' },
+  { job: ['base'] },
+  { ref: ['next', 'other'] },
+  { 'job-id': ['99'] },
+  ANY,
+  { ...ANY, 'job-id': ['99'] },
+])('a job that is told to expect %j of others may sign what it has saved itself', (others) => {
   const image = savedBy(SIGNING_JOB);
-  expect(choose(image, ...text.split(' '))).toEqual([image]);
+  expect(choose(image, others)).toEqual([image]);
 });
 
 test('where one of several expectations is not met, nothing is signed', () => {
   const image = savedBy({ ...TAKING_JOB, CI_PIPELINE_ID: '4700' });
-  expect(() => choose(image, 'pipeline=4700,4699', 'job-id=99')).toThrow('its job-id is 124, not 123 or 99');
+  expect(() => choose(image, { pipeline: ['4700', '4699'], 'job-id': ['99'] })).toThrow(
+    'its job-id is 124, not 123 or 99',
+  );
 });

@@ -6,7 +6,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { contextOf } from './contexts.ts';
 
-const POLICY = originPolicy(new Map([['pipeline', ['2']]]));
+const POLICY = originPolicy({ pipeline: ['2'] });
 const ALL = { all: true, to: ['registry.example/{name}:{tag}'] };
 
 /** An image of a pipeline. */

@@ -11,7 +11,8 @@ import { saveImages } from '../../src/cli/commands/save.ts';
 import { signImages } from '../../src/cli/commands/sign.ts';
 import { verifyLayouts } from '../../src/cli/commands/verify.ts';
 import type { Context } from '../../src/cli/context.ts';
-import { gitlabAnnotations, readGitLabJob } from '../../src/ci/gitlab/job.ts';
+import { readOrigin } from '../../src/ci/gitlab/job.ts';
+import { originAnnotations } from '../../src/ci/origin.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { addSample, sampleImage } from '../layout/sample-images.ts';
@@ -35,8 +36,8 @@ beforeEach(async () => {
   await writeFile(keys.key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
   await writeFile(publicKeys.key, publicKey.export({ type: 'spki', format: 'pem' }));
   layout = await Layout.create(path);
-  const job = readGitLabJob(SIGNING_JOB);
-  await layout.update((content) => addSample(content, IMAGE, ['app:1'], job && gitlabAnnotations(job)));
+  const annotations = originAnnotations(readOrigin(SIGNING_JOB));
+  await layout.update((content) => addSample(content, IMAGE, ['app:1'], annotations));
 });
 
 function context(env: Context['env']): Context {
@@ -80,7 +81,7 @@ test('a copy may get another name: its image is asked for under the one that was
 test('what another job has saved is not signed, nor its copy, unless it is said which', async () => {
   await expect(sign(TAKING_JOB)).rejects.toMatchObject({
     code: 'POLICY',
-    facts: { accepting: { 'job-id': ['123'] } },
+    facts: { reason: 'OTHER_JOB', accepting: { 'job-id': ['123'] } },
   });
   const out = join(folder, 'copy');
   const copy = saveImages([], { ...keys, from: path, out, sign: true }, context(TAKING_JOB));

@@ -1,22 +1,17 @@
 import * as v from 'valibot';
-import type { GitLabJob } from './job.ts';
-import { readGitLabJob } from './job.ts';
+import type { Build, BuildType } from '../build.ts';
+import type { Env, Origin } from '../origin.ts';
+import { readOrigin, readVariables } from './job.ts';
 
-/** What a build's provenance says of the GitLab job that it ran in, beyond what names the job. */
-export interface GitLabBuild extends GitLabJob {
-  /** Address of the job's page. */
-  jobUrl: string;
-  /** The full name of the ref: `refs/heads/main`, `refs/tags/v1`; of a merge request's pipeline that of its source branch. */
-  fullRef: string;
-  /** Where the pipeline's configuration is: a path in the project, or elsewhere as GitLab writes it. */
-  configPath: string;
-  /** What started the pipeline: `push`, `schedule`, … */
-  trigger: string;
-  pipelineUrl: string;
-  runner: { id: string; executableArch?: string | undefined };
-  /** RFC 3339 time. */
-  startedAt?: string | undefined;
-}
+/** The build that a GitLab job makes, as docs/build-type.md describes it. */
+export const gitlabBuildType: BuildType = {
+  uri: 'urn:uuid:e9b88c44-ef8a-4cdd-a632-3a52645fd0db',
+  mergeTriggers: ['merge_request_event'],
+  jobUrl: (source, id) => `${source}/-/jobs/${id}`,
+  isConfiguredBy: (source, identity) => identity.startsWith(`${source}//`),
+  // Any address may be that of an instance.
+  serverOf: (issuer) => issuer.replace(/\/$/, ''),
+};
 
 const text = v.pipe(v.string(), v.minLength(1));
 const optionalText = v.optional(v.string());
@@ -33,21 +28,37 @@ const variables = v.object({
   CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: optionalText,
 });
 
-/** Reads the build out of the environment; undefined outside GitLab, or where a variable is absent or not of its form. */
-export function readGitLabBuild(env: Readonly<Record<string, string | undefined>>): GitLabBuild | undefined {
-  const job = readGitLabJob(env);
-  const result = v.safeParse(variables, env);
-  if (job === undefined || !result.success) return undefined;
-  const found = result.output;
+/**
+ * Reads the build that this job makes.
+ * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
+ */
+export function readBuild(env: Env): Build {
+  const origin = readOrigin(env);
+  const found = readVariables(variables, env);
+  const { projectUrl, pipelineId, jobId, projectId } = origin;
+  const ref = fullRef(origin, found.CI_COMMIT_TAG, found.CI_MERGE_REQUEST_SOURCE_BRANCH_NAME);
+  const configPath = found.CI_CONFIG_PATH || '.gitlab-ci.yml';
   return {
-    ...job,
-    jobUrl: found.CI_JOB_URL,
-    fullRef: fullRef(job.ref, found.CI_COMMIT_TAG, found.CI_MERGE_REQUEST_SOURCE_BRANCH_NAME),
-    configPath: found.CI_CONFIG_PATH || '.gitlab-ci.yml',
-    trigger: found.CI_PIPELINE_SOURCE,
-    pipelineUrl: found.CI_PIPELINE_URL || `${job.projectUrl}/-/pipelines/${job.pipelineId}`,
-    runner: { id: found.CI_RUNNER_ID, executableArch: found.CI_RUNNER_EXECUTABLE_ARCH || undefined },
-    startedAt: found.CI_JOB_STARTED_AT || undefined,
+    origin,
+    buildType: gitlabBuildType.uri,
+    externalParameters: {
+      source: projectUrl,
+      ref,
+      entryPoint: origin.jobName,
+      configPath,
+      trigger: found.CI_PIPELINE_SOURCE,
+    },
+    internalParameters: {
+      pipelineId,
+      pipelineUrl: found.CI_PIPELINE_URL || `${projectUrl}/-/pipelines/${pipelineId}`,
+      jobId,
+      projectId,
+      runner: { id: found.CI_RUNNER_ID, executableArch: found.CI_RUNNER_EXECUTABLE_ARCH || undefined },
+    },
+    builderId: `${projectUrl}/-/runners/${found.CI_RUNNER_ID}`,
+    invocationId: found.CI_JOB_URL,
+    startedOn: found.CI_JOB_STARTED_AT || undefined,
+    signer: { issuer: origin.server, identity: identityOf(origin, configPath, ref) },
   };
 }
 
@@ -55,17 +66,12 @@ export function readGitLabBuild(env: Readonly<Record<string, string | undefined>
  * Who GitLab says, in the tokens that it signs, that a job is: `https://<host>/<project>//<configuration>@<full ref>`. That is
  * the identity in a certificate of such a job. Undefined where the configuration lies outside the project.
  */
-export function jobIdentity({
-  server,
-  projectPath,
-  configPath,
-  fullRef: ref,
-}: GitLabBuild): string | undefined {
+function identityOf({ server, projectPath }: Origin, configPath: string, ref: string): string | undefined {
   if (/@|:\/\//.test(configPath)) return undefined;
   return `https://${server.replace(/^https?:\/\//, '')}/${projectPath}//${configPath}@${ref}`;
 }
 
 /** As GitLab's tokens have it: they know no `refs/merge-requests/…`. */
-function fullRef(ref: string, tag: string | undefined, sourceBranch: string | undefined): string {
+function fullRef({ ref }: Origin, tag: string | undefined, sourceBranch: string | undefined): string {
   return tag ? `refs/tags/${tag}` : `refs/heads/${sourceBranch || ref}`;
 }

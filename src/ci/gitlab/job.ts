@@ -1,73 +1,66 @@
 import * as v from 'valibot';
-import { GITLAB_PREFIX, REVISION, SOURCE } from '../../oci/annotations.ts';
+import { DrayageError } from '../../errors.ts';
+import type { Env, Origin } from '../origin.ts';
 
-/** The CI variables of a GitLab job that are used, as one value. */
-export interface GitLabJob {
-  /** Address of the instance: `https://gitlab.example`. */
-  server: string;
-  projectPath: string;
-  projectId: string;
-  projectUrl: string;
-  pipelineId: string;
-  jobId: string;
-  jobName: string;
-  /** Address of the job's page, where it is known. */
-  jobUrl?: string | undefined;
-  /** Branch or tag. */
-  ref: string;
-  commit: string;
-}
+/** GitLab's name in annotations. */
+export const GITLAB = 'gitlab';
 
 const id = v.pipe(v.string(), v.regex(/^\d+$/));
 const text = v.pipe(v.string(), v.minLength(1));
 
-const variables = v.pipe(
-  v.object({
-    CI_SERVER_URL: text,
-    CI_PROJECT_PATH: text,
-    CI_PROJECT_ID: id,
-    CI_PROJECT_URL: text,
-    CI_PIPELINE_ID: id,
-    CI_JOB_ID: id,
-    CI_JOB_NAME: text,
-    CI_JOB_URL: v.optional(v.string()),
-    CI_COMMIT_REF_NAME: text,
-    CI_COMMIT_SHA: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,64}$/)),
-  }),
-  v.transform((env): GitLabJob => ({
-    server: env.CI_SERVER_URL,
-    projectPath: env.CI_PROJECT_PATH,
-    projectId: env.CI_PROJECT_ID,
-    projectUrl: env.CI_PROJECT_URL,
-    pipelineId: env.CI_PIPELINE_ID,
-    jobId: env.CI_JOB_ID,
-    jobName: env.CI_JOB_NAME,
-    jobUrl: env.CI_JOB_URL || undefined,
-    ref: env.CI_COMMIT_REF_NAME,
-    commit: env.CI_COMMIT_SHA,
-  })),
-);
+const variables = v.object({
+  CI_SERVER_URL: text,
+  CI_PROJECT_PATH: text,
+  CI_PROJECT_ID: id,
+  CI_PROJECT_URL: text,
+  CI_PIPELINE_ID: id,
+  CI_JOB_ID: id,
+  CI_JOB_NAME: text,
+  CI_JOB_URL: v.optional(v.string()),
+  CI_COMMIT_REF_NAME: text,
+  CI_COMMIT_SHA: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,64}$/)),
+});
 
-/** Reads the job out of the environment; undefined outside GitLab, or where a variable is absent or not of its form. */
-export function readGitLabJob(env: Readonly<Record<string, string | undefined>>): GitLabJob | undefined {
-  if (env['GITLAB_CI'] !== 'true') return undefined;
-  const result = v.safeParse(variables, env);
-  return result.success ? result.output : undefined;
+/**
+ * Reads which job this is.
+ * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
+ */
+export function readOrigin(env: Env): Origin {
+  const found = readVariables(variables, env);
+  return {
+    ci: GITLAB,
+    server: found.CI_SERVER_URL,
+    projectPath: found.CI_PROJECT_PATH,
+    projectId: found.CI_PROJECT_ID,
+    projectUrl: found.CI_PROJECT_URL,
+    pipelineId: found.CI_PIPELINE_ID,
+    jobId: found.CI_JOB_ID,
+    jobName: found.CI_JOB_NAME,
+    jobUrl: found.CI_JOB_URL || undefined,
+    ref: found.CI_COMMIT_REF_NAME,
+    commit: found.CI_COMMIT_SHA,
+  };
+}
+
+/** The IDs of job and project, each where it is set. */
+export function readIds(env: Env): { jobId?: string; projectId?: string } {
+  const [jobId, projectId] = [env['CI_JOB_ID'], env['CI_PROJECT_ID']].map((value) =>
+    v.is(id, value) ? value : undefined,
+  );
+  return { jobId, projectId };
 }
 
 /**
- * The annotations that say who saved an image. They are hints, not proof: whoever can write the layout can write them.
+ * Reads variables of a job.
+ * @throws {@link DrayageError} `USAGE` naming the first one that is absent or malformed
  */
-export function gitlabAnnotations(job: GitLabJob): Record<string, string> {
-  return {
-    [REVISION]: job.commit,
-    [SOURCE]: job.projectUrl,
-    [`${GITLAB_PREFIX}server`]: job.server,
-    [`${GITLAB_PREFIX}project-path`]: job.projectPath,
-    [`${GITLAB_PREFIX}project-id`]: job.projectId,
-    [`${GITLAB_PREFIX}pipeline-id`]: job.pipelineId,
-    [`${GITLAB_PREFIX}job-id`]: job.jobId,
-    [`${GITLAB_PREFIX}job-name`]: job.jobName,
-    [`${GITLAB_PREFIX}ref`]: job.ref,
-  };
+export function readVariables<T>(schema: v.GenericSchema<unknown, T>, env: Env): T {
+  const result = v.safeParse(schema, env, { abortEarly: true });
+  if (result.success) return result.output;
+  const name = v.getDotPath(result.issues[0]) ?? '';
+  const state = env[name] ? `is malformed: ${JSON.stringify(env[name])}` : 'is not set';
+  throw new DrayageError('USAGE', `this job of GitLab cannot be read: ${name} ${state}`, {
+    reason: 'CI_VARIABLE',
+    actual: env[name],
+  });
 }

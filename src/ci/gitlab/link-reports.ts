@@ -1,30 +1,23 @@
-import type { GitLabJob } from './job.ts';
-
-/** What a link of the report is about. */
-export interface ReportedLink {
-  /** An image's name, or its unique tag. */
-  label: string;
-  /** Path in the job's artifacts, with `/` between folders. */
-  folder: string;
-}
+import type { ReportedLink } from '../ci.ts';
+import type { Env, Origin } from '../origin.ts';
 
 /**
  * The report of `artifacts:reports:annotations` (GitLab 16.3): links on the job's page into its own artifacts. Empty where the
  * job's address is not known.
  */
-export function formatAnnotationsReport(job: GitLabJob, links: readonly ReportedLink[]): string {
-  const { jobUrl } = job;
-  const external = jobUrl === undefined ? [] : links.map((link) => ({ external_link: linkOf(jobUrl, link) }));
-  return `${JSON.stringify({ drayage: external })}\n`;
+export function artifactLinks({ jobUrl }: Origin, links: readonly ReportedLink[]): string {
+  return format(jobUrl === undefined ? [] : links.map((link) => linkOf(jobUrl, link)));
 }
 
-/**
- * The report of a job that has put images into the project's container registry: links to that registry's page.
- * @param references `registry.example/group/app:1.2`
- */
-export function formatRegistryReport({ projectUrl }: GitLabJob, references: readonly string[]): string {
-  const url = `${projectUrl}/container_registry`;
-  return `${JSON.stringify({ drayage: references.map((label) => ({ external_link: { label, url } })) })}\n`;
+/** The report of a job that has put images into the project's container registry: links to that registry's page. */
+export function registryLinks({ projectUrl }: Origin, references: readonly string[], env: Env): string {
+  const registry = env['CI_REGISTRY'];
+  const own = registry ? references.filter((reference) => reference.startsWith(`${registry}/`)) : [];
+  return format(own.map((label) => ({ label, url: `${projectUrl}/container_registry` })));
+}
+
+function format(links: readonly { label: string; url: string }[]): string {
+  return `${JSON.stringify({ drayage: links.map((link) => ({ external_link: link })) })}\n`;
 }
 
 function linkOf(jobUrl: string, { label, folder }: ReportedLink): { label: string; url: string } {

@@ -1,3 +1,5 @@
+import type { Env } from '../origin.ts';
+
 /** The variables of a job that are a registry's host, and what it is shown there. */
 const REGISTRIES = [
   ['CI_REGISTRY', 'CI_REGISTRY_USER', 'CI_REGISTRY_PASSWORD'],
@@ -5,9 +7,7 @@ const REGISTRIES = [
 ] as const;
 
 /** What GitLab gives a job for its own registry and its dependency proxy, by host as references name it. */
-export function ciRegistryCredentials(
-  env: Readonly<Record<string, string | undefined>>,
-): Map<string, { username: string; password: string }> {
+export function registryCredentials(env: Env): Map<string, { username: string; password: string }> {
   const found = new Map<string, { username: string; password: string }>();
   for (const [host, user, secret] of REGISTRIES) {
     const [name, username, password] = [env[host], env[user], env[secret]];

@@ -1,15 +1,8 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
-import {
-  DrayageError,
-  exportArchive,
-  joinPlaces,
-  load,
-  parsePlatform,
-  readGitLabJob,
-  save,
-} from '../../index.ts';
+import { DrayageError, exportArchive, joinPlaces, load, parsePlatform, save } from '../../index.ts';
+import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
@@ -97,7 +90,7 @@ async function loadIntoDaemon(
   await using daemon = await openDaemon(options.host, context);
   const shared = options.shared ?? (options.private !== true && isShared(daemon.host, context.env));
   const names = shared ? 'unique' : 'restore';
-  const job = readGitLabJob(context.env)?.jobId;
+  const job = readJob(context.env)?.origin.jobId;
   const lease = job === undefined ? undefined : { job, now: new Date() };
   const { tag: tags, full } = options;
   const result = await load({ ...choice, to: daemon, names, tags, full, lease });

@@ -1,5 +1,6 @@
 import type { MergedImage } from '../../index.ts';
-import { DrayageError, gitlabAnnotations, merge, readGitLabJob } from '../../index.ts';
+import { DrayageError, merge, originAnnotations } from '../../index.ts';
+import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
@@ -23,7 +24,7 @@ export async function mergeLayouts(
   options: MergeCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const job = readGitLabJob(context.env);
+  const job = readJob(context.env);
   const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
   const authenticate = await readSignaturePolicy(options, context);
   const to = await createLayout(out, context);
@@ -37,7 +38,7 @@ export async function mergeLayouts(
       images: options.image,
       policy: readPolicy(options, context),
       authenticate,
-      annotations: job === undefined ? {} : gitlabAnnotations(job),
+      annotations: job && originAnnotations(job.origin),
       signal: context.signal,
       onProgress: context.onProgress,
     });

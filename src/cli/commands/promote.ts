@@ -1,5 +1,6 @@
 import type { PromotedImage, PromoteResult, RegistryRepository } from '../../index.ts';
-import { isDrayageError, promote, readGitLabJob } from '../../index.ts';
+import { isDrayageError, promote } from '../../index.ts';
+import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
@@ -40,7 +41,7 @@ export async function promoteImages(
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
-  const job = readGitLabJob(context.env);
+  const job = readJob(context.env);
   const policy = readPolicy(options, context);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
@@ -56,7 +57,7 @@ export async function promoteImages(
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),
       // What cannot be reported is not promoted.
-      onPlanned: async (images) => void (job && promotionReport(images, options)),
+      onPlanned: async (images) => void (job && promotionReport(images, job.ci, options)),
       mountFrom,
       signal: context.signal,
       onProgress: context.onProgress,

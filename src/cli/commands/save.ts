@@ -9,19 +9,12 @@ import type {
   SignResult,
   ThinOptions,
 } from '../../index.ts';
-import {
-  DrayageError,
-  gitlabAnnotations,
-  knownSizeLimit,
-  parsePlatform,
-  pulledImages,
-  readGitLabJob,
-  save,
-} from '../../index.ts';
+import { DrayageError, originAnnotations, parsePlatform, pulledImages, save } from '../../index.ts';
 import type { Repositories } from '../bases.ts';
 import { lazyRepositories } from '../bases.ts';
 import type { BuiltImage } from '../built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
+import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
@@ -67,7 +60,7 @@ export async function saveImages(
   const { env, signal, onProgress } = context;
   const { ids, described } = await readBuilt(options);
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  const job = readGitLabJob(env);
+  const job = readJob(env);
   const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
@@ -95,10 +88,10 @@ export async function saveImages(
     thin: thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
-    annotations: job === undefined ? {} : gitlabAnnotations(job),
+    annotations: job && originAnnotations(job.origin),
     maxSize,
-    // Nobody said what is too much: what GitLab takes unless it was told otherwise is worth a line.
-    warnSize: job === undefined || maxSize !== undefined ? undefined : knownSizeLimit(job.server),
+    // Nobody said what is too much: what the CI takes by default is worth a line.
+    warnSize: maxSize === undefined ? job?.ci.sizeLimit?.(job.origin) : undefined,
     signal,
     onProgress,
   });

@@ -1,5 +1,6 @@
 import type { UnloadOptions } from '../../index.ts';
-import { DrayageError, readGitLabJob, unload } from '../../index.ts';
+import { DrayageError, unload } from '../../index.ts';
+import { knownCis, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
 import { parseAge } from '../age.ts';
@@ -28,9 +29,13 @@ export async function unloadImages(options: UnloadCommandOptions, context: Conte
 
 function chooseLeases({ olderThan }: UnloadCommandOptions, { env }: Context): UnloadOptions['leases'] {
   if (olderThan !== undefined) return { before: new Date(Date.now() - parseAge(olderThan)) };
-  const job = readGitLabJob(env)?.jobId;
+  const job = readJob(env)?.origin.jobId;
   if (job !== undefined) return { job };
-  throw new DrayageError('USAGE', 'this is no GitLab job, and only a job can give back what it has loaded', {
-    hint: 'outside a job, name an age: --older-than 24h; or remove an image yourself: docker rmi',
-  });
+  throw new DrayageError(
+    'USAGE',
+    `this is no ${knownCis} job, and only a job can give back what it has loaded`,
+    {
+      hint: 'outside a job, name an age: --older-than 24h; or remove an image yourself: docker rmi',
+    },
+  );
 }

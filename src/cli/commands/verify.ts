@@ -6,7 +6,7 @@ import type {
   StoredImage,
   VerifyResult,
 } from '../../index.ts';
-import { DrayageError, isDrayageError, verify } from '../../index.ts';
+import { DrayageError, isDrayageError, originOf, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
@@ -33,8 +33,6 @@ interface VerifiedLayout extends VerifyResult {
   layout: string;
   origins: Origin[];
 }
-
-const PIPELINE = 'dev.drayage.gitlab.pipeline-id';
 
 /** `drayage verify` */
 export async function verifyLayouts(
@@ -96,7 +94,7 @@ async function originsOf(
       name: image.names[0] ?? null,
       digest: image.root.digest,
       provenance: proven.get(image) ?? null,
-      claimedPipeline: image.annotations[PIPELINE] ?? null,
+      claimedPipeline: originOf(image.annotations).pipelineId ?? null,
     });
   }
   return { origins, refusals };

@@ -11,6 +11,7 @@ import type { CodecName } from '../../ingest/codec.ts';
 import { chooseCodec } from '../../ingest/codec.ts';
 import { createIngest } from '../../ingest/ingest.ts';
 import { uniqueReference } from '../../listing/unique-reference.ts';
+import { withOrigin } from '../../ci/origin.ts';
 import { CREATED } from '../../oci/annotations.ts';
 import { configPlatform } from '../../oci/config.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -150,11 +151,8 @@ async function store(
 ): Promise<SavedImage> {
   const { config } = await readImage(content, root, options);
   const { created } = config.value;
-  const annotations = {
-    ...arrival.annotations,
-    ...(created && { [CREATED]: created }),
-    ...options.annotations,
-  };
+  const own = { ...(created && { [CREATED]: created }), ...options.annotations };
+  const annotations = withOrigin(arrival.annotations, own);
   // One name may stand for an image of each platform: the index has to tell them apart.
   const platform = configPlatform(config.value);
   const told = isManifestType(root.mediaType) && platform.os !== '' && platform.architecture !== '';

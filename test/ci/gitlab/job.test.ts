@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { gitlabAnnotations, readGitLabJob } from '../../../src/ci/gitlab/job.ts';
+import { gitlab } from '../../../src/ci/gitlab/gitlab.ts';
+import { readIds, readOrigin } from '../../../src/ci/gitlab/job.ts';
+import { originAnnotations } from '../../../src/ci/origin.ts';
 
 const ENV = {
   GITLAB_CI: 'true',
@@ -15,7 +17,8 @@ const ENV = {
 };
 
 test('the job is read out of the variables', () => {
-  expect(readGitLabJob(ENV)).toEqual({
+  expect(readOrigin(ENV)).toEqual({
+    ci: 'gitlab',
     server: 'https://gitlab.example',
     projectPath: 'group/app',
     projectId: '12',
@@ -28,37 +31,53 @@ test('the job is read out of the variables', () => {
   });
 });
 
-test.each(Object.keys(ENV))('without %s there is no job', (name) => {
-  expect(readGitLabJob({ ...ENV, [name]: undefined })).toBeUndefined();
-  expect(readGitLabJob({ ...ENV, [name]: '' })).toBeUndefined();
+test.each(Object.keys(ENV).filter((name) => name.startsWith('CI_')))(
+  'without %s the job cannot be read, and the error names it',
+  (name) => {
+    const missing = { code: 'USAGE', message: expect.stringContaining(`${name} is not set`) as string };
+    expect(() => readOrigin({ ...ENV, [name]: undefined })).toThrow(
+      expect.objectContaining(missing) as Error,
+    );
+    expect(() => readOrigin({ ...ENV, [name]: '' })).toThrow(expect.objectContaining(missing) as Error);
+  },
+);
+
+test.each([undefined, '', '1'])('where GITLAB_CI is %j, this is no job of GitLab', (value) => {
+  expect(gitlab.isHere({ ...ENV, GITLAB_CI: value })).toBe(false);
+  expect(gitlab.isHere(ENV)).toBe(true);
 });
 
 test.each([
-  ['GITLAB_CI', '1'],
   ['CI_JOB_ID', '12a'],
   ['CI_PIPELINE_ID', '../4711'],
   ['CI_PROJECT_ID', '-1'],
   ['CI_COMMIT_SHA', 'main'],
   ['CI_COMMIT_SHA', 'A'.repeat(40)],
-])('%s of %s is no job', (name, value) => {
-  expect(readGitLabJob({ ...ENV, [name]: value })).toBeUndefined();
+])('%s of %s is malformed, and the error names it', (name, value) => {
+  expect(() => readOrigin({ ...ENV, [name]: value })).toThrow(`${name} is malformed: "${value}"`);
+});
+
+test('the IDs of job and project are read also where nothing else is there', () => {
+  expect(readIds({ CI_JOB_ID: '123' })).toEqual({ jobId: '123' });
+  expect(readIds({ CI_JOB_ID: '../1', CI_PROJECT_ID: '12' })).toEqual({ projectId: '12' });
 });
 
 test('a SHA-256 commit is one, too', () => {
-  expect(readGitLabJob({ ...ENV, CI_COMMIT_SHA: 'b'.repeat(64) })?.commit).toBe('b'.repeat(64));
+  expect(readOrigin({ ...ENV, CI_COMMIT_SHA: 'b'.repeat(64) }).commit).toBe('b'.repeat(64));
 });
 
 test('the annotations say who saved an image', () => {
-  const job = readGitLabJob(ENV);
-  expect(job && gitlabAnnotations(job)).toEqual({
-    'org.opencontainers.image.revision': 'a'.repeat(40),
-    'org.opencontainers.image.source': 'https://gitlab.example/group/app',
-    'dev.drayage.gitlab.server': 'https://gitlab.example',
-    'dev.drayage.gitlab.project-path': 'group/app',
-    'dev.drayage.gitlab.project-id': '12',
-    'dev.drayage.gitlab.pipeline-id': '4711',
-    'dev.drayage.gitlab.job-id': '123',
-    'dev.drayage.gitlab.job-name': 'build: [linux]',
-    'dev.drayage.gitlab.ref': 'feature/x',
-  });
+  expect(Object.entries(originAnnotations(readOrigin(ENV)))).toEqual(
+    Object.entries({
+      'org.opencontainers.image.revision': 'a'.repeat(40),
+      'org.opencontainers.image.source': 'https://gitlab.example/group/app',
+      'dev.drayage.gitlab.server': 'https://gitlab.example',
+      'dev.drayage.gitlab.project-path': 'group/app',
+      'dev.drayage.gitlab.project-id': '12',
+      'dev.drayage.gitlab.pipeline-id': '4711',
+      'dev.drayage.gitlab.job-id': '123',
+      'dev.drayage.gitlab.job-name': 'build: [linux]',
+      'dev.drayage.gitlab.ref': 'feature/x',
+    }),
+  );
 });

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { formatAnnotationsReport, formatRegistryReport } from '../../../src/ci/gitlab/link-reports.ts';
-import type { GitLabJob } from '../../../src/ci/gitlab/job.ts';
+import { artifactLinks, registryLinks } from '../../../src/ci/gitlab/link-reports.ts';
+import type { Origin } from '../../../src/ci/origin.ts';
 
-const JOB: GitLabJob = {
+const JOB: Origin = {
+  ci: 'gitlab',
   server: 'https://gitlab.example',
   projectPath: 'group/app',
   projectId: '12',
@@ -16,7 +17,7 @@ const JOB: GitLabJob = {
 };
 
 test('the report links to the folder in the artifacts of the job', () => {
-  const text = formatAnnotationsReport(JOB, [{ label: 'app:1', folder: '.drayage/123' }]);
+  const text = artifactLinks(JOB, [{ label: 'app:1', folder: '.drayage/123' }]);
   expect(JSON.parse(text)).toEqual({
     drayage: [
       {
@@ -30,21 +31,23 @@ test('the report links to the folder in the artifacts of the job', () => {
 });
 
 test('a folder is written as an address', () => {
-  const text = formatAnnotationsReport(JOB, [{ label: 'app:1', folder: 'a b/#c' }]);
+  const text = artifactLinks(JOB, [{ label: 'app:1', folder: 'a b/#c' }]);
   expect(text).toContain('/artifacts/browse/a%20b/%23c/"');
 });
 
 test('without the address of the job there is no link', () => {
   const { jobUrl: _, ...job } = JOB;
-  expect(JSON.parse(formatAnnotationsReport(job, [{ label: 'app:1', folder: 'x' }]))).toEqual({
+  expect(JSON.parse(artifactLinks(job, [{ label: 'app:1', folder: 'x' }]))).toEqual({
     drayage: [],
   });
 });
 
 test('what was promoted is linked to the container registry of the project', () => {
-  expect(JSON.parse(formatRegistryReport(JOB, ['r.example/app:1', 'r.example/app:2']))).toEqual({
+  const references = ['r.example/app:1', 'r.example/app:2', 'r.example.org/app:1'];
+  expect(JSON.parse(registryLinks(JOB, references, { CI_REGISTRY: 'r.example' }))).toEqual({
     drayage: ['r.example/app:1', 'r.example/app:2'].map((label) => ({
       external_link: { label, url: `${JOB.projectUrl}/container_registry` },
     })),
   });
+  expect(JSON.parse(registryLinks(JOB, references, {}))).toEqual({ drayage: [] });
 });

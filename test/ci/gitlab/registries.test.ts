@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ciRegistryCredentials } from '../../../src/ci/gitlab/registries.ts';
+import { registryCredentials } from '../../../src/ci/gitlab/registries.ts';
 
 const REGISTRY = { CI_REGISTRY: 'r.example:5050', CI_REGISTRY_USER: 'u', CI_REGISTRY_PASSWORD: 'p' };
 
@@ -9,7 +9,7 @@ test('a job has credentials for the registry and the dependency proxy of its Git
     CI_DEPENDENCY_PROXY_USER: 'pu',
     CI_DEPENDENCY_PROXY_PASSWORD: 'pp',
   };
-  expect([...ciRegistryCredentials({ ...REGISTRY, ...proxy })]).toEqual([
+  expect([...registryCredentials({ ...REGISTRY, ...proxy })]).toEqual([
     ['r.example:5050', { username: 'u', password: 'p' }],
     ['gitlab.example:443', { username: 'pu', password: 'pp' }],
     ['gitlab.example', { username: 'pu', password: 'pp' }],
@@ -17,5 +17,5 @@ test('a job has credentials for the registry and the dependency proxy of its Git
 });
 
 test.each(Object.keys(REGISTRY))('without %s there are none', (name) => {
-  expect(ciRegistryCredentials({ ...REGISTRY, [name]: '' }).size).toBe(0);
+  expect(registryCredentials({ ...REGISTRY, [name]: '' }).size).toBe(0);
 });

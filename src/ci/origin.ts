@@ -1,0 +1,75 @@
+import { REVISION, SOURCE } from '../oci/annotations.ts';
+
+/** Variables of a process. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Which run of which job saved an image. */
+export interface Origin {
+  /** The CI, by its name in annotations: `gitlab`. */
+  ci: string;
+  /** Address of the instance: `https://gitlab.example`. */
+  server: string;
+  projectPath: string;
+  projectId: string;
+  projectUrl: string;
+  /** Decimal digits. */
+  pipelineId: string;
+  /** Of this run of the job: each run has an ID of its own. */
+  jobId: string;
+  jobName: string;
+  /** Orders the runs of one job in one pipeline: decimal digits, the highest counts. Default: the job ID. */
+  run?: string | undefined;
+  /** Branch or tag. */
+  ref: string;
+  commit: string;
+  /** Address of the job's page, where it is known. No annotation states it. */
+  jobUrl?: string | undefined;
+}
+
+/** The facts that annotations `dev.drayage.<ci>.<name>` state, by name, in the order in which they are written. */
+const FACTS = {
+  server: 'server',
+  'project-path': 'projectPath',
+  'project-id': 'projectId',
+  'pipeline-id': 'pipelineId',
+  'job-id': 'jobId',
+  'job-name': 'jobName',
+  run: 'run',
+  ref: 'ref',
+} as const;
+
+const ANNOTATION = new RegExp(
+  String.raw`^dev\.drayage\.([a-z][a-z0-9-]*)\.(?:${Object.keys(FACTS).join('|')})$`,
+);
+
+/** The annotations that state an origin. They are hints, not proof: whoever can write the layout can write them. */
+export function originAnnotations(origin: Origin): Record<string, string> {
+  const facts = Object.entries(FACTS).flatMap(([name, fact]) => {
+    const value = origin[fact];
+    return value === undefined ? [] : [[`dev.drayage.${origin.ci}.${name}`, value]];
+  });
+  return { [REVISION]: origin.commit, [SOURCE]: origin.projectUrl, ...Object.fromEntries(facts) };
+}
+
+/** What annotations state of an image's origin. Where they name two CIs, only commit and project address count. */
+export function originOf(annotations: Readonly<Record<string, string>>): Partial<Origin> {
+  const common = { commit: annotations[REVISION], projectUrl: annotations[SOURCE] };
+  const [ci, ...others] = new Set(Object.keys(annotations).flatMap((key) => ciOf(key) ?? []));
+  if (ci === undefined || others.length > 0) return common;
+  const facts = Object.entries(FACTS).map(([name, fact]) => [fact, annotations[`dev.drayage.${ci}.${name}`]]);
+  return { ...common, ci, ...Object.fromEntries(facts) };
+}
+
+/** Annotations with an origin in place of the one that they state: an image that moves on to another CI keeps one only. */
+export function withOrigin(
+  annotations: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const { ci } = originOf(own);
+  const kept = Object.entries(annotations).filter(([key]) => ci === undefined || (ciOf(key) ?? ci) === ci);
+  return { ...Object.fromEntries(kept), ...own };
+}
+
+function ciOf(annotation: string): string | undefined {
+  return ANNOTATION.exec(annotation)?.[1];
+}
