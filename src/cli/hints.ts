@@ -29,11 +29,11 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   TOKEN_MISSING: behind('; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)'),
   TOKEN_INVALID: behind(', and DRAYAGE_GITLAB_TOKEN may have expired'),
   TOKEN_FORBIDDEN: behind('; or set DRAYAGE_GITLAB_TOKEN'),
-  JOB_TOKEN_CANNOT_LIST: behind(
-    '; or name the job by --job-id; or set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs',
+  JOB_TOKEN_CANNOT_LIST: before(
+    'name the job by --job-id; or set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs; or ',
   ),
-  TOKEN_CANNOT_LIST: behind(
-    '; or name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project',
+  TOKEN_CANNOT_LIST: before(
+    'name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project; or ',
   ),
   JOB_CHOICE: ({ candidates: [first = 'NAME'] = [] }) => `choose one: --job ${JSON.stringify(first)}`,
   DAEMON_ADDRESS: behind(' (or --host)'),
@@ -51,6 +51,10 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
 export function hintOf(facts: Facts): string | undefined {
   const words = facts.reason && WORDS[facts.reason];
   return (typeof words === 'function' ? words(facts) : words) ?? facts.hint;
+}
+
+function before(words: string): (facts: Facts) => string | undefined {
+  return ({ hint }) => hint && words + hint;
 }
 
 function behind(words: string): (facts: Facts) => string | undefined {

@@ -1,6 +1,6 @@
 import type { CommonOptions, Outcome } from './context.ts';
 import { OK } from './exit-code.ts';
-import { createProgram } from './program.ts';
+import { createProgram } from './grammar/program.ts';
 import { createProgressDisplay } from './progress.ts';
 import { printable } from './printable.ts';
 import { describeFailure, Interruption } from './report-error.ts';

@@ -55,12 +55,12 @@ test.each<[ErrorReason, ErrorFacts, string]>([
   [
     'JOB_TOKEN_CANNOT_LIST',
     { hint: 'say needs: [build]' },
-    'say needs: [build]; or name the job by --job-id; or set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs',
+    'name the job by --job-id; or set DRAYAGE_GITLAB_TOKEN (scope read_api), since this GitLab does not let a job token list jobs; or say needs: [build]',
   ],
   [
     'TOKEN_CANNOT_LIST',
     { hint: 'say needs: [build]' },
-    'say needs: [build]; or name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project',
+    'name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project; or say needs: [build]',
   ],
   ['JOB_CHOICE', { candidates: ['build 1/2', 'build 2/2'] }, 'choose one: --job "build 1/2"'],
   ['DAEMON_ADDRESS', { hint: 'set DOCKER_HOST' }, 'set DOCKER_HOST (or --host)'],

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { lazyRepositories } from '../../src/cli/bases.ts';
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram } from '../../src/cli/grammar/program.ts';
 import { Authority } from '../support/certificates.ts';
 import { startProxy } from '../support/fake-proxy.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';

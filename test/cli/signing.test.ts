@@ -46,7 +46,7 @@ function context(env: Context['env']): Context {
 }
 
 const sign = async (env: Context['env'] = SIGNING_JOB, ...given: string[]) =>
-  signImages(path, { ...keys, expect: given }, context(env));
+  signImages([path], { ...keys, expect: given }, context(env));
 const verify = async (at: string) => verifyLayouts([at], publicKeys, context({}));
 
 test('verify refuses a name that was not signed, and says how it is expected', async () => {

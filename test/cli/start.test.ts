@@ -32,7 +32,7 @@ describe('before the command is known, there are loaded', () => {
     const sizes = loadedWith(built, 'cli/main.js').map((name) => built.get(name)?.length ?? 0);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     expect(total).toBeGreaterThan(10_000);
-    // Measured: 26 kB.
-    expect(total).toBeLessThan(28_700);
+    // Measured: 29.7 kB.
+    expect(total).toBeLessThan(32_600);
   });
 });

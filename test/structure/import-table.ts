@@ -85,7 +85,6 @@ const TABLE: Record<string, Rule> = {
     level: 13,
     also: ['cli/grammar'],
     packages: [
-      'commander',
       'undici',
       'node:v8',
       'node:crypto',

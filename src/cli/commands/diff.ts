@@ -13,7 +13,7 @@ export interface DiffCommandOptions extends CommonOptions {
 
 /** `drayage diff` */
 export async function diffLayouts(
-  [a, b]: readonly [string, string],
+  [a = '', b = '']: readonly string[],
   options: DiffCommandOptions,
   context: Context,
 ): Promise<Outcome> {

@@ -7,13 +7,15 @@ import { count, formatBytes, formatSeconds } from '../format.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
+import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import { openNamed } from '../sources.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage merge`. */
-export interface MergeCommandOptions extends CommonOptions, SignatureOptions, VariableOptions {
+export interface MergeCommandOptions
+  extends CommonOptions, Omit<SignatureOptions, keyof JobOptions>, VariableOptions {
   out?: string;
   image?: string[];
 }

@@ -12,7 +12,7 @@ export interface SignCommandOptions extends CommonOptions, SigningOptions {
 
 /** `drayage sign` */
 export async function signImages(
-  path: string | undefined,
+  [path]: readonly string[],
   options: SignCommandOptions,
   context: Context,
 ): Promise<Outcome> {

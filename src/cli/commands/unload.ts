@@ -12,7 +12,11 @@ export interface UnloadCommandOptions extends CommonOptions {
 }
 
 /** `drayage unload` */
-export async function unloadImages(options: UnloadCommandOptions, context: Context): Promise<Outcome> {
+export async function unloadImages(
+  _: readonly string[],
+  options: UnloadCommandOptions,
+  context: Context,
+): Promise<Outcome> {
   const leases = chooseLeases(options, context);
   await using daemon = await openDaemon(options.host, context);
   const result = await unload({ from: daemon, leases, signal: context.signal });

@@ -13,13 +13,14 @@ import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
 import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
+import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import { toJson } from '../report-error.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage verify`. */
-export interface VerifyCommandOptions extends CommonOptions, SignatureOptions {}
+export interface VerifyCommandOptions extends CommonOptions, Omit<SignatureOptions, keyof JobOptions> {}
 
 /** What is known of an image's origin: proven by a signature, or what its annotations claim. */
 interface Origin {

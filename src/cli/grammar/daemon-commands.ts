@@ -1,128 +1,106 @@
-import { Command } from 'commander';
 import type { CodecName } from '../../index.ts';
-import type { LoadCommandOptions } from '../commands/load.ts';
-import type { SaveCommandOptions } from '../commands/save.ts';
-import type { UnloadCommandOptions } from '../commands/unload.ts';
-import type { CommonOptions } from '../context.ts';
-import type { Execute } from './execute.ts';
-import {
-  caOption,
-  envOption,
-  hostOption,
-  offlineOption,
-  option,
-  repeatable,
-  withCommon,
-  withJob,
-  withRegistry,
-  withSignature,
-  withSigning,
-} from './options.ts';
-
-// What is said to commands that speak to a daemon. Their code is loaded when they are used.
+import type { MakeCommand } from './command.ts';
+import { command } from './command.ts';
+import { HOST, IMAGE, JOB, OFFLINE, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
 
 /** All codecs: the library is not loaded to list them, and one that is missing here does not compile. */
 const CODECS: Record<CodecName, true> = { auto: true, zstd: true, gzip: true, none: true };
 
-export function saveCommand(execute: Execute): Command {
-  const command = new Command('save')
-    .summary('daemon (or archive, or layout) -> layout')
-    .description('Saves images into an OCI image layout: all of them, or, after any failure, nothing.')
-    .argument('[image...]', 'names or IDs; of an archive or a layout by default all')
-    .addOption(
-      option('--iidfile <file>', 'save the image whose ID this file holds (of docker build --iidfile)'),
-    )
-    .addOption(
-      option(
+/** Commands that speak to a daemon. */
+export const DAEMON_COMMANDS: readonly MakeCommand[] = [
+  command({
+    name: 'save',
+    summary: 'daemon (or archive, or layout) -> layout',
+    description: 'Saves images into an OCI image layout: all of them, or, after any failure, none.',
+    arguments: [['[image...]', 'names or IDs; default for an archive or a layout: all images']],
+    load: async () => (await import('../commands/save.ts')).saveImages,
+    options: {
+      iidfile: ['--iidfile <file>', 'save the image whose ID is in this file (from docker build --iidfile)'],
+      metadataFile: [
         '--metadata-file <file>',
-        'save the images that docker build or bake --metadata-file wrote down',
-      ),
-    )
-    .addOption(
-      option(
+        'save the images in this file (from docker build or bake --metadata-file)',
+      ],
+      from: [
         '--from <source>',
-        'an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - for standard input, instead of a daemon',
-      ),
-    )
-    .addOption(
-      option('-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'),
-    )
-    .addOption(
-      option(
+        'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input) instead of a daemon',
+      ],
+      out: ['-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'],
+      thin: [
         '--thin <when>',
-        'leave out the layers that registries have of base images; default auto',
-      ).choices(['auto', 'always', 'never']),
-    )
-    .addOption(repeatable('--base <ref>', 'the image that it is built on, in its registry; may be repeated'))
-    .addOption(caOption())
-    .addOption(
-      repeatable(
+        'omit the layers of base images that a registry has; default auto',
+        { choices: ['auto', 'always', 'never'] },
+      ],
+      base: ['--base <ref>', 'the base image, in its registry; may be repeated', repeated],
+      baseLayout: [
         '--base-layout <dir>',
-        'leave out the layers that this layout or archive holds; it has to be there on load; may be repeated',
-      ),
-    )
-    .addOption(option('--compress <codec>', 'auto, zstd, gzip or none').choices(Object.keys(CODECS)))
-    .addOption(option('--level <n>', 'compression level; default 1').argParser(Number))
-    .addOption(option('--platform <platform>', 'of a multi-platform image only the one for this platform'))
-    .addOption(envOption())
-    .addOption(option('--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'))
-    .addOption(
-      option('--one-request', 'ask the daemon for all images at once; leaks disk space on one that lives on'),
-    )
-    .addOption(hostOption())
-    .addOption(option('--sign', 'sign what is saved: says which job built it; see drayage sign'));
-  return withCommon(withRegistry(withSigning(command))).action(
-    async (images: string[], options: SaveCommandOptions & CommonOptions) => {
-      const { saveImages } = await import('../commands/save.ts');
-      await execute((context) => saveImages(images, options, context), options);
+        'omit the layers that this layout or archive has; load needs it, too; may be repeated',
+        repeated,
+      ],
+      compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
+      level: ['--level <n>', 'compression level; default 1', { parse: Number }],
+      platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],
+      maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'],
+      oneRequest: [
+        '--one-request',
+        'request all images from the daemon at once; leaks disk space on a long-lived daemon',
+      ],
+      host: HOST,
+      sign: ['--sign', "sign the saved images with this job's provenance; see drayage sign"],
+      ...VARIABLES,
+      ...SIGNING,
+      ...REGISTRY,
     },
-  );
-}
-
-export function loadCommand(execute: Execute): Command {
-  const command = new Command('load')
-    .summary('layouts -> daemon')
-    .description('Loads images out of layouts into the daemon and verifies that they are there.')
-    .argument(
-      '[layout...]',
-      'layouts, oci-archive:FILE or docker-archive:FILE; default: every layout below .drayage',
-    )
-    .addOption(option('-i, --image <name...>', 'only these images: names, digests or IDs'))
-    .addOption(option('--tag <ref...>', 'further names for the one image that is loaded'))
-    .addOption(option('--platform <platform>', 'of a multi-platform image the one for this platform'))
-    .addOption(
-      option(
+  }),
+  command({
+    name: 'load',
+    summary: 'layouts -> daemon',
+    description: 'Loads images out of layouts into the daemon and verifies that they are there.',
+    arguments: [
+      [
+        '[layout...]',
+        'layouts, oci-archive:FILE or docker-archive:FILE; default: every layout below .drayage',
+      ],
+    ],
+    load: async () => (await import('../commands/load.ts')).loadImages,
+    options: {
+      image: IMAGE,
+      tag: ['--tag <ref...>', 'give the loaded image further names; needs exactly one image'],
+      platform: ['--platform <platform>', 'load only the image for this platform of a multi-platform image'],
+      to: [
         '--to <target>',
-        'oci:DIR, oci-archive:FILE or docker-archive:FILE, each with :NAME for another name, or - (a docker archive), instead of the daemon',
-      ),
-    )
-    .addOption(option('--full', 'send everything, also what the daemon has'))
-    .addOption(option('--shared', 'set the unique tag only: others use this daemon').conflicts('private'))
-    .addOption(option('--private', 'restore the names, as docker load does'))
-    // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
-    .addOption(option('--dotenv <file>', 'write the references as variables: DRAYAGE_APP_REF=…'))
-    .addOption(offlineOption())
-    .addOption(envOption())
-    .addOption(hostOption());
-  return withCommon(withRegistry(withSignature(withJob(command)))).action(
-    async (layouts: string[], options: LoadCommandOptions & CommonOptions) => {
-      const { loadImages } = await import('../commands/load.ts');
-      await execute((context) => loadImages(layouts, options, context), options);
+        'write to oci:DIR, oci-archive:FILE or docker-archive:FILE (each with :NAME for another name), or - (a docker archive), instead of the daemon',
+      ],
+      full: ['--full', 'send all layers, also those that the daemon has'],
+      shared: [
+        '--shared',
+        'set only the unique tag, because other jobs use this daemon',
+        { conflicts: 'private' },
+      ],
+      private: ['--private', 'restore the names, as docker load does'],
+      // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
+      dotenv: ['--dotenv <file>', 'write the references to this file as variables: DRAYAGE_APP_REF=…'],
+      offline: OFFLINE,
+      host: HOST,
+      ...VARIABLES,
+      ...JOB,
+      ...SIGNATURE,
+      ...REGISTRY,
     },
-  );
-}
-
-export function unloadCommand(execute: Execute): Command {
-  const command = new Command('unload')
-    .summary('gives back what this job has loaded')
-    .description(
-      'Takes away the names that the loads of this GitLab job have set in the daemon, and the images with their last name, ' +
-        'but for those that another job holds or a container uses. For after_script.',
-    )
-    .addOption(option('--older-than <age>', 'instead: what any job loaded longer ago than 30m, 24h, 7d'))
-    .addOption(hostOption());
-  return withCommon(command).action(async (options: UnloadCommandOptions & CommonOptions) => {
-    const { unloadImages } = await import('../commands/unload.ts');
-    await execute((context) => unloadImages(options, context), options);
-  });
-}
+  }),
+  command({
+    name: 'unload',
+    summary: "removes the tags that this job's loads created",
+    description:
+      "Removes the tags that this GitLab job's loads created in the daemon, and each image with its last tag. " +
+      'Keeps tags that another job holds or a container uses. For after_script.',
+    arguments: [],
+    load: async () => (await import('../commands/unload.ts')).unloadImages,
+    options: {
+      olderThan: [
+        '--older-than <age>',
+        "remove any job's tags that are older than this, such as 30m, 24h, 7d",
+      ],
+      host: HOST,
+    },
+  }),
+];

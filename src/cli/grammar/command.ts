@@ -1,0 +1,89 @@
+import { Command, Option } from 'commander';
+import type { CommonOptions, Context, Outcome, Run } from '../context.ts';
+
+/** Runs a command and shows its result. */
+export type Execute = (run: Run, common: CommonOptions) => Promise<void>;
+
+/** Makes a command; `execute` runs it. */
+export type MakeCommand = (execute: Execute) => Command;
+
+/** A command with the options `T`: its words, and what loads its code when it is chosen. */
+interface CommandRow<T extends CommonOptions> {
+  name: string;
+  summary: string;
+  description: string;
+  /** Each as `<layout...>` with its description. */
+  arguments: readonly (readonly [syntax: string, description: string])[];
+  /** All options beside {@link COMMON}. */
+  options: Options<Omit<NoInfer<T>, keyof CommonOptions>>;
+  load: () => Promise<(args: readonly string[], options: T, context: Context) => Promise<Outcome>>;
+}
+
+/** A row for each option of `T`: an option without a row is no less a mistake than a row that no command reads. */
+export type Options<T> = { readonly [K in keyof T & string]-?: OptionRow<K, NonNullable<T[K]>> };
+
+/** `['-o, --out <dir>', 'the layout to save into']` for the option `out`. */
+export type OptionRow<K extends string, V> = readonly [
+  flags: Flags<K, V>,
+  description: string,
+  details?: OptionDetails,
+];
+
+type Flags<
+  K extends string,
+  V,
+> = `${'' | `-${string}, `}--${Kebab<K>}${V extends boolean ? '' : ` <${string}>`}`;
+type Kebab<S extends string> = S extends `${infer C}${infer Rest}`
+  ? `${C extends Lowercase<C> ? C : `-${Lowercase<C>}`}${Kebab<Rest>}`
+  : S;
+
+type AnyRow = readonly [flags: string, description: string, details?: OptionDetails];
+
+interface OptionDetails {
+  choices?: readonly string[];
+  conflicts?: string | string[];
+  /** Takes in a value, with what was taken in before. */
+  parse?(value: string, before: unknown): unknown;
+  /** False where no variable may say it. */
+  variable?: false;
+}
+
+/** Options of every command. */
+const COMMON: Options<CommonOptions> = {
+  json: ['--json', 'print one JSON document on standard output'],
+  quiet: ['-q, --quiet', 'print only references'],
+  debug: ['--debug', 'print the stack of an error'],
+};
+
+/** A command by its row. */
+export function command<T extends CommonOptions>(row: CommandRow<T>): MakeCommand {
+  return (execute) => {
+    const made = new Command(row.name).summary(row.summary).description(row.description);
+    for (const [syntax, description] of row.arguments) made.argument(syntax, description);
+    for (const option of Object.values<AnyRow>({ ...row.options, ...COMMON }))
+      made.addOption(optionOf(option));
+    return made.action(async () => {
+      const run = await row.load();
+      const options = made.opts<T>();
+      await execute((context) => run(made.args, options, context), options);
+    });
+  };
+}
+
+/** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */
+function optionOf([flags, description, details = {}]: AnyRow): Option {
+  const { choices, conflicts = [], variable } = details;
+  const made = new Option(flags, description).conflicts(conflicts);
+  if (choices !== undefined) made.choices(choices);
+  if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
+  const name = variableOf(made);
+  const value = process.env[name];
+  // CI systems set variables to nothing where they mean to unset them; and a flag may be switched off.
+  const unset = value === undefined || value === '' || (made.isBoolean() && /^(?:0|false|no)$/i.test(value));
+  return unset || variable === false ? made : made.env(name);
+}
+
+/** `--max-size` as DRAYAGE_MAX_SIZE. */
+export function variableOf(option: Option): string {
+  return `DRAYAGE_${option.name().toUpperCase().replaceAll('-', '_')}`;
+}

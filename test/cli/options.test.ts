@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import type { Command, Option } from 'commander';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { variableOf } from '../../src/cli/grammar/command.ts';
+import { createProgram } from '../../src/cli/grammar/program.ts';
+
+const EVERYWHERE = ['json', 'quiet', 'debug'];
+
+function commandsOf(): readonly Command[] {
+  return createProgram(async () => {}).commands;
+}
+
+/** The commands in an environment in which every variable is set. */
+function withVariables(): readonly Command[] {
+  for (const option of commandsOf().flatMap(({ options }) => options)) vi.stubEnv(variableOf(option), '1');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  return commandsOf();
+}
+
+/** The page that lists all options. */
+function page(commands: readonly Command[]): string {
+  const everywhere =
+    commands[0]?.options.filter((option) => EVERYWHERE.includes(option.attributeName())) ?? [];
+  return `# Options
+
+Every option of every command, with its variable. \`drayage COMMAND --help\` prints the same.
+This page is made of the command line: \`npx vitest run test/cli/options.test.ts -u\`.
+
+## Every command
+
+${everywhere.map(line).join('\n')}
+${commands.map(section).join('')}`;
+}
+
+function section(command: Command): string {
+  const own = command.options.filter((option) => !EVERYWHERE.includes(option.attributeName()));
+  return `
+## ${command.name()}
+
+\`drayage ${command.name()} ${command.usage()}\`: ${command.description()}
+
+${own.map(line).join('\n')}
+`;
+}
+
+function line({ flags, description, envVar }: Option): string {
+  return `- \`${flags}\`${envVar === undefined ? '' : ` (\`${envVar}\`)`}: ${description}`;
+}
+
+test('docs/options.md has every option', async () => {
+  await expect(page(withVariables())).toMatchFileSnapshot('../../docs/options.md');
+});
+
+test.each(['README.md', 'docs/commands.md'])('%s names every command', (path) => {
+  const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const names = commandsOf().map((command) => command.name());
+  expect(names.length).toBeGreaterThan(10);
+  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
+});
+
+test('no variable says what prune removes', () => {
+  const prune = withVariables().find((command) => command.name() === 'prune');
+  const variables = prune?.options.map(({ long, envVar }) => [long, envVar]);
+  expect(Object.fromEntries(variables ?? [])).toMatchObject({
+    '--image': undefined,
+    '--older-than': undefined,
+    '--dry-run': 'DRAYAGE_DRY_RUN',
+  });
+});
