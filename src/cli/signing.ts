@@ -27,8 +27,12 @@ export interface SigningOptions {
   expect?: string[];
 }
 
-/** Signs images of a layout. */
-type SignImages = (layout: SignOptions['to'], images?: readonly string[]) => Promise<SignResult>;
+/** Signs images of a layout. `omitted`: where layers are that it omits, and whose word is taken for them. */
+type SignImages = (
+  layout: SignOptions['to'],
+  images: readonly string[] | undefined,
+  omitted: Pick<SignOptions, 'others' | 'bases' | 'openRepository'>,
+) => Promise<SignResult>;
 
 /** All that is needed to sign. */
 export interface Signing {
@@ -52,8 +56,9 @@ export async function prepareSigning(options: SigningOptions, context: Context):
   const build = assertBuild(context);
   const policy = ownImages(build.origin, parseExpectations(options.expect));
   const signStatement = await openSigner(options, context);
-  const signImages: SignImages = (layout, images) =>
+  const signImages: SignImages = (layout, images, omitted) =>
     sign({
+      ...omitted,
       to: layout,
       images,
       policy,

@@ -83,6 +83,15 @@ export async function openNamed(
   };
 }
 
+/** The layouts and archives that hold what another layout omits; none where none is named. */
+export async function openBaseLayouts(
+  paths: readonly string[] | undefined,
+  context: Context,
+): Promise<AsyncDisposable & { layouts: Layout[] }> {
+  if (paths !== undefined && paths.length > 0) return openNamed(paths, context);
+  return { layouts: [], [Symbol.asyncDispose]: async () => {} };
+}
+
 /** Layouts without a single image are as good as none, and in a job of GitLab there are causes to name. */
 async function assertShipped(layouts: readonly Layout[], context: Context): Promise<void> {
   if (!isGitLab(context) || layouts.length === 0) return;

@@ -1,18 +1,17 @@
-import type { ImageIndex } from '../../../content/image-index.ts';
-import type { ContentOptions, ContentSource } from '../../../content/source.ts';
-import { readIndex } from '../../../image/documents.ts';
-import { readImage } from '../../../image/image.ts';
-import type { Layer } from '../../../image/layer.ts';
-import { pairOf } from '../../../image/prove.ts';
-import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
-import type { Descriptor } from '../../../oci/descriptor.ts';
-import { bareDescriptor } from '../../../oci/descriptor.ts';
-import type { Digest } from '../../../oci/digest.ts';
-import { isIndexType } from '../../../oci/media-types.ts';
-import type { Platform } from '../../../oci/platform.ts';
-import { matchesPlatform } from '../../../oci/platform.ts';
-import { normalizedReference, parseReference, withDefaultTag } from '../../../oci/reference.ts';
-import type { Base } from './base.ts';
+import type { ImageIndex } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
+import { readIndex } from './documents.ts';
+import { readImage } from './image.ts';
+import type { Layer } from './layer.ts';
+import { pairOf } from './prove.ts';
+import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isIndexType } from '../oci/media-types.ts';
+import type { Platform } from '../oci/platform.ts';
+import { matchesPlatform } from '../oci/platform.ts';
+import { normalizedReference, parseReference, withDefaultTag } from '../oci/reference.ts';
 
 /** A repository of a registry, as far as base images are read there. */
 export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
@@ -21,7 +20,7 @@ export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
 export type OpenRepository = (reference: string, options: ContentOptions) => Promise<BaseRepository>;
 
 /** An image in a registry that others are built on: for one platform. */
-export class BaseImage implements Base {
+export class BaseImage {
   /** Full name with its tag, or with its digest where it has none: `docker.io/library/node:22`. */
   readonly name: string;
   /** What the name means: a manifest, or an index. */

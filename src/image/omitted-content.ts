@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
-import { images } from './image.ts';
+import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
 import { prove } from './prove.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
@@ -25,72 +25,76 @@ export interface BaseReference {
  */
 export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise<ContentSource>;
 
-/** Options of {@link wholeContent}. */
-interface WholeContentOptions extends ContentOptions {
-  /** Further places that may have what is left out; they are asked first. */
-  others?: readonly ContentSource[];
+/** Where {@link omittedContent} reads what a place omits. */
+export interface OmittedContentOptions extends ContentOptions {
+  /** Further places that may have omitted layers; they are asked first. */
+  others?: readonly ContentSource[] | undefined;
   /** Default: nothing is read but from these places. */
-  openBase?: OpenBase;
-  onProgress?: OnProgress;
+  openBase?: OpenBase | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/** An image that was read, and the place that holds it. */
+export interface ReadImage extends PlacedImage {
+  read: readonly Image[];
+}
+
+/** The layers that a place may lack as its image says that they are omitted, by their blobs. */
+export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> {
+  const omitted = omittedLayers(image.annotations, image.root.digest);
+  const found = new Map<Digest, Layer>();
+  for (const { manifest, layers } of read) {
+    const digests = omittedBlobs(manifest.value.layers, omitted);
+    for (const layer of layers) if (digests.has(layer.blob.digest)) found.set(layer.blob.digest, layer);
+  }
+  return found;
 }
 
 /**
- * The content of an image, whole: layers that its place leaves out on purpose are read from elsewhere, when they are asked
- * for. What is read from the base is checked against its digest, and, unless the reader does that, against its diffID. All of
- * it counts as there; opening tells.
- * @throws {@link DrayageError} `MALFORMED`; on opening what is left out `NOT_FOUND` where nobody is known to have it, and
+ * The content of an image with the layers that its place omits: they are read from elsewhere, when they are asked for, and
+ * proven before unless the reader does that. All of it counts as there; opening tells.
+ * @throws {@link DrayageError} `MALFORMED`; on opening an omitted layer `NOT_FOUND` where nobody is known to have it, and
  * `UNREACHABLE` naming the base where that cannot give it
  */
-export async function wholeContent(
-  placed: PlacedImage,
-  options: WholeContentOptions = {},
-): Promise<ContentSource> {
-  const { place, image } = placed;
-  const omitted = omittedLayers(image.annotations, image.root.digest);
-  if (omitted === 0) return place;
-  const leftOut = new Map<Digest, Layer>();
-  for await (const { manifest, layers } of images(place, image.root, { signal: options.signal })) {
-    const digests = omittedBlobs(manifest.value.layers, omitted);
-    for (const layer of layers) if (digests.has(layer.blob.digest)) leftOut.set(layer.blob.digest, layer);
-  }
-  return new WholeContent(placed, leftOut, options);
+export function omittedContent(placed: ReadImage, options: OmittedContentOptions = {}): ContentSource {
+  const omitted = omittedLayersOf(placed);
+  return omitted.size === 0 ? placed.place : new OmittedContent(placed, omitted, options);
 }
 
-class WholeContent implements ContentSource {
+class OmittedContent implements ContentSource {
   readonly #placed: PlacedImage;
-  readonly #leftOut: ReadonlyMap<Digest, Layer>;
-  readonly #options: WholeContentOptions;
+  readonly #omitted: ReadonlyMap<Digest, Layer>;
+  readonly #options: OmittedContentOptions;
   #base: Promise<ContentSource> | undefined;
   #isTold = false;
 
-  constructor(placed: PlacedImage, leftOut: ReadonlyMap<Digest, Layer>, options: WholeContentOptions) {
+  constructor(placed: PlacedImage, omitted: ReadonlyMap<Digest, Layer>, options: OmittedContentOptions) {
     this.#placed = placed;
-    this.#leftOut = leftOut;
+    this.#omitted = omitted;
     this.#options = options;
   }
 
   async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
-    return this.#leftOut.has(descriptor.digest) || this.#placed.place.has(descriptor, options);
+    return this.#omitted.has(descriptor.digest) || this.#placed.place.has(descriptor, options);
   }
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
     const { place } = this.#placed;
-    const layer = this.#leftOut.get(descriptor.digest);
+    const layer = this.#omitted.get(descriptor.digest);
     if (layer === undefined || (await place.has(descriptor, options))) return place.open(descriptor, options);
     for (const other of this.#options.others ?? [])
-      if (await other.has(descriptor, options)) return other.open(descriptor, options);
+      if (await other.has(descriptor, options)) return openProven(other, layer, options);
     return this.#openBase(layer, options);
   }
 
-  async #openBase({ diffId, blob }: Layer, options: OpenOptions): Promise<Readable> {
+  async #openBase(layer: Layer, options: OpenOptions): Promise<Readable> {
     const { openBase, onProgress, signal } = this.#options;
+    const { blob } = layer;
     const reference = this.#reference();
     if (openBase === undefined || reference === undefined) throw this.#nowhere(blob, reference);
     try {
       this.#base ??= openBase(reference, { signal });
-      const base = await this.#base;
-      if (options.diffIdChecked !== true) await prove(base, { diffId, blob }, { signal: options.signal });
-      const bytes = await base.open(blob, options);
+      const bytes = await openProven(await this.#base, layer, options);
       const message = `${this.#name}: what is left out of its layout is read from its base ${nameOf(reference)}`;
       if (!this.#isTold) onProgress?.({ kind: 'note', message });
       this.#isTold = true;
@@ -150,6 +154,12 @@ class WholeContent implements ContentSource {
       },
     );
   }
+}
+
+/** Opens the blob of a layer that is proven, or that the reader is going to prove. */
+async function openProven(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
+  if (options.diffIdChecked !== true) await prove(source, layer, { signal: options.signal });
+  return source.open(layer.blob, options);
 }
 
 function nameOf({ name, digest }: BaseReference): string {

@@ -8,8 +8,8 @@ import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import { select } from '../select/select.ts';
 import type { Selection } from '../select/selection.ts';
-import type { OpenBase } from '../image/whole-content.ts';
-import { wholeContent } from '../image/whole-content.ts';
+import type { OpenBase } from '../image/omitted-content.ts';
+import { omittedContent } from '../image/omitted-content.ts';
 
 /** Options of {@link exportArchive}. */
 export interface ExportOptions extends Selection {
@@ -38,7 +38,7 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   for (const placed of await select(from, options)) {
     const { place, image: stored, root, read } = placed;
     images.push({ image: read[0], names: stored.names });
-    const whole = await wholeContent(placed, { signal, onProgress, openBase, others: from });
+    const whole = omittedContent(placed, { signal, onProgress, openBase, others: from });
     if (whole !== place) sources.push(whole);
     outgoing.push({ root, names: stored.names, source: whole });
     if (options.format !== 'oci') continue;

@@ -10,8 +10,8 @@ import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import { select } from '../select/select.ts';
 import type { SelectedImage, Selection } from '../select/selection.ts';
-import type { OpenBase } from '../image/whole-content.ts';
-import { wholeContent } from '../image/whole-content.ts';
+import type { OpenBase } from '../image/omitted-content.ts';
+import { omittedContent } from '../image/omitted-content.ts';
 import type { TransferredBlobs } from '../image/transfer.ts';
 import { countBytes, transfer } from '../image/transfer.ts';
 
@@ -71,7 +71,7 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
     for (const placed of chosen) {
       const { place, image, root } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const source = await contentOf(placed, options);
+      const source = contentOf(placed, options);
       const omitted =
         options.complete === undefined ? omittedLayers(image.annotations, image.root.digest) : 0;
       const attached = await referrersOf(place, place, root, { signal });
@@ -92,12 +92,12 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
 }
 
 /** Where an image is read: its place, or all that may have what it leaves out. */
-async function contentOf(
+function contentOf(
   placed: SelectedImage,
   { from, others = [], complete, signal, onProgress }: FetchOptions,
-): Promise<ContentSource> {
+): ContentSource {
   if (complete === undefined) return placed.place;
-  return wholeContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
+  return omittedContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
 }
 
 function describe(image: StoredImage, { config }: Image): FetchedImage {

@@ -10,6 +10,7 @@ import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isManifestType } from '../oci/media-types.ts';
+import { omittedContent } from '../image/omitted-content.ts';
 import { omittedLayers } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { referrersOf } from '../image/referrers.ts';
@@ -70,12 +71,15 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   const everywhere = joinPlaces(from);
   const images = await to.update(async (content) => {
     const merged: MergedImage[] = [];
-    for (const { place, image, root, read } of chosen) {
+    for (const placed of chosen) {
+      const { place, image, root, read } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
       const own = await filledUp(image, read, everywhere, { signal });
       const annotations = withOrigin(own, options.annotations);
       const omitted = omittedLayers(annotations, image.root.digest);
-      const source = chainSources([place, everywhere]);
+      // What is filled up from another layout has to be the layer that it stands for.
+      const held = omitted > 0 ? place : omittedContent(placed, { signal, others: [everywhere] });
+      const source = chainSources([held, everywhere]);
       const attached = await referrersOf(place, everywhere, root, { signal });
       const referrers = attached.map(({ descriptor }) => descriptor);
       for (const one of [root, ...referrers])

@@ -3,6 +3,8 @@ import { provenanceStatement } from '../attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
 import type { SignStatement } from '../attest/signer.ts';
 import type { Build } from '../ci/build.ts';
+import type { ProveContentsOptions } from '../image/prove-contents.ts';
+import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
 import { selectEach } from '../select/select.ts';
@@ -10,7 +12,7 @@ import type { SelectedImage, Selection } from '../select/selection.ts';
 import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
-export interface SignOptions extends Selection {
+export interface SignOptions extends Selection, Omit<ProveContentsOptions, 'onProgress'> {
   /** The layout that holds the images, and gets their signatures. */
   to: ImageStore;
   /** The job that built them: this one. */
@@ -42,11 +44,14 @@ export interface SignResult {
 
 /**
  * Signs images: says which job built them, and puts that beside each as a referrer. All of them, or, after any failure, none.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, and what `sign` throws
+ * Every layer is proven before, as {@link proveContents} does.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, `DIGEST_MISMATCH` where a blob is not the layer that it
+ * stands for, and what `sign` throws
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
   const { to, signal, onProgress } = options;
   const chosen = await selectEach([to], options);
+  for (const placed of chosen) await proveContents(placed, options);
   const signed = await to.update(
     async (content) => {
       const images: SignedImage[] = [];

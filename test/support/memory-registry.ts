@@ -4,7 +4,7 @@ import type { ContentOptions, OpenOptions } from '../../src/content/source.ts';
 import { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import type { BaseRepository } from '../../src/verbs/save/thin/base-image.ts';
+import type { BaseRepository } from '../../src/image/base-image.ts';
 import { MemoryContent } from './memory-content.ts';
 
 /** Registries in memory, which write down what they are asked. */

@@ -29,6 +29,7 @@ export interface PromoteCommandOptions
   ifAbsent?: boolean;
   mountFrom?: string[];
   attach?: string[];
+  base?: string[];
 }
 
 /** `drayage promote` */
@@ -58,6 +59,7 @@ export async function promoteImages(
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),
       // What cannot be reported is not promoted.
       onPlanned: async (images) => void (job && promotionReport(images, job.ci, options)),
+      bases: options.base,
       mountFrom,
       signal: context.signal,
       onProgress: context.onProgress,

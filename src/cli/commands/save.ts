@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import type {
   CodecName,
   DockerDaemon,
-  Layout,
   SavedImage,
   SaveResult,
   SaveSource,
@@ -26,7 +25,7 @@ import { writeReports } from '../reports.ts';
 import type { SigningOptions } from '../signing.ts';
 import { prepareSigning } from '../signing.ts';
 import { parseSize } from '../size.ts';
-import { openNamed } from '../sources.ts';
+import { openBaseLayouts } from '../sources.ts';
 import { describeSigned } from './sign.ts';
 
 /** What there is to close of a place that holds nothing open. */
@@ -64,7 +63,7 @@ export async function saveImages(
   const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context);
-  await using bases = await openBaseLayouts(options, context);
+  await using bases = await openBaseLayouts(options.baseLayout, context);
   await using source = await openSource(options, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
@@ -96,19 +95,13 @@ export async function saveImages(
     onProgress,
   });
   const digests = result.images.map(({ digest }) => digest);
-  const signed = await signing?.sign(layout, [...new Set(digests)]);
+  const signed = await signing?.sign(layout, [...new Set(digests)], {
+    others: bases.layouts,
+    bases: options.base,
+    openRepository: repositories.open,
+  });
   if (job !== undefined) await writeReports(layout, job, options, context);
   return describe(result, signed);
-}
-
-/** The layouts and archives whose layers are left out. */
-async function openBaseLayouts(
-  { baseLayout = [] }: SaveCommandOptions,
-  context: Context,
-): Promise<AsyncDisposable & { layouts: Layout[] }> {
-  return baseLayout.length === 0
-    ? { layouts: [], [Symbol.asyncDispose]: nothing }
-    : openNamed(baseLayout, context);
 }
 
 /** Where bases are sought, and when. */

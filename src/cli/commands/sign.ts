@@ -1,13 +1,18 @@
 import type { SignResult } from '../../index.ts';
 import { DrayageError } from '../../index.ts';
+import { lazyRepositories } from '../bases.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
+import { openBaseLayouts } from '../sources.ts';
+import type { RegistryCommandOptions } from '../registries.ts';
 import { defaultLayout, openLayouts } from '../places.ts';
 import type { SigningOptions } from '../signing.ts';
 import { prepareSigning } from '../signing.ts';
 
 /** Options of `drayage sign`. */
-export interface SignCommandOptions extends CommonOptions, SigningOptions {
+export interface SignCommandOptions extends CommonOptions, SigningOptions, RegistryCommandOptions {
   image?: string[];
+  base?: string[];
+  baseLayout?: string[];
 }
 
 /** `drayage sign` */
@@ -19,7 +24,13 @@ export async function signImages(
   const { sign } = await prepareSigning(options, context);
   const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context);
   if (layout === undefined) throw new DrayageError('NOT_FOUND', 'there is no layout to sign');
-  const result = await sign(layout, options.image);
+  await using bases = await openBaseLayouts(options.baseLayout, context);
+  await using repositories = lazyRepositories(options, context);
+  const result = await sign(layout, options.image, {
+    others: bases.layouts,
+    bases: options.base,
+    openRepository: repositories.open,
+  });
   return { json: result, text: describeSigned(result), quiet: result.images.map(({ referrer }) => referrer) };
 }
 

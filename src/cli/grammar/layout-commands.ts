@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { IMAGE, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
+import { BASE, IMAGE, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
 
 /** Commands about layouts alone. */
 export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
@@ -11,7 +11,17 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
       'Signs images in the GitLab job that built them, with SLSA provenance in the layout beside each image.',
     arguments: [['[layout]', 'default: .drayage/$CI_JOB_ID']],
     load: async () => (await import('../commands/sign.ts')).signImages,
-    options: { image: IMAGE, ...SIGNING },
+    options: {
+      image: IMAGE,
+      base: BASE,
+      baseLayout: [
+        '--base-layout <dir>',
+        'read omitted layers from this layout or archive; may be repeated',
+        repeated,
+      ],
+      ...SIGNING,
+      ...REGISTRY,
+    },
   }),
   command({
     name: 'verify',

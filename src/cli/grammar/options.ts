@@ -24,6 +24,12 @@ export const HOST: OptionRow<'host', string> = [
   'the daemon: unix:///…, tcp://… or ssh://…; default $DOCKER_HOST, $DOCKER_CONTEXT, the current context, the local socket',
 ];
 
+export const BASE: OptionRow<'base', string[]> = [
+  '--base <ref>',
+  'trust this base image: its layers are not read where the layout omits them; may be repeated',
+  repeated,
+];
+
 export const OFFLINE: OptionRow<'offline', boolean> = [
   '--offline',
   'never ask a registry for omitted layers',

@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { IMAGE, JOB, OFFLINE, REGISTRY, repeated, SIGNATURE, VARIABLES } from './options.ts';
+import { BASE, IMAGE, JOB, OFFLINE, REGISTRY, repeated, SIGNATURE, VARIABLES } from './options.ts';
 
 /** Commands that speak to GitLab and to registries. */
 export const REMOTE_COMMANDS: readonly MakeCommand[] = [
@@ -53,6 +53,7 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
         'if a signature is required, also copy attached documents of this type, unchecked: an artifact type, .sig, .att, .sbom or all; may be repeated',
         repeated,
       ],
+      base: BASE,
       mountFrom: [
         '--mount-from <repository>',
         'mount layers from this repository if it has them; may be repeated',

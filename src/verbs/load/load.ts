@@ -10,8 +10,8 @@ import { normalizeName } from '../../oci/reference.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import { imageFor, select } from '../../select/select.ts';
 import type { SelectedImage, Selection } from '../../select/selection.ts';
-import type { OpenBase } from '../../image/whole-content.ts';
-import { wholeContent } from '../../image/whole-content.ts';
+import type { OpenBase } from '../../image/omitted-content.ts';
+import { omittedContent } from '../../image/omitted-content.ts';
 
 /** How often an image is loaded at most while other jobs come between. */
 const MAX_ATTEMPTS = 3;
@@ -91,7 +91,7 @@ async function loadOne(
   const name = stored.names[0];
   const ref = uniqueReference(stored, image.config.descriptor.digest, name);
   onProgress?.({ kind: 'image', name: name ?? ref });
-  const source = await wholeContent(placed, { signal, onProgress, openBase, others: options.from });
+  const source = omittedContent(placed, { signal, onProgress, openBase, others: options.from });
   const restored = options.names === 'unique' ? [] : stored.names;
   const wanted = [...new Set([ref, ...restored, ...tags])];
   const result = await putHeld(options, ref, wanted, async (names) =>

@@ -1,4 +1,6 @@
 import type { ContentSource } from '../../content/source.ts';
+import type { OpenRepository } from '../../image/base-image.ts';
+import { proveContents } from '../../image/prove-contents.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import { CODECS } from '../../stream/codecs.ts';
@@ -38,6 +40,8 @@ export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   attach?: readonly string[] | undefined;
   /** Where else blobs may be that were left out of a layout. The registry of the base that an image names is looked at by itself. */
   blobs?: readonly ContentSource[] | undefined;
+  /** Base images whose word is taken, by reference: omitted layers that they state are not read. Default: none. */
+  bases?: readonly string[] | undefined;
   /** Repositories that may hold blobs already: one of the same registry hands them over, so that they are not sent. */
   mountFrom?: readonly RegistryRepository[] | undefined;
   /** Hears what is going to be promoted, before anything is sent; an error that it throws is the end. */
@@ -73,7 +77,8 @@ export interface PromoteResult {
 
 /**
  * Puts images into registries under the digest that they have here, with all platforms and with what refers to them: only
- * what a registry lacks. Tags come last: where anything fails before, none has moved.
+ * what a registry lacks. Every layer is proven first, unless the repository holds the image or somebody vouches for it. Tags
+ * come last: where anything fails before, none has moved.
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` where a tag would move that must not;
  * `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`
  */
@@ -85,6 +90,7 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   for (const { image, to } of options.promotions) planned.push(await plan(image, to, options));
   assertTagsAgree(planned);
   await options.onPlanned?.(planned.map(describePlanned));
+  for (const image of planned) await proveUnknown(image, options);
   noteUnread(planned, onProgress);
   const onBlob: PushOptions['onBlob'] = ({ size }, by) => {
     bytes[by] += size;
@@ -98,6 +104,23 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
     images.push({ name: names[0] ?? null, id: image.id, digest: image.root.digest, tags });
   }
   return { images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/**
+ * Proves the layers of an image, unless each repository that it goes to holds it already, or a signature was asked for: then
+ * whoever signed has proven them. What a registry has of its blobs proves nothing.
+ */
+async function proveUnknown(
+  { place, image, root, read, vouchers = [], targets }: Planned,
+  { from, blobs = [], registries, bases, signal, onProgress }: PromoteOptions,
+): Promise<void> {
+  if (vouchers.length > 0) return;
+  const repositories = [...new Set(targets.map(({ repository }) => repository))];
+  const held = await Promise.all(repositories.map((repository) => repository.has(root, { signal })));
+  if (held.every(Boolean)) return;
+  const openRepository: OpenRepository = (reference) => registries.repository(reference);
+  const others = [...blobs, ...from];
+  await proveContents({ place, image, read }, { others, openRepository, bases, signal, onProgress });
 }
 
 /** Says once for each compression who cannot pull such layers. */

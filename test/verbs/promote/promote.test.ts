@@ -5,6 +5,7 @@ import { Layout } from '../../../src/layout/layout.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../src/oci/annotations.ts';
 import { OMITTED_LAYERS } from '../../../src/image/annotations.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
 import type { ProgressEvent } from '../../../src/progress.ts';
 import type { PromoteOptions, PromoteResult } from '../../../src/verbs/promote/promote.ts';
 import { promote } from '../../../src/verbs/promote/promote.ts';
@@ -351,7 +352,8 @@ test('zstd layers are pointed out, once', async () => {
   const onProgress = (event: ProgressEvent): void =>
     void (event.kind === 'note' && notes.push(event.message));
   const fake = await start();
-  const image = imageOf([[APP.diffIds[0] ?? APP.config.digest, Buffer.from('zstd, says its type')]]);
+  const layer = Buffer.from('zstd, says its type');
+  const image = imageOf([[digestOf(layer), layer]]);
   const text = Buffer.from(image.blobs.at(-1)?.[1] ?? [])
     .toString()
     .replaceAll('tar+gzip', 'tar+zstd');

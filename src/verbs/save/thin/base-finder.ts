@@ -7,8 +7,8 @@ import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform } from '../../../oci/platform.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import { parseReference } from '../../../oci/reference.ts';
-import type { OpenRepository } from './base-image.ts';
-import { BaseImage } from './base-image.ts';
+import type { OpenRepository } from '../../../image/base-image.ts';
+import { BaseImage } from '../../../image/base-image.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Where base images are sought. */

@@ -10,7 +10,7 @@ import { isManifestType } from '../../../oci/media-types.ts';
 import type { OnProgress } from '../../../progress.ts';
 import { once } from '../../../stream/tap.ts';
 import type { BaseFinder } from './base-finder.ts';
-import type { BaseImage } from './base-image.ts';
+import type { BaseImage } from '../../../image/base-image.ts';
 import type { OmitLayersOptions } from './omit.ts';
 import { omitLayers } from './omit.ts';
 

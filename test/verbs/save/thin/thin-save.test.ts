@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DrayageError } from '../../../../src/errors.ts';
 import { exportArchive } from '../../../../src/verbs/export.ts';
 import { fetch } from '../../../../src/verbs/fetch.ts';
+import { readImage } from '../../../../src/image/image.ts';
 import { footprint } from '../../../../src/image/footprint.ts';
 import { Layout } from '../../../../src/layout/layout.ts';
 import { load } from '../../../../src/verbs/load/load.ts';
@@ -13,8 +14,8 @@ import type { SaveOptions, SaveResult } from '../../../../src/verbs/save/save.ts
 import { save } from '../../../../src/verbs/save/save.ts';
 import { drain } from '../../../../src/stream/drain.ts';
 import { once } from '../../../../src/stream/tap.ts';
-import type { OpenBase } from '../../../../src/image/whole-content.ts';
-import { wholeContent } from '../../../../src/image/whole-content.ts';
+import type { OpenBase } from '../../../../src/image/omitted-content.ts';
+import { omittedContent } from '../../../../src/image/omitted-content.ts';
 import type { ThinOptions } from '../../../../src/verbs/save/thin/omitter.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
 import type { TestCargo } from '../../../docker/cargo.ts';
@@ -393,7 +394,8 @@ describe('an image without its base', () => {
     const [image] = await thinLayout.images();
     const [first] = base.layers;
     if (image === undefined || first === undefined) throw new Error('nothing to read');
-    const whole = await wholeContent({ place: thinLayout, image }, { openBase });
+    const read = [await readImage(thinLayout, image.root)];
+    const whole = omittedContent({ place: thinLayout, image, read }, { openBase });
     for (const [options, times] of [
       [{ diffIdChecked: true }, 1],
       [{}, 2],

@@ -1,0 +1,67 @@
+import type { ContentOptions, ContentSource } from '../content/source.ts';
+import { isDrayageError } from '../errors.ts';
+import type { OpenRepository } from './base-image.ts';
+import { BaseImage } from './base-image.ts';
+import type { Layer } from './layer.ts';
+import { Ledger } from './ledger.ts';
+import type { OpenBase, ReadImage } from './omitted-content.ts';
+import { omittedContent, omittedLayersOf } from './omitted-content.ts';
+import { isProven, proveAll } from './prove.ts';
+import { configPlatform } from '../oci/config.ts';
+import { isNonDistributable } from '../oci/media-types.ts';
+import type { OnProgress } from '../progress.ts';
+
+/** How whoever vouches for an image proves the layers that its layout omits. */
+export interface ProveContentsOptions extends ContentOptions {
+  /** Further places that may have omitted layers; they are asked first. */
+  others?: readonly ContentSource[] | undefined;
+  /** Opens registries in which base images are. Default: no base is read. */
+  openRepository?: OpenRepository | undefined;
+  /** Base images whose word is taken, by reference: omitted layers that they state are not read. Default: none. */
+  bases?: readonly string[] | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+/**
+ * Proves all layers of an image that this process has not proven: those of its place, and those that this omits, unless a
+ * base states them that the user named. Non-distributable layers may be absent.
+ * @throws {@link DrayageError} `DIGEST_MISMATCH` also where a blob is not the layer that it stands for; `NOT_FOUND` where
+ * nobody has an omitted layer, `UNREACHABLE` where its base cannot give it; `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`
+ */
+export async function proveContents(placed: ReadImage, options: ProveContentsOptions = {}): Promise<void> {
+  const { openRepository, others, signal, onProgress } = options;
+  const omitted = omittedLayersOf(placed);
+  const [here, elsewhere]: [Layer[], Layer[]] = [[], []];
+  for (const layer of placed.read.flatMap(({ layers }) => layers)) {
+    const { blob } = layer;
+    if (isProven(layer)) continue;
+    if (await placed.place.has(blob, { signal })) here.push(layer);
+    else if (omitted.has(blob.digest)) elsewhere.push(layer);
+    else if (!isNonDistributable(blob.mediaType)) here.push(layer);
+  }
+  const ledger = new Ledger();
+  if (elsewhere.length > 0) await stateBases(placed, ledger, options);
+  const unstated = elsewhere.filter((layer) => ledger.standing(layer) !== 'stated');
+  const openBase: OpenBase | undefined = openRepository && (({ name }, own) => openRepository(name, own));
+  const source = omittedContent(placed, { others, openBase, signal, onProgress });
+  await proveAll(source, [...here, ...unstated], { signal });
+}
+
+/** Takes in what the bases state that the user named. One that is not there for a platform states nothing for it. */
+async function stateBases(
+  { read }: ReadImage,
+  ledger: Ledger,
+  { bases = [], openRepository, signal }: ProveContentsOptions,
+): Promise<void> {
+  if (openRepository === undefined) return;
+  for (const { config } of read) {
+    for (const reference of bases) {
+      try {
+        const platform = configPlatform(config.value);
+        ledger.state((await BaseImage.resolve(reference, platform, openRepository, { signal })).layers);
+      } catch (error) {
+        if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+      }
+    }
+  }
+}
