@@ -90,7 +90,7 @@ try {
     await withDaemon(daemon);
     await daemon.close();
   }
-  say('\nNext: docker build --iidfile id . && npx drayage save --iidfile id && npx drayage inspect');
+  say('\nNext: docker build --iidfile id . && node dist/cli/bin.js save --iidfile id');
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -63,6 +63,13 @@ describe('the files of the project', () => {
     expect(filesWith(files, HOSTS)).toEqual([]);
   });
 
+  test('show nobody how to run a name of npm that is not registered', () => {
+    const calls = ['npx ', 'npx --yes ', 'npm exec ', 'npm install -g ', 'npm i -g '].map(
+      (call) => `${call}drayage`,
+    );
+    expect(filesWith(files, calls)).toEqual([]);
+  });
+
   test('hold no test that runs alone', () => {
     expect(
       filesWith(
