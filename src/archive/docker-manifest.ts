@@ -3,9 +3,7 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { checkDocument, foldKey, parseJson } from '../oci/parse.ts';
 import { normalizeName } from '../oci/reference.ts';
 import { quote } from './tar/header.ts';
-
-/** The file of an archive that says which images it holds. */
-export const DOCKER_MANIFEST_NAME = 'manifest.json';
+import { DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 
 /** An entry of manifest.json: one image. */
 export interface DockerImage {
@@ -27,12 +25,12 @@ const manifestSchema = v.nullable(
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseDockerManifest(bytes: Uint8Array): DockerImage[] {
-  const json = parseJson(bytes, DOCKER_MANIFEST_NAME);
+  const json = parseJson(bytes, DOCKER_MANIFEST_FILE);
   const images = Array.isArray(json) ? json.map(lowerKeys) : json;
   const found = checkDocument<v.InferOutput<typeof manifestSchema>>(
     manifestSchema,
     images,
-    DOCKER_MANIFEST_NAME,
+    DOCKER_MANIFEST_FILE,
   );
   return (found ?? []).map(({ config, repotags, layers }) => ({
     config,
@@ -45,7 +43,7 @@ function lowerKeys(image: unknown): unknown {
   if (typeof image !== 'object' || image === null) return image;
   const lowered = Object.entries(image).map(([key, value]): [string, unknown] => [foldKey(key), value]);
   if (new Set(lowered.map(([key]) => key)).size < lowered.length) {
-    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_NAME} has a key twice, in different case`);
+    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
   }
   return Object.fromEntries(lowered);
 }
@@ -55,7 +53,7 @@ function archivedName(text: string): string {
     return normalizeName(text);
   } catch (cause) {
     if (!isDrayageError(cause)) throw cause;
-    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_NAME}: not an image name: ${quote(text)}`, {
+    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE}: not an image name: ${quote(text)}`, {
       cause,
     });
   }

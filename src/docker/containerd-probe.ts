@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
-import { blobName } from '../archive/read/contents.ts';
-import { smallEntry, writeTar } from '../archive/tar/write.ts';
+import { writeTar } from '../archive/tar/write.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import { contentsOf } from '../image/contents.ts';
@@ -9,10 +8,12 @@ import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import { buildManifest, toDocument } from '../oci/manifest.ts';
-import { OCI_CONFIG, OCI_INDEX } from '../oci/media-types.ts';
+import { OCI_CONFIG } from '../oci/media-types.ts';
 import { cleanupSignal } from './cleanup.ts';
 import type { Cargo, Held, StoreAccess } from './store.ts';
 import { heldNothing } from './store.ts';
+import { documentEntries, layoutEntries } from '../archive/write/layout-entries.ts';
+import { buildIndex } from '../oci/image-index.ts';
 
 /** A platform that nothing runs on: such images are not unpacked. */
 const NOWHERE = { os: 'unknown', architecture: 'unknown' };
@@ -66,10 +67,7 @@ function buildProbe(blobs: readonly Descriptor[]): Probe {
   );
   const manifests = blobs.map((blob) => buildManifest(config.descriptor, [bareDescriptor(blob)]));
   const children = manifests.map(({ descriptor }) => ({ ...descriptor, platform: NOWHERE }));
-  const index = toDocument(
-    OCI_INDEX,
-    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: children }),
-  );
+  const index = buildIndex(children);
   return {
     root: index.descriptor,
     documents: [index, config, ...manifests],
@@ -80,9 +78,8 @@ function buildProbe(blobs: readonly Descriptor[]): Probe {
 function probeArchive({ root, documents }: Probe, { signal }: ContentOptions): Readable {
   return writeTar(
     async function* () {
-      yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-      yield smallEntry('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [root] })));
-      for (const { descriptor, bytes } of documents) yield smallEntry(blobName(descriptor.digest), bytes);
+      yield* layoutEntries([root]);
+      yield* documentEntries(documents);
     },
     { signal },
   );

@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
-import { blobName } from '../archive/read/contents.ts';
 import type { OutgoingEntry } from '../archive/tar/write.ts';
-import { smallEntry, writeTar } from '../archive/tar/write.ts';
+import { writeTar } from '../archive/tar/write.ts';
 import type { SaveArchiveOptions } from '../content/endpoint.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -9,12 +8,14 @@ import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import { parseManifest } from '../oci/manifest.ts';
-import { isManifestType, OCI_INDEX } from '../oci/media-types.ts';
+import { isManifestType } from '../oci/media-types.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
 import type { DaemonImage } from './images.ts';
 import type { SaveTarget } from './open-archive.ts';
 import { requestBlobs } from './request-blobs.ts';
+import { blobName } from '../oci/layout.ts';
+import { documentEntries, layoutEntries } from '../archive/write/layout-entries.ts';
 
 /** Options of {@link openDelta}. */
 export interface DeltaOptions extends SaveArchiveOptions {
@@ -98,9 +99,7 @@ async function* entries(
   }: { root: Descriptor; documents: readonly Document[]; wanted: readonly Descriptor[] },
   signal: AbortSignal,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
-  const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [root] });
-  yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  yield smallEntry('index.json', Buffer.from(index));
-  for (const { descriptor, bytes } of documents) yield smallEntry(blobName(descriptor.digest), bytes);
+  yield* layoutEntries([root]);
+  yield* documentEntries(documents);
   if (wanted.length > 0) yield* requestBlobs(target, wanted, signal);
 }

@@ -6,6 +6,7 @@ import { isDrayageError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Cargo, Held, StoreAccess } from './store.ts';
 import { heldNothing } from './store.ts';
+import { DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 
 /** Docker's message that it lacks the layer of this number: it tried to open the layer's file. */
 const MISSING_LAYER = /\bopen .*\/L\/(\d{4,}): no such file or directory/;
@@ -43,7 +44,7 @@ function layerless(image: Image, name: string | undefined, { signal }: ContentOp
   ]);
   return writeTar(
     async function* () {
-      yield smallEntry('manifest.json', manifest);
+      yield smallEntry(DOCKER_MANIFEST_FILE, manifest);
       yield smallEntry('c.json', image.config.bytes);
     },
     { signal },

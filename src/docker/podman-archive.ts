@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { blobName } from '../archive/read/contents.ts';
 import { oneAhead } from '../stream/one-ahead.ts';
 import type { OutgoingEntry } from '../archive/tar/write.ts';
 import { smallEntry, writeTar } from '../archive/tar/write.ts';
@@ -8,8 +7,11 @@ import type { Layer } from '../image/layer.ts';
 import { prepareLayer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import { buildManifest } from '../oci/manifest.ts';
-import { OCI_INDEX, ociLayerType } from '../oci/media-types.ts';
+import { ociLayerType } from '../oci/media-types.ts';
 import type { Cargo } from './store.ts';
+import { blobName, INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from '../oci/layout.ts';
+import { documentEntries } from '../archive/write/layout-entries.ts';
+import { buildIndex } from '../oci/image-index.ts';
 
 /**
  * Writes an image without some of its layers, in the one form that podman accepts: an OCI layout. Its blobs are the
@@ -32,9 +34,8 @@ async function* sparseEntries(
   omit: ReadonlySet<Digest>,
   options: ContentOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
-  const { descriptor, bytes } = image.config;
-  yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  yield smallEntry(blobName(descriptor.digest), bytes);
+  yield smallEntry(LAYOUT_FILE, LAYOUT_BYTES);
+  yield* documentEntries([image.config]);
   const sizes = new Map<Digest, number>();
   const layers = new Map<Digest, Layer>(image.layers.map((layer) => [layer.diffId, layer]));
   const sent = [...layers.values()].filter(({ diffId }) => !omit.has(diffId));
@@ -45,14 +46,13 @@ async function* sparseEntries(
   });
   // For a layer that it has, podman uses its own size.
   const manifest = buildManifest(
-    descriptor,
+    image.config.descriptor,
     image.layers.map(({ diffId }) => ({
       mediaType: ociLayerType('none'),
       digest: diffId,
       size: sizes.get(diffId) ?? 0,
     })),
   );
-  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [manifest.descriptor] };
-  yield smallEntry(blobName(manifest.descriptor.digest), manifest.bytes);
-  yield smallEntry('index.json', Buffer.from(JSON.stringify(index)));
+  yield* documentEntries([manifest]);
+  yield smallEntry(INDEX_FILE, buildIndex([manifest.descriptor]).bytes);
 }

@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { blobName } from '../archive/read/contents.ts';
 import type { TarEntry } from '../archive/tar/read.ts';
 import { readTar } from '../archive/tar/read.ts';
-import { smallEntry, writeTar } from '../archive/tar/write.ts';
+import { writeTar } from '../archive/tar/write.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import { buildManifest, toDocument } from '../oci/manifest.ts';
-import { OCI_CONFIG, OCI_INDEX, OCI_LAYER } from '../oci/media-types.ts';
+import { OCI_CONFIG, OCI_LAYER } from '../oci/media-types.ts';
 import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
 import { sendArchive } from './send.ts';
+import { blobName } from '../oci/layout.ts';
+import { documentEntries, layoutEntries } from '../archive/write/layout-entries.ts';
 
 /** How long to wait until an image of a few hundred bytes is loaded, or removed, in ms. */
 const TIMEOUT = 5_000;
@@ -69,12 +70,9 @@ function listing(blobs: readonly Descriptor[]): { config: Document; manifest: Do
 
 /** Ignores aborts: it must be known whether the image is there, to remove it. */
 async function plant(target: SaveTarget, config: Document, manifest: Document): Promise<void> {
-  const index = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [manifest.descriptor] });
   const archive = writeTar(async function* () {
-    yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-    yield smallEntry('index.json', Buffer.from(index));
-    for (const { descriptor, bytes } of [config, manifest])
-      yield smallEntry(blobName(descriptor.digest), bytes);
+    yield* layoutEntries([manifest.descriptor]);
+    yield* documentEntries([config, manifest]);
   });
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(lateError(target)), TIMEOUT);

@@ -12,12 +12,12 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
 import { readSmallFile } from './artifact-files.ts';
+import { blobName, INDEX_FILE, LAYOUT_FILE } from '../oci/layout.ts';
 
 /** The largest piece that a stream buffers, in bytes. */
 const BUFFER = 512 * 1024;
@@ -150,23 +150,22 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   }
 
   async #readIndex(options: ContentOptions): Promise<LayoutIndex> {
-    const path = below(this.folder, 'index.json');
+    const path = below(this.folder, INDEX_FILE);
     const bytes = await readSmallFile(this.#files, path, options);
     return parseLayoutIndex(bytes, `${path} in the artifact ${this.#files.name}`);
   }
 
   #pathOf({ digest }: Descriptor): string {
-    return below(this.folder, `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`);
+    return below(this.folder, blobName(digest));
   }
 }
 
 /** The folders of an artifact that are layouts: they contain an `oci-layout` and an index.json. */
 export function layoutFolders({ sizes }: ArtifactFiles): string[] {
-  const suffix = 'oci-layout';
   return [...sizes.keys()]
-    .filter((path) => path === suffix || path.endsWith(`/${suffix}`))
-    .map((path) => path.slice(0, -suffix.length).replace(/\/$/, ''))
-    .filter((folder) => sizes.has(below(folder, 'index.json')))
+    .filter((path) => path === LAYOUT_FILE || path.endsWith(`/${LAYOUT_FILE}`))
+    .map((path) => path.slice(0, -LAYOUT_FILE.length).replace(/\/$/, ''))
+    .filter((folder) => sizes.has(below(folder, INDEX_FILE)))
     .toSorted();
 }
 

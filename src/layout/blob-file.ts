@@ -6,11 +6,11 @@ import type { OpenOptions } from '../content/source.ts';
 import { DrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
 import { onDisk } from './io-error.ts';
 import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
 import { lookBelow, openBelow } from './safe-path.ts';
+import { blobName } from '../oci/layout.ts';
 
 /** A file below a folder whose links are not followed: a blob of a layout, or one in staging. */
 export interface BlobFile {
@@ -22,8 +22,8 @@ export interface BlobFile {
 const READ_SIZE = 512 * 1024;
 
 /** The path of a digest's content in a layout. */
-export function blobNames(digest: Digest): [string, string, string] {
-  return ['blobs', digestAlgorithm(digest), digestHex(digest)];
+export function blobNames(digest: Digest): string[] {
+  return blobName(digest).split('/');
 }
 
 /** The path of a blob file. */

@@ -5,9 +5,9 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { formatLayoutIndex } from '../oci/image-index.ts';
-import { DOCKER_MANIFEST_FILE, dockerManifest } from './docker-manifest.ts';
+import { dockerManifest } from './docker-manifest.ts';
 import { addImage, listImages, removeImage } from '../listing/entries.ts';
-import { checkLayoutFile, folderState, INDEX_FILE, readLayoutIndex } from './layout-files.ts';
+import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
 import type { Lock } from './lock.ts';
 import { notFound } from '../listing/lookup.ts';
 import { makeLayout, publishBlobs } from './publish.ts';
@@ -19,6 +19,7 @@ import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
 import type { IndexChange, Transaction } from './transaction.ts';
 import { Undo } from './undo.ts';
+import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../oci/layout.ts';
 
 /** How many stored blobs are hashed at a time. */
 const HASHED_AT_ONCE = 4;

@@ -5,11 +5,8 @@ import type { Image } from '../image/image.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { blobNames } from './blob-file.ts';
 import { listImages } from '../listing/entries.ts';
-
-/** The file that lets `docker load` read a layout packed as a tar. */
-export const DOCKER_MANIFEST_FILE = 'manifest.json';
+import { blobName } from '../oci/layout.ts';
 
 interface DockerImage {
   Config: string;
@@ -48,14 +45,10 @@ export async function dockerManifest(
 
 function toItem({ config, layers }: Image): DockerImage {
   return {
-    Config: entryOf(config.descriptor),
+    Config: blobName(config.descriptor.digest),
     RepoTags: null,
-    Layers: layers.map(({ blob }) => entryOf(blob)),
+    Layers: layers.map(({ blob }) => blobName(blob.digest)),
   };
-}
-
-function entryOf({ digest }: Descriptor): string {
-  return blobNames(digest).join('/');
 }
 
 /** The images of a root with all of their layers; undefined if something is missing or damaged. */

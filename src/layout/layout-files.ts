@@ -9,16 +9,7 @@ import { ifThere } from './io-error.ts';
 import { look } from './safe-path.ts';
 import { readSmallFile } from './small-file.ts';
 import { INNER_HOME } from './staging.ts';
-
-/** The file that makes a folder a layout (OCI image-spec, image-layout.md#oci-layout-file). */
-export const LAYOUT_FILE = 'oci-layout';
-/** The file that names a layout's content (image-layout.md#indexjson-file). */
-export const INDEX_FILE = 'index.json';
-/** The version of layouts that is read and written. */
-const LAYOUT_VERSION = '1.0.0';
-
-/** The bytes of an `oci-layout` file. */
-export const LAYOUT_BYTES: Buffer = Buffer.from(JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
+import { INDEX_FILE, LAYOUT_FILE, LAYOUT_VERSION } from '../oci/layout.ts';
 
 /** The index.json of a layout without images. */
 export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };

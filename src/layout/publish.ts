@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, blobPath } from './blob-file.ts';
 import { onDisk } from './io-error.ts';
-import { EMPTY_INDEX, INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from './layout-files.ts';
+import { EMPTY_INDEX } from './layout-files.ts';
 import type { Lock } from './lock.ts';
 import { ensureFolder, lookBelow, syncFolder } from './safe-path.ts';
 import { prepareReplacement } from './small-file.ts';
@@ -14,6 +14,7 @@ import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';
 import { rememberBlobFile, verifyBlobFile } from './verify-blob.ts';
+import { INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from '../oci/layout.ts';
 
 /**
  * Makes an empty layout. `oci-layout` comes first: a folder with only that file counts as empty.
@@ -54,13 +55,13 @@ export async function publishBlobs(
     const from = staged.get(digest);
     if (from === undefined) continue;
     const names = blobNames(digest);
-    const folder = join(root, names[0], names[1]);
+    const target = join(root, ...names);
+    const folder = dirname(target);
     if (!folders.has(folder)) {
-      await makeFolder(join(root, names[0]), undo);
+      await makeFolder(dirname(folder), undo);
       await makeFolder(folder, undo);
       folders.add(folder);
     }
-    const target = join(root, ...names);
     const isNew = (await lookBelow(root, names)) === undefined;
     if (!isNew && !renewed.has(digest) && (await isIntact({ root, names }, descriptor))) continue;
     if (isNew) undo.push(() => rm(target, { force: true }));

@@ -2,6 +2,8 @@ import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
+import type { Document } from './manifest.ts';
+import { toDocument } from './manifest.ts';
 import {
   checkDocument,
   documentObject,
@@ -82,4 +84,9 @@ function isUnread(entry: unknown): entry is UnreadEntry {
  */
 export function parseIndex(bytes: Uint8Array, what: string): Index {
   return parseDocument(indexSchema, bytes, what);
+}
+
+/** Writes an image index: compact JSON, keys in the order schemaVersion, mediaType, manifests. */
+export function buildIndex(manifests: readonly Descriptor[]): Document {
+  return toDocument(OCI_INDEX, JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
 }

@@ -2,10 +2,9 @@ import { DrayageError } from '../errors.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { Document } from './manifest.ts';
-import { toDocument } from './manifest.ts';
-import { OCI_INDEX } from './media-types.ts';
 import type { Platform } from './platform.ts';
 import { formatPlatform, isSamePlatform } from './platform.ts';
+import { buildIndex } from './image-index.ts';
 
 /** A manifest of an image, with its platform. */
 export type PlatformManifest = Descriptor & { platform: Platform };
@@ -43,10 +42,7 @@ export function platformIndex(
     ...manifests.toSorted((a, b) => compare(keyOf(a), keyOf(b))),
     ...others.toSorted((a, b) => compare(a.digest, b.digest)),
   ].map(toEntry);
-  const document = toDocument(
-    OCI_INDEX,
-    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: entries }),
-  );
+  const document = buildIndex(entries);
   return { root: document.descriptor, document };
 }
 
@@ -95,15 +91,8 @@ function keyOf({ platform, digest }: PlatformManifest): string {
 }
 
 /** As docker writes it: keys in this order, and nothing embedded. */
-function toEntry({ mediaType, digest, size, annotations, platform, artifactType }: Descriptor): object {
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType !== undefined && { artifactType }),
-    ...(annotations !== undefined && { annotations }),
-    ...(platform !== undefined && { platform: inOrder(platform) }),
-  };
+function toEntry({ mediaType, digest, size, annotations, platform, artifactType }: Descriptor): Descriptor {
+  return { mediaType, digest, size, artifactType, annotations, platform: platform && inOrder(platform) };
 }
 
 /** Architecture first, then the operating system, then the rest. */

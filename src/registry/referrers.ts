@@ -2,9 +2,8 @@ import type { ContentOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { parseIndex } from '../oci/image-index.ts';
+import { buildIndex, parseIndex } from '../oci/image-index.ts';
 import type { Document } from '../oci/manifest.ts';
-import { toDocument } from '../oci/manifest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { putManifest, readManifest } from './manifests.ts';
 import { readList } from './read-list.ts';
@@ -49,8 +48,7 @@ export async function putReferrer(
   // Only a client that gets no `OCI-Subject` has to update the list itself.
   const others = await byTag(repository, subject, options);
   if (others.some(({ digest }) => digest === listed.digest)) return;
-  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...others, listed] };
-  await putManifest(repository, toDocument(OCI_INDEX, JSON.stringify(index)), referrersTag(subject), options);
+  await putManifest(repository, buildIndex([...others, listed]), referrersTag(subject), options);
 }
 
 async function byApi(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseIndex } from '../../src/oci/image-index.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { buildIndex, parseIndex } from '../../src/oci/image-index.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { fakeDigest, json, thrown } from './documents.ts';
 
@@ -58,4 +59,13 @@ describe('not an index', () => {
       message,
     );
   });
+});
+
+test('a built index is compact JSON in the order of the specification', () => {
+  const manifest = CHILD;
+  const { descriptor, bytes } = buildIndex([manifest]);
+  expect(bytes.toString()).toBe(
+    `{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[{"mediaType":"${OCI_MANIFEST}","digest":"${manifest.digest}","size":20}]}`,
+  );
+  expect(descriptor).toEqual({ mediaType: OCI_INDEX, digest: digestOf(bytes), size: bytes.length });
 });

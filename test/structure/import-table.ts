@@ -33,7 +33,7 @@ const TABLE: Record<string, Rule> = {
   'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
   archive: { level: 6, packages: ['valibot'] },
   'archive/read': { level: 7, packages: ['valibot'] },
-  'archive/write': { level: 7, also: ['archive/read'], packages: ['node:stream'] },
+  'archive/write': { level: 7, packages: ['node:stream'] },
   layout: {
     level: 8,
     packages: ['node:crypto', 'node:stream', 'node:fs', 'node:path', 'p-limit'],

@@ -4,13 +4,14 @@ import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { digestAlgorithm, digestHex, isDigest } from '../../oci/digest.ts';
+import { digestAlgorithm, isDigest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/manifest.ts';
 import { assertDocumentSize, readDocument } from '../../stream/document.ts';
 import { digestMismatch, sizeMismatch } from '../../stream/verified.ts';
 import { entryName } from '../tar/entry-name.ts';
 import { quote } from '../tar/header.ts';
 import { memoize } from './memoize.ts';
+import { blobName } from '../../oci/layout.ts';
 
 /** The digest and the size of an entry's bytes, as they came. */
 type Received = IngestedLayer['received'];
@@ -143,11 +144,6 @@ export class ArchiveContents {
     },
     ({ at }) => at,
   );
-}
-
-/** The entry that holds a blob, in every layout and in archives of docker >= 25. */
-export function blobName(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }
 
 /** The digest that an entry's name promises, if it promises one. */

@@ -8,9 +8,7 @@ import { parseManifest } from '../../oci/manifest.ts';
 import { isConfigType, isIndexType, isManifestType, layerCompression } from '../../oci/media-types.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
 import type { ArchiveContents } from './contents.ts';
-
-/** The file of a layout that lists what is in it. */
-export const INDEX_NAME = 'index.json';
+import { INDEX_FILE } from '../../oci/layout.ts';
 
 /** A document of an archive's graph, with what it leads to. */
 export type GraphNode = GraphIndex | GraphManifest;
@@ -50,9 +48,9 @@ export async function readGraph(
   contents: ArchiveContents,
   onDamage: (error: DrayageError) => void,
 ): Promise<GraphEntry[]> {
-  const { bytes } = await contents.document(INDEX_NAME, '');
+  const { bytes } = await contents.document(INDEX_FILE, '');
   const reader = new GraphReader(contents, onDamage);
-  return reader.entries(parseIndex(bytes, INDEX_NAME));
+  return reader.entries(parseIndex(bytes, INDEX_FILE));
 }
 
 /** Whether a descriptor names a document of a graph: an index or a manifest. */
@@ -153,5 +151,5 @@ function assertWalkable(children: readonly GraphEntry[]): number {
 }
 
 function tooMuch(): DrayageError {
-  return new DrayageError('LIMIT', `${INDEX_NAME} leads to too many documents, or nests them too deeply`);
+  return new DrayageError('LIMIT', `${INDEX_FILE} leads to too many documents, or nests them too deeply`);
 }

@@ -6,10 +6,11 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Document, Manifest } from '../../oci/manifest.ts';
 import { isNonDistributable, OCI_CONFIG } from '../../oci/media-types.ts';
 import type { ArchiveContents } from './contents.ts';
-import { blobName, missing } from './contents.ts';
+import { missing } from './contents.ts';
 import type { DockerImage } from '../docker-manifest.ts';
 import { memoize } from './memoize.ts';
 import { quote } from '../tar/header.ts';
+import { blobName } from '../../oci/layout.ts';
 
 /** What an image is made of, whoever lists it: its config, and its layers with the diffIDs that the config states. */
 export interface ImageParts {

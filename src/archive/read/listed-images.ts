@@ -7,16 +7,18 @@ import { parseDocument } from '../../oci/parse.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { ArchiveContents } from './contents.ts';
-import { blobName, missing } from './contents.ts';
-import { DOCKER_MANIFEST_NAME, parseDockerManifest } from '../docker-manifest.ts';
+import { missing } from './contents.ts';
+import { parseDockerManifest } from '../docker-manifest.ts';
 import type { GraphEntry, GraphManifest } from './graph.ts';
-import { INDEX_NAME, isDocumentType, readGraph } from './graph.ts';
+import { isDocumentType, readGraph } from './graph.ts';
 import { imagePaths, isComplete } from './graph-walk.ts';
 import type { ImageParts } from './image-parts.ts';
 import { PartsReader } from './image-parts.ts';
 import { memoize } from './memoize.ts';
 import { entryReference, foreignReference } from './oci-name.ts';
 import { Roots } from './root.ts';
+import { blobName, LAYOUT_FILE, LAYOUT_VERSION } from '../../oci/layout.ts';
+import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
 
 /** An archive that has passed. */
 export interface ListContext {
@@ -39,7 +41,7 @@ const MAX_LISTED = 10_000;
 /** The images that manifest.json lists. What index.json adds is used where it fits. */
 export async function dockerImages(context: ListContext): Promise<ArrivedImage[]> {
   const { contents } = context;
-  const { bytes } = await contents.document(DOCKER_MANIFEST_NAME, '');
+  const { bytes } = await contents.document(DOCKER_MANIFEST_FILE, '');
   const reader = new PartsReader(contents);
   const listed: Listed[] = [];
   for (const image of parseDockerManifest(bytes)) {
@@ -80,7 +82,7 @@ export async function ociImages(context: ListContext): Promise<ArrivedImage[]> {
 
 function assertListable(count: number): void {
   if (count <= MAX_LISTED) return;
-  throw new DrayageError('LIMIT', `${DOCKER_MANIFEST_NAME} lists over ${MAX_LISTED} images`, {
+  throw new DrayageError('LIMIT', `${DOCKER_MANIFEST_FILE} lists over ${MAX_LISTED} images`, {
     expected: MAX_LISTED,
     actual: count,
   });
@@ -135,7 +137,7 @@ function assertOneOwner(
 
 /** index.json beside a manifest.json: an addition, so that damage to it does no harm. */
 async function hybridEntries(contents: ArchiveContents): Promise<GraphEntry[]> {
-  if (!contents.has(INDEX_NAME)) return [];
+  if (!contents.has(INDEX_FILE)) return [];
   try {
     return await readGraph(contents, () => undefined);
   } catch (error) {
@@ -145,16 +147,16 @@ async function hybridEntries(contents: ArchiveContents): Promise<GraphEntry[]> {
 }
 
 async function assertLayoutVersion(contents: ArchiveContents): Promise<void> {
-  const { bytes } = await contents.document('oci-layout', '');
+  const { bytes } = await contents.document(LAYOUT_FILE, '');
   const schema = v.object({ imageLayoutVersion: v.string() });
-  const { imageLayoutVersion: version } = parseDocument(schema, bytes, 'oci-layout');
-  if (version === '1.0.0') return;
+  const { imageLayoutVersion: version } = parseDocument(schema, bytes, LAYOUT_FILE);
+  if (version === LAYOUT_VERSION) return;
   throw new DrayageError(
     'UNSUPPORTED',
     `OCI layouts of version ${JSON.stringify(version.slice(0, 40))} are not read`,
     {
-      entry: 'oci-layout',
-      expected: '1.0.0',
+      entry: LAYOUT_FILE,
+      expected: LAYOUT_VERSION,
       actual: version.slice(0, 40),
     },
   );

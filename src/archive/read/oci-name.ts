@@ -2,7 +2,7 @@ import { DrayageError, isDrayageError } from '../../errors.ts';
 import { IMAGE_NAME, REF_NAME } from '../../oci/annotations.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isReference, normalizeName, parseReference } from '../../oci/reference.ts';
-import { INDEX_NAME } from './graph.ts';
+import { INDEX_FILE } from '../../oci/layout.ts';
 
 /**
  * The familiar name that an entry of index.json goes by, if it has one; the same as in a layout. Of
@@ -14,7 +14,7 @@ export function entryReference({ annotations, digest }: Descriptor): string | un
   const ref = annotations?.[REF_NAME];
   const own = ref !== undefined && /[:/]/.test(ref) ? taggedName(ref) : undefined;
   if (name !== undefined && own !== undefined && name !== own) {
-    throw new DrayageError('MALFORMED', `${INDEX_NAME} names ${digest} both ${name} and ${own}`, {
+    throw new DrayageError('MALFORMED', `${INDEX_FILE} names ${digest} both ${name} and ${own}`, {
       expected: name,
       actual: own,
       digest,

@@ -10,10 +10,10 @@ import { abortable } from '../../stream/abortable.ts';
 import { BlobStore } from './blob-store.ts';
 import { TailReader } from '../tar/tail-reader.ts';
 import { collect } from './collect.ts';
-import { ArchiveContents, blobName } from './contents.ts';
-import { DOCKER_MANIFEST_NAME } from '../docker-manifest.ts';
-import { INDEX_NAME } from './graph.ts';
+import { ArchiveContents } from './contents.ts';
 import { dockerImages, ociImages } from './listed-images.ts';
+import { blobName } from '../../oci/layout.ts';
+import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
 
 /** Blobs that are stored: layers with what is known of them, all others by their descriptor. */
 export type StoredBlobs = ReadonlyMap<Digest, IngestedLayer | Descriptor>;
@@ -95,8 +95,8 @@ async function listImages(
   { content, keepManifests = false, signal }: ReadArchiveOptions,
 ): Promise<ArrivedImage[]> {
   const context = { contents, blobs: new BlobStore(contents, content, { signal }), keepManifests };
-  if (contents.has(DOCKER_MANIFEST_NAME)) return dockerImages(context);
-  if (contents.has(INDEX_NAME)) return ociImages(context);
+  if (contents.has(DOCKER_MANIFEST_FILE)) return dockerImages(context);
+  if (contents.has(INDEX_FILE)) return ociImages(context);
   throw noImages(contents);
 }
 
@@ -113,7 +113,7 @@ function noImages(contents: ArchiveContents): DrayageError {
   }
   return new DrayageError(
     'MALFORMED',
-    `no image archive: it has neither ${DOCKER_MANIFEST_NAME} nor ${INDEX_NAME}`,
+    `no image archive: it has neither ${DOCKER_MANIFEST_FILE} nor ${INDEX_FILE}`,
     {
       hint: 'make one with "docker save", or as an OCI layout with its files at the top',
     },

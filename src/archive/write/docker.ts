@@ -9,6 +9,7 @@ import { formatDockerManifest } from '../docker-manifest.ts';
 import { oneAhead } from '../../stream/one-ahead.ts';
 import type { OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
+import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
 /** An image that is to be written, and the names that it gets. */
 export interface OutgoingImage {
@@ -48,7 +49,7 @@ async function* dockerEntries(
   source: ContentSource,
   { omit, signal, receiverChecks }: WriteDockerOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
-  yield smallEntry('manifest.json', manifestOf(images));
+  yield smallEntry(DOCKER_MANIFEST_FILE, manifestOf(images));
   for (const [name, bytes] of new Map(images.map(({ image }) => [configName(image), image.config.bytes]))) {
     yield smallEntry(name, bytes);
   }

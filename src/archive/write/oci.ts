@@ -5,14 +5,14 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Manifest } from '../../oci/manifest.ts';
-import { OCI_INDEX } from '../../oci/media-types.ts';
 import { normalizeName, normalizedReference, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import { drain } from '../../stream/drain.ts';
-import { blobName } from '../read/contents.ts';
 import { formatDockerManifest } from '../docker-manifest.ts';
 import { oneAhead } from '../../stream/one-ahead.ts';
 import type { OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
+import { blobName, DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
+import { layoutEntries } from './layout-entries.ts';
 
 /** Options of {@link writeOciArchive}. */
 export interface WriteOciOptions extends ContentOptions {
@@ -52,24 +52,23 @@ export function writeOciArchive(
  * `NOT_FOUND` and whatever else a source says
  */
 export function writeOciArchives(images: readonly OutgoingImage[], options: WriteOciOptions = {}): Readable {
-  const index = formatIndex(images);
+  const index = indexEntries(images);
   return writeTar((signal) => ociEntries(images, index, { ...options, signal }), options);
 }
 
 async function* ociEntries(
   images: readonly OutgoingImage[],
-  index: Uint8Array,
+  index: readonly Descriptor[],
   { omit = new Set(), signal }: WriteOciOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   const held = [];
   for (const image of images)
     held.push({ ...image, contents: await contentsOf(image.source, image.root, { signal }) });
-  yield smallEntry('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  yield smallEntry('index.json', index);
+  yield* layoutEntries(index);
   const runnable = held.flatMap(({ contents, names }) =>
     contents.images.slice(0, 1).map((image) => ({ image: image.value, names })),
   );
-  if (runnable.length > 0) yield smallEntry('manifest.json', dockerManifest(runnable));
+  if (runnable.length > 0) yield smallEntry(DOCKER_MANIFEST_FILE, dockerManifest(runnable));
   const done = new Set(omit);
   const isNew = ({ digest }: Descriptor): boolean => !done.has(digest) && done.add(digest).has(digest);
   // What names others comes first, for readers that take what they know of.
@@ -93,8 +92,8 @@ async function* openLater(
   yield* await source.open(blob, { ...options, trustUnchanged: true });
 }
 
-function formatIndex(images: readonly OutgoingImage[]): Uint8Array {
-  const manifests = images.flatMap(({ root, names }) => {
+function indexEntries(images: readonly OutgoingImage[]): Descriptor[] {
+  return images.flatMap(({ root, names }) => {
     const descriptor = bareDescriptor(root);
     const named = names.map((name) => ({
       ...descriptor,
@@ -105,7 +104,6 @@ function formatIndex(images: readonly OutgoingImage[]): Uint8Array {
     }));
     return named.length > 0 ? named : [descriptor];
   });
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
 }
 
 function dockerManifest(images: readonly { image: Manifest; names: readonly string[] }[]): Uint8Array {

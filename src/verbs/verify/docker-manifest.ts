@@ -1,11 +1,10 @@
-import { DOCKER_MANIFEST_NAME, parseDockerManifest } from '../../archive/docker-manifest.ts';
+import { parseDockerManifest } from '../../archive/docker-manifest.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { images as imagesOf } from '../../image/image.ts';
-import { blobNames } from '../../layout/blob-file.ts';
 import type { Layout } from '../../layout/layout.ts';
 import { readSmallFile } from '../../layout/small-file.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
+import { blobName, DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
 /** An image as index.json leads to it, in the words of manifest.json. */
 interface IndexedImage {
@@ -20,7 +19,7 @@ interface IndexedImage {
  * @throws {@link DrayageError} `MALFORMED` where it differs; `LIMIT`, `LINK`, `IO`, and what `layout` says of damaged content
  */
 export async function assertDockerManifest(layout: Layout, options: ContentOptions): Promise<void> {
-  const bytes = await readSmallFile(layout.path, DOCKER_MANIFEST_NAME);
+  const bytes = await readSmallFile(layout.path, DOCKER_MANIFEST_FILE);
   if (bytes === undefined) return;
   const indexed = await indexedImages(layout, options);
   for (const { config, layers, names } of parseDockerManifest(bytes)) {
@@ -38,8 +37,8 @@ async function indexedImages(layout: Layout, options: ContentOptions): Promise<I
   for (const { root, names } of await layout.images(options)) {
     for await (const { config, layers } of imagesOf(layout, root, options)) {
       found.push({
-        config: pathOf(config.descriptor),
-        layers: layers.map(({ blob }) => pathOf(blob)),
+        config: blobName(config.descriptor.digest),
+        layers: layers.map(({ blob }) => blobName(blob.digest)),
         names,
       });
     }
@@ -47,14 +46,10 @@ async function indexedImages(layout: Layout, options: ContentOptions): Promise<I
   return found;
 }
 
-function pathOf({ digest }: Descriptor): string {
-  return blobNames(digest).join('/');
-}
-
 function differs({ path }: Layout, what: string): DrayageError {
-  const message = `${DOCKER_MANIFEST_NAME} names ${what}, which index.json does not: docker load would take what was not verified`;
+  const message = `${DOCKER_MANIFEST_FILE} names ${what}, which index.json does not: docker load would take what was not verified`;
   return new DrayageError('MALFORMED', message, {
-    path: `${path}/${DOCKER_MANIFEST_NAME}`,
-    hint: `remove ${DOCKER_MANIFEST_NAME}, or get the layout once more`,
+    path: `${path}/${DOCKER_MANIFEST_FILE}`,
+    hint: `remove ${DOCKER_MANIFEST_FILE}, or get the layout once more`,
   });
 }

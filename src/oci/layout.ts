@@ -1,0 +1,18 @@
+import type { Digest } from './digest.ts';
+import { digestAlgorithm, digestHex } from './digest.ts';
+
+/** The file that makes a folder or an archive a layout (OCI image-spec, image-layout.md#oci-layout-file). */
+export const LAYOUT_FILE = 'oci-layout';
+/** The version of layouts that is read and written. */
+export const LAYOUT_VERSION = '1.0.0';
+/** The bytes of an `oci-layout` file. */
+export const LAYOUT_BYTES: Buffer = Buffer.from(JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION }));
+/** The file that names a layout's content (image-layout.md#indexjson-file). */
+export const INDEX_FILE = 'index.json';
+/** The file by which `docker load` reads an archive; a layout may have it, too. */
+export const DOCKER_MANIFEST_FILE = 'manifest.json';
+
+/** Where a layout keeps content: its path there (image-layout.md#blobs). */
+export function blobName(digest: Digest): string {
+  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+}
