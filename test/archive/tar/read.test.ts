@@ -40,6 +40,22 @@ async function read(bytes: Buffer, chunk = 512): Promise<Read[]> {
 const file = (name: string, content: string): Read => ({ type: 'file', name, target: '', content });
 
 describe('entries', () => {
+  test.each([1, 512, 100_000])(
+    'show how they begin, and no byte of the next one, in chunks of %i',
+    async (chunk) => {
+      const archive = tar(entry('a', 'x'.repeat(700)), entry('b', 'yy'), entry('c'));
+      const seen: string[] = [];
+      for await (const { bytes } of readTar(inChunks(archive, chunk))) {
+        const head = Buffer.from(await bytes.peek(600)).toString();
+        const content = (await gather(bytes)).toString();
+        await bytes.drained;
+        expect(content.startsWith(head)).toBe(true);
+        seen.push(`${head.length} of ${content.length}`);
+      }
+      expect(seen).toEqual(['600 of 700', '2 of 2', '0 of 0']);
+    },
+  );
+
   test.each([1, 3, 512, 100_000])('come with their content, in chunks of %i', async (chunk) => {
     const archive = tar(
       entry('a', 'x'.repeat(700)),

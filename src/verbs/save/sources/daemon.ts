@@ -67,8 +67,11 @@ function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platf
   if (wanted === undefined || platforms === undefined) return id;
   const found = platforms.find(({ platform }) => matchesPlatform(wanted, platform));
   if (found !== undefined) return found.digest;
-  const candidates = platforms.map(({ platform }) => formatPlatform(platform));
-  throw notForPlatform(wanted, [{ names: [text], error: { facts: { candidates } } }]);
+  throw notForPlatform(
+    text,
+    wanted,
+    platforms.map(({ platform }) => formatPlatform(platform)),
+  );
 }
 
 /** The name by which an image was asked for; none where it was asked for by its ID. */

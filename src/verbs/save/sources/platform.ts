@@ -21,33 +21,33 @@ export async function forPlatform(
   const { platform } = options;
   if (platform === undefined) return images;
   const fitting: ArrivedImage[] = [];
-  const others: { names: readonly string[]; error: DrayageError }[] = [];
+  const others: { names: string[]; candidates: string[] }[] = [];
   for (const image of images) {
     try {
       fitting.push(await onlyPlatform(image, layers, platform, options));
     } catch (error) {
       if (!isDrayageError(error, 'NOT_FOUND')) throw error;
-      others.push({ names: image.names, error });
+      others.push({ names: image.names, candidates: error.facts.candidates ?? [] });
     }
   }
-  const names = new Set(fitting.flatMap((image) => image.names));
-  const missed = others.filter((other) => !other.names.some((name) => names.has(name)));
-  if (missed.length > 0) throw notForPlatform(platform, missed);
-  return fitting;
+  const found = new Set(fitting.flatMap(({ names }) => names));
+  const missed = others.filter(({ names }) => !names.some((name) => found.has(name)));
+  if (missed.length === 0) return fitting;
+  const [name = 'the image'] = missed.flatMap(({ names }) => names);
+  throw notForPlatform(
+    name,
+    platform,
+    missed.flatMap(({ candidates }) => candidates),
+  );
 }
 
-/** The error for images that are for other platforms. */
-export function notForPlatform(
-  platform: Platform,
-  others: readonly { names: readonly string[]; error: { facts: { candidates?: string[] } } }[],
-): DrayageError {
-  const candidates = [...new Set(others.flatMap(({ error }) => error.facts.candidates ?? []))];
-  const name = others.flatMap(({ names }) => names)[0] ?? 'the image';
-  return new DrayageError('NOT_FOUND', `${name} is not there for ${formatPlatform(platform)}`, {
-    candidates,
-    hint:
-      candidates.length > 0 ? `it is there for ${candidates.join(', ')}` : 'get it for that platform first',
-  });
+/** The error for an image that is for other platforms. */
+export function notForPlatform(name: string, platform: Platform, platforms: readonly string[]): DrayageError {
+  const candidates = [...new Set(platforms)];
+  const hint =
+    candidates.length > 0 ? `it is there for ${candidates.join(', ')}` : 'get it for that platform first';
+  const message = `${name} is not there for ${formatPlatform(platform)}`;
+  return new DrayageError('NOT_FOUND', message, { candidates, hint });
 }
 
 async function onlyPlatform(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../../../src/layout/layout.ts';
+import type { ProgressEvent } from '../../../../src/progress.ts';
 import type { SaveResult } from '../../../../src/verbs/save/save.ts';
 import { save } from '../../../../src/verbs/save/save.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
@@ -39,6 +40,19 @@ describe('an image that the layout holds', () => {
       expect(again.images[0]?.digest).toBe(first.images[0]?.digest);
     },
   );
+
+  test('is told before its layers, as one that comes', async () => {
+    const { daemon, layout } = await start();
+    const told = async (): Promise<string[]> => {
+      const events: ProgressEvent[] = [];
+      const onProgress = (event: ProgressEvent): void => void events.push(event);
+      await save({ from: daemon, images: ['app:1'], to: layout, onProgress });
+      return events.map(({ kind }) => kind).filter((kind) => kind !== 'bytes');
+    };
+    const coming = await told();
+    expect(coming).toEqual(['image', 'layer', 'layer']);
+    expect(await told()).toEqual(coming);
+  });
 
   test('gets the name by which it is asked for', async () => {
     const { daemon, layout } = await start();
