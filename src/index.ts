@@ -1,23 +1,29 @@
-export type { ImageIndex, ResolvedImages, StoredImage } from './content/image-index.ts';
-export { overlay } from './content/overlay.ts';
-export type { SavedLayer } from './content/layer.ts';
-export type { Authenticate, ImagePolicy } from './content/policy.ts';
-export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
-export type { ContentOptions, ContentSource, OpenOptions, VerifiableSource } from './content/source.ts';
 export type { OnAuthentic } from './attest/authenticate.ts';
 export { signaturePolicy } from './attest/authenticate.ts';
+export type { CertificateFacts } from './attest/certificate.ts';
 export type { ExpectedProvenance, ExpectedSigner } from './attest/expect.ts';
 export type { IdentityToken } from './attest/identity-token.ts';
 export { readIdentityToken } from './attest/identity-token.ts';
 export { loadPrivateKey } from './attest/private-key.ts';
 export type { Provenance } from './attest/provenance.ts';
+export type { BundleShape } from './attest/shape.ts';
 export type { EvidenceOptions, KeylessOptions, KeySignerOptions, SignStatement } from './attest/signer.ts';
 export { keylessSigner, keySigner } from './attest/signer.ts';
 export type { Signer, Trust, TrustOptions, VerifiedEnvelope } from './attest/trust.ts';
 export { loadTrust } from './attest/trust.ts';
 export { verifyBundle } from './attest/verify-bundle.ts';
-export type { CertificateFacts } from './attest/certificate.ts';
-export type { BundleShape } from './attest/shape.ts';
+export type { Build, BuildType } from './ci/build.ts';
+export type { Ci, ReportedLink } from './ci/ci.ts';
+export type { Dotenv, DotenvLimits } from './ci/dotenv.ts';
+export { formatDotenvReport, formatVariables } from './ci/dotenv.ts';
+export type { Accepted, ExpectationKey, Expectations } from './ci/expectations.ts';
+export { expectationsOf, originKeys, signatureKeys } from './ci/expectations.ts';
+export { originPolicy } from './ci/origin-policy.ts';
+export type { Env, Origin } from './ci/origin.ts';
+export { originAnnotations, originOf } from './ci/origin.ts';
+export { ownImages } from './ci/own-images.ts';
+export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';
+export { imageVariables } from './ci/variables.ts';
 export type {
   EndpointImage,
   ImageEndpoint,
@@ -29,48 +35,56 @@ export type {
   NamedImage,
   SaveArchiveOptions,
 } from './content/endpoint.ts';
-export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } from './verbs/diff.ts';
-export { diff } from './verbs/diff.ts';
+export type {
+  ImageIndex,
+  ImagePlace,
+  ListOptions,
+  ResolvedImages,
+  StoredImage,
+} from './content/image-index.ts';
+export type { SavedLayer } from './content/layer.ts';
+export { overlay } from './content/overlay.ts';
+export type { Authenticate, ImagePolicy } from './content/policy.ts';
+export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
+export type { ContentOptions, ContentSource, OpenOptions, VerifiableSource } from './content/source.ts';
+export type { ImageStore, StoreTransaction } from './content/store.ts';
 export type { DaemonAddress, ResolveDockerHostOptions } from './docker/connect/address.ts';
 export { resolveDockerHost } from './docker/connect/address.ts';
-export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';
-export { connectDocker } from './docker/daemon.ts';
 export type { ReachOptions } from './docker/connect/reach.ts';
 export type { DockerTls } from './docker/connect/tls.ts';
+export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';
+export { connectDocker } from './docker/daemon.ts';
 export type { ErrorCode, ErrorFacts, ErrorReason, RefusalReason } from './errors.ts';
 export { DrayageError, isDamage, isDrayageError } from './errors.ts';
-export type { ExportOptions } from './verbs/export.ts';
-export { exportArchive } from './verbs/export.ts';
-export type { FetchedImage, FetchOptions, FetchResult } from './verbs/fetch.ts';
-export { fetch } from './verbs/fetch.ts';
 export type { GitLabOptions } from './gitlab/api.ts';
-export type { JobArtifact, OpenArtifactOptions } from './gitlab/artifact.ts';
 export type { ArtifactLayout } from './gitlab/artifact-layout.ts';
-export type { Build, BuildType } from './ci/build.ts';
-export type { Ci, ReportedLink } from './ci/ci.ts';
-export type { Dotenv, DotenvLimits } from './ci/dotenv.ts';
-export { formatDotenvReport, formatVariables } from './ci/dotenv.ts';
-export type { Accepted, ExpectationKey, Expectations } from './ci/expectations.ts';
-export { expectationsOf, originKeys, signatureKeys } from './ci/expectations.ts';
-export { originAnnotations, originOf } from './ci/origin.ts';
-export type { Env, Origin } from './ci/origin.ts';
-export { originPolicy } from './ci/origin-policy.ts';
-export { ownImages } from './ci/own-images.ts';
-export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';
-export { imageVariables } from './ci/variables.ts';
+export type { JobArtifact, OpenArtifactOptions } from './gitlab/artifact.ts';
 export { GitLab } from './gitlab/gitlab.ts';
-export type { HttpDispatcher } from './http/http.ts';
 export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
+export type { HttpDispatcher } from './http/http.ts';
 export type { RetryOptions } from './http/retry.ts';
-export type {
-  PlannedImage,
-  PromotedImage,
-  PromoteOptions,
-  PromoteResult,
-  Promotion,
-} from './verbs/promote/promote.ts';
-export type { PromotedTag } from './verbs/promote/tags.ts';
-export { promote } from './verbs/promote/promote.ts';
+export type { BaseRepository, OpenRepository } from './image/base-image.ts';
+export type { Layer } from './image/layer.ts';
+export type { BaseReference, OpenBase } from './image/omitted-content.ts';
+export type { SizeLimits } from './image/size-check.ts';
+export type { CodecName } from './ingest/codec.ts';
+export type { BlobCacheOptions } from './layout/blob-cache.ts';
+export { BlobCache } from './layout/blob-cache.ts';
+export type { PruneLayoutOptions, UpdateOptions } from './layout/layout.ts';
+export { Layout } from './layout/layout.ts';
+export { localFirst } from './layout/local-first.ts';
+export type { SweptBlobs } from './layout/sweep.ts';
+export type { Attached } from './listing/attached.ts';
+export type { Descriptor } from './oci/descriptor.ts';
+export type { Digest, DigestAlgorithm } from './oci/digest.ts';
+export { isDigest } from './oci/digest.ts';
+export type { Document } from './oci/manifest.ts';
+export type { Compression } from './oci/media-types.ts';
+export type { Platform } from './oci/platform.ts';
+export { parsePlatform } from './oci/platform.ts';
+export type { Reference } from './oci/reference.ts';
+export { parseReference } from './oci/reference.ts';
+export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
 export type { RegistryOptions } from './registry/api.ts';
 export type { HelperOptions } from './registry/credential-helper.ts';
 export type { Credential, Credentials } from './registry/credentials.ts';
@@ -81,53 +95,44 @@ export type { TaggedRepository } from './registry/registries.ts';
 export { Registries } from './registry/registries.ts';
 export type { Registry } from './registry/registry.ts';
 export type { RegistryRepository, UploadBlobOptions } from './registry/repository.ts';
-export type { CodecName } from './ingest/codec.ts';
-export type { Attached } from './listing/attached.ts';
-export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './verbs/inspect.ts';
-export { inspect } from './verbs/inspect.ts';
-export type { Layer } from './image/layer.ts';
-export type { BlobCacheOptions } from './layout/blob-cache.ts';
-export { BlobCache } from './layout/blob-cache.ts';
-export type { PruneLayoutOptions, UpdateOptions } from './layout/layout.ts';
-export { Layout } from './layout/layout.ts';
-export type { SweptBlobs } from './layout/sweep.ts';
-export { localFirst } from './layout/local-first.ts';
-export type { ImageStore, StoreTransaction } from './content/store.ts';
-export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './verbs/load/load.ts';
-export { load } from './verbs/load/load.ts';
-export type { Leaseholder } from './verbs/load/lease.ts';
-export type { MergedImage, MergeOptions, MergeResult } from './verbs/merge.ts';
-export { merge } from './verbs/merge.ts';
-export type { Compression } from './oci/media-types.ts';
-export type { Descriptor } from './oci/descriptor.ts';
-export type { Digest, DigestAlgorithm } from './oci/digest.ts';
-export type { Document } from './oci/manifest.ts';
-export { isDigest } from './oci/digest.ts';
-export type { Platform } from './oci/platform.ts';
-export { parsePlatform } from './oci/platform.ts';
-export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
-export type { PruneOptions, PruneResult } from './verbs/prune.ts';
-export { prune } from './verbs/prune.ts';
-export type { SaveSource } from './verbs/save/sources/source.ts';
-export type { SavedImage, SaveOptions, SaveResult } from './verbs/save/save.ts';
-export { save } from './verbs/save/save.ts';
-export type { SignedImage, SignOptions, SignResult } from './verbs/sign.ts';
-export { sign } from './verbs/sign.ts';
-export type { SizeLimits } from './image/size-check.ts';
-export type { ImagePlace } from './content/image-index.ts';
 export { joinPlaces } from './select/places.ts';
 export type { Selection } from './select/selection.ts';
-export type { UntaggedReference, UntagOptions, UntagResult } from './verbs/untag.ts';
-export { untag } from './verbs/untag.ts';
-export { parseReference } from './oci/reference.ts';
-export type { Reference } from './oci/reference.ts';
+export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } from './verbs/diff.ts';
+export { diff } from './verbs/diff.ts';
+export type { ExportOptions } from './verbs/export.ts';
+export { exportArchive } from './verbs/export.ts';
+export type { FetchedImage, FetchOptions, FetchResult } from './verbs/fetch.ts';
+export { fetch } from './verbs/fetch.ts';
+export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './verbs/inspect.ts';
+export { inspect } from './verbs/inspect.ts';
+export type { Leaseholder } from './verbs/load/lease.ts';
+export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './verbs/load/load.ts';
+export { load } from './verbs/load/load.ts';
+export type { MergedImage, MergeOptions, MergeResult } from './verbs/merge.ts';
+export { merge } from './verbs/merge.ts';
+export type {
+  PlannedImage,
+  PromotedImage,
+  PromoteOptions,
+  PromoteResult,
+  Promotion,
+} from './verbs/promote/promote.ts';
+export { promote } from './verbs/promote/promote.ts';
+export type { PromotedTag } from './verbs/promote/tags.ts';
+export type { PruneOptions, PruneResult } from './verbs/prune.ts';
+export { prune } from './verbs/prune.ts';
+export type { SavedImage, SaveOptions, SaveResult } from './verbs/save/save.ts';
+export { save } from './verbs/save/save.ts';
+export type { SaveSource } from './verbs/save/sources/source.ts';
 export type { BaseSearch, PulledImage } from './verbs/save/thin/base-finder.ts';
-export type { BaseRepository, OpenRepository } from './image/base-image.ts';
 export type { OmitOptions, ThinOptions } from './verbs/save/thin/omitter.ts';
 export { pulledImages } from './verbs/save/thin/pulled-images.ts';
-export type { BaseReference, OpenBase } from './image/omitted-content.ts';
+export type { SignedImage, SignOptions, SignResult } from './verbs/sign.ts';
+export { sign } from './verbs/sign.ts';
 export type { KeptName, UnloadOptions, UnloadResult } from './verbs/unload.ts';
 export { unload } from './verbs/unload.ts';
+export type { UntaggedReference, UntagOptions, UntagResult } from './verbs/untag.ts';
+export { untag } from './verbs/untag.ts';
 export type { VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
 export { verify } from './verbs/verify/verify.ts';
 
