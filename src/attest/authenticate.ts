@@ -126,7 +126,7 @@ function rejected(image: StoredImage, own: Vetted, parts: readonly VettedPart[])
 function unsigned(name: string, { digest }: Descriptor): DrayageError {
   return refusal('UNSIGNED', `${name} carries no signature`, {
     digest,
-    hint: 'sign it in the job that builds it; copies have to bring their referrers along',
+    hint: 'sign it in the job that builds it; copies must include the referrers',
   });
 }
 

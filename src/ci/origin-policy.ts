@@ -29,7 +29,7 @@ function meeting(images: readonly StoredImage[], expectations: Expectations, not
   const refused = judged.filter(({ found }) => found.length > 0);
   const [first] = refused;
   if (accepted.length === 0 && first !== undefined) throw refusal(first.image, first.found);
-  for (const { image, found } of refused) note(`${nameOf(image)} is left out: ${reason(found)}`);
+  for (const { image, found } of refused) note(`${nameOf(image)} is skipped: ${reason(found)}`);
   return accepted;
 }
 
@@ -58,7 +58,7 @@ function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
   return images.filter((image) => {
     const { job, run } = runOf(image);
     const last = latest.get(job) ?? run;
-    if (run < last) note(`${nameOf(image)} of job ${run} is left out: the job ran again as ${last}`);
+    if (run < last) note(`${nameOf(image)} of job ${run} is skipped: the job ran again as ${last}`);
     return run === last;
   });
 }

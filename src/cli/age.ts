@@ -8,7 +8,7 @@ const UNITS = new Map([
   ['d', 24 * 3600 * SECOND],
 ]);
 
-/** Reads an age, `90s`, `30m`, `24h` or `7d`, into milliseconds. */
+/** Parses an age, `90s`, `30m`, `24h` or `7d`, into milliseconds. */
 export function parseAge(text: string): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   const factor = UNITS.get(unit);

@@ -5,12 +5,12 @@ import { DrayageError, isDamage, isDrayageError, originOf } from '../index.ts';
 import { isGitLab } from './ci.ts';
 import type { Context } from './context.ts';
 
-/** A layout that the runner has restored, as far as it is known. */
+/** A layout that the runner has restored; its content may be unreadable. */
 type Restored = Pick<Layout, 'path'> & Partial<Pick<Layout, 'entries'>>;
 
 /**
- * The error for a layout that should have come with an artifact. The runner says nothing of it: where no file matches
- * artifacts:paths, the job that ships it passes.
+ * The error for a layout that an artifact should have contained. The runner does not report it: if no file matches
+ * artifacts:paths, the shipping job still passes.
  */
 export function notShipped(path: string, what: string): DrayageError {
   const job = jobOfFolder(path);
@@ -24,8 +24,8 @@ export function notShipped(path: string, what: string): DrayageError {
 }
 
 /**
- * Says of damaged content whose artifact it came with and what to do: the runner's extractor leaves damaged and cut files
- * behind without failing. Other errors stay as they are, and so does everything outside GitLab.
+ * For damaged content, adds whose artifact it came with and what to do: the runner keeps damaged and cut files without
+ * failing. Other errors, and all errors outside GitLab, stay as they are.
  * @param layouts those that were read
  */
 export async function explainDamage<E>(
@@ -40,12 +40,12 @@ export async function explainDamage<E>(
   return new DrayageError(error.code, `${error.message} (shipped by ${job})`, {
     ...error.facts,
     hint:
-      'the runner leaves damaged or cut files behind without failing: retry this job, which restores the artifact once more; ' +
+      'the runner keeps damaged or cut files without failing: retry this job, which restores the artifact again; ' +
       `if the same blob fails again, retry ${job}`,
   });
 }
 
-/** The layout that an error is about; undefined where it does not tell. */
+/** The layout that an error is about; undefined if the error does not say. */
 async function layoutWith(
   { facts: { path, digest = '' } }: DrayageError,
   layouts: readonly Restored[],
@@ -66,7 +66,7 @@ async function layoutWith(
   return undefined;
 }
 
-/** Which job shipped a layout, by what its images say; by its folder where they cannot be read. */
+/** The job that shipped a layout, by the annotations of its images; by its folder if they are unreadable. */
 async function jobOf(layout: Restored | undefined): Promise<string> {
   const entries = (await layout?.entries?.().catch(() => [])) ?? [];
   const folder = layout && jobOfFolder(layout.path);
@@ -80,7 +80,7 @@ async function jobOf(layout: Restored | undefined): Promise<string> {
   return name === undefined ? `job ${id}` : `job ${name} (${id})`;
 }
 
-/** A job's layout is named by its ID. */
+/** The folder of a job's layout is the job's ID. */
 function jobOfFolder(path: string): string | undefined {
   const name = basename(resolve(path));
   return /^\d{1,20}$/.test(name) ? name : undefined;

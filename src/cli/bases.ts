@@ -6,17 +6,17 @@ import type { Context } from './context.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import { openRegistries } from './registries.ts';
 
-/** The options that say whether and how base images are read. */
+/** The options for reading base images. */
 export interface BaseOptions extends CacheOptions, RegistryCommandOptions {
   offline?: boolean;
 }
 
-/** Opens repositories; the first one finds out how registries are reached. */
+/** Opens repositories. The first one determines how to reach registries. */
 export interface Repositories extends AsyncDisposable {
   open: OpenRepository;
 }
 
-/** Registries from which base images are read, none of which is asked before it is needed. */
+/** Registries of base images. None is asked before it is needed. */
 export function lazyRepositories(options: RegistryCommandOptions, context: Context): Repositories {
   let opened: ReturnType<typeof openRegistries> | undefined;
   return {
@@ -28,7 +28,7 @@ export function lazyRepositories(options: RegistryCommandOptions, context: Conte
   };
 }
 
-/** Opens bases from which layers are read that layouts leave out. */
+/** Opens the bases from which omitted layers are read. */
 export interface Bases extends AsyncDisposable {
   open: OpenBase;
 }
@@ -55,7 +55,7 @@ function refusing(): ContentSource {
   return {
     has: async () => false,
     open: async () => {
-      throw new DrayageError('UNREACHABLE', '--offline forbids to ask its registry');
+      throw new DrayageError('UNREACHABLE', '--offline forbids asking its registry');
     },
   };
 }

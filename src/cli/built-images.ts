@@ -4,15 +4,15 @@ import type { Context } from './context.ts';
 import { usedImages } from './provenance.ts';
 import { readGiven } from './given-file.ts';
 
-/** An image that a build made: what it may go by in a daemon, the likeliest first, and what the build says of it. */
+/** An image that a build made: its possible IDs in a daemon, the likeliest first, and the build's facts about it. */
 export interface BuiltImage {
   digests: Digest[];
   names: string[];
-  /** The images that the build says it has used, by reference. */
+  /** The images that the build used, by reference. */
   bases: string[];
 }
 
-/** The keys of docker's metadata files, and what asks for such a file. */
+/** The keys of docker's metadata files, and the option that writes such a file. */
 const DIGEST = 'containerimage.digest';
 const CONFIG_DIGEST = 'containerimage.config.digest';
 const NAME = 'image.name';
@@ -22,11 +22,14 @@ const PROVENANCE = 'buildx.build.provenance';
 export async function readImageId(path: string): Promise<string> {
   const id = (await readText(path, 'the image ID file', '--iidfile')).trim();
   if (isDigest(id)) return id;
-  throw new DrayageError('MALFORMED', `${path} holds no image ID`, { path, actual: id.slice(0, 100) });
+  throw new DrayageError('MALFORMED', `${path} does not contain an image ID`, {
+    path,
+    actual: id.slice(0, 100),
+  });
 }
 
 /**
- * Finds built images in the daemon: by what was built, whatever their names mean there by now.
+ * Finds built images in the daemon by their IDs, whatever their names mean there by now.
  * @returns for each its ID in the daemon, with the names that it was built under
  */
 export async function findBuiltImages(
@@ -43,7 +46,7 @@ export async function findBuiltImages(
   return found;
 }
 
-/** Docker's own store calls an image by its config, the containerd store by its manifest or index. */
+/** Docker's own store identifies an image by its config, the containerd store by its manifest or index. */
 async function findOne(
   digests: readonly Digest[],
   daemon: DockerDaemon,
@@ -62,7 +65,7 @@ async function findOne(
 function notInDaemon(digests: readonly Digest[], host: string): Error {
   return new DrayageError('NOT_FOUND', `docker at ${host} has no image ${digests.join(' or ')}`, {
     hint:
-      'another builder than the daemon’s own takes --load; and the containerd store drops an image whose name another build takes: ' +
+      'a builder other than the daemon’s own needs --load; and the containerd store drops an image whose name another build takes: ' +
       'where jobs share it, give the image no name or one of this job (app:$CI_JOB_ID)',
   });
 }
@@ -96,7 +99,7 @@ function builtImage(value: unknown): BuiltImage | undefined {
   return {
     digests,
     names: typeof names === 'string' ? names.split(',').filter((name) => name !== '') : [],
-    // Of several platforms there is one for each, under keys that go on with the platform.
+    // A build for several platforms has one key for each, which ends with the platform.
     bases: [...fields].flatMap(([key, field]) => (key.startsWith(PROVENANCE) ? usedImages(field) : [])),
   };
 }

@@ -19,9 +19,9 @@ export interface OpenCache extends AsyncDisposable {
 }
 
 /**
- * Opens the cache that `--cache` names: a folder of this project's own in it, unless projects are to share. Without one, a
- * folder that lasts as long as the command: a layer is checked before its first byte goes to the daemon, so it is read
- * twice, but should come over the network once.
+ * Opens the cache that `--cache` names: this project's folder in it, or the shared one. Without `--cache`, a folder
+ * that is removed with the command: a layer is checked before its first byte goes to the daemon, so it is read twice,
+ * but should be fetched once.
  */
 export async function openCache(options: CacheOptions, { env }: Pick<Context, 'env'>): Promise<OpenCache> {
   const { cache: folder } = options;

@@ -18,7 +18,7 @@ export function ciOf(env: Env): Ci | undefined {
   return cis.find((ci) => ci.isHere(env));
 }
 
-/** Whether this is a job of GitLab, whose runner has restored what is there. */
+/** Whether this is a GitLab job, whose runner has restored the artifacts. */
 export function isGitLab({ env }: Pick<Context, 'env'>): boolean {
   return ciOf(env)?.name === 'gitlab';
 }

@@ -1,21 +1,21 @@
 import type { Readable } from 'node:stream';
 import type { OnProgress } from '../index.ts';
 
-/** What a command sees of the process; made once, in main. */
+/** What a command knows about the process; made once, in main. */
 export interface Context {
   env: Readonly<Record<string, string | undefined>>;
   stdin: Readable;
-  /** Where an archive goes that is written to standard output. */
+  /** The target of an archive that is written to standard output. */
   stdout: NodeJS.WritableStream;
   signal: AbortSignal;
   onProgress: OnProgress;
 }
 
-/** What a command gives back. */
+/** Result of a command. */
 export interface Outcome {
   /** The document of `--json`. */
   json: unknown;
-  /** Lines for a human. */
+  /** Lines for people. */
   text: string[];
   /** Lines of `--quiet`: references only. */
   quiet: string[];

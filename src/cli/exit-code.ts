@@ -4,7 +4,7 @@ import type { ErrorCode } from '../index.ts';
 export const OK = 0;
 /** Anything that has no code of its own. */
 export const FAILURE = 1;
-/** The request itself is at fault. */
+/** The request itself is wrong. */
 export const USAGE = 2;
 
 const EXIT_CODES: Record<ErrorCode, number> = {
@@ -29,7 +29,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   IO: FAILURE,
 };
 
-/** The exit code that stands for an error. */
+/** The exit code of an error. */
 export function exitCodeOf(code: ErrorCode): number {
   return EXIT_CODES[code];
 }

@@ -4,7 +4,7 @@ import { readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import type { JobOptions } from './job-query.ts';
 
-/** The options that say where images have to come from. */
+/** The options for the expected origin of images. */
 export interface ExpectOptions extends JobOptions {
   expect?: string[];
 }
@@ -37,8 +37,8 @@ export function readSignatureExpectations(
   env: Context['env'],
 ): Expectations {
   if (origin !== undefined && options.expect?.flatMap(split).includes('none') === true) {
-    throw new DrayageError('USAGE', '--expect none drops all that --expect-signed asks for', {
-      hint: 'say what is not expected by its key: --expect commit=any; DRAYAGE_EXPECT counts, too',
+    throw new DrayageError('USAGE', '--expect none drops everything that --expect-signed requires', {
+      hint: 'drop single keys: --expect commit=any; DRAYAGE_EXPECT counts, too',
     });
   }
   return { ...expectationsOf(origin), ...namedJob(options, env), ...parseExpectations(options.expect) };
@@ -56,7 +56,7 @@ export function parseExpectations(texts: readonly string[] = []): Expectations {
   return expected;
 }
 
-/** The job that the options name, as a signature says it. */
+/** The job that the options name, as a signature states it. */
 function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): Expectations {
   const isOther = isOtherProject(project, env);
   if (isOther && project?.includes('/') !== true) {
@@ -74,7 +74,7 @@ function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Conte
   };
 }
 
-/** Who names another project, pipeline or job means that one: the artifact API is asked for just it. */
+/** Options that name another project, pipeline or job expect that one, because the artifact API returns exactly it. */
 function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): Expectations {
   if (jobId !== undefined) return ANY_ORIGIN;
   if (job === undefined) return {};
@@ -97,7 +97,7 @@ function exactly(key: ExpectationKey, value: string | undefined): Expectations {
   return value === undefined ? {} : { [key]: [value] };
 }
 
-/** A variable holds several, with spaces between them; a value may hold spaces, too. */
+/** A variable holds several, with spaces between them; values may contain spaces, too. */
 function split(text: string): string[] {
   return text.trim().split(/\s+(?=[a-z-]+=|none(?:\s|$))/);
 }

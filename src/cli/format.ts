@@ -1,6 +1,6 @@
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-/** A number of bytes as humans read it: `35 MB`, `1.2 GB`. */
+/** A number of bytes for people: `35 MB`, `1.2 GB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -17,7 +17,7 @@ export function count(n: number, noun: string, plural: string = `${noun}s`): str
   return `${n} ${n === 1 ? noun : plural}`;
 }
 
-/** Seconds as humans read them: `0.4 s`. */
+/** Seconds for people: `0.4 s`. */
 export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(1)} s`;
 }

@@ -8,8 +8,8 @@ code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.bar{background:#3b
 @media (prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}.shared{color:#e0b060}}`;
 
 /**
- * What layouts hold as one page that needs nothing else: no script, no request, and all that comes from images is text and
- * nothing but text.
+ * The content of layouts as one self-contained page: no script, no request. Everything that comes from images is shown
+ * as text.
  */
 export function formatHtml({ images, bytes }: InspectResult, layouts: readonly string[]): string {
   const { stored, unshared } = bytes;
@@ -61,7 +61,7 @@ function formatLayer(layer: InspectedImage['layers'][number], largest: number): 
   return `<tr><td class="size">${escape(formatBytes(size))}<div class="bar" style="width:${width}%"></div></td><td>${escape(createdBy ?? '')}<br><code>${escape(digest)}</code>${shared}</td></tr>`;
 }
 
-/** Text as HTML shows it, also between quotes. Characters that change how what follows is read are left out. */
+/** Escapes text for HTML, also for attributes. Drops characters that change how the following text is read. */
 function escape(text: string): string {
   return text
     .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, ' ')

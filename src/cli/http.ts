@@ -12,11 +12,11 @@ interface Connections extends AsyncDisposable {
 }
 
 /**
- * Makes the connections to servers, never to a daemon: through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, and
- * trusting, beside the usual authorities, those of `--ca`, CI_SERVER_TLS_CA_FILE and NODE_EXTRA_CA_CERTS. What is on the
- * loopback of this machine no proxy can reach.
+ * Connects to servers, never to a daemon: through the proxy of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Besides the usual
+ * authorities, trusts those of `--ca`, CI_SERVER_TLS_CA_FILE and NODE_EXTRA_CA_CERTS. A proxy cannot reach this
+ * machine's loopback.
  * @param more further authorities, in PEM
- * @throws {@link DrayageError} `USAGE` for the address of a proxy that is none, `NOT_FOUND`, `MALFORMED`
+ * @throws {@link DrayageError} `USAGE` for an invalid proxy address; `NOT_FOUND`, `MALFORMED`
  */
 export async function openConnections(
   caFile: string | undefined,
@@ -41,7 +41,7 @@ export async function openConnections(
 }
 
 async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
-  // Handed in even where they are empty: else undici looks for itself.
+  // Set even if they are empty; otherwise undici reads the environment itself.
   const proxies = {
     httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
     httpsProxy: env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '',
@@ -57,12 +57,12 @@ async function throughProxies(env: Context['env'], ca: string[] | undefined): Pr
   } catch (cause) {
     throw new DrayageError('USAGE', 'the address of the proxy is not valid', {
       cause,
-      hint: 'HTTP_PROXY and HTTPS_PROXY are such as http://proxy.example:3128',
+      hint: 'an example for HTTP_PROXY and HTTPS_PROXY: http://proxy.example:3128',
     });
   }
 }
 
-/** All authorities; undefined where there is none beside those that Node has by itself. */
+/** All authorities; undefined if there are none besides Node's own. */
 async function readAuthorities(
   caFile: string | undefined,
   env: Context['env'],
@@ -73,7 +73,7 @@ async function readAuthorities(
   if (ofRunner) own.push(await readFile(ofRunner, 'utf8').catch(() => ''));
   const found = own.filter((text) => text !== '');
   if (found.length === 0) return undefined;
-  // Naming any replaces all that Node has: its own, and those of this variable.
+  // Setting any replaces Node's own, including those of this variable.
   const extra = env['NODE_EXTRA_CA_CERTS'];
   if (extra) found.push(await readFile(extra, 'utf8').catch(() => ''));
   return [...rootCertificates, ...found];
@@ -82,8 +82,8 @@ async function readAuthorities(
 async function readAuthority(path: string): Promise<string> {
   const text = (await readGiven(path, 'the certificates')).toString();
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
-  throw new DrayageError('MALFORMED', `${path} holds no certificate`, {
+  throw new DrayageError('MALFORMED', `${path} does not contain a certificate`, {
     path,
-    hint: 'it has to be in PEM form',
+    hint: 'it must be in PEM form',
   });
 }

@@ -6,7 +6,7 @@ import { printable } from './printable.ts';
 import { describeFailure, Interruption } from './report-error.ts';
 
 /**
- * Runs the command line: progress and errors go to standard error, the result to standard output.
+ * Runs the command line. Progress and errors go to standard error, the result to standard output.
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -16,7 +16,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.stdout.on('error', ignoreClosed);
   process.stderr.on('error', ignoreClosed);
   const display = createProgressDisplay(process.stderr);
-  // Known before parsing, since a mistake in the arguments is reported in this form, too.
+  // Known before parsing, because a mistake in the arguments is reported in this form, too.
   let options: CommonOptions = { json: argv.includes('--json') };
   let exitCode = OK;
   try {
@@ -59,12 +59,12 @@ function printFailure(error: unknown, options: CommonOptions): number {
   return exitCode;
 }
 
-/** Whoever reads our output may stop reading: what was to be done has been done. */
+/** The reader of our output may stop reading: the command itself has finished. */
 function ignoreClosed(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }
 
-/** Help and version are printed by the parser, which then ends the run with an error of its own. */
+/** The parser prints help and version, and then ends the run with an error. */
 function isShownAlready(error: unknown): number | undefined {
   const shown = ['commander.helpDisplayed', 'commander.help', 'commander.version'];
   if (!(error instanceof Error && 'code' in error && shown.includes(String(error.code)))) return undefined;

@@ -3,12 +3,12 @@ import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DrayageError } from '../index.ts';
 
-/** A place as skopeo and its kin write it: `oci:DIR:NAME`, `oci-archive:FILE:NAME`, `docker-archive:FILE:NAME`. */
+/** A place in skopeo's notation: `oci:DIR:NAME`, `oci-archive:FILE:NAME`, `docker-archive:FILE:NAME`. */
 export interface Notation {
   /** Undefined for a bare path. */
   kind: 'oci' | 'oci-archive' | 'docker-archive' | undefined;
   path: string;
-  /** The image that is named; undefined where none is. */
+  /** The named image; undefined if none is named. */
   image: string | undefined;
 }
 
@@ -20,8 +20,8 @@ export function isArchive(text: string): boolean {
 }
 
 /**
- * Reads where images are. The name begins at the first colon behind the kind, as it does for skopeo; but what is there as a
- * whole is a path, colons and all.
+ * Parses a place of images. The name begins at the first colon after the kind, as for skopeo. But an existing path
+ * counts as a path, including its colons.
  * @throws {@link DrayageError} `USAGE` for a kind without a path
  */
 export function parseNotation(text: string): Notation {
@@ -42,17 +42,17 @@ export function parseNotation(text: string): Notation {
 export function folderOf(text: string): string {
   const { kind, path, image } = parseNotation(text);
   if (kind === 'oci-archive' || kind === 'docker-archive') {
-    throw new DrayageError('USAGE', `a layout is wanted, and ${text} is an archive`, {
+    throw new DrayageError('USAGE', `${text} is an archive, but a layout is required`, {
       hint: `make a layout of it: drayage save --from ${text} -o DIR`,
     });
   }
   if (image === undefined) return path;
-  throw new DrayageError('USAGE', `a layout is wanted, and ${text} names an image`, {
-    hint: `choose it by itself: -i ${image}`,
+  throw new DrayageError('USAGE', `${text} names an image, but a layout is required`, {
+    hint: `choose the image separately: -i ${image}`,
   });
 }
 
-/** Opens an archive. What becomes of it is told by the stream. */
+/** Opens an archive. The stream reports failures. */
 export async function openArchive(path: string): Promise<Readable> {
   await isFolder(path);
   return createReadStream(path, { highWaterMark: 256 * 1024 });

@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { folderOf } from './notation.ts';
 import { explainDamage, notShipped } from './artifact-errors.ts';
 
-/** Where layouts are kept by default: below the working folder, so that a job can ship them as its artifact. */
+/** The default folder of layouts: below the working folder, so that a job can ship them as its artifact. */
 export const HOME = '.drayage';
 
 /** The layout that a job saves into: its own, so that the artifacts of several jobs never overwrite each other. */
@@ -21,8 +21,8 @@ export function layoutOf(name: string): string {
 }
 
 /**
- * Opens the layout to save into, `DIR` or `oci:DIR`, making it where there is none.
- * @throws {@link DrayageError} `USAGE` for anything else than a layout; `UNSAFE`, `MALFORMED`, `LINK`, `IO`
+ * Opens the layout to save into, `DIR` or `oci:DIR`. Makes it if there is none.
+ * @throws {@link DrayageError} `USAGE` if it is not a layout; `UNSAFE`, `MALFORMED`, `LINK`, `IO`
  */
 export async function createLayout(text: string, { signal }: Context): Promise<Layout> {
   const path = folderOf(text);
@@ -31,8 +31,8 @@ export async function createLayout(text: string, { signal }: Context): Promise<L
 }
 
 /**
- * Opens the layouts that were named, as `DIR` or `oci:DIR`, or every one below `.drayage`.
- * @throws {@link DrayageError} `USAGE` for anything else than a layout; and as {@link openLayout} does
+ * Opens the named layouts, `DIR` or `oci:DIR`, or every one below `.drayage`.
+ * @throws {@link DrayageError} `USAGE` if one is not a layout; and as {@link openLayout} does
  */
 export async function openLayouts(texts: readonly string[], context: Context): Promise<Layout[]> {
   const chosen = texts.length > 0 ? texts.map(folderOf) : await findLayouts(context);
@@ -43,7 +43,8 @@ export async function openLayouts(texts: readonly string[], context: Context): P
 
 /**
  * Opens the layout in a folder.
- * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab they say what may have become of artifacts
+ * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab the error explains what may be
+ * wrong with artifacts
  */
 export async function openLayout(path: string, context: Context): Promise<Layout> {
   await refuseLinks(path);
@@ -58,7 +59,7 @@ export async function openLayout(path: string, context: Context): Promise<Layout
 
 /**
  * The layouts below `.drayage`: at least one.
- * @param but the folder of one that does not count
+ * @param but a folder that does not count
  * @throws {@link DrayageError} `NOT_FOUND`, `LINK`
  */
 export async function findLayouts(context: Context, but?: string): Promise<string[]> {
@@ -68,7 +69,7 @@ export async function findLayouts(context: Context, but?: string): Promise<strin
   const paths = folders.map((entry) => join(HOME, entry.name)).toSorted();
   const counting = paths.filter((path) => but === undefined || resolve(path) !== resolve(but));
   if (counting.length > 0) return counting;
-  const message = `no layout below ${HOME}${paths.length > 0 ? `, but for ${paths.join()}` : ''}`;
+  const message = `no layout below ${HOME}${paths.length > 0 ? `, except ${paths.join()}` : ''}`;
   if (isGitLab(context)) throw notShipped(HOME, message);
   throw new DrayageError('NOT_FOUND', message, {
     path: HOME,
@@ -76,7 +77,10 @@ export async function findLayouts(context: Context, but?: string): Promise<strin
   });
 }
 
-/** A restored artifact may hold a link where a folder was: nothing below the working folder is reached through one. */
+/**
+ * A restored artifact may contain a link instead of a folder: nothing below the working folder is accessed through a
+ * link.
+ */
 export async function refuseLinks(path: string): Promise<void> {
   if (isAbsolute(path)) return;
   let current = '';

@@ -6,7 +6,7 @@ import { printable } from './printable.ts';
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
 const INTERVAL = { terminal: 100, log: 10_000 };
 
-/** Where progress is shown. */
+/** The target of progress. */
 export interface ProgressOutput {
   write(text: string): unknown;
   isTTY?: boolean;
@@ -15,11 +15,11 @@ export interface ProgressOutput {
 /** A display of progress. */
 export interface ProgressDisplay {
   onProgress: OnProgress;
-  /** Clears what is not to stay. */
+  /** Clears the temporary line. */
   end(): void;
 }
 
-/** Makes text of progress events: on a terminal one line that is redrawn, elsewhere a line now and then. */
+/** Formats progress events: on a terminal as one line that is redrawn, elsewhere as a line now and then. */
 export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   const terminal = output.isTTY === true;
   const total = { read: 0, sent: 0 };
@@ -47,7 +47,7 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   };
 }
 
-/** What a human is told at once. */
+/** The line that is shown at once. */
 function lineOf(event: Extract<ProgressEvent, { kind: 'note' | 'waiting' }>): string {
   if (event.kind === 'note') return [event.message, hintOf(event) ?? []].flat().join('; ');
   const { what, where, seconds } = event;

@@ -3,20 +3,20 @@ import { DrayageError } from '../index.ts';
 import type { Context } from './context.ts';
 import { expandName, expandVariables, hasTag, versionTags } from './tag-templates.ts';
 
-/** The options that say which images get which tags. */
+/** The options that select images and their tags. */
 export interface PromotionOptions {
   all?: boolean;
   to?: string[];
   semver?: boolean;
 }
 
-/** Places, as far as it is asked which images they have. */
+/** Places whose images are listed. */
 type Listing = Pick<ImagePlace, 'images'>;
 
 /**
- * Which images get which tags: one image and its references, or all that have a name and templates.
- * @param policy which of all images are meant: those of other pipelines, left in the workspace, are left out with a line
- * @throws {@link DrayageError} `USAGE`, `NOT_FOUND` where there is no image with a name, `POLICY` where none may be promoted
+ * The images and their tags: one image and its references, or all named images and templates.
+ * @param policy selects from all images: images of other pipelines, left in the workspace, are skipped with a line
+ * @throws {@link DrayageError} `USAGE`; `NOT_FOUND` if no image has a name; `POLICY` if none may be promoted
  */
 export async function readPromotions(
   args: readonly string[],
@@ -50,7 +50,7 @@ export async function readPromotions(
   }));
 }
 
-/** The references with variables filled in; those without a tag with those of the version, where that is asked for. */
+/** Expands the variables in references. With `--semver`, references without a tag get the version's tags. */
 function expand(references: readonly string[], { semver }: PromotionOptions, { env }: Context): string[] {
   const expanded = references.map((reference) => expandVariables(reference, env));
   if (semver !== true) return expanded;
@@ -73,10 +73,10 @@ async function namesIn(
   const all = (await Promise.all(places.map((place) => place.images({ signal })))).flat();
   const chosen = policy === undefined ? all : policy.choose(all, () => {});
   const names = new Set(chosen.flatMap((image) => image.names));
-  // What shares its name with one that is promoted is spoken of there.
+  // An image that shares its name with a promoted one is reported there.
   const others = all.filter((image) => !image.names.some((name) => names.has(name)));
   policy?.choose([...new Set([...chosen, ...others])], note);
   for (const { root } of chosen.filter((image) => image.names.length === 0))
-    note(`${root.digest} is left out: it has no name`);
+    note(`${root.digest} is skipped: it has no name`);
   return [...names];
 }

@@ -2,10 +2,9 @@
 const IMAGE = 'pkg:docker/';
 
 /**
- * The images that a build says it has used, by reference. Each comes with its digest first, where that is told, and then by
- * its tag: the digest of an image that a daemon has by itself is none of a registry. Of SLSA provenance as
- * BuildKit writes it, version 0.2 (`materials`) or 1 (`buildDefinition.resolvedDependencies`). What is not understood is
- * passed over.
+ * The images that a build used, by reference, from SLSA provenance as BuildKit writes it: version 0.2 (`materials`) or
+ * 1 (`buildDefinition.resolvedDependencies`). Each is listed with its digest first, if it is stated, and then by its
+ * tag, because the digest of a daemon's local image is unknown to registries. Unknown parts are skipped.
  */
 export function usedImages(provenance: unknown): string[] {
   const fields = fieldsOf(provenance);

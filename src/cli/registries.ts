@@ -13,7 +13,7 @@ export interface RegistryCommandOptions {
   plainHttp?: string[];
 }
 
-/** Where docker keeps the authorities of single registries, each in a folder of the registry's name. */
+/** Docker's folder of authorities for single registries, each in a folder named like the registry. */
 const CERTIFICATES = '/etc/docker/certs.d';
 
 /**

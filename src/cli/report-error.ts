@@ -4,16 +4,16 @@ import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
 import { hintOf } from './hints.ts';
 
-/** How a failed run ends. */
+/** The end of a failed run. */
 export interface Failure {
   exitCode: number;
-  /** What goes to standard error: what is wrong and where, then what to do next. */
+  /** Lines for standard error: what is wrong and where, then what to do next. */
   lines: string[];
   /** The document of `--json`. */
   json: { error: Record<string, unknown> };
 }
 
-/** What ends a run from outside. */
+/** A signal that ends a run. */
 export class Interruption extends Error {
   readonly exitCode: number;
 
@@ -24,7 +24,7 @@ export class Interruption extends Error {
   }
 }
 
-/** Makes an exit code and text of whatever a command threw. */
+/** The exit code and text of an error. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
   if (isCommanderError(error)) {
@@ -44,7 +44,7 @@ export function describeFailure(error: unknown): Failure {
   };
 }
 
-/** An error as the documents of `--json` hold it. */
+/** An error in the form of `--json`. */
 export function toJson({ code, message, facts }: DrayageError): Record<string, unknown> {
   return { code, message, ...facts, hint: hintOf(facts), cause: undefined };
 }
@@ -53,7 +53,7 @@ function plain(exitCode: number, code: string, message: string): Failure {
   return { exitCode, lines: [oneLine(message)], json: { error: { code, message, retryable: false } } };
 }
 
-/** Texts from outside may hold line breaks and control characters; a log line must not. */
+/** Texts from outside may contain line breaks and control characters, which must not reach a log. */
 function oneLine(text: string): string {
   return printable(text).replaceAll(/\s+/g, ' ').trim();
 }

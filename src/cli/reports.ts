@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { HOME, refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
 
-/** The option that asks for further variables. */
+/** The option for further variables. */
 export interface VariableOptions {
   env?: string[];
 }
@@ -27,7 +27,7 @@ export async function writeReports(
   const images = await imagesOf(layout, origin, signal);
   const report = formatDotenvReport(imageVariables(images, options.env), ci.dotenvLimits);
   if (report.dropped > 0) {
-    const message = `the dotenv report has no room for ${report.dropped} of the variables; those of references are in it`;
+    const message = `the dotenv report has no room for ${report.dropped} of the variables; it contains those of references`;
     onProgress({ kind: 'note', message });
   }
   const folder = relative(process.cwd(), layout.path).split(sep).join('/');
@@ -38,8 +38,8 @@ export async function writeReports(
 }
 
 /**
- * Writes the reports of a job that has promoted images: variables whose `_REF` is `registry/app@sha256:…` of the first place that
- * each image went to, and links to the container registry of the project.
+ * Writes the reports of a job that promoted images: variables whose `_REF` is the `registry/app@sha256:…` of each
+ * image's first place, and links to the project's container registry.
  * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`, `IO`
  */
 export async function writePromotionReports(
@@ -54,7 +54,7 @@ export async function writePromotionReports(
 }
 
 /**
- * The dotenv report of what is promoted, or going to be.
+ * The dotenv report of promoted images, also before they are promoted.
  * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`
  */
 export function promotionReport(
@@ -68,7 +68,7 @@ export function promotionReport(
   return formatDotenvReport(imageVariables(images, options.env), dotenvLimits).text;
 }
 
-/** Writes the variables of images to a file, for docker compose and shells; it knows none of the limits of a report. */
+/** Writes the variables of images to a file, for docker compose and shells. The limits of a report do not apply. */
 export async function writeDotenv(
   path: string,
   images: readonly ShippedImage[],
@@ -79,7 +79,7 @@ export async function writeDotenv(
   await writeText(path, formatVariables([...references, ...ids, ...digests]), signal);
 }
 
-/** What a layout holds of this job, not of those before it whose folder it may have been. */
+/** The images of this job in a layout. Earlier jobs may have used the same folder. */
 async function imagesOf(layout: Layout, origin: Origin, signal: AbortSignal): Promise<ShippedImage[]> {
   const { images } = await inspect({ from: [layout], signal });
   const ours = Object.entries(originAnnotations(origin));

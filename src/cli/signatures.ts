@@ -6,7 +6,7 @@ import type { ExpectOptions } from './expectations.ts';
 import { parseExpectations, readSignatureExpectations } from './expectations.ts';
 import { readGiven } from './given-file.ts';
 
-/** The options that say whose signature an image has to carry. */
+/** The options for required signatures. */
 export interface SignatureOptions extends ExpectOptions {
   trustedRoot?: string;
   key?: string;
@@ -16,18 +16,18 @@ export interface SignatureOptions extends ExpectOptions {
   expectSigned?: boolean;
 }
 
-/** What a command asks for beside. */
+/** What a command requires besides the options. */
 export interface SignatureRequest {
-  /** Hears of every image that was accepted. */
+  /** Called with every accepted image. */
   onAuthentic?: OnAuthentic;
   /** Asks inside a CI for a job of a protected ref, too. Default false. */
   protectedRef?: boolean;
 }
 
 /**
- * Reads which signatures are asked for: undefined where none are. Everything is read and understood before the first image is
- * looked at.
- * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`; `POLICY` for a ref that is not protected
+ * Reads the policy for signatures; undefined if none is required. All options and files are read and checked before the
+ * first image.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`; `POLICY` for an unprotected ref
  */
 export async function readSignaturePolicy(
   options: SignatureOptions,
@@ -38,7 +38,7 @@ export async function readSignaturePolicy(
     const expected = parseExpectations(options.expect);
     const key = signatureKeys.find((one) => expected[one] !== undefined);
     if (key === undefined) return undefined;
-    throw new DrayageError('USAGE', `--expect ${key} is about signatures, and none is asked for`, {
+    throw new DrayageError('USAGE', `--expect ${key} applies to signatures, but no signature is required`, {
       hint: 'add --expect-signed, --trusted-root or --key',
     });
   }
@@ -53,11 +53,11 @@ export async function readSignaturePolicy(
   return signaturePolicy(trust, { signer, values, buildTypes }, onAuthentic);
 }
 
-/** What a signature does not cover is said, since images are chosen by it. */
+/** Images are chosen by name, so a note says if the signature does not cover the names. */
 function noteNames({ onProgress }: Pick<Context, 'onProgress'>): OnAuthentic {
   return ({ names: [name] }, provenance) => {
     if (name === undefined || provenance.names !== null) return;
-    onProgress({ kind: 'note', message: `${name}: the signature covers the image, but no name of it` });
+    onProgress({ kind: 'note', message: `${name}: the signature covers the image, but not its names` });
   };
 }
 
@@ -66,7 +66,7 @@ function unreadableJob(): DrayageError {
     'USAGE',
     "--expect-signed means this job's project and commit, and the job cannot be read",
     {
-      hint: 'hand on all CI_* variables, or none and no GITLAB_CI',
+      hint: 'pass on all CI_* variables, or none and no GITLAB_CI',
     },
   );
 }
@@ -85,17 +85,17 @@ function isAsked({
 
 async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Promise<Trust> {
   if (trustedRoot === undefined && key === undefined) {
-    throw new DrayageError('USAGE', 'a signature is asked for, but nobody is trusted', {
-      hint: 'name a trusted root by --trusted-root, or a public key by --key',
+    throw new DrayageError('USAGE', 'a signature is required, but no trusted root or key is given', {
+      hint: 'use --trusted-root FILE or --key FILE',
     });
   }
   const ofCertificates = signer.identity ?? signer.identityRegexp ?? signer.issuer;
   if (key !== undefined && ofCertificates !== undefined) {
     throw new DrayageError(
       'USAGE',
-      '--identity and --issuer are about certificates, and --key asks for a key',
+      '--identity and --issuer apply to certificates, but --key requires a key',
       {
-        hint: 'leave one of them out',
+        hint: 'omit one of them',
       },
     );
   }
@@ -119,11 +119,11 @@ function readSigner(
   }
   if (accepted !== undefined && by !== undefined) return { issuer: by, identity: accepted };
   const missing = accepted === undefined ? 'identity' : 'issuer';
-  throw new DrayageError('USAGE', `whose certificates are accepted? --${missing} is not stated`, {
+  throw new DrayageError('USAGE', `no accepted signer given: --${missing} is missing`, {
     hint:
       missing === 'issuer'
-        ? 'it is the address of the GitLab instance: --issuer https://gitlab.com'
-        : 'it is such as https://gitlab.com/group/app//.gitlab-ci.yml@refs/heads/main; inside GitLab --expect-signed means this project and ref',
+        ? 'the issuer is the address of the GitLab instance: --issuer https://gitlab.com'
+        : 'an example: https://gitlab.com/group/app//.gitlab-ci.yml@refs/heads/main; inside GitLab --expect-signed means this project and ref',
   });
 }
 
@@ -135,10 +135,10 @@ function pattern(text: string): RegExp {
   }
 }
 
-/** Only those who may push to a protected ref have a job of one. */
+/** Only people who may push to a protected ref can run a job of it. */
 function assertProtectedRef({ env }: Pick<Context, 'env'>): void {
   if (ciOf(env)?.isProtected?.(env) !== false) return;
-  throw new DrayageError('POLICY', 'this job is of a ref that is not protected', {
+  throw new DrayageError('POLICY', 'the ref of this job is not protected', {
     reason: 'UNPROTECTED_REF',
     hint: 'protect the branch or tag, and release from there',
   });

@@ -15,7 +15,7 @@ import { isLoopback } from './loopback.ts';
 import { version } from './version.ts';
 import { readGiven } from './given-file.ts';
 
-/** The options that say how images are signed. */
+/** The options for signing. */
 export interface SigningOptions {
   key?: string;
   keyless?: boolean;
@@ -23,7 +23,7 @@ export interface SigningOptions {
   rekorUrl?: string;
   tsaUrl?: string;
   publicSigstore?: boolean;
-  /** Of what job the images may say that they are. */
+  /** The accepted origin in the images' annotations. */
   expect?: string[];
 }
 
@@ -34,9 +34,9 @@ type SignImages = (
   omitted: Pick<SignOptions, 'others' | 'bases' | 'openRepository'>,
 ) => Promise<SignResult>;
 
-/** All that is needed to sign. */
+/** Everything needed to sign. */
 export interface Signing {
-  /** Which images this job may sign; nobody has to ask before. */
+  /** Which images this job may sign. */
   policy: ImagePolicy;
   sign: SignImages;
 }
@@ -47,8 +47,7 @@ const FOR_EVER =
   'the public log keeps for ever, for everybody to read: this server and project, the ref and commit, the address of this job, and the image’s digest';
 
 /**
- * Makes ready to sign: everything that can be wrong with the request, the key or the token is found now, before an image is
- * saved.
+ * Prepares signing: every mistake in the request, the key or the token is found now, before an image is saved.
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `UNSUPPORTED`
  */
 export async function prepareSigning(options: SigningOptions, context: Context): Promise<Signing> {
@@ -79,7 +78,7 @@ function assertBuild({ env }: Context): Build {
     'USAGE',
     `a signature says which job built an image, and this is no ${knownCis} job`,
     {
-      hint: 'sign in the job that builds; elsewhere cosign attest signs whatever it is told',
+      hint: 'sign in the job that builds; elsewhere use cosign attest, which signs any statement',
     },
   );
 }
@@ -90,9 +89,9 @@ async function openSigner(options: SigningOptions, context: Context): Promise<Si
   if ((key !== undefined) === wantsCertificate) {
     throw new DrayageError(
       'USAGE',
-      key === undefined ? 'sign with what?' : 'sign with a key, or without one?',
+      key === undefined ? 'no key given, and no --keyless' : 'both --key and --keyless given',
       {
-        hint: 'say --key FILE, or --keyless with --fulcio-url URL or --public-sigstore',
+        hint: 'use --key FILE, or --keyless with --fulcio-url URL or --public-sigstore',
       },
     );
   }
@@ -113,8 +112,8 @@ function openKeyless(
   const isPublic = publicSigstore === true;
   const certifiedBy = fulcioUrl ?? (isPublic ? PUBLIC_FULCIO : undefined);
   if (certifiedBy === undefined) {
-    throw new DrayageError('USAGE', 'who certifies? --fulcio-url is not stated', {
-      hint: `name your own instance; or the public one by --public-sigstore: ${FOR_EVER}`,
+    throw new DrayageError('USAGE', 'no certificate authority given: --fulcio-url is missing', {
+      hint: `name your own instance; or use the public one with --public-sigstore: ${FOR_EVER}`,
     });
   }
   const token = readIdentityToken(env['SIGSTORE_ID_TOKEN'], new Date());
@@ -132,9 +131,9 @@ function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions): void 
     if (text === undefined) continue;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
-      // It may hold a password.
-      throw new DrayageError('USAGE', `--${option} is no address`, {
-        hint: 'such as https://sigstore.example',
+      // The address may contain a password.
+      throw new DrayageError('USAGE', `--${option} is not an address`, {
+        hint: 'an example: https://sigstore.example',
       });
     }
     const isHere = isLoopback(url);

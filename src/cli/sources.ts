@@ -21,7 +21,7 @@ import { HOME, openLayouts } from './places.ts';
 import { notShipped } from './artifact-errors.ts';
 import { unpackArchives } from './unpack.ts';
 
-/** The options that say where images come from. */
+/** The options for the source of images. */
 export interface SourceOptions extends JobOptions, CacheOptions {
   ca?: string;
 }
@@ -29,16 +29,16 @@ export interface SourceOptions extends JobOptions, CacheOptions {
 /** Places to read images from, open until they are closed. */
 export interface Sources extends AsyncDisposable {
   places: ImagePlace[];
-  /** Those of them that lie on disk, where the runner may have put them. */
+  /** Those on disk, where the runner may have restored them. */
   restored: Layout[];
-  /** The folder, below `.drayage`, that the images of a job belong into; undefined for layouts on disk. */
+  /** The folder below `.drayage` for a job's images; undefined for layouts on disk. */
   home: string | undefined;
 }
 
 /**
- * Opens what a command reads images from: layouts on disk, or, where a job is named, that job's artifact. Then the layouts
- * on disk and the cache only spare requests: which images there are says the artifact.
- * @param reads whether each blob is read once only: such as are read often come over the network once all the same
+ * Opens the source of images: layouts on disk, or the artifact of a named job. With a job, the artifact says which
+ * images there are; layouts on disk and the cache only save requests.
+ * @param reads whether each blob is read once; a blob that is read several times is fetched once all the same
  */
 export async function openSources(
   paths: readonly string[],
@@ -52,18 +52,18 @@ export async function openSources(
   return { ...opened, home: undefined };
 }
 
-/** Layouts, those of archives among them until they are closed. */
+/** Layouts, and archives unpacked as layouts, until they are closed. */
 export interface NamedLayouts extends AsyncDisposable {
   layouts: Layout[];
-  /** The same to choose images from. */
+  /** The same, to choose images from. */
   places: ImagePlace[];
-  /** Those of them that lie on disk, where the runner may have put them. */
+  /** Those on disk, where the runner may have restored them. */
   restored: Layout[];
 }
 
 /**
- * Opens the layouts and archives that were named, or every layout below `.drayage`.
- * @param check looks at the layouts on disk, before an archive is read
+ * Opens the named layouts and archives, or every layout below `.drayage`.
+ * @param check checks the layouts on disk, before an archive is read
  */
 export async function openNamed(
   texts: readonly string[],
@@ -92,7 +92,7 @@ export async function openBaseLayouts(
   return { layouts: [], [Symbol.asyncDispose]: async () => {} };
 }
 
-/** Layouts without a single image are as good as none, and in a job of GitLab there are causes to name. */
+/** A GitLab job that finds no image gets the usual causes. */
 async function assertShipped(layouts: readonly Layout[], context: Context): Promise<void> {
   if (!isGitLab(context) || layouts.length === 0) return;
   for (const layout of layouts) if ((await layout.entries()).length > 0) return;
@@ -136,8 +136,8 @@ function connect(dispatcher: HttpDispatcher, context: Context): GitLab {
   const { env } = context;
   const url = env['CI_API_V4_URL'];
   if (!url) {
-    throw new DrayageError('USAGE', 'of which GitLab? CI_API_V4_URL is not set', {
-      hint: 'it is set in every job; elsewhere set it to https://<host>/api/v4',
+    throw new DrayageError('USAGE', 'no GitLab instance given: CI_API_V4_URL is not set', {
+      hint: 'every job has it; elsewhere set it to https://<host>/api/v4',
     });
   }
   return new GitLab({
@@ -148,7 +148,7 @@ function connect(dispatcher: HttpDispatcher, context: Context): GitLab {
   });
 }
 
-/** The images of a layout in an artifact; their content from disk where it is there. */
+/** The images of an artifact's layout, with content from disk if it is there. */
 function chained(
   layout: ArtifactLayout,
   locals: readonly Layout[],
@@ -158,7 +158,7 @@ function chained(
   return layout.over(localFirst([...locals, cache], cache.filledFrom(layout)));
 }
 
-/** The layouts that were named; or those below `.drayage`, as far as there are any that can be read. */
+/** The named layouts, or the readable ones below `.drayage`. */
 async function openLocals(paths: readonly string[], context: Context): Promise<Layout[]> {
   if (paths.length > 0) return openLayouts(paths, context);
   return openLayouts([], context).catch((error: unknown) => {
@@ -167,7 +167,9 @@ async function openLocals(paths: readonly string[], context: Context): Promise<L
   });
 }
 
-/** As the runner would restore it: the job's ID; of a job by reference, which nobody told, the layout's own folder. */
+/**
+ * As the runner would restore it: the job's ID. For a job by reference, whose ID is unknown, the layout's own folder.
+ */
 function homeOf(job: FoundJob, [first]: readonly { folder: string }[]): string {
   if (job.kind === 'id') return job.jobId;
   const name = first?.folder.split('/').at(-1) ?? '';

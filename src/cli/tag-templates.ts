@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { DrayageError, parseReference } from '../index.ts';
 
-/** The variables that may stand in a reference: none of them is a secret, and all are of a tag's or a path's form. */
+/** The variables that a reference may contain: none is a secret, and all have the form of a tag or a path. */
 const VARIABLES: ReadonlySet<string> = new Set([
   'CI_COMMIT_SHA',
   'CI_COMMIT_SHORT_SHA',
@@ -24,8 +24,8 @@ const VARIABLES: ReadonlySet<string> = new Set([
 type Env = Context['env'];
 
 /**
- * Fills in the variables of CI in a reference: `$CI_REGISTRY_IMAGE/api:$CI_COMMIT_SHA`, `${CI_PIPELINE_ID}`.
- * @throws {@link DrayageError} `USAGE` for one that is not set, or may not stand there
+ * Expands the CI variables in a reference: `$CI_REGISTRY_IMAGE/api:$CI_COMMIT_SHA`, `${CI_PIPELINE_ID}`.
+ * @throws {@link DrayageError} `USAGE` for an unset or forbidden variable
  */
 export function expandVariables(reference: string, env: Env): string {
   return reference.replaceAll(
@@ -43,10 +43,10 @@ export function expandVariables(reference: string, env: Env): string {
 }
 
 /**
- * The tags of a version (semver.org): `v1.2.3` is 1.2.3, 1.2 and 1; a pre-release is itself only. A leading 0 is no promise,
- * so that 0.2.3 is 0.2.3 and 0.2.
+ * The tags of a version (semver.org): `v1.2.3` is 1.2.3, 1.2 and 1; a pre-release is only itself. A leading 0 promises
+ * nothing, so 0.2.3 is 0.2.3 and 0.2.
  * @param tag CI_COMMIT_TAG
- * @throws {@link DrayageError} `USAGE` where there is none, or it is no version
+ * @throws {@link DrayageError} `USAGE` if it is absent or not a version
  */
 export function versionTags(tag: string | undefined): string[] {
   const [, major, minor, patch, pre, build] =
@@ -54,12 +54,12 @@ export function versionTags(tag: string | undefined): string[] {
   if (major === undefined) {
     throw new DrayageError(
       'USAGE',
-      tag ? `CI_COMMIT_TAG is no version: ${JSON.stringify(tag)}` : 'CI_COMMIT_TAG is not set',
+      tag ? `CI_COMMIT_TAG is not a version: ${JSON.stringify(tag)}` : 'CI_COMMIT_TAG is not set',
       { hint: '--semver is for pipelines of tags such as v1.2.3' },
     );
   }
   const core = `${major}.${minor}.${patch}`;
-  // A tag of a registry has no `+`.
+  // A registry's tag cannot contain `+`.
   const whole = core + (pre === undefined ? '' : `-${pre}`) + (build === undefined ? '' : `_${build}`);
   if (pre !== undefined || build !== undefined) return [whole];
   return major === '0' ? [core, `0.${minor}`] : [core, `${major}.${minor}`, major];
@@ -71,7 +71,7 @@ export function hasTag(reference: string): boolean {
 }
 
 /**
- * Fills in what an image is called: `{name}` is its repository without the registry, `{tag}` its tag.
+ * Expands an image's name in a template: `{name}` is its repository without the registry, `{tag}` its tag.
  * @param name `group/api:1.0`, as layouts have it
  */
 export function expandName(template: string, name: string): string {

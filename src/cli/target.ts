@@ -7,29 +7,29 @@ import { DrayageError } from '../index.ts';
 import { parseNotation } from './notation.ts';
 import { diskError } from '../errors.ts';
 
-/** What `--to` may name instead of a daemon. */
+/** A target of `--to`. */
 export type Target =
-  /** `name`: what the image is called there instead of its own names. */
+  /** `name`: another name for the image there. */
   | { kind: 'archive'; path: string; format: 'docker' | 'oci'; name: string | undefined }
   | { kind: 'layout'; path: string; name: string | undefined }
   | { kind: 'stdout' };
 
-/** Reads `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with `:NAME` behind it if need be; or `-`. */
+/** Parses `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with an optional `:NAME`; or `-`. */
 export function parseTarget(text: string, json: boolean): Target {
   if (text === '-' && !json) return { kind: 'stdout' };
   if (text === '-') {
-    throw new DrayageError('USAGE', '--json and --to - both want standard output', {
+    throw new DrayageError('USAGE', '--json and --to - both need standard output', {
       hint: 'write the archive to a file: --to docker-archive:FILE',
     });
   }
   const { kind, path, image: name } = parseNotation(text);
   if (kind === undefined) {
-    throw new DrayageError('USAGE', `no such target: ${text}`, {
+    throw new DrayageError('USAGE', `not a target: ${text}`, {
       hint: 'use oci:DIR, oci-archive:FILE, docker-archive:FILE or -',
     });
   }
   if (name !== undefined && !/[:/]/.test(name)) {
-    throw new DrayageError('USAGE', `${name} in ${text} is a tag alone, by which docker knows no image`, {
+    throw new DrayageError('USAGE', `${name} in ${text} is only a tag, not a name that docker knows`, {
       hint: `write the whole name: ${kind}:${path}:app:${name}`,
     });
   }
@@ -37,7 +37,7 @@ export function parseTarget(text: string, json: boolean): Target {
   return { kind: 'archive', path, name, format: kind === 'oci-archive' ? 'oci' : 'docker' };
 }
 
-/** Writes a file that appears under its name when it is whole, over one that is there. */
+/** Writes a file that appears under its name when it is complete, and replaces an existing one. */
 export async function writeFileWhole(path: string, bytes: Readable, signal: AbortSignal): Promise<void> {
   const temporary = `${path}.${randomUUID()}.partial`;
   try {

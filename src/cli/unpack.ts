@@ -6,16 +6,16 @@ import { Layout, overlay, save } from '../index.ts';
 import type { Context } from './context.ts';
 import { openArchive, parseNotation } from './notation.ts';
 
-/** Archives as layouts, there until they are closed. */
+/** Archives as layouts, until they are closed. */
 export interface UnpackedArchives extends AsyncDisposable {
   layouts: Layout[];
-  /** The same, whose images know by which word they were asked for: signatures are held against it. */
+  /** The same places; their images know the word by which they were requested, which signatures are checked against. */
   places: ImagePlace[];
 }
 
 /**
- * Makes a temporary layout of each archive: what is loaded is checked before, and an archive can be read from its beginning
- * to its end only. Its blobs stay as they are.
+ * Makes a temporary layout of each archive: images are checked before they are loaded, and an archive can only be read
+ * from beginning to end. Its blobs stay as they are.
  * @param archives `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`
  */
 export async function unpackArchives(

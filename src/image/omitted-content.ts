@@ -95,7 +95,7 @@ class OmittedContent implements ContentSource {
     try {
       this.#base ??= openBase(reference, { signal });
       const bytes = await openProven(await this.#base, layer, options);
-      const message = `${this.#name}: what is left out of its layout is read from its base ${nameOf(reference)}`;
+      const message = `${this.#name}: omitted layers are read from its base ${nameOf(reference)}`;
       if (!this.#isTold) onProgress?.({ kind: 'note', message });
       this.#isTold = true;
       const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
@@ -134,7 +134,7 @@ class OmittedContent implements ContentSource {
     const from = reference === undefined ? '' : ` (it comes from ${nameOf(reference)})`;
     return new DrayageError(
       'NOT_FOUND',
-      `layer ${digest} of ${this.#name} is left out of its layout and in none of the others${from}`,
+      `layer ${digest} of ${this.#name} is omitted from its layout, and no other layout has it${from}`,
       { hint: 'name the layout, too, that the image was saved against, or load its base first' },
     );
   }
@@ -144,7 +144,7 @@ class OmittedContent implements ContentSource {
     if (isDamage(error) || !isDrayageError(error)) return error;
     return new DrayageError(
       'UNREACHABLE',
-      `layer ${digest} of ${this.#name} is left out of its layout, and cannot be had from its base ${nameOf(reference)}: ${error.message}`,
+      `layer ${digest} of ${this.#name} is omitted from its layout, and cannot be read from its base ${nameOf(reference)}: ${error.message}`,
       {
         ...error.facts,
         digest,

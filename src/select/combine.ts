@@ -80,7 +80,7 @@ function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
   });
   const [first, ...others] = new Set(said);
   if (others.length === 0) return;
-  throw new DrayageError('UNSAFE', `the images of ${name} leave out different layers: ${said.join(', ')}`, {
+  throw new DrayageError('UNSAFE', `the images of ${name} omit different layers: ${said.join(', ')}`, {
     actual: `${first}, ${others.join(', ')}`,
     reason: 'OMITTED_DIFFER',
     hint: 'complete them before, or save all of them against the same bases',

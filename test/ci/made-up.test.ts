@@ -107,7 +107,7 @@ describe('what a task expects', () => {
     ];
     const notes: string[] = [];
     expect(policy.choose(images, (note) => notes.push(note))).toEqual(images.slice(0, 1));
-    expect(notes).toEqual(['new:1 is left out: pipeline is 78, not 77']);
+    expect(notes).toEqual(['new:1 is skipped: pipeline is 78, not 77']);
   });
 
   test('refuses an image of another CI, and says what would accept it', () => {
@@ -135,7 +135,7 @@ describe('what a task expects', () => {
     const notes: string[] = [];
     const chosen = policy.choose(attempts, (note) => notes.push(note));
     expect(chosen.flatMap(({ names }) => names)).toEqual(['ten:1', 'lint:1']);
-    expect(notes).toEqual(['nine:1 of job 9 is left out: the job ran again as 10']);
+    expect(notes).toEqual(['nine:1 of job 9 is skipped: the job ran again as 10']);
   });
 });
 

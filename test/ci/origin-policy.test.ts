@@ -53,7 +53,7 @@ test('images of this pipeline are chosen, whichever job saved them', () => {
 test('images of other pipelines are left out with a line as long as one is ours', () => {
   expect(choose(image('old:1', { pipelineId: '4710' }), image('app:1'))).toEqual({
     chosen: ['app:1'],
-    notes: ['old:1 is left out: pipeline is 4710, not 4711'],
+    notes: ['old:1 is skipped: pipeline is 4710, not 4711'],
   });
 });
 
@@ -94,8 +94,8 @@ test('of a job that ran again the last run counts, by number', () => {
   expect(choose(...runs)).toEqual({
     chosen: ['app:2'],
     notes: [
-      'app:1 of job 99 is left out: the job ran again as 100',
-      'app:3 of job 98 is left out: the job ran again as 100',
+      'app:1 of job 99 is skipped: the job ran again as 100',
+      'app:3 of job 98 is skipped: the job ran again as 100',
     ],
   });
 });

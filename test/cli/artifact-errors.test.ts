@@ -76,7 +76,7 @@ describe('an artifact that did not come', () => {
 });
 
 describe('what the runner left damaged', () => {
-  const RETRY = 'retry this job, which restores the artifact once more; if the same blob fails again, retry ';
+  const RETRY = 'retry this job, which restores the artifact again; if the same blob fails again, retry ';
 
   test('is named, with the job that shipped it and what to do', async () => {
     const { layers } = await ship('build', '123', API);

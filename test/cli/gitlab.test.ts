@@ -92,7 +92,7 @@ describe('load in a job', () => {
     await save();
     const { code, stderr } = await load();
     expect(code).toBe(0);
-    expect(stderr).toContain('is left out: pipeline is 4710, not 4711');
+    expect(stderr).toContain('is skipped: pipeline is 4710, not 4711');
   });
 
   test('takes the later run of a job that was retried', async () => {
@@ -100,7 +100,7 @@ describe('load in a job', () => {
     await save({ ...BUILD, CI_JOB_ID: '100' });
     const { code, stderr } = await load();
     expect(code).toBe(0);
-    expect(stderr).toContain('of job 99 is left out: the job ran again as 100');
+    expect(stderr).toContain('of job 99 is skipped: the job ran again as 100');
   });
 
   test('takes images that do not say where they are from only when it is told to', async () => {

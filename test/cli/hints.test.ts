@@ -8,14 +8,14 @@ test.each<[ErrorReason, ErrorFacts, string]>([
   ['NO_IMAGE_GIVEN', {}, 'drayage save IMAGE…, --iidfile, --metadata-file or --from'],
   ['SEVERAL_IMAGES', { hint: 'choose one' }, 'choose one with --image'],
   ['TWO_IMAGES', { hint: 'choose it by its digest' }, 'choose it by its digest with --image'],
-  ['NO_IMAGE', {}, 'drayage inspect lists what there is'],
+  ['NO_IMAGE', {}, 'drayage inspect lists the images'],
   [
     'OMITTED_DIFFER',
     { hint: 'complete them before' },
-    'fill them up before: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
+    'complete them first: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
   ],
   ['BASE_UNREACHABLE', { hint: 'look at base:1' }, 'look at base:1, or save with --thin never'],
-  ['LAYOUT_SIZE', { hint: 'the largest is x' }, 'the largest is x; a stronger --level takes less'],
+  ['LAYOUT_SIZE', { hint: 'the largest is x' }, 'the largest is x; a stronger --level makes it smaller'],
   [
     'NO_CODEC',
     { hint: 'use Node 22.15 or newer, or gzip' },
@@ -34,7 +34,7 @@ test.each<[ErrorReason, ErrorFacts, string]>([
   [
     'OTHER_JOB',
     { accepting: { 'job-id': ['124'] } },
-    'sign in the job that builds; if this one is to vouch for it: --expect job-id=124',
+    'sign in the job that builds; if this job should vouch for it: --expect job-id=124',
   ],
   [
     'REPORT_SIZE',
@@ -47,7 +47,7 @@ test.each<[ErrorReason, ErrorFacts, string]>([
     { candidates: ['app:1', 'app:debug'] },
     "name the second one's variable: --env KEY=app:debug",
   ],
-  ['TAG_TAKEN', { hint: 'choose another tag' }, 'choose another tag, or leave --if-absent out to move it'],
+  ['TAG_TAKEN', { hint: 'choose another tag' }, 'choose another tag, or omit --if-absent to move it'],
   ['UNKNOWN_AUTHORITY', {}, 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE'],
   ['TOKEN_MISSING', { hint: 'x' }, 'x; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)'],
   ['TOKEN_INVALID', { hint: 'x' }, 'x, and DRAYAGE_GITLAB_TOKEN may have expired'],
@@ -65,17 +65,17 @@ test.each<[ErrorReason, ErrorFacts, string]>([
   ['JOB_CHOICE', { candidates: ['build 1/2', 'build 2/2'] }, 'choose one: --job "build 1/2"'],
   ['DAEMON_ADDRESS', { hint: 'set DOCKER_HOST' }, 'set DOCKER_HOST (or --host)'],
   ['UNPROVEN_TIME', { hint: 'name a log' }, 'name a log: --rekor-url, --tsa-url'],
-  ['LOG_SERVICE', { hint: 'look at its address' }, 'look at --rekor-url'],
-  ['TIMESTAMP_SERVICE', { hint: 'look at its address' }, 'look at --tsa-url'],
+  ['LOG_SERVICE', { hint: 'look at its address' }, 'check --rekor-url'],
+  ['TIMESTAMP_SERVICE', { hint: 'look at its address' }, 'check --tsa-url'],
   [
     'UNSIGNED',
     { hint: 'sign it' },
-    'sign it in the job that builds it: drayage save --sign, or drayage sign; copies have to bring their referrers along',
+    'sign it in the job that builds it: drayage save --sign, or drayage sign; copies must include the referrers',
   ],
   [
     'NAME',
     { accepting: { name: ['app:1', 'other:1'] } },
-    'if it was given that name on purpose: --expect name=app:1,other:1',
+    'if the name is intended: --expect name=app:1,other:1',
   ],
   ['MERGE_REQUEST', { hint: 'expect its commit' }, 'expect its commit: --expect commit=SHA'],
   ['PROJECT', { hint: 'say which project' }, 'say which project: --expect project=GROUP/PROJECT'],
@@ -91,7 +91,7 @@ test('an expectation is quoted for the shell, and any where its value cannot be 
     ref: ["it's $x"],
   } as const;
   expect(hintOf({ reason: 'NAME', accepting })).toBe(
-    String.raw`if it was given that name on purpose: --expect job=any --expect project=any --expect server=any --expect 'ref=it'\''s $x'`,
+    String.raw`if the name is intended: --expect job=any --expect project=any --expect server=any --expect 'ref=it'\''s $x'`,
   );
 });
 

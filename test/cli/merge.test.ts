@@ -73,10 +73,10 @@ test('the layout to merge into is none of those to merge: where it is alone, the
   await shipped('.drayage/123', AMD);
   const before = snapshot(join(cwd, '.drayage'));
   const inJob = await drayage(['merge'], { cwd, env: GITLAB });
-  expect([inJob.code, inJob.stderr]).toEqual([4, expect.stringContaining('but for .drayage/123: ')]);
+  expect([inJob.code, inJob.stderr]).toEqual([4, expect.stringContaining('except .drayage/123: ')]);
   expect(inJob.stderr).toContain('shipped no image');
   const { code, stderr } = await drayage(['merge', '-o', '.drayage/123'], { cwd });
-  expect([code, stderr]).toEqual([4, expect.stringContaining('no layout below .drayage, but for')]);
+  expect([code, stderr]).toEqual([4, expect.stringContaining('no layout below .drayage, except')]);
   expect(snapshot(join(cwd, '.drayage'))).toEqual(before);
 });
 

@@ -177,7 +177,7 @@ describe('what is said of layouts', () => {
 
   test.each([
     [['prune', 'oci:layout'], 0, ''],
-    [['prune', 'oci:layout:app:1'], 2, 'choose it by itself: -i app:1'],
+    [['prune', 'oci:layout:app:1'], 2, 'choose the image separately: -i app:1'],
     [['prune', 'oci-archive:all.tar'], 2, 'drayage save --from oci-archive:all.tar -o DIR'],
     [['fetch', '--complete', 'oci:layout'], 0, ''],
     [

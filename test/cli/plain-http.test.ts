@@ -41,11 +41,11 @@ test('a variable holds several hosts', async () => {
 
 test.each([
   [['untag', 'registry.example/app:1', '--plain-http'], 'argument missing'],
-  [['untag', '--plain-http', 'registry.example/app:1'], 'It has to be the host of a registry'],
-  [['untag', 'registry.example/app:1', '--plain-http', '-q'], 'It has to be the host of a registry'],
-  [['promote', '--plain-http', 'app:1.0', 'registry.example/app:1'], 'It has to be the host of a registry'],
-  [['load', '--plain-http', 'app'], 'It has to be the host of a registry'],
-  [['load', '--plain-http=true'], 'It has to be the host of a registry'],
+  [['untag', '--plain-http', 'registry.example/app:1'], 'It must be the host of a registry'],
+  [['untag', 'registry.example/app:1', '--plain-http', '-q'], 'It must be the host of a registry'],
+  [['promote', '--plain-http', 'app:1.0', 'registry.example/app:1'], 'It must be the host of a registry'],
+  [['load', '--plain-http', 'app'], 'It must be the host of a registry'],
+  [['load', '--plain-http=true'], 'It must be the host of a registry'],
 ])('%j names no host, which is a mistake', async (args, message) => {
   await expect(hostsOf(args)).rejects.toThrow(message);
 });

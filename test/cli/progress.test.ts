@@ -59,7 +59,7 @@ test('a note says what to do, where the command line can', () => {
   onProgress({ kind: 'note', message: 'app:1: 1 of it stays here', reason: 'NOT_VOUCHED' });
   expect(written).toEqual([
     'drayage: the layers are zstd; for those, save with --compress gzip\n',
-    'drayage: app:1: 1 of it stays here; --attach takes it along\n',
+    'drayage: app:1: 1 of it stays here; --attach copies it\n',
   ]);
 });
 

@@ -27,8 +27,8 @@ test('of all images those of other pipelines are left out, each with a line', as
   const promotions = await readPromotions([], ALL, places, POLICY, context);
   expect(promotions.map(({ image }) => image)).toEqual(['app:1', 'web:1']);
   expect(context.notes).toEqual([
-    'old:1 is left out: pipeline is 1, not 2',
-    expect.stringMatching(/^sha256:\w+ is left out: it has no name$/),
+    'old:1 is skipped: pipeline is 1, not 2',
+    expect.stringMatching(/^sha256:\w+ is skipped: it has no name$/),
   ]);
 });
 

@@ -150,10 +150,14 @@ test('verify without a policy says what it did not check, and what is only claim
 
 describe('a request to sign', () => {
   test.each([
-    ['with nothing', ['--sign'], 'sign with what?'],
-    ['with a key and without one', ['--sign', '--key', 'key.pem', '--keyless'], 'with a key, or without one'],
-    ['without an authority', ['--sign', '--keyless'], '--fulcio-url is not stated'],
-    ['at what is no address', ['--sign', '--fulcio-url', 'fulcio'], 'is no address'],
+    ['with nothing', ['--sign'], 'no key given, and no --keyless'],
+    [
+      'with a key and without one',
+      ['--sign', '--key', 'key.pem', '--keyless'],
+      'both --key and --keyless given',
+    ],
+    ['without an authority', ['--sign', '--keyless'], '--fulcio-url is missing'],
+    ['at what is no address', ['--sign', '--fulcio-url', 'fulcio'], 'is not an address'],
     [
       'at an authority that others may listen to',
       ['--sign', '--fulcio-url', 'http://fulcio.example'],
@@ -169,7 +173,7 @@ describe('a request to sign', () => {
 
   test('outside a job is refused', async () => {
     const { code, stderr } = await run(['save', IMAGE, '--from', DEMO, '--sign', '--key', 'key.pem'], {});
-    expect([code, stderr]).toEqual([2, expect.stringContaining('this is no GitLab job')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('this is not a GitLab job')]);
   });
 
   test('with a token that has expired is refused, and the token is not told', async () => {
@@ -219,15 +223,20 @@ describe('a request to sign', () => {
 
 describe('a request to check signatures', () => {
   test.each([
-    ['of nobody', ['--expect-signed'], TAKING_JOB, 'nobody is trusted'],
-    ['of whomever', ['--trusted-root', 'root.json'], TAKING_JOB, '--identity is not stated'],
+    ['of nobody', ['--expect-signed'], TAKING_JOB, 'no trusted root or key is given'],
+    ['of whomever', ['--trusted-root', 'root.json'], TAKING_JOB, '--identity is missing'],
     [
       'of an identity that nobody vouches for',
       ['--trusted-root', 'root.json', '--identity', 'x'],
       {},
-      '--issuer is not stated',
+      '--issuer is missing',
     ],
-    ['of a key with an identity', ['--key', 'key.pub', '--identity', 'x'], TAKING_JOB, 'asks for a key'],
+    [
+      'of a key with an identity',
+      ['--key', 'key.pub', '--identity', 'x'],
+      TAKING_JOB,
+      '--key requires a key',
+    ],
     [
       'of two kinds of identity',
       ['--trusted-root', 'root.json', '--issuer', 'x', '--identity', 'x', '--identity-regexp', 'x'],
@@ -244,7 +253,7 @@ describe('a request to check signatures', () => {
       'by what only signatures say',
       ['--expect', 'runner-environment=self-hosted'],
       TAKING_JOB,
-      'none is asked for',
+      'no signature is required',
     ],
   ])('%s is refused', async (_, args, env, why) => {
     const { code, stderr } = await run(['load', ...OUT, ...args], env);

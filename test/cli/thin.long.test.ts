@@ -70,11 +70,9 @@ describe('save', () => {
       base,
     );
     expect(code).toBe(0);
-    expect(stderr).toMatch(
-      /app:1: 2 of 3 layers \(.* kB\) are left out, as its base .*group\/base:1 has them/,
-    );
-    expect(stdout).toContain('3 layers, 0 of them already there, 2 left out');
-    expect(stdout).toMatch(/new, .* left out, in/);
+    expect(stderr).toMatch(/app:1: 2 of 3 layers \(.* kB\) are omitted: its base .*group\/base:1 has them/);
+    expect(stdout).toContain('3 layers, 0 of them already there, 2 omitted');
+    expect(stdout).toMatch(/new, .* omitted, in/);
     expect(await blobsOf('thin')).toHaveLength(3);
   });
 
@@ -116,7 +114,7 @@ describe('a layout without its base', () => {
     fake.seen.splice(0);
     const refused = await run('load', 'thin', '--to', 'docker-archive:app.tar', '--offline');
     expect(refused).toMatchObject({ code: 3 });
-    expect(refused.stderr).toContain(`cannot be had from its base ${base}@${BASE.root.digest}: --offline`);
+    expect(refused.stderr).toContain(`cannot be read from its base ${base}@${BASE.root.digest}: --offline`);
     expect(fake.seen).toEqual([]);
     const kept = ['load', 'thin', '--to', 'docker-archive:app.tar', '--cache', 'cache'];
     expect(await run(...kept)).toMatchObject({ code: 0 });
@@ -129,7 +127,7 @@ describe('a layout without its base', () => {
     env = {};
     const { code, stderr } = await run('load', 'thin', '--to', 'docker-archive:app.tar');
     expect(code).toBe(3);
-    expect(stderr).toContain(`cannot be had from its base ${base}@${BASE.root.digest}`);
+    expect(stderr).toContain(`cannot be read from its base ${base}@${BASE.root.digest}`);
     expect(stderr).not.toContain(PASSWORD);
   });
 
@@ -140,22 +138,22 @@ describe('a layout without its base', () => {
     });
     expect(layouts).toMatchObject([{ layout: join(cwd, 'thin'), images: [{ id: APP.configDigest }] }]);
     expect(await blobsOf('thin')).toHaveLength(5);
-    expect((await run('verify', 'thin')).stdout).not.toContain('left out');
+    expect((await run('verify', 'thin')).stdout).not.toContain('omitted');
   });
 
   test('is told from a damaged one', async () => {
     expect((await run('verify', 'thin')).stdout).toMatch(
-      /content intact; 2 layers \(\d+ B\) left out on purpose; origin not checked/,
+      /content intact; 2 layers \(\d+ B\) omitted; origin not checked/,
     );
     const inspected = (await run('inspect', 'thin')).stdout;
-    expect(inspected.match(/ {2}left out on purpose$/gm)).toHaveLength(2);
-    expect(inspected).toMatch(/saved by sharing, \d+ B left out on purpose/);
+    expect(inspected.match(/ {2}omitted$/gm)).toHaveLength(2);
+    expect(inspected).toMatch(/saved by sharing, \d+ B omitted/);
   });
 });
 
 test.each([
-  [['fetch'], 'which job'],
-  [['fetch', 'full'], 'which job'],
+  [['fetch'], 'no job given'],
+  [['fetch', 'full'], 'no job given'],
   [['fetch', '--complete', '-o', 'out'], 'out has no meaning without a job'],
   [['fetch', '--job', 'build', 'full'], 'full has no meaning with a job'],
   [['fetch', '--job', 'build', '--offline'], '--offline has no meaning with a job'],

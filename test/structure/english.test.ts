@@ -34,6 +34,7 @@ const CHECKED = [
   'docs',
   'templates',
   'scripts',
+  'src/cli',
   'src/content',
   'src/docker',
   'src/gitlab',

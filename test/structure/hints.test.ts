@@ -39,7 +39,7 @@ test.each([
   `const hint = 'choose one with --image';`,
   'const hint = `name it: --env ${key}=IMAGE`;',
   'const hint = `${what}; or set --level`;',
-  `const hint = 'drayage inspect lists what there is';`,
+  `const hint = 'drayage inspect lists the images';`,
   `const hint = 'set DRAYAGE_GITLAB_TOKEN';`,
 ])('such words are found: %s', (source) => {
   expect(named(source)).toHaveLength(1);

@@ -127,7 +127,7 @@ describe('no secret is shown', () => {
     const read = ['load', 'thin', '--to', 'docker-archive:out.tar', '--debug'];
     const good = [await thin('thin'), await run([...read, '--json'])];
     expect(good).toMatchObject([
-      { code: 0, stdout: expect.stringContaining('left out') as string },
+      { code: 0, stdout: expect.stringContaining('omitted') as string },
       { code: 0 },
     ]);
     const bad: CliResult[] = [];

@@ -83,7 +83,7 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
     const { code, stdout } = await cli(['verify', 'thin']);
     expect(code).toBe(0);
     expect(stdout).toContain('2 layers (');
-    expect(stdout).toContain('left out on purpose');
+    expect(stdout).toContain('omitted');
   });
 
   /** Those whose builds write down what they have used. */
@@ -132,7 +132,7 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
       const alone = await cli(['load', 'chain', '--host', (await emptyDaemon()).host]);
       expect(alone).toMatchObject({
         code: 4,
-        stderr: expect.stringContaining('is left out of its layout') as string,
+        stderr: expect.stringContaining('is omitted from its layout') as string,
       });
       const target = await emptyDaemon();
       const { images } = await load(target, 'base', 'chain', '-i', 'app:1', '--offline');
@@ -145,7 +145,7 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
     const target = await emptyDaemon();
     const { code, stderr } = await cli(['load', 'thin', '--offline', '--host', target.host]);
     expect(code).toBe(3);
-    expect(stderr).toContain(`cannot be had from its base ${base}@sha256:`);
+    expect(stderr).toContain(`cannot be read from its base ${base}@sha256:`);
     await expect(identify(target, 'app:1')).rejects.toThrow();
   });
 
@@ -158,7 +158,7 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
     const target = await emptyDaemon();
     const gone = await cli(['load', 'thin', '--host', target.host]);
     expect(gone.code).toBe(3);
-    expect(gone.stderr).toContain(`cannot be had from its base ${base}@sha256:`);
+    expect(gone.stderr).toContain(`cannot be read from its base ${base}@sha256:`);
     await expect(identify(target, 'app:1')).rejects.toThrow();
     const { images } = await load(target, 'full');
     expect(images).toMatchObject([{ id, status: 'loaded' }]);

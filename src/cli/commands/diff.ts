@@ -37,7 +37,7 @@ async function openSide(
   const unpacked = await unpackArchives([text].filter(isArchive), context);
   const close = { [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose]() };
   const [place] = unpacked.layouts;
-  // Of an archive nothing else is unpacked than the image that is named.
+  // From an archive, only the named image is unpacked.
   if (place !== undefined)
     return { place, images: image === undefined ? options.image : undefined, ...close };
   await isFolder(path);

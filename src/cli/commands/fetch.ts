@@ -34,7 +34,7 @@ export async function fetchImages(
   const result = await fetch({
     from: sources.places,
     images: options.image,
-    // Who names a job means that one, unless it is said what to expect of it.
+    // Naming a job accepts its images, unless `--expect` says otherwise.
     policy: options.expect === undefined ? undefined : readPolicy(options, context),
     authenticate,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context),
@@ -49,7 +49,7 @@ export async function fetchImages(
   };
 }
 
-/** Fills up layouts that are there with what they leave out. */
+/** Adds omitted layers to local layouts. */
 async function completeLayouts(
   paths: readonly string[],
   bases: Bases,
@@ -73,21 +73,21 @@ async function completeLayouts(
   };
 }
 
-/** What would be ignored is refused. */
+/** Refuses options that would be ignored. */
 function assertMeaning(
   isOfJob: boolean,
   paths: readonly string[],
   { complete, offline, out }: FetchCommandOptions,
 ): void {
   if (!isOfJob && complete !== true) {
-    throw new DrayageError('USAGE', 'which job is to be fetched from?', {
-      hint: 'name it by --job or --job-id; or fill up layouts that are here with --complete',
+    throw new DrayageError('USAGE', 'no job given', {
+      hint: 'use --job or --job-id; or --complete to add omitted layers to local layouts',
     });
   }
   const ignored = isOfJob ? (paths[0] ?? (complete === true ? undefined : offline && '--offline')) : out;
   if (ignored === undefined || ignored === false) return;
   throw new DrayageError('USAGE', `${ignored} has no meaning ${isOfJob ? 'with a job' : 'without a job'}`, {
-    hint: 'layouts are filled up where they are: fetch --complete [layout...]',
+    hint: 'to complete local layouts: drayage fetch --complete [LAYOUT…]',
   });
 }
 

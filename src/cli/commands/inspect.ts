@@ -29,12 +29,12 @@ export async function inspectLayouts(
     await writeFileWhole(options.html, Readable.from([page]), context.signal);
   }
   const { stored, unshared, omitted } = result.bytes;
-  const leftOut = omitted > 0 ? `, ${formatBytes(omitted)} left out on purpose` : '';
+  const omittedText = omitted > 0 ? `, ${formatBytes(omitted)} omitted` : '';
   return {
     json: { layouts: layouts.map(({ path }) => path), ...result },
     text: [
       ...result.images.flatMap(describeImage),
-      `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${leftOut}`,
+      `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${omittedText}`,
     ],
     quiet: result.images.map(({ ref }) => ref),
   };
@@ -57,5 +57,5 @@ function describeImage(image: InspectedImage): string[] {
 
 function describeLayer({ digest, size, sharedBy, omitted }: InspectedImage['layers'][number]): string {
   const shared = sharedBy > 1 ? `  shared by ${sharedBy}` : '';
-  return `  layer     ${digest}  ${formatBytes(size)}${shared}${omitted ? '  left out on purpose' : ''}`;
+  return `  layer     ${digest}  ${formatBytes(size)}${shared}${omitted ? '  omitted' : ''}`;
 }

@@ -34,7 +34,7 @@ export interface LoadCommandOptions
   dotenv?: string;
 }
 
-/** What is chosen: layouts, images, platform. */
+/** The selected layouts, images and platform. */
 interface Choice extends Selection {
   from: ImagePlace[];
   openBase: OpenBase;
@@ -70,7 +70,7 @@ export async function loadImages(
   }
 }
 
-/** What would be ignored is refused. */
+/** Refuses options that would be ignored. */
 function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): void {
   const { tag, host, full, shared, platform, env } = options;
   const rest = { private: options.private, dotenv: options.dotenv, env };
@@ -78,7 +78,7 @@ function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): voi
   const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;
   throw new DrayageError('USAGE', `--${name} has no meaning with --to ${options.to ?? ''}`, {
-    hint: kind === 'layout' ? 'layouts are copied as they are' : 'it is for loading into a daemon',
+    hint: kind === 'layout' ? 'layouts are copied as they are' : 'it applies only to loading into a daemon',
   });
 }
 
@@ -102,7 +102,7 @@ async function loadIntoDaemon(
   };
 }
 
-/** On a shared daemon the name may be another job's image: it is not told there. */
+/** On a shared daemon the name may belong to another job's image, so it is not shown. */
 function describeImage(image: LoadedImage, shared: boolean): string {
   const { name, ref, moved } = image;
   const parts = [`${ref}: ${describeTransfer(image)}, verified`];
@@ -112,7 +112,7 @@ function describeImage(image: LoadedImage, shared: boolean): string {
   return parts.join('; ');
 }
 
-/** `2 of 9 layers sent (35 MB of 429 MB)`. What is sent may be uncompressed, and more than what is stored. */
+/** `2 of 9 layers sent (35 MB of 429 MB)`. Sent layers may be uncompressed, so this may exceed the stored size. */
 function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesTotal }: LoadedImage): string {
   if (status === 'present') return 'already there';
   const bytes = formatBytes(bytesSent);
@@ -141,7 +141,7 @@ async function writeToStdout(archive: Readable, { stdout, signal }: Context): Pr
     await pipeline(archive, stdout, { signal, end: false });
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EPIPE')) throw cause;
-    throw new DrayageError('IO', 'whoever reads standard output stopped before the end of the archive', {
+    throw new DrayageError('IO', 'the reader of standard output stopped before the end of the archive', {
       cause,
     });
   }

@@ -30,7 +30,7 @@ export async function mergeLayouts(
   const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
   const authenticate = await readSignaturePolicy(options, context);
   const to = await createLayout(out, context);
-  // What an earlier run has made is none of the layouts to merge.
+  // The result of an earlier run is not merged.
   const named = paths.length > 0 ? paths : await findLayouts(context, to.path);
   await using from = await openNamed(named, context);
   try {
@@ -64,5 +64,5 @@ function describeImage({ name, digest, platforms }: MergedImage): string {
 }
 
 function nowhere(): never {
-  throw new DrayageError('USAGE', 'merge into which layout?', { hint: 'name a folder with -o' });
+  throw new DrayageError('USAGE', 'no target layout given', { hint: 'name a folder with -o' });
 }

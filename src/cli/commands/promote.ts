@@ -57,7 +57,7 @@ export async function promoteImages(
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),
-      // What cannot be reported is not promoted.
+      // An image that cannot be reported is not promoted.
       onPlanned: async (images) => void (job && promotionReport(images, job.ci, options)),
       bases: options.base,
       mountFrom,
@@ -65,7 +65,7 @@ export async function promoteImages(
       onProgress: context.onProgress,
     });
   } catch (error) {
-    // What has no path is of a registry: no runner has restored that.
+    // An error without a path comes from a registry, not from a restored file.
     const isLocal = isDrayageError(error) && error.facts.path !== undefined;
     throw isLocal ? await explainDamage(error, sources.restored, context) : error;
   }

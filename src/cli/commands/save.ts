@@ -28,7 +28,7 @@ import { parseSize } from '../size.ts';
 import { openBaseLayouts } from '../sources.ts';
 import { describeSigned } from './sign.ts';
 
-/** What there is to close of a place that holds nothing open. */
+/** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
@@ -78,7 +78,7 @@ export async function saveImages(
       ...(source.image === undefined ? [] : [source.image]),
     ],
     names: found,
-    // What another job has made does not become this one's by a copy.
+    // A copy must not turn another job's image into this job's.
     policy: signing?.policy,
     platform,
     oneRequest: options.oneRequest,
@@ -104,7 +104,7 @@ export async function saveImages(
   return describe(result, signed);
 }
 
-/** Where bases are sought, and when. */
+/** Where to look for bases, and when. */
 function thinOptions(
   { thin = 'auto', base }: SaveCommandOptions,
   from: { repositories: Repositories; described: readonly BuiltImage[]; daemon: DockerDaemon | undefined },
@@ -124,7 +124,7 @@ function thinOptions(
 function describe(result: SaveResult, signed: SignResult | undefined): Outcome {
   const { layout, images, seconds } = result;
   const { total, written, omitted } = result.bytes;
-  const leftOut = omitted === 0 ? '' : `, ${formatBytes(omitted)} left out`;
+  const leftOut = omitted === 0 ? '' : `, ${formatBytes(omitted)} omitted`;
   return {
     json: { ...result, ...(signed && { signed: signed.images }) },
     text: [
@@ -139,18 +139,18 @@ function describe(result: SaveResult, signed: SignResult | undefined): Outcome {
 function describeImage({ name, id, layers }: SavedImage): string {
   const reused = layers.filter(({ status }) => status === 'reused').length;
   const omitted = layers.filter(({ status }) => status === 'omitted').length;
-  const leftOut = omitted === 0 ? '' : `, ${omitted} left out`;
+  const leftOut = omitted === 0 ? '' : `, ${omitted} omitted`;
   return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there${leftOut}`;
 }
 
-/** What a build wrote down of what it made; an image ID may be asked of an archive, too. */
+/** Reads the files that a build wrote. An image ID also selects an image of an archive. */
 async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): Promise<{
   ids: string[];
   described: BuiltImage[];
 }> {
   if (metadataFile !== undefined && from !== undefined) {
     throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
-      hint: 'it says which images of a daemon a build has made',
+      hint: 'it names images of a daemon',
     });
   }
   return {
@@ -159,19 +159,19 @@ async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): P
   };
 }
 
-/** A digest means one image for good; what a name means is up to all jobs that use the daemon. */
+/** A digest always means one image, but any job of the daemon can move a name. */
 function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
   const tags = names.filter((name) => !/^(?:sha256:)?[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$/.test(name));
   if (tags.length === 0) return;
-  const message = `${tags.join(', ')}: on a daemon that jobs share, another one may have moved the tag; --iidfile or --metadata-file save what this job built`;
+  const message = `${tags.join(', ')}: another job of this shared daemon may have moved the tag; --iidfile or --metadata-file save what this job built`;
   onProgress({ kind: 'note', message });
 }
 
 interface OpenSource extends AsyncDisposable {
   from: SaveSource;
-  /** What it is, where it is one. */
+  /** The daemon, if it is one. */
   daemon?: DockerDaemon;
-  /** The image that is meant, where the source names one. */
+  /** The image that the source names. */
   image?: string;
 }
 

@@ -23,7 +23,7 @@ export async function signImages(
 ): Promise<Outcome> {
   const { sign } = await prepareSigning(options, context);
   const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context);
-  if (layout === undefined) throw new DrayageError('NOT_FOUND', 'there is no layout to sign');
+  if (layout === undefined) throw new DrayageError('NOT_FOUND', 'no layout to sign');
   await using bases = await openBaseLayouts(options.baseLayout, context);
   await using repositories = lazyRepositories(options, context);
   const result = await sign(layout, options.image, {

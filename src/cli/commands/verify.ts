@@ -22,7 +22,7 @@ import { explainDamage } from '../artifact-errors.ts';
 /** Options of `drayage verify`. */
 export interface VerifyCommandOptions extends CommonOptions, Omit<SignatureOptions, keyof JobOptions> {}
 
-/** What is known of an image's origin: proven by a signature, or what its annotations claim. */
+/** An image's origin: proven by a signature, or claimed by its annotations. */
 interface Origin {
   name: string | null;
   digest: string;
@@ -66,15 +66,15 @@ export async function verifyLayouts(
   };
 }
 
-/** Of no image everything could be said. */
+/** A policy would accept a layout without images. */
 function nothingToVerify({ path }: Layout): DrayageError {
-  return new DrayageError('NOT_FOUND', 'the layout holds no image: there is nothing to verify', {
+  return new DrayageError('NOT_FOUND', 'the layout contains no image: there is nothing to verify', {
     path,
-    hint: 'look at what the job before has saved; drayage inspect lists what is there',
+    hint: 'check what the earlier job saved; drayage inspect lists the content',
   });
 }
 
-/** Asks whose each image is, and goes on after one that is refused, to name them all. */
+/** Checks the origin of each image. Continues after a refusal, to name them all. */
 async function originsOf(
   layout: Layout,
   { authenticate, policy }: { authenticate: Authenticate | undefined; policy: ImagePolicy | undefined },
@@ -106,14 +106,12 @@ function describeLayout(
   isOriginChecked: boolean,
 ): string[] {
   const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
-  const leftOut =
-    omitted.layers === 0
-      ? ''
-      : `; ${count(omitted.layers, 'layer')} (${formatBytes(omitted.bytes)}) left out on purpose`;
+  const omittedText =
+    omitted.layers === 0 ? '' : `; ${count(omitted.layers, 'layer')} (${formatBytes(omitted.bytes)}) omitted`;
   const verdict =
     problems.length > 0
-      ? `${count(problems.length, 'problem')} found${leftOut}`
-      : `content intact${leftOut}; ${isOriginChecked ? 'origin proven by signature' : 'origin not checked'}`;
+      ? `${count(problems.length, 'problem')} found${omittedText}`
+      : `content intact${omittedText}; ${isOriginChecked ? 'origin proven by signature' : 'origin not checked'}`;
   const hints = new Set(problems.flatMap(({ facts }) => hintOf(facts) ?? []));
   return [
     ...origins.flatMap(describeOrigin),
@@ -123,7 +121,7 @@ function describeLayout(
   ].map((line) => `${layout}: ${line}`);
 }
 
-/** The pipeline is only ever claimed: no certificate says it. */
+/** No certificate contains the pipeline, so it is only claimed. */
 function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): string[] {
   const label = name ?? digest;
   if (provenance === null) {

@@ -70,7 +70,7 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
   };
 }
 
-/** An option that may also come as a variable: `--out` as DRAYAGE_OUT. */
+/** An option that is also a variable: `--out` is DRAYAGE_OUT. */
 function optionOf([flags, description, details = {}]: AnyRow): Option {
   const { choices, conflicts = [], variable } = details;
   const made = new Option(flags, description).conflicts(conflicts);
@@ -78,7 +78,7 @@ function optionOf([flags, description, details = {}]: AnyRow): Option {
   if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
   const name = variableOf(made);
   const value = process.env[name];
-  // CI systems set variables to nothing where they mean to unset them; and a flag may be switched off.
+  // CI systems set variables to an empty string to unset them. A flag may be switched off.
   const unset = value === undefined || value === '' || (made.isBoolean() && /^(?:0|false|no)$/i.test(value));
   return unset || variable === false ? made : made.env(name);
 }

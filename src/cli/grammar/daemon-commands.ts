@@ -3,7 +3,7 @@ import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
 import { HOST, IMAGE, JOB, OFFLINE, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
 
-/** All codecs: the library is not loaded to list them, and one that is missing here does not compile. */
+/** All codecs. The library is not loaded to list them, and a missing one does not compile. */
 const CODECS: Record<CodecName, true> = { auto: true, zstd: true, gzip: true, none: true };
 
 /** Commands that speak to a daemon. */
@@ -77,7 +77,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
         { conflicts: 'private' },
       ],
       private: ['--private', 'restore the names, as docker load does'],
-      // Not --env-file: Node takes that for itself wherever it stands, and ends where there is no such file yet.
+      // Not --env-file: Node takes that option itself, and fails if the file does not exist yet.
       dotenv: ['--dotenv <file>', 'write the references to this file as variables: DRAYAGE_APP_REF=…'],
       offline: OFFLINE,
       host: HOST,

@@ -3,13 +3,13 @@ import { InvalidArgumentError } from 'commander';
 const HOST = /^(?:\[[a-f\d:]+\]|[a-z\d-]+(?:\.[a-z\d-]+)*)(?::\d{1,5})?$/i;
 
 /**
- * Takes in hosts of registries, as references name them. A variable holds several, with spaces between them.
- * @throws `InvalidArgumentError` for what is none, such as an argument that stands behind an option without its value
+ * Collects hosts of registries, as references name them. A variable holds several, with spaces between them.
+ * @throws `InvalidArgumentError` if one is not a host, such as the next argument after an option without its value
  */
 export function collectHosts(value: string, before: readonly string[] = []): string[] {
   const hosts = value.split(/\s+/).filter((host) => host !== '');
   if (hosts.length > 0 && hosts.every(isHost)) return [...before, ...hosts];
-  throw new InvalidArgumentError('It has to be the host of a registry, such as registry.example:5000.');
+  throw new InvalidArgumentError('It must be the host of a registry, such as registry.example:5000.');
 }
 
 /** Without a dot or a port it would be a repository of Docker Hub. */

@@ -55,7 +55,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
     arguments: [['<layout...>', 'layouts']],
     load: async () => (await import('../commands/prune.ts')).pruneLayouts,
     options: {
-      // No variable may say what is removed: DRAYAGE_IMAGE chooses an image for other commands.
+      // Without a variable: DRAYAGE_IMAGE chooses an image for other commands, and must not remove it.
       image: ['-i, --image <name...>', 'remove these images: names, digests or IDs', { variable: false }],
       olderThan: [
         '--older-than <age>',

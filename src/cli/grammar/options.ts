@@ -43,7 +43,7 @@ export const VARIABLES: Options<VariableOptions> = {
   ],
 };
 
-/** Options of what speaks to registries. */
+/** Options of commands that use registries. */
 export const REGISTRY: Options<RegistryCommandOptions> = {
   ca: ['--ca <file>', 'also trust these certificate authorities'],
   plainHttp: [
@@ -53,7 +53,7 @@ export const REGISTRY: Options<RegistryCommandOptions> = {
   ],
 };
 
-/** Options of what reads a job's artifact. */
+/** Options of commands that read a job's artifact. */
 export const JOB: Options<JobOptions & CacheOptions> = {
   job: ['--job <name>', 'read the artifact of this job of this pipeline', { conflicts: 'jobId' }],
   jobId: ['--job-id <id>', 'read the artifact of the job with this ID', { conflicts: ['pipeline', 'ref'] }],
@@ -69,7 +69,7 @@ export const JOB: Options<JobOptions & CacheOptions> = {
   cacheSize: ['--cache-size <size>', 'the maximum size of the cache, such as 20GB; default 10 GiB'],
 };
 
-/** Options of what signs. */
+/** Options of commands that sign. */
 export const SIGNING: Options<SigningOptions> = {
   key: ['--key <file>', 'sign with this private key: PEM, or cosign.key and $COSIGN_PASSWORD'],
   keyless: ['--keyless', "sign with this job's identity, by the token in $SIGSTORE_ID_TOKEN"],
@@ -86,7 +86,7 @@ export const SIGNING: Options<SigningOptions> = {
   ],
 };
 
-/** Options of what asks where images come from, and whose signature they carry. */
+/** Options of commands that check the origin and signature of images. */
 export const SIGNATURE: Options<Omit<SignatureOptions, keyof JobOptions>> = {
   expect: [
     '--expect <key=value...>',

@@ -153,7 +153,7 @@ function nowhere({ digest }: Descriptor, base: string | undefined): DrayageError
     digest,
     hint:
       base !== undefined
-        ? `it is of the base image (${base}), which was left out: its registry has to have it still`
+        ? `it is of the base image (${base}), and it was omitted: the registry of the base must still have it`
         : 'get the layout once more; if that does not help, make it anew',
   });
 }

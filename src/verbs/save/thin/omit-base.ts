@@ -82,7 +82,7 @@ function tell(
   const size = omitted.reduce((sum, layer) => sum + layer.size, 0);
   const message =
     omitted.length > 0
-      ? `${name}: ${omitted.length} of ${layers.length} layers (${megabytes(size)}) are left out, as its base ${base.name} has them`
-      : `${name}: nothing is left out: its manifest does not name the blobs of its base ${base.name}, or the layout has them`;
+      ? `${name}: ${omitted.length} of ${layers.length} layers (${megabytes(size)}) are omitted: its base ${base.name} has them`
+      : `${name}: nothing is omitted: its manifest does not name the blobs of its base ${base.name}, or the layout has them`;
   onProgress?.({ kind: 'note', message });
 }

@@ -194,7 +194,7 @@ describe('an image whose first layers are in another layout', () => {
     const digest = image?.layers[0]?.digest;
     await expect(load({ from: [layout], to: daemon })).rejects.toMatchObject({
       code: 'NOT_FOUND',
-      message: expect.stringContaining(`layer ${digest} of app:1 is left out of its layout`) as string,
+      message: expect.stringContaining(`layer ${digest} of app:1 is omitted from its layout`) as string,
     });
     expect(daemon.held).toEqual([]);
   });

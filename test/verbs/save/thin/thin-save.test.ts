@@ -136,7 +136,7 @@ describe('a thin save', () => {
     expect(registry.layersRead).toEqual([]);
     expect(notes).toEqual([
       expect.stringMatching(
-        /^app:1: 2 of 3 layers \(.*\) are left out, as its base registry.example\/base:1 has/,
+        /^app:1: 2 of 3 layers \(.*\) are omitted: its base registry.example\/base:1 has/,
       ),
     ]);
   });
@@ -216,7 +216,7 @@ describe('a thin save', () => {
     expect(result.images[0]?.digest).toBe(APP.root.digest);
     expect(await annotationsOf(layout)).not.toHaveProperty(OMITTED);
     expect((await verify({ layout })).problems).toEqual([]);
-    expect(notes).toEqual([expect.stringContaining('nothing is left out')]);
+    expect(notes).toEqual([expect.stringContaining('nothing is omitted')]);
   });
 
   test('of an index leaves out as many layers as all of its images have of their bases', async () => {
@@ -333,9 +333,7 @@ describe('an image without its base', () => {
     const { images } = await load({ from: [layout], to: daemon, openBase, onProgress });
     expect(images).toMatchObject([{ id: APP.configDigest, status: 'loaded', layersSent: 3 }]);
     expect(new Set(registry.layersRead)).toEqual(new Set(BASE.layers.map(({ digest }) => digest)));
-    expect(notes).toEqual([
-      `app:1: what is left out of its layout is read from its base ${NAME}@${BASE.root.digest}`,
-    ]);
+    expect(notes).toEqual([`app:1: omitted layers are read from its base ${NAME}@${BASE.root.digest}`]);
   });
 
   test('asks nobody where the daemon has it', async () => {
