@@ -158,19 +158,20 @@ export class Holdings {
     return undefined;
   }
 
-  /** Whether all that a root leads to is held. */
+  /** Whether all that a root leads to is held. Non-distributable layers may be absent. */
   async #isWhole(root: Descriptor): Promise<boolean> {
-    const contents = await contentsOf(this.#store, root, this.#options);
-    if (contents.absent.length > 0) return false;
-    const blobs = new Map(contents.blobs.map((blob) => [blob.digest, blob]));
+    const { images: manifests, blobs, absent } = await contentsOf(this.#store, root, this.#options);
+    const present = new Set(blobs.map(({ digest }) => digest));
     const layers: Layer[] = [];
-    for (const manifest of contents.images) {
+    for (const manifest of manifests) {
       const image = await readConfig(this.#store, manifest, this.#options);
-      layers.push(...image.layers.filter(({ blob }) => blobs.has(blob.digest)));
+      layers.push(...image.layers.filter(({ blob }) => present.has(blob.digest)));
     }
-    if ((await this.#held.among(layers)).length < layers.length) return false;
-    for (const { blob } of layers) blobs.delete(blob.digest);
-    for (const blob of blobs.values()) if (!(await this.#held.isIntact(blob))) return false;
+    const held = await this.#held.among(layers);
+    if (absent.length > 0 || held.length < layers.length) return false;
+    const proven = new Set(held.map(({ blob }) => blob.digest));
+    for (const blob of blobs)
+      if (!proven.has(blob.digest) && !(await this.#held.isIntact(blob))) return false;
     return true;
   }
 }
