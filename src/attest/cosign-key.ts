@@ -3,7 +3,6 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import { checkDocument, parseJson } from '../oci/parse.ts';
-import { wrongPassword } from './wrong-password.ts';
 
 /** What cosign derives with, N = 65536, takes 64 MiB; a file may ask for twice that and no more. */
 const MAX_MEMORY = 128 * 1024 * 1024;
@@ -58,4 +57,11 @@ export async function openCosignKey(pem: string, password = ''): Promise<Buffer>
   const opened = nacl.secretbox.open(box, nonce, key);
   if (opened === null) throw wrongPassword();
   return Buffer.from(opened);
+}
+
+/** The error for an encrypted key that a password does not open. */
+export function wrongPassword(): DrayageError {
+  return new DrayageError('USAGE', 'the private key is encrypted, and the password does not open it', {
+    hint: 'set COSIGN_PASSWORD, as a masked variable',
+  });
 }

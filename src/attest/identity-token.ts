@@ -11,14 +11,16 @@ export interface IdentityToken {
 /** Whom the token has to be for. */
 const AUDIENCE = 'sigstore';
 const MAX_SIZE = 16 * 1024;
-const HOW = 'the job has to say id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}}';
 
 /**
  * Looks at an identity token before it is used. No error holds any part of it.
  * @param now by which it must not have expired
+ * @param how a job gets a token, for errors
  * @throws {@link DrayageError} `USAGE`
  */
-export function readIdentityToken(text: string | undefined, now: Date): IdentityToken {
+export function readIdentityToken(text: string | undefined, now: Date, how?: string): IdentityToken {
+  const unusable = (message: string, hint = how): DrayageError =>
+    new DrayageError('USAGE', message, { hint });
   if (text === undefined || text === '')
     throw unusable('there is no identity token: SIGSTORE_ID_TOKEN is not set');
   const [header, payload, signature, ...rest] = text.split('.');
@@ -46,10 +48,6 @@ export function readIdentityToken(text: string | undefined, now: Date): Identity
 
 const EXPIRED =
   'a token lasts as long as the job’s timeout says, 5 minutes at least: raise that, or sign before what takes long, in the same job';
-
-function unusable(message: string, hint: string = HOW): DrayageError {
-  return new DrayageError('USAGE', message, { hint });
-}
 
 function decode(part: string | undefined): Record<string, unknown> | undefined {
   try {

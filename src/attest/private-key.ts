@@ -1,8 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { createPrivateKey } from 'node:crypto';
 import { DrayageError } from '../errors.ts';
-import { openCosignKey } from './cosign-key.ts';
-import { wrongPassword } from './wrong-password.ts';
+import { openCosignKey, wrongPassword } from './cosign-key.ts';
 
 /**
  * Reads a private key: PEM, encrypted or not, or the cosign.key of `cosign generate-key-pair`. It has to be one of ECDSA P-256,
@@ -39,7 +38,7 @@ function fromPem(pem: string, passphrase: string | undefined): KeyObject {
     return createPrivateKey({
       key: pem,
       format: 'pem',
-      ...(isEncrypted && { passphrase: passphrase ?? '' }),
+      passphrase: isEncrypted ? (passphrase ?? '') : undefined,
     });
   } catch {
     throw isEncrypted ? wrongPassword() : unreadable();

@@ -3,7 +3,6 @@ import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
 import { shortened } from './refusal.ts';
-import { withoutUserinfo } from './userinfo.ts';
 
 /** The services that take part in signing. */
 export interface Services {
@@ -32,7 +31,7 @@ const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
 export function signingError(error: unknown, services: Services): DrayageError {
   if (isDrayageError(error)) return error;
   const { name, url, hint, reason } = serviceOf(error, services);
-  const where = { ...(url !== undefined && { url: withoutUserinfo(url) }) };
+  const where = { url: url && withoutUserinfo(url) };
   const cause = causeOf(error);
   const why = clean(messageOf(cause), services);
   const status = statusOf(cause);
@@ -71,7 +70,8 @@ export function signingError(error: unknown, services: Services): DrayageError {
 
 function serviceOf(error: unknown, { fulcioUrl, rekorUrl, tsaUrl }: Services): Service {
   const code = systemCode(error) ?? '';
-  const certificates = `the instance has to know this GitLab's issuer; the public one knows gitlab.com only`;
+  const certificates =
+    'the instance has to know who issued the token: of all GitLab instances the public one knows gitlab.com only';
   if (/^(?:CA_|IDENTITY)/.test(code))
     return { name: 'the certificate authority', url: fulcioUrl, hint: certificates };
   if (code.startsWith('TLOG_'))
@@ -133,4 +133,9 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** A text without what stands before the host in any address in it: `https://user:password@host` becomes `https://host`. */
+function withoutUserinfo(text: string): string {
+  return text.replaceAll(/:\/\/[^\s/?#]*@/g, '://');
 }

@@ -19,6 +19,10 @@ export interface Ci {
   /** How its jobs sign. */
   buildType: BuildType;
   dotenvLimits: DotenvLimits;
+  /** Variables that may stand in a reference: none holds a secret, and the values of all have the form of a path or a tag. */
+  referenceVariables: readonly string[];
+  /** How a job gets an identity token for sigstore. */
+  tokenHint?: string | undefined;
   /** Whether these are the variables of one of its jobs. */
   isHere(env: Env): boolean;
   /** @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed */
@@ -27,6 +31,8 @@ export interface Ci {
   readBuild(env: Env): Build;
   /** What names folders of a job and of a project, each as far as it is set: also outside a job. */
   readIds(env: Env): { jobId?: string | undefined; projectId?: string | undefined };
+  /** The git tag that the pipeline runs for. */
+  gitTag(env: Env): string | undefined;
   /** What it gives a job for registries, by host as references name it. */
   credentials?(env: Env): ReadonlyMap<string, { username: string; password: string }>;
   /** Whether only those may push to the job's ref who may release. */

@@ -45,6 +45,11 @@ export function readIds(env: Env): ReturnType<Ci['readIds']> {
   };
 }
 
+/** The git tag that the pipeline runs for: that of any CI. */
+export function gitTagOf(env: Env): string | undefined {
+  return cis.map((ci) => ci.gitTag(env)).find((tag) => tag !== undefined);
+}
+
 /** A job whose variables are not all there and well-formed counts as none. */
 function readable<T>(read: () => T): T | undefined {
   try {

@@ -3,6 +3,7 @@ import { DrayageError, expectationsOf, originKeys, originPolicy, signatureKeys }
 import { readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import type { JobOptions } from './job-query.ts';
+import { isOwnProject } from './job-query.ts';
 
 /** The options for the expected origin of images. */
 export interface ExpectOptions extends JobOptions {
@@ -58,7 +59,7 @@ export function parseExpectations(texts: readonly string[] = []): Expectations {
 
 /** The job that the options name, as a signature states it. */
 function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): Expectations {
-  const isOther = isOtherProject(project, env);
+  const isOther = !isOwnProject(project, env);
   if (isOther && project?.includes('/') !== true) {
     throw new DrayageError('USAGE', `signatures name projects by their path, not by ID: ${project}`, {
       hint: '--project group/name',
@@ -78,7 +79,7 @@ function namedJob({ job, jobId, project, pipeline, ref }: JobOptions, env: Conte
 function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Context['env']): Expectations {
   if (jobId !== undefined) return ANY_ORIGIN;
   if (job === undefined) return {};
-  const isOther = isOtherProject(project, env);
+  const isOther = !isOwnProject(project, env);
   const isElsewhere = isOther || pipeline !== undefined || ref !== undefined;
   return {
     ...(isOther && { project: 'any' }),
@@ -87,10 +88,6 @@ function byQuery({ job, jobId, project, pipeline, ref }: JobOptions, env: Contex
       commit: 'any',
     }),
   };
-}
-
-function isOtherProject(project: string | undefined, env: Context['env']): boolean {
-  return project !== undefined && ![env['CI_PROJECT_PATH'], env['CI_PROJECT_ID']].includes(project);
 }
 
 function exactly(key: ExpectationKey, value: string | undefined): Expectations {

@@ -25,13 +25,18 @@ export function readJobQuery(options: JobOptions, { env }: Pick<Context, 'env'>)
   if (name === undefined) return refuseWithoutJob(options);
   if (project === undefined) throw usage('no project given', 'use --project');
   if (ref !== undefined) return { name, project, ref };
-  const isOwn = [undefined, env['CI_PROJECT_ID'], env['CI_PROJECT_PATH']].includes(options.project);
+  const isOwn = isOwnProject(options.project, env);
   const pipeline = options.pipeline ?? (isOwn ? env['CI_PIPELINE_ID'] || undefined : undefined);
   if (pipeline !== undefined && /^\d{1,20}$/.test(pipeline)) return { name, project, pipeline };
   throw usage(
     pipeline === undefined ? `no pipeline of project ${project} given` : `not a pipeline ID: ${pipeline}`,
     'use --pipeline; or --ref for the latest successful pipeline of a branch or tag; or --job-id for one job',
   );
+}
+
+/** Whether a project, by its ID or path, is this job's own; without one it is. */
+export function isOwnProject(project: string | undefined, env: Context['env']): boolean {
+  return [undefined, env['CI_PROJECT_ID'], env['CI_PROJECT_PATH']].includes(project);
 }
 
 /** Refuses options that would be ignored. */

@@ -1,5 +1,6 @@
 import type { ImagePlace, ImagePolicy, Promotion } from '../index.ts';
 import { DrayageError } from '../index.ts';
+import { gitTagOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { expandName, expandVariables, hasTag, versionTags } from './tag-templates.ts';
 
@@ -54,7 +55,7 @@ export async function readPromotions(
 function expand(references: readonly string[], { semver }: PromotionOptions, { env }: Context): string[] {
   const expanded = references.map((reference) => expandVariables(reference, env));
   if (semver !== true) return expanded;
-  const tags = versionTags(env['CI_COMMIT_TAG']);
+  const tags = versionTags(gitTagOf(env));
   return expanded.flatMap((reference) =>
     hasTag(reference) ? [reference] : tags.map((tag) => `${reference}:${tag}`),
   );

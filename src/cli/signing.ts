@@ -8,7 +8,7 @@ import {
   readIdentityToken,
   sign,
 } from '../index.ts';
-import { knownCis, readBuild } from './ci.ts';
+import { ciOf, knownCis, readBuild } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseExpectations } from './expectations.ts';
 import { isLoopback } from './loopback.ts';
@@ -116,7 +116,7 @@ function openKeyless(
       hint: `name your own instance; or use the public one with --public-sigstore: ${FOR_EVER}`,
     });
   }
-  const token = readIdentityToken(env['SIGSTORE_ID_TOKEN'], new Date());
+  const token = readIdentityToken(env['SIGSTORE_ID_TOKEN'], new Date(), ciOf(env)?.tokenHint);
   if (isPublic) onProgress({ kind: 'note', message: FOR_EVER });
   const loggedBy = rekorUrl ?? (isPublic ? PUBLIC_REKOR : undefined);
   return keylessSigner({ fulcioUrl: certifiedBy, rekorUrl: loggedBy, tsaUrl, token });

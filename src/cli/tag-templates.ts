@@ -1,25 +1,5 @@
 import type { Context } from './context.ts';
-import { DrayageError, parseReference } from '../index.ts';
-
-/** The variables that a reference may contain: none is a secret, and all have the form of a tag or a path. */
-const VARIABLES: ReadonlySet<string> = new Set([
-  'CI_COMMIT_SHA',
-  'CI_COMMIT_SHORT_SHA',
-  'CI_COMMIT_TAG',
-  'CI_COMMIT_REF_SLUG',
-  'CI_DEFAULT_BRANCH',
-  'CI_ENVIRONMENT_SLUG',
-  'CI_JOB_ID',
-  'CI_MERGE_REQUEST_IID',
-  'CI_PIPELINE_ID',
-  'CI_PIPELINE_IID',
-  'CI_PROJECT_NAME',
-  'CI_PROJECT_NAMESPACE',
-  'CI_PROJECT_PATH',
-  'CI_PROJECT_PATH_SLUG',
-  'CI_REGISTRY',
-  'CI_REGISTRY_IMAGE',
-]);
+import { cis, DrayageError, parseReference } from '../index.ts';
 
 type Env = Context['env'];
 
@@ -28,15 +8,16 @@ type Env = Context['env'];
  * @throws {@link DrayageError} `USAGE` for an unset or forbidden variable
  */
 export function expandVariables(reference: string, env: Env): string {
+  const allowed = cis.flatMap((ci) => ci.referenceVariables);
   return reference.replaceAll(
     /\$(?:(\w+)|\{(\w+)\})/g,
     (_, plain: string | undefined, braced: string | undefined) => {
       const name = plain ?? braced ?? '';
-      const value = VARIABLES.has(name) ? env[name] : undefined;
+      const value = allowed.includes(name) ? env[name] : undefined;
       if (value) return value;
-      const why = VARIABLES.has(name) ? 'is not set' : 'cannot stand in a reference';
+      const why = allowed.includes(name) ? 'is not set' : 'cannot stand in a reference';
       throw new DrayageError('USAGE', `$${name} ${why}`, {
-        hint: `these can: ${[...VARIABLES].join(', ')}`,
+        hint: `these can: ${allowed.join(', ')}`,
       });
     },
   );
@@ -45,7 +26,7 @@ export function expandVariables(reference: string, env: Env): string {
 /**
  * The tags of a version (semver.org): `v1.2.3` is 1.2.3, 1.2 and 1; a pre-release is only itself. A leading 0 promises
  * nothing, so 0.2.3 is 0.2.3 and 0.2.
- * @param tag CI_COMMIT_TAG
+ * @param tag the pipeline's git tag
  * @throws {@link DrayageError} `USAGE` if it is absent or not a version
  */
 export function versionTags(tag: string | undefined): string[] {
@@ -54,7 +35,7 @@ export function versionTags(tag: string | undefined): string[] {
   if (major === undefined) {
     throw new DrayageError(
       'USAGE',
-      tag ? `CI_COMMIT_TAG is not a version: ${JSON.stringify(tag)}` : 'CI_COMMIT_TAG is not set',
+      tag ? `the git tag is not a version: ${JSON.stringify(tag)}` : 'this pipeline has no git tag',
       { hint: '--semver is for pipelines of tags such as v1.2.3' },
     );
   }

@@ -16,10 +16,12 @@ export const harbour: Ci = {
     serverOf: (issuer) => (issuer === 'https://id.harbour.example' ? 'https://harbour.example' : undefined),
   },
   dotenvLimits: { size: 1000, variables: 5 },
+  referenceVariables: ['HARBOUR_VOYAGE'],
   isHere: (env) => env['HARBOUR'] === 'yes',
   readOrigin,
   readBuild,
-  readIds: (env) => ({ projectId: env['HARBOUR_REPO']?.replace('/', '-') }),
+  readIds,
+  gitTag: (env) => env['HARBOUR_TAG'],
 };
 
 /** The variables of a task's attempt. */
@@ -33,6 +35,12 @@ export function harbourTask(task: string, attempt: number): Record<string, strin
     HARBOUR_BRANCH: 'main',
     HARBOUR_COMMIT: 'c'.repeat(40),
   };
+}
+
+function readIds(env: Env): ReturnType<Ci['readIds']> {
+  const [voyage, task, attempt] = ['VOYAGE', 'TASK', 'ATTEMPT'].map((name) => env[`HARBOUR_${name}`]);
+  const jobId = voyage && task && attempt && `${voyage}.${task}.${attempt}`;
+  return { jobId: jobId || undefined, projectId: env['HARBOUR_REPO']?.replace('/', '-') };
 }
 
 function readOrigin(env: Env): Origin {
