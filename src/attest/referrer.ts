@@ -14,7 +14,7 @@ const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
 const EMPTY_BYTES: Buffer = Buffer.from('{}');
 
 /** A signature as a layout or a registry holds it. */
-export interface Referrer {
+export interface StoredSignature {
   /** Names the manifest, with what an index says of it: artifact type and annotations. */
   root: Descriptor;
   /** Everything there is to store, what names others last. */
@@ -25,7 +25,7 @@ export interface Referrer {
  * Makes a bundle a referrer of an image (OCI image-spec 1.1, manifest.md#image-manifest-property-descriptions `subject`), shaped
  * as cosign writes and reads it.
  */
-export function bundleReferrer(subject: Descriptor, bundle: Uint8Array, createdAt: Date): Referrer {
+export function bundleReferrer(subject: Descriptor, bundle: Uint8Array, createdAt: Date): StoredSignature {
   const config = describe(EMPTY_BYTES, EMPTY_TYPE);
   const layer = describe(bundle, BUNDLE_TYPE);
   const annotations = {

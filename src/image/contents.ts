@@ -17,6 +17,7 @@ const MAX_DOCUMENTS = 10_000;
 
 /** All that a root leads to. */
 export interface ImageContents {
+  root: ImageDocument;
   /** Manifests and indexes that are present, each after those that it names: the root is the last one. */
   documents: ImageDocument[];
   /** Those of them that are manifests of images, in the order of the index: no attestations and other artifacts. */
@@ -35,6 +36,8 @@ export interface ImageContents {
 export interface ContentsOptions extends WalkOptions {
   /** Annotations of the image's entry in its index, which say how many layers are omitted. Default: none is. */
   annotations?: Readonly<Record<string, string>>;
+  /** Omits all layers that these count, also those that are present: they are wanted from elsewhere. Default false. */
+  asStated?: boolean;
 }
 
 /**
@@ -45,11 +48,11 @@ export interface ContentsOptions extends WalkOptions {
 export async function contentsOf(
   source: ContentSource,
   root: Descriptor,
-  { annotations, onDamaged, signal }: ContentsOptions = {},
+  { annotations, asStated = false, onDamaged, signal }: ContentsOptions = {},
 ): Promise<ImageContents> {
   const count = omittedLayers(annotations, root.digest);
-  const contents: ImageContents = {
-    documents: [],
+  const documents: ImageDocument[] = [];
+  const contents: Omit<ImageContents, 'root' | 'documents'> = {
     images: [],
     blobs: [],
     omitted: [],
@@ -61,18 +64,21 @@ export async function contentsOf(
   for await (const node of walk(source, root, { onDamaged, signal })) {
     if (node.kind === 'absent') contents.absent.push(node.descriptor);
     else if (node.kind === 'blob') named.push(node.descriptor);
-    else contents.documents.push(node.document);
+    else documents.push(node.document);
     if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
     contents.images.push(node.document);
     // By its digest: a blob that comes again further up is omitted there, too.
     for (const { digest } of node.document.value.layers.slice(0, count)) first.add(digest);
   }
   for (const blob of named) {
-    const mayLack = first.has(blob.digest) || isNonDistributable(blob.mediaType);
-    if (!mayLack || !(await isAbsent(source, blob, { signal }))) contents.blobs.push(blob);
-    else contents[first.has(blob.digest) ? 'omitted' : 'nonDistributable'].push(blob);
+    const isFirst = first.has(blob.digest);
+    const mayLack = isFirst || isNonDistributable(blob.mediaType);
+    const lacks = mayLack && ((isFirst && asStated) || (await isAbsent(source, blob, { signal })));
+    if (lacks) contents[isFirst ? 'omitted' : 'nonDistributable'].push(blob);
+    else contents.blobs.push(blob);
   }
-  return { ...contents, documents: namedFirst(contents.documents) };
+  // A walk begins with its root, or fails.
+  return { ...contents, root: documents[0]!, documents: namedFirst(documents) };
 }
 
 /** Documents in an order in which each comes after all that it names. */

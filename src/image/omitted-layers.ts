@@ -30,3 +30,13 @@ export function omittedLayers(annotations: Record<string, string> | undefined, d
 export function omittedBlobs(layers: readonly Descriptor[], omitted: number): Set<Digest> {
   return new Set(layers.slice(0, omitted).map(({ digest }) => digest));
 }
+
+/** The annotations of an image where its contents are copied to: they speak of omitted layers only if some still are. */
+export function keptAnnotations(
+  annotations: Readonly<Record<string, string>>,
+  { omitted }: { omitted: readonly Descriptor[] },
+): Record<string, string> {
+  if (omitted.length > 0) return { ...annotations };
+  const { [OMITTED_LAYERS]: _, ...rest } = annotations;
+  return rest;
+}

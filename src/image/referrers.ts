@@ -1,7 +1,8 @@
 import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
-import { walk } from './contents.ts';
+import type { ImageContents } from './contents.ts';
+import { contentsOf } from './contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -10,37 +11,41 @@ export interface Referrer {
   subject: Digest;
   /** With artifact type and annotations. */
   descriptor: Descriptor;
+  contents: ImageContents;
 }
 
 /** How many signatures and the like may refer to one image. */
 const MAX_REFERRERS = 1000;
 
 /**
- * What refers to a root or to anything that it leads to, and what refers to that; each after what it refers to.
- * @param source holds the root
- * @param index knows what refers to it; it may be of more places than that one
+ * What refers to an image or to anything that it leads to, and what refers to that; each after what it refers to.
+ * @param source holds what refers to it
+ * @param index knows what does
  * @throws {@link DrayageError} `LIMIT`, and what `source` and `index` say of damaged content
  */
 export async function referrersOf(
   source: ContentSource,
   index: Pick<ImageIndex, 'referrers'>,
-  root: Descriptor,
-  options: ContentOptions,
+  image: Pick<ImageContents, 'documents'>,
+  { signal }: ContentOptions,
 ): Promise<Referrer[]> {
   const found = new Map<Digest, Referrer>();
-  const queue = [root];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    for await (const node of walk(source, next, options)) {
-      if (node.kind !== 'index' && node.kind !== 'manifest') continue;
-      const subject = node.document.descriptor;
-      for (const descriptor of await index.referrers(subject, options)) {
+  const queue = [image];
+  // Goes on with what is found on the way.
+  for (const { documents } of queue) {
+    for (const { descriptor: subject } of documents) {
+      for (const descriptor of await index.referrers(subject, { signal })) {
         if (found.has(descriptor.digest)) continue;
-        found.set(descriptor.digest, { subject: subject.digest, descriptor });
-        queue.push(descriptor);
+        if (found.size === MAX_REFERRERS) throw tooMany();
+        const contents = await contentsOf(source, descriptor, { signal });
+        found.set(descriptor.digest, { subject: subject.digest, descriptor, contents });
+        queue.push(contents);
       }
     }
-    if (found.size <= MAX_REFERRERS) continue;
-    throw new DrayageError('LIMIT', `more than ${MAX_REFERRERS} signatures and the like refer to one image`);
   }
   return [...found.values()];
+}
+
+function tooMany(): DrayageError {
+  return new DrayageError('LIMIT', `more than ${MAX_REFERRERS} signatures and the like refer to one image`);
 }

@@ -23,16 +23,13 @@ export async function hashMany<T>(
   { signal, concurrency = availableCores() }: HashManyOptions = {},
 ): Promise<void> {
   await using threads = new Threads(concurrency);
-  const limit = pLimit(concurrency);
   const endThreads = ({ target }: Event): void =>
     void threads.close(target instanceof AbortSignal ? target.reason : undefined);
   const bySize = things.toSorted((a, b) => sizeOf(b) - sizeOf(a));
-  await together(bySize, signal, (thing, either) =>
-    limit(async () => {
-      either.throwIfAborted();
-      // Once for all: it is the same signal.
-      either.addEventListener('abort', endThreads);
-      await hash(thing, concurrency > 1 ? threads : undefined, either);
-    }),
-  );
+  const work = async (thing: T, either: AbortSignal): Promise<void> => {
+    // Once for all: it is the same signal.
+    either.addEventListener('abort', endThreads);
+    await hash(thing, concurrency > 1 ? threads : undefined, either);
+  };
+  await together(bySize, signal, work, pLimit(concurrency));
 }

@@ -16,6 +16,7 @@ import { renewRoot } from './renew.ts';
 import { syncFolder } from './safe-path.ts';
 import { prepareReplacement } from './small-file.ts';
 import type { Staging } from './staging.ts';
+import { together } from '../stream/together.ts';
 import type { StoredContent } from './stored-content.ts';
 import type { IndexChange, Transaction } from './transaction.ts';
 import { Undo } from './undo.ts';
@@ -160,27 +161,21 @@ function applyChanges(
 
 /** Checks that everything needed is staged, or stored and intact: by its digest, never by its size alone. */
 async function checkNeeded({ transaction, stored, signal }: CommitContext, needed: Needed): Promise<void> {
-  const limit = pLimit(HASHED_AT_ONCE);
-  const checks = [...needed.values()].map((descriptor) =>
-    limit(async () => {
-      const staged = transaction.staged.get(descriptor.digest);
-      if (staged === undefined) return stored.verify(descriptor, { signal });
-      if (staged.descriptor.size === descriptor.size) return undefined;
-      throw new DrayageError(
-        'SIZE_MISMATCH',
-        `blob ${descriptor.digest} has ${staged.descriptor.size} bytes`,
-        {
-          expected: descriptor.size,
-          actual: staged.descriptor.size,
-          digest: descriptor.digest,
-        },
-      );
-    }),
-  );
+  const check = async (descriptor: Descriptor, either: AbortSignal): Promise<void> => {
+    const { digest, size: expected } = descriptor;
+    const staged = transaction.staged.get(digest);
+    if (staged === undefined) return stored.verify(descriptor, { signal: either });
+    const { size: actual } = staged.descriptor;
+    if (actual === expected) return undefined;
+    throw new DrayageError('SIZE_MISMATCH', `blob ${digest} has ${actual} bytes`, {
+      expected,
+      actual,
+      digest,
+    });
+  };
   try {
-    await Promise.all(checks);
+    await together([...needed.values()], signal, check, pLimit(HASHED_AT_ONCE));
   } catch (error) {
-    limit.clearQueue();
     const root = transaction.changes.find((change) => change.kind === 'add')?.root;
     if (root === undefined || !isAbsentOrDamaged(error)) throw error;
     throw incomplete(root, error);

@@ -28,13 +28,13 @@ const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predic
  */
 export async function attachedTo(
   index: ImageIndex,
-  { documents }: Pick<ImageContents, 'documents'>,
+  { root, documents }: Pick<ImageContents, 'root' | 'documents'>,
   { manifest }: Image,
   options: ContentOptions = {},
 ): Promise<Attached[]> {
   const found = new Map<Digest, Descriptor>();
-  const subjects = [documents.at(-1)?.descriptor, manifest.descriptor].flatMap((one) => one ?? []);
-  for (const subject of new Map(subjects.map((one) => [one.digest, one])).values()) {
+  const subjects = [root, manifest].map(({ descriptor }) => [descriptor.digest, descriptor] as const);
+  for (const subject of new Map(subjects).values()) {
     for (const referrer of await index.referrers(subject, options)) found.set(referrer.digest, referrer);
   }
   for (const document of documents.toReversed()) {

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { OutgoingImage } from '../archive/write/oci.ts';
+import type { PlacedContents } from '../archive/write/oci.ts';
 import { writeOciArchives } from '../archive/write/oci.ts';
 import { writeDockerArchive } from '../archive/write/docker.ts';
 import type { ContentSource } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
+import { contentsOf } from '../image/contents.ts';
 import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import { select } from '../select/select.ts';
@@ -34,16 +35,17 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const { from, signal, onProgress, openBase } = options;
   const images = [];
   const sources: ContentSource[] = [...from];
-  const outgoing: OutgoingImage[] = [];
+  const outgoing: PlacedContents[] = [];
   for (const placed of await select(from, options)) {
     const { place, image: stored, root, read } = placed;
     images.push({ image: read[0], names: stored.names });
     const whole = omittedContent(placed, { signal, onProgress, openBase, others: from });
     if (whole !== place) sources.push(whole);
-    outgoing.push({ root, names: stored.names, source: whole });
     if (options.format !== 'oci') continue;
-    for (const { descriptor } of await referrersOf(place, place, root, { signal }))
-      outgoing.push({ root: descriptor, names: [], source: place });
+    const contents = await contentsOf(whole, root, { signal });
+    outgoing.push({ contents, names: stored.names, source: whole });
+    for (const referrer of await referrersOf(place, place, contents, { signal }))
+      outgoing.push({ contents: referrer.contents, names: [], source: place });
   }
   if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
   return writeDockerArchive(images, chainSources(sources), { signal });

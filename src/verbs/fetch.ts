@@ -1,19 +1,17 @@
-import type { StoredImage } from '../content/image-index.ts';
+import type { StoredImage, ImagePlace } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
-import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
-import { omittedLayers } from '../image/omitted-layers.ts';
+import { contentsOf } from '../image/contents.ts';
+import { byteCounter, copyContents, intoSink } from '../image/copy.ts';
+import { keptAnnotations } from '../image/omitted-layers.ts';
 import { referrersOf } from '../image/referrers.ts';
-import type { ImagePlace } from '../content/image-index.ts';
 import { select } from '../select/select.ts';
 import type { SelectedImage, Selection } from '../select/selection.ts';
 import type { OpenBase } from '../image/omitted-content.ts';
 import { omittedContent } from '../image/omitted-content.ts';
-import type { TransferredBlobs } from '../image/transfer.ts';
-import { countBytes, transfer } from '../image/transfer.ts';
 
 /** Options of {@link fetch}. */
 export interface FetchOptions extends Selection {
@@ -55,8 +53,9 @@ export interface FetchResult {
 }
 
 /**
- * Brings images into a layout, with what refers to them or to a part of them: only the blobs that it lacks, several at a time, each checked. All
- * of them, or, after any failure, nothing. The bytes, the names and the annotations stay as they are.
+ * Brings images into a store, with what refers to them or to a part of them: only the blobs that it lacks, several at a time,
+ * each checked. All of them, or, after any failure, nothing. Bytes, names and annotations stay as they are; only the number
+ * of omitted layers goes, if none is omitted.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `UNREACHABLE`,
  * `TIMEOUT`, `IO`
  */
@@ -64,31 +63,35 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const started = performance.now();
   const { from, to, concurrency, onProgress, signal } = options;
   const chosen = await select(from, options);
-  const blobs: TransferredBlobs = new Map();
-  const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+  const { bytes, onBlob } = byteCounter();
+  const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
+  const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
   const images = await to.update(async (content) => {
     const fetched: FetchedImage[] = [];
     for (const placed of chosen) {
       const { place, image, root } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
       const source = contentOf(placed, options);
-      const omitted =
-        options.complete === undefined ? omittedLayers(image.annotations, image.root.digest) : 0;
-      const attached = await referrersOf(place, place, root, { signal });
-      const referrers = attached.map(({ descriptor }) => descriptor);
-      for (const one of [root, ...referrers])
-        await transfer(source, one, content, blobs, { omitted, concurrency, signal, onRead });
-      for (const referrer of referrers) content.add(referrer, [], {});
-      const { [OMITTED_LAYERS]: _, ...whole } = image.annotations;
-      const annotations = options.complete === undefined ? image.annotations : whole;
+      const { annotations: stated } = image;
+      const asStated = options.complete === undefined;
+      const contents = await contentsOf(source, root, { annotations: stated, asStated, signal });
+      const referrers = await referrersOf(source, place, contents, { signal });
+      for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
+        await copyContents(one, intoSink(source, content, onRead), copying);
+      for (const { descriptor } of referrers) content.add(descriptor, [], {});
+      const annotations = keptAnnotations(stated, contents);
       content.add(root, image.names, annotations);
       fetched.push(describe({ ...image, root, annotations }, placed.read[0]));
     }
     return fetched;
   }, options);
-  const { came: fetched, there: reused, total } = countBytes(blobs);
-  const bytes = { fetched, reused, total };
-  return { layout: to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
+  const { written: fetched, reused } = bytes;
+  return {
+    layout: to.location,
+    images,
+    bytes: { fetched, reused, total: fetched + reused },
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** Where an image is read: its place, or all that may have what it leaves out. */

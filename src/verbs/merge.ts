@@ -1,25 +1,22 @@
-import type { StoredImage } from '../content/image-index.ts';
-import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { StoredImage, ImagePlace } from '../content/image-index.ts';
 import { chainSources } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import { uniqueReference } from '../listing/unique-reference.ts';
 import { withOrigin } from '../ci/origin.ts';
-import { OMITTED_LAYERS } from '../image/annotations.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { omittedContent } from '../image/omitted-content.ts';
-import { omittedLayers } from '../image/omitted-layers.ts';
+import { contentsOf } from '../image/contents.ts';
+import { byteCounter, copyContents, intoSink } from '../image/copy.ts';
+import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { referrersOf } from '../image/referrers.ts';
-import type { ImagePlace } from '../content/image-index.ts';
 import { joinPlaces } from '../select/places.ts';
 import { select } from '../select/select.ts';
 import type { Selection } from '../select/selection.ts';
-import type { TransferredBlobs } from '../image/transfer.ts';
-import { countBytes, transfer } from '../image/transfer.ts';
 
 /** Options of {@link merge}. */
 export interface MergeOptions extends Selection {
@@ -65,50 +62,40 @@ export interface MergeResult {
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
   const { from, to, onProgress, signal } = options;
-  const onRead = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+  const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
   const chosen = await select(from, options);
-  const blobs: TransferredBlobs = new Map();
   const everywhere = joinPlaces(from);
+  const { bytes, onBlob } = byteCounter();
+  const copying = { done: new Set<Digest>(), onBlob, signal };
   const images = await to.update(async (content) => {
     const merged: MergedImage[] = [];
     for (const placed of chosen) {
       const { place, image, root, read } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const own = await filledUp(image, read, everywhere, { signal });
-      const annotations = withOrigin(own, options.annotations);
-      const omitted = omittedLayers(annotations, image.root.digest);
+      const contents = await contentsOf(chainSources([place, everywhere]), root, {
+        annotations: image.annotations,
+        signal,
+      });
       // What is filled up from another layout has to be the layer that it stands for.
-      const held = omitted > 0 ? place : omittedContent(placed, { signal, others: [everywhere] });
-      const source = chainSources([held, everywhere]);
-      const attached = await referrersOf(place, everywhere, root, { signal });
-      const referrers = attached.map(({ descriptor }) => descriptor);
-      for (const one of [root, ...referrers])
-        await transfer(source, one, content, blobs, { omitted, signal, onRead });
-      for (const referrer of referrers) content.add(referrer, [], {});
+      const filled = omittedContent(placed, { signal, others: [everywhere] });
+      const source = chainSources([filled, everywhere]);
+      const referrers = await referrersOf(source, everywhere, contents, { signal });
+      for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
+        await copyContents(one, intoSink(source, content, onRead), copying);
+      for (const { descriptor } of referrers) content.add(descriptor, [], {});
+      const annotations = withOrigin(keptAnnotations(image.annotations, contents), options.annotations);
       content.add(rootOf(root, read), image.names, annotations);
       merged.push(describe({ ...image, root, annotations }, read));
     }
     return merged;
   }, options);
-  const { came: copied, there: reused, total } = countBytes(blobs);
-  const bytes = { copied, reused, total };
-  return { layout: to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
-}
-
-/** The annotations of an image, which leaves nothing out any more where one of the layouts holds what it left out. */
-async function filledUp(
-  { annotations, root }: StoredImage,
-  found: readonly Image[],
-  everywhere: ContentSource,
-  options: ContentOptions,
-): Promise<Record<string, string>> {
-  const omitted = omittedLayers(annotations, root.digest);
-  for (const { manifest } of found) {
-    for (const layer of manifest.value.layers.slice(0, omitted))
-      if (!(await everywhere.has(layer, options))) return annotations;
-  }
-  const { [OMITTED_LAYERS]: _, ...rest } = annotations;
-  return rest;
+  const { written: copied, reused } = bytes;
+  return {
+    layout: to.location,
+    images,
+    bytes: { copied, reused, total: copied + reused },
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** One name may stand for an image of each platform: the index of a layout has to tell them apart. */

@@ -32,7 +32,7 @@ const TWICE = sampleImage(['base', 'app', 'base']);
 const FOREIGN = withForeignLayer();
 const SOMEWHERE = withForeignLayer(['https://example.org/layer']);
 
-type Told = Record<keyof ImageContents, string[]>;
+type Told = Record<Exclude<keyof ImageContents, 'root'>, string[]>;
 
 /** What is told of a root, by digest. */
 async function told(
@@ -41,7 +41,8 @@ async function told(
   annotations?: Record<string, string>,
 ): Promise<Told> {
   const contents = await contentsOf(contentOf([sample], without), sample.root, { annotations });
-  const { documents, images, ...blobs } = contents;
+  const { root, documents, images, ...blobs } = contents;
+  expect(root).toBe(documents.at(-1));
   const all = { ...blobs, documents: descriptors(documents), images: descriptors(images) };
   return Object.fromEntries(
     Object.entries(all).map(([key, list]) => [key, list.map(({ digest }) => digest)]),
@@ -202,6 +203,14 @@ describe('a root leads to', () => {
     source.blobs.set(layer.digest, Buffer.alloc(1));
     const { blobs } = await contentsOf(source, sample.root, { annotations: omits(1) });
     expect(blobs).toContainEqual(layer);
+  });
+
+  test('no layer that is said to be omitted, where that is taken as stated', async () => {
+    const { blobs, omitted } = await contentsOf(contentOf([AMD]), AMD.root, {
+      annotations: omits(1),
+      asStated: true,
+    });
+    expect([blobs, omitted]).toEqual([[AMD.config, TOP], [BASE]]);
   });
 
   test('an index after all that it lists, also what is listed at two depths', async () => {

@@ -1,142 +1,147 @@
-import { describe, expect, test } from 'vitest';
-import { copyImage } from '../../src/image/copy.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { CopiedBy, Receiver } from '../../src/image/copy.ts';
+import { byteCounter, copyContents, intoSink } from '../../src/image/copy.ts';
+import type { ImageContents } from '../../src/image/contents.ts';
+import { contentsOf } from '../../src/image/contents.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { digestOf } from '../../src/oci/digest.ts';
-import { buildManifest } from '../../src/oci/manifest.ts';
-import { OCI_CONFIG, OCI_LAYER } from '../../src/oci/media-types.ts';
-import { describeBytes } from '../contract/content.ts';
-import { makeCargo, makeIndexCargo } from '../docker/cargo.ts';
-import { sampleReferrer } from '../layout/sample-images.ts';
-import { json } from '../oci/documents.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import { contentOf, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
-const APP = makeCargo({ layers: ['base', 'app'] });
-const TOOLS = makeCargo({ layers: ['base', 'tools'] });
-const FOREIGN = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
+const APP = sampleImage(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+const TOOLS = sampleImage(['a', 'b', 'tools']);
+const BOTH = sampleIndex([APP, TOOLS]);
+const SOURCE = contentOf([BOTH]);
 
-test('an image arrives byte for byte, and its layers are told bottom first', async () => {
-  const target = new MemoryContent();
-  let read = 0;
-  const layers = await copyImage(APP.source, target, APP.root, { onRead: (bytes) => (read += bytes) });
-  expect(target.blobs).toEqual(APP.source.blobs);
-  expect(layers).toEqual(
-    APP.layers.map((blob, i) => ({
-      ...blob,
-      diffId: APP.diffIds[i],
-      uncompressedSize: 2048,
-      status: 'written',
-    })),
-  );
-  const [config] = [...APP.source.blobs].filter(([digest]) => digest === APP.configDigest);
-  expect(read).toBe(APP.layers.reduce((sum, { size }) => sum + size, config?.[1].length ?? 0));
-});
+/** Everything that a receiver was given, in that order: what began, and what ended. */
+class Recorder implements Receiver {
+  readonly events: [event: 'begun' | 'taken' | 'ended' | 'document', digest: Digest][] = [];
+  readonly #take: (blob: Descriptor, signal: AbortSignal) => Promise<void>;
 
-test('what the target has is not read again', async () => {
-  const target = new MemoryContent();
-  await copyImage(APP.source, target, APP.root);
-  const source = new MemoryContent(TOOLS.source.blobs.values());
-  source.blobs.delete(TOOLS.layers[0]?.digest ?? 'sha256:');
-  const layers = await copyImage(source, target, TOOLS.root);
-  expect(layers.map(({ status }) => status)).toEqual(['reused', 'written']);
-});
+  constructor(take: (blob: Descriptor, signal: AbortSignal) => Promise<void> = async () => sleep(1)) {
+    this.#take = take;
+  }
 
-test('damaged content of the target is replaced', async () => {
-  const target = new MemoryContent();
-  await copyImage(APP.source, target, APP.root);
-  const [layer] = APP.layers;
-  if (layer === undefined) throw new Error('no layer');
-  target.blobs.set(layer.digest, Buffer.alloc(layer.size, 1));
-  const layers = await copyImage(APP.source, target, APP.root);
-  expect(layers.map(({ status }) => status)).toEqual(['written', 'reused']);
-  expect(target.blobs).toEqual(APP.source.blobs);
-});
+  async takeBlob(blob: Descriptor, { signal = expect.fail() }: { signal?: AbortSignal }): Promise<CopiedBy> {
+    this.events.push(['begun', blob.digest]);
+    try {
+      await this.#take(blob, signal);
+    } catch (error) {
+      this.events.push(['ended', blob.digest]);
+      throw error;
+    }
+    this.events.push(['taken', blob.digest]);
+    return 'written';
+  }
 
-test('of an index everything comes along, and each layer is told once', async () => {
-  const index = makeIndexCargo([APP, TOOLS], ['amd64', 'arm64']);
-  const target = new MemoryContent();
-  const layers = await copyImage(index.source, target, index.root);
-  expect(target.blobs).toEqual(index.source.blobs);
-  expect(layers.map(({ diffId }) => diffId)).toEqual([...APP.diffIds, TOOLS.diffIds[1]]);
-});
+  async takeDocument({ descriptor }: { descriptor: Descriptor }): Promise<void> {
+    this.events.push(['document', descriptor.digest]);
+  }
 
-test('a sparse index is copied as it is', async () => {
-  const index = makeIndexCargo([APP, TOOLS], ['amd64', 'arm64']);
-  index.source.blobs.delete(APP.root.digest);
-  const target = new MemoryContent();
-  const layers = await copyImage(index.source, target, index.root);
-  expect(layers.map(({ diffId }) => diffId)).toEqual(TOOLS.diffIds);
-  expect(target.blobs.has(index.root.digest)).toBe(true);
-});
+  of(event: 'begun' | 'taken' | 'ended' | 'document'): Digest[] {
+    return this.events.filter(([kind]) => kind === event).map(([, digest]) => digest);
+  }
+}
 
-test('an artifact is copied, and has no layers of an image', async () => {
-  const artifact = sampleReferrer(APP.root);
-  const source = new MemoryContent(artifact.blobs.map(([, bytes]) => bytes));
-  const target = new MemoryContent();
-  expect(await copyImage(source, target, artifact.root)).toEqual([]);
-  expect(target.blobs).toEqual(source.blobs);
-});
-
-describe('damage in the source', () => {
-  const [base, top] = APP.layers as [Descriptor, Descriptor];
-  test.each([
-    [
-      'a flipped byte',
-      top,
-      (bytes: Buffer) => Buffer.from(bytes.with(20, (bytes[20] ?? 0) ^ 1)),
-      'DIGEST_MISMATCH',
-    ],
-    ['a byte too few', top, (bytes: Buffer) => bytes.subarray(1), 'SIZE_MISMATCH'],
-    [
-      'a flipped byte in the manifest',
-      APP.root,
-      (bytes: Buffer) => Buffer.from(bytes.with(0, 0)),
-      'DIGEST_MISMATCH',
-    ],
-    ['a missing layer', base, undefined, 'NOT_FOUND'],
-  ])('%s is an error that names the blob', async (_, { digest }, damage, code) => {
-    const source = new MemoryContent(APP.source.blobs.values());
-    const bytes = Buffer.from(source.blobs.get(digest) ?? []);
-    if (damage === undefined) source.blobs.delete(digest);
-    else source.blobs.set(digest, damage(bytes));
-    const target = new MemoryContent();
-    await expect(copyImage(source, target, APP.root)).rejects.toMatchObject({
-      code,
-      facts: { digest },
-    });
-    expect(target.blobs.has(digest)).toBe(false);
-  });
-
-  test('intact bytes of another diffID are an error, also where the target had them', async () => {
-    const { source, root } = imageOf(Buffer.from('a layer'), OCI_LAYER, 'another');
-    const expected = { code: 'DIGEST_MISMATCH', facts: { expected: digestOf(Buffer.from('another')) } };
-    await expect(copyImage(source, new MemoryContent(), root)).rejects.toMatchObject(expected);
-    await expect(copyImage(source, source, root)).rejects.toMatchObject(expected);
-  });
-});
+const digests = (blobs: readonly Descriptor[]): Digest[] => blobs.map(({ digest }) => digest);
+const contents = (root: Descriptor): Promise<ImageContents> => contentsOf(SOURCE, root);
 
 test.each([
-  [true, 1],
-  [false, 0],
-])('a layer that may not be distributed comes along where it is there: %s', async (isThere, count) => {
-  const { source, root, layer } = imageOf(Buffer.from('a layer'), FOREIGN, 'a layer');
-  if (!isThere) source.blobs.delete(layer.digest);
-  const target = new MemoryContent();
-  expect(await copyImage(source, target, root)).toHaveLength(count);
-  expect(target.blobs.has(layer.digest)).toBe(isThere);
+  [undefined, 4],
+  [1, 1],
+  [2, 2],
+])('with a concurrency of %s, %d blobs are on their way at a time', async (concurrency, most) => {
+  let [running, highest] = [0, 0];
+  const receiver = new Recorder(async () => {
+    highest = Math.max(highest, ++running);
+    await sleep(2);
+    running--;
+  });
+  await copyContents(await contents(APP.root), receiver, { concurrency });
+  expect(highest).toBe(most);
+  expect(receiver.of('taken').toSorted()).toEqual(digests([APP.config, ...APP.layers]).toSorted());
 });
 
-/** An image of one layer whose config tells a diffID of something. */
-function imageOf(
-  bytes: Uint8Array,
-  mediaType: string,
-  promised: string,
-): { source: MemoryContent; root: Descriptor; layer: Descriptor } {
-  const layer = describeBytes(bytes, mediaType);
-  const config = json({
-    os: 'linux',
-    architecture: 'amd64',
-    rootfs: { type: 'layers', diff_ids: [digestOf(Buffer.from(promised))] },
+test('blobs come before documents, and a document after those that it names', async () => {
+  const receiver = new Recorder();
+  await copyContents(await contents(BOTH.root), receiver);
+  const firstDocument = receiver.events.findIndex(([event]) => event === 'document');
+  expect(receiver.events.slice(firstDocument).every(([event]) => event === 'document')).toBe(true);
+  expect(receiver.of('document').at(-1)).toBe(BOTH.root.digest);
+  expect(receiver.of('document')).toHaveLength(3);
+});
+
+test('each blob comes once for several roots, and is told once with how it came', async () => {
+  const receiver = new Recorder();
+  const { bytes, onBlob } = byteCounter();
+  const done = new Set<Digest>();
+  for (const { root } of [APP, TOOLS, APP])
+    await copyContents(await contents(root), receiver, { done, onBlob });
+  const all = [APP.config, ...APP.layers, TOOLS.config, ...TOOLS.layers.slice(2)];
+  expect(receiver.of('begun').toSorted()).toEqual(digests(all).toSorted());
+  expect(bytes).toEqual({
+    written: all.reduce((sum, { size }) => sum + size, 0),
+    mounted: 0,
+    reused: 0,
   });
-  const manifest = buildManifest(describeBytes(config, OCI_CONFIG), [layer]);
-  return { source: new MemoryContent([bytes, config, manifest.bytes]), root: manifest.descriptor, layer };
-}
+});
+
+test('the first failure ends the others, begins no further blob, and puts no document', async () => {
+  const failure = new Error('enough');
+  const receiver = new Recorder(async (blob, signal) => {
+    if (blob.digest === APP.layers[0]?.digest) throw failure;
+    await sleep(60_000, undefined, { signal });
+  });
+  await expect(copyContents(await contents(APP.root), receiver, { concurrency: 3 })).rejects.toBe(failure);
+  expect(receiver.of('begun')).toHaveLength(3);
+  expect(receiver.of('ended')).toHaveLength(3);
+  expect(receiver.of('document')).toEqual([]);
+});
+
+test('what is told of a blob is awaited, and its failure ends the copy', async () => {
+  const receiver = new Recorder();
+  const failure = new Error('another layer');
+  const onBlob = async ({ digest }: Descriptor): Promise<void> => {
+    await sleep(2);
+    if (digest === APP.layers[1]?.digest) throw failure;
+  };
+  await expect(copyContents(await contents(APP.root), receiver, { onBlob })).rejects.toBe(failure);
+  expect(receiver.of('document')).toEqual([]);
+});
+
+test('an abort ends it with its reason', async () => {
+  const controller = new AbortController();
+  const receiver = new Recorder(async (_, signal) => {
+    controller.abort(new Error('no more'));
+    await sleep(60_000, undefined, { signal });
+  });
+  const copying = copyContents(await contents(APP.root), receiver, { signal: controller.signal });
+  await expect(copying).rejects.toThrow('no more');
+  expect(receiver.of('document')).toEqual([]);
+});
+
+test('into a sink, nothing is opened that it has', async () => {
+  const [shared, ...others] = APP.layers;
+  const target = contentOf([APP], others);
+  const opened: Digest[] = [];
+  let read = 0;
+  const source = {
+    has: async (): Promise<boolean> => true,
+    open: async (blob: Descriptor) => (opened.push(blob.digest), SOURCE.open(blob)),
+  };
+  const { bytes, onBlob } = byteCounter();
+  const receiver = intoSink(source, target, (count) => (read += count));
+  await copyContents(await contents(APP.root), receiver, { onBlob });
+  expect(opened.toSorted()).toEqual(digests(others).toSorted());
+  expect(target.blobs).toEqual(contentOf([APP]).blobs);
+  expect(bytes).toEqual({ written: read, mounted: 0, reused: APP.config.size + (shared?.size ?? 0) });
+});
+
+test('an artifact is copied', async () => {
+  const artifact = sampleReferrer(APP.root);
+  const source = contentOf([artifact]);
+  const target = new MemoryContent();
+  await copyContents(await contentsOf(source, artifact.root), intoSink(source, target));
+  expect(target.blobs).toEqual(source.blobs);
+});

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { exportArchive } from '../../src/verbs/export.ts';
 import { fetch } from '../../src/verbs/fetch.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { contentsOf } from '../../src/image/contents.ts';
 import { referrersOf } from '../../src/image/referrers.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
@@ -30,7 +31,7 @@ async function makeLayout(): Promise<Layout> {
 
 test('what refers to a part of an image, and to what refers to it, is found, each after its subject', async () => {
   const layout = await makeLayout();
-  const found = await referrersOf(layout, layout, INDEX.root, {});
+  const found = await referrersOf(layout, layout, await contentsOf(layout, INDEX.root), {});
   expect(found).toMatchObject([
     { subject: ARM.root.digest, descriptor: { digest: OF_PART.root.digest } },
     { subject: OF_PART.root.digest, descriptor: { digest: OF_THAT.root.digest } },

@@ -12,7 +12,7 @@ import { smallEntry, writeTar } from '../tar/write.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
 /** An image that is to be written, and the names that it gets. */
-export interface OutgoingImage {
+export interface TaggedImage {
   image: Pick<Image, 'config' | 'layers'>;
   /** References with their tags, as docker shows them. */
   names: readonly string[];
@@ -37,7 +37,7 @@ export interface WriteDockerOptions extends ContentOptions {
  * @throws {@link DrayageError} from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `NOT_FOUND` and whatever else `source` says
  */
 export function writeDockerArchive(
-  images: readonly OutgoingImage[],
+  images: readonly TaggedImage[],
   source: ContentSource,
   options: WriteDockerOptions = {},
 ): Readable {
@@ -45,7 +45,7 @@ export function writeDockerArchive(
 }
 
 async function* dockerEntries(
-  images: readonly OutgoingImage[],
+  images: readonly TaggedImage[],
   source: ContentSource,
   { omit, signal, receiverChecks }: WriteDockerOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
@@ -61,7 +61,7 @@ async function* dockerEntries(
   }));
 }
 
-function manifestOf(images: readonly OutgoingImage[]): Uint8Array {
+function manifestOf(images: readonly TaggedImage[]): Uint8Array {
   return formatDockerManifest(
     images.map(({ image, names }) => ({
       config: configName(image),

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
@@ -20,9 +21,9 @@ export interface WriteOciOptions extends ContentOptions {
   omit?: ReadonlySet<Digest>;
 }
 
-/** An image, or what refers to one, that goes into an archive. */
-export interface OutgoingImage {
-  root: Descriptor;
+/** What an image or a referrer leads to, and where that is read. */
+export interface PlacedContents {
+  contents: ImageContents;
   /** References; an index entry is written for each, or one without a name. */
   names: readonly string[];
   source: ContentSource;
@@ -39,42 +40,43 @@ export function writeOciArchive(
   source: ContentSource,
   options: WriteOciOptions = {},
 ): Readable {
-  return writeOciArchives([{ root, names, source }], options);
+  const index = indexEntries(root, names);
+  return writeTar(async function* (signal) {
+    const contents = await contentsOf(source, root, { signal });
+    yield* ociEntries([{ contents, names, source }], index, { ...options, signal });
+  }, options);
 }
 
 /**
- * Writes images as an OCI layout in a tar, with all that their roots lead to, byte for byte as the sources have it; what an
- * index lacks is left out. A manifest.json over the same blobs lets it be read as a docker archive too.
+ * Writes images as an OCI layout in a tar, with all that they lead to, byte for byte as the sources have it. A manifest.json
+ * over the same blobs lets it be read as a docker archive too.
  *
  * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. After a
  * failure the stream never ends cleanly.
  * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
  * `NOT_FOUND` and whatever else a source says
  */
-export function writeOciArchives(images: readonly OutgoingImage[], options: WriteOciOptions = {}): Readable {
-  const index = indexEntries(images);
+export function writeOciArchives(images: readonly PlacedContents[], options: WriteOciOptions = {}): Readable {
+  const index = images.flatMap(({ contents, names }) => indexEntries(contents.root.descriptor, names));
   return writeTar((signal) => ociEntries(images, index, { ...options, signal }), options);
 }
 
 async function* ociEntries(
-  images: readonly OutgoingImage[],
+  images: readonly PlacedContents[],
   index: readonly Descriptor[],
   { omit = new Set(), signal }: WriteOciOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
-  const held = [];
-  for (const image of images)
-    held.push({ ...image, contents: await contentsOf(image.source, image.root, { signal }) });
   yield* layoutEntries(index);
-  const runnable = held.flatMap(({ contents, names }) =>
+  const runnable = images.flatMap(({ contents, names }) =>
     contents.images.slice(0, 1).map((image) => ({ image: image.value, names })),
   );
   if (runnable.length > 0) yield smallEntry(DOCKER_MANIFEST_FILE, dockerManifest(runnable));
   const done = new Set(omit);
   const isNew = ({ digest }: Descriptor): boolean => !done.has(digest) && done.add(digest).has(digest);
   // What names others comes first, for readers that take what they know of.
-  for (const { descriptor, bytes } of held.flatMap(({ contents }) => contents.documents.toReversed()))
+  for (const { descriptor, bytes } of images.flatMap(({ contents }) => contents.documents.toReversed()))
     if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
-  const wanted = held.flatMap(({ contents, source }) =>
+  const wanted = images.flatMap(({ contents, source }) =>
     contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
   );
   yield* oneAhead(wanted, async ({ blob, source }) => {
@@ -92,18 +94,17 @@ async function* openLater(
   yield* await source.open(blob, { ...options, trustUnchanged: true });
 }
 
-function indexEntries(images: readonly OutgoingImage[]): Descriptor[] {
-  return images.flatMap(({ root, names }) => {
-    const descriptor = bareDescriptor(root);
-    const named = names.map((name) => ({
-      ...descriptor,
-      annotations: {
-        'io.containerd.image.name': normalizedReference(withDefaultTag(parseReference(name))),
-        'org.opencontainers.image.ref.name': normalizeName(name),
-      },
-    }));
-    return named.length > 0 ? named : [descriptor];
-  });
+/** An entry of index.json for each name, or one without. */
+function indexEntries(root: Descriptor, names: readonly string[]): Descriptor[] {
+  const descriptor = bareDescriptor(root);
+  if (names.length === 0) return [descriptor];
+  return names.map((name) => ({
+    ...descriptor,
+    annotations: {
+      'io.containerd.image.name': normalizedReference(withDefaultTag(parseReference(name))),
+      'org.opencontainers.image.ref.name': normalizeName(name),
+    },
+  }));
 }
 
 function dockerManifest(images: readonly { image: Manifest; names: readonly string[] }[]): Uint8Array {

@@ -6,8 +6,9 @@ import type { Registries, TaggedRepository } from '../../registry/registries.ts'
 import type { ImagePlace } from '../../content/image-index.ts';
 import { select } from '../../select/select.ts';
 import type { SelectedImage, Selection } from '../../select/selection.ts';
-import { readParts } from './parts.ts';
-import type { Cargo } from './push.ts';
+import type { ImageContents } from '../../image/contents.ts';
+import { contentsOf } from '../../image/contents.ts';
+import type { Referrer } from '../../image/referrers.ts';
 import { referrersOf } from '../../image/referrers.ts';
 import { chooseReferrers, cosignTag } from './referrers.ts';
 import { assertUnmoved } from './tags.ts';
@@ -16,7 +17,18 @@ import { assertUnmoved } from './tags.ts';
 export interface Planned extends SelectedImage {
   id: Digest;
   targets: TaggedRepository[];
-  cargo: Cargo;
+  contents: ImageContents;
+  referrers: PlannedReferrer[];
+  /** Where blobs are, the nearest first: the image's place, others, the registry of its base. */
+  sources: readonly [ContentSource, ...ContentSource[]];
+  /** What the image is built on, if it says so. */
+  base?: string;
+}
+
+/** What refers to an image and goes along. */
+interface PlannedReferrer extends Referrer {
+  /** By which it is found without a `subject`. */
+  tag?: string;
 }
 
 /** Options of {@link plan}. */
@@ -53,27 +65,32 @@ export async function plan(
     assertUnmoved(`${repository.name}:${tag}`, was?.digest, placed.root.digest);
   }
   const id = placed.read[0].config.descriptor.digest;
-  return { ...placed, id, targets, cargo: await load(placed, options) };
+  return { ...placed, id, targets, ...(await gather(placed, options)) };
 }
 
-async function load(placed: SelectedImage, options: PlanOptions): Promise<Cargo> {
-  const { place, image, root } = placed;
+/** What an image leads to, what goes along with it, and where their blobs are. */
+async function gather(
+  placed: SelectedImage,
+  options: PlanOptions,
+): Promise<Pick<Planned, 'contents' | 'referrers' | 'sources' | 'base'>> {
+  const { place, root } = placed;
+  const { annotations } = placed.image;
   const { from, signal, registries, blobs = [] } = options;
-  const parts = await readParts(place, root, image.annotations, { signal });
-  const referrers = await loadReferrers(placed, options);
-  const base = image.annotations[BASE_NAME];
-  const bases = parts.omitted.size > 0 && base !== undefined ? [await registries.repository(base)] : [];
-  const baseDigest = image.annotations[BASE_DIGEST];
-  const named = base === undefined || baseDigest === undefined ? base : `${base}@${baseDigest}`;
-  return { ...parts, referrers, sources: [place, ...blobs, ...from, ...bases], base: named };
+  const contents = await contentsOf(place, root, { annotations, signal });
+  const referrers = await chosenReferrers(placed, contents, options);
+  const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = annotations;
+  const bases = contents.omitted.length > 0 && name !== undefined ? [await registries.repository(name)] : [];
+  const base = name === undefined || digest === undefined ? name : `${name}@${digest}`;
+  return { contents, referrers, sources: [place, ...blobs, ...from, ...bases], base };
 }
 
 /** What goes along with an image. */
-async function loadReferrers(
+async function chosenReferrers(
   { place, image, root, vouchers }: SelectedImage,
+  contents: ImageContents,
   { attach = [], onProgress, signal }: PlanOptions,
-): Promise<Cargo['referrers']> {
-  const all = await referrersOf(place, place, root, { signal });
+): Promise<PlannedReferrer[]> {
+  const all = await referrersOf(place, place, contents, { signal });
   const chosen = chooseReferrers(all, { vouchers, attach });
   const left = all.length - chosen.length;
   if (left > 0) {
@@ -81,13 +98,10 @@ async function loadReferrers(
     const message = `${name}: ${left} of what is attached to it stays here, as nobody vouched for it`;
     onProgress?.({ kind: 'note', message, reason: 'NOT_VOUCHED' });
   }
-  const loaded: Cargo['referrers'] = [];
-  for (const referrer of chosen) {
-    const parts = await readParts(place, referrer.descriptor, {}, { signal });
-    const hasSubject = parts.documents.at(-1)?.value.subject !== undefined;
-    loaded.push({ referrer, parts, tag: hasSubject ? undefined : cosignTag(referrer.descriptor) });
-  }
-  return loaded;
+  return chosen.map((referrer) => {
+    const hasSubject = referrer.contents.root.value.subject !== undefined;
+    return { ...referrer, tag: hasSubject ? undefined : cosignTag(referrer.descriptor) };
+  });
 }
 
 function whichImage(found: readonly SelectedImage[]): DrayageError {

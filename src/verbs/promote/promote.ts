@@ -7,8 +7,8 @@ import { CODECS } from '../../stream/codecs.ts';
 import type { OnProgress } from '../../progress.ts';
 import type { Planned } from './plan.ts';
 import { plan } from './plan.ts';
-import type { PushOptions } from './push.ts';
-import { pushAll } from './push-all.ts';
+import { byteCounter } from '../../image/copy.ts';
+import { push } from './push.ts';
 import type { PromotedTag } from './tags.ts';
 import { assertTagsAgree, setTags } from './tags.ts';
 import type { Registries } from '../../registry/registries.ts';
@@ -85,25 +85,27 @@ export interface PromoteResult {
 export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   const started = performance.now();
   const { onProgress } = options;
-  const bytes = { sent: 0, mounted: 0, present: 0, total: 0 };
+  const { bytes, onBlob } = byteCounter();
   const planned: Planned[] = [];
   for (const { image, to } of options.promotions) planned.push(await plan(image, to, options));
   assertTagsAgree(planned);
   await options.onPlanned?.(planned.map(describePlanned));
   for (const image of planned) await proveUnknown(image, options);
   noteUnread(planned, onProgress);
-  const onBlob: PushOptions['onBlob'] = ({ size }, by) => {
-    bytes[by] += size;
-    bytes.total += size;
-  };
-  await pushAll(planned, { ...options, onBlob });
+  await push(planned, { ...options, onBlob });
   const images: PromotedImage[] = [];
   for (const image of planned) {
     const { names } = image.image;
     const tags = await setTags(image, options);
     images.push({ name: names[0] ?? null, id: image.id, digest: image.root.digest, tags });
   }
-  return { images, bytes, seconds: (performance.now() - started) / 1000 };
+  const { written: sent, mounted, reused: present } = bytes;
+  const total = sent + mounted + present;
+  return {
+    images,
+    bytes: { sent, mounted, present, total },
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /**
@@ -125,7 +127,8 @@ async function proveUnknown(
 
 /** Says once for each compression who cannot pull such layers. */
 function noteUnread(planned: readonly Planned[], onProgress: OnProgress | undefined): void {
-  const types = new Set(planned.flatMap(({ cargo }) => cargo.blobs.map(({ mediaType }) => mediaType)));
+  const blobs = planned.flatMap(({ contents }) => [...contents.blobs, ...contents.omitted]);
+  const types = new Set(blobs.map(({ mediaType }) => mediaType));
   for (const compression of new Set([...types].map((type) => layerCompression(type) ?? 'none'))) {
     const { unreadBy } = CODECS[compression];
     if (unreadBy === undefined) continue;

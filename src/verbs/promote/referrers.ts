@@ -20,10 +20,10 @@ const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predic
  * Those of the referrers that go along: of what refers to a referrer that stays, nothing does.
  * @param referrers each after what it refers to
  */
-export function chooseReferrers(
-  referrers: readonly Referrer[],
+export function chooseReferrers<T extends Pick<Referrer, 'subject' | 'descriptor'>>(
+  referrers: readonly T[],
   { vouchers, attach }: ReferrerChoice,
-): Referrer[] {
+): T[] {
   if (vouchers === undefined || attach.includes('all')) return [...referrers];
   const vouching = new Set(vouchers.map(({ digest }) => digest));
   const staying = new Set<Digest>();

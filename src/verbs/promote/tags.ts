@@ -1,9 +1,9 @@
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
+import type { ImageContents } from '../../image/contents.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { TaggedRepository } from '../../registry/registries.ts';
-import type { Parts } from './parts.ts';
 
 /** A tag that was set. */
 export interface PromotedTag {
@@ -21,7 +21,7 @@ export interface PromotedTag {
 interface Tagging {
   root: Descriptor;
   targets: readonly TaggedRepository[];
-  cargo: Pick<Parts, 'documents'>;
+  contents: Pick<ImageContents, 'root'>;
 }
 
 /**
@@ -29,17 +29,16 @@ interface Tagging {
  * @throws {@link DrayageError} `UNSAFE` where one would move that must not
  */
 export async function setTags(
-  { root: { digest }, targets, cargo }: Tagging,
+  { root: { digest }, targets, contents }: Tagging,
   { signal, ifAbsent }: ContentOptions & { ifAbsent?: boolean },
 ): Promise<PromotedTag[]> {
-  const root = cargo.documents.at(-1);
   const tags: PromotedTag[] = [];
   for (const { repository, tag } of targets) {
     const ref = `${repository.name}:${tag}`;
     // Asked once more: another may have set it meanwhile.
     const was = (await repository.describe(tag, { signal }))?.digest;
     if (ifAbsent === true) assertUnmoved(ref, was, digest);
-    if (was !== digest && root !== undefined) await repository.putManifest(root, tag, { signal });
+    if (was !== digest) await repository.putManifest(contents.root, tag, { signal });
     const status = was === undefined ? 'set' : was === digest ? 'present' : 'moved';
     tags.push({
       ref,

@@ -9,7 +9,11 @@ import type { Referrer } from '../../../src/image/referrers.ts';
 const IMAGE = digestOf(Buffer.from('image'));
 const TAG = IMAGE.replace(':', '-');
 
-function referrer(text: string, fields: Partial<Descriptor> = {}, subject = IMAGE): Referrer {
+function referrer(
+  text: string,
+  fields: Partial<Descriptor> = {},
+  subject = IMAGE,
+): Pick<Referrer, 'subject' | 'descriptor'> {
   const digest = digestOf(Buffer.from(text));
   return { subject, descriptor: { mediaType: OCI_MANIFEST, digest, size: 1, ...fields } };
 }
