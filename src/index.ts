@@ -61,6 +61,7 @@ export type { ArtifactLayout } from './gitlab/artifact-layout.ts';
 export type { JobArtifact, OpenArtifactOptions } from './gitlab/artifact.ts';
 export { GitLab } from './gitlab/gitlab.ts';
 export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
+export { isLoopback } from './http/address.ts';
 export type { HttpDispatcher } from './http/http.ts';
 export type { RetryOptions } from './http/retry.ts';
 export type { BaseRepository, OpenRepository } from './image/base-image.ts';

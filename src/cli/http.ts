@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Context } from './context.ts';
-import { DrayageError } from '../index.ts';
-import { isLoopback } from './loopback.ts';
+import { DrayageError, isLoopback } from '../index.ts';
 import { readGiven } from './given-file.ts';
 
 /** Connections to servers. */

@@ -1,6 +1,7 @@
 import type { Build, ImagePolicy, SignOptions, SignResult, SignStatement } from '../index.ts';
 import {
   DrayageError,
+  isLoopback,
   keylessSigner,
   keySigner,
   loadPrivateKey,
@@ -11,7 +12,6 @@ import {
 import { ciOf, knownCis, readBuild } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseExpectations } from './expectations.ts';
-import { isLoopback } from './loopback.ts';
 import { version } from './version.ts';
 import { readGiven } from './given-file.ts';
 

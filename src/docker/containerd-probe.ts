@@ -9,8 +9,8 @@ import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import { buildManifest, toDocument } from '../oci/manifest.ts';
 import { OCI_CONFIG } from '../oci/media-types.ts';
-import { cleanupSignal } from './cleanup.ts';
-import type { Cargo, Held, StoreAccess } from './store.ts';
+import { cleanupSignal } from './cleanups.ts';
+import type { ImageToLoad, Held, StoreAccess } from './store.ts';
 import { heldNothing } from './store.ts';
 import { documentEntries, layoutEntries } from '../archive/write/layout-entries.ts';
 import { buildIndex } from '../oci/image-index.ts';
@@ -36,10 +36,10 @@ interface Probe {
  */
 export async function probeBlobs(
   { images, send }: StoreAccess,
-  cargo: Cargo,
+  toLoad: ImageToLoad,
   options: ContentOptions,
 ): Promise<Held> {
-  const { blobs } = await contentsOf(cargo.source, cargo.root, options);
+  const { blobs } = await contentsOf(toLoad.source, toLoad.root, options);
   const probe = buildProbe(blobs);
   const release = async (): Promise<void> =>
     images.remove(probe.root.digest, { signal: cleanupSignal() }).catch(() => undefined);
@@ -51,11 +51,11 @@ export async function probeBlobs(
       const blob = probe.blobOf.get(digest);
       if (available && blob !== undefined) omit.add(blob);
     }
-    const layers = cargo.image.layers.map(({ blob }) => omit.has(blob.digest));
+    const layers = toLoad.image.layers.map(({ blob }) => omit.has(blob.digest));
     return { layers, omit, loaded: false, release };
   } catch (error) {
     await release();
-    if (isDrayageError(error, 'DAEMON')) return heldNothing(cargo);
+    if (isDrayageError(error, 'DAEMON')) return heldNothing(toLoad);
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { digestHex } from '../oci/digest.ts';
 import { probeBlobs } from './containerd-probe.ts';
 import type { DaemonImage, Images } from './images.ts';
-import type { Cargo, Store } from './store.ts';
+import type { ImageToLoad, Store } from './store.ts';
 import { layerFlaw } from './store.ts';
 
 /** The repository of the names under which images are sent, until they are verified. */
@@ -19,17 +19,17 @@ const STAGING = 'drayage-load';
 export const containerdStore: Store = {
   // The name follows from the content, so that the next load of the image takes over what a killed one left.
   stagedName: ({ root }, anchor) => anchor && `${STAGING}:${digestHex(root.digest).slice(0, 128)}`,
-  probe: async (access, cargo, _name, options) => probeBlobs(access, cargo, options),
+  probe: async (access, toLoad, _name, options) => probeBlobs(access, toLoad, options),
   archive: ({ root, source }, { names, omit }, options) =>
     writeOciArchive(root, names, source, { ...options, omit }),
   idOf: ({ root }) => root.digest,
-  flaw: async (images, cargo, options) => {
-    const { root, image } = cargo;
+  flaw: async (images, toLoad, options) => {
+    const { root, image } = toLoad;
     const found = await images.find(root.digest, { ...options, manifests: true });
     if (found === undefined) return 'it is not there';
     if (found.id !== root.digest) return `it is ${found.id}, not ${root.digest}`;
     return (
-      (await contentFlaw(cargo, found, options)) ??
+      (await contentFlaw(toLoad, found, options)) ??
       layerFlaw(image, found.diffIds) ??
       (await listFlaw(images, root.digest, options))
     );
@@ -38,7 +38,7 @@ export const containerdStore: Store = {
 
 /** All content of every manifest must be there, also for other platforms and of attestations. */
 async function contentFlaw(
-  { root, source }: Cargo,
+  { root, source }: ImageToLoad,
   { manifests }: DaemonImage,
   options: ContentOptions,
 ): Promise<string | undefined> {

@@ -15,7 +15,7 @@ import { Cleanups } from './cleanups.ts';
 import { containerdStore } from './containerd.ts';
 import { listUses } from './containers.ts';
 import { graphStore } from './graph.ts';
-import type { DaemonImage, ListedImage } from './images.ts';
+import type { DaemonImage, ImageSummary } from './images.ts';
 import { Images } from './images.ts';
 import type { DaemonFacts, DaemonKind } from './connect/kind.ts';
 import { atLeast } from './connect/kind.ts';
@@ -111,7 +111,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   }
 
   /** All images, also unnamed ones. Intermediate images of a build are not listed. */
-  async list(options: ContentOptions = {}): Promise<ListedImage[]> {
+  async list(options: ContentOptions = {}): Promise<ImageSummary[]> {
     return this.#images.list(options);
   }
 

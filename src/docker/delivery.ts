@@ -4,10 +4,10 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { proveAll } from '../image/prove.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
-import { cleanupSignal } from './cleanup.ts';
+import { cleanupSignal } from './cleanups.ts';
 import type { Images } from './images.ts';
 import { sendArchive } from './send.ts';
-import type { Cargo, Held, Store } from './store.ts';
+import type { ImageToLoad, Held, Store } from './store.ts';
 import { heldNothing } from './store.ts';
 import type { Transport } from './connect/transport.ts';
 
@@ -35,16 +35,16 @@ export class Delivery {
   /** The name under which the image is sent, once it is sent. */
   staged: string | undefined;
   readonly #target: LoadTarget;
-  readonly #cargo: Cargo;
+  readonly #toLoad: ImageToLoad;
   readonly #anchor: string | undefined;
   readonly #options: LoadOptions;
   #held: Held | undefined;
   #wasThere = true;
 
   /** @param anchor the name that the image gets first */
-  constructor(target: LoadTarget, cargo: Cargo, anchor: string | undefined, options: LoadOptions) {
+  constructor(target: LoadTarget, toLoad: ImageToLoad, anchor: string | undefined, options: LoadOptions) {
     this.#target = target;
-    this.#cargo = cargo;
+    this.#toLoad = toLoad;
     this.#anchor = anchor;
     this.#options = options;
   }
@@ -56,11 +56,11 @@ export class Delivery {
   async deliver(): Promise<readonly boolean[]> {
     const { store, images } = this.#target;
     const { signal, full } = this.#options;
-    this.#wasThere = (await images.find(store.idOf(this.#cargo), { signal })) !== undefined;
-    this.staged = store.stagedName(this.#cargo, this.#anchor);
+    this.#wasThere = (await images.find(store.idOf(this.#toLoad), { signal })) !== undefined;
+    this.staged = store.stagedName(this.#toLoad, this.#anchor);
     if (full === true) return this.#deliverAll();
     const send = async (archive: Readable): Promise<void> => this.#send(archive);
-    const held = await store.probe({ images, send }, this.#cargo, this.staged, { signal });
+    const held = await store.probe({ images, send }, this.#toLoad, this.staged, { signal });
     this.#held = held;
     try {
       if (!held.loaded) await this.#sendWithout(held.omit);
@@ -80,7 +80,7 @@ export class Delivery {
     if (this.#wasThere) return;
     const { store, images } = this.#target;
     const options = { signal: cleanupSignal() };
-    const left = await images.find(store.idOf(this.#cargo), options);
+    const left = await images.find(store.idOf(this.#toLoad), options);
     if (left?.names.length === 0) await images.remove(left.id, options);
   }
 
@@ -101,12 +101,12 @@ export class Delivery {
       if (isDrayageError(error, 'DAEMON')) await this.#verifyLayers();
       throw error;
     }
-    return heldNothing(this.#cargo).layers;
+    return heldNothing(this.#toLoad).layers;
   }
 
   /** Daemons refuse layers with wrong diffIDs, each with its own message: this checks whether that is the reason. */
   async #verifyLayers(): Promise<void> {
-    const { image, source } = this.#cargo;
+    const { image, source } = this.#toLoad;
     await proveAll(source, image.layers, { signal: this.#options.signal });
   }
 
@@ -115,7 +115,7 @@ export class Delivery {
     const names = this.staged === undefined ? [] : [this.staged];
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#send(this.#target.store.archive(this.#cargo, { names, omit }, { signal }));
+        await this.#send(this.#target.store.archive(this.#toLoad, { names, omit }, { signal }));
         return;
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !isTaken(error)) throw error;
@@ -136,9 +136,9 @@ export class Delivery {
 
   async #verify(): Promise<void> {
     const { store, images, transport } = this.#target;
-    const flaw = await store.flaw(images, this.#cargo, { signal: this.#options.signal });
+    const flaw = await store.flaw(images, this.#toLoad, { signal: this.#options.signal });
     if (flaw === undefined) return;
-    const id = store.idOf(this.#cargo);
+    const id = store.idOf(this.#toLoad);
     const message = `docker at ${transport.host.name} reports that it loaded ${id}, but ${flaw}`;
     throw new DrayageError('DAEMON', message, {
       expected: id,

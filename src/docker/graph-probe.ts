@@ -4,7 +4,7 @@ import { smallEntry, writeTar } from '../archive/tar/write.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
-import type { Cargo, Held, StoreAccess } from './store.ts';
+import type { ImageToLoad, Held, StoreAccess } from './store.ts';
 import { heldNothing } from './store.ts';
 import { DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 
@@ -18,15 +18,15 @@ const MISSING_LAYER = /\bopen .*\/L\/(\d{4,}): no such file or directory/;
  */
 export async function probeChain(
   { send }: StoreAccess,
-  cargo: Cargo,
+  toLoad: ImageToLoad,
   name: string | undefined,
   options: ContentOptions,
 ): Promise<Held> {
   try {
-    await send(layerless(cargo.image, name, options));
-    return held(cargo, cargo.image.layers.length);
+    await send(layerless(toLoad.image, name, options));
+    return held(toLoad, toLoad.image.layers.length);
   } catch (error) {
-    if (isDrayageError(error, 'DAEMON')) return held(cargo, firstMissing(String(error.facts.actual)));
+    if (isDrayageError(error, 'DAEMON')) return held(toLoad, firstMissing(String(error.facts.actual)));
     throw error;
   }
 }
@@ -56,13 +56,13 @@ function firstMissing(text: string): number {
   return Number(MISSING_LAYER.exec(text)?.[1] ?? 0);
 }
 
-function held(cargo: Cargo, count: number): Held {
-  const { layers } = cargo.image;
-  if (count > layers.length) return heldNothing(cargo);
+function held(toLoad: ImageToLoad, count: number): Held {
+  const { layers } = toLoad.image;
+  if (count > layers.length) return heldNothing(toLoad);
   const missing = new Set(layers.slice(count).map(({ diffId }) => diffId));
   const present = layers.slice(0, count).map(({ diffId }) => diffId);
   return {
-    ...heldNothing(cargo),
+    ...heldNothing(toLoad),
     layers: layers.map((_, i) => i < count),
     // The archive has one file for a diffID, however often the image needs it.
     omit: new Set(present.filter((diffId) => !missing.has(diffId))),

@@ -10,7 +10,7 @@ import { layerFlaw } from './store.ts';
  * most of the daemon's time goes into unpacking.
  */
 export const graphStore: Store = {
-  stagedName: (_cargo, anchor) => anchor,
+  stagedName: (_toLoad, anchor) => anchor,
   probe: probeChain,
   archive: ({ image, source }, { names, omit }, options) =>
     writeDockerArchive([{ image, names }], source, { ...options, omit, receiverChecks: true }),

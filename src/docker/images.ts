@@ -12,9 +12,9 @@ import { platformSchema } from '../oci/platform.ts';
 import { looksLikeImageId, normalizeName } from '../oci/reference.ts';
 import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames, parseTagName, registryDigests } from './names.ts';
-import { nearestNames } from './nearest.ts';
+import { nearestNames } from '../listing/nearest.ts';
 import { assertOk, drain, readJson } from './connect/reply.ts';
-import type { ApiReply, ApiRequest, Transport } from './connect/transport.ts';
+import type { DaemonReply, DaemonRequest, Transport } from './connect/transport.ts';
 import { pause } from '../stream/signals.ts';
 
 /** A daemon's description of one image. */
@@ -43,7 +43,7 @@ export interface DaemonManifest {
 }
 
 /** One line of a daemon's list of images. */
-export interface ListedImage extends NamedImage {
+export interface ImageSummary extends NamedImage {
   /** Bytes; see {@link DaemonImage}. */
   size: number;
   /** RFC 3339 time of the build. */
@@ -124,7 +124,7 @@ export class Images {
    * All images but intermediate ones.
    * @param options.all includes intermediate images
    */
-  async list({ signal, all }: ContentOptions & { all?: boolean } = {}): Promise<ListedImage[]> {
+  async list({ signal, all }: ContentOptions & { all?: boolean } = {}): Promise<ImageSummary[]> {
     const path = all === true ? '/images/json?all=1' : '/images/json';
     let reply = await this.#transport.open({ signal, path });
     // A containerd store cannot list while it removes the content of an image.
@@ -163,7 +163,7 @@ export class Images {
     await drain(reply);
   }
 
-  async #described(image: string, reply: ApiReply): Promise<DaemonImage> {
+  async #described(image: string, reply: DaemonReply): Promise<DaemonImage> {
     const found = await readJson(imageSchema, reply, `inspect of ${image}`);
     return {
       id: found.Id,
@@ -188,7 +188,7 @@ export class Images {
     };
   }
 
-  async #about(image: string, request: ApiRequest): Promise<ApiReply> {
+  async #about(image: string, request: DaemonRequest): Promise<DaemonReply> {
     const reply = await this.#transport.open(request);
     if (reply.status !== 404) return reply;
     await drain(reply);

@@ -3,12 +3,12 @@ import type { LoadOptions, LoadResult } from '../content/endpoint.ts';
 import { readImage } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { cleanupSignal } from './cleanup.ts';
+import { cleanupSignal } from './cleanups.ts';
 import type { LoadTarget } from './delivery.ts';
 import { Delivery } from './delivery.ts';
 import { NamesBefore } from './names-before.ts';
 import { parseTagName } from './names.ts';
-import type { Cargo } from './store.ts';
+import type { ImageToLoad } from './store.ts';
 
 /**
  * Puts an image into a daemon: reads and sends only what it lacks, verifies the result, and then sets the names. The
@@ -26,11 +26,11 @@ export async function loadImage(
   const { images, store } = target;
   const wanted = [...new Set(names.map((name) => parseTagName(name).name))];
   const image = await readImage(source, root, { signal, prefer: target.platform });
-  const cargo: Cargo = { root, image, source };
-  const daemonId = store.idOf(cargo);
+  const toLoad: ImageToLoad = { root, image, source };
+  const daemonId = store.idOf(toLoad);
   const before = await NamesBefore.ask(images, wanted, { signal });
-  const present = !full && (await store.flaw(images, cargo, { signal })) === undefined;
-  const delivery = new Delivery(target, cargo, wanted[0], options);
+  const present = !full && (await store.flaw(images, toLoad, { signal })) === undefined;
+  const delivery = new Delivery(target, toLoad, wanted[0], options);
   const tagged: string[] = [];
   try {
     const held = present ? image.layers.map(() => true) : await delivery.deliver();
@@ -47,7 +47,7 @@ export async function loadImage(
       moved: before.movedTo(daemonId),
     };
   } catch (error) {
-    await takeBack(target, cargo, { delivery, before, tagged });
+    await takeBack(target, toLoad, { delivery, before, tagged });
     throw error;
   } finally {
     await delivery.cleanUp();
@@ -68,12 +68,12 @@ interface Undone {
  */
 async function takeBack(
   { images, store }: LoadTarget,
-  cargo: Cargo,
+  toLoad: ImageToLoad,
   { delivery, before, tagged }: Undone,
 ): Promise<void> {
   const options = { signal: cleanupSignal() };
   const isWhole = async (id: Digest): Promise<boolean> =>
-    id === store.idOf(cargo) && (await store.flaw(images, cargo, options)) === undefined;
+    id === store.idOf(toLoad) && (await store.flaw(images, toLoad, options)) === undefined;
   const [anchor = delivery.staged, ...others] = tagged;
   try {
     for (const name of others) await before.restore(name, async () => false, options);

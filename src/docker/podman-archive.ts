@@ -8,7 +8,7 @@ import { prepareLayer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import { buildManifest } from '../oci/manifest.ts';
 import { ociLayerType } from '../oci/media-types.ts';
-import type { Cargo } from './store.ts';
+import type { ImageToLoad } from './store.ts';
 import { blobName, INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from '../oci/layout.ts';
 import { documentEntries } from '../archive/write/layout-entries.ts';
 import { buildIndex } from '../oci/image-index.ts';
@@ -22,15 +22,15 @@ import { buildIndex } from '../oci/image-index.ts';
  * @param omit diffIDs of the layers to omit
  */
 export function writeSparseArchive(
-  cargo: Cargo,
+  toLoad: ImageToLoad,
   omit: ReadonlySet<Digest>,
   options: ContentOptions,
 ): Readable {
-  return writeTar((signal) => sparseEntries(cargo, omit, { signal }), options);
+  return writeTar((signal) => sparseEntries(toLoad, omit, { signal }), options);
 }
 
 async function* sparseEntries(
-  { image, source }: Cargo,
+  { image, source }: ImageToLoad,
   omit: ReadonlySet<Digest>,
   options: ContentOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {

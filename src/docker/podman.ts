@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { graphStore } from './graph.ts';
 import type { Images } from './images.ts';
 import { writeSparseArchive } from './podman-archive.ts';
-import type { Cargo, Held, Store } from './store.ts';
+import type { ImageToLoad, Held, Store } from './store.ts';
 import { heldNothing } from './store.ts';
 
 /** How many images are inspected at a time. */
@@ -18,16 +18,16 @@ const AT_ONCE = 8;
 export const podmanStore: Store = {
   ...graphStore,
   stagedName: () => undefined,
-  probe: async ({ images }, cargo, _name, options) => probeImages(images, cargo, options),
-  archive: (cargo, content, options) =>
+  probe: async ({ images }, toLoad, _name, options) => probeImages(images, toLoad, options),
+  archive: (toLoad, content, options) =>
     content.omit.size > 0
-      ? writeSparseArchive(cargo, content.omit, options)
-      : graphStore.archive(cargo, content, options),
+      ? writeSparseArchive(toLoad, content.omit, options)
+      : graphStore.archive(toLoad, content, options),
 };
 
 /** Podman takes a layer from any image that has it, whatever is below it: all layers of its images count. */
-async function probeImages(images: Images, cargo: Cargo, options: ContentOptions): Promise<Held> {
-  const wanted = new Set(cargo.image.layers.map(({ diffId }) => diffId));
+async function probeImages(images: Images, toLoad: ImageToLoad, options: ContentOptions): Promise<Held> {
+  const wanted = new Set(toLoad.image.layers.map(({ diffId }) => diffId));
   const found = new Set<Digest>();
   const ids = (await images.list({ ...options, all: true })).map(({ id }) => id);
   for (let i = 0; i < ids.length && found.size < wanted.size; i += AT_ONCE) {
@@ -36,8 +36,8 @@ async function probeImages(images: Images, cargo: Cargo, options: ContentOptions
     );
     for (const diffId of lists.flat()) if (wanted.has(diffId)) found.add(diffId);
   }
-  const layers = cargo.image.layers.map(({ diffId }) => found.has(diffId));
-  return { ...heldNothing(cargo), layers, omit: found };
+  const layers = toLoad.image.layers.map(({ diffId }) => found.has(diffId));
+  return { ...heldNothing(toLoad), layers, omit: found };
 }
 
 /** No layers for an image that has just gone, or that podman itself cannot read. */

@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Images } from './images.ts';
 
 /** An image on its way into a daemon. */
-export interface Cargo {
+export interface ImageToLoad {
   root: Descriptor;
   /** The image for the daemon's platform below the root. */
   image: Image;
@@ -45,19 +45,24 @@ export interface Store {
    * The name under which an image is sent, if its final name is `anchor`. The same name if the daemon names only
    * complete images; another name if it does not; none if names in an archive mean something else.
    */
-  stagedName(cargo: Cargo, anchor: string | undefined): string | undefined;
+  stagedName(toLoad: ImageToLoad, anchor: string | undefined): string | undefined;
   /** Asks what the daemon holds. An answer that is not understood counts as nothing. */
-  probe(access: StoreAccess, cargo: Cargo, name: string | undefined, options: ContentOptions): Promise<Held>;
+  probe(
+    access: StoreAccess,
+    toLoad: ImageToLoad,
+    name: string | undefined,
+    options: ContentOptions,
+  ): Promise<Held>;
   /** The archive to send. */
-  archive(cargo: Cargo, content: ArchiveContent, options: ContentOptions): Readable;
+  archive(toLoad: ImageToLoad, content: ArchiveContent, options: ContentOptions): Readable;
   /** The daemon's ID of the image. */
-  idOf(cargo: Cargo): Digest;
+  idOf(toLoad: ImageToLoad): Digest;
   /** What is wrong with the image in the daemon, in words; undefined if it is there and complete. */
-  flaw(images: Images, cargo: Cargo, options: ContentOptions): Promise<string | undefined>;
+  flaw(images: Images, toLoad: ImageToLoad, options: ContentOptions): Promise<string | undefined>;
 }
 
 /** The answer when nothing is known to be held, or nobody asked. */
-export function heldNothing({ image }: Cargo): Held {
+export function heldNothing({ image }: ImageToLoad): Held {
   return {
     layers: image.layers.map(() => false),
     omit: new Set(),

@@ -29,13 +29,13 @@ export interface GitLabOptions {
 }
 
 /** Which of the tokens a request sends. */
-export type Credential = 'jobToken' | 'token';
+export type TokenKind = 'jobToken' | 'token';
 
 /** One request to the API, and the token it sends. */
 export interface ApiRequest {
   /** Path and query below the API's address, without a leading slash. */
   path: string;
-  as: Credential;
+  as: TokenKind;
 }
 
 /** GET requests to one GitLab instance. A token is sent to the API's own origin and nowhere else. */
@@ -43,7 +43,7 @@ export class GitLabApi implements AsyncDisposable {
   readonly retry: Retry;
   readonly onReceived: (bytes: number) => void;
   readonly #base: URL;
-  readonly #headers: Readonly<Partial<Record<Credential, Record<string, string>>>>;
+  readonly #headers: Readonly<Partial<Record<TokenKind, Record<string, string>>>>;
   readonly #http: Http;
 
   constructor({ url, jobToken, token, dispatcher, retry, timeout, onReceived }: GitLabOptions) {
@@ -58,8 +58,8 @@ export class GitLabApi implements AsyncDisposable {
   }
 
   /** Whether there is a token of this kind. */
-  has(credential: Credential): boolean {
-    return this.#headers[credential] !== undefined;
+  has(kind: TokenKind): boolean {
+    return this.#headers[kind] !== undefined;
   }
 
   /** The address of a request. */
@@ -73,7 +73,7 @@ export class GitLabApi implements AsyncDisposable {
    */
   async send(
     url: URL,
-    as: Credential,
+    as: TokenKind,
     headers: Readonly<Record<string, string>>,
     options?: ContentOptions,
   ): Promise<HttpReply> {

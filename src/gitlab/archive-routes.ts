@@ -1,11 +1,11 @@
-import type { Credential, GitLabApi } from './api.ts';
+import type { TokenKind, GitLabApi } from './api.ts';
 import type { FoundJob } from './jobs.ts';
 import { projectPath } from './jobs.ts';
 
 /** A route to a job's archive. */
 export interface ArchiveRoute {
   path: string;
-  as: Credential;
+  as: TokenKind;
 }
 
 /**

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { optional } from '../oci/parse.ts';
-import type { Credential, GitLabApi } from './api.ts';
+import type { TokenKind, GitLabApi } from './api.ts';
 
 /** Which job's artifact is wanted. */
 export type JobQuery =
@@ -69,7 +69,7 @@ async function listJobs(
   options: ContentOptions & { name: string },
 ): Promise<Job[]> {
   let refused: DrayageError | undefined;
-  for (const as of ['jobToken', 'token'] satisfies Credential[]) {
+  for (const as of ['jobToken', 'token'] satisfies TokenKind[]) {
     if (!api.has(as)) continue;
     try {
       return await api.pages(jobsSchema, { path, as }, options);

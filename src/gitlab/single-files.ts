@@ -3,7 +3,7 @@ import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import { sizeSchema } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';
-import type { Credential, GitLabApi } from './api.ts';
+import type { TokenKind, GitLabApi } from './api.ts';
 import { drop } from '../http/reply.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
 import type { FoundJob } from './jobs.ts';
@@ -21,9 +21,9 @@ export class SingleFiles implements ArtifactFiles {
   readonly sizes: ReadonlyMap<string, number>;
   readonly #api: GitLabApi;
   readonly #root: string;
-  readonly #as: Credential;
+  readonly #as: TokenKind;
 
-  private constructor(api: GitLabApi, root: string, as: Credential, sizes: ReadonlyMap<string, number>) {
+  private constructor(api: GitLabApi, root: string, as: TokenKind, sizes: ReadonlyMap<string, number>) {
     this.name = withoutSecrets(api.address(root));
     this.sizes = sizes;
     this.#api = api;
@@ -43,7 +43,7 @@ export class SingleFiles implements ArtifactFiles {
   ): Promise<SingleFiles | undefined> {
     if (job.kind === 'ref' || job.project === undefined) return undefined;
     const root = `${projectPath(job.project)}/jobs/${encodeURIComponent(job.jobId)}/artifacts`;
-    for (const as of ['jobToken', 'token'] satisfies Credential[]) {
+    for (const as of ['jobToken', 'token'] satisfies TokenKind[]) {
       if (!api.has(as)) continue;
       try {
         const tree = await api.pages(treeSchema, { path: `${root}/tree?recursive=true`, as }, options);

@@ -3,7 +3,7 @@ import { DrayageError } from '../errors.ts';
 import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';
 import type { Slot } from './slots.ts';
-import type { Lease, Threads } from './threads.ts';
+import type { HashTurn, Threads } from './threads.ts';
 
 /** Up to this many bytes a thread costs more than it saves. */
 const SMALL = 1024 * 1024;
@@ -11,7 +11,7 @@ const SMALL = 1024 * 1024;
 /** The digest of a layer's blocks, on a thread of its own once there is enough to do. */
 export class BlockHash {
   readonly #threads: Threads | undefined;
-  #lease: Lease | undefined;
+  #turn: HashTurn | undefined;
   #here: Digester | undefined;
   #isOver = false;
 
@@ -22,12 +22,12 @@ export class BlockHash {
 
   /** Takes the next block, in shared memory; it must not change until this resolves. Only the last may be a short one. */
   async update(block: Uint8Array): Promise<void> {
-    if (this.#lease === undefined && this.#here === undefined) {
+    if (this.#turn === undefined && this.#here === undefined) {
       if (this.#threads === undefined || block.length < SMALL) this.#here = createDigester();
-      else this.#lease = this.#threads.lease();
+      else this.#turn = this.#threads.take();
     }
     this.#here?.update(block);
-    await this.#lease?.thread.run({ kind: 'block', key: this.#lease.key, bytes: block });
+    await this.#turn?.thread.run({ kind: 'block', key: this.#turn.key, bytes: block });
   }
 
   /** Hashes blocks to their end and releases them; the next is read while one is being hashed. */
@@ -47,15 +47,15 @@ export class BlockHash {
   /** Ends the digest; call once. */
   async digest(): Promise<Digest> {
     this.#isOver = true;
-    if (this.#lease === undefined) return (this.#here ?? createDigester()).digest();
-    return endOf(this.#lease);
+    if (this.#turn === undefined) return (this.#here ?? createDigester()).digest();
+    return endOf(this.#turn);
   }
 
   /** Gives the run up, if it is not over. */
   async drop(): Promise<void> {
     const isOver = this.#isOver;
     this.#isOver = true;
-    if (this.#lease !== undefined && !isOver) await endOf(this.#lease).catch(() => undefined);
+    if (this.#turn !== undefined && !isOver) await endOf(this.#turn).catch(() => undefined);
   }
 
   async #updateAndRelease(block: Slot, previous: Promise<void>): Promise<void> {
@@ -73,8 +73,8 @@ export class BlockHash {
  */
 export function fileDigesters(threads: Threads): (file: string | number) => FileDigester {
   return (file) => {
-    const lease = threads.lease();
-    const { thread, key } = lease;
+    const turn = threads.take();
+    const { thread, key } = turn;
     let reads: Promise<unknown> = Promise.resolve();
     return {
       grown: (size) => {
@@ -83,17 +83,17 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
         reads.catch(() => undefined);
       },
       digest: async () => {
-        const [digest] = await Promise.all([endOf(lease), reads]);
+        const [digest] = await Promise.all([endOf(turn), reads]);
         return digest;
       },
       drop: async () => {
-        await endOf(lease).catch(() => undefined);
+        await endOf(turn).catch(() => undefined);
       },
     };
   };
 }
 
-async function endOf({ thread, key, release }: Lease): Promise<Digest> {
+async function endOf({ thread, key, release }: HashTurn): Promise<Digest> {
   try {
     const hex = await thread.run({ kind: 'end', key });
     if (hex === undefined) throw new DrayageError('IO', 'a thread that computes digests gave none');

@@ -3,7 +3,7 @@ import { DrayageError } from '../errors.ts';
 import { THREAD_SOURCE } from './thread-source.ts';
 
 /** What a thread is told to do. `key` names the hash that goes on from job to job. */
-export type Job =
+export type HashJob =
   /** Hash a block. Its memory is shared: it must not change before the answer. */
   | { kind: 'block'; key: number; bytes: Uint8Array }
   /** Hash a file from where it was left to its first `size` bytes: one to be opened, or one that is open and stays so. */
@@ -44,7 +44,7 @@ export class Thread {
    * Does a job after those that came before.
    * @throws {@link DrayageError} `IO` where it failed, or the thread died
    */
-  async run(job: Job): Promise<string | undefined> {
+  async run(job: HashJob): Promise<string | undefined> {
     if (this.#failure !== undefined) throw this.#failure.error;
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;

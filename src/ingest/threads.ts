@@ -1,7 +1,7 @@
 import { Thread } from './thread.ts';
 
 /** A thread for one hash, from its first byte to its last. */
-export interface Lease {
+export interface HashTurn {
   thread: Thread;
   /** Names the hash to the thread. */
   key: number;
@@ -23,7 +23,7 @@ export class Threads implements AsyncDisposable {
   }
 
   /** Finds the thread that has least to do; starts one where all are busy and there may be another. */
-  lease(): Lease {
+  take(): HashTurn {
     if (this.#closed !== undefined) throw this.#closed.reason;
     const [idlest] = [...this.#threads].toSorted(([, a], [, b]) => a - b);
     const isFresh = idlest === undefined || (idlest[1] > 0 && this.#threads.size < this.#max);

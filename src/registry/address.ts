@@ -1,12 +1,12 @@
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError, systemCode } from '../errors.ts';
+import { isLoopback } from '../http/address.ts';
 import type { Http } from '../http/http.ts';
 import { drop } from '../http/reply.ts';
 
 /** Docker Hub's registry has another host than its references. */
 const ELSEWHERE: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 /** Failures of a connection to a server that does not speak TLS. */
 const NO_TLS =
   /^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO|ECONNRESET|UND_ERR_SOCKET)$/;
@@ -26,7 +26,7 @@ export async function registryAddress(
   const secure = new URL(`https://${name}/`);
   const plain = new URL(`http://${name}/`);
   if (plainHttp) return plain;
-  if (!LOOPBACK.test(name)) return secure;
+  if (!isLoopback(secure)) return secure;
   try {
     drop(await http.send(new URL('v2/', secure), { signal }));
     return secure;

@@ -14,8 +14,9 @@ import type { Credentials } from './credentials.ts';
 import { unsafeRedirect } from './errors.ts';
 import { readProblems, refusalError } from './refusal.ts';
 import { Secrets } from './secrets.ts';
-import { warningsIn } from './warnings.ts';
 
+/** The longest warning that is passed on, in characters. */
+const MAX_WARNING = 300;
 /** How to reach a registry. */
 export interface RegistryOptions {
   /** Finds the credential for a registry that requires one. Default: none. */
@@ -189,4 +190,12 @@ export class RegistryApi implements AsyncDisposable {
     this.#warned.add(message);
     this.#onWarning(message);
   }
+}
+
+/** A registry's warnings (OCI distribution-spec, warnings): `Warning: 299 - "text"`. */
+function warningsIn(reply: HttpReply): string[] {
+  return reply.headers('warning').flatMap((value) => {
+    const [, text] = /^299 - "((?:[^"\\]|\\.)*)"/.exec(value) ?? [];
+    return text === undefined ? [] : [text.replaceAll(/\\(.)/g, '$1').slice(0, MAX_WARNING)];
+  });
 }

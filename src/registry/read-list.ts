@@ -8,7 +8,7 @@ import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
 /** What a list contains, and how to read its pages. */
-interface ListOptions<T> extends ContentOptions {
+interface ReadListOptions<T> extends ContentOptions {
   /** Names the list in errors. */
   what: string;
   headers?: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ interface Page<T> {
 export async function readList<T>(
   repository: RepositoryAddress,
   first: string,
-  options: ListOptions<T>,
+  options: ReadListOptions<T>,
 ): Promise<T[] | undefined> {
   const { max, what, signal } = options;
   const found: T[] = [];
@@ -56,7 +56,7 @@ export async function readList<T>(
 async function readPage<T>(
   repository: RepositoryAddress,
   to: string | URL,
-  { what, headers = {}, isNone, parse, signal }: ListOptions<T>,
+  { what, headers = {}, isNone, parse, signal }: ReadListOptions<T>,
 ): Promise<Page<T> | undefined> {
   const { api } = repository;
   const scopes = [repositoryScope(repository, 'pull')];

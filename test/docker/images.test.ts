@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { connectDocker } from '../../src/docker/daemon.ts';
-import { nearestNames } from '../../src/docker/nearest.ts';
+import { nearestNames } from '../../src/listing/nearest.ts';
 import { FakeDaemon, json } from '../support/fake-daemon.ts';
 
 const ID = `sha256:${'a1'.repeat(32)}`;

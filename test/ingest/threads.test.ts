@@ -125,7 +125,7 @@ test('closing ends all threads, and what is due from them', async () => {
   const due = expect(digester.digest()).rejects.toThrow('enough');
   await pool.close(new Error('enough'));
   await due;
-  expect(() => pool.lease()).toThrow('enough');
+  expect(() => pool.take()).toThrow('enough');
 });
 
 test('what is due rejects when the thread is gone, and reads from no file any more', async () => {

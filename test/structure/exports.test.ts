@@ -26,6 +26,7 @@ const PINNED: Record<string, string[]> = {
     'isDamage',
     'isDigest',
     'isDrayageError',
+    'isLoopback',
     'joinPlaces',
     'keySigner',
     'keylessSigner',

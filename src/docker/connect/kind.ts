@@ -3,7 +3,7 @@ import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { errorMessage, drain, readJson } from './reply.ts';
-import type { ApiReply, Transport } from './transport.ts';
+import type { DaemonReply, Transport } from './transport.ts';
 
 /**
  * What keeps a daemon's images: `graph` docker's own store (default before 29), `containerd` the containerd image store,
@@ -62,7 +62,7 @@ export function atLeast(a: string, b: string): boolean {
   return minor(a) >= minor(b);
 }
 
-async function offeredVersion({ host }: Transport, pong: ApiReply): Promise<string> {
+async function offeredVersion({ host }: Transport, pong: DaemonReply): Promise<string> {
   const offered = pong.header('api-version');
   if (pong.status < 300 && offered !== undefined && Number.isInteger(minor(offered))) {
     await drain(pong);

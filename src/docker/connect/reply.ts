@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
 import { checkDocument, parseJson } from '../../oci/parse.ts';
-import type { ApiReply } from './transport.ts';
+import type { DaemonReply } from './transport.ts';
 
 /** The largest reply that is held in memory, in bytes: a list of many thousand images. */
 const MAX_REPLY_SIZE = 64 * 1024 * 1024;
@@ -18,7 +18,7 @@ const errorSchema = v.looseObject({ message: v.string() });
  */
 export async function readJson<T>(
   schema: v.GenericSchema<unknown, T>,
-  reply: ApiReply,
+  reply: DaemonReply,
   what: string,
 ): Promise<T> {
   await assertOk(reply, what);
@@ -37,7 +37,7 @@ export async function readJson<T>(
 }
 
 /** Reads a reply to its end, so that its connection can be reused. */
-export async function drain(reply: ApiReply): Promise<void> {
+export async function drain(reply: DaemonReply): Promise<void> {
   for await (const _ of reply.body) void _;
 }
 
@@ -45,14 +45,14 @@ export async function drain(reply: ApiReply): Promise<void> {
  * Throws for an error reply. The body of a successful reply stays unread.
  * @throws {@link DrayageError} `DAEMON` with the daemon's message and status
  */
-export async function assertOk(reply: ApiReply, what: string): Promise<void> {
+export async function assertOk(reply: DaemonReply, what: string): Promise<void> {
   if (reply.status < 300) return;
   const message = await errorMessage(reply);
   throw new DrayageError('DAEMON', `docker refused ${what}: ${message}`, { status: reply.status });
 }
 
 /** The message in a daemon's error reply, in one line. */
-export async function errorMessage(reply: ApiReply): Promise<string> {
+export async function errorMessage(reply: DaemonReply): Promise<string> {
   const bytes = await readWhole(reply.body, 'an error');
   const text = bytes.toString();
   try {

@@ -11,7 +11,7 @@ import type { TlsMaterial } from './tls.ts';
 import { asError } from '../../errors.ts';
 
 /** One request to a daemon. */
-export interface ApiRequest extends ContentOptions {
+export interface DaemonRequest extends ContentOptions {
   method?: 'GET' | 'POST' | 'DELETE' | undefined;
   /** Path and query, without the API version. */
   path: string;
@@ -21,8 +21,8 @@ export interface ApiRequest extends ContentOptions {
   timeout?: number | undefined;
 }
 
-/** The reply to an {@link ApiRequest}. Its `body` must be read or destroyed. */
-export interface ApiReply {
+/** The reply to an {@link DaemonRequest}. Its `body` must be read or destroyed. */
+export interface DaemonReply {
   status: number;
   header(name: string): string | undefined;
   /** Fails if the connection breaks before the end. */
@@ -78,7 +78,7 @@ export class Transport {
    * destroyed, so that the daemon sees that it was cut; the body's error is thrown as it is.
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also from the reply's body
    */
-  async open(request: ApiRequest): Promise<ApiReply> {
+  async open(request: DaemonRequest): Promise<DaemonReply> {
     const { method = 'GET', path, headers, body, signal, timeout = DEFAULT_TIMEOUT } = request;
     signal?.throwIfAborted();
     try {
