@@ -135,8 +135,3 @@ function decoded(text: string): string {
     return text;
   }
 }
-
-/** A text without what stands before the host in any address in it: `https://user:password@host` becomes `https://host`. */
-function withoutUserinfo(text: string): string {
-  return text.replaceAll(/:\/\/[^\s/?#]*@/g, '://');
-}
