@@ -1,9 +1,8 @@
 import * as v from 'valibot';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
 import { checkDocument, foldKey, parseJson } from '../oci/parse.ts';
-import { normalizeName } from '../oci/reference.ts';
-import { quote } from './tar/header.ts';
 import { DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
+import { taggedName } from '../oci/reference.ts';
 
 /** An entry of manifest.json: one image. */
 export interface DockerImage {
@@ -22,9 +21,10 @@ const manifestSchema = v.nullable(
 
 /**
  * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so.
+ * @param onOther gets each of `RepoTags` that cannot be a name; it is passed over
  * @throws {@link DrayageError} `MALFORMED`
  */
-export function parseDockerManifest(bytes: Uint8Array): DockerImage[] {
+export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) => void): DockerImage[] {
   const json = parseJson(bytes, DOCKER_MANIFEST_FILE);
   const images = Array.isArray(json) ? json.map(lowerKeys) : json;
   const found = checkDocument<v.InferOutput<typeof manifestSchema>>(
@@ -35,7 +35,7 @@ export function parseDockerManifest(bytes: Uint8Array): DockerImage[] {
   return (found ?? []).map(({ config, repotags, layers }) => ({
     config,
     layers: layers ?? [],
-    names: [...new Set((repotags ?? []).map(archivedName))],
+    names: namesIn(repotags ?? [], onOther),
   }));
 }
 
@@ -48,15 +48,15 @@ function lowerKeys(image: unknown): unknown {
   return Object.fromEntries(lowered);
 }
 
-function archivedName(text: string): string {
-  try {
-    return normalizeName(text);
-  } catch (cause) {
-    if (!isDrayageError(cause)) throw cause;
-    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE}: not an image name: ${quote(text)}`, {
-      cause,
-    });
+/** A text with a digest is a reference, but not a name. */
+function namesIn(texts: readonly string[], onOther?: (text: string) => void): string[] {
+  const names = new Set<string>();
+  for (const text of texts) {
+    const name = taggedName(text);
+    if (name === undefined) onOther?.(text);
+    else names.add(name);
   }
+  return [...names];
 }
 
 /** Writes a manifest.json, in the order of keys that docker has. */

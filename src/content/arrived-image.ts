@@ -10,9 +10,7 @@ export interface ArrivedImage {
   id: Digest;
   /** Familiar references. */
   names: string[];
-  /** What other tools call it, if that is not a name: `latest`. */
-  foreign?: string[];
-  /** The one of these words by which it was requested. */
+  /** The word of another tool by which it was requested. */
   foundAs?: string;
   /** Its annotations at its source; also the digest of the original index, if this is a part of it. */
   annotations: Record<string, string>;

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import type { Document } from '../oci/manifest.ts';
 import type { ImageIndex, ImagePlace } from './image-index.ts';
 import type { ContentSource } from './source.ts';
 
@@ -15,4 +17,19 @@ export function placeOf(content: ContentSource, index: ImageIndex): ImagePlace {
 /** The same place with some operations replaced; all others are those of `place`. */
 export function overlay(place: ImagePlace, replaced: Partial<ImagePlace>): ImagePlace {
   return { ...placeOf(place, place), ...replaced };
+}
+
+/** The same content and further documents. */
+export function withDocuments(source: ContentSource, documents: readonly Document[]): ContentSource {
+  const added = new Map(documents.map((document) => [document.descriptor.digest, document]));
+  return {
+    has: async (wanted, options) =>
+      added.get(wanted.digest)?.descriptor.size === wanted.size || source.has(wanted, options),
+    open: async (wanted, options) => {
+      const bytes = added.get(wanted.digest)?.bytes.subarray(options?.offset ?? 0);
+      return bytes === undefined
+        ? source.open(wanted, options)
+        : Readable.from([bytes], { objectMode: false });
+    },
+  };
 }

@@ -1,4 +1,11 @@
+import type { Digest } from '../oci/digest.ts';
+
 /** How many of the first layers are omitted: another place holds them. */
 export const OMITTED_LAYERS = 'dev.drayage.omitted-layers';
 /** Digest of the original index, when only some of its manifests were available. */
 export const ORIGINAL_INDEX = 'dev.drayage.original-index';
+
+/** The annotation of a part of an index, which names that index. A whole index has none. */
+export function annotatePart(part: Digest, original: Digest): Record<string, string> {
+  return part === original ? {} : { [ORIGINAL_INDEX]: original };
+}

@@ -1,4 +1,5 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { WalkOptions } from '../image/contents.ts';
 import { walk } from '../image/contents.ts';
 import { subjectOf } from '../image/documents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -19,7 +20,7 @@ export type ReferrersBySubject = ReadonlyMap<Digest, readonly Descriptor[]>;
 export async function findReferrers(
   source: ContentSource,
   entries: readonly Descriptor[],
-  options: ContentOptions = {},
+  options: WalkOptions = {},
 ): Promise<ReferrersBySubject> {
   const found = new Map<Digest, Map<Digest, Descriptor>>();
   const note = (subject: Digest, referrer: Descriptor): void => {

@@ -1,11 +1,9 @@
-import { Readable } from 'node:stream';
 import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
-import { overlay } from '../content/overlay.ts';
+import { overlay, withDocuments } from '../content/overlay.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Document } from '../oci/manifest.ts';
 import { combineImages } from './combine.ts';
 import { joinPlaces } from './places.ts';
 
@@ -38,13 +36,14 @@ export async function combineByName(
   options: ContentOptions,
 ): Promise<VouchedImage[]> {
   const shared = sharedNames(found);
+  const taken = new Set(shared.flatMap(({ names }) => names));
   const result: VouchedImage[] = [];
   for (const placed of found) {
     for (const { names, parts } of shared) {
       if (parts[0] === placed) result.push(await combined(names, parts, options));
     }
     const { image } = placed;
-    const names = image.names.filter((name) => !shared.some((one) => one.names.includes(name)));
+    const names = image.names.filter((name) => !taken.has(name));
     if (names.length > 0 || image.names.length === 0) result.push({ ...placed, image: { ...image, names } });
   }
   return mergeByRoot(result);
@@ -52,12 +51,21 @@ export async function combineByName(
 
 /** The names that several images have, those of the same images together. */
 function sharedNames(found: readonly VouchedImage[]): { names: string[]; parts: VouchedImage[] }[] {
+  const byName = new Map<string, VouchedImage[]>();
+  for (const one of found) {
+    for (const name of one.image.names) {
+      const parts = byName.get(name);
+      if (parts === undefined) byName.set(name, [one]);
+      else parts.push(one);
+    }
+  }
   const shared = new Map<string, { names: string[]; parts: VouchedImage[] }>();
-  for (const name of new Set(found.flatMap(({ image }) => image.names))) {
-    const parts = found.filter(({ image }) => image.names.includes(name));
+  for (const [name, parts] of byName) {
     if (parts.length === 1) continue;
     const key = parts.map(({ image }) => image.root.digest).join(' ');
-    shared.set(key, { parts, names: [...(shared.get(key)?.names ?? []), name] });
+    const known = shared.get(key);
+    if (known === undefined) shared.set(key, { parts, names: [name] });
+    else known.names.push(name);
   }
   return [...shared.values()];
 }
@@ -74,7 +82,7 @@ async function combined(
   );
   const place = placeOf(parts);
   return {
-    place: document === undefined ? place : withDocument(place, document),
+    place: document === undefined ? place : overlay(place, withDocuments(place, [document])),
     image: { root, names, annotations },
     vouchers: vouchersOf(parts),
   };
@@ -91,17 +99,4 @@ function placeOf(found: readonly VouchedImage[]): ImagePlace {
   const all = [...new Set(found.map(({ place }) => place))];
   const [only, ...others] = all;
   return only !== undefined && others.length === 0 ? only : joinPlaces(all);
-}
-
-/** A place that has one more document. */
-function withDocument(place: ImagePlace, { descriptor, bytes }: Document): ImagePlace {
-  const isIt = ({ digest, size }: Descriptor): boolean =>
-    digest === descriptor.digest && size === descriptor.size;
-  return overlay(place, {
-    has: async (wanted, options) => isIt(wanted) || place.has(wanted, options),
-    open: async (wanted, options) =>
-      isIt(wanted)
-        ? Readable.from([bytes.subarray(options?.offset ?? 0)], { objectMode: false })
-        : place.open(wanted, options),
-  });
 }

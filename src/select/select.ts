@@ -1,17 +1,12 @@
-import type { ImagePlace, PlacedImage, StoredImage } from '../content/image-index.ts';
+import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
 import { DrayageError } from '../errors.ts';
-import type { Image } from '../image/image.ts';
-import { images as imagesOf, noImage } from '../image/image.ts';
-import { ORIGINAL_INDEX } from '../image/annotations.ts';
-import { configPlatform } from '../oci/config.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { bareDescriptor } from '../oci/descriptor.ts';
-import type { Platform } from '../oci/platform.ts';
+import { noImage } from '../image/image.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
 import type { VouchedImage } from './by-name.ts';
 import { combineByName, mergeByRoot } from './by-name.ts';
 import { findAll, findByReference } from './places.ts';
+import { ImageReader, nameOf } from './read.ts';
 import type { SelectedImage, Selection } from './selection.ts';
 
 /**
@@ -103,28 +98,20 @@ export function namesUnder(as: string | undefined, count: number): string[] | un
   });
 }
 
-/** Reads what was found. Only what was asked for has to be an image; else what is none is passed over. */
+/** Reads the documents of images. What was asked for has to be an image; anything else is passed over. */
 async function readEach(found: readonly VouchedImage[], selection: Selection): Promise<SelectedImage[]> {
   const { images = [], policy, platform, onProgress, signal } = selection;
+  const reader = new ImageReader({ platform, signal });
   const selected: SelectedImage[] = [];
   for (const one of found) {
-    const { place, image } = one;
-    const read = await readRoot(place, image.root, { platform, signal });
-    for (const { config } of read) policy?.check(image, config.value);
-    const [first, ...others] = read;
-    if (first !== undefined) {
-      const root = platform === undefined ? image.root : partOf(image.root, first);
-      selected.push({
-        ...one,
-        image: root === image.root ? image : asPart(image),
-        root,
-        read: [first, ...others],
-      });
+    const read = await reader.read(one);
+    for (const { config } of read?.read ?? []) policy?.check(one.image, config.value);
+    if (read !== undefined) {
+      selected.push({ ...one, ...read });
     } else if (images.length > 0) {
-      throw noImage(image.root, [], platform);
+      throw noImage(one.image.root, [], platform);
     } else {
-      const message = `${image.names[0] ?? image.root.digest} is passed over: it is no image`;
-      onProgress?.({ kind: 'note', message });
+      onProgress?.({ kind: 'note', message: `${nameOf(one.image)} is passed over: it is not an image` });
     }
   }
   if (selected.length === 0) throw nothing();
@@ -133,38 +120,4 @@ async function readEach(found: readonly VouchedImage[], selection: Selection): P
 
 function nothing(): DrayageError {
   return new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
-}
-
-/** The images of a root; with a platform, only the one for that. */
-async function readRoot(
-  place: ImagePlace,
-  root: Descriptor,
-  { platform, signal }: Pick<Selection, 'platform' | 'signal'>,
-): Promise<Image[]> {
-  const all: Image[] = [];
-  for await (const image of imagesOf(place, root, { signal })) {
-    if (platform !== undefined && matchesPlatform(platform, configPlatform(image.config.value)))
-      return [image];
-    all.push(image);
-  }
-  if (platform === undefined || all.length === 0) return all;
-  throw noImage(root, all, platform);
-}
-
-/** The manifest of an image that was taken out of a root; the root itself where it is that. */
-function partOf(root: Descriptor, { manifest: { descriptor } }: Image): Descriptor {
-  return descriptor.digest === root.digest ? root : bareDescriptor(descriptor);
-}
-
-/** What is taken out of an index says out of which. */
-function asPart(image: StoredImage): StoredImage {
-  return { ...image, annotations: { [ORIGINAL_INDEX]: image.root.digest, ...image.annotations } };
-}
-
-/** Of several images of a root the one for a platform; the only one is taken whatever it is for. */
-export function imageFor({ root, read }: SelectedImage, platform: Platform): Image {
-  const [first, ...others] = read;
-  const found = read.find(({ config }) => matchesPlatform(platform, configPlatform(config.value)));
-  if (found === undefined && others.length > 0) throw noImage(root, read, platform);
-  return found ?? first;
 }

@@ -32,7 +32,7 @@ const TABLE: Record<string, Rule> = {
   listing: { level: 5 },
   'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
   archive: { level: 6, packages: ['valibot'] },
-  'archive/read': { level: 7, packages: ['valibot'] },
+  'archive/read': { level: 7, packages: ['node:stream', 'valibot'] },
   'archive/write': { level: 7, packages: ['node:stream'] },
   layout: {
     level: 8,
@@ -71,7 +71,7 @@ const TABLE: Record<string, Rule> = {
       '@sigstore/verify',
     ],
   },
-  select: { level: 8, packages: ['node:stream'] },
+  select: { level: 8 },
   'verbs/save': { level: 10, packages: ['node:stream', 'p-limit'] },
   'verbs/load': { level: 10 },
   'verbs/promote': { level: 10, packages: ['p-limit'] },

@@ -33,6 +33,8 @@ export interface ContentsAccess extends ContentOptions {
   content: ContentSource;
 }
 
+/** An archive in errors, as the place that holds images. */
+export const ARCHIVE = 'the archive';
 /** How many links may follow one another. */
 const MAX_LINKS = 16;
 

@@ -2,9 +2,9 @@ import type { IngestedLayer } from '../../content/layer.ts';
 import { DrayageError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
 import { parseConfig } from '../../oci/config.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Document, Manifest } from '../../oci/manifest.ts';
-import { isNonDistributable, OCI_CONFIG } from '../../oci/media-types.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Document, Manifest, ParsedDocument } from '../../oci/manifest.ts';
+import { OCI_CONFIG } from '../../oci/media-types.ts';
 import type { ArchiveContents } from './contents.ts';
 import { missing } from './contents.ts';
 import type { DockerImage } from '../docker-manifest.ts';
@@ -16,13 +16,19 @@ import { blobName } from '../../oci/layout.ts';
 export interface ImageParts {
   config: Document;
   value: ImageConfig;
-  /** Bottom first. */
-  layers: IngestedLayer[];
+  /** Bottom first; undefined where one is absent that may be. */
+  layers: (IngestedLayer | undefined)[];
+}
+
+/** A manifest, and which of its layers may be absent. */
+export interface OciImage {
+  manifest: ParsedDocument<Manifest>;
+  mayLack: (digest: Digest) => boolean;
 }
 
 /** Parts with the names of their entries. */
 type NamedConfig = { config: Document; name: string };
-type NamedLayers = { entry: string; layer: IngestedLayer }[];
+type NamedLayers = { entry: string; layer: IngestedLayer | undefined }[];
 
 /** Brings together what images are made of. What is asked for again is not read again. */
 export class PartsReader {
@@ -47,20 +53,23 @@ export class PartsReader {
   );
 
   /**
-   * What an OCI manifest names. Errors as of {@link docker}, also `SIZE_MISMATCH`; `UNSUPPORTED` where a layer is absent
-   * that is to be had from elsewhere.
+   * What an OCI manifest names. Errors as of {@link docker}, also `SIZE_MISMATCH`.
    */
-  readonly oci: (manifest: Manifest) => Promise<ImageParts> = memoize(async (manifest) => {
-    const config = await this.#contents.documentBlob(manifest.config);
-    const name = blobName(manifest.config.digest);
-    if (config === undefined) throw missing(name);
-    const layers: NamedLayers = [];
-    for (const blob of manifest.layers) {
-      if (isElsewhere(blob) && this.#contents.blob(blob) === undefined) throw elsewhere(blob);
-      layers.push({ entry: blobName(blob.digest), layer: await this.#contents.layerBlob(blob) });
-    }
-    return this.#checked({ config, name }, layers);
-  });
+  readonly oci: (image: OciImage) => Promise<ImageParts> = memoize(
+    async ({ manifest: { value }, mayLack }) => {
+      const config = await this.#contents.documentBlob(value.config);
+      const name = blobName(value.config.digest);
+      if (config === undefined) throw missing(name);
+      const layers: NamedLayers = [];
+      for (const blob of value.layers) {
+        const isAbsent = mayLack(blob.digest) && this.#contents.blob(blob) === undefined;
+        const layer = isAbsent ? undefined : await this.#contents.layerBlob(blob);
+        layers.push({ entry: blobName(blob.digest), layer });
+      }
+      return this.#checked({ config, name }, layers);
+    },
+    ({ manifest }) => manifest.descriptor.digest,
+  );
 
   /** Holds layers against their config, which is the truth about them. */
   #checked(named: NamedConfig, layers: NamedLayers): ImageParts {
@@ -73,8 +82,8 @@ export class PartsReader {
       throw new DrayageError('MALFORMED', message, { entry: name, expected, actual });
     }
     for (const [i, { entry, layer }] of layers.entries()) {
-      const [expected, actual] = [diffIds[i], layer.diffId];
-      if (actual === expected) continue;
+      const [expected, actual] = [diffIds[i], layer?.diffId];
+      if (actual === undefined || actual === expected) continue;
       const message = `layer ${quote(entry)} is not the one that its config names`;
       throw new DrayageError('DIGEST_MISMATCH', message, { entry, expected, actual });
     }
@@ -84,17 +93,5 @@ export class PartsReader {
   readonly #parse = memoize(
     ({ config, name }: NamedConfig) => parseConfig(config.bytes, `archive entry ${quote(name)}`),
     ({ config }) => config.descriptor.digest,
-  );
-}
-
-function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
-  return isNonDistributable(mediaType) && urls.length > 0;
-}
-
-function elsewhere({ digest }: Descriptor): DrayageError {
-  return new DrayageError(
-    'UNSUPPORTED',
-    `layer ${digest} is not in the archive but at another address, which is not read`,
-    { digest, entry: blobName(digest) },
   );
 }

@@ -1,5 +1,4 @@
-import type { ArrivedImage } from '../../content/arrived-image.ts';
-import type { IngestedLayer, IngestLayer, SavedLayer } from '../../content/layer.ts';
+import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
@@ -7,13 +6,11 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { CODECS, detectCompression, MAGIC_BYTES, refuseForeign } from '../../stream/codecs.ts';
 import { abortable } from '../../stream/abortable.ts';
-import { BlobStore } from './blob-store.ts';
 import { TailReader } from '../tar/tail-reader.ts';
+import { Archive } from './archive.ts';
 import { collect } from './collect.ts';
-import { ArchiveContents } from './contents.ts';
-import { dockerImages, ociImages } from './listed-images.ts';
 import { blobName } from '../../oci/layout.ts';
-import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
+import { ArchiveContents } from './contents.ts';
 
 /** Blobs that are stored: layers with what is known of them, all others by their descriptor. */
 export type StoredBlobs = ReadonlyMap<Digest, IngestedLayer | Descriptor>;
@@ -36,13 +33,6 @@ export interface ReadArchiveOptions extends ContentOptions {
   keepManifests?: boolean;
 }
 
-/** The images of an archive. */
-export interface ArchiveImages {
-  images: ArrivedImage[];
-  /** All layers that came with them, by diffID. */
-  layers: ReadonlyMap<Digest, SavedLayer>;
-}
-
 /**
  * Reads an archive of images in one pass: of `docker save` of all versions since 1.10, of podman, skopeo, buildx, kaniko,
  * jib and others, or an OCI layout as a tar; compressed as a whole or not.
@@ -57,25 +47,20 @@ export interface ArchiveImages {
 export async function readArchive(
   bytes: AsyncIterable<Uint8Array>,
   options: ReadArchiveOptions,
-): Promise<ArchiveImages> {
+): Promise<Archive> {
   const reader = new TailReader(abortable(bytes, options.signal), ({ length }) => options.onRead?.(length));
-  const layers = new Map<Digest, SavedLayer>();
-  const ingest: IngestLayer = async (layerBytes, hint) => {
-    const layer = await options.ingest(layerBytes, hint);
-    layers.set(layer.diffId, layer);
-    return layer;
-  };
-  const entries = await collect(await uncompressed(reader), { ...options, ingest });
+  const entries = await collect(await uncompressed(reader), options);
   options.signal?.throwIfAborted();
   for (const [digest, blob] of options.stored ?? []) {
     // What did come counts.
     if (entries.has(blobName(digest))) continue;
-    if ('diffId' in blob) {
-      entries.set(blobName(digest), { kind: 'layer', layer: blob, received: blob.received });
-      layers.set(blob.diffId, layers.get(blob.diffId) ?? blob);
-    } else entries.set(blobName(digest), { kind: 'stored', received: blob });
+    const isLayer = 'diffId' in blob;
+    entries.set(
+      blobName(digest),
+      isLayer ? { kind: 'layer', layer: blob, received: blob.received } : { kind: 'stored', received: blob },
+    );
   }
-  return { images: await listImages(new ArchiveContents(entries, { ...options, ingest }), options), layers };
+  return Archive.open(new ArchiveContents(entries, options), options);
 }
 
 async function uncompressed(reader: TailReader): Promise<AsyncIterable<Uint8Array>> {
@@ -88,34 +73,4 @@ async function uncompressed(reader: TailReader): Promise<AsyncIterable<Uint8Arra
     await reader.release();
     throw error;
   }
-}
-
-async function listImages(
-  contents: ArchiveContents,
-  { content, keepManifests = false, signal }: ReadArchiveOptions,
-): Promise<ArrivedImage[]> {
-  const context = { contents, blobs: new BlobStore(contents, content, { signal }), keepManifests };
-  if (contents.has(DOCKER_MANIFEST_FILE)) return dockerImages(context);
-  if (contents.has(INDEX_FILE)) return ociImages(context);
-  throw noImages(contents);
-}
-
-function noImages(contents: ArchiveContents): DrayageError {
-  const names = [...contents.names()];
-  if (names.includes('repositories') || names.some((name) => /^[0-9a-f]{64}\/json$/.test(name))) {
-    return new DrayageError(
-      'UNSUPPORTED',
-      'the archive is in the form of docker before 1.10, which is not read',
-      {
-        hint: 'load it into a docker daemon and save it from there',
-      },
-    );
-  }
-  return new DrayageError(
-    'MALFORMED',
-    `no image archive: it has neither ${DOCKER_MANIFEST_FILE} nor ${INDEX_FILE}`,
-    {
-      hint: 'make one with "docker save", or as an OCI layout with its files at the top',
-    },
-  );
 }

@@ -52,7 +52,7 @@ describe('a graph', () => {
     expect(images).toMatchObject([{ id: digestOf(CONFIG) }]);
   }, 10_000);
 
-  test('with too many ways through it is refused', async () => {
+  test('with many ways through it is walked once for each root', async () => {
     let layer = [{ bytes: MANIFEST, type: OCI_MANIFEST }];
     const indexes: Buffer[] = [];
     for (let level = 0; level < 4; level++) {
@@ -72,7 +72,8 @@ describe('a graph', () => {
       listed(...layer.map(({ bytes, type }) => descriptor(bytes, type))),
       ...indexes.map(blob),
     );
-    await expect(readBytes(archive)).rejects.toMatchObject({ code: 'LIMIT' });
+    const { images } = await readBytes(archive);
+    expect(images.map(({ id }) => id)).toEqual(layer.map(() => digestOf(CONFIG)));
   }, 10_000);
 
   test('nested too deeply is refused in whatever order it is listed', async () => {
@@ -142,16 +143,16 @@ describe('an entry of index.json', () => {
     ]);
   });
 
-  test('with two names is refused', async () => {
+  test('with two names has the tag that was set last', async () => {
     const archive = named({
       'io.containerd.image.name': 'docker.io/library/temp:1',
       'org.opencontainers.image.ref.name': 'temp:2',
     });
-    await expect(readBytes(archive)).rejects.toMatchObject({ code: 'MALFORMED' });
+    expect((await readBytes(archive)).images).toMatchObject([{ names: ['temp:2'] }]);
   });
 });
 
-test('a layer that is to be had elsewhere is named', async () => {
+test('a non-distributable layer may be absent', async () => {
   const foreign = descriptor(APP, 'application/vnd.docker.image.rootfs.foreign.diff.tar', {
     urls: ['https://example.com/layer'],
   });
@@ -162,8 +163,7 @@ test('a layer that is to be had elsewhere is named', async () => {
     layers: [foreign],
   });
   const archive = tar(LAYOUT, blob(CONFIG), blob(manifest), listed(descriptor(manifest, OCI_MANIFEST)));
-  await expect(readBytes(archive)).rejects.toMatchObject({
-    code: 'UNSUPPORTED',
-    facts: { digest: foreign.digest },
-  });
+  const { images, content } = await readBytes(archive);
+  expect(images).toMatchObject([{ root: { digest: digestOf(manifest) }, layers: [] }]);
+  expect([...content.blobs.keys()]).not.toContain(foreign.digest);
 });

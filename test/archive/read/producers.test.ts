@@ -87,6 +87,6 @@ describe('images', () => {
       { Config: 'd', RepoTags: ['a'] },
     ];
     const reading = readBytes(archive(listed, entry('c', config), entry('d', other)));
-    await expect(reading).rejects.toMatchObject({ code: 'MALFORMED' });
+    await expect(reading).rejects.toMatchObject({ code: 'AMBIGUOUS' });
   });
 });

@@ -113,12 +113,6 @@ describe('damage', () => {
       {},
     ],
     [
-      'a name that is no reference',
-      without('manifest', entry('manifest.json', json([{ Config: 'c.json', RepoTags: ['A B'] }]))),
-      'MALFORMED',
-      {},
-    ],
-    [
       'a manifest.json that lists nothing',
       without('manifest', entry('manifest.json', '[]')),
       'MALFORMED',
@@ -402,6 +396,16 @@ describe('a hybrid archive', () => {
     const { images } = await readBytes(tar(...parts, ...entries));
     expect(images).toMatchObject([{ names: ['temp:1'], id: digestOf(config) }]);
   });
+});
+
+test.each(['A B', `temp:1@${digestOf(CONFIG)}`])('%s cannot be a name: a line says so', async (text) => {
+  const listed = json([{ Config: 'c.json', RepoTags: [text, 'temp:2'], Layers: ['base', 'app'] }]);
+  const notes: unknown[] = [];
+  const bytes = without('manifest', entry('manifest.json', listed));
+  const { images } = await readBytes(bytes, { onProgress: notes.push.bind(notes) });
+  expect(images.map(({ names }) => names)).toEqual([['temp:2']]);
+  const message = `manifest.json: ${JSON.stringify(text)} is passed over: it cannot be a name`;
+  expect(notes).toEqual([{ kind: 'note', message }]);
 });
 
 describe('ending early', () => {

@@ -1,6 +1,8 @@
 import type { ArrivedImage } from '../../../src/content/arrived-image.ts';
 import type { ReadArchiveOptions } from '../../../src/archive/read/read.ts';
 import { readArchive } from '../../../src/archive/read/read.ts';
+import { select } from '../../../src/select/select.ts';
+import type { Selection } from '../../../src/select/selection.ts';
 import { MemoryContent } from './memory-content.ts';
 import { plainIngest } from './plain-ingest.ts';
 
@@ -17,11 +19,14 @@ export async function readBytes(
     chunk = 65_536,
     codec,
     ...options
-  }: Partial<ReadArchiveOptions> & { chunk?: number; codec?: 'gzip' | 'none' } = {},
+  }: Partial<ReadArchiveOptions> &
+    Pick<Selection, 'onProgress'> & { chunk?: number; codec?: 'gzip' | 'none' } = {},
 ): Promise<ReadResult> {
   const content = new MemoryContent();
   const ingest = plainIngest(content, codec);
-  const { images } = await readArchive(inChunks(bytes, chunk), { ingest, content, ...options });
+  const archive = await readArchive(inChunks(bytes, chunk), { ingest, content, ...options });
+  const images: ArrivedImage[] = [];
+  for (const one of await select([archive.place], options)) images.push(await archive.store(one));
   return { images, content };
 }
 

@@ -78,12 +78,12 @@ test('an unknown name of an archive is an error that lists those it has', async 
   });
 });
 
-test('an image of an archive is chosen by its ID, and has no name then', async () => {
+test('an image of an archive is chosen by its ID, and keeps its name', async () => {
   const layout = await Layout.create(`${await temporaryFolder()}/layout`);
   const [image] = expected['demo.tar']?.images ?? [];
   const id = image?.configDigest ?? '';
   const { images } = await save({ from: fixtureArchive('demo.tar'), to: layout, images: [id] });
-  expect(images).toMatchObject([{ id, name: null }]);
+  expect(images).toMatchObject([{ id, name: 'drayage-demo/api:1.0' }]);
 });
 
 test('one name stands for the images of two platforms', async () => {

@@ -1,17 +1,19 @@
 import type { Readable } from 'node:stream';
-import type { ArchiveImages, StoredBlobs } from '../../../archive/read/read.ts';
+import type { Archive } from '../../../archive/read/archive.ts';
+import type { StoredBlobs } from '../../../archive/read/read.ts';
 import { readArchive } from '../../../archive/read/read.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { EndpointImage, ImageEndpoint, SaveArchiveOptions } from '../../../content/endpoint.ts';
 import type { IngestedLayer } from '../../../content/layer.ts';
 import { savedLayer } from '../../../content/layer.ts';
 import { DrayageError, isDrayageError, isUnusable } from '../../../errors.ts';
-import { ORIGINAL_INDEX } from '../../../image/annotations.ts';
+import { annotatePart } from '../../../image/annotations.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { SourceOptions } from './source.ts';
 import { HeldBlobs } from './held-blobs.ts';
-import { forPlatform } from './platform.ts';
+import { select, selectEach } from '../../../select/select.ts';
+import type { SelectedImage } from '../../../select/selection.ts';
 
 /** An image that a daemon is asked for. */
 export interface WantedImage {
@@ -20,6 +22,12 @@ export interface WantedImage {
   names: string[];
   /** The image's ID, or, for one platform of several, the digest of that manifest. */
   digest: Digest;
+}
+
+/** An archive that a daemon sent, and all images in it. */
+interface Sent {
+  archive: Archive;
+  images: SelectedImage[];
 }
 
 /** How a wanted image is got. What has to come has been asked for; that this failed is told when the archive is read. */
@@ -83,12 +91,13 @@ export class DaemonSave {
     }
     const asked = wanted.filter((one) => !held.has(one));
     const ids = asked.map(({ image }) => image.id);
-    const sent = asked.length > 0 ? await this.#read(asked, this.#request(ids)) : NOTHING;
+    const sent = asked.length > 0 ? await this.#read(asked, this.#request(ids)) : undefined;
     const images: ArrivedImage[] = [];
     for (const one of wanted) {
       this.#begin(one);
       const image = held.get(one);
-      images.push(image === undefined ? await this.#pick(one, sent) : this.#takeHeld(one, image));
+      if (image !== undefined) images.push(this.#takeHeld(one, image));
+      else if (sent !== undefined) images.push(await this.#pick(one, sent));
     }
     return images;
   }
@@ -99,7 +108,7 @@ export class DaemonSave {
     const layers = found.layers.map(({ diffId, blob }) =>
       savedLayer(blob, { diffId, uncompressedSize: null, status: 'reused' }),
     );
-    const annotations = partOf(id, digest);
+    const annotations = annotatePart(digest, id);
     return {
       root: found.root,
       id: found.id,
@@ -121,23 +130,29 @@ export class DaemonSave {
     wanted: readonly WantedImage[],
     archive: Promise<Readable>,
     stored?: StoredBlobs,
-  ): Promise<ArchiveImages> {
+  ): Promise<Sent> {
     const expected = wanted.map(({ image }) => image.diffIds);
-    try {
-      return await readArchive(await archive, { ...this.#options, stored, expected });
-    } catch (error) {
-      throw isDrayageError(error, 'INCOMPLETE') ? lacking(wanted, error) : error;
-    }
+    return orLacking(wanted, async () => {
+      const read = await readArchive(await archive, { ...this.#options, stored, expected });
+      return { archive: read, images: await selectEach([read.place], { signal: this.#options.signal }) };
+    });
   }
 
   /** Takes a wanted image out of what was sent. */
-  async #pick(wanted: WantedImage, { images, layers }: ArchiveImages): Promise<ArrivedImage> {
+  async #pick(wanted: WantedImage, { archive, images }: Sent): Promise<ArrivedImage> {
+    const { platform, signal } = this.#options;
     const sent = findAsked(wanted, images);
-    const annotations = { ...partOf(wanted.image.id, wanted.digest), ...sent.annotations };
-    const arrived = { images: [{ ...sent, names: wanted.names, annotations }], layers };
-    const [image = sent] = await forPlatform(arrived, this.#options);
-    this.#held.add(image.layers);
-    return image;
+    const digests = [sent.image.root.digest];
+    const [{ root, image } = sent] =
+      platform === undefined ? [] : await select([archive.place], { images: digests, platform, signal });
+    const annotations = {
+      ...annotatePart(wanted.digest, wanted.image.id),
+      ...annotatePart(root.digest, sent.root.digest),
+    };
+    const named = { ...image, names: wanted.names, annotations };
+    const stored = await orLacking([wanted], () => archive.store({ root, image: named }));
+    this.#held.add(stored.layers);
+    return stored;
   }
 
   #takeHeld({ names }: WantedImage, image: ArrivedImage): ArrivedImage {
@@ -152,8 +167,6 @@ export class DaemonSave {
   }
 }
 
-const NOTHING: ArchiveImages = { images: [], layers: new Map<never, never>() };
-
 function ignore(): void {}
 
 /** Whether an archive that lacks what is held failed in a way that the whole one may not. */
@@ -166,14 +179,15 @@ function mayComeWhole(error: unknown): error is DrayageError {
  * layers.
  * @throws {@link DrayageError} `DAEMON` where it is not there
  */
-function findAsked({ image, digest }: WantedImage, images: readonly ArrivedImage[]): ArrivedImage {
+function findAsked({ image, digest }: WantedImage, images: readonly SelectedImage[]): SelectedImage {
   const diffIds = String(image.diffIds);
   const found =
-    images.find(({ id, root, annotations }) =>
-      [id, root.digest, annotations[ORIGINAL_INDEX]].some((own) => own === digest || own === image.id),
-    ) ?? images.find(({ layers }) => String(layers.map(({ diffId }) => diffId)) === diffIds);
+    images.find((one) => idsOf(one).some((own) => own === digest || own === image.id)) ??
+    images.find(({ read }) =>
+      read.some(({ layers }) => String(layers.map(({ diffId }) => diffId)) === diffIds),
+    );
   if (found !== undefined) return found;
-  const sent = images.map(({ id }) => id).join(', ') || 'no image';
+  const sent = images.map(({ read }) => read[0].config.descriptor.digest).join(', ');
   throw new DrayageError('DAEMON', `the daemon was asked for ${digest} and sent ${sent}`, {
     expected: digest,
     actual: sent,
@@ -181,7 +195,21 @@ function findAsked({ image, digest }: WantedImage, images: readonly ArrivedImage
   });
 }
 
+/** The digests of a root, and of the manifests and configs below it. */
+function idsOf({ root, read }: SelectedImage): Digest[] {
+  const own = read.flatMap(({ manifest, config }) => [manifest.descriptor.digest, config.descriptor.digest]);
+  return [root.digest, ...own];
+}
+
 /** A containerd store saves images of which it lacks content, without a word. */
+async function orLacking<T>(wanted: readonly WantedImage[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isDrayageError(error, 'INCOMPLETE') ? lacking(wanted, error) : error;
+  }
+}
+
 function lacking(wanted: readonly WantedImage[], cause: DrayageError): DrayageError {
   const names = wanted.map((one) => one.names[0] ?? one.image.id).join(', ');
   const message = `the daemon sent ${names} without all of its content: ${cause.message}`;
@@ -190,9 +218,4 @@ function lacking(wanted: readonly WantedImage[], cause: DrayageError): DrayageEr
     cause,
     hint: 'it may lack the content itself: pull or build the image again, then save it',
   });
-}
-
-/** The annotation of one image that was taken out of an index. */
-function partOf(id: Digest, digest: Digest): Record<string, string> {
-  return id === digest ? {} : { [ORIGINAL_INDEX]: id };
 }

@@ -9,7 +9,7 @@ import { oneAhead } from '../../../stream/one-ahead.ts';
 import type { SourceOptions } from './source.ts';
 import type { WantedImage } from './daemon-plan.ts';
 import { DaemonSave } from './daemon-plan.ts';
-import { notForPlatform } from './platform.ts';
+import { notForPlatform } from '../../../select/read.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
@@ -67,11 +67,8 @@ function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platf
   if (wanted === undefined || platforms === undefined) return id;
   const found = platforms.find(({ platform }) => matchesPlatform(wanted, platform));
   if (found !== undefined) return found.digest;
-  throw notForPlatform(
-    text,
-    wanted,
-    platforms.map(({ platform }) => formatPlatform(platform)),
-  );
+  const candidates = platforms.map(({ platform }) => formatPlatform(platform));
+  throw notForPlatform(text, wanted, candidates);
 }
 
 /** The name by which an image was asked for; none where it was asked for by its ID. */

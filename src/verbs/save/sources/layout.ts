@@ -1,44 +1,50 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
-import type { ImagePlace } from '../../../content/image-index.ts';
 import type { SavedLayer } from '../../../content/layer.ts';
 import { savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
+import { annotatePart } from '../../../image/annotations.ts';
 import type { ImageContents } from '../../../image/contents.ts';
-import { contentsOf } from '../../../image/contents.ts';
 import type { CopiedBy } from '../../../image/copy.ts';
 import { copyContents, intoSink } from '../../../image/copy.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { prove, proveAll } from '../../../image/prove.ts';
+import { presentPart } from '../../../image/present-part.ts';
 import { referrersOf } from '../../../image/referrers.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import { select } from '../../../select/select.ts';
+import type { SelectedImage } from '../../../select/selection.ts';
 import type { SourceOptions } from './source.ts';
 
-/** Copies images from another layout: those that are asked for, or all. */
-export async function fromLayout(place: ImagePlace, options: SourceOptions): Promise<ArrivedImage[]> {
-  const { content, onRead, onProgress, signal } = options;
-  const arrivals: ArrivedImage[] = [];
-  const done = new Set<Digest>();
-  for (const { place: holder, image, root, read } of await select([place], options)) {
-    onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-    const { annotations } = image;
-    const contents = await contentsOf(holder, root, { annotations, signal });
-    const referrers = await referrersOf(holder, holder, contents, { signal });
-    const copied = new Map<Digest, CopiedBy>();
-    const onBlob = ({ digest }: { digest: Digest }, by: CopiedBy): void => void copied.set(digest, by);
-    for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
-      await copyContents(one, intoSink(holder, content, onRead), { done, onBlob, signal });
-    const layers = await proven(
-      read.flatMap((one) => one.layers),
-      contents,
-      content,
-      { copied, signal },
-    );
-    const id = read[0].config.descriptor.digest;
-    const descriptors = referrers.map(({ descriptor }) => descriptor);
-    arrivals.push({ ...image, root, id, layers, isWritten: false, referrers: descriptors });
-  }
-  return arrivals;
+/**
+ * Copies an image from another layout, as far as it is present there, with what refers to it.
+ * @param done the blobs that were copied before; those of this image are added
+ */
+export async function copySelected(
+  { place, image, root, read }: SelectedImage,
+  { content, onRead, signal }: SourceOptions,
+  done: Set<Digest>,
+): Promise<ArrivedImage> {
+  const part = await presentPart(place, root, { annotations: image.annotations, signal });
+  const { contents } = part;
+  const referrers = await referrersOf(place, place, contents, { signal });
+  const copied = new Map<Digest, CopiedBy>();
+  const onBlob = ({ digest }: { digest: Digest }, by: CopiedBy): void => void copied.set(digest, by);
+  for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
+    await copyContents(one, intoSink(place, content, onRead), { done, onBlob, signal });
+  const layers = await proven(
+    read.flatMap((one) => one.layers),
+    contents,
+    content,
+    { copied, signal },
+  );
+  return {
+    ...image,
+    annotations: { ...annotatePart(part.root.digest, root.digest), ...image.annotations },
+    root: part.root,
+    id: (contents.images[0] ?? read[0].manifest).value.config.digest,
+    layers,
+    isWritten: false,
+    referrers: referrers.map(({ descriptor }) => descriptor),
+  };
 }
 
 /** Proves the layers that were copied or there, and tells what became of each, bottom first, each diffID once. */

@@ -1,9 +1,8 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { SourceOptions } from './source.ts';
 import { namesUnder } from '../../../select/select.ts';
-import { fromArchive } from './archive.ts';
 import { fromDaemon } from './daemon.ts';
-import { fromLayout } from './layout.ts';
+import { fromArchive, fromLayout } from './place.ts';
 
 /**
  * Takes images in from wherever they are, content only.

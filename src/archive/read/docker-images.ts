@@ -1,0 +1,140 @@
+import { DrayageError, isDamage } from '../../errors.ts';
+import type { ImageIndex, ListOptions, ResolvedImages, StoredImage } from '../../content/image-index.ts';
+import type { ContentOptions } from '../../content/source.ts';
+import type { ListedImage } from '../../listing/entries.ts';
+import { bare } from '../../listing/entries.ts';
+import { notFound, resolveImage } from '../../listing/lookup.ts';
+import { findReferrers } from '../../listing/referrers.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { bareDescriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseLayoutIndex } from '../../oci/image-index.ts';
+import type { Document } from '../../oci/manifest.ts';
+import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
+import { buildManifest } from '../../oci/manifest.ts';
+import { OCI_CONFIG } from '../../oci/media-types.ts';
+import { parseDockerManifest } from '../docker-manifest.ts';
+import { quote } from '../tar/header.ts';
+import type { ArchiveContent } from './archive-content.ts';
+import type { ArchiveContents } from './contents.ts';
+import { ARCHIVE } from './contents.ts';
+import type { ImageParts, PartsReader } from './image-parts.ts';
+import { memoize } from './memoize.ts';
+import { OwnDocuments } from './own-documents.ts';
+
+/** How many images an archive may list, under each of their names. */
+const MAX_LISTED = 10_000;
+
+/**
+ * The images of an archive that has a manifest.json, which is the truth about it. The manifest or the index of an image is
+ * the one in index.json, if that leads to the same blobs. Otherwise a manifest is written over the stored layers.
+ */
+export class DockerImages implements ImageIndex {
+  /** The images whose manifest was written here, by its digest. */
+  readonly written: Map<Digest, ImageParts> = new Map();
+  readonly #content: ArchiveContent;
+  readonly #listed = new Map<Digest, ListedImage>();
+  readonly #notes: string[] = [];
+  readonly #own: OwnDocuments;
+
+  private constructor(content: ArchiveContent, own: OwnDocuments) {
+    this.#content = content;
+    this.#own = own;
+  }
+
+  /** @throws {@link DrayageError} `MALFORMED` also if there is no image; `LIMIT`, `INCOMPLETE`, `DIGEST_MISMATCH` */
+  static async read(
+    contents: ArchiveContents,
+    content: ArchiveContent,
+    parts: PartsReader,
+    options: ContentOptions,
+  ): Promise<DockerImages> {
+    const own = await OwnDocuments.read(content, await ownEntries(contents), options);
+    const images = new DockerImages(content, own);
+    await images.#readAll((await contents.document(DOCKER_MANIFEST_FILE, '')).bytes, parts);
+    return images;
+  }
+
+  async images({ onProgress }: ListOptions = {}): Promise<StoredImage[]> {
+    for (const message of this.#notes) onProgress?.({ kind: 'note', message });
+    return [...this.#listed.values()].map(bare);
+  }
+
+  async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
+    const listed = [...this.#listed.values()];
+    const found = await resolveImage(this.#content, listed, reference, options);
+    if (found === undefined) throw notFound(reference, listed, ARCHIVE);
+    return found;
+  }
+
+  async referrers({ digest }: Descriptor): Promise<Descriptor[]> {
+    return [...((await this.#referrers(undefined)).get(digest) ?? [])];
+  }
+
+  readonly #referrers = memoize(async () =>
+    findReferrers(this.#content, this.#own.entries, { onDamaged: () => {} }),
+  );
+
+  async #readAll(bytes: Uint8Array, reader: PartsReader): Promise<void> {
+    let count = 0;
+    const onOther = (text: string): void =>
+      void this.#notes.push(`${DOCKER_MANIFEST_FILE}: ${quote(text)} is passed over: it cannot be a name`);
+    for (const image of parseDockerManifest(bytes, onOther)) {
+      const names = image.names.length === 0 ? [undefined] : image.names;
+      count += names.length;
+      if (count > MAX_LISTED) throw tooMany(count);
+      const parts = await reader.docker(image);
+      for (const name of names) this.#add(parts, name);
+    }
+    if (count === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
+  }
+
+  #add(parts: ImageParts, name: string | undefined): void {
+    const layers = parts.layers.flatMap((layer) => layer?.received ?? []);
+    const own = this.#own.find(parts.config.descriptor, layers, name);
+    const root = own?.root ?? this.#write(parts);
+    const image = this.#listed.get(root.digest) ?? {
+      root,
+      names: [],
+      annotations: own?.annotations ?? {},
+      foreign: [],
+    };
+    this.#listed.set(root.digest, image);
+    if (name !== undefined && !image.names.includes(name)) image.names.push(name);
+  }
+
+  readonly #write = memoize((parts: ImageParts): Descriptor => {
+    const manifest = manifestOver(parts);
+    this.#content.add(parts.config);
+    this.#content.add(manifest);
+    this.written.set(manifest.descriptor.digest, parts);
+    return manifest.descriptor;
+  });
+}
+
+/** index.json beside a manifest.json: an addition, so that damage to it does no harm. */
+async function ownEntries(contents: ArchiveContents): Promise<readonly Descriptor[]> {
+  if (!contents.has(INDEX_FILE)) return [];
+  try {
+    return parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE).manifests;
+  } catch (error) {
+    if (isDamage(error)) return [];
+    throw error;
+  }
+}
+
+/** The manifest of an image over its layers as they are stored. */
+export function manifestOver({ config, layers }: ImageParts): Document {
+  const descriptor = { ...bareDescriptor(config.descriptor), mediaType: OCI_CONFIG };
+  return buildManifest(
+    descriptor,
+    layers.flatMap((layer) => layer ?? []),
+  );
+}
+
+function tooMany(count: number): DrayageError {
+  return new DrayageError('LIMIT', `${DOCKER_MANIFEST_FILE} lists over ${MAX_LISTED} images`, {
+    expected: MAX_LISTED,
+    actual: count,
+  });
+}

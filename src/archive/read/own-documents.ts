@@ -1,0 +1,85 @@
+import { DrayageError, isUnusable } from '../../errors.ts';
+import type { ContentOptions } from '../../content/source.ts';
+import { walk } from '../../image/contents.ts';
+import { isImageManifest } from '../../image/documents.ts';
+import type { ListedImage } from '../../listing/entries.ts';
+import { groupEntries } from '../../listing/entries.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { ArchiveContent } from './archive-content.ts';
+
+/** How many documents index.json may lead to. */
+const MAX_DOCUMENTS = 10_000;
+
+/** The entries of index.json that lead to an image of these blobs. */
+interface Candidates {
+  first: ListedImage;
+  named: Map<string, ListedImage>;
+}
+
+/**
+ * The entries of an index.json that stands beside a manifest.json, by the blobs of the images that they lead to. It only adds
+ * documents: damage to it does no harm.
+ */
+export class OwnDocuments {
+  /** The entries whose documents can be read. */
+  readonly entries: readonly Descriptor[];
+  readonly #byBlobs: ReadonlyMap<string, Candidates>;
+
+  private constructor(entries: readonly Descriptor[], byBlobs: ReadonlyMap<string, Candidates>) {
+    this.entries = entries;
+    this.#byBlobs = byBlobs;
+  }
+
+  static async read(
+    content: ArchiveContent,
+    entries: readonly Descriptor[],
+    options: ContentOptions,
+  ): Promise<OwnDocuments> {
+    const byBlobs = new Map<string, Candidates>();
+    const readable = new Set<Digest>();
+    let count = 0;
+    for (const entry of groupEntries(entries)) {
+      try {
+        for await (const node of walk(content, entry.root, { ...options, onDamaged: ignore })) {
+          if (node.kind === 'blob') continue;
+          if (++count > MAX_DOCUMENTS)
+            throw new DrayageError('LIMIT', `index.json leads to over ${MAX_DOCUMENTS} documents`);
+          if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
+          const { config, layers } = node.document.value;
+          const isWhole = [config, ...layers].every((blob) => content.availability(blob) !== 'absent');
+          if (isWhole) note(byBlobs, keyOf(config, layers), entry);
+        }
+        readable.add(entry.root.digest);
+      } catch (error) {
+        if (!isUnusable(error)) throw error;
+      }
+    }
+    return new OwnDocuments(
+      entries.filter(({ digest }) => readable.has(digest)),
+      byBlobs,
+    );
+  }
+
+  /** The entry that leads to an image of these blobs; one of this name comes first. */
+  find(
+    config: Pick<Descriptor, 'digest'>,
+    layers: readonly Pick<Descriptor, 'digest'>[],
+    name: string | undefined,
+  ): ListedImage | undefined {
+    const found = this.#byBlobs.get(keyOf(config, layers));
+    return (name === undefined ? undefined : found?.named.get(name)) ?? found?.first;
+  }
+}
+
+function note(byBlobs: Map<string, Candidates>, key: string, entry: ListedImage): void {
+  const found = byBlobs.get(key) ?? { first: entry, named: new Map<string, ListedImage>() };
+  byBlobs.set(key, found);
+  for (const name of entry.names) found.named.set(name, found.named.get(name) ?? entry);
+}
+
+function keyOf(config: { digest: Digest }, layers: readonly { digest: Digest }[]): string {
+  return [config, ...layers].map(({ digest }) => digest).join(' ');
+}
+
+function ignore(): void {}

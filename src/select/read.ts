@@ -1,0 +1,131 @@
+import type { PlacedImage, StoredImage } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { annotatePart } from '../image/annotations.ts';
+import { walk } from '../image/contents.ts';
+import { isImageManifest } from '../image/documents.ts';
+import type { Image } from '../image/image.ts';
+import { readConfig } from '../image/image.ts';
+import { configPlatform } from '../oci/config.ts';
+import { bareDescriptor } from '../oci/descriptor.ts';
+import type { Platform } from '../oci/platform.ts';
+import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
+import type { SelectedImage } from './selection.ts';
+
+/** How many documents all chosen images may lead to, those that several share counted for each. */
+const MAX_DOCUMENTS = 100_000;
+
+/** An image as far as it was read. */
+type ReadImage = Pick<SelectedImage, 'image' | 'root' | 'read'>;
+
+/** Reads the documents of images; with a platform, only those of the image for it. */
+export class ImageReader {
+  readonly #platform: Platform | undefined;
+  readonly #options: ContentOptions;
+  #count = 0;
+
+  constructor({ platform, signal }: ContentOptions & { platform?: Platform }) {
+    this.#platform = platform;
+    this.#options = { signal };
+  }
+
+  /**
+   * Reads an image. A child of an index whose manifest or config is absent is passed over, if another is present.
+   * @returns undefined if the root leads to no image
+   * @throws {@link DrayageError} `NOT_FOUND` if it is for other platforms, `INCOMPLETE` if its documents are absent; `LIMIT`,
+   * and what its place says of damaged content
+   */
+  async read({ place, image }: PlacedImage): Promise<ReadImage | undefined> {
+    const platform = this.#platform;
+    const all: Image[] = [];
+    for await (const one of this.#images(place, image)) {
+      if (platform !== undefined && isFor(platform, one)) return partOf(image, one);
+      all.push(one);
+    }
+    const [first, ...others] = all;
+    if (first === undefined) return undefined;
+    if (platform !== undefined) throw notForPlatform(nameOf(image), platform, all.map(platformOf));
+    return { image, root: image.root, read: [first, ...others] };
+  }
+
+  async *#images(place: ContentSource, image: StoredImage): AsyncGenerator<Image, void, undefined> {
+    let isEmpty = true;
+    let absent: DrayageError | undefined;
+    try {
+      for await (const node of walk(place, image.root, this.#options)) {
+        if (node.kind !== 'blob' && ++this.#count > MAX_DOCUMENTS) throw tooMany();
+        if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
+        const read = await orAbsent(readConfig(place, node.document, this.#options));
+        if (isDrayageError(read)) {
+          absent ??= read;
+        } else {
+          isEmpty = false;
+          yield read;
+        }
+      }
+      if (isEmpty && absent !== undefined) throw absent;
+    } catch (error) {
+      throw isDrayageError(error, 'NOT_FOUND') ? incomplete(image, error) : error;
+    }
+  }
+}
+
+/** The error for an image that is only there for other platforms. */
+export function notForPlatform(name: string, platform: Platform, candidates: string[]): DrayageError {
+  return new DrayageError('NOT_FOUND', `${name} is not there for ${formatPlatform(platform)}`, {
+    candidates,
+    hint:
+      candidates.length > 0 ? `it is there for ${candidates.join(', ')}` : 'get it for that platform first',
+  });
+}
+
+/** The name of an image in messages. */
+export function nameOf({ names, foundAs, root }: StoredImage): string {
+  return names[0] ?? foundAs ?? root.digest;
+}
+
+/** Of several images of a root the one for a platform; the only one is taken whatever it is for. */
+export function imageFor({ image, read }: SelectedImage, platform: Platform): Image {
+  const [first, ...others] = read;
+  const found = read.find((one) => isFor(platform, one));
+  if (found === undefined && others.length > 0)
+    throw notForPlatform(nameOf(image), platform, read.map(platformOf));
+  return found ?? first;
+}
+
+function isFor(platform: Platform, { config }: Image): boolean {
+  return matchesPlatform(platform, configPlatform(config.value));
+}
+
+function platformOf({ config }: Image): string {
+  return formatPlatform(configPlatform(config.value));
+}
+
+/** One image of a root. If the root is an index, the annotations name that. */
+function partOf(image: StoredImage, part: Image): ReadImage {
+  const { descriptor } = part.manifest;
+  const isWhole = descriptor.digest === image.root.digest;
+  const annotations = { ...annotatePart(descriptor.digest, image.root.digest), ...image.annotations };
+  const root = isWhole ? image.root : bareDescriptor(descriptor);
+  return { image: { ...image, annotations }, root, read: [part] };
+}
+
+async function orAbsent<T>(reading: Promise<T>): Promise<T | DrayageError> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isDrayageError(error, 'NOT_FOUND')) return error;
+    throw error;
+  }
+}
+
+function incomplete(image: StoredImage, cause: DrayageError): DrayageError {
+  return new DrayageError('INCOMPLETE', `${nameOf(image)} is incomplete: ${cause.message}`, {
+    ...cause.facts,
+    cause,
+  });
+}
+
+function tooMany(): DrayageError {
+  return new DrayageError('LIMIT', `the images lead to over ${MAX_DOCUMENTS} manifests and indexes`);
+}
