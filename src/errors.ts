@@ -1,19 +1,20 @@
 /**
  * What went wrong, for programs. Match on this, never on the message.
  *
- * - `USAGE`, `AMBIGUOUS`, `UNSAFE`: the request cannot be carried out as it was made.
- * - `UNREACHABLE`, `TIMEOUT`: something outside did not answer; safe to try again.
- * - `NOT_FOUND`: an image, a blob or a file that was named does not exist.
- * - `DIGEST_MISMATCH`, `SIZE_MISMATCH`: bytes are not what their descriptor (or diffID) says.
- * - `TRUNCATED`, `INCOMPLETE`, `MALFORMED`: an archive, a layout or a document is cut, lacks a part, or breaks its format.
+ * - `USAGE`, `AMBIGUOUS`, `UNSAFE`: the request cannot be carried out as it is.
+ * - `UNREACHABLE`, `TIMEOUT`: something outside did not answer; safe to retry.
+ * - `NOT_FOUND`: a named image, blob or file does not exist.
+ * - `DIGEST_MISMATCH`, `SIZE_MISMATCH`: bytes do not match their descriptor or diffID.
+ * - `TRUNCATED`, `INCOMPLETE`, `MALFORMED`: an archive, a layout or a document is cut, lacks a part, or breaks its
+ *   format.
  * - `UNSUPPORTED`: well-formed, but of a kind that is not read here.
- * - `LINK`: a symbolic link stands where a layout must hold a regular file or folder.
+ * - `LINK`: a symbolic link is at the place of a layout's regular file or folder.
  * - `DAEMON`: a daemon answered with an error, or did not do what it reported.
  * - `POLICY`: an expectation about origin was not met.
- * - `LIMIT`: a size limit would be exceeded.
- * - `SIGNING`: a service that certifies, logs or timestamps signatures refused what it was asked for.
+ * - `LIMIT`: a limit would be exceeded.
+ * - `SIGNING`: a service that certifies, logs or timestamps signatures refused a request.
  * - `IO`: the file system refused (full disk, permissions).
- * - `LOCKED`: another process holds a layout's lock and did not let go in time.
+ * - `LOCKED`: another process holds a layout's lock and did not release it in time.
  */
 export type ErrorCode =
   | 'USAGE'
@@ -39,17 +40,17 @@ export type ErrorCode =
 /**
  * Why a signature is not accepted; `reason` of a {@link DrayageError} `POLICY`.
  *
- * - of an image: `UNSIGNED`, `REFERRER_COUNT`, `REFERRER_DAMAGED`
- * - of a bundle before anything in it is believed: `BUNDLE_SIZE`, `BUNDLE_JSON`, `BUNDLE_DEPTH`, `BUNDLE_SHAPE`,
+ * - the image: `UNSIGNED`, `REFERRER_COUNT`, `REFERRER_DAMAGED`
+ * - the bundle, before anything in it is believed: `BUNDLE_SIZE`, `BUNDLE_JSON`, `BUNDLE_DEPTH`, `BUNDLE_SHAPE`,
  *   `BUNDLE_VERSION`, `NO_ENVELOPE`, `SIGNATURE_COUNT`, `LOG_ENTRY_COUNT`, `TIMESTAMP_COUNT`, `CHECKPOINT`
- * - of who signed: `KEY_SIGNED` and `CERTIFICATE_SIGNED` where the other was asked for, `KEY`, `CERTIFICATE`,
+ * - the signer: `KEY_SIGNED` and `CERTIFICATE_SIGNED` if the other was required, `KEY`, `CERTIFICATE`,
  *   `CERTIFICATE_USE`, `CERTIFICATE_EXTENSION`, `ISSUER`, `IDENTITY`, `MERGE_REQUEST`
- * - of the evidence: `SIGNATURE`, `TIMESTAMP`, `LOG_MISSING`, `LOG_PROOF`, `LOG_PROMISE`, `LOG_BODY`, `EVIDENCE` for what
- *   cannot be read at all
- * - of what is signed: `PAYLOAD_TYPE`, `STATEMENT`, `STATEMENT_TYPE`, `SUBJECT_COUNT`, `SUBJECT`, `PREDICATE_TYPE`, `PREDICATE`,
- *   `CONTRADICTION` where the statement and its certificate differ
- * - of the image's names in its place: `NAME` where one is none of those that were signed
- * - of what was expected: `SERVER`, `PROJECT`, `COMMIT`, `REF`, `JOB`, `JOB_ID`, `PIPELINE`, `RUNNER_ENVIRONMENT`
+ * - the evidence: `SIGNATURE`, `TIMESTAMP`, `LOG_MISSING`, `LOG_PROOF`, `LOG_PROMISE`, `LOG_BODY`, `EVIDENCE` if it is
+ *   unreadable
+ * - the signed document: `PAYLOAD_TYPE`, `STATEMENT`, `STATEMENT_TYPE`, `SUBJECT_COUNT`, `SUBJECT`, `PREDICATE_TYPE`,
+ *   `PREDICATE`, `CONTRADICTION` if the statement and its certificate differ
+ * - the image's names in its place: `NAME` if one was not signed
+ * - the expectations: `SERVER`, `PROJECT`, `COMMIT`, `REF`, `JOB`, `JOB_ID`, `PIPELINE`, `RUNNER_ENVIRONMENT`
  */
 export type RefusalReason =
   | 'UNSIGNED'
@@ -100,19 +101,22 @@ export type RefusalReason =
   | 'RUNNER_ENVIRONMENT';
 
 /**
- * Why, where the code alone does not tell what to do; of a {@link DrayageError}, or of a note among the progress events.
+ * Why, if the code alone does not say what to do; for a {@link DrayageError}, or a note among the progress events.
  * Stable, like the code.
  *
- * - which image: `NO_IMAGE_GIVEN`, `SEVERAL_IMAGES` where one is meant, `TWO_IMAGES` under one name, `NO_IMAGE` in a layout
- * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this runtime,
- *   whose best one is `facts.name`
+ * - which image: `NO_IMAGE_GIVEN`, `SEVERAL_IMAGES` if one is required, `TWO_IMAGES` under one name, `NO_IMAGE` in a
+ *   layout
+ * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this
+ *   runtime, whose best one is `facts.name`
  * - the job: `CI_VARIABLE` for one that is absent or malformed
- * - origin, with `facts.accepting`: `OTHER_ORIGIN` than is expected; `OTHER_REVISION` in its label; `OTHER_JOB` saved what is signed
+ * - origin, with `facts.accepting`: `OTHER_ORIGIN` than expected; `OTHER_REVISION` in its label; `OTHER_JOB` saved the
+ *   image to sign
  * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
- * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for what is attached, `UNREAD_CODEC` by some receivers
+ * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
+ *   receivers
  * - servers: `UNKNOWN_AUTHORITY` of a certificate
- * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the jobs of a
- *   pipeline, `JOB_CHOICE`
+ * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
+ *   jobs of a pipeline, `JOB_CHOICE`
  * - docker: `DAEMON_ADDRESS`
  * - signing: `UNPROVEN_TIME`; `LOG_SERVICE` and `TIMESTAMP_SERVICE` for the one that refused
  */
@@ -149,17 +153,17 @@ export type ErrorReason =
   | 'LOG_SERVICE'
   | 'TIMESTAMP_SERVICE';
 
-/** The facts behind a {@link DrayageError}, each present only where it is known. */
+/** The facts behind a {@link DrayageError}, each present only if it is known. */
 export interface ErrorFacts {
-  /** One line that says what to do next, in words that hold for every caller. */
+  /** One line that says what to do next, in words for any caller. */
   hint?: string | undefined;
-  /** Why, for callers that say by themselves what to do. */
+  /** Why, for callers with their own hints. */
   reason?: ErrorReason | undefined;
-  /** Of an image that an expectation refuses: the expectations that would have accepted it, by key. */
+  /** For an image that an expectation refuses: the expectations that would have accepted it, by key. */
   accepting?: Readonly<Partial<Record<string, readonly string[] | 'any'>>> | undefined;
   /** The name of what the reason is about: a variable, a codec. */
   name?: string | undefined;
-  /** What was promised: a digest, a size in bytes, a media type. */
+  /** The expected value: a digest, a size in bytes, a media type. */
   expected?: string | number | undefined;
   /** What was found instead. */
   actual?: string | number | undefined;
@@ -171,11 +175,11 @@ export interface ErrorFacts {
   digest?: string | undefined;
   /** The address concerned, without credentials. */
   url?: string | undefined;
-  /** The HTTP status that was answered. */
+  /** The HTTP status of the answer. */
   status?: number | undefined;
-  /** Seconds after which the server wants to be asked again. */
+  /** Seconds after which the server accepts the next request. */
   retryAfter?: number | undefined;
-  /** Names that exist and are near to the one asked for. */
+  /** Existing names that are near to the requested one. */
   candidates?: string[] | undefined;
   /** The underlying error. */
   cause?: unknown;
@@ -187,13 +191,13 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'TIMEOUT', 'LO
 export class DrayageError extends Error {
   /** Stable identification; see {@link ErrorCode}. */
   readonly code: ErrorCode;
-  /** The facts, as given by the place that noticed. */
+  /** The facts that are known where the error was noticed. */
   readonly facts: Readonly<ErrorFacts>;
 
   /**
    * @param code stable identification
    * @param message what is wrong and where, in one line
-   * @param facts what is known beside the message; `facts.cause` becomes the standard `cause`
+   * @param facts what is known besides the message; `facts.cause` becomes the standard `cause`
    */
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -202,35 +206,33 @@ export class DrayageError extends Error {
     this.facts = facts;
   }
 
-  /** What to do next, where that is known. */
+  /** What to do next, if that is known. */
   get hint(): string | undefined {
     return this.facts.hint;
   }
 
-  /** Whether the same request may succeed when it is simply made again. */
+  /** Whether the same request may succeed when it is repeated. */
   get retryable(): boolean {
     return RETRYABLE.has(this.code);
   }
 }
 
-/** Whether `error` is a {@link DrayageError}, with one of `codes` where some are given. */
+/** Whether `error` is a {@link DrayageError}, with one of `codes` if any are given. */
 export function isDrayageError(error: unknown, ...codes: ErrorCode[]): error is DrayageError {
   return error instanceof DrayageError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/**
- * Whether `error` says that bytes are not those which a descriptor or diffID names. What they hold was not looked at.
- */
+/** Whether `error` says that bytes do not match a descriptor or diffID. Their content was not examined. */
 export function isMismatch(error: unknown): error is DrayageError {
   return isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH');
 }
 
-/** Whether `error` says that content is damaged: other bytes than named, cut, lacking a part, or against its format. */
+/** Whether `error` says that content is damaged: other bytes than named, cut, incomplete, or malformed. */
 export function isDamage(error: unknown): error is DrayageError {
   return isMismatch(error) || isDrayageError(error, 'TRUNCATED', 'INCOMPLETE', 'MALFORMED');
 }
 
-/** Whether `error` says that content is absent or damaged: another copy of it may serve. */
+/** Whether `error` says that content is absent or damaged: another copy of it may help. */
 export function isAbsentOrDamaged(error: unknown): error is DrayageError {
   return isDamage(error) || isDrayageError(error, 'NOT_FOUND');
 }
@@ -240,7 +242,7 @@ export function isUnusable(error: unknown): error is DrayageError {
   return isAbsentOrDamaged(error) || isDrayageError(error, 'UNSUPPORTED');
 }
 
-/** Whatever was thrown, or a signal's reason, as an error. */
+/** Anything that was thrown, or a signal's reason, as an error. */
 export function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
 }
@@ -251,7 +253,7 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** What the file system's codes say. */
+/** The file system's codes in words. */
 const DISK_WORDS: Record<string, string> = {
   ENOSPC: 'no space left on the device',
   EDQUOT: 'the disk quota is used up',
@@ -272,8 +274,8 @@ export function isNoFile(error: unknown): boolean {
 }
 
 /**
- * The error for a call that the file system refused: `IO`, with what its code says, which is also `facts.actual`. Any other
- * error as it is.
+ * The error for a failed call to the file system: `IO`, with its code in words; the code is `facts.actual`. Returns any
+ * other error unchanged.
  * @param message what cannot be done
  */
 export function diskError(error: unknown, message: string, facts: ErrorFacts = {}): unknown {

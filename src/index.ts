@@ -140,5 +140,5 @@ export { verify } from './verbs/verify/verify.ts';
 import type { Ci } from './ci/ci.ts';
 import { gitlab } from './ci/gitlab/gitlab.ts';
 
-/** The CIs that are known. Another one is a folder beside `ci/gitlab`, and a row here. */
+/** The supported CIs. Another one is a folder beside `ci/gitlab`, and a row here. */
 export const cis: readonly Ci[] = [gitlab];

@@ -1,13 +1,14 @@
 import type { ErrorReason } from './errors.ts';
 
 /**
- * What a verb tells while it works. Plain facts; text is made of them by whoever shows them.
+ * What a verb reports while it works. Facts only; whoever shows them formats them.
  *
  * - `image`: work on an image has begun.
- * - `bytes`: this many more bytes of the stream were taken in (`read`) or given out (`sent`).
+ * - `bytes`: this many more bytes of the stream were `read` or `sent`.
  * - `layer`: a layer is done; `size` is its stored size in bytes.
- * - `waiting`: certificates or a daemon are not there yet, and are waited for, at most so many seconds; told once for each.
- * - `note`: something worth one line to a human; `reason` where a caller can say what to do.
+ * - `waiting`: certificates or a daemon are not there yet, and are waited for, at most this many seconds; reported once
+ *   for each.
+ * - `note`: something worth one line to a person; `reason` if a caller can say what to do.
  */
 export type ProgressEvent =
   | { kind: 'image'; name: string }
@@ -16,7 +17,7 @@ export type ProgressEvent =
   | { kind: 'waiting'; what: 'certificates' | 'daemon'; where: string; seconds: number }
   | { kind: 'note'; message: string; reason?: ErrorReason | undefined };
 
-/** What became of a layer: newly stored, found in place, or left out on purpose. */
+/** What happened to a layer: newly stored, found in place, or omitted. */
 export type LayerStatus = 'written' | 'reused' | 'omitted';
 
 /** Takes progress events. Called synchronously; must not throw. */

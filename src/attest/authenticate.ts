@@ -15,21 +15,21 @@ import type { Trust } from './trust.ts';
 import type { AcceptedSignature, Demand, Vetted } from './vet.ts';
 import { vetSignatures } from './vet.ts';
 
-/** What is told of an image whose signature was accepted. */
+/** Called with an image whose signature was accepted. */
 export type OnAuthentic = (image: StoredImage, provenance: Provenance) => void;
 
-/** An image that an index lists, and its signatures; none were looked at where it is not there. */
+/** An image that an index lists, and its signatures; none were read if it is absent. */
 interface VettedPart {
   descriptor: Descriptor;
   vetted: Vetted | undefined;
 }
 
 /**
- * Makes the policy that lets an image pass only with a signature that is trusted, says what is expected, and lists the names
- * that the image goes by. Of several any one will do; where none does, the refusal names each with its reason.
+ * Makes the policy that accepts an image only with a trusted signature that meets the expectations and lists the
+ * image's names. Of several signatures, one is enough. If none is accepted, the refusal names each with its reason.
  *
- * A signature of an index vouches for each image that it lists. An index without one passes where every image that it lists is there
- * and carries one by itself.
+ * A signature of an index vouches for each image that it lists. An index without a signature passes if every image that
+ * it lists is present and has one itself.
  */
 export function signaturePolicy(
   trust: Trust,
@@ -73,7 +73,7 @@ async function vouching(
   throw rejected(image, own, parts);
 }
 
-/** Looks at the signatures of the images that an index lists; of none where there are too many. */
+/** Reads the signatures of the images that an index lists; of none if there are too many. */
 async function vetParts(
   root: Descriptor,
   place: ImagePlace,
@@ -88,7 +88,7 @@ async function vetParts(
   return parts;
 }
 
-/** The accepted signatures of an index that lists an image, which may have been chosen out of it by a digest. */
+/** The accepted signatures of an index that lists an image which was chosen out of it by a digest. */
 async function vetHolder(
   { root }: StoredImage,
   place: ImagePlace,
@@ -124,21 +124,21 @@ function rejected(image: StoredImage, own: Vetted, parts: readonly VettedPart[])
 }
 
 function unsigned(name: string, { digest }: Descriptor): DrayageError {
-  return refusal('UNSIGNED', `${name} carries no signature`, {
+  return refusal('UNSIGNED', `${name} has no signature`, {
     digest,
     hint: 'sign it in the job that builds it; copies must include the referrers',
   });
 }
 
-/** A signature about something else, such as an SBOM, is the least telling. */
+/** A signature about something else, such as an SBOM, explains the least. */
 function noneAccepted(name: string, { failures, unread }: Vetted): DrayageError {
   const messages = [...new Set(failures.map(({ message }) => message))].join('; ');
   const count = failures.length > 1 ? `none of its ${failures.length} signatures` : 'its signature';
   const message = `${name}: ${count} is accepted: ${messages}`;
   if (unread > 0) {
-    const left = `${unread} more were not looked at`;
+    const left = `${unread} more were not checked`;
     return refusal('REFERRER_COUNT', `${shortened(message, 350)}; ${left}`, {
-      hint: 'take away the signatures that are of no use, the newest are looked at first',
+      hint: 'remove the useless signatures; the newest are checked first',
     });
   }
   const telling = failures.find(({ facts }) => facts.reason !== 'PREDICATE_TYPE') ?? failures[0];

@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { refusal } from './refusal.ts';
 
-/** What a certificate of Fulcio states of a job (fulcio, docs/oid-info.md); each where it is in it. */
+/** What a certificate of Fulcio states about a job (fulcio, docs/oid-info.md); each if present. */
 export interface CertificateFacts {
-  /** Who signed: the subject alternative name. */
+  /** The signer: the subject alternative name. */
   identity: string;
-  /** Who vouched for the identity: the instance. */
+  /** The instance that vouched for the identity. */
   issuer: string | undefined;
   runnerEnvironment: string | undefined;
   /** The project's address. */
@@ -13,7 +13,7 @@ export interface CertificateFacts {
   commit: string | undefined;
   /** The full name of the ref. */
   ref: string | undefined;
-  /** What started the pipeline: `push`, `merge_request_event`, … */
+  /** The trigger of the pipeline: `push`, `merge_request_event`, … */
   trigger: string | undefined;
   /** Address of the job. */
   invocation: string | undefined;
@@ -22,13 +22,13 @@ export interface CertificateFacts {
 const FULCIO = '1.3.6.1.4.1.57264.1';
 const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 const UTF8_STRING = 0x0c;
-/** No identity is longer: what a pattern is held against is bounded. */
+/** The maximum length of an identity, which bounds the matching of patterns. */
 const MAX_IDENTITY = 2048;
 
 /**
- * Reads a certificate that was verified.
+ * Reads a verified certificate.
  * @param raw DER
- * @param extensions of it, by object identifier, with the content of each
+ * @param extensions by object identifier, with the content of each
  * @throws {@link DrayageError} `POLICY`
  */
 export function certificateFacts(
@@ -37,10 +37,10 @@ export function certificateFacts(
   extensions: readonly (readonly [oid: string, value: Buffer])[],
 ): CertificateFacts {
   if (!new X509Certificate(raw).keyUsage?.includes(CODE_SIGNING)) {
-    throw refusal('CERTIFICATE_USE', 'the certificate is not for signing code');
+    throw refusal('CERTIFICATE_USE', 'the certificate is not for code signing');
   }
   if (identity === undefined || identity.length > MAX_IDENTITY) {
-    throw refusal('IDENTITY', 'the certificate names no identity that can be read');
+    throw refusal('IDENTITY', 'the certificate has no readable identity');
   }
   const values = new Map<string, Buffer>();
   for (const [oid, value] of extensions) {
@@ -50,7 +50,7 @@ export function certificateFacts(
   const read = (n: number): string | undefined => utf8String(values.get(`${FULCIO}.${n}`), n);
   return {
     identity,
-    // Before it was a DER string, the issuer was the bare text.
+    // In older certificates the issuer is bare text, not a DER string.
     issuer: read(8) ?? values.get(`${FULCIO}.1`)?.toString('utf8'),
     runnerEnvironment: read(11),
     source: read(12),
@@ -69,5 +69,5 @@ function utf8String(der: Buffer | undefined, n: number): string | undefined {
   const isRead = tag === UTF8_STRING && octets <= 2 && der.length >= 2 + octets;
   const length = octets === 0 ? first : isRead ? der.readUIntBE(2, octets) : -1;
   if (isRead && der.length === 2 + octets + length) return der.toString('utf8', 2 + octets);
-  throw refusal('CERTIFICATE_EXTENSION', `the certificate's extension ${FULCIO}.${n} is no text`);
+  throw refusal('CERTIFICATE_EXTENSION', `the certificate's extension ${FULCIO}.${n} is not text`);
 }

@@ -6,7 +6,7 @@ import { IN_TOTO_PAYLOAD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
 import { refusal } from './refusal.ts';
 import { parse } from './shape.ts';
 
-/** What a statement says of a build. Whoever signed it says so: nobody else has checked it. */
+/** A statement's claims about a build. Only the signer vouches for them. */
 export interface Claims {
   /** The project's address. */
   source?: string;
@@ -17,26 +17,26 @@ export interface Claims {
   /** Address of the job. */
   invocation?: string;
   pipeline?: string;
-  /** The names that the image had when it was signed; undefined where the statement speaks of no names. */
+  /** The names of the image when it was signed; undefined if the statement contains no names. */
   names?: readonly string[];
 }
 
-/** Which statements are read. */
+/** The statements that are read. */
 export interface ReadableTypes {
-  /** The predicate types that are accepted. */
+  /** The accepted predicate types. */
   predicateTypes: readonly string[];
-  /** The build types whose fields are known. */
+  /** The build types with known fields. */
   buildTypes: readonly BuildType[];
 }
 
-/** A statement that was read. */
+/** A parsed statement. */
 export interface Statement {
   predicateType: string;
   claims: Claims;
 }
 
 const MAX_SUBJECTS = 64;
-/** How many names of one image are read. */
+/** The maximum number of names of one image. */
 const MAX_NAMES = 1024;
 /** The version before v1; its subject is the same. */
 const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1';
@@ -60,7 +60,7 @@ const predicateSchema = v.looseObject({
     internalParameters: v.looseObject({ pipelineId: text }),
     resolvedDependencies: v.array(v.looseObject({ digest: v.looseObject({ gitCommit: text }) })),
   }),
-  // cosign writes what it is given once more, with another spelling.
+  // cosign rewrites predicates in another spelling.
   runDetails: v.looseObject({
     metadata: v.looseObject({ invocationId: v.optional(text), invocationID: v.optional(text) }),
   }),
@@ -68,7 +68,7 @@ const predicateSchema = v.looseObject({
 const buildTypeSchema = v.looseObject({ buildDefinition: v.looseObject({ buildType: text }) });
 
 /**
- * Reads what was signed: an in-toto statement about this content.
+ * Parses the signed document: an in-toto statement about this content.
  * @throws {@link DrayageError} `POLICY`
  */
 export function readStatement(
@@ -78,7 +78,7 @@ export function readStatement(
   { predicateTypes, buildTypes }: ReadableTypes,
 ): Statement {
   if (payloadType !== IN_TOTO_PAYLOAD) {
-    throw refusal('PAYLOAD_TYPE', `what is signed is a ${payloadType}, not a statement`);
+    throw refusal('PAYLOAD_TYPE', `the signed document is a ${payloadType}, not a statement`);
   }
   const result = v.safeParse(statementSchema, parse(payload, 'STATEMENT'), { abortEarly: true });
   if (!result.success) {
@@ -112,7 +112,7 @@ export function readStatement(
   return { predicateType, claims: predicateType === PROVENANCE_V1 ? readClaims(predicate, buildTypes) : {} };
 }
 
-/** Of a build type that is not known, nothing is read: its fields may mean anything. */
+/** The fields of an unknown build type may mean anything, so none is read. */
 function readClaims(predicate: unknown, buildTypes: readonly BuildType[]): Claims {
   const kind = v.safeParse(buildTypeSchema, predicate);
   if (!kind.success) throw refusal('PREDICATE', 'the provenance states no build type');

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import { checkDocument, parseJson } from '../oci/parse.ts';
 
-/** What cosign derives with, N = 65536, takes 64 MiB; a file may ask for twice that and no more. */
+/** cosign's derivation, N = 65536, takes 64 MiB; a file may require at most twice that. */
 const MAX_MEMORY = 128 * 1024 * 1024;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -29,9 +29,11 @@ const keySchema = v.looseObject({
 const derive = promisify<Buffer, Buffer, number, object, Buffer>(scrypt);
 
 /**
- * Decrypts the private key that `cosign generate-key-pair` wrote: scrypt over the password, XSalsa20 and Poly1305 over PKCS #8.
+ * Decrypts the private key that `cosign generate-key-pair` wrote: scrypt over the password, XSalsa20 and Poly1305 over
+ * PKCS #8.
  * @returns PKCS #8 in DER
- * @throws {@link DrayageError} `USAGE` for a wrong password; `MALFORMED`; `LIMIT` for a derivation that asks for too much
+ * @throws {@link DrayageError} `USAGE` for a wrong password; `MALFORMED`; `LIMIT` for a derivation that requires too
+ * much
  */
 export async function openCosignKey(pem: string, password = ''): Promise<Buffer> {
   const body = /-----BEGIN [A-Z ]+-----([\sA-Za-z0-9+/=]+)-----END/.exec(pem)?.[1] ?? '';
@@ -40,7 +42,7 @@ export async function openCosignKey(pem: string, password = ''): Promise<Buffer>
   const { N, r, p } = kdf.params;
   const maxmem = 128 * N * r + 4096 * r * p;
   if (maxmem > MAX_MEMORY + MAX_MEMORY / 8) {
-    throw new DrayageError('LIMIT', `the private key asks for ${maxmem} bytes to be opened`, {
+    throw new DrayageError('LIMIT', `decrypting the private key needs ${maxmem} bytes`, {
       expected: MAX_MEMORY,
       actual: maxmem,
     });
@@ -59,7 +61,7 @@ export async function openCosignKey(pem: string, password = ''): Promise<Buffer>
   return Buffer.from(opened);
 }
 
-/** The error for an encrypted key that a password does not open. */
+/** The error for an encrypted key that the password does not open. */
 export function wrongPassword(): DrayageError {
   return new DrayageError('USAGE', 'the private key is encrypted, and the password does not open it', {
     hint: 'set COSIGN_PASSWORD, as a masked variable',

@@ -8,37 +8,37 @@ import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 import type { Signer } from './trust.ts';
 
-/** Who may have signed; for certificates. */
+/** The accepted signers of certificates. */
 export interface ExpectedSigner {
-  /** Who vouches for the identity: of a GitLab job, the address of its instance. */
+  /** The issuer of the identity: for a GitLab job, the address of its instance. */
   issuer: string;
-  /** Identities that are accepted, each compared letter by letter; or a pattern, which has to fit the whole of one. */
+  /** The accepted identities, each compared exactly; or a pattern, which must match a whole identity. */
   identity: readonly string[] | RegExp;
 }
 
-/** What a signature has to say to be accepted. */
+/** What a signature must state to be accepted. */
 export interface ExpectedProvenance {
-  /** Must be there where certificates are trusted: without it, anybody's would do. */
+  /** Required if certificates are trusted, because anybody can get one. */
   signer?: ExpectedSigner | undefined;
-  /** What is accepted. Without `predicate-type`, SLSA provenance v1. */
+  /** The accepted values. Without `predicate-type`, SLSA provenance v1. */
   values: Expectations;
-  /** The build types that are known: of a statement of another one, no field is believed. */
+  /** The known build types. In a statement of another one, no field is believed. */
   buildTypes: readonly BuildType[];
 }
 
-/** The predicate types that are accepted. */
+/** The accepted predicate types. */
 export function expectedTypes({ values }: ExpectedProvenance): readonly string[] {
   return acceptedFor(values, 'predicate-type') ?? [PROVENANCE_V1];
 }
 
 /**
- * Holds a certificate against who may have signed.
- * @throws {@link DrayageError} `POLICY`; `USAGE` where nobody said who may
+ * Compares a certificate with the accepted signers.
+ * @throws {@link DrayageError} `POLICY`; `USAGE` if no signer was named
  */
 export function assertSigner(signer: Signer, { signer: expected }: ExpectedProvenance): void {
   if (signer.kind === 'key') return;
   if (expected === undefined) {
-    throw new DrayageError('USAGE', 'whose certificates are accepted? issuer and identity are not stated');
+    throw new DrayageError('USAGE', 'no accepted signer given: issuer and identity are missing');
   }
   const { issuer, identity } = expected;
   if (signer.issuer !== issuer) {
@@ -58,12 +58,12 @@ export function assertSigner(signer: Signer, { signer: expected }: ExpectedProve
   });
 }
 
-/** What of itself says which of all pipelines it has to be: one of a merge request may be meant then. */
+/** Keys that identify one pipeline, which may be that of a merge request. */
 const ONE_PIPELINE: readonly ExpectationKey[] = ['commit', 'pipeline', 'job-id'];
 
 /**
- * An identity ends with a branch, and a pipeline of a merge request has that of the branch that is to be merged, whose name
- * whoever opens it chooses: `main`, in a fork. The configuration, too, may be that of another project than the one it runs in.
+ * An identity ends with a branch. In a pipeline of a merge request that is the source branch, whose name its author
+ * chooses: `main`, in a fork. The configuration may also belong to another project than the one that runs it.
  * @throws {@link DrayageError} `POLICY`
  */
 export function assertPipeline(signer: Signer, { values, buildTypes }: ExpectedProvenance): void {
@@ -81,12 +81,12 @@ export function assertPipeline(signer: Signer, { values, buildTypes }: ExpectedP
   if (buildTypes.some((type) => type.isConfiguredBy(source, identity))) return;
   throw refusal('PROJECT', `it is signed in a job of ${source} as ${identity}, and no project is expected`, {
     actual: source,
-    hint: 'say which project has to have run the job',
+    hint: 'expect the project of the job',
   });
 }
 
 /**
- * Holds what is known of an image against what is expected.
+ * Compares the facts about an image with the expectations.
  * @throws {@link DrayageError} `POLICY`
  */
 export function assertExpected(provenance: Provenance, expected: ExpectedProvenance): void {
@@ -110,7 +110,7 @@ interface Check {
   accepts: (value: string, provenance: Provenance, expected: ExpectedProvenance) => boolean;
 }
 
-/** Types and names are looked at elsewhere. */
+/** Types and names are checked elsewhere. */
 const CHECKS: Record<Exclude<ExpectationKey, 'predicate-type' | 'name'>, Check> = {
   server: {
     reason: 'SERVER',
@@ -157,8 +157,8 @@ function equal(
 }
 
 /**
- * What comes before a project's path in its address, so that `group/app` never fits `other/group/app`: the instance that
- * vouched for the identity; where a key signed, the servers that are expected, else the host.
+ * The prefixes of a project's address before its path, so that `group/app` never matches `other/group/app`. For a
+ * certificate that is the instance that vouched for the identity; for a key the expected servers, else the host.
  */
 function bases(
   { signer, source }: Provenance,
@@ -170,7 +170,7 @@ function bases(
   return servers ?? [/^https?:\/\/[^/]+/.exec(source ?? '')?.[0] ?? ''];
 }
 
-/** Whether a pattern fits a text as a whole; only such flags stay as leave the anchors what they are. */
+/** Whether a pattern matches a whole text. Only flags that do not change the anchors are kept. */
 function isWhole({ source, flags }: RegExp, text: string): boolean {
   return new RegExp(`^(?:${source})$`, flags.replaceAll(/[gmy]/g, '')).test(text);
 }

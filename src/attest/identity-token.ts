@@ -1,14 +1,14 @@
 import { DrayageError } from '../errors.ts';
 
-/** An identity token whose form, audience and time were looked at. Its signature is for the certificate authority to check. */
+/** An identity token whose form, audience and time were checked. The certificate authority checks its signature. */
 export interface IdentityToken {
   /** The token itself: a secret. */
   token: string;
-  /** Who issued it: of a GitLab job, the address of its instance. */
+  /** The issuer: for a GitLab job, the address of its instance. */
   issuer: string;
 }
 
-/** Whom the token has to be for. */
+/** The required audience of the token. */
 const AUDIENCE = 'sigstore';
 const MAX_SIZE = 16 * 1024;
 
@@ -21,8 +21,7 @@ const MAX_SIZE = 16 * 1024;
 export function readIdentityToken(text: string | undefined, now: Date, how?: string): IdentityToken {
   const unusable = (message: string, hint = how): DrayageError =>
     new DrayageError('USAGE', message, { hint });
-  if (text === undefined || text === '')
-    throw unusable('there is no identity token: SIGSTORE_ID_TOKEN is not set');
+  if (text === undefined || text === '') throw unusable('no identity token: SIGSTORE_ID_TOKEN is not set');
   const [header, payload, signature, ...rest] = text.split('.');
   const parts = [header, payload, signature];
   const isShaped =
@@ -58,7 +57,7 @@ function decode(part: string | undefined): Record<string, unknown> | undefined {
   }
 }
 
-/** A text without a token or any part of it that could stand for it: what a service answers may repeat what it was sent. */
+/** A text without the token and without any part that could replace it: a service may repeat what it was sent. */
 export function withoutToken(text: string, { token }: IdentityToken): string {
   return [token, ...token.split('.').filter((part) => part.length >= 8)].reduce(
     (left, secret) => left.replaceAll(secret, '[token]'),

@@ -6,23 +6,23 @@ import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isUnknownPlatform } from '../oci/platform.ts';
 
-/** How many parts of an index are looked at; one of more has to be signed itself. */
+/** The maximum number of parts of an index that are checked; a larger index must itself be signed. */
 const MAX_PARTS = 64;
-/** How many children the indexes may list, attestations among them. */
+/** The maximum number of entries in the indexes, including attestations. */
 const MAX_CHILDREN = 256;
 
-/** What has to be signed where the index that lists it is not. */
+/** A part that must be signed if the index that lists it is not. */
 export interface IndexPart {
   descriptor: Descriptor;
   isThere: boolean;
 }
 
 /**
- * Reads what an index lists, itself and by way of indexes in it: each digest once, without attestations. Whoever wrote the index
- * wrote its descriptors, too, so that one of them alone proves nothing: only what is for no platform wherever it is listed, and
- * holds no layer of an image, is passed over.
- * @returns undefined where there is more than is looked at
- * @throws {@link DrayageError} `MALFORMED`, and whatever `place` says of damaged content
+ * Reads what an index lists, directly and in nested indexes: each digest once, without attestations. The author of the
+ * index also wrote its descriptors, so a descriptor alone proves nothing. An entry counts as an attestation only if it
+ * states no platform wherever it is listed, and holds no layer of an image.
+ * @returns undefined if there is more than is checked
+ * @throws {@link DrayageError} `MALFORMED`; errors of `place` for damaged content
  */
 export async function partsOf(
   root: Descriptor,
@@ -41,7 +41,7 @@ export async function partsOf(
   return children === undefined || parts.length > MAX_PARTS ? undefined : parts;
 }
 
-/** The children that are no indexes, and indexes that are not there; of several descriptors of one the most demanding. */
+/** The entries that are not indexes, and absent indexes; of several descriptors of one digest the strictest. */
 async function childrenOf(
   root: Descriptor,
   place: ContentSource,
@@ -50,7 +50,7 @@ async function childrenOf(
   const children = new Map<Digest, Descriptor>();
   const indexes = new Map([[root.digest, root]]);
   let count = 0;
-  // Goes on with the indexes that are found on the way.
+  // The loop also visits the indexes that are found on the way.
   for (const index of indexes.values()) {
     const { manifests } = (await readIndex(place, index, options)).value;
     count += manifests.length;

@@ -1,4 +1,4 @@
-/** A sigstore bundle: what is signed, the signature and all that is needed to verify it. */
+/** A sigstore bundle: the signed document, the signature, and everything needed to verify it. */
 export const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 /** The payload of an envelope that holds an in-toto statement. */
 export const IN_TOTO_PAYLOAD = 'application/vnd.in-toto+json';
@@ -7,7 +7,7 @@ export const STATEMENT_V1 = 'https://in-toto.io/Statement/v1';
 /** SLSA provenance v1. */
 export const PROVENANCE_V1 = 'https://slsa.dev/provenance/v1';
 
-/** Whether an artifact of this type is a sigstore bundle, of whatever version. */
+/** Whether an artifact of this type is a sigstore bundle of any version. */
 export function isBundleType(artifactType: string | undefined): boolean {
   return artifactType?.startsWith('application/vnd.dev.sigstore.bundle') === true;
 }

@@ -3,9 +3,9 @@ import type { Bundle } from '@sigstore/bundle';
 import { DrayageError } from '../errors.ts';
 
 /**
- * Looks at a bundle that was just made: that every part which services answered can be read, and that the certificate is for the
- * key that signed. Whether they are to be trusted is for whoever verifies.
- * @throws whatever cannot be read; {@link DrayageError} `MALFORMED`
+ * Checks a new bundle: that the parts from services are readable, and that the certificate is for the key that signed.
+ * Whether they are trusted is decided by the verifier.
+ * @throws errors of unreadable parts; {@link DrayageError} `MALFORMED`
  */
 export async function assertSound(bundle: Bundle): Promise<void> {
   const { toSignedEntity } = await import('@sigstore/verify');

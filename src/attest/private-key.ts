@@ -4,9 +4,9 @@ import { DrayageError } from '../errors.ts';
 import { openCosignKey, wrongPassword } from './cosign-key.ts';
 
 /**
- * Reads a private key: PEM, encrypted or not, or the cosign.key of `cosign generate-key-pair`. It has to be one of ECDSA P-256,
- * RSA of at least 2048 bits, or Ed25519. No error holds any part of it, or of the password.
- * @throws {@link DrayageError} `USAGE` where a password is missing or wrong; `MALFORMED`, `UNSUPPORTED`
+ * Reads a private key: PEM, encrypted or not, or the cosign.key of `cosign generate-key-pair`. It must be ECDSA P-256,
+ * RSA of at least 2048 bits, or Ed25519. Errors contain no part of it, or of the password.
+ * @throws {@link DrayageError} `USAGE` if a password is missing or wrong; `MALFORMED`, `UNSUPPORTED`
  */
 export async function loadPrivateKey(pem: string, password?: string): Promise<KeyObject> {
   const key = /-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----/.test(pem)
@@ -18,7 +18,7 @@ export async function loadPrivateKey(pem: string, password?: string): Promise<Ke
     (type === 'rsa' && (details?.modulusLength ?? 0) >= 2048) ||
     type === 'ed25519';
   if (isKnown) return key;
-  throw new DrayageError('UNSUPPORTED', `keys of the kind ${type ?? 'unknown'} are not signed with`, {
+  throw new DrayageError('UNSUPPORTED', `keys of the kind ${type ?? 'unknown'} are not supported`, {
     hint: 'use ECDSA P-256, as cosign generate-key-pair makes, RSA of 2048 bits or more, or Ed25519',
   });
 }
@@ -31,7 +31,7 @@ function fromDer(der: Buffer): KeyObject {
   }
 }
 
-/** What OpenSSL says is left out: it may tell of the key. */
+/** OpenSSL's message is dropped: it may contain parts of the key. */
 function fromPem(pem: string, passphrase: string | undefined): KeyObject {
   const isEncrypted = /ENCRYPTED/.test(pem);
   try {
@@ -46,7 +46,7 @@ function fromPem(pem: string, passphrase: string | undefined): KeyObject {
 }
 
 function unreadable(): DrayageError {
-  return new DrayageError('MALFORMED', 'the key file holds no private key that can be read', {
-    hint: 'it is to hold a private key as PEM, or a cosign.key',
+  return new DrayageError('MALFORMED', 'the key file contains no readable private key', {
+    hint: 'the file must contain a private key as PEM, or be a cosign.key',
   });
 }

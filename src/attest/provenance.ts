@@ -2,30 +2,29 @@ import type { Claims, Statement } from './claims.ts';
 import { refusal } from './refusal.ts';
 import type { Signer } from './trust.ts';
 
-/** What is known of an image whose signature was accepted. */
+/** What is known about an image whose signature was accepted. */
 export interface Provenance {
   predicateType: string;
   signer: { kind: 'certificate'; identity: string; issuer: string | null } | { kind: 'key'; hint: string };
   /**
-   * What the certificate says, which its authority has checked; or, where a key has signed, what its holder says. Null where
-   * neither says anything.
+   * From the certificate, which its authority has checked; for a key, its holder's claim. Null if neither states it.
    */
   source: string | null;
   commit: string | null;
   ref: string | null;
   /** Address of the job. */
   job: string | null;
-  /** Such as `gitlab-hosted` or `self-hosted`; of certificates only. */
+  /** Such as `gitlab-hosted` or `self-hosted`; only from certificates. */
   runnerEnvironment: string | null;
-  /** The names that the image had when it was signed; null where the statement speaks of none, so that it covers no name. */
+  /** The names of the image when it was signed; null if the statement contains none and so covers no name. */
   names: readonly string[] | null;
-  /** What only the job itself says, whoever signed. */
+  /** Claims of the job itself, whoever signed. */
   claimed: { jobName: string | null; pipeline: string | null };
 }
 
 /**
- * Puts together what is known: of a certificate what it says, of a key what the statement says.
- * @throws {@link DrayageError} `POLICY` where a certificate and the statement that it signs contradict each other
+ * Combines the known facts: for a certificate its own statements, for a key those of the signed statement.
+ * @throws {@link DrayageError} `POLICY` if a certificate and the statement that it signs contradict each other
  */
 export function provenanceOf({ predicateType, claims }: Statement, signer: Signer): Provenance {
   const names = claims.names ?? null;

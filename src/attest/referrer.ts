@@ -6,24 +6,24 @@ import { toDocument } from '../oci/manifest.ts';
 import { OCI_MANIFEST } from '../oci/media-types.ts';
 import { BUNDLE_TYPE, PROVENANCE_V1 } from './media-types.ts';
 
-/** The annotation and its value by which cosign finds the image in a layout (`--local-image`). */
+/** The annotation by which cosign finds the image in a layout (`--local-image`). */
 export const COSIGN_IMAGE: Readonly<Record<string, string>> = { kind: 'dev.cosignproject.cosign/image' };
 
-/** The config of an artifact that has none (OCI image-spec, manifest.md#guidance-for-an-empty-descriptor). */
+/** The empty config of an artifact (OCI image-spec, manifest.md#guidance-for-an-empty-descriptor). */
 const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
 const EMPTY_BYTES: Buffer = Buffer.from('{}');
 
-/** A signature as a layout or a registry holds it. */
+/** A signature as a layout or a registry stores it. */
 export interface StoredSignature {
-  /** Names the manifest, with what an index says of it: artifact type and annotations. */
+  /** The descriptor of the manifest as an index lists it, with artifact type and annotations. */
   root: Descriptor;
-  /** Everything there is to store, what names others last. */
+  /** All documents to store, each after those that it names. */
   documents: Document[];
 }
 
 /**
- * Makes a bundle a referrer of an image (OCI image-spec 1.1, manifest.md#image-manifest-property-descriptions `subject`), shaped
- * as cosign writes and reads it.
+ * Makes a bundle a referrer of an image (OCI image-spec 1.1, manifest.md#image-manifest-property-descriptions
+ * `subject`), in the form that cosign writes and reads.
  */
 export function bundleReferrer(subject: Descriptor, bundle: Uint8Array, createdAt: Date): StoredSignature {
   const config = describe(EMPTY_BYTES, EMPTY_TYPE);

@@ -1,7 +1,7 @@
 import type { ErrorFacts, RefusalReason } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
 
-/** The error for a signature that is not accepted. Texts from outside are cut to a length that a log bears. */
+/** The error for a signature that is not accepted. Texts from outside are shortened for logs. */
 export function refusal(
   reason: RefusalReason,
   message: string,
@@ -10,7 +10,7 @@ export function refusal(
   return new DrayageError('POLICY', shortened(message), { ...facts, reason });
 }
 
-/** A text from outside, as a message may hold it. */
+/** A text from outside, shortened for a message. */
 export function shortened(text: string, length: number = 400): string {
   return text.length <= length ? text : `${text.slice(0, length)}…`;
 }

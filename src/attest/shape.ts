@@ -4,22 +4,22 @@ import { refusal } from './refusal.ts';
 
 /** The largest bundle that is read, in bytes. */
 export const MAX_BUNDLE_SIZE: number = 1024 * 1024;
-/** How deep a document may be nested. */
+/** The maximum nesting of a document. */
 const MAX_DEPTH = 32;
 const MAX_LOG_ENTRIES = 8;
 const MAX_TIMESTAMPS = 8;
 
-/** Base64 of at most so many bytes. */
+/** Base64 of at most this many bytes. */
 function base64(bytes: number): v.GenericSchema<unknown, string> {
   return v.pipe(v.string(), v.maxLength(Math.ceil(bytes / 3) * 4));
 }
 
-/** A whole number, as protobuf's JSON writes those of 64 bits. */
+/** A whole number in protobuf's JSON, which writes 64-bit ones as strings. */
 const wholeNumber = v.union([v.pipe(v.string(), v.regex(/^\d{1,20}$/)), v.pipe(v.number(), v.safeInteger())]);
-/** DER of a certificate or a timestamp: what decodes them may copy it once for each level that it is nested. */
+/** DER of a certificate or a timestamp. Its decoder may copy it once for each level of nesting. */
 const der = base64(16 * 1024);
 
-/** A bundle as far as it was looked at before anything in it is decoded; what is not named here is in it, too. */
+/** The parts of a bundle that are checked before anything in it is decoded; it also contains others. */
 export interface BundleShape {
   mediaType: string;
   dsseEnvelope?: { payload: string; payloadType: string; signatures: { sig: string }[] } | null | undefined;
@@ -73,8 +73,8 @@ const bundleSchema: v.GenericSchema<unknown, BundleShape> = v.looseObject({
 });
 
 /**
- * Reads a bundle, as far as it can be read safely: its size, how deep it is nested, the number and size of its parts, and the
- * one text in it that others make a pattern of.
+ * Parses a bundle as far as that is safe: its size, its nesting, the number and size of its parts, and the one text in
+ * it that others use as a pattern.
  * @throws {@link DrayageError} `POLICY`
  */
 export function readShape(bytes: Uint8Array): BundleShape {
@@ -95,7 +95,7 @@ export function readShape(bytes: Uint8Array): BundleShape {
 }
 
 /**
- * Reads JSON that somebody else wrote, no deeper than documents of its kind are.
+ * Parses JSON from outside with limited nesting.
  * @throws {@link DrayageError} `POLICY`
  */
 export function parse(bytes: Uint8Array, what: 'BUNDLE' | 'STATEMENT'): unknown {
@@ -111,7 +111,7 @@ export function parse(bytes: Uint8Array, what: 'BUNDLE' | 'STATEMENT'): unknown 
   }
 }
 
-/** How deep JSON is nested, as far as its brackets tell: one pass, and no more than a level is needed to say it is too deep. */
+/** The nesting of JSON by its brackets, in one pass; stops at the first level that is too deep. */
 function nesting(bytes: Uint8Array): number {
   let depth = 0;
   let deepest = 0;
@@ -128,9 +128,9 @@ function nesting(bytes: Uint8Array): number {
 
 function assertCounts({ mediaType, dsseEnvelope, verificationMaterial }: BundleShape): void {
   if (!/^application\/vnd\.dev\.sigstore\.bundle(?:\+json;version=0\.[123]|\.v0\.3\+json)$/.test(mediaType)) {
-    throw refusal('BUNDLE_VERSION', `the bundle is a ${mediaType}, of a version that is not read`);
+    throw refusal('BUNDLE_VERSION', `the bundle is a ${mediaType}, of an unsupported version`);
   }
-  if (!dsseEnvelope) throw refusal('NO_ENVELOPE', 'the bundle holds no DSSE envelope');
+  if (!dsseEnvelope) throw refusal('NO_ENVELOPE', 'the bundle contains no DSSE envelope');
   const { tlogEntries, timestampVerificationData } = verificationMaterial;
   assertCount('SIGNATURE_COUNT', dsseEnvelope.signatures, 1, 'signatures');
   assertCount('LOG_ENTRY_COUNT', tlogEntries ?? [], MAX_LOG_ENTRIES, 'log entries');
@@ -144,8 +144,9 @@ function assertCount(reason: RefusalReason, items: readonly unknown[], most: num
 }
 
 /**
- * A checkpoint's signer is matched against the addresses of trusted logs as a pattern, before any signature is checked: so it
- * may hold nothing that repeats or branches, or one bundle keeps a verifier busy for minutes.
+ * The verifier matches a checkpoint's signer against the addresses of trusted logs as a pattern, before any signature
+ * is checked. So it must contain nothing that repeats or branches; otherwise one bundle could keep a verifier busy for
+ * minutes.
  */
 function assertCheckpoints({ verificationMaterial: { tlogEntries } }: BundleShape): void {
   for (const entry of tlogEntries ?? []) {

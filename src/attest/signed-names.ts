@@ -5,9 +5,9 @@ import { refusal } from './refusal.ts';
 import type { AcceptedSignature } from './vet.ts';
 
 /**
- * Holds the names that an image goes by, and the word by which it was asked for, against those that it had when it was
- * signed. Each has to be in some of the accepted statements: an image that was signed twice may have got a name in between.
- * Where none of them speaks of names, as statements of other tools do not, names are covered by nothing, and pass.
+ * Compares the names of an image, and the word by which it was requested, with its names when it was signed. Each must
+ * be in one of the accepted statements: an image that was signed twice may have got a name in between. If no statement
+ * contains names, as those of other tools, names are not covered, and pass.
  * @throws {@link DrayageError} `POLICY`
  */
 export function assertNames(

@@ -11,20 +11,20 @@ import { signingError } from './signing-error.ts';
 import { keyHint } from './trust.ts';
 import { eitherSignal } from '../stream/signals.ts';
 
-/** Signs a statement and hands back the bundle. */
+/** Signs a statement and returns the bundle. */
 export type SignStatement = (statement: Buffer, options?: ContentOptions) => Promise<Buffer>;
 
-/** Which services take part, and how long they are waited for. */
+/** The services that take part, and how long to wait for them. */
 export interface EvidenceOptions {
   /** A transparency log (Rekor) that the signature is entered into. Default: none. */
   rekorUrl?: string | undefined;
-  /** A timestamp authority that says when it was made. Default: none. */
+  /** A timestamp authority that proves the time of signing. Default: none. */
   tsaUrl?: string | undefined;
-  /** How often a service that does not answer, or fails, is asked again. Default 2. */
+  /** How often a service that does not answer, or fails, is retried. Default 2. */
   retries?: number | undefined;
-  /** How long one answer is waited for, in milliseconds. Default 15 000. */
+  /** How long to wait for one answer, in milliseconds. Default 15 000. */
   timeout?: number | undefined;
-  /** How long all of it may take, in milliseconds. Default 120 000. */
+  /** The time limit for everything, in milliseconds. Default 120 000. */
   deadline?: number | undefined;
 }
 
@@ -36,16 +36,16 @@ export interface KeylessOptions extends EvidenceOptions {
 }
 
 /**
- * Signs with a key that lives for one signature, and a certificate that says which job it was.
- * @throws {@link DrayageError} `USAGE` without a log or timestamps: a certificate lasts ten minutes, and nothing would prove
- * that it was used in them; while signing `SIGNING`, `UNREACHABLE`, `TIMEOUT`, `MALFORMED`
+ * Signs with a key that is used once, and a certificate that states the job.
+ * @throws {@link DrayageError} `USAGE` without a log or timestamps: a certificate is valid for ten minutes, and nothing
+ * would prove that it was used in that time; while signing `SIGNING`, `UNREACHABLE`, `TIMEOUT`, `MALFORMED`
  */
 export function keylessSigner(options: KeylessOptions): SignStatement {
   const { fulcioUrl, token, rekorUrl, tsaUrl } = options;
   if (rekorUrl === undefined && tsaUrl === undefined) {
     throw new DrayageError(
       'USAGE',
-      'a certificate needs a proof of when it was used, and no service gives one',
+      'a certificate needs a proof of when it was used, but no service provides one',
       {
         reason: 'UNPROVEN_TIME',
         hint: 'name a log, or a timestamp authority',
@@ -67,8 +67,8 @@ export interface KeySignerOptions extends EvidenceOptions {
 }
 
 /**
- * Signs with a key of one's own. Without a log and timestamps no service takes part.
- * @throws {@link DrayageError} while signing as {@link keylessSigner}
+ * Signs with your own key. Without a log and timestamps no service takes part.
+ * @throws {@link DrayageError} while signing, as {@link keylessSigner}
  */
 export function keySigner(options: KeySignerOptions): SignStatement {
   const { privateKey, rekorUrl, tsaUrl } = options;
@@ -83,7 +83,7 @@ export function keySigner(options: KeySignerOptions): SignStatement {
         key: {
           $case: 'publicKey',
           publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-          // No hint here: it would become the envelope's key ID, which cosign takes for something else.
+          // No hint here: it would become the envelope's key ID, which has another meaning for cosign.
         },
       }),
     }),
@@ -91,7 +91,7 @@ export function keySigner(options: KeySignerOptions): SignStatement {
   );
 }
 
-/** What is handed to every client of a service. */
+/** The options of every service's client. */
 interface Network {
   retry: { retries: number; minTimeout: number; maxTimeout: number };
   timeout: number;
@@ -137,13 +137,13 @@ async function witnesses({ rekorUrl, tsaUrl }: Services, network: Network): Prom
   ];
 }
 
-/** The services' clients cannot be told to stop: they are no longer waited for, and end by their own time limits. */
+/** The services' clients cannot be aborted: nobody waits for them any more, and they end by their own time limits. */
 async function within<T>(
   work: () => Promise<T>,
   deadline: number,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  // Nothing begins that nobody would wait for.
+  // Starts nothing after an abort.
   signal?.throwIfAborted();
   const stop = new AbortController();
   const late = setTimeout(

@@ -10,7 +10,7 @@ export interface Services {
   fulcioUrl?: string;
   rekorUrl?: string;
   tsaUrl?: string;
-  /** What must not be repeated. */
+  /** A secret that must not be repeated. */
   token?: IdentityToken;
 }
 
@@ -18,7 +18,7 @@ interface Service {
   name: string;
   url: string | undefined;
   reason?: ErrorReason;
-  /** What to do where it refuses. */
+  /** What to do if it refuses. */
   hint: string;
 }
 
@@ -26,8 +26,8 @@ const TIMEOUTS = /timeout|TIMEOUT|TIMEDOUT/;
 const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
 
 /**
- * The error that a failure of signing becomes. Only texts go on, without the token: a service may repeat what it was sent, and
- * what its client threw may hold it.
+ * Turns a failure of signing into an error. Only texts are kept, without the token: a service may repeat what it was
+ * sent, and its client's error may contain it.
  */
 export function signingError(error: unknown, services: Services): DrayageError {
   if (isDrayageError(error)) return error;
@@ -60,12 +60,12 @@ export function signingError(error: unknown, services: Services): DrayageError {
   if (code !== undefined && /^E[A-Z]+$/.test(code)) {
     return new DrayageError('UNREACHABLE', `${at} cannot be reached: ${why}`, {
       ...where,
-      hint: 'look at the address; try again',
+      hint: 'check the address; try again',
     });
   }
-  return new DrayageError('MALFORMED', `${at} answered what cannot be read: ${why}`, {
+  return new DrayageError('MALFORMED', `${at} sent an unreadable answer: ${why}`, {
     ...where,
-    hint: 'look whether the address is that of such a service, and not of a page before it',
+    hint: 'check that the address is that of the service itself, not of a web page',
   });
 }
 
@@ -80,16 +80,16 @@ function serviceOf(error: unknown, { fulcioUrl, rekorUrl, tsaUrl }: Services): S
       name: 'the transparency log',
       url: rekorUrl,
       reason: 'LOG_SERVICE',
-      hint: 'look at its address',
+      hint: 'check its address',
     };
   if (code.startsWith('TSA_'))
     return {
       name: 'the timestamp authority',
       url: tsaUrl,
       reason: 'TIMESTAMP_SERVICE',
-      hint: 'look at its address',
+      hint: 'check its address',
     };
-  return { name: 'a signing service', url: undefined, hint: 'look at the addresses' };
+  return { name: 'a signing service', url: undefined, hint: 'check the addresses' };
 }
 
 function causeOf(error: unknown): unknown {
@@ -105,21 +105,23 @@ function statusOf(cause: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-/** What the network's own error is called; where the client gave up by itself it says so in `type`. */
+/** The code of the network's error; a client that gave up itself states it in `type`. */
 function networkCode(cause: unknown): string | undefined {
   const code = systemCode(cause);
   if (code !== 'FETCH_ERROR' || !(cause instanceof Error && 'type' in cause)) return code;
   return String(cause.type);
 }
 
-/** A text of a service or its client, without the token, the password of any service, and who stands before the host in any address. */
+/**
+ * A text of a service or its client, without the token, the services' passwords, and the user information in addresses.
+ */
 function clean(text: string, { token, fulcioUrl, rekorUrl, tsaUrl }: Services): string {
   const secrets = [fulcioUrl, rekorUrl, tsaUrl].flatMap(passwordsIn);
   const told = secrets.reduce((left, secret) => left.replaceAll(secret, '[password]'), withoutUserinfo(text));
   return shortened(token === undefined ? told : withoutToken(told, token));
 }
 
-/** The password in an address, in each form in which it may come back: a service may repeat what it was sent. */
+/** The password in an address, in each form in which a service may repeat it. */
 function passwordsIn(url: string | undefined): string[] {
   if (url === undefined || !URL.canParse(url)) return [];
   const { username, password } = new URL(url);

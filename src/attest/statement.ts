@@ -4,9 +4,9 @@ import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { familiarRepository, parseReference } from '../oci/reference.ts';
 import { PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
 
-/** An image that a statement is about. */
+/** The image of a statement. */
 export interface AttestedImage {
-  /** Of its manifest, or of its index: what is signed. */
+  /** The digest of its manifest, or of its index: it is signed. */
   digest: Digest;
   /** Config digests: one, or one for each image of an index. */
   ids: readonly Digest[];
@@ -14,17 +14,18 @@ export interface AttestedImage {
   names: readonly string[];
 }
 
-/** What a statement says beside the image and the job. */
+/** The content of a statement besides the image and the job. */
 export interface StatementOptions {
-  /** When the build was over: now. */
+  /** When the build ended: now. */
   finishedAt: Date;
-  /** Of drayage. */
+  /** The version of drayage. */
   version: string;
 }
 
 /**
- * States which job built an image: an in-toto Statement v1 with SLSA provenance v1 (slsa.dev/spec/v1.0/provenance).
- * @returns the statement's bytes, which are what is signed
+ * Makes the statement that a job built an image: an in-toto Statement v1 with SLSA provenance v1
+ * (slsa.dev/spec/v1.0/provenance).
+ * @returns the statement's bytes, which are signed
  */
 export function provenanceStatement(image: AttestedImage, build: Build, options: StatementOptions): Buffer {
   const statement = {
@@ -61,12 +62,12 @@ function runDetails({ ids }: AttestedImage, build: Build, options: StatementOpti
   };
 }
 
-/** The repository of its first name; tags move, so they are no part of it. */
+/** The repository of its first name, without a tag, because tags move. */
 function subjectName({ names: [name] }: AttestedImage): string {
   return name === undefined ? 'image' : familiarRepository(parseReference(name));
 }
 
-/** A digest as in-toto writes it: `{"sha256": "…"}`. */
+/** A digest in in-toto's form: `{"sha256": "…"}`. */
 function digestSet(digest: Digest): Record<string, string> {
   return { [digestAlgorithm(digest)]: digestHex(digest) };
 }

@@ -10,52 +10,52 @@ import { refusal } from './refusal.ts';
 import type { BundleShape } from './shape.ts';
 import { asRefusal } from './verification-error.ts';
 
-/** What is trusted: a trusted root, public keys, or keys with the logs of a root. */
+/** The trust: a trusted root, public keys, or keys with the logs of a root. */
 export interface TrustOptions {
   /**
-   * A trusted root (sigstore's `trusted_root.json`): whose certificates count, and which logs and timestamps. What it names
-   * is asked for: a certificate needs a promise of its CT logs, a bundle an entry in its logs.
+   * A trusted root (sigstore's `trusted_root.json`): the trusted certificates, logs and timestamp authorities.
+   * Everything that it names is required: a certificate needs a promise of its CT logs, a bundle an entry in its logs.
    */
   trustedRoot?: Uint8Array | undefined;
   /** Public keys as PEM, one or several. With keys, no certificate is accepted. */
   publicKeys?: string | undefined;
 }
 
-/** Who signed, as far as it was proven. */
+/** The signer, as it was proven. */
 export type Signer =
   | ({ kind: 'certificate' } & CertificateFacts)
   | {
       kind: 'key';
-      /** Of the public key: SHA-256 of its DER form, in base64, which is the hint that bundles carry. */
+      /** SHA-256 of the public key's DER form, in base64: the hint in bundles. */
       hint: string;
     };
 
-/** What was signed, and by whom. */
+/** The signed content and its signer. */
 export interface VerifiedEnvelope {
   payloadType: string;
   payload: Buffer;
   signer: Signer;
 }
 
-/** What signatures are held against; see {@link loadTrust}. It does no I/O. */
+/** The trust that signatures are verified against; see {@link loadTrust}. It does no I/O. */
 export interface Trust {
-  /** What signatures it takes. */
+  /** The kind of signatures that it accepts. */
   readonly kind: Signer['kind'];
   /**
-   * Verifies a bundle whose shape was read: signature, certificate, log entries and timestamps.
+   * Verifies a bundle whose shape was checked: signature, certificate, log entries and timestamps.
    * @throws {@link DrayageError} `POLICY`
    */
   verify(bundle: BundleShape): VerifiedEnvelope;
 }
 
-/** The most public keys that are tried. */
+/** The maximum number of public keys that are tried. */
 const MAX_KEYS = 16;
 const HINT =
   'make it with cosign trusted-root create, or take the trusted_root.json of the sigstore instance';
 
 /**
- * Reads what is trusted, and loads what verifies.
- * @throws {@link DrayageError} `USAGE` where nothing is trusted; `MALFORMED`
+ * Reads the trust, and loads the verifier.
+ * @throws {@link DrayageError} `USAGE` if nothing is trusted; `MALFORMED`
  */
 export async function loadTrust({ trustedRoot, publicKeys }: TrustOptions): Promise<Trust> {
   const { bundleFromJSON } = await import('@sigstore/bundle');
@@ -82,7 +82,7 @@ export async function loadTrust({ trustedRoot, publicKeys }: TrustOptions): Prom
     const facts = certificateFacts(certificateOf(bundle), identity?.subjectAlternativeName, extensions);
     return { kind: 'certificate', ...facts };
   };
-  // What the root says is looked at once now, so that a mistake in it is told as one.
+  // Parses the root now, so that a mistake in it is reported as one.
   malformedRoot(() => toTrustMaterial(root));
   const kind = keys === undefined ? 'certificate' : 'key';
   return {
@@ -108,14 +108,14 @@ function readPublicKeys(pem: string): KeyObject[] {
   const blocks =
     pem.match(/-----BEGIN (?:RSA )?PUBLIC KEY-----[\s\S]+?-----END (?:RSA )?PUBLIC KEY-----/g) ?? [];
   if (blocks.length === 0 || blocks.length > MAX_KEYS) {
-    throw new DrayageError('MALFORMED', `the key file holds ${blocks.length} public keys`, {
-      hint: 'it is to hold the public key as PEM: cosign.pub, or what openssl pkey -pubout writes',
+    throw new DrayageError('MALFORMED', `the key file contains ${blocks.length} public keys`, {
+      hint: 'the file must contain public keys as PEM: cosign.pub, or the output of openssl pkey -pubout',
     });
   }
   try {
     return blocks.map((block) => createPublicKey(block));
   } catch (cause) {
-    throw new DrayageError('MALFORMED', 'the key file holds a public key that cannot be read', { cause });
+    throw new DrayageError('MALFORMED', 'the key file contains an unreadable public key', { cause });
   }
 }
 
@@ -130,11 +130,11 @@ function malformedRoot<T>(read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new DrayageError('MALFORMED', 'the trusted root cannot be read', { cause, hint: HINT });
+    throw new DrayageError('MALFORMED', 'the trusted root is unreadable', { cause, hint: HINT });
   }
 }
 
-/** The evidence of kinds that count: what no log or authority of the root can vouch for proves nothing. */
+/** The relevant evidence: what no log or authority of the root vouches for proves nothing. */
 function relevant(bundle: Bundle, root: TrustedRoot, isKey: boolean): Bundle {
   const { verificationMaterial: material } = bundle;
   const hasTimestamps = root.timestampAuthorities.length > 0 && !isKey;
@@ -148,7 +148,7 @@ function keyOrNone(key: KeyObject | undefined): { publicKey: KeyObject; validFor
   return { publicKey: key, validFor: () => true };
 }
 
-/** The first key that verifies it; what the last one says where none does. */
+/** The first key that verifies it; otherwise the error of the last one. */
 function anyKey(keys: readonly KeyObject[], verify: (key: KeyObject) => Signer): Signer {
   let failure: unknown;
   for (const key of keys) {
@@ -164,10 +164,10 @@ function anyKey(keys: readonly KeyObject[], verify: (key: KeyObject) => Signer):
 function assertKind(bundle: Bundle, wanted: Signer['kind']): void {
   const isKey = bundle.verificationMaterial.content.$case === 'publicKey';
   if (isKey && wanted === 'certificate') {
-    throw refusal('KEY_SIGNED', 'it is signed with a key, and a certificate is asked for');
+    throw refusal('KEY_SIGNED', 'it is signed with a key, but a certificate is required');
   }
   if (!isKey && wanted === 'key') {
-    throw refusal('CERTIFICATE_SIGNED', 'it is signed with a certificate, and a key is asked for');
+    throw refusal('CERTIFICATE_SIGNED', 'it is signed with a certificate, but a key is required');
   }
 }
 
@@ -182,7 +182,7 @@ function certificateOf({ verificationMaterial: { content } }: Bundle): Buffer {
 }
 
 function envelopeOf({ content }: Bundle): { payloadType: string; payload: Buffer } {
-  if (content.$case !== 'dsseEnvelope') throw refusal('NO_ENVELOPE', 'the bundle holds no DSSE envelope');
+  if (content.$case !== 'dsseEnvelope') throw refusal('NO_ENVELOPE', 'the bundle contains no DSSE envelope');
   const { payloadType, payload } = content.dsseEnvelope;
   return { payloadType, payload: Buffer.from(payload) };
 }

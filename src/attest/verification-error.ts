@@ -2,7 +2,7 @@ import { asError, isDrayageError } from '../errors.ts';
 import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 
-/** What the codes of the verifier mean; whatever has none could not even be read. */
+/** The meaning of the verifier's codes; an error without a code means unreadable evidence. */
 const REASONS: Readonly<Record<string, RefusalReason>> = {
   CERTIFICATE_ERROR: 'CERTIFICATE',
   PUBLIC_KEY_ERROR: 'KEY',
@@ -15,7 +15,7 @@ const REASONS: Readonly<Record<string, RefusalReason>> = {
   TLOG_BODY_ERROR: 'LOG_BODY',
 };
 
-/** Runs code of others over what others wrote: whatever it throws, typed or not, becomes a refusal. */
+/** Runs foreign code over foreign input: anything that it throws becomes a refusal. */
 export function asRefusal<T>(verify: () => T): T {
   try {
     return verify();
@@ -25,6 +25,6 @@ export function asRefusal<T>(verify: () => T): T {
     const why = asError(error).message;
     const isShape = error instanceof Error && error.name === 'ValidationError';
     const reason = REASONS[code] ?? (isShape || 'fields' in Object(error) ? 'BUNDLE_SHAPE' : 'EVIDENCE');
-    throw refusal(reason, `the signature does not hold: ${why}`, { cause: error });
+    throw refusal(reason, `the signature is not valid: ${why}`, { cause: error });
   }
 }

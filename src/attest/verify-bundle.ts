@@ -8,13 +8,13 @@ import { readShape } from './shape.ts';
 import type { Trust } from './trust.ts';
 
 /**
- * Verifies that a bundle vouches for content, and says what is expected of it. Pure: no file, no network, no clock; a
- * certificate is held against the time that logs and timestamps prove.
+ * Verifies that a bundle vouches for content and meets the expectations. Pure: no file, no network, no clock; a
+ * certificate is checked at the time that logs and timestamps prove.
  *
- * In this order: the bundle's size and shape, before anything is decoded; certificate or key, timestamps, log entries and the
- * signature; who signed; what was signed, and that it is about this content; what was expected of it.
+ * In this order: the bundle's size and shape, before anything is decoded; certificate or key, timestamps, log entries
+ * and the signature; the signer; the signed statement, and that it is about this content; the expectations.
  * @param bytes the bundle
- * @param digest of the manifest, or the index, that it has to be about
+ * @param digest of the manifest, or the index, that it must be about
  * @throws {@link DrayageError} `POLICY`, whose `reason` says which check failed
  */
 export function verifyBundle(

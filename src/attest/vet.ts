@@ -16,34 +16,35 @@ import { MAX_BUNDLE_SIZE } from './shape.ts';
 import type { Trust } from './trust.ts';
 import { verifyBundle } from './verify-bundle.ts';
 
-/** How many different signatures of one content are looked at. */
+/** The maximum number of different signatures that are checked for one content. */
 const MAX_SIGNATURES = 16;
 
-/** What signatures are held against. */
+/** The requirements on signatures. */
 export interface Demand {
   trust: Trust;
   expected: ExpectedProvenance;
 }
 
-/** A signature that was accepted. */
+/** An accepted signature. */
 export interface AcceptedSignature {
-  /** The referrer that holds it. */
+  /** The referrer that contains it. */
   referrer: Descriptor;
   provenance: Provenance;
 }
 
-/** What came of looking at the signatures of one content. */
+/** Result of checking the signatures of one content. */
 export interface Vetted {
   accepted: AcceptedSignature[];
-  /** Why the others that were looked at are not. */
+  /** Why the other checked ones are not accepted. */
   failures: DrayageError[];
-  /** How many were not looked at. */
+  /** How many were not checked. */
   unread: number;
 }
 
 /**
- * Looks at the signatures of content: the newest first, by the date that they claim, and then by digest; each bundle once,
- * however many referrers hold it, and no more than a bounded number. Who can write to the place can put others before them.
+ * Checks the signatures of content: the newest first, by their claimed date, and then by digest. Each bundle is checked
+ * once, however many referrers contain it, and their number is limited. Whoever can write to the place can put others
+ * before them.
  */
 export async function vetSignatures(
   subject: Descriptor,
@@ -73,7 +74,7 @@ export async function vetSignatures(
   return result;
 }
 
-/** Dates are of one form, RFC 3339 in UTC, where they are ours; what has none comes last. */
+/** Our dates have one form, RFC 3339 in UTC; a signature without a date comes last. */
 function newestFirst(a: Descriptor, b: Descriptor): number {
   const first = a.annotations?.[CREATED] ?? '';
   const second = b.annotations?.[CREATED] ?? '';
@@ -81,7 +82,7 @@ function newestFirst(a: Descriptor, b: Descriptor): number {
   return a.digest < b.digest ? -1 : 1;
 }
 
-/** Finds the bundle that a referrer holds. */
+/** Finds the bundle in a referrer. */
 async function describeBundle(
   place: ContentSource,
   referrer: Descriptor,
@@ -90,7 +91,7 @@ async function describeBundle(
 ): Promise<Descriptor> {
   return undamaged(async () => {
     if (!isManifestType(referrer.mediaType))
-      throw refusal('REFERRER_DAMAGED', 'the signature is no manifest');
+      throw refusal('REFERRER_DAMAGED', 'the signature is not a manifest');
     const bytes = await readDocument(await place.open(referrer, options), referrer);
     const manifest = parseManifest(bytes, `manifest ${referrer.digest}`);
     const [layer, ...others] = manifest.layers;
@@ -100,7 +101,7 @@ async function describeBundle(
   });
 }
 
-/** Reads a bundle; its size and digest are checked before anything is made of it. */
+/** Reads a bundle. Checks its size and digest before parsing it. */
 async function readBundle(
   place: ContentSource,
   bundle: Descriptor,

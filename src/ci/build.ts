@@ -1,10 +1,10 @@
 import type { Origin } from './origin.ts';
 
-/** What provenance states of the job that built an image, in the words of SLSA provenance v1. */
+/** The provenance of the job that built an image, in the words of SLSA provenance v1. */
 export interface Build {
-  /** Which job it is. */
+  /** The job. */
   origin: Origin;
-  /** Says what the fields mean: the `uri` of a {@link BuildType}. */
+  /** Defines the meaning of the fields: the `uri` of a {@link BuildType}. */
   buildType: string;
   /**
    * `source` is the project's address, `ref` is in full (`refs/heads/main`), `entryPoint` is the job. The image's names are
@@ -17,7 +17,9 @@ export interface Build {
   invocationId: string;
   /** RFC 3339 time. */
   startedOn?: string | undefined;
-  /** What a certificate for this job states; `identity` is undefined where the CI tells the job too little. */
+  /**
+   * What a certificate for this job states; `identity` is undefined if the CI does not give the job enough information.
+   */
   signer: { issuer: string; identity?: string | undefined };
 }
 
@@ -25,12 +27,12 @@ export interface Build {
 export interface BuildType {
   /** Names it in statements. */
   uri: string;
-  /** What starts a pipeline whose branch name whoever asks for a merge has chosen. */
+  /** The triggers of pipelines whose branch name was chosen by the author of a merge request. */
   mergeTriggers: readonly string[];
-  /** Address of a job: by the address of its project, and its ID. */
+  /** The address of a job, from its project's address and its ID. */
   jobUrl(source: string, id: string): string;
-  /** Whether an identity is of a job that the project itself configures. */
+  /** Whether an identity belongs to a job that the project itself configures. */
   isConfiguredBy(source: string, identity: string): boolean;
-  /** Address of the instance whose jobs an issuer vouches for; undefined where it is not one of this CI. */
+  /** The address of the instance whose jobs an issuer vouches for; undefined if it does not belong to this CI. */
   serverOf(issuer: string): string | undefined;
 }

@@ -2,7 +2,7 @@ import type { Build, BuildType } from './build.ts';
 import type { DotenvLimits } from './dotenv.ts';
 import type { Env, Origin } from './origin.ts';
 
-/** What a job has made, as its page may link to it. */
+/** A link on the job's page to something that the job made. */
 export interface ReportedLink {
   /** An image's name, or its unique tag. */
   label: string;
@@ -10,11 +10,14 @@ export interface ReportedLink {
   folder: string;
 }
 
-/** One CI: all that is its own. Another one is a folder beside `gitlab/` with one of these, and its row in `cis`. */
+/**
+ * Everything that is specific to one CI. Another CI is a folder beside `gitlab/` with one of these, and its row in
+ * `cis`.
+ */
 export interface Ci {
-  /** In annotations, `dev.drayage.<name>.…`, and in {@link Origin}: lower case letters, digits and hyphens. */
+  /** Its name in annotations, `dev.drayage.<name>.…`, and in {@link Origin}: lower-case letters, digits and hyphens. */
   name: string;
-  /** As people write it: `GitLab`. */
+  /** Its name for people: `GitLab`. */
   title: string;
   /** How its jobs sign. */
   buildType: BuildType;
@@ -29,18 +32,18 @@ export interface Ci {
   readOrigin(env: Env): Origin;
   /** @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed */
   readBuild(env: Env): Build;
-  /** What names folders of a job and of a project, each as far as it is set: also outside a job. */
+  /** The IDs that name folders of a job and of a project, each if it is set, also outside a job. */
   readIds(env: Env): { jobId?: string | undefined; projectId?: string | undefined };
   /** The git tag that the pipeline runs for. */
   gitTag(env: Env): string | undefined;
-  /** What it gives a job for registries, by host as references name it. */
+  /** The job's credentials for registries, by host as references name it. */
   credentials?(env: Env): ReadonlyMap<string, { username: string; password: string }>;
-  /** Whether only those may push to the job's ref who may release. */
+  /** Whether only people who may release may push to the job's ref. */
   isProtected?(env: Env): boolean;
-  /** Bytes of artifacts that the job's instance takes unless its administrators said otherwise. */
+  /** The default limit for artifacts of the job's instance, in bytes. */
   sizeLimit?(origin: Origin): number;
-  /** A report that links from the job's page into its artifacts. */
+  /** A report with links from the job's page into its artifacts. */
   artifactLinks?(origin: Origin, links: readonly ReportedLink[]): string;
-  /** A report that links from the job's page to those of the references that are in the project's own registry. */
+  /** A report with links from the job's page to those references that are in the project's own registry. */
   registryLinks?(origin: Origin, references: readonly string[], env: Env): string;
 }

@@ -1,25 +1,25 @@
 import { DrayageError } from '../errors.ts';
 import type { ImageVariables, Variable } from './variables.ts';
 
-/** What a dotenv report of a CI may hold. */
+/** The limits of a CI's dotenv report. */
 export interface DotenvLimits {
-  /** The report has to be smaller, in bytes. */
+  /** The report must be smaller than this, in bytes. */
   size: number;
-  /** The report holds at most that many. */
+  /** The maximum number of variables. */
   variables: number;
 }
 
 /** A dotenv report, ready to be written. */
 export interface Dotenv {
   text: string;
-  /** How many variables were given up because the report has no room for them. */
+  /** How many variables were dropped because the report has no room for them. */
   dropped: number;
 }
 
 /**
- * Formats variables as a dotenv report: `KEY=value` lines, nothing else. Where they would be too many for it, the `_DIGEST`
- * variables are omitted first, then the `_ID`s.
- * @throws {@link DrayageError} `LIMIT` where the references alone are too many
+ * Formats variables as a dotenv report: only `KEY=value` lines. If there are too many, the `_DIGEST` variables are
+ * dropped first, then the `_ID`s.
+ * @throws {@link DrayageError} `LIMIT` if the references alone are too many
  */
 export function formatDotenvReport(variables: ImageVariables, limits: DotenvLimits): Dotenv {
   const { references, ids, digests } = variables;
@@ -42,17 +42,17 @@ export function formatDotenvReport(variables: ImageVariables, limits: DotenvLimi
   );
 }
 
-/** Formats variables as lines that CIs, docker compose and shells read alike. */
+/** Formats variables as lines that CIs, docker compose and shells read in the same way. */
 export function formatVariables(variables: readonly Variable[]): string {
   return variables.map(({ key, value }) => `${line(key, value)}\n`).join('');
 }
 
-/** A CI may expand a `$`, and takes neither quotes nor several lines. */
+/** A CI may expand a `$`, and accepts neither quotes nor several lines. */
 function line(key: string, value: string): string {
   if (/^[\w./:@+-]+$/.test(value)) return `${key}=${value}`;
   throw new DrayageError(
     'USAGE',
-    `the value of ${key} cannot stand in a dotenv file: ${JSON.stringify(value)}`,
+    `the value of ${key} is not allowed in a dotenv file: ${JSON.stringify(value)}`,
     {
       actual: value,
     },

@@ -1,13 +1,13 @@
 import type { Origin } from './origin.ts';
 import { originOf } from './origin.ts';
 
-/** What can be expected of an image's origin: annotations and signatures answer it. */
+/** Expectations about an image's origin: annotations and signatures are compared. */
 export const originKeys = ['server', 'project', 'pipeline', 'commit', 'job', 'job-id', 'ref'] as const;
 
-/** What else can be expected of a signature. */
+/** Further expectations about a signature. */
 export const signatureKeys = ['runner-environment', 'predicate-type', 'name'] as const;
 
-/** What can be expected of an image. */
+/** The key of an expectation. */
 export type ExpectationKey = (typeof originKeys)[number] | (typeof signatureKeys)[number];
 
 const FACTS: Record<(typeof originKeys)[number], keyof Origin> = {
@@ -20,10 +20,10 @@ const FACTS: Record<(typeof originKeys)[number], keyof Origin> = {
   ref: 'ref',
 };
 
-/** The values that are accepted. */
+/** The accepted values. */
 export type Accepted = readonly string[] | 'any';
 
-/** For each key that counts, what is accepted. Annotations are hints: of them this guards against mistakes only. */
+/** The accepted values for each key. Annotations are hints: for them this guards only against mistakes. */
 export type Expectations = Readonly<Partial<Record<ExpectationKey, Accepted>>>;
 
 /** One expectation that an image does not meet. */
@@ -31,18 +31,21 @@ export interface Mismatch {
   key: ExpectationKey;
   /** The values that would have been accepted. */
   expected: readonly string[];
-  /** What the image says; undefined where it says nothing. */
+  /** The image's value; undefined if it states none. */
   actual: string | undefined;
 }
 
-/** What a job expects of an image: that it comes from the same server, project, pipeline and commit. Outside a CI, nothing. */
+/**
+ * The expectations of a job: images come from the same server, project, pipeline and commit. Outside a CI, there are
+ * none.
+ */
 export function expectationsOf(origin: Origin | undefined): Expectations {
   if (origin === undefined) return {};
   const { server, projectPath, pipelineId, commit } = origin;
   return { server: [server], project: [projectPath], pipeline: [pipelineId], commit: [commit] };
 }
 
-/** The values that are accepted for a key; undefined where each is. */
+/** The accepted values for a key; undefined if any is accepted. */
 export function acceptedFor(expectations: Expectations, key: ExpectationKey): readonly string[] | undefined {
   const accepted = expectations[key];
   return accepted === 'any' ? undefined : accepted;
@@ -61,9 +64,9 @@ export function mismatches(
   });
 }
 
-/** The expectations that would have accepted an image in spite of these: exactly what it says, and no more. */
+/** The expectations that would have accepted an image: exactly its values, and no more. */
 export function accepting(found: readonly Mismatch[]): Expectations {
-  // What an image does not say at all, no value can match.
+  // No value matches a fact that an image does not state.
   return Object.fromEntries(
     found.map(({ key, actual }) => [key, actual === undefined ? 'any' : [actual]] as const),
   );

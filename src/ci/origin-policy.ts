@@ -8,11 +8,11 @@ import { acceptedFor, accepting, mismatches } from './expectations.ts';
 import { originOf } from './origin.ts';
 
 /**
- * Accepts the images that meet the expectations. Others are left out with a note as long as one does; where none does, the
- * refusal says what would have accepted it. Where a job was retried, its last run counts.
+ * Accepts the images that meet the expectations. Others are skipped with a note if at least one image meets them;
+ * otherwise the refusal says what would have accepted it. If a job was retried, its last run counts.
  *
- * An image whose own label names another commit than the expected one is refused even then: it was not built by this
- * pipeline, whoever saved it.
+ * An image whose own label names another commit than the expected one is refused even then: this pipeline did not build
+ * it, whoever saved it.
  */
 export function originPolicy(expectations: Expectations): ImagePolicy {
   return {
@@ -49,7 +49,7 @@ function reason(found: readonly Mismatch[]): string {
     .join('; ');
 }
 
-/** Of the runs of one job in one pipeline the last one counts. */
+/** The last run of each job of a pipeline counts. */
 function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
   const latest = new Map<string, bigint>();
   for (const { job, run } of images.map(runOf)) {
@@ -63,7 +63,10 @@ function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
   });
 }
 
-/** Which job saved an image, and in which of its runs; an image that does not say is a job of its own. */
+/**
+ * The job that saved an image, and the number of its run. An image that does not state its job counts as a job of its
+ * own.
+ */
 function runOf({ annotations, root }: StoredImage): { job: string; run: bigint } {
   const { ci, server, projectId, pipelineId, jobName, jobId, run = jobId } = originOf(annotations);
   const told = pipelineId !== undefined && jobName !== undefined && run !== undefined;
@@ -78,7 +81,7 @@ function assertRevision(image: StoredImage, config: ImageConfig, expectations: E
   if (expected === undefined || label === undefined || expected.includes(label)) return;
   throw new DrayageError(
     'POLICY',
-    `${nameOf(image)} was built from commit ${label}, says its label ${REVISION}, not from ${expected.join(' or ')}`,
+    `${nameOf(image)} was built from commit ${label} by its label ${REVISION}, not from ${expected.join(' or ')}`,
     {
       reason: 'OTHER_REVISION',
       expected: expected.join(','),

@@ -3,7 +3,7 @@ import { REVISION, SOURCE } from '../oci/annotations.ts';
 /** Variables of a process. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Which run of which job saved an image. */
+/** The run of a job that saved an image. */
 export interface Origin {
   /** The CI, by its name in annotations: `gitlab`. */
   ci: string;
@@ -14,7 +14,7 @@ export interface Origin {
   projectUrl: string;
   /** Decimal digits. */
   pipelineId: string;
-  /** Of this run of the job: each run has an ID of its own. */
+  /** The ID of this run of the job: each run has its own. */
   jobId: string;
   jobName: string;
   /** Orders the runs of one job in one pipeline: decimal digits, the highest counts. Default: the job ID. */
@@ -22,11 +22,11 @@ export interface Origin {
   /** Branch or tag. */
   ref: string;
   commit: string;
-  /** Address of the job's page, where it is known. No annotation states it. */
+  /** Address of the job's page, if known. No annotation states it. */
   jobUrl?: string | undefined;
 }
 
-/** The facts that annotations `dev.drayage.<ci>.<name>` state, by name, in the order in which they are written. */
+/** The facts of annotations `dev.drayage.<ci>.<name>`, by name, in the order in which they are written. */
 const FACTS = {
   server: 'server',
   'project-path': 'projectPath',
@@ -51,7 +51,7 @@ export function originAnnotations(origin: Origin): Record<string, string> {
   return { [REVISION]: origin.commit, [SOURCE]: origin.projectUrl, ...Object.fromEntries(facts) };
 }
 
-/** What annotations state of an image's origin. Where they name two CIs, only commit and project address count. */
+/** The origin that annotations state. If they name two CIs, only commit and project address count. */
 export function originOf(annotations: Readonly<Record<string, string>>): Partial<Origin> {
   const common = { commit: annotations[REVISION], projectUrl: annotations[SOURCE] };
   const [ci, ...others] = new Set(Object.keys(annotations).flatMap((key) => ciOf(key) ?? []));
@@ -60,7 +60,7 @@ export function originOf(annotations: Readonly<Record<string, string>>): Partial
   return { ...common, ci, ...Object.fromEntries(facts) };
 }
 
-/** Annotations with an origin in place of the one that they state: an image that moves on to another CI keeps one only. */
+/** Annotations with another origin: an image that another CI saves states only one. */
 export function withOrigin(
   annotations: Readonly<Record<string, string>>,
   own: Readonly<Record<string, string>> = {},

@@ -6,9 +6,10 @@ import { acceptedFor, accepting, originKeys, expectationsOf, mismatches } from '
 import type { Origin } from './origin.ts';
 
 /**
- * Accepts the images that a job may sign: none that says that it is of another job, pipeline or commit. Who signs it would vouch
- * for what somebody else has made. What an image does not say is not held against it: other tools than this one say nothing.
- * @param others what else is accepted, for each key beside the job's own value
+ * Accepts the images that a job may sign: none that states another job, pipeline or commit, because the signer would
+ * vouch for something that it did not make. A fact that an image does not state is not held against it, because other
+ * tools state nothing.
+ * @param others further accepted values, for each key in addition to the job's own
  */
 export function ownImages(origin: Origin, others: Expectations = {}): ImagePolicy {
   const expected = acceptedBy(origin, others);
@@ -36,7 +37,7 @@ export function ownImages(origin: Origin, others: Expectations = {}): ImagePolic
   };
 }
 
-/** A job that is told to expect what another one has saved saves images itself, which are its own. */
+/** A job that expects another job's images also accepts its own. */
 function acceptedBy(origin: Origin, others: Expectations): Expectations {
   const { ref, jobName, jobId } = origin;
   const expected = { ...expectationsOf(origin), 'job-id': [jobId] };

@@ -2,9 +2,9 @@ import { DrayageError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 
-/** What variables are made of: an image that was saved or loaded. */
+/** The image that variables describe: it was saved or loaded. */
 export interface ShippedImage {
-  /** The first of its names; null where it has none. */
+  /** The first of its names; null if it has none. */
   name: string | null;
   /** The unique tag. */
   ref: string;
@@ -20,28 +20,28 @@ export interface Variable {
   value: string;
 }
 
-/** Variables in the order in which they are given up when there is no room for all. */
+/** Variables in the reverse order of dropping them for lack of room. */
 export interface ImageVariables {
-  /** Those that were asked for by name, and the reference of every image. */
+  /** The requested variables, and the reference of every image. */
   references: Variable[];
   ids: Variable[];
   digests: Variable[];
 }
 
-/** What an image named `job` would have for its ID says to `load` and `fetch` which job's artifact to take. */
+/** The ID variable of an image named `job`. For `load` and `fetch` this is an option that selects a job's artifact. */
 const JOB_ID = 'DRAYAGE_JOB_ID';
-/** What CIs and shells take as a variable's name. */
+/** The names of variables that CIs and shells accept. */
 const KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The variables that carry images to other jobs: `DRAYAGE_<NAME>_REF`, `_ID` and `_DIGEST`, where NAME is the repository
- * without its registry host, in upper case, with `_` for what a variable's name cannot hold.
- * @param wanted further variables, each `KEY` or `KEY=IMAGE`, IMAGE by its name: of the reference, or by the end of the key of
- * the `_DIGEST` or the `_ID`. Without an image it is the only one. An image that has got a variable so may share its NAME.
- * Of one key asked for twice the last counts. Of several images without a name only the first has variables that were not
- * asked for, since all would share theirs
- * @throws {@link DrayageError} `USAGE` for what is no variable; `AMBIGUOUS` where images would share one, or where there are
- * several to choose from; `NOT_FOUND`
+ * The variables that carry images to other jobs: `DRAYAGE_<NAME>_REF`, `_ID` and `_DIGEST`. NAME is the repository
+ * without its registry host, in upper case, with `_` for characters that a variable's name cannot contain.
+ * @param wanted further variables, each `KEY` or `KEY=IMAGE`, with IMAGE by its name. The value is the reference; for a
+ * key that ends with `_DIGEST` or `_ID` it is the digest or the ID. Without IMAGE there must be one image. An image
+ * with such a variable may share its NAME with another image. If one key is requested twice, the last request counts.
+ * Of several unnamed images, which would all share their NAME, only the first has unrequested variables
+ * @throws {@link DrayageError} `USAGE` for an invalid variable; `AMBIGUOUS` if images would share one, or several could
+ * be meant; `NOT_FOUND`
  */
 export function imageVariables(
   images: readonly ShippedImage[],
@@ -84,7 +84,7 @@ function variableName(ref: string): string {
 function askedVariable(text: string, images: readonly ShippedImage[]): Variable & { image: ShippedImage } {
   const [key = '', ...rest] = text.split('=');
   if (!KEY.test(key)) {
-    throw new DrayageError('USAGE', `no name of a variable: ${JSON.stringify(key)}`, {
+    throw new DrayageError('USAGE', `not the name of a variable: ${JSON.stringify(key)}`, {
       hint: 'use letters, digits and _',
     });
   }
@@ -96,7 +96,7 @@ function askedVariable(text: string, images: readonly ShippedImage[]): Variable 
 function onlyImage(key: string, images: readonly ShippedImage[]): ShippedImage {
   const [image, ...others] = images;
   if (image !== undefined && others.length === 0) return image;
-  throw new DrayageError('AMBIGUOUS', `${key} is to name one image, but there are ${images.length}`, {
+  throw new DrayageError('AMBIGUOUS', `${key} needs one image, but there are ${images.length}`, {
     reason: 'VARIABLE_CHOICE',
     name: key,
     candidates: images.map(labelOf),
@@ -107,7 +107,7 @@ function imageNamed(text: string, images: readonly ShippedImage[]): ShippedImage
   const found = images.find(({ name, ref, digest }) => [name, ref, digest].includes(text));
   const candidates = images.map(labelOf);
   if (found !== undefined) return found;
-  throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(text)} to make a variable of`, {
+  throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(text)} for a variable`, {
     candidates,
     hint: `there are ${candidates.join(', ')}`,
   });

@@ -13,19 +13,19 @@ import type { Platform } from '../oci/platform.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { normalizedReference, parseReference, withDefaultTag } from '../oci/reference.ts';
 
-/** A repository of a registry, as far as base images are read there. */
+/** A repository of base images. */
 export type BaseRepository = ContentSource & Pick<ImageIndex, 'resolve'>;
 
-/** Opens the repository that a reference is of. Whether it is there shows when something is asked of it. */
+/** Opens the repository of a reference. Whether it exists shows with the first request. */
 export type OpenRepository = (reference: string, options: ContentOptions) => Promise<BaseRepository>;
 
-/** An image in a registry that others are built on: for one platform. */
+/** A base image in a registry, for one platform. */
 export class BaseImage {
-  /** Full name with its tag, or with its digest where it has none: `docker.io/library/node:22`. */
+  /** Full name with its tag, or without one with its digest: `docker.io/library/node:22`. */
   readonly name: string;
-  /** What the name means: a manifest, or an index. */
+  /** The digest of the name's manifest or index. */
   readonly digest: Digest;
-  /** Bottom first, as the registry has them. */
+  /** Bottom first, as in the registry. */
   readonly layers: readonly Layer[];
   readonly source: ContentSource;
 
@@ -37,9 +37,9 @@ export class BaseImage {
   }
 
   /**
-   * Reads a base image's documents; of an index, those of the image for the platform.
-   * @throws {@link DrayageError} `USAGE` for what is no reference, `NOT_FOUND`, also where there is none for the platform;
-   * whatever the repository throws
+   * Reads a base image's documents; for an index, those of the image for the platform.
+   * @throws {@link DrayageError} `USAGE` for an invalid reference; `NOT_FOUND`, also if there is none for the platform;
+   * errors of the repository
    */
   static async resolve(
     text: string,
@@ -75,7 +75,9 @@ export class BaseImage {
   }
 }
 
-/** Of an index, the manifest that says it is for the platform: registries count how many manifests are asked for. */
+/**
+ * In an index, the manifest that is stated to be for the platform: registries limit how many manifests are requested.
+ */
 async function childFor(
   source: ContentSource,
   root: Descriptor,

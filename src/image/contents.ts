@@ -10,40 +10,45 @@ import type { Index } from '../oci/image-index.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 
-/** How deep indexes may be nested. */
+/** The maximum depth of nested indexes. */
 const MAX_DEPTH = 4;
-/** How many documents one root may lead to. */
+/** The maximum number of documents below one root. */
 const MAX_DOCUMENTS = 10_000;
 
-/** All that a root leads to. */
+/** Everything that a root leads to. */
 export interface ImageContents {
   root: ImageDocument;
   /** Manifests and indexes that are present, each after those that it names: the root is the last one. */
   documents: ImageDocument[];
-  /** Those of them that are manifests of images, in the order of the index: no attestations and other artifacts. */
+  /**
+   * Those of them that are manifests of images, in the order of the index. Attestations and other artifacts are not
+   * listed.
+   */
   images: ParsedDocument<Manifest>[];
-  /** Configs, layers and other blobs that are present, or have to be, each once, in the order in which they are named. */
+  /** Configs, layers and other blobs that are present or must be, each once, in the order in which they are named. */
   blobs: Descriptor[];
-  /** Layers that are omitted: they are among the first of an image, as many as its annotation says, and absent. */
+  /** Omitted layers: absent ones among the first layers of an image, as many as its annotation says. */
   omitted: Descriptor[];
-  /** Non-distributable layers that are absent, whether they say where they are or not. */
+  /** Absent non-distributable layers, with and without addresses. */
   nonDistributable: Descriptor[];
-  /** Children of indexes that are absent: indexes may be sparse. */
+  /** Absent children of indexes: indexes may be sparse. */
   absent: Descriptor[];
 }
 
 /** Options of {@link contentsOf}. */
 export interface ContentsOptions extends WalkOptions {
-  /** Annotations of the image's entry in its index, which say how many layers are omitted. Default: none is. */
+  /**
+   * Annotations of the image's entry in its index, which state the number of omitted layers. Default: none are omitted.
+   */
   annotations?: Readonly<Record<string, string>>;
   /** Omits all layers that these count, also those that are present: they are wanted from elsewhere. Default false. */
   asStated?: boolean;
 }
 
 /**
- * Says what a root leads to, each digest once. Documents are read and checked; of the blobs, only those are looked for that
- * may be absent: omitted layers and non-distributable ones. Any other blob that is absent is damage.
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`, and whatever `source` says of damaged content
+ * Lists what a root leads to, each digest once. Reads and checks documents. Looks only for those blobs that may be
+ * absent: omitted and non-distributable layers. Any other absent blob is damage.
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`; errors of `source` for damaged content
  */
 export async function contentsOf(
   source: ContentSource,
@@ -67,7 +72,7 @@ export async function contentsOf(
     else documents.push(node.document);
     if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
     contents.images.push(node.document);
-    // By its digest: a blob that comes again further up is omitted there, too.
+    // By its digest: a blob that occurs again above is omitted there, too.
     for (const { digest } of node.document.value.layers.slice(0, count)) first.add(digest);
   }
   for (const blob of named) {
@@ -81,7 +86,7 @@ export async function contentsOf(
   return { ...contents, root: documents[0]!, documents: namedFirst(documents) };
 }
 
-/** Documents in an order in which each comes after all that it names. */
+/** Documents, each after everything that it names. */
 function namedFirst(documents: readonly ImageDocument[]): ImageDocument[] {
   const known = new Map(documents.map((document) => [document.descriptor.digest, document]));
   /** How many documents that name it are not placed yet. */
@@ -109,19 +114,19 @@ export type WalkNode =
   | { kind: 'manifest'; document: ParsedDocument<Manifest> }
   /** A config, a layer, or any other blob that a manifest names; `parent` is that manifest. */
   | { kind: 'blob'; descriptor: Descriptor; parent: ParsedDocument<Manifest> }
-  /** An index's child whose content is absent: indexes may be sparse. */
+  /** An absent child of an index: indexes may be sparse. */
   | { kind: 'absent'; descriptor: Descriptor };
 
 /** Options of {@link walk}. */
 export interface WalkOptions extends ContentOptions {
-  /** Hears of children that cannot be read, which are passed over then. Default: the first one ends the walk. */
+  /** Called with unreadable children, which are then skipped. Default: the first one ends the walk. */
   onDamaged?: (error: DrayageError) => void;
 }
 
 /**
- * Walks everything that a root leads to, each digest once, parents before children. Documents are read and checked, blobs
- * only named.
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`, and whatever `source` says of damaged content
+ * Walks everything that a root leads to, each digest once, parents before children. Reads and checks documents; blobs
+ * are only named.
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`; errors of `source` for damaged content
  */
 export async function* walk(
   source: ContentSource,

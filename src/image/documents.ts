@@ -44,8 +44,8 @@ export async function readIndex(
 }
 
 /**
- * Reads and checks a manifest or an index, whichever the descriptor names.
- * @throws {@link DrayageError} `UNSUPPORTED` where it names neither; `MALFORMED`, and whatever `source` says of damaged content
+ * Reads and checks a manifest or an index, as the descriptor says.
+ * @throws {@link DrayageError} `UNSUPPORTED` if it names neither; `MALFORMED`; errors of `source` for damaged content
  */
 export async function readManifestOrIndex(
   source: ContentSource,
@@ -59,7 +59,7 @@ export async function readManifestOrIndex(
   throw new DrayageError('UNSUPPORTED', message, { digest, actual: mediaType });
 }
 
-/** What a manifest or an index refers to by `subject`; undefined where it refers to nothing. */
+/** The `subject` of a manifest or an index; undefined if it has none. */
 export async function subjectOf(
   source: ContentSource,
   root: Descriptor,
@@ -73,7 +73,7 @@ export function isIndexDocument(document: ImageDocument): document is ParsedDocu
   return isIndexType(document.descriptor.mediaType);
 }
 
-/** Whether a manifest is of an image that runs somewhere: not of an attestation, a signature or another artifact. */
+/** Whether a manifest is of a runnable image, and not of an attestation, a signature or another artifact. */
 export function isImageManifest({ value, descriptor }: ParsedDocument<Manifest>): boolean {
   return (
     isConfigType(value.config.mediaType) &&
@@ -82,19 +82,20 @@ export function isImageManifest({ value, descriptor }: ParsedDocument<Manifest>)
   );
 }
 
-/** Whether a manifest may be of an image, whatever its descriptor says: it has a layer of one, or none at all. */
+/** Whether a manifest may be of an image, whatever its descriptor says: it has an image's layer, or no layer at all. */
 export function holdsLayers({ value }: ParsedDocument<Manifest>): boolean {
   const { layers } = value;
   return layers.length === 0 || layers.some(({ mediaType }) => isLayerType(mediaType));
 }
 
 function assertMediaType(descriptor: Descriptor, stated: string | undefined): void {
-  // Only OCI documents may leave their media type to the descriptor (image-spec, manifest.md#image-manifest-property-descriptions).
+  // Only OCI documents may state their media type in the descriptor alone (image-spec,
+  // manifest.md#image-manifest-property-descriptions).
   const isOci = descriptor.mediaType === OCI_MANIFEST || descriptor.mediaType === OCI_INDEX;
   if (stated === descriptor.mediaType || (stated === undefined && isOci)) return;
   throw new DrayageError(
     'MALFORMED',
-    `${descriptor.digest} calls itself ${stated ?? 'nothing'}, its descriptor ${descriptor.mediaType}`,
+    `${descriptor.digest} states the media type ${stated ?? 'none'}, its descriptor ${descriptor.mediaType}`,
     { expected: descriptor.mediaType, actual: stated ?? '', digest: descriptor.digest },
   );
 }

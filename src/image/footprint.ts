@@ -10,11 +10,11 @@ export interface LayerOrigin {
   digest: Digest;
   /** Stored bytes. */
   size: number;
-  /** The instruction, from the config's history; undefined where that does not say. */
+  /** The instruction, from the config's history; undefined if that does not say. */
   createdBy?: string;
 }
 
-/** What images take up where each blob is stored once. */
+/** The size of images when each blob is stored once. */
 export interface Footprint {
   /** Stored bytes of all documents and blobs. */
   bytes: number;
@@ -23,9 +23,9 @@ export interface Footprint {
 }
 
 /**
- * Measures what images take up together, reading documents only. What is absent, as omitted layers are, takes up nothing.
- * @param roots with the annotations of their entries, which say how many layers are omitted
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, and whatever `source` says of damaged content
+ * Measures the size of images together. Reads only documents. Absent content, such as omitted layers, has no size.
+ * @param roots with the annotations of their entries, which state the number of omitted layers
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`; errors of `source` for damaged content
  */
 export async function footprint(
   source: ContentSource,
@@ -50,7 +50,10 @@ export async function footprint(
   };
 }
 
-/** The layers of an image with their instructions: of the history (OCI image-spec, config.md), the steps that made a layer. */
+/**
+ * The layers of an image with their instructions: the steps of the history (OCI image-spec, config.md) that made a
+ * layer.
+ */
 export function layerOrigins({ config, layers }: Pick<Image, 'config' | 'layers'>): LayerOrigin[] {
   const steps = (config.value.history ?? []).filter(({ empty_layer }) => empty_layer !== true);
   // A history of another length was not kept with the layers: it would name the wrong ones.
@@ -62,7 +65,7 @@ export function layerOrigins({ config, layers }: Pick<Image, 'config' | 'layers'
   }));
 }
 
-/** As it stands in the Dockerfile, without what builders wrap around it. */
+/** As in the Dockerfile, without what builders wrap around it. */
 function instruction(createdBy: string | undefined): string | undefined {
   const text = createdBy
     ?.replace(/^\/bin\/sh -c #\(nop\)\s*/, '')

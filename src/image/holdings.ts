@@ -10,7 +10,7 @@ import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { drain } from '../stream/drain.ts';
 
-/** An image that a place holds, all of it intact and every layer proven. */
+/** An image that a place holds: intact, with every layer proven. */
 export interface HeldImage {
   /** The index or the manifest that has the ID, or the manifest whose config has it. */
   root: Descriptor;
@@ -20,17 +20,19 @@ export interface HeldImage {
   layers: Layer[];
 }
 
-/** A blob that a place has in place of another one, or that very blob; intact. */
+/** An intact blob of a place that stands for a requested one, or is that one. */
 export interface HeldBlob {
   blob: Descriptor;
-  /** Of the layer that it is proven to hold; undefined where it holds none, as far as is known. */
+  /** The layer that it is proven to contain; undefined if none is known. */
   diffId: Digest | undefined;
 }
 
-/** A place whose blobs may be checked without giving them out. */
+/** A place that may check its blobs without reading them out. */
 type CheckedSource = ContentSource & Partial<VerifiableSource>;
 
-/** The layers that a place holds: each blob intact there, and proven to hold its layer. No pair is looked at twice. */
+/**
+ * The layers that a place holds: each blob is intact there, and proven to contain its layer. Each pair is checked once.
+ */
 export class HeldLayers {
   readonly #source: CheckedSource;
   readonly #options: ContentOptions;
@@ -41,7 +43,7 @@ export class HeldLayers {
     this.#options = options;
   }
 
-  /** Those of the layers that are held. Several are proven at a time. */
+  /** Those of the layers that are held. Proves several at a time. */
   async among(layers: readonly Layer[]): Promise<Layer[]> {
     const isNew = (layer: Layer): boolean => !this.#known.has(pairOf(layer));
     for (const layer of layers.filter(isNew))
@@ -53,7 +55,7 @@ export class HeldLayers {
     return layers.filter((layer) => this.#known.get(pairOf(layer)) === true);
   }
 
-  /** Whether a blob is there and its bytes are those of its digest. */
+  /** Whether a blob is present and intact. */
   async isIntact(blob: Descriptor): Promise<boolean> {
     const source = this.#source;
     try {
@@ -67,7 +69,7 @@ export class HeldLayers {
   }
 }
 
-/** What a store holds, so that it need not come again. All of it is intact, and its layers are proven. */
+/** What a store holds, so that it need not arrive again. All of it is intact, and its layers are proven. */
 export class Holdings {
   readonly #store: ContentSource;
   readonly #roots: readonly Descriptor[];
@@ -78,7 +80,7 @@ export class Holdings {
 
   /**
    * @param roots of the images of the store
-   * @param ledger gets what these claim of their layers
+   * @param ledger receives the claims of these images about their layers
    */
   constructor(
     store: CheckedSource,
@@ -137,7 +139,7 @@ export class Holdings {
     await this.#learned;
   }
 
-  /** An image that cannot be read claims nothing. */
+  /** An unreadable image claims nothing. */
   async #learnAll(): Promise<void> {
     for (const root of this.#roots) {
       try {

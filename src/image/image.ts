@@ -22,17 +22,20 @@ export interface Image {
 
 /** Options of {@link readImage}. */
 export interface ReadImageOptions extends ContentOptions {
-  /** The image has to be for this platform. */
+  /** The image must be for this platform. */
   platform?: Platform;
-  /** Of several images the one for this platform is taken; the only one is taken whatever it is for. Default: the first. */
+  /**
+   * Takes the image for this platform, if there are several; an only image is taken for any platform. Default: the
+   * first.
+   */
   prefer?: Platform;
 }
 
 /**
  * Reads the documents of one image, each checked against its digest.
- * @param root a manifest, or an index from which the image for `platform` is taken
- * @throws {@link DrayageError} `NOT_FOUND` where there is none for the platform, `MALFORMED`, `UNSUPPORTED` where the root is
- * no image, and whatever `source` says of damaged content
+ * @param root a manifest, or an index that contains the image for `platform`
+ * @throws {@link DrayageError} `NOT_FOUND` if there is none for the platform; `MALFORMED`; `UNSUPPORTED` if the root is
+ * not an image; errors of `source` for damaged content
  */
 export async function readImage(
   source: ContentSource,
@@ -50,7 +53,7 @@ export async function readImage(
   throw noImage(root, candidates, wanted);
 }
 
-/** All images that a root leads to and whose manifest is present, in the order of the index. Attestations are passed over. */
+/** All images below a root whose manifest is present, in the order of the index. Attestations are skipped. */
 export async function* images(
   source: ContentSource,
   root: Descriptor,
@@ -89,7 +92,7 @@ function assertReadable({ digest, mediaType }: Descriptor): void {
   });
 }
 
-/** The error for a root that leads to no image, or only to images for other platforms. */
+/** The error for a root without an image, or only with images for other platforms. */
 export function noImage(
   root: Descriptor,
   candidates: readonly Image[],
@@ -97,8 +100,8 @@ export function noImage(
 ): DrayageError {
   const found = candidates.map((image) => formatPlatform(configPlatform(image.config.value)));
   if (platform === undefined || found.length === 0) {
-    return new DrayageError('UNSUPPORTED', `${root.digest} holds no image`, { digest: root.digest });
+    return new DrayageError('UNSUPPORTED', `${root.digest} contains no image`, { digest: root.digest });
   }
-  const message = `${root.digest} holds no image for ${formatPlatform(platform)}, only for ${found.join(', ')}`;
+  const message = `${root.digest} contains no image for ${formatPlatform(platform)}, only for ${found.join(', ')}`;
   return new DrayageError('NOT_FOUND', message, { digest: root.digest, candidates: found });
 }

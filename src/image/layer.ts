@@ -10,7 +10,7 @@ export interface Layer {
   blob: Descriptor;
 }
 
-/** The uncompressed bytes of a layer, whatever its media type claims: the bytes themselves tell how they are compressed. */
+/** The uncompressed bytes of a layer. Their first bytes identify the compression, whatever the media type claims. */
 export async function* openLayer(
   source: ContentSource,
   blob: Descriptor,
@@ -22,29 +22,28 @@ export async function* openLayer(
 /** Options of {@link prepareLayer}. */
 export interface PrepareOptions extends ContentOptions {
   /**
-   * Whether who gets the bytes computes the diffID and refuses others, as docker and podman do: then it is not computed here.
+   * Whether the receiver computes the diffID and refuses others, as docker and podman do. Then it is not computed here.
    * Default false.
    */
   receiverChecks?: boolean;
 }
 
-/** A layer that may go out: its blob is verified. */
+/** A layer whose blob is verified, so that it may be sent. */
 export interface PreparedLayer {
-  /** Uncompressed bytes: those that `bytes` gives, or else it fails. */
+  /** Uncompressed bytes: `bytes` yields exactly as many, or fails. */
   size: number;
   /**
-   * The uncompressed bytes, opened when the first is asked for. Ends well only if they are what the diffID names, or the
-   * receiver is to check that.
+   * The uncompressed bytes, opened with the first read. They end without an error only if they match the diffID, or the
+   * receiver checks that.
    */
   bytes: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Reads a layer's blob through, so that its digest and its size are known to be right before any of its content goes
- * out. The content itself is checked while it is read: it is decompressed once, and twice only where it does not state
- * how long it is.
- * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`, `NOT_FOUND`, `UNSUPPORTED`; all
- * of them from `bytes` too
+ * Reads a layer's blob to its end, so that its digest and size are known to be correct before any of its content is
+ * sent. The content is checked while it is read: it is decompressed once, or twice if it does not state its size.
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`, `NOT_FOUND`,
+ * `UNSUPPORTED`; all of them also from `bytes`
  */
 export async function prepareLayer(
   source: ContentSource,
@@ -54,7 +53,7 @@ export async function prepareLayer(
   const stored = await source.open(blob, { signal, diffIdChecked: true });
   const { compression, size } = await measure(stored, `layer ${blob.digest}`);
   const bytes = openLayer(source, blob, { signal, trustUnchanged: true, diffIdChecked: true });
-  // The source itself sees to it that the bytes are those of the digest.
+  // The source itself checks the bytes against the digest.
   if (compression === 'none' && blob.digest === diffId) return { size, bytes };
   const check = receiverChecks ? sized : verified;
   return { size, bytes: check(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };

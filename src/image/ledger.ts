@@ -3,18 +3,21 @@ import { isProven, pairOf } from './prove.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /**
- * How well it is known that a blob holds a layer: `proven` where this process has decompressed and hashed it, `stated` where
- * a base says so that the user named, `claimed` where anything else does, such as a config beside a manifest.
+ * How well a blob is known to contain a layer. `proven`: this process has decompressed and hashed it. `stated`: a base
+ * says so that the user named. `claimed`: anything else says so, such as a config beside a manifest.
  */
 export type Standing = 'proven' | 'stated' | 'claimed';
 
-/** Which blobs are said to hold which layers, and how well that is known. Nothing else may decide that a blob is a layer. */
+/**
+ * Which blobs are said to contain which layers, and how well that is known. Nothing else may decide that a blob is a
+ * layer.
+ */
 export class Ledger {
   readonly #byDiffId = new Map<Digest, Map<string, Layer>>();
   readonly #byBlob = new Map<Digest, Map<string, Layer>>();
   readonly #stated = new Set<string>();
 
-  /** Takes in what nobody vouches for. */
+  /** Adds claims, which nobody vouches for. */
   claim(layers: readonly Layer[]): void {
     for (const layer of layers) {
       note(this.#byDiffId, layer.diffId, layer);
@@ -22,26 +25,28 @@ export class Ledger {
     }
   }
 
-  /** Takes in the layers of a base that the user named. */
+  /** Adds the layers of a base that the user named. */
   state(layers: readonly Layer[]): void {
     this.claim(layers);
     for (const layer of layers) this.#stated.add(pairOf(layer));
   }
 
-  /** How well a pair is known; undefined where nobody speaks of it. */
+  /** How well a pair is known; undefined if nothing is said about it. */
   standing(layer: Layer): Standing | undefined {
     if (isProven(layer)) return 'proven';
     if (this.#stated.has(pairOf(layer))) return 'stated';
     return this.#byBlob.get(layer.blob.digest)?.has(pairOf(layer)) === true ? 'claimed' : undefined;
   }
 
-  /** The blobs that are said to hold a layer, in whatever compression; those that are proven come first. */
+  /** The blobs that are said to contain a layer, in any compression; proven ones come first. */
   ofLayer(diffId: Digest): Layer[] {
     const layers = [...(this.#byDiffId.get(diffId)?.values() ?? [])];
     return [...layers.filter(isProven), ...layers.filter((layer) => !isProven(layer))];
   }
 
-  /** What a digest may name of layers: those that its blob is said to hold, and the blobs of an uncompressed one. */
+  /**
+   * The layers that a digest may name: those that its blob is said to contain, and the blobs of an uncompressed one.
+   */
   named(digest: Digest): Layer[] {
     return [...(this.#byBlob.get(digest)?.values() ?? []), ...this.ofLayer(digest)];
   }

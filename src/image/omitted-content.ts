@@ -11,25 +11,25 @@ import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
 import type { OnProgress } from '../progress.ts';
 import type { PlacedImage } from '../content/image-index.ts';
 
-/** The base of an image, as a layout names it. Nobody vouches for it: what is read there is checked. */
+/** The base of an image, as a layout names it. Nobody vouches for it: its content is checked. */
 export interface BaseReference {
   /** Full name: `docker.io/library/node:22`. */
   name: string;
-  /** What it meant when the image was saved: a manifest or an index. */
+  /** The digest of its manifest or index when the image was saved. */
   digest?: string | undefined;
 }
 
 /**
- * Opens where the layers of a base image are read. They are read twice, so it should keep them.
- * @throws {@link DrayageError} where that cannot be reached, or must not be
+ * Opens the place where the layers of a base image are read. They are read twice, so the place should keep them.
+ * @throws {@link DrayageError} if it cannot be reached, or must not be
  */
 export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise<ContentSource>;
 
-/** Where {@link omittedContent} reads what a place omits. */
+/** Options of {@link omittedContent}. */
 export interface OmittedContentOptions extends ContentOptions {
   /** Further places that may have omitted layers; they are asked first. */
   others?: readonly ContentSource[] | undefined;
-  /** Default: nothing is read but from these places. */
+  /** Default: only these places are read. */
   openBase?: OpenBase | undefined;
   onProgress?: OnProgress | undefined;
 }
@@ -39,7 +39,7 @@ export interface ReadImage extends PlacedImage {
   read: readonly Image[];
 }
 
-/** The layers that a place may lack as its image says that they are omitted, by their blobs. */
+/** The layers that a place may lack because its image omits them, by their blobs. */
 export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> {
   const omitted = omittedLayers(image.annotations, image.root.digest);
   const found = new Map<Digest, Layer>();
@@ -51,10 +51,10 @@ export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> 
 }
 
 /**
- * The content of an image with the layers that its place omits: they are read from elsewhere, when they are asked for, and
- * proven before unless the reader does that. All of it counts as there; opening tells.
- * @throws {@link DrayageError} `MALFORMED`; on opening an omitted layer `NOT_FOUND` where nobody is known to have it, and
- * `UNREACHABLE` naming the base where that cannot give it
+ * The content of an image, including the layers that its place omits. These are read from elsewhere on request, and
+ * proven first unless the reader proves them. All of them count as present; opening one reports a failure.
+ * @throws {@link DrayageError} `MALFORMED`; on opening an omitted layer `NOT_FOUND` if no place is known to have it,
+ * and `UNREACHABLE` naming the base if that cannot deliver it
  */
 export function omittedContent(placed: ReadImage, options: OmittedContentOptions = {}): ContentSource {
   const omitted = omittedLayersOf(placed);
@@ -107,7 +107,7 @@ class OmittedContent implements ContentSource {
     }
   }
 
-  /** What fails on the way names the base as well. */
+  /** Failures midway name the base as well. */
   async *#named(
     bytes: AsyncIterable<Uint8Array>,
     blob: Descriptor,
@@ -135,11 +135,11 @@ class OmittedContent implements ContentSource {
     return new DrayageError(
       'NOT_FOUND',
       `layer ${digest} of ${this.#name} is omitted from its layout, and no other layout has it${from}`,
-      { hint: 'name the layout, too, that the image was saved against, or load its base first' },
+      { hint: 'also name the layout that the image was saved against, or load its base first' },
     );
   }
 
-  /** Damaged content stays what it is; whatever else is the matter, the base does not give what it should. */
+  /** Damage is reported as such; any other failure means that the base did not deliver. */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
     if (isDamage(error) || !isDrayageError(error)) return error;
     return new DrayageError(
@@ -150,13 +150,13 @@ class OmittedContent implements ContentSource {
         digest,
         cause: error,
         reason: 'BASE_UNREACHABLE',
-        hint: `make sure that ${reference.name} is there and that this job may pull it`,
+        hint: `make sure that ${reference.name} exists and that this job may pull it`,
       },
     );
   }
 }
 
-/** Opens the blob of a layer that is proven, or that the reader is going to prove. */
+/** Opens the blob of a layer that is proven, or that the reader will prove. */
 async function openProven(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
   if (options.diffIdChecked !== true) await prove(source, layer, { signal: options.signal });
   return source.open(layer.blob, options);

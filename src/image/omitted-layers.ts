@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /**
- * Reads how many of an image's layers were left out on purpose; 0 where nothing is said.
+ * Parses the number of omitted layers of an image; 0 if nothing is stated.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function omittedLayers(annotations: Record<string, string> | undefined, digest: Digest): number {
@@ -12,7 +12,7 @@ export function omittedLayers(annotations: Record<string, string> | undefined, d
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new DrayageError(
     'MALFORMED',
-    `${OMITTED_LAYERS} of ${digest} is no number: ${JSON.stringify(text)}`,
+    `${OMITTED_LAYERS} of ${digest} is not a number: ${JSON.stringify(text)}`,
     {
       expected: 'a number of layers',
       actual: text,
@@ -22,10 +22,10 @@ export function omittedLayers(annotations: Record<string, string> | undefined, d
 }
 
 /**
- * The blobs of a manifest that are left out where its first layers are: one that comes again further up is left out there,
- * too, as every blob is stored once.
+ * The blobs of a manifest's omitted layers. One that occurs again above is also omitted there, because every blob is
+ * stored once.
  * @param layers of the manifest, bottom first
- * @param omitted how many of them are left out
+ * @param omitted the number of omitted layers
  */
 export function omittedBlobs(layers: readonly Descriptor[], omitted: number): Set<Digest> {
   return new Set(layers.slice(0, omitted).map(({ digest }) => digest));

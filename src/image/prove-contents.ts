@@ -11,22 +11,22 @@ import { configPlatform } from '../oci/config.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 import type { OnProgress } from '../progress.ts';
 
-/** How whoever vouches for an image proves the layers that its layout omits. */
+/** Options of {@link proveContents}. */
 export interface ProveContentsOptions extends ContentOptions {
   /** Further places that may have omitted layers; they are asked first. */
   others?: readonly ContentSource[] | undefined;
-  /** Opens registries in which base images are. Default: no base is read. */
+  /** Opens registries of base images. Default: no base is read. */
   openRepository?: OpenRepository | undefined;
-  /** Base images whose word is taken, by reference: omitted layers that they state are not read. Default: none. */
+  /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
   bases?: readonly string[] | undefined;
   onProgress?: OnProgress | undefined;
 }
 
 /**
- * Proves all layers of an image that this process has not proven: those of its place, and those that this omits, unless a
- * base states them that the user named. Non-distributable layers may be absent.
- * @throws {@link DrayageError} `DIGEST_MISMATCH` also where a blob is not the layer that it stands for; `NOT_FOUND` where
- * nobody has an omitted layer, `UNREACHABLE` where its base cannot give it; `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`
+ * Proves all layers of an image that this process has not proven: those of its place, and the omitted ones, except
+ * layers that a user-named base states. Non-distributable layers may be absent.
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, also if a blob is not the layer that it stands for; `NOT_FOUND` if no
+ * place has an omitted layer; `UNREACHABLE` if its base cannot deliver it; `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`
  */
 export async function proveContents(placed: ReadImage, options: ProveContentsOptions = {}): Promise<void> {
   const { openRepository, others, signal, onProgress } = options;
@@ -47,7 +47,7 @@ export async function proveContents(placed: ReadImage, options: ProveContentsOpt
   await proveAll(source, [...here, ...unstated], { signal });
 }
 
-/** Takes in what the bases state that the user named. One that is not there for a platform states nothing for it. */
+/** Adds the statements of the bases that the user named. A base without the platform states nothing for it. */
 async function stateBases(
   { read }: ReadImage,
   ledger: Ledger,

@@ -12,31 +12,32 @@ import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { drain } from '../stream/drain.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
-/** Bytes that are hashed at a time, and those of all layers that are in memory at once. */
+/** The bytes that are hashed at a time, and the maximum of all layers in memory at once. */
 const BLOCK = 1024 * 1024;
 const MEMORY = 16 * BLOCK;
 
 /**
- * The pairs of a blob and a diffID that were proven, with the layer's uncompressed bytes: the blob was decompressed and
- * hashed by this process. Both are digests, so that this stays true whatever becomes of any place.
+ * The proven pairs of a blob and a diffID, with the layer's uncompressed size: this process decompressed and hashed the
+ * blob. Both are digests, so a pair stays true whatever happens to any place.
  */
 const proven = new Map<string, number>();
 
-/** Whether this process has proven that the blob holds the layer. */
+/** Whether this process has proven that the blob contains the layer. */
 export function isProven(layer: Layer): boolean {
   return proven.has(pairOf(layer));
 }
 
-/** Notes a pair that was proven on the way: the blob's bytes were decompressed, and both digests computed. */
+/** Records a pair that was proven on the way: the blob's bytes were decompressed, and both digests computed. */
 export function noteProven(layer: Layer, uncompressedSize: number): void {
   proven.set(pairOf(layer), uncompressedSize);
 }
 
 /**
- * Proves that a blob holds the layer of a diffID: it is read, decompressed and hashed, unless this process has done that.
+ * Proves that a blob contains the layer of a diffID: it is read, decompressed and hashed, unless this process has done
+ * that.
  * @returns the number of uncompressed bytes
- * @throws {@link DrayageError} `DIGEST_MISMATCH` also where the intact blob holds another layer; `SIZE_MISMATCH`, `MALFORMED`,
- * `TRUNCATED`, `NOT_FOUND`, `UNSUPPORTED`
+ * @throws {@link DrayageError} `DIGEST_MISMATCH`, also if the intact blob contains another layer; `SIZE_MISMATCH`,
+ * `MALFORMED`, `TRUNCATED`, `NOT_FOUND`, `UNSUPPORTED`
  */
 export async function prove(
   source: ContentSource,
@@ -48,11 +49,11 @@ export async function prove(
 
 /** Options of {@link proveAll}. */
 export interface ProveAllOptions extends HashManyOptions {
-  /** Hears of a layer that is absent, damaged or another, why it is; default: that is thrown. */
+  /** Called with a layer that is absent, damaged or another one, and the reason; default: that is thrown. */
   onUnusable?: (layer: Layer, error: DrayageError) => void;
 }
 
-/** Proves several layers at a time, the hashing on threads, as {@link prove} does one. */
+/** Proves several layers at a time, hashing on threads, as {@link prove} does for one. */
 export async function proveAll(
   source: ContentSource,
   layers: readonly Layer[],
@@ -75,7 +76,7 @@ export async function proveAll(
   );
 }
 
-/** What hashes on threads. */
+/** Hashing on threads. */
 interface Hashing {
   threads: Threads;
   slots: Slots;
@@ -90,7 +91,7 @@ async function read(
   const { diffId, blob } = layer;
   const { digest, size } = await digestLayer(source, layer, options, hashing).catch(
     async (error: unknown) => {
-      // Damaged bytes may have met the decoder before their digest was known: then the blob by itself tells.
+      // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
       if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED'))
         await drain(await source.open(blob, { ...options, diffIdChecked: true }));
       throw error;

@@ -10,17 +10,17 @@ import { namedContent } from '../oci/named-content.ts';
 import { MAX_DOCUMENT_SIZE, parseJson, statedMediaType } from '../oci/parse.ts';
 import { readDocument } from '../stream/document.ts';
 
-/** Content that tells its sizes. */
+/** Content whose stored sizes are known. */
 interface SizedSource extends ContentSource {
-  /** The stored bytes of content; undefined where there is none. */
+  /** The stored bytes of content; undefined if it is absent. */
   sizeOf(digest: Digest): Promise<number | undefined>;
 }
 
-/** What a document leads to. */
+/** The content that a document names. */
 interface Children {
-  /** Further documents, or what may be some. */
+  /** Further documents, or possible ones. */
   documents: readonly Descriptor[];
-  /** Named by nothing but a digest: what it is, and how long, is not said. */
+  /** Named only by a digest, without type and size. */
   bare?: readonly Digest[];
   /** Content that leads nowhere. */
   leaves?: readonly Digest[];
@@ -29,11 +29,12 @@ interface Children {
 const NOTHING: Children = { documents: [] };
 
 /**
- * Every digest that descriptors lead to, their own among them: of images, artifacts and whatever else stands in an index. Of a
- * document whose media type is not known, that is all it names by descriptors or by digests alone, and what these lead to in
- * turn. What an index, a manifest or such a document names may be absent; the descriptors themselves may not.
- * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `LIMIT`: what a document that
- * cannot be read leads to is not known
+ * Every digest that descriptors lead to, including their own: of images, artifacts and anything else in an index. A
+ * document of an unknown media type leads to everything that it names by descriptors or by digests alone, and to what
+ * these lead to. The content that an index, a manifest or such a document names may be absent; the descriptors' own
+ * content may not.
+ * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `LIMIT`: nobody knows what
+ * an unreadable document leads to
  */
 export async function reachable(
   source: SizedSource,
@@ -56,7 +57,7 @@ export async function reachable(
   return found;
 }
 
-/** What is there of content that is named by digests alone, and small enough for a document. */
+/** Descriptors of the present content that is named by digests alone and small enough for a document. */
 async function describe(
   source: SizedSource,
   digests: readonly Digest[],
@@ -78,7 +79,7 @@ async function childrenOf(
   options: ContentOptions,
 ): Promise<Children> {
   const { size } = descriptor;
-  // So large, it is content: only what calls itself JSON might name anything, and then it is over the limit.
+  // Too large for a document. Only JSON could name anything, and then it is over the limit.
   if (size > MAX_DOCUMENT_SIZE && !isDocument(descriptor)) return NOTHING;
   try {
     const bytes = await readDocument(await source.open(descriptor, options), descriptor);
@@ -105,18 +106,18 @@ function named(bytes: Uint8Array, { mediaType, digest }: Descriptor): Children {
   return { documents: blobs.filter(leadsOn), leaves: blobs.map((blob) => blob.digest) };
 }
 
-/** Of content whose kind nobody said, but maybe itself. */
+/** Content whose type only its own bytes may state. */
 function guessed(bytes: Uint8Array, descriptor: Descriptor): Children {
   try {
     return named(bytes, { ...descriptor, mediaType: statedMediaType(bytes) ?? OCTET_STREAM });
   } catch (error) {
-    // It may be no more than a descriptor of such a document.
+    // It may only contain a descriptor of such a document.
     if (isDrayageError(error, 'MALFORMED')) return namedAnyhow(bytes, descriptor.digest);
     throw error;
   }
 }
 
-/** What stands in content of an unknown type: nothing where it is no JSON. */
+/** What content of an unknown type names; nothing if it is not JSON. */
 function namedAnyhow(bytes: Uint8Array, digest: Digest): Children {
   let content: NamedContent;
   try {

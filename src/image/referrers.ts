@@ -6,7 +6,7 @@ import { contentsOf } from './contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
-/** What refers to content, and to what. */
+/** A referrer, and the content that it refers to. */
 export interface Referrer {
   subject: Digest;
   /** With artifact type and annotations. */
@@ -14,7 +14,7 @@ export interface Referrer {
   contents: ImageContents;
 }
 
-/** How many signatures and the like may refer to one image. */
+/** The maximum number of referrers of one image. */
 const MAX_REFERRERS = 1000;
 
 /**
@@ -47,5 +47,5 @@ export async function referrersOf(
 }
 
 function tooMany(): DrayageError {
-  return new DrayageError('LIMIT', `more than ${MAX_REFERRERS} signatures and the like refer to one image`);
+  return new DrayageError('LIMIT', `more than ${MAX_REFERRERS} referrers of one image`);
 }

@@ -5,20 +5,20 @@ import { footprint } from './footprint.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { OnProgress } from '../progress.ts';
 
-/** How much images may take up together. */
+/** The maximum size of images together. */
 export interface SizeLimits extends ContentOptions {
-  /** More than this is refused, in bytes; default: nothing is. */
+  /** Above this size, in bytes, the images are refused; default: never. */
   maxSize?: number | undefined;
-  /** More than this is told as a note, in bytes; default: nothing is. */
+  /** Above this size, in bytes, a note warns; default: never. */
   warnSize?: number | undefined;
   onProgress?: OnProgress | undefined;
 }
 
-/** How many layers are named, of those that take most. */
+/** How many of the largest layers are named. */
 const NAMED = 3;
 
 /**
- * Holds what images take up together against limits, and names the instructions that made the largest layers.
+ * Compares the size of images together with limits, and names the instructions that made the largest layers.
  * @throws {@link DrayageError} `LIMIT`
  */
 export async function checkSize(

@@ -4,7 +4,7 @@ import { COMPRESSIONS } from '../oci/media-types.ts';
 import type { CompressBlock } from '../stream/codec.ts';
 import { CODECS } from '../stream/codecs.ts';
 
-/** What may be asked for: `auto` is zstd where the runtime has it built in, else gzip. */
+/** The codecs to choose from: `auto` is zstd if the runtime has it built in, else gzip. */
 export type CodecName = Compression | 'auto';
 
 /** How layers are compressed. */
@@ -16,10 +16,11 @@ export interface ChosenCodec {
 }
 
 /**
- * Settles how layers are to be compressed.
+ * Chooses how layers are compressed.
  * @param name default `auto`
- * @param level default 1 for gzip and zstd: layers are sent once, soon after, to a machine nearby
- * @throws {@link DrayageError} `USAGE` for a level out of range; `UNSUPPORTED` for a codec that this runtime cannot write
+ * @param level default 1 for gzip and zstd: layers are sent once, soon, to a machine nearby
+ * @throws {@link DrayageError} `USAGE` for a level out of range; `UNSUPPORTED` for a codec that this runtime cannot
+ * write
  */
 export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCodec {
   const compression = name === 'auto' ? best() : name;

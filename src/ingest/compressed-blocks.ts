@@ -2,18 +2,18 @@ import type { LimitFunction } from 'p-limit';
 import type { CompressBlock } from '../stream/codec.ts';
 import type { Slot } from './slots.ts';
 
-/** What is done to each block of a layer, all at the same time. */
+/** The work on each block of a layer, all of it at the same time. */
 export interface BlockWork {
   compress: CompressBlock;
-  /** How many blocks are compressed at once, over all layers. */
+  /** Limits how many blocks are compressed at once, over all layers. */
   turns: LimitFunction;
-  /** Takes each block as it came. */
+  /** Hashes each block as it arrived. */
   hash(block: Uint8Array): Promise<void>;
-  /** Takes each compressed block, in order. */
+  /** Writes each compressed block, in order. */
   write(compressed: Uint8Array): Promise<void>;
 }
 
-/** Compresses blocks, several at once, and writes them in order. A block is released when all is done with it. */
+/** Compresses blocks, several at once, and writes them in order. A block is released when all work on it is done. */
 export async function compressBlocks(blocks: AsyncIterable<Slot>, work: BlockWork): Promise<void> {
   let last: Promise<void> = Promise.resolve();
   let failed = false;
@@ -21,7 +21,7 @@ export async function compressBlocks(blocks: AsyncIterable<Slot>, work: BlockWor
     last = compressOne(block, last, work);
     // It is awaited at the end; until then it must not count as unhandled.
     last.catch(() => (failed = true));
-    // The first failure comes out of the last block: all that follow wait for those before them.
+    // The last block reports the first failure: each block waits for those before it.
     if (failed) break;
   }
   await last;
@@ -36,7 +36,7 @@ async function compressOne(block: Slot, previous: Promise<void>, work: BlockWork
     ]);
     await work.write(compressed);
   } finally {
-    // After a failure it may still be read, for a result that nobody takes.
+    // After a failure it may still be read, for a result that nobody uses.
     block.release();
   }
 }

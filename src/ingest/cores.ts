@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** Where a cgroup's CPU quota is found, in microseconds: version 2 has it in one file, version 1 in two. */
+/** The files of a cgroup's CPU quota, in microseconds: version 2 has one, version 1 has two. */
 const QUOTA_FILES: readonly (readonly string[])[] = [
   ['cpu.max'],
   ['cpu/cpu.cfs_quota_us', 'cpu/cpu.cfs_period_us'],
 ];
 
 /**
- * How many threads can run at once: the cores, or the part of them that the container may use. Node 20 knows nothing of
+ * How many threads can run at once: the cores, or the part of them that the container may use. Node 20 does not know
  * quotas, and would start eight threads where a CI job has one core.
  * @param cgroup the cgroup file system
  */
@@ -20,7 +20,7 @@ export function availableCores(
   return Math.min(cores, ...quotas.map((share) => Math.max(1, Math.ceil(share))));
 }
 
-/** The cores that a quota allows; none is no limit. */
+/** The cores that a quota allows; without a quota there is no limit. */
 function quota(files: readonly string[]): number {
   try {
     const text = files.map((file) => readFileSync(file, 'latin1').trim()).join(' ');

@@ -6,15 +6,15 @@ import { Threads } from './threads.ts';
 
 /** Options of {@link hashMany}. */
 export interface HashManyOptions extends ContentOptions {
-  /** How many are done at once, and how many threads hash. With 1, there are no threads. Default: {@link availableCores}. */
+  /** How many run at once, and how many threads hash. With 1, there are no threads. Default: {@link availableCores}. */
   concurrency?: number;
 }
 
 /**
- * Does something that hashes for each of many things, several at once. Where one fails, the others are ended, and that failure
- * is thrown when no thread is left.
- * @param sizeOf bytes to be hashed: the largest come first, so that no core is left with one of them alone at the end
- * @param hash its signal ends this one
+ * Runs a function that hashes for each of many things, several at once. After a failure, the others are aborted, and
+ * the failure is thrown when no thread is left.
+ * @param sizeOf bytes to hash: the largest come first, so that no core is left with one of them at the end
+ * @param hash its signal aborts this one
  */
 export async function hashMany<T>(
   things: readonly T[],
@@ -27,7 +27,7 @@ export async function hashMany<T>(
     void threads.close(target instanceof AbortSignal ? target.reason : undefined);
   const bySize = things.toSorted((a, b) => sizeOf(b) - sizeOf(a));
   const work = async (thing: T, either: AbortSignal): Promise<void> => {
-    // Once for all: it is the same signal.
+    // One listener for all, because it is the same signal.
     either.addEventListener('abort', endThreads);
     await hash(thing, concurrency > 1 ? threads : undefined, either);
   };

@@ -5,22 +5,24 @@ import { createDigester, parseDigest } from '../oci/digest.ts';
 import type { Slot } from './slots.ts';
 import type { HashTurn, Threads } from './threads.ts';
 
-/** Up to this many bytes a thread costs more than it saves. */
+/** Up to this many bytes, a thread costs more than it saves. */
 const SMALL = 1024 * 1024;
 
-/** The digest of a layer's blocks, on a thread of its own once there is enough to do. */
+/** The digest of a layer's blocks, computed on a thread once there is enough to do. */
 export class BlockHash {
   readonly #threads: Threads | undefined;
   #turn: HashTurn | undefined;
   #here: Digester | undefined;
   #isOver = false;
 
-  /** @param threads without them, all is hashed here */
+  /** @param threads without them, everything is hashed here */
   constructor(threads: Threads | undefined) {
     this.#threads = threads;
   }
 
-  /** Takes the next block, in shared memory; it must not change until this resolves. Only the last may be a short one. */
+  /**
+   * Hashes the next block, in shared memory; it must not change until this resolves. Only the last one may be short.
+   */
   async update(block: Uint8Array): Promise<void> {
     if (this.#turn === undefined && this.#here === undefined) {
       if (this.#threads === undefined || block.length < SMALL) this.#here = createDigester();
@@ -30,7 +32,7 @@ export class BlockHash {
     await this.#turn?.thread.run({ kind: 'block', key: this.#turn.key, bytes: block });
   }
 
-  /** Hashes blocks to their end and releases them; the next is read while one is being hashed. */
+  /** Hashes blocks to their end and releases them. The next one is read while one is hashed. */
   async drain(blocks: AsyncIterable<Slot>): Promise<{ digest: Digest; size: number }> {
     let last: Promise<void> = Promise.resolve();
     let size = 0;
@@ -51,7 +53,7 @@ export class BlockHash {
     return endOf(this.#turn);
   }
 
-  /** Gives the run up, if it is not over. */
+  /** Cancels, unless it is done. */
   async drop(): Promise<void> {
     const isOver = this.#isOver;
     this.#isOver = true;
@@ -68,8 +70,8 @@ export class BlockHash {
 }
 
 /**
- * Hashes files while they grow, on threads: what is being written is read back from the page cache. A file is given by its
- * path, or by its descriptor where it is open; then it has to stay open for as long.
+ * Hashes files while they grow, on threads: the written bytes are read back from the page cache. A file is given by its
+ * path, or by its descriptor if it is open; then it must stay open.
  */
 export function fileDigesters(threads: Threads): (file: string | number) => FileDigester {
   return (file) => {
@@ -79,7 +81,7 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
     return {
       grown: (size) => {
         reads = Promise.all([reads, thread.run({ kind: 'file', key, file, size })]);
-        // It comes up at the end.
+        // The end reports it.
         reads.catch(() => undefined);
       },
       digest: async () => {
@@ -96,7 +98,7 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
 async function endOf({ thread, key, release }: HashTurn): Promise<Digest> {
   try {
     const hex = await thread.run({ kind: 'end', key });
-    if (hex === undefined) throw new DrayageError('IO', 'a thread that computes digests gave none');
+    if (hex === undefined) throw new DrayageError('IO', 'a hashing thread returned no digest');
     return parseDigest(`sha256:${hex}`);
   } finally {
     release();

@@ -22,19 +22,19 @@ import { Threads } from './threads.ts';
 
 /** Options of {@link createIngest}. */
 export interface IngestOptions extends ContentOptions {
-  /** What plain layers are compressed with; layers that arrive compressed stay as they are. */
+  /** The codec for uncompressed layers; layers that arrive compressed stay as they are. */
   codec: ChosenCodec;
   /** How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default: {@link availableCores}. */
   concurrency?: number;
   /** Bytes of layers in memory at once, over all layers. Default 32 MiB. */
   memory?: number;
-  /** Finds the blob of a layer that is stored already, and intact. */
+  /** Finds the intact blob of a layer that is stored already. */
   findLayer?: (diffId: Digest) => Promise<Descriptor | undefined>;
   /** Called when a layer is done. */
   onLayer?: (layer: IngestedLayer) => void;
 }
 
-/** Takes layers in. Its threads end when it is disposed of; they never keep the process alive. */
+/** Turns layers into blobs. Its threads end when it is disposed of; they never keep the process alive. */
 export interface Ingest extends AsyncDisposable {
   /**
    * Turns a layer's bytes into a stored blob, in one pass. Several may run at once.
@@ -43,17 +43,17 @@ export interface Ingest extends AsyncDisposable {
   readonly layer: IngestLayer;
 }
 
-/** Blocks that are compressed at once: Node's pool has four threads by default, and the file system needs one of them. */
+/** Blocks that are compressed at once: Node's pool has four threads by default, and the file system needs one. */
 const MAX_COMPRESSING = 3;
-/** Eight blocks for zstd: those that are compressed, those that wait for their turn to be written, and the one that fills. */
+/** Eight blocks for zstd: those that are compressed, those that wait to be written, and the one that fills. */
 const MEMORY = 32 * 1024 * 1024;
 
 /**
- * Makes what turns layers into stored blobs. The thread that calls only passes bytes on: they are hashed on other threads
- * and compressed in blocks, several at once.
+ * Makes an ingest, which turns layers into stored blobs. The calling thread only passes bytes on: they are hashed on
+ * other threads and compressed in blocks, several at once.
  *
- * A layer that is stored already, in whatever compression, is not stored again, unless it arrives compressed otherwise:
- * then somebody's manifest names just these bytes.
+ * A layer that is stored already, in any compression, is not stored again. The exception is a layer that arrives in
+ * another compression: a manifest names exactly these bytes.
  */
 export function createIngest(sink: ContentSink, options: IngestOptions): Ingest {
   return new LayerIngest(sink, options);
@@ -122,7 +122,7 @@ class LayerIngest implements Ingest {
     );
   }
 
-  /** A layer that is said to be stored already: its bytes are only held against that. */
+  /** A layer that is said to be stored already: its bytes are only checked against that. */
   async #hashOnly(
     bytes: AsyncIterable<Uint8Array>,
     blob: Descriptor,
@@ -137,7 +137,7 @@ class LayerIngest implements Ingest {
     return plainLayer(received, blob, 'reused');
   }
 
-  /** A plain layer that stays plain: one digest is both the blob's and the layer's. */
+  /** An uncompressed layer that stays so: the blob and the layer have one digest. */
   async #copy(bytes: AsyncIterable<Uint8Array>, writer: BlobWriter): Promise<IngestedLayer> {
     for await (const chunk of bytes) await writer.write(chunk);
     const blob = await writer.commit({ mediaType: ociLayerType('none') });
@@ -146,7 +146,7 @@ class LayerIngest implements Ingest {
     return plainLayer({ digest, size }, found ?? blob, found === undefined ? 'written' : 'reused');
   }
 
-  /** A plain layer that is compressed. */
+  /** An uncompressed layer that is compressed. */
   async #pack(bytes: AsyncIterable<Uint8Array>, writer: BlobWriter): Promise<IngestedLayer> {
     const raw = new BlockHash(this.#threads);
     let size = 0;
@@ -173,7 +173,7 @@ class LayerIngest implements Ingest {
     }
   }
 
-  /** A layer that arrives compressed: stored as it came. */
+  /** A layer that arrives compressed: stored as it is. */
   async #keep(
     bytes: AsyncIterable<Uint8Array>,
     compression: Compression,
@@ -214,7 +214,7 @@ class LayerIngest implements Ingest {
   }
 }
 
-/** A layer that came uncompressed, so that one digest names what was received and the layer. */
+/** A layer that arrived uncompressed, so that one digest names the received bytes and the layer. */
 function plainLayer(
   received: IngestedLayer['received'],
   blob: Descriptor,

@@ -1,16 +1,16 @@
 import pLimit from 'p-limit';
 import type { LimitFunction } from 'p-limit';
 
-/** A block of bytes in memory that threads share; it counts against the budget until it is released. */
+/** A block of bytes in shared memory; it counts against the budget until it is released. */
 export interface Slot {
   readonly bytes: Uint8Array;
-  /** Gives the memory back. The bytes must not be read any more. */
+  /** Returns the memory. The bytes must not be read any more. */
   release(): void;
 }
 
 /**
- * A budget of memory, handed out in slots of one size. Who wants one beyond the budget waits, and so does its source: that
- * is what bounds the bytes in flight, whatever the sizes of layers.
+ * A budget of memory in slots of one size. A request beyond the budget waits, and so does its source. That bounds the
+ * bytes in flight, whatever the sizes of layers.
  */
 export class Slots {
   /** Bytes in a slot. */
@@ -18,15 +18,15 @@ export class Slots {
   readonly #free: Uint8Array[] = [];
   readonly #turns: LimitFunction;
 
-  /** @param budget bytes over all; there is one slot at least */
+  /** @param budget total bytes; there is at least one slot */
   constructor(size: number, budget: number) {
     this.size = size;
     this.#turns = pLimit(Math.max(1, Math.floor(budget / size)));
   }
 
   /**
-   * Cuts bytes into blocks of the slots' size, the last one shorter. No bytes at all make one empty block, so that what is
-   * compressed of nothing is still a valid member or frame. Whoever takes a block releases it.
+   * Cuts bytes into blocks of the slots' size, the last one shorter. Empty input makes one empty block, so that its
+   * compressed form is a valid member or frame. The consumer releases each block.
    */
   async *blocks(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Slot, void, undefined> {
     let block: Filling | undefined;
@@ -52,7 +52,7 @@ export class Slots {
     }
   }
 
-  /** Waits for a slot; its turn lasts until it is released. */
+  /** Waits for a slot, which is taken until it is released. */
   #take(): Promise<Filling> {
     return new Promise((resolve) => {
       void this.#turns(async () => {
@@ -64,7 +64,7 @@ export class Slots {
   }
 }
 
-/** A slot while bytes are gathered in it. */
+/** A slot that is being filled. */
 class Filling implements Slot {
   readonly release: () => void;
   readonly #memory: Uint8Array;
@@ -83,7 +83,7 @@ class Filling implements Slot {
     return this.#filled === this.#memory.length;
   }
 
-  /** Takes as many bytes as there is room for, and says how many. */
+  /** Takes as many bytes as fit. Returns how many. */
   fill(bytes: Uint8Array): number {
     const part = bytes.subarray(0, this.#memory.length - this.#filled);
     this.#memory.set(part, this.#filled);

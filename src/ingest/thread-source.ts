@@ -1,9 +1,9 @@
 /**
- * What a thread runs. As text, and with built-in modules only: a thread's code in a file of its own is lost to bundlers,
- * and Node 20 cannot run it as TypeScript.
+ * The code of a thread. It is text and uses only built-in modules: bundlers lose a thread's code in its own file, and
+ * Node 20 cannot run it as TypeScript.
  *
- * It hashes what it is told to, in the order of the messages: blocks in shared memory, and files as far as they are
- * written. File descriptors belong to the whole process, so that a file which was opened with care is not opened again.
+ * It hashes in the order of the messages: blocks in shared memory, and files as far as they are written. File
+ * descriptors belong to the whole process, so a file that was opened safely is not opened again.
  */
 export const THREAD_SOURCE = `
 const { parentPort } = process.getBuiltinModule('node:worker_threads');

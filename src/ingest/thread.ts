@@ -6,9 +6,9 @@ import { THREAD_SOURCE } from './thread-source.ts';
 export type HashJob =
   /** Hash a block. Its memory is shared: it must not change before the answer. */
   | { kind: 'block'; key: number; bytes: Uint8Array }
-  /** Hash a file from where it was left to its first `size` bytes: one to be opened, or one that is open and stays so. */
+  /** Continue hashing a file up to its first `size` bytes: a path to open, or an open descriptor that stays open. */
   | { kind: 'file'; key: number; file: string | number; size: number }
-  /** End the hash, and answer with its hex. */
+  /** End the hash, and reply with its hex. */
   | { kind: 'end'; key: number };
 
 interface Reply {
@@ -23,8 +23,8 @@ interface Caller {
 }
 
 /**
- * A thread that hashes. It keeps the process alive only while an answer is due. When it dies, whatever the reason, every
- * answer that is due or asked for later is that error: nobody waits for a dead thread.
+ * A thread that hashes. It keeps the process alive only while a reply is due. If it dies, every reply that is due or
+ * requested later is that error: nobody waits for a dead thread.
  */
 export class Thread {
   readonly #worker: Worker;
@@ -41,8 +41,8 @@ export class Thread {
   }
 
   /**
-   * Does a job after those that came before.
-   * @throws {@link DrayageError} `IO` where it failed, or the thread died
+   * Runs a job after the earlier ones.
+   * @throws {@link DrayageError} `IO` if it failed, or the thread died
    */
   async run(job: HashJob): Promise<string | undefined> {
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -55,8 +55,8 @@ export class Thread {
   }
 
   /**
-   * Ends the thread at once. What is due, and all that is asked for later, rejects with `reason`: what is due when the thread
-   * is gone and reads from no file any more.
+   * Ends the thread at once. Replies that are due, and later ones, reject with `reason`. Due ones reject when the
+   * thread is gone and reads no file any more.
    */
   async end(reason: unknown): Promise<void> {
     this.#failure ??= { error: reason };
@@ -80,7 +80,7 @@ export class Thread {
 }
 
 function threadFailed(why: string, cause?: unknown): DrayageError {
-  return new DrayageError('IO', `a thread that computes digests failed: ${why}`, {
+  return new DrayageError('IO', `a hashing thread failed: ${why}`, {
     cause,
     hint: 'try again',
   });

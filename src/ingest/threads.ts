@@ -8,7 +8,7 @@ export interface HashTurn {
   readonly release: () => void;
 }
 
-/** Threads that are started as they are needed, and no more of them than `max`. */
+/** Threads that are started when needed, at most `max`. */
 export class Threads implements AsyncDisposable {
   readonly #max: number;
   readonly #start: () => Thread;
@@ -33,7 +33,7 @@ export class Threads implements AsyncDisposable {
     return { thread, key: ++this.#lastKey, release };
   }
 
-  /** Ends all threads. What is due from them rejects with `reason`. */
+  /** Ends all threads. Replies that are due reject with `reason`. */
   async close(reason: unknown): Promise<void> {
     this.#closed ??= { reason };
     await Promise.all([...this.#threads.keys()].map((thread) => thread.end(reason)));

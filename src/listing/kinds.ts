@@ -16,7 +16,7 @@ export type EntryKind =
 
 /**
  * Reads the kind of a root.
- * @throws {@link DrayageError} `MALFORMED`, and whatever `source` says of damaged content
+ * @throws {@link DrayageError} `MALFORMED`; errors of `source` for damaged content
  */
 export async function readKind(
   source: ContentSource,

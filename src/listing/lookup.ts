@@ -46,7 +46,7 @@ export function notFound(reference: string, listed: readonly ListedImage[], path
   const nameless = listed.filter((image) => image.names.length === 0 && image.foreign.length === 0);
   const candidates = nearest(familiar(reference), [...names, ...nameless.map(({ root }) => root.digest)]);
   const hint =
-    candidates.length > 0 ? `there is ${candidates.slice(0, 3).join(', ')}` : 'the layout holds no image';
+    candidates.length > 0 ? `there is ${candidates.slice(0, 3).join(', ')}` : 'the layout contains no image';
   const message = `no image ${JSON.stringify(reference)} in the layout ${path}`;
   return new DrayageError('NOT_FOUND', message, { path, candidates, hint });
 }

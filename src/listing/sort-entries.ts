@@ -7,7 +7,7 @@ import { groupEntries } from './entries.ts';
 import type { EntryKind } from './kinds.ts';
 import { entryNames } from './names.ts';
 
-/** The images of an index.json, and one line for each entry that is passed over or has two names. */
+/** The images of an index.json, and one line for each entry that is skipped or has two names. */
 export interface SortedEntries {
   images: ListedImage[];
   notes: string[];
@@ -22,7 +22,7 @@ interface Context {
 }
 
 /**
- * Decides which entries of an index.json are images. These are passed over with one line each: artifacts, unnamed entries
+ * Decides which entries of an index.json are images. These are skipped with one line each: artifacts, unnamed entries
  * that another entry lists, entries with a digest of an unknown algorithm. Signatures and other referrers get no line,
  * because they are copied with their subject, unless the subject is absent.
  */
@@ -47,10 +47,10 @@ export async function sortEntries(
   const notes = manifests.flatMap((entry) => entryNames(entry).note ?? []);
   for (const [image, kind] of kinds) {
     const reason = reasonAgainst(image, kind, { holders, entries });
-    if (reason !== undefined) notes.push(`${labelOf(image)} is passed over: ${reason}`);
+    if (reason !== undefined) notes.push(`${labelOf(image)} is skipped: ${reason}`);
     else if (kind.kind === 'image') images.push(image);
   }
-  const unknown = unread.map(({ digest }) => `${digest} is passed over: its digest algorithm is unknown`);
+  const unknown = unread.map(({ digest }) => `${digest} is skipped: its digest algorithm is unknown`);
   return { images, notes: [...notes, ...unknown] };
 }
 

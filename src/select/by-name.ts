@@ -7,12 +7,15 @@ import type { Digest } from '../oci/digest.ts';
 import { combineImages } from './combine.ts';
 import { joinPlaces } from './places.ts';
 
-/** An image, and what vouches for it where somebody asked. */
+/** An image, and the referrers that vouch for it if signatures were checked. */
 export interface VouchedImage extends PlacedImage {
   vouchers?: readonly Descriptor[];
 }
 
-/** An image that several places hold is one image, with the names of all; a place that holds all of it says the rest. */
+/**
+ * An image that several places hold is one image with all of its names. Its other facts come from a place that holds
+ * all of it.
+ */
 export function mergeByRoot(found: readonly VouchedImage[]): VouchedImage[] {
   const byRoot = new Map<Digest, [VouchedImage, ...VouchedImage[]]>();
   for (const one of found) {
@@ -30,7 +33,7 @@ export function mergeByRoot(found: readonly VouchedImage[]): VouchedImage[] {
   });
 }
 
-/** Images that share a name become one, in the place of the first of them; each keeps the names that it has alone. */
+/** Images that share a name become one, at the position of the first; each keeps the names that only it has. */
 export async function combineByName(
   found: readonly VouchedImage[],
   options: ContentOptions,
@@ -49,7 +52,7 @@ export async function combineByName(
   return mergeByRoot(result);
 }
 
-/** The names that several images have, those of the same images together. */
+/** The names that several images have, grouped by their images. */
 function sharedNames(found: readonly VouchedImage[]): { names: string[]; parts: VouchedImage[] }[] {
   const byName = new Map<string, VouchedImage[]>();
   for (const one of found) {
@@ -88,13 +91,13 @@ async function combined(
   };
 }
 
-/** What vouches for any of these; undefined where nobody asked. */
+/** The vouchers of any of these; undefined if signatures were not checked. */
 function vouchersOf(found: readonly VouchedImage[]): readonly Descriptor[] | undefined {
   const lists = found.flatMap(({ vouchers }) => (vouchers === undefined ? [] : [vouchers]));
   return lists.length === 0 ? undefined : lists.flat();
 }
 
-/** The place that holds images, or all those that do as one. */
+/** The place of the images; if there are several, all of them as one place. */
 function placeOf(found: readonly VouchedImage[]): ImagePlace {
   const all = [...new Set(found.map(({ place }) => place))];
   const [only, ...others] = all;

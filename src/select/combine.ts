@@ -13,7 +13,7 @@ import { omittedLayers } from '../image/omitted-layers.ts';
 import type { PlatformManifest, PlatformPart } from '../oci/platform-index.ts';
 import { platformIndex } from '../oci/platform-index.ts';
 
-/** One of several images that go by one name, and where its content is. */
+/** One of several images with one name, and where its content is. */
 export interface CombinePart {
   source: ContentSource;
   image: StoredImage;
@@ -22,16 +22,16 @@ export interface CombinePart {
 /** Images of several platforms as one. */
 export interface CombinedImage {
   root: Descriptor;
-  /** The new index; undefined where one of the parts is the whole already. */
+  /** The new index; undefined if one of the parts is the whole already. */
   document?: Document;
-  /** What all parts say of themselves. */
+  /** The annotations that all parts have. */
   annotations: Record<string, string>;
 }
 
 /**
- * Makes one multi-platform image of images that go by one name. Only documents are read.
- * @throws {@link DrayageError} `AMBIGUOUS` where two of them are for one platform; `UNSAFE` where they leave out different
- * layers; and what a source says of damaged content
+ * Makes one multi-platform image of images with one name. Reads only documents.
+ * @throws {@link DrayageError} `AMBIGUOUS` if two of them are for one platform; `UNSAFE` if they omit different layers;
+ * errors of a source for damaged content
  */
 export async function combineImages(
   name: string,
@@ -64,7 +64,7 @@ async function readPart({ source, image }: CombinePart, options: ContentOptions)
   return { root, manifests, others, listed };
 }
 
-/** What one of them says alone is not true of all. */
+/** An annotation of one part is not true for all. */
 function commonAnnotations(name: string, parts: readonly CombinePart[]): Record<string, string> {
   assertSameLeftOut(name, parts);
   const [first = {}, ...others] = parts.map(({ image }) => image.annotations);
@@ -72,7 +72,7 @@ function commonAnnotations(name: string, parts: readonly CombinePart[]): Record<
   return Object.fromEntries(common);
 }
 
-/** One image says once how many layers it leaves out, and whose they are: that has to be true of all its parts. */
+/** An image states its omitted layers and their base once, so that must be true for all its parts. */
 function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
   const said = parts.map(({ image: { annotations, root } }) => {
     const count = omittedLayers(annotations, root.digest);
@@ -83,6 +83,6 @@ function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
   throw new DrayageError('UNSAFE', `the images of ${name} omit different layers: ${said.join(', ')}`, {
     actual: `${first}, ${others.join(', ')}`,
     reason: 'OMITTED_DIFFER',
-    hint: 'complete them before, or save all of them against the same bases',
+    hint: 'complete them first, or save all of them against the same bases',
   });
 }

@@ -2,7 +2,7 @@ import type { ImagePlace, ListOptions, PlacedImage } from '../content/image-inde
 import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 
-/** Several places as one: all their images, and content from whichever has it. */
+/** Several places as one: all their images, and content from the place that has it. */
 export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
   return {
     ...chainSources(places),
@@ -27,8 +27,8 @@ export async function findAll(places: readonly ImagePlace[], options: ListOption
 }
 
 /**
- * The images that a reference means in each of several places.
- * @throws {@link DrayageError} `NOT_FOUND` with the names that there are, where no place has one
+ * The images of a reference in each of several places.
+ * @throws {@link DrayageError} `NOT_FOUND` with the existing names, if no place has one
  */
 export async function findByReference(
   places: readonly ImagePlace[],

@@ -10,11 +10,12 @@ import { ImageReader, nameOf } from './read.ts';
 import type { SelectedImage, Selection } from './selection.ts';
 
 /**
- * Chooses images among several places, and reads their documents. Images of several platforms under one name become one
- * multi-platform image, whose index need not be in any place. Policy and signature are asked here, before a layer is read.
- * @throws {@link DrayageError} `NOT_FOUND` where no place has an image, or has it for the platform; `POLICY` where none of
- * those that a reference finds, or of all, may be used, or one is not shown to be whose it has to be; `AMBIGUOUS` where one
- * name means different images for one platform, or `as` would name several
+ * Selects images from several places and reads their documents. Images of several platforms under one name become one
+ * multi-platform image, whose index need not be in any place. Policy and signature are checked here, before a layer is
+ * read.
+ * @throws {@link DrayageError} `NOT_FOUND` if no place has an image, or has it for the platform; `POLICY` if no image
+ * of a reference, or no image at all, may be used, or a required signature is missing; `AMBIGUOUS` if one name means
+ * different images for one platform, or `as` would name several
  */
 export async function select(
   places: readonly ImagePlace[],
@@ -30,7 +31,7 @@ export async function select(
 }
 
 /**
- * Chooses images as {@link select} does, but each as it is in its place: one name may stand for several.
+ * Selects images as {@link select} does, but keeps each as it is in its place: one name may stand for several.
  * @throws {@link DrayageError} `NOT_FOUND`, `POLICY`
  */
 export async function selectEach(
@@ -40,7 +41,7 @@ export async function selectEach(
   return readEach(await findVouched(places, selection), selection);
 }
 
-/** Finds images, each once. Who made them is asked of each by itself: what they become together is signed by nobody. */
+/** Finds images, each once. The signature of each is checked separately, because nobody signed their combination. */
 async function findVouched(places: readonly ImagePlace[], selection: Selection): Promise<VouchedImage[]> {
   const { authenticate, signal } = selection;
   const vouched: VouchedImage[] = [];
@@ -66,7 +67,7 @@ async function findPermitted(
   throw nothing();
 }
 
-/** Without images that say that they are for another platform, unless their name is there for no other: that is told later. */
+/** Drops images that state another platform, unless their name exists for no other: that is reported later. */
 function forPlatform(found: readonly PlacedImage[], { platform }: Selection): readonly PlacedImage[] {
   if (platform === undefined) return found;
   const fits = ({ image: { root } }: PlacedImage): boolean =>
@@ -87,8 +88,8 @@ function permitted(found: readonly PlacedImage[], { policy, onProgress }: Select
 }
 
 /**
- * The names that images get where one was asked for; undefined where they keep theirs.
- * @throws {@link DrayageError} `USAGE` for what is no name; `AMBIGUOUS` where there are several images
+ * The names for the images, if one was requested; undefined if they keep theirs.
+ * @throws {@link DrayageError} `USAGE` for an invalid name; `AMBIGUOUS` if there are several images
  */
 export function namesUnder(as: string | undefined, count: number): string[] | undefined {
   if (as === undefined || count === 1) return as === undefined ? undefined : [normalizeName(as)];
@@ -119,5 +120,7 @@ async function readEach(found: readonly VouchedImage[], selection: Selection): P
 }
 
 function nothing(): DrayageError {
-  return new DrayageError('NOT_FOUND', 'the layout holds no image', { hint: 'save an image into it first' });
+  return new DrayageError('NOT_FOUND', 'the layout contains no image', {
+    hint: 'save an image into it first',
+  });
 }

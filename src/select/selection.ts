@@ -6,28 +6,28 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { OnProgress } from '../progress.ts';
 
-/** Which images are meant, and what is asked of each before its first layer is read. */
+/** Which images are meant, and what is checked of each before its first layer is read. */
 export interface Selection extends ContentOptions {
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
-  /** Of each multi-platform image only the one for this platform; default: all of it. */
+  /** Only the image for this platform of each multi-platform image; default: all of its images. */
   platform?: Platform | undefined;
   /** Which images may be used; default: all. */
   policy?: ImagePolicy | undefined;
-  /** Asks who made each image, under the names that it has in its place. Default: nobody asks. */
+  /** Checks who made each image, under its names in its place. Default: no check. */
   authenticate?: Authenticate | undefined;
-  /** The name of the one image that is chosen, in place of those that it has. Default: it keeps them. */
+  /** A name for the one selected image, instead of its own. Default: it keeps them. */
   as?: string | undefined;
-  /** Hears, as notes, which images are passed over and why. */
+  /** Receives notes about skipped images and the reason. */
   onProgress?: OnProgress | undefined;
 }
 
-/** An image that was chosen and read. */
+/** An image that was selected and read. */
 export interface SelectedImage extends PlacedImage {
-  /** What is meant: the image's root, or the manifest for the platform that was asked for. */
+  /** The image's root, or the manifest for the requested platform. */
   root: Descriptor;
-  /** The images that `root` leads to, in the order of its index. */
+  /** The images below `root`, in the order of its index. */
   read: readonly [Image, ...Image[]];
-  /** The referrers that vouch for it; undefined where nobody asked who made it. */
+  /** The referrers that vouch for it; undefined if signatures were not checked. */
   vouchers?: readonly Descriptor[] | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Passes bytes through until `signal` fires; then it rejects with `signal.reason` at once, even where the source is silent,
- * and destroys the source.
+ * Passes bytes through until `signal` fires. Then it rejects with `signal.reason` at once, even if the source is
+ * silent, and destroys the source.
  */
 export async function* abortable(
   bytes: AsyncIterable<Uint8Array>,
@@ -42,7 +42,7 @@ function nextOrAbort(
 
 function ignore(): void {}
 
-/** An iterator that is waiting for its next chunk cannot be ended by `return`, only its stream can be destroyed. */
+/** `return` cannot end an iterator that waits for its next chunk; only destroying its stream can. */
 function end(bytes: AsyncIterable<Uint8Array>, chunks: AsyncIterator<Uint8Array>): void {
   if ('destroy' in bytes && typeof bytes.destroy === 'function') bytes.destroy();
   chunks.return?.().then(ignore, ignore);

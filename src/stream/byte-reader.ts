@@ -1,6 +1,6 @@
 /**
- * Reads exact numbers of bytes from chunks of any size. Holds no more than one chunk and one answer. What has not been read
- * yet can be iterated over, in the chunks of the source; who stops early releases the source.
+ * Reads exact numbers of bytes from chunks of any size. Holds at most one chunk and one result. Iterating yields the
+ * unread rest, in the chunks of the source; stopping early releases the source.
  */
 export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undefined> {
   readonly #source: AsyncIterator<Uint8Array>;
@@ -29,7 +29,7 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
     return { done: true, value: undefined };
   }
 
-  /** The next `count` bytes, which stay to be read; fewer only at the end of input. Errors of the source come through. */
+  /** The next `count` bytes, which stay unread; fewer only at the end of input. Errors of the source are thrown. */
   async peek(count: number): Promise<Uint8Array> {
     const before = this.#chunk;
     if (before.length < count && (await this.#fill())) {
@@ -40,8 +40,8 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
   }
 
   /**
-   * The next `count` bytes; fewer only at the end of input. Errors of the source come through as they are.
-   * The answer may share memory with a chunk of the source.
+   * The next `count` bytes; fewer only at the end of input. Errors of the source are thrown as they are. The result may
+   * share memory with a chunk of the source.
    */
   async read(count: number): Promise<Uint8Array> {
     if (this.#chunk.length === 0) await this.#fill();
@@ -56,13 +56,13 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
     return whole.subarray(0, size);
   }
 
-  /** The next bytes as they come, at least one and at most `max`; none only at the end of input. Never copies. */
+  /** The next bytes as they arrive, at least one and at most `max`; empty only at the end of input. Never copies. */
   async some(max: number): Promise<Uint8Array> {
     if (this.#chunk.length === 0) await this.#fill();
     return this.#take(max);
   }
 
-  /** Passes over `count` bytes without keeping them and says how many there were. */
+  /** Skips `count` bytes without keeping them. Returns how many there were. */
   async skip(count: number): Promise<number> {
     let missing = count;
     while (missing > 0 && (this.#chunk.length > 0 || (await this.#fill())))
@@ -70,7 +70,10 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
     return count - missing;
   }
 
-  /** Ends the reading. The source is told to clean up; it is awaited unless it still owes a chunk, which may never come. */
+  /**
+   * Ends the reading and releases the source. Does not wait for a source that still owes a chunk, which may never
+   * arrive.
+   */
   async release(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -86,7 +89,7 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
     return taken;
   }
 
-  /** Gets the next chunk that is not empty, in place of the present one. */
+  /** Replaces the current chunk by the next one that is not empty. */
   async #fill(): Promise<boolean> {
     while (!this.#ended) {
       const next = await this.#pull();

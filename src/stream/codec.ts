@@ -1,35 +1,38 @@
-/** Compresses one block into bytes that are complete by themselves. Those of all blocks, one after another, are the blob. */
+/**
+ * Compresses one block into bytes that are complete by themselves. The blob is the sequence of all compressed blocks.
+ */
 export type CompressBlock = (block: Uint8Array) => Promise<Uint8Array>;
 
 /** A way to compress layers: a row of the table of codecs. */
 export interface Codec {
-  /** Matches the first bytes of compressed content, in hexadecimal. Absent where nothing tells. */
+  /** Matches the first bytes of compressed content, in hexadecimal. Absent if the content has no magic. */
   magic?: RegExp;
   /** Uncompressed bytes per block: small enough to hold several at once, large enough to cost < 1 % of size. */
   blockSize: number;
-  /** Absent where there is no level to choose. The lowest is 1. */
+  /** Absent if there are no levels. The lowest is 1. */
   levels?: { max: number; byDefault: number };
-  /** What a runtime must be to write it, where not all do. */
+  /** The runtimes that can write it, if not all can. */
   writtenBy?: string;
-  /** Who cannot pull such layers from a registry. */
+  /** The programs that cannot pull such layers from a registry. */
   unreadBy?: string;
   /**
-   * The uncompressed bytes. Back-pressured, in bounded memory; the source is released when the consumer returns early, and
-   * its errors come through as they are. Ends well only if the input was whole, to its last byte.
+   * The uncompressed bytes, with back-pressure and in bounded memory. If the consumer returns early, the source is
+   * released; errors of the source are thrown as they are. Ends without an error only if the input was complete, to its
+   * last byte.
    * @param what names the content in errors
    * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `UNSUPPORTED`
    */
   decompress(bytes: AsyncIterable<Uint8Array>, what: string): AsyncIterable<Uint8Array>;
-  /** Reads to the end and says how long it is once decompressed. Takes content at its word where it states its length. */
+  /** Reads to the end and returns the decompressed size. Believes content that states its size. */
   measure(bytes: AsyncIterable<Uint8Array>, what: string): Promise<number>;
   /**
-   * Makes what compresses blocks, each in one call, on the threads of Node's pool. The result depends on bytes, level and
-   * library version alone, not on timing. Undefined where this runtime cannot write it.
+   * Makes a function that compresses blocks, each in one call, on the threads of Node's pool. The result depends only
+   * on bytes, level and library version, not on timing. Undefined if this runtime cannot write the codec.
    */
   compressor(level: number): CompressBlock | undefined;
 }
 
-/** Bytes of output to make room for: most blocks need no more, and are compressed without a return for more. */
+/** Bytes of output to make room for: most blocks need no more, and are compressed without asking for more room. */
 export function outputSize(block: Uint8Array): number {
   return Math.max(1024, block.length >> 1);
 }

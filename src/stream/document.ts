@@ -4,7 +4,7 @@ import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { verified } from './verified.ts';
 
 /**
- * Reads a small document whole and checks it. Its size is judged by the descriptor before the first byte is read.
+ * Reads a whole small document and checks it. The descriptor's size is checked before the first byte is read.
  * @param limit the largest size that is read, in bytes; default 4 MiB
  * @throws {@link DrayageError} `LIMIT`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`
  */
@@ -20,7 +20,7 @@ export async function readDocument(
 }
 
 /**
- * Refuses a document that is too large to be held in memory.
+ * Refuses a document that is too large for memory.
  * @throws {@link DrayageError} `LIMIT`
  */
 export function assertDocumentSize(descriptor: Descriptor, limit: number = MAX_DOCUMENT_SIZE): void {

@@ -4,10 +4,11 @@ import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
 
 /**
- * Decompresses gzip (RFC 1952), one member or several. Ends well only if the input was gzip to its last byte.
+ * Decompresses gzip (RFC 1952), one member or several. Ends without an error only if the input was gzip to its last
+ * byte.
  * @param what names the content in errors
- * @throws {@link DrayageError} `TRUNCATED` also for no bytes at all; `MALFORMED` for damage and for anything after the
- * last member, zeros too
+ * @throws {@link DrayageError} `TRUNCATED`, also for empty input; `MALFORMED` for damage and for anything after the
+ * last member, including zeros
  */
 export async function* gunzip(
   bytes: AsyncIterable<Uint8Array>,
@@ -20,7 +21,7 @@ export async function* gunzip(
   } catch (error) {
     throw error === passage.failure ? error : gzipError(error, what);
   }
-  // Node takes zeros for padding and then ignores whatever follows them, another member too.
+  // Node treats zeros as padding and then ignores whatever follows them, even another member.
   if (decoder.bytesWritten !== passage.received) {
     throw new DrayageError('MALFORMED', `${what} has bytes after its gzip data`, {
       expected: decoder.bytesWritten,

@@ -3,19 +3,19 @@ import { ByteReader } from './byte-reader.ts';
 import { countBytes } from './drain.ts';
 import { gunzip } from './gunzip.ts';
 
-/** The header that gzip writers of `node:zlib` make (RFC 1952, section 2.3): no flags, no fields. */
+/** The header of `node:zlib`'s gzip (RFC 1952, section 2.3): no flags, no fields. */
 const PLAIN_HEADER = 10;
-/** The same with an extra field of one subfield: what {@link statingSize} makes of it. */
+/** The same header with an extra field of one subfield, as {@link statingSize} writes it. */
 const STATING_HEADER = PLAIN_HEADER + 10;
 /** FLG.FEXTRA. */
 const EXTRA = 4;
-/** The length of the extra field, the name of its subfield, the length of that. */
+/** The length of the extra field, the name of its subfield, and the subfield's length. */
 const FIELD = Buffer.from([8, 0, 0x44, 0x79, 4, 0]);
 
 /**
- * Makes a gzip member state how long it is, in an extra field that decoders pass over (RFC 1952, section 2.3.1.1), so that
- * {@link gunzippedSize} finds its end, and the uncompressed size that stands there, without decompressing it.
- * @param member a whole member as `node:zlib` makes them; one with fields in its header is returned as it is
+ * Makes a gzip member state its length, in an extra field that decoders ignore (RFC 1952, section 2.3.1.1). With it,
+ * {@link gunzippedSize} finds the member's end and the uncompressed size there without decompressing.
+ * @param member a whole member as `node:zlib` makes them; one with fields in its header is returned unchanged
  */
 export function statingSize(member: Uint8Array): Uint8Array {
   if (member[3] !== 0) return member;
@@ -29,8 +29,8 @@ export function statingSize(member: Uint8Array): Uint8Array {
 }
 
 /**
- * Reads gzip to its end and says how long it is once decompressed. Members that state their size are taken at their word;
- * from the first that does not, all is decompressed.
+ * Reads gzip to its end and returns the decompressed size. Believes members that state their length; from the first one
+ * that does not, everything is decompressed.
  * @param what names the content in errors
  * @throws {@link DrayageError} as {@link gunzip}
  */
@@ -49,7 +49,7 @@ export async function gunzippedSize(bytes: AsyncIterable<Uint8Array>, what: stri
   }
 }
 
-/** The length of a whole member; undefined where it does not state it. */
+/** The length of a whole member; undefined if it does not state it. */
 function statedSize(bytes: Uint8Array): number | undefined {
   const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const states =
@@ -59,7 +59,7 @@ function statedSize(bytes: Uint8Array): number | undefined {
   return states ? header.readUInt32LE(PLAIN_HEADER + FIELD.length) : undefined;
 }
 
-/** Passes over a member and reads the uncompressed size that it ends with. */
+/** Skips a member and reads the uncompressed size at its end. */
 async function readTrailer(reader: ByteReader, stated: number, what: string): Promise<number> {
   if (stated < STATING_HEADER + 4) {
     throw new DrayageError('MALFORMED', `${what} is not valid gzip: a member states a size of ${stated}`);

@@ -5,7 +5,7 @@ import { outputSize } from './codec.ts';
 import { gunzip } from './gunzip.ts';
 import { gunzippedSize, statingSize } from './gzip-members.ts';
 
-/** gzip: a member per block. */
+/** gzip: one member per block. */
 export const GZIP: Codec = {
   magic: /^1f8b/,
   blockSize: 1024 * 1024,

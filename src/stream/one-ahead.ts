@@ -1,6 +1,6 @@
 /**
- * Prepares items one ahead: while the consumer is busy with an item, the next one is being prepared. Two are never prepared
- * at once.
+ * Prepares items one ahead: while the consumer is busy with one item, the next one is prepared. Never prepares two at
+ * once.
  */
 export async function* oneAhead<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
@@ -10,7 +10,7 @@ export async function* oneAhead<T, R>(
   for await (const item of items) {
     const current = ahead;
     ahead = current === undefined ? prepare(item) : current.then(async () => prepare(item));
-    // It is awaited later, or never, where the consumer has left.
+    // Awaited later, or never if the consumer has left.
     ahead.catch(() => undefined);
     if (current !== undefined) yield await current;
   }

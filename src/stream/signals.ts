@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** A signal that fires with the first of these. */
+/** A signal that fires when one of these fires. */
 export function eitherSignal(signal: AbortSignal | undefined, other: AbortSignal): AbortSignal {
   return signal === undefined ? other : AbortSignal.any([signal, other]);
 }

@@ -5,12 +5,12 @@ import { CODECS, detectCompression, MAGIC_BYTES, refuseForeign } from './codecs.
 /** Content whose compression is known. */
 export interface Sniffed {
   compression: Compression;
-  /** The whole content, as it came. To be read or released, else the source stays open. */
+  /** The whole content as it arrived. Read or release it; otherwise the source stays open. */
   bytes: ByteReader;
 }
 
 /**
- * Looks at content to see how it is compressed. The source is released where it is refused.
+ * Detects the compression of content. Releases the source if the compression is refused.
  * @param what names the content in errors
  * @throws {@link DrayageError} `UNSUPPORTED` for xz, bzip2 and lz4; errors of the source as they are
  */
@@ -25,7 +25,7 @@ export async function sniffed(bytes: AsyncIterable<Uint8Array>, what: string): P
   }
 }
 
-/** The uncompressed bytes, however they are compressed. Errors as of {@link sniffed} and {@link Codec.decompress}. */
+/** The uncompressed bytes of content in any compression. Errors as in {@link sniffed} and {@link Codec.decompress}. */
 export async function* decompressDetected(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
@@ -34,16 +34,16 @@ export async function* decompressDetected(
   yield* CODECS[compression].decompress(whole, what);
 }
 
-/** What is known of content after its compressed bytes have been read. */
+/** What is known about content after its compressed bytes have been read. */
 export interface Measured {
   compression: Compression;
-  /** Bytes once decompressed. Where the content itself states them this is only what it states: not to be trusted. */
+  /** Decompressed bytes. If the content states its size, this is only that statement: do not trust it. */
   size: number;
 }
 
 /**
- * Reads content to its end and says how long it is once decompressed, however it is compressed. What states its length is
- * not decompressed for that.
+ * Reads content in any compression to its end and returns its decompressed size. Content that states its size is not
+ * decompressed for that.
  * @param what names the content in errors
  * @throws {@link DrayageError} `UNSUPPORTED`, `TRUNCATED`, `MALFORMED`; errors of the source as they are
  */

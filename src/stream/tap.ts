@@ -1,4 +1,4 @@
-/** Passes bytes through and shows each chunk to `see` before it goes on; what `see` returns is awaited. */
+/** Passes bytes through and shows each chunk to `see` first; the result of `see` is awaited. */
 export async function* tap(
   bytes: AsyncIterable<Uint8Array>,
   see: (chunk: Uint8Array) => void | Promise<void>,

@@ -6,19 +6,19 @@ import { nativeFrameDecoder } from './zstd-native.ts';
 import { decodeFramePortably } from './zstd-portable.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 
-/** The decoder for the Node that runs this: its own zstd, or else one in JavaScript, at a quarter of the speed. */
+/** The decoder for the current Node: its own zstd, otherwise one in JavaScript, at a quarter of the speed. */
 export function runtimeFrameDecoder(): DecodeFrame {
   const native = nativeZstd();
   return native === undefined ? decodeFramePortably : nativeFrameDecoder(native);
 }
 
 /**
- * Decompresses zstd (RFC 8878), any number of frames. Ends well only if the input was zstd to its last byte; no bytes at
- * all are valid. Memory is bounded by the window, 128 MiB at most, not by the length of a frame.
+ * Decompresses zstd (RFC 8878), any number of frames. Ends without an error only if the input was zstd to its last
+ * byte; empty input is valid. Memory is bounded by the window, 128 MiB at most, not by the length of a frame.
  * @param what names the content in errors
  * @param decode decompresses one frame; default: the fastest way that this Node has
- * @throws {@link DrayageError} `TRUNCATED`; `MALFORMED` also where a frame is not as long as it says; `UNSUPPORTED` for
- * a dictionary or a window over 128 MiB
+ * @throws {@link DrayageError} `TRUNCATED`; `MALFORMED`, also if a frame does not have its stated size; `UNSUPPORTED`
+ * for a dictionary or a window over 128 MiB
  */
 export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
@@ -29,8 +29,8 @@ export async function* unzstd(
 }
 
 /**
- * Reads zstd to its end and says how long it is once decompressed. Frames that state their size are taken at their word.
- * Parameters and errors as of {@link unzstd}.
+ * Reads zstd to its end and returns the decompressed size. Believes frames that state their size. Parameters and errors
+ * as in {@link unzstd}.
  */
 export async function unzstdSize(
   bytes: AsyncIterable<Uint8Array>,

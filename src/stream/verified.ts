@@ -2,14 +2,15 @@ import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 
-const DAMAGED = 'get it once more; if that does not help, make it anew';
+const DAMAGED = 'get it again; if that does not help, make it again';
 
-/** What is checked: the digest and the size of a descriptor. */
+/** The digest and size to check, from a descriptor. */
 export type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
 /**
- * Passes bytes through and fails unless they are, to the last one, what `expected` names. Stops at the first byte too many.
- * The last chunk is passed on when the digest is known to be right: whoever counts bytes never gets all of damaged content.
+ * Passes bytes through and fails unless they are exactly what `expected` names. Stops at the first excess byte. The
+ * last chunk is passed on when the digest is known to be correct, so a reader that counts bytes never gets all of
+ * damaged content.
  * @param what names the content in errors
  * @throws {@link DrayageError} `SIZE_MISMATCH`, `DIGEST_MISMATCH`
  */
@@ -31,7 +32,7 @@ export async function* verified(
 }
 
 /**
- * As {@link verified}, for those whose digest another one computes: only the size is checked.
+ * As {@link verified}, if somebody else computes the digest: checks only the size.
  * @throws {@link DrayageError} `SIZE_MISMATCH`
  */
 export async function* sized(
@@ -48,7 +49,7 @@ export async function* sized(
   if (size !== expected.size) throw sizeMismatch(expected, size, what);
 }
 
-/** The error for content whose digest is not what was promised. */
+/** The error for content with another digest than expected. */
 export function digestMismatch(expected: Expected, actual: string, what: string): DrayageError {
   return new DrayageError('DIGEST_MISMATCH', `${what} is damaged: its digest is ${actual}`, {
     expected: expected.digest,
@@ -58,7 +59,7 @@ export function digestMismatch(expected: Expected, actual: string, what: string)
   });
 }
 
-/** The error for content that is shorter or longer than was promised. */
+/** The error for content with another size than expected. */
 export function sizeMismatch(expected: Expected, actual: number, what: string): DrayageError {
   const found = actual > expected.size ? `more than ${expected.size}` : `only ${actual}`;
   return new DrayageError(

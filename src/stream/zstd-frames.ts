@@ -3,37 +3,37 @@ import { ByteReader } from './byte-reader.ts';
 import type { ZstdHeader } from './zstd-header.ts';
 import { FRAME_MAGIC, MAX_BLOCK_SIZE, SKIPPABLE_MAGIC, headerSize, parseHeader } from './zstd-header.ts';
 
-/** A piece of a frame as it stands in the input. All pieces of a frame together are the frame. */
+/** A piece of a frame as it is in the input. All pieces together are the frame. */
 export interface ZstdPiece {
-  /** The frame's header; or a block with its header, the last one with the checksum that follows it. */
+  /** The frame's header; or a block with its header, the last one with the checksum after it. */
   bytes: Uint8Array;
-  /** The most bytes that it decompresses to: at most 128 KiB. */
+  /** The maximum of its decompressed bytes: at most 128 KiB. */
   maxOutput: number;
-  /** Whether the frame ends with it. */
+  /** Whether it is the last piece of the frame. */
   last: boolean;
 }
 
 /** A frame of a zstd stream. */
 export interface ZstdFrame {
   header: ZstdHeader;
-  /** The frame in pieces, to be read once and before the next frame; what is left unread is skipped. */
+  /** The frame in pieces. Read it once, and before the next frame; unread pieces are skipped. */
   pieces: AsyncGenerator<ZstdPiece, void, undefined>;
 }
 
 /**
- * Decompresses one frame whose pieces are known to be all there. Need not check the content size. May ignore the
- * frame's checksum: every blob is checked against its digest, and what comes out of it against its diffID.
+ * Decompresses one frame whose pieces are all present. Need not check the content size. May ignore the frame's
+ * checksum, because every blob is checked against its digest, and its content against its diffID.
  * @param what names the content in errors
  * @throws {@link DrayageError} `MALFORMED`
  */
 export type DecodeFrame = (frame: ZstdFrame, what: string) => AsyncIterable<Uint8Array>;
 
 /**
- * Walks over the frames of a zstd stream (RFC 8878, section 3.1) without decompressing, in whatever chunks it arrives.
- * Skippable frames are left out. No bytes at all are no frames, which is valid. At most one block is held in memory.
+ * Walks the frames of a zstd stream (RFC 8878, section 3.1) without decompressing, in chunks of any size. Skips
+ * skippable frames. Empty input has no frames, which is valid. Holds at most one block in memory.
  * @param what names the content in errors
- * @throws {@link DrayageError} `TRUNCATED` for an end within a frame; `MALFORMED` for other bytes than frames, reserved
- * bits and blocks over the limit; `UNSUPPORTED` for a dictionary or a window over 128 MiB
+ * @throws {@link DrayageError} `TRUNCATED` if it ends within a frame; `MALFORMED` for bytes that are not a frame,
+ * reserved bits, and blocks over the limit; `UNSUPPORTED` for a dictionary or a window over 128 MiB
  */
 export async function* zstdFrames(
   bytes: AsyncIterable<Uint8Array>,
@@ -80,7 +80,7 @@ async function* readPieces(
   }
 }
 
-/** Reads the header of a block (RFC 8878, section 3.1.1.2). */
+/** Parses the header of a block (RFC 8878, section 3.1.1.2). */
 function parseBlock(
   word: number,
   limit: number,
@@ -96,7 +96,7 @@ function parseBlock(
       actual: size,
     });
   }
-  // A raw block is as long as it says; an RLE block is one byte, to be repeated that often.
+  // A raw block has the stated size; an RLE block is one byte, to be repeated that often.
   if (type === 0) return { last, size, maxOutput: size };
   return type === 1 ? { last, size: 1, maxOutput: size } : { last, size, maxOutput: limit };
 }
@@ -106,7 +106,7 @@ async function skipFrame(reader: ByteReader, what: string): Promise<void> {
   if ((await reader.skip(size)) < size) throw truncated(what);
 }
 
-/** What comes next; undefined at the end of input. */
+/** The next magic; undefined at the end of input. */
 async function readMagic(
   reader: ByteReader,
   what: string,

@@ -2,16 +2,16 @@ import { DrayageError } from '../errors.ts';
 
 /** The first four bytes of a frame, little-endian. */
 export const FRAME_MAGIC: number = 0xfd2fb528;
-/** The magic of skippable frames; the last hex digit is free. */
+/** The magic of skippable frames; its last hex digit is arbitrary. */
 export const SKIPPABLE_MAGIC: number = 0x184d2a50;
-/** The largest content of a block, in bytes, whatever the window. */
+/** The maximum content of a block, in bytes, for any window. */
 export const MAX_BLOCK_SIZE: number = 128 * 1024;
-/** The base-2 logarithm of the largest window that is read: what `zstd --long` writes, 128 MiB. */
+/** The base-2 logarithm of the largest window that is read: that of `zstd --long`, 128 MiB. */
 export const MAX_WINDOW_LOG: number = 27;
 
-/** What the header of a frame says (RFC 8878, section 3.1.1.1). */
+/** The content of a frame's header (RFC 8878, section 3.1.1.1). */
 export interface ZstdHeader {
-  /** Bytes of the frame's content once decompressed; undefined where the header does not say. Not to be trusted. */
+  /** Decompressed bytes of the frame; undefined if the header does not say. Do not trust it. */
   contentSize: number | undefined;
   /** Bytes that a decoder has to remember. */
   windowSize: number;
@@ -19,14 +19,14 @@ export interface ZstdHeader {
   hasChecksum: boolean;
 }
 
-/** How many bytes a header has, with its magic, by its descriptor: the byte after the magic. */
+/** The length of a header, including its magic, by its descriptor: the byte after the magic. */
 export function headerSize(descriptor: number): number {
   const { windowBytes, dictionaryBytes, sizeBytes } = headerFields(descriptor);
   return 5 + windowBytes + dictionaryBytes + sizeBytes;
 }
 
 /**
- * Reads the header of a frame.
+ * Parses the header of a frame.
  * @param bytes the header, {@link headerSize} bytes
  * @param what names the content in errors
  * @throws {@link DrayageError} `MALFORMED` for a reserved bit; `UNSUPPORTED` for a dictionary or a window over 128 MiB
@@ -41,7 +41,7 @@ export function parseHeader(bytes: Uint8Array, what: string): ZstdHeader {
     throw new DrayageError('UNSUPPORTED', `${what} needs a zstd dictionary, which is not supported`);
   }
   const contentSize = readContentSize(view, 5 + windowBytes + dictionaryBytes, sizeBytes);
-  // A single segment has no window of its own: the whole content has to be remembered.
+  // A single segment has no window of its own: a decoder has to remember the whole content.
   const windowSize = windowBytes === 0 ? (contentSize ?? 0) : readWindowSize(view.readUInt8(5));
   if (windowSize > 2 ** MAX_WINDOW_LOG) {
     throw new DrayageError(
@@ -73,11 +73,11 @@ function headerFields(descriptor: number): {
   };
 }
 
-/** Values over 2^53 lose digits here: content of that size does not exist, so such a header lies either way. */
+/** Values over 2^53 lose digits here: content of that size does not exist, so such a header is wrong anyway. */
 function readContentSize(view: Buffer, offset: number, sizeBytes: number): number | undefined {
   if (sizeBytes === 0) return undefined;
   if (sizeBytes === 8) return Number(view.readBigUInt64LE(offset));
-  // Two bytes count from 256 on, since one byte reaches up to there.
+  // Two bytes count from 256, because one byte covers the values below.
   return view.readUIntLE(offset, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
 }
 

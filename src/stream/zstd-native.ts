@@ -5,10 +5,12 @@ import type { DecodeFrame, ZstdFrame, ZstdPiece } from './zstd-frames.ts';
 import { MAX_WINDOW_LOG } from './zstd-header.ts';
 import type { NativeZstd, NativeZstdOptions } from './zstd-runtime.ts';
 
-/** Up to this much output, in bytes, a frame is decompressed in one call: a stream would cost more than the work. */
+/**
+ * A frame with at most this much output, in bytes, is decompressed in one call: a stream would cost more than the work.
+ */
 const ONE_CALL = 256 * 1024;
 
-/** Decompresses frames with Node's own zstd: small ones at once, others as a stream beside the event loop. */
+/** Decompresses frames with Node's own zstd: small ones in one call, others as a stream beside the event loop. */
 export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
   const params = { [zstd.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG };
   return async function* decode(frame, what) {
@@ -29,18 +31,18 @@ export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
 
 interface Start {
   bytes: Uint8Array[];
-  /** The most output of what was gathered. */
+  /** The maximum output of the gathered pieces. */
   maxOutput: number;
   /** Whether this is all of the frame. */
   whole: boolean;
 }
 
-/** Takes pieces for as long as the frame may turn out to be small. */
+/** Gathers pieces while the frame may be small. */
 async function gather({ header, pieces }: ZstdFrame): Promise<Start> {
   const start: Start = { bytes: [], maxOutput: 0, whole: false };
   if (header.contentSize !== undefined && header.contentSize > ONE_CALL) return start;
   let size = 0;
-  // Not `for await`: leaving that early would close the pieces, and the rest of them may still be wanted.
+  // Not `for await`: leaving it early would close the pieces, and the rest of them may be needed.
   while (!start.whole && size <= ONE_CALL && start.maxOutput <= ONE_CALL) {
     const next = await pieces.next();
     if (next.done === true) break;
@@ -58,7 +60,7 @@ function atOnce(
   params: NativeZstdOptions['params'] & {},
   what: string,
 ): Uint8Array {
-  // More than the output by one: where the output fills the buffer to the brim, Node asks the decoder once again.
+  // One byte more than the output: if the output fills the buffer exactly, Node calls the decoder again.
   const chunkSize = Math.max(start.maxOutput + 1, 64);
   try {
     return zstd.zstdDecompressSync(Buffer.concat(start.bytes), {

@@ -13,7 +13,7 @@ export async function* decodeFramePortably(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let output: Uint8Array[] = [];
   const decoder = new Decompress((chunk) => output.push(chunk));
-  // Block by block, since each push is decompressed before it returns: a few bytes may become 128 KiB.
+  // Block by block, because each push is decompressed before it returns: a few bytes may become 128 KiB.
   for await (const piece of pieces) {
     try {
       decoder.push(piece.bytes, piece.last);

@@ -5,16 +5,16 @@ import * as zlib from 'node:zlib';
 export interface NativeZstdOptions {
   chunkSize?: number;
   maxOutputLength?: number;
-  /** For compression: how much will come. The frame states its content size only where this is given. */
+  /** For compression: the number of input bytes. The frame states its content size only if this is given. */
   pledgedSrcSize?: number;
-  /** For streams: how much output is kept ready. */
+  /** For streams: how much output is buffered. */
   readableHighWaterMark?: number;
   params?: Record<number, number>;
 }
 
 /**
- * The zstd of `node:zlib` (Node >= 22.15), of which these types for Node 20 know nothing. Its decoder stops after the
- * first frame and reports success, and on Node 22 it takes a truncated frame for a whole one: hand it exactly one frame.
+ * The zstd of `node:zlib` (Node >= 22.15), which the types of Node 20 lack. Its decoder stops after the first frame and
+ * reports success, and on Node 22 it accepts a truncated frame: pass it exactly one frame.
  */
 export interface NativeZstd {
   createZstdCompress(options?: NativeZstdOptions): Transform;
@@ -34,13 +34,13 @@ export interface NativeZstd {
   };
 }
 
-/** Node's own zstd; undefined on a Node that has none. */
+/** Node's own zstd; undefined if this Node has none. */
 export function nativeZstd(): NativeZstd | undefined {
   const runtime: unknown = zlib;
   return hasZstd(runtime) ? runtime : undefined;
 }
 
-// One name stands for all: they came with the same release.
+// One name stands for all, because they came with the same release.
 function hasZstd(runtime: unknown): runtime is NativeZstd {
   return typeof runtime === 'object' && runtime !== null && 'createZstdDecompress' in runtime;
 }

@@ -3,7 +3,7 @@ import { outputSize } from './codec.ts';
 import { unzstd, unzstdSize } from './unzstd.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 
-/** zstd: a frame per block. */
+/** zstd: one frame per block. */
 export const ZSTD: Codec = {
   // A skippable frame may come first: pzstd and seekable formats write one.
   magic: /^(?:28b52ffd|5[0-9a-f]2a4d18)/,
@@ -16,7 +16,7 @@ export const ZSTD: Codec = {
   compressor,
 };
 
-/** Not by a stream: Node's streaming encoder makes other bytes at other times. */
+/** Not a stream: Node's streaming encoder makes different bytes at different times. */
 function compressor(level: number): CompressBlock | undefined {
   const zstd = nativeZstd();
   if (zstd === undefined) return undefined;

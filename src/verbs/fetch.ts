@@ -32,7 +32,7 @@ export interface FetchOptions extends Selection {
 
 /** One image that was fetched. */
 export interface FetchedImage {
-  /** The first of its names; null where it has none. */
+  /** The first of its names; null if it has none. */
   name: string | null;
   /** The unique tag that it gets when it is loaded. */
   ref: string;

@@ -30,7 +30,7 @@ export interface MergeOptions extends Selection {
 
 /** One image of the merged layout. */
 export interface MergedImage {
-  /** The first of its names; null where it has none. */
+  /** The first of its names; null if it has none. */
   name: string | null;
   /** The unique tag that it gets when it is loaded. */
   ref: string;

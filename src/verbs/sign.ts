@@ -27,7 +27,7 @@ export interface SignOptions extends Selection, Omit<ProveContentsOptions, 'onPr
 
 /** One image that was signed. */
 export interface SignedImage {
-  /** The first of its names; null where it has none. */
+  /** The first of its names; null if it has none. */
   name: string | null;
   /** What is signed: the manifest's digest, or the index's. */
   digest: Digest;

@@ -65,8 +65,8 @@ test.each<[ErrorReason, ErrorFacts, string]>([
   ['JOB_CHOICE', { candidates: ['build 1/2', 'build 2/2'] }, 'choose one: --job "build 1/2"'],
   ['DAEMON_ADDRESS', { hint: 'set DOCKER_HOST' }, 'set DOCKER_HOST (or --host)'],
   ['UNPROVEN_TIME', { hint: 'name a log' }, 'name a log: --rekor-url, --tsa-url'],
-  ['LOG_SERVICE', { hint: 'look at its address' }, 'check --rekor-url'],
-  ['TIMESTAMP_SERVICE', { hint: 'look at its address' }, 'check --tsa-url'],
+  ['LOG_SERVICE', { hint: 'check its address' }, 'check --rekor-url'],
+  ['TIMESTAMP_SERVICE', { hint: 'check its address' }, 'check --tsa-url'],
   [
     'UNSIGNED',
     { hint: 'sign it' },

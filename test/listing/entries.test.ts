@@ -59,37 +59,37 @@ describe('beside an image is passed over, with a line,', () => {
       'a Helm chart',
       [CHART],
       named(CHART, 'chart:1'),
-      `chart:1 is passed over: it is not an image but ${CHART_TYPE}`,
+      `chart:1 is skipped: it is not an image but ${CHART_TYPE}`,
     ],
     [
       'an artifact that says so in its entry',
       [],
       { ...APP.root, digest: ARM.root.digest, artifactType: 'application/vnd.example' },
-      `${ARM.root.digest} is passed over: it is not an image but application/vnd.example`,
+      `${ARM.root.digest} is skipped: it is not an image but application/vnd.example`,
     ],
     [
       'an attestation of nothing',
       [ATTESTATION],
       ATTESTATION.root,
-      `${ATTESTATION.root.digest} is passed over: it is not an image but application/vnd.in-toto+json`,
+      `${ATTESTATION.root.digest} is skipped: it is not an image but application/vnd.in-toto+json`,
     ],
     [
       'a file',
       [],
       { ...APP.config, mediaType: 'text/plain' },
-      `${APP.config.digest} is passed over: it is not an image but text/plain`,
+      `${APP.config.digest} is skipped: it is not an image but text/plain`,
     ],
     [
       'a digest of another algorithm',
       [],
       BLAKE3,
-      `${BLAKE3.digest} is passed over: its digest algorithm is unknown`,
+      `${BLAKE3.digest} is skipped: its digest algorithm is unknown`,
     ],
     [
       'what refers to something else',
       [sampleReferrer(CHART.root)],
       sampleReferrer(CHART.root).root,
-      `${sampleReferrer(CHART.root).root.digest} is passed over: it refers to ${CHART.root.digest}, which is absent`,
+      `${sampleReferrer(CHART.root).root.digest} is skipped: it refers to ${CHART.root.digest}, which is absent`,
     ],
   ])('%s', async (_, content, entry, message) => {
     const layout = await layoutOf([APP, ARM, ...content], [entry, named(APP, 'app:1')]);
@@ -111,7 +111,7 @@ test('what an entry with a name lists is passed over where it has none itself', 
     [BOTH.root.digest, []],
     [ARM.root.digest, ['arm:1']],
   ]);
-  expect(notes).toEqual([{ kind: 'note', message: `${APP.root.digest} is passed over: it is part of v1` }]);
+  expect(notes).toEqual([{ kind: 'note', message: `${APP.root.digest} is skipped: it is part of v1` }]);
   expect((await select([layout], { images: [APP.root.digest] }))[0]?.root).toEqual(APP.root);
 });
 

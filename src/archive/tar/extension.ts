@@ -84,7 +84,7 @@ function paxName(value: Buffer, key: string): string {
 function paxSize(value: Buffer): number {
   const text = value.toString('latin1');
   if (DECIMAL.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
-  throw new DrayageError('MALFORMED', 'a pax header has a size that is no number');
+  throw new DrayageError('MALFORMED', 'a pax header has a size that is not a number');
 }
 
 function badName(what: string): DrayageError {

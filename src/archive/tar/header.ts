@@ -100,7 +100,7 @@ function parseType(flag: string, name: string): HeaderType {
 function parseSize(field: Uint8Array, name: string): number {
   const size = ((field[0] ?? 0) & 0x80) === 0 ? octalSize(field) : binarySize(field);
   if (size !== undefined && Number.isSafeInteger(size)) return size;
-  throw new DrayageError('MALFORMED', `tar entry ${quote(name)} has a size that is no number`, {
+  throw new DrayageError('MALFORMED', `tar entry ${quote(name)} has a size that is not a number`, {
     entry: name,
   });
 }

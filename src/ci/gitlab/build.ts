@@ -3,7 +3,7 @@ import type { Build, BuildType } from '../build.ts';
 import type { Env, Origin } from '../origin.ts';
 import { readOrigin, readVariables } from './job.ts';
 
-/** The build that a GitLab job makes, as docs/build-type.md describes it. */
+/** The build of a GitLab job, as docs/build-type.md describes it. */
 export const gitlabBuildType: BuildType = {
   uri: 'urn:uuid:e9b88c44-ef8a-4cdd-a632-3a52645fd0db',
   mergeTriggers: ['merge_request_event'],
@@ -29,7 +29,7 @@ const variables = v.object({
 });
 
 /**
- * Reads the build that this job makes.
+ * Reads the build of this job.
  * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
  */
 export function readBuild(env: Env): Build {
@@ -63,15 +63,15 @@ export function readBuild(env: Env): Build {
 }
 
 /**
- * Who GitLab says, in the tokens that it signs, that a job is: `https://<host>/<project>//<configuration>@<full ref>`. That is
- * the identity in a certificate of such a job. Undefined where the configuration lies outside the project.
+ * The identity of a job in GitLab's signed tokens, and so in its certificate:
+ * `https://<host>/<project>//<configuration>@<full ref>`. Undefined if the configuration is outside the project.
  */
 function identityOf({ server, projectPath }: Origin, configPath: string, ref: string): string | undefined {
   if (/@|:\/\//.test(configPath)) return undefined;
   return `https://${server.replace(/^https?:\/\//, '')}/${projectPath}//${configPath}@${ref}`;
 }
 
-/** As GitLab's tokens have it: they know no `refs/merge-requests/…`. */
+/** As in GitLab's tokens, which contain no `refs/merge-requests/…`. */
 function fullRef({ ref }: Origin, tag: string | undefined, sourceBranch: string | undefined): string {
   return tag ? `refs/tags/${tag}` : `refs/heads/${sourceBranch || ref}`;
 }

@@ -4,7 +4,7 @@ import { GITLAB, readIds, readOrigin } from './job.ts';
 import { artifactLinks, registryLinks } from './link-reports.ts';
 import { registryCredentials } from './registries.ts';
 
-/** GitLab's defaults for the size of an archive of artifacts, in bytes. */
+/** GitLab's default limits for an archive of artifacts, in bytes. */
 const GITLAB_COM = 1024 ** 3;
 const SELF_MANAGED = 100 * 1024 ** 2;
 
@@ -13,7 +13,7 @@ export const gitlab: Ci = {
   name: GITLAB,
   title: 'GitLab',
   buildType: gitlabBuildType,
-  // Of `artifacts:reports:dotenv`, unless an administrator says otherwise.
+  // The defaults of `artifacts:reports:dotenv`.
   dotenvLimits: { size: 5120, variables: 20 },
   referenceVariables: [
     'CI_COMMIT_SHA',

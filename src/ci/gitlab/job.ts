@@ -22,7 +22,7 @@ const variables = v.object({
 });
 
 /**
- * Reads which job this is.
+ * Reads the identity of this job.
  * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
  */
 export function readOrigin(env: Env): Origin {
@@ -42,7 +42,7 @@ export function readOrigin(env: Env): Origin {
   };
 }
 
-/** The IDs of job and project, each where it is set. */
+/** The IDs of job and project, each if it is set. */
 export function readIds(env: Env): { jobId?: string; projectId?: string } {
   const [jobId, projectId] = [env['CI_JOB_ID'], env['CI_PROJECT_ID']].map((value) =>
     v.is(id, value) ? value : undefined,
@@ -59,7 +59,7 @@ export function readVariables<T>(schema: v.GenericSchema<unknown, T>, env: Env):
   if (result.success) return result.output;
   const name = v.getDotPath(result.issues[0]) ?? '';
   const state = env[name] ? `is malformed: ${JSON.stringify(env[name])}` : 'is not set';
-  throw new DrayageError('USAGE', `this job of GitLab cannot be read: ${name} ${state}`, {
+  throw new DrayageError('USAGE', `the variables of this GitLab job are incomplete: ${name} ${state}`, {
     reason: 'CI_VARIABLE',
     actual: env[name],
   });

@@ -2,14 +2,14 @@ import type { ReportedLink } from '../ci.ts';
 import type { Env, Origin } from '../origin.ts';
 
 /**
- * The report of `artifacts:reports:annotations` (GitLab 16.3): links on the job's page into its own artifacts. Empty where the
- * job's address is not known.
+ * The report of `artifacts:reports:annotations` (GitLab 16.3): links on the job's page into its own artifacts. Empty if
+ * the job's address is unknown.
  */
 export function artifactLinks({ jobUrl }: Origin, links: readonly ReportedLink[]): string {
   return format(jobUrl === undefined ? [] : links.map((link) => linkOf(jobUrl, link)));
 }
 
-/** The report of a job that has put images into the project's container registry: links to that registry's page. */
+/** The report of a job that promoted images into the project's container registry: links to that registry's page. */
 export function registryLinks({ projectUrl }: Origin, references: readonly string[], env: Env): string {
   const registry = env['CI_REGISTRY'];
   const own = registry ? references.filter((reference) => reference.startsWith(`${registry}/`)) : [];

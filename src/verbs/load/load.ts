@@ -40,7 +40,7 @@ export interface LoadVerbOptions extends Selection {
 
 /** One image that was loaded. */
 export interface LoadedImage extends LoadResult {
-  /** The first of its names; null where it has none. */
+  /** The first of its names; null if it has none. */
   name: string | null;
   /** The unique tag. */
   ref: string;

@@ -40,7 +40,7 @@ export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   attach?: readonly string[] | undefined;
   /** Where else blobs may be that were left out of a layout. The registry of the base that an image names is looked at by itself. */
   blobs?: readonly ContentSource[] | undefined;
-  /** Base images whose word is taken, by reference: omitted layers that they state are not read. Default: none. */
+  /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
   bases?: readonly string[] | undefined;
   /** Repositories that may hold blobs already: one of the same registry hands them over, so that they are not sent. */
   mountFrom?: readonly RegistryRepository[] | undefined;

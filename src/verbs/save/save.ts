@@ -55,7 +55,7 @@ export interface SaveOptions extends Selection, OmitOptions {
 
 /** One image that was saved. */
 export interface SavedImage {
-  /** The first of its names; null where it has none. */
+  /** The first of its names; null if it has none. */
   name: string | null;
   /** Another tool's word for it, if it was requested by that word. */
   foundAs?: string | undefined;

@@ -50,6 +50,6 @@ function differs({ path }: Layout, what: string): DrayageError {
   const message = `${DOCKER_MANIFEST_FILE} names ${what}, which index.json does not: docker load would take what was not verified`;
   return new DrayageError('MALFORMED', message, {
     path: `${path}/${DOCKER_MANIFEST_FILE}`,
-    hint: `remove ${DOCKER_MANIFEST_FILE}, or get the layout once more`,
+    hint: `remove ${DOCKER_MANIFEST_FILE}, or get the layout again`,
   });
 }
