@@ -11,7 +11,7 @@ import type { Selection } from '../select/selection.ts';
 /** One side of a comparison. */
 export interface DiffSide {
   place: ImagePlace;
-  /** As of {@link Selection}. */
+  /** As in {@link Selection}. */
   images?: readonly string[] | undefined;
 }
 
@@ -21,44 +21,44 @@ export interface DiffOptions extends Omit<Selection, 'images' | 'as'> {
   b: DiffSide;
 }
 
-/** A layer of a {@link DiffResult}. It is one layer in whatever compression, and named by its diffID. */
+/** A layer of a {@link DiffResult}: one layer in any compression, identified by its diffID. */
 export interface DiffLayer {
   diffId: Digest;
-  /** Stored bytes; of a layer that both have, those in A. */
+  /** Stored bytes; for a shared layer those in A. */
   size: number;
-  /** The instruction that made it, where the history says so. */
+  /** The instruction that made it, if the history says. */
   createdBy: string | null;
 }
 
-/** What differs between the configs of an image of A and one of B. */
+/** A difference between the configs of an image of A and one of B. */
 export interface ConfigDifference {
-  /** What they have in common: a name and a platform, or just a platform where there is one of each. */
+  /** What the two images have in common: a name and a platform, or only a platform if each side has one image. */
   image: string;
-  /** Of the changed property: `config.Env`, `architecture`. */
+  /** The path of the changed property: `config.Env`, `architecture`. */
   path: string;
-  /** JSON values; absent where the config does not have it. */
+  /** JSON values; absent if the config does not have the property. */
   a?: unknown;
   b?: unknown;
 }
 
-/** What came of {@link diff}. */
+/** Result of {@link diff}. */
 export interface DiffResult {
   layers: { shared: DiffLayer[]; onlyA: DiffLayer[]; onlyB: DiffLayer[] };
   /** Stored bytes of these layers, each counted once. */
   bytes: { shared: number; onlyA: number; onlyB: number };
-  /** Of images that can be held against each other. */
+  /** For images that can be compared. */
   config: ConfigDifference[];
-  /** Names with platforms that one side has alone. */
+  /** Names with platforms that only one side has. */
   images: { onlyA: string[]; onlyB: string[] };
 }
 
-/** What follows from the layers, and is told with them. */
+/** Properties that follow from the layers, and are reported with them. */
 const DERIVED = new Set(['rootfs', 'history']);
 
 /**
- * Tells what two layouts, or two images, share and what not: layers by their content, and the configs of images that have a
- * name in common, or are the only ones. No layer is read.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `MALFORMED`, and what a place says of damaged content
+ * Compares two layouts, or two images: layers by their content, and the configs of images that share a name or are the
+ * only ones. Reads no layer.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `MALFORMED`; errors of a place for damaged content
  */
 export async function diff({ a, b, ...selection }: DiffOptions): Promise<DiffResult> {
   const [ofA, ofB] = [await readSide(a, selection), await readSide(b, selection)];
@@ -75,7 +75,7 @@ export async function diff({ a, b, ...selection }: DiffOptions): Promise<DiffRes
   };
 }
 
-/** The images of a side, each with what it goes by. */
+/** The images of a side, each with its label. */
 interface SideImage {
   labels: string[];
   platform: string;
@@ -104,7 +104,7 @@ function layersOf(images: readonly SideImage[]): DiffLayer[] {
   return [...layers.values()];
 }
 
-/** Images of one name and platform belong together, and so do the only ones of each side. */
+/** Pairs images of one name and platform, and the only ones of each side. */
 function pairUp(
   ofA: readonly SideImage[],
   ofB: readonly SideImage[],
@@ -142,7 +142,7 @@ function configDifferences(image: string, one: Image, other: Image): ConfigDiffe
     }));
 }
 
-/** The properties of a config, those of its `config` by themselves. What is null is as good as absent. */
+/** The properties of a config, including each property of its `config`. Null counts as absent. */
 function flatten(config: ImageConfig): Map<string, unknown> {
   const own = Object.entries(config).filter(([key]) => key !== 'config' && !DERIVED.has(key));
   const inner = Object.entries(config.config ?? {}).map(([key, value]) => [`config.${key}`, value] as const);

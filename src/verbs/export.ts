@@ -14,22 +14,23 @@ import { omittedContent } from '../image/omitted-content.ts';
 
 /** Options of {@link exportArchive}. */
 export interface ExportOptions extends Selection {
-  /** The layouts to read from. What one leaves out on purpose is read from the others, where they have it. */
+  /** The layouts to read. Layers that one omits are read from the others. */
   from: readonly ImagePlace[];
-  /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
+  /** Opens the base of an image whose first layers all of the layouts omit. Default: that is an error. */
   openBase?: OpenBase | undefined;
   /**
-   * `docker`: the form that `docker save` had up to version 24 and that every daemon and tool reads, manifest.json over
-   * uncompressed layers; of a multi-platform image the first. `oci`: an OCI layout in a tar, all blobs and digests as they are, with what refers to the images.
-   * Default `docker`.
+   * `docker`: the form of `docker save` up to version 24, which every daemon and tool reads: manifest.json over
+   * uncompressed layers; of a multi-platform image the first one. `oci`: an OCI layout in a tar, with all blobs and
+   * digests as they are, and with the images' referrers. Default `docker`.
    */
   format?: 'docker' | 'oci' | undefined;
 }
 
 /**
- * Writes images as one archive. Of every layer digest and size are checked before its first byte comes out, and where it is
- * decompressed the diffID before its end; after a failure the stream never ends cleanly.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`, `SIZE_MISMATCH`
+ * Writes images as one archive. Each layer's digest and size are checked before its first byte is written, and, if it
+ * is decompressed, its diffID before its end. After a failure the stream never ends cleanly.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`,
+ * `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const { from, signal, onProgress, openBase } = options;

@@ -15,26 +15,26 @@ import { omittedContent } from '../image/omitted-content.ts';
 
 /** Options of {@link fetch}. */
 export interface FetchOptions extends Selection {
-  /** Where the images are: the layouts in a job's artifact. */
+  /** The layouts in a job's artifact. */
   from: readonly ImagePlace[];
-  /** The layout that they come into. */
+  /** The layout to write to. */
   to: ImageStore;
   /** How many blobs are fetched at a time. Default 4. */
   concurrency?: number | undefined;
   /**
-   * Fetches also the layers that are left out on purpose, from the other places or from the base that this opens. The images
-   * are complete then. Default: what is left out there is left out here.
+   * Also fetches omitted layers, from the other places or from the base that this opens. Then the images are complete.
+   * Default: omitted layers stay omitted.
    */
   complete?: OpenBase | undefined;
-  /** Further places that may have what is left out; they are asked first. */
+  /** Further places that may have omitted layers; they are asked first. */
   others?: readonly ContentSource[] | undefined;
 }
 
-/** One image that was fetched. */
+/** A fetched image. */
 export interface FetchedImage {
   /** The first of its names; null if it has none. */
   name: string | null;
-  /** The unique tag that it gets when it is loaded. */
+  /** Its unique tag when it is loaded. */
   ref: string;
   /** The config digest. */
   id: Digest;
@@ -42,12 +42,12 @@ export interface FetchedImage {
   digest: Digest;
 }
 
-/** What came of {@link fetch}. */
+/** Result of {@link fetch}. */
 export interface FetchResult {
   /** The layout's folder. */
   layout: string;
   images: FetchedImage[];
-  /** Stored bytes of all blobs, each counted once: those that were fetched, and those that were there already. */
+  /** Stored bytes of all blobs, each counted once: those that were fetched, and those that were present. */
   bytes: { fetched: number; reused: number; total: number };
   seconds: number;
 }
@@ -94,7 +94,7 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
   };
 }
 
-/** Where an image is read: its place, or all that may have what it leaves out. */
+/** The source of an image's content: its place, or all places that may have its omitted layers. */
 function contentOf(
   placed: SelectedImage,
   { from, others = [], complete, signal, onProgress }: FetchOptions,

@@ -14,7 +14,7 @@ import type { Selection } from '../select/selection.ts';
 
 /** Options of {@link inspect}. */
 export interface InspectOptions extends Selection {
-  /** The layouts to look into. */
+  /** The layouts to inspect. */
   from: readonly ImagePlace[];
 }
 
@@ -25,18 +25,18 @@ export interface InspectedLayer {
   size: number;
   diffId: Digest;
   mediaType: string;
-  /** The instruction that made it; null where the history of the image does not say. */
+  /** The instruction that made it; null if the image's history does not say. */
   createdBy: string | null;
-  /** How many of the images that were looked at have this layer. */
+  /** How many of the inspected images have this layer. */
   sharedBy: number;
-  /** Whether it is left out of its layout on purpose. */
+  /** Whether its layout omits it. */
   omitted: boolean;
 }
 
-/** One image; of a multi-platform one, each platform's by itself. */
+/** One image; each platform of a multi-platform image is listed separately. */
 export interface InspectedImage {
   names: string[];
-  /** The unique tag that it gets when it is loaded. */
+  /** Its unique tag when it is loaded. */
   ref: string;
   /** The config digest. */
   id: Digest;
@@ -44,22 +44,22 @@ export interface InspectedImage {
   digest: Digest;
   /** `os/architecture[/variant]` */
   platform: string;
-  /** RFC 3339 time of the build; null where the config has none. */
+  /** RFC 3339 time of the build; null if the config has none. */
   created: string | null;
   annotations: Record<string, string>;
-  /** Stored bytes of its layers, also of those that are left out. */
+  /** Stored bytes of its layers, including omitted ones. */
   size: number;
   layers: InspectedLayer[];
-  /** What is attached to it: signatures, SBOMs, attestations of its build. Nothing of it was verified. */
+  /** The attached documents: signatures, SBOMs, attestations of its build. They are not verified. */
   attached: Attached[];
 }
 
-/** What came of {@link inspect}. */
+/** Result of {@link inspect}. */
 export interface InspectResult {
   images: InspectedImage[];
   /**
-   * Stored bytes of all layers: each counted once, and once for every image that has it, without those that are left out on
-   * purpose; and of those, each once, that are left out and nowhere among what was looked at.
+   * Stored bytes of layers. `stored`: each counted once, without omitted ones. `unshared`: counted for every image that
+   * has it. `omitted`: omitted layers that none of the inspected places has, each counted once.
    */
   bytes: { stored: number; unshared: number; omitted: number };
 }
@@ -72,7 +72,7 @@ interface FoundImage {
 }
 
 /**
- * Says what is in layouts, reading no layer.
+ * Lists what is in layouts. Reads no layer.
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `DIGEST_MISMATCH` of a document
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {

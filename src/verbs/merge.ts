@@ -22,19 +22,19 @@ import type { Selection } from '../select/selection.ts';
 export interface MergeOptions extends Selection {
   /** The layouts to merge. */
   from: readonly ImagePlace[];
-  /** The layout that they come into. What it holds stays, but for names that move to what is merged. */
+  /** The layout to merge into. Its content stays, except for names that move to merged images. */
   to: ImageStore;
-  /** Annotations for every image, such as who merges. */
+  /** Annotations for every image, such as the origin of the merging job. */
   annotations?: Readonly<Record<string, string>> | undefined;
 }
 
-/** One image of the merged layout. */
+/** An image of the merged layout. */
 export interface MergedImage {
   /** The first of its names; null if it has none. */
   name: string | null;
-  /** The unique tag that it gets when it is loaded. */
+  /** Its unique tag when it is loaded. */
   ref: string;
-  /** The config digest; of a multi-platform image that of the first. */
+  /** The config digest; for a multi-platform image that of the first image. */
   id: Digest;
   /** The manifest's digest, or the index's. */
   digest: Digest;
@@ -42,22 +42,24 @@ export interface MergedImage {
   platforms: string[];
 }
 
-/** What came of {@link merge}. */
+/** Result of {@link merge}. */
 export interface MergeResult {
   /** The layout's folder. */
   layout: string;
   images: MergedImage[];
-  /** Stored bytes of all blobs, each counted once: those that were copied, and those that were there already. */
+  /** Stored bytes of all blobs, each counted once: those that were copied, and those that were present. */
   bytes: { copied: number; reused: number; total: number };
   seconds: number;
 }
 
 /**
- * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold comes once.
- * Images of several platforms under one name become one image index, whose bytes depend on nothing but these images. What
- * refers to an image, or to a part of it, comes with it. Blobs are copied as they are and checked against their digests.
- * @throws {@link DrayageError} `AMBIGUOUS` where one name means different images for one platform; `UNSAFE` where such images
- * leave out different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`, `LOCKED`, `IO`
+ * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold is copied
+ * once. Images of several platforms under one name become one image index, whose bytes depend only on these images.
+ * Referrers of an image and of its parts are copied, too. Blobs are copied as they are and checked against their
+ * digests.
+ * @throws {@link DrayageError} `AMBIGUOUS` if one name means different images for one platform; `UNSAFE` if such images
+ * omit different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`,
+ * `LOCKED`, `IO`
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
@@ -76,7 +78,7 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
         annotations: image.annotations,
         signal,
       });
-      // What is filled up from another layout has to be the layer that it stands for.
+      // An omitted layer from another layout must be the layer that it stands for.
       const filled = omittedContent(placed, { signal, others: [everywhere] });
       const source = chainSources([filled, everywhere]);
       const referrers = await referrersOf(source, everywhere, contents, { signal });
@@ -98,7 +100,7 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   };
 }
 
-/** One name may stand for an image of each platform: the index of a layout has to tell them apart. */
+/** One name may stand for an image of each platform, so the layout's index must state the platform. */
 function rootOf(root: Descriptor, [only]: readonly Image[]): Descriptor {
   if (only === undefined || !isManifestType(root.mediaType)) return root;
   const platform = configPlatform(only.config.value);

@@ -13,34 +13,34 @@ import { reachable } from '../image/reachable.ts';
 /** Options of {@link prune}. */
 export interface PruneOptions extends ContentOptions {
   layout: Layout;
-  /** Names, which go alone where an image has others, or digests. Default: none, or with `before` all. */
+  /** Names or digests. A name is removed alone if its image has others. Default: none; with `before` all images. */
   images?: readonly string[] | undefined;
-  /** Of these images only those whose manifest or index was written before then. Default: whenever it was. */
+  /** Only those images whose manifest or index was written before this time. Default: any time. */
   before?: Date | undefined;
   /** Only reports what would be removed. Default false. */
   dryRun?: boolean | undefined;
 }
 
-/** What came of {@link prune}. */
+/** Result of {@link prune}. */
 export interface PruneResult {
   /** The layout's folder. */
   layout: string;
-  /** The names that went, and the images without a name. */
+  /** The removed names, and the removed unnamed images. */
   removed: { name: string | null; digest: Digest }[];
-  /** What referred to images that went: signatures, SBOMs. */
+  /** The referrers of removed images: signatures, SBOMs. */
   referrers: Digest[];
-  /** How many blobs went and how many stay, and their stored bytes. */
+  /** The number of removed and remaining blobs, and their stored bytes. */
   freed: { blobs: number; bytes: number };
   kept: { blobs: number; bytes: number };
-  /** Whether nothing has gone, since it was only asked what would. */
+  /** Whether nothing was removed, because only a report was requested. */
   dryRun: boolean;
 }
 
 /**
- * Removes from a layout the images that are chosen, what refers to them, and every blob that nothing leads to. Nothing goes
- * while another process is at work on the layout.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `USAGE` for a part of a multi-platform image, `LOCKED`, `IO`, `LINK`;
- * where a document of what stays is damaged, what that says: nothing has gone then
+ * Removes the selected images from a layout, their referrers, and every unreferenced blob. Removes nothing while
+ * another process is at work on the layout.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `USAGE` for a part of a multi-platform image, `LOCKED`, `IO`,
+ * `LINK`; errors of damaged documents that must stay: then nothing was removed
  */
 export async function prune(options: PruneOptions): Promise<PruneResult> {
   const { layout, dryRun = false, signal } = options;
@@ -60,7 +60,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   return { layout: layout.path, removed, referrers, freed: swept.removed, kept: swept.kept, dryRun };
 }
 
-/** The entries but for the images that are to go. */
+/** The entries without the images to remove. */
 async function withoutChosen(
   entries: readonly Descriptor[],
   options: PruneOptions,
@@ -89,7 +89,7 @@ async function withoutChosen(
   return entries.filter(({ digest }) => !old.has(digest));
 }
 
-/** All images: what refers to one goes with that, at whatever age. */
+/** All images. A referrer goes with its subject, at any age. */
 async function imagesOf(
   layout: Layout,
   entries: readonly Descriptor[],
@@ -120,7 +120,7 @@ async function isOlder(layout: Layout, root: Descriptor, before: Date | undefine
   return written !== undefined && written < before;
 }
 
-/** The entries without those that refer to what went with the others: signatures of images, and what refers to these. */
+/** The entries without the referrers of removed ones: signatures of images, and the referrers of these. */
 async function withoutReferrers(
   all: readonly Descriptor[],
   chosen: readonly Descriptor[],
@@ -143,7 +143,7 @@ async function withoutReferrers(
   }
 }
 
-/** What entries that go lead to, as far as it can be read: a damaged image can be removed, too. */
+/** What the removed entries lead to, as far as it is readable: a damaged image can be removed, too. */
 async function reachedBy(
   layout: Layout,
   entries: readonly Descriptor[],
@@ -160,7 +160,7 @@ async function reachedBy(
   return reached;
 }
 
-/** What an entry refers to; undefined for images, and for what cannot be read. */
+/** The subject of an entry; undefined for images, and for unreadable entries. */
 async function subjectDigest(
   layout: Layout,
   entry: Descriptor,

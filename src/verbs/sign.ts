@@ -13,29 +13,29 @@ import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
 export interface SignOptions extends Selection, Omit<ProveContentsOptions, 'onProgress'> {
-  /** The layout that holds the images, and gets their signatures. */
+  /** The layout with the images, which gets their signatures. */
   to: ImageStore;
   /** The job that built them: this one. */
   build: Build;
-  /** Makes a bundle of a statement; of a key or keyless. */
+  /** Makes a bundle of a statement, with a key or keyless. */
   sign: SignStatement;
-  /** The time that goes into statement and referrer. */
+  /** The time for statement and referrer. */
   now: Date;
-  /** Of drayage; goes into the statement. */
+  /** The version of drayage, for the statement. */
   version: string;
 }
 
-/** One image that was signed. */
+/** A signed image. */
 export interface SignedImage {
   /** The first of its names; null if it has none. */
   name: string | null;
-  /** What is signed: the manifest's digest, or the index's. */
+  /** The signed digest: the manifest's, or the index's. */
   digest: Digest;
-  /** The referrer that holds the signature. */
+  /** The referrer that contains the signature. */
   referrer: Digest;
 }
 
-/** What came of {@link sign}. */
+/** Result of {@link sign}. */
 export interface SignResult {
   /** The layout's folder. */
   layout: string;
@@ -43,10 +43,10 @@ export interface SignResult {
 }
 
 /**
- * Signs images: says which job built them, and puts that beside each as a referrer. All of them, or, after any failure, none.
- * Every layer is proven before, as {@link proveContents} does.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`, `DIGEST_MISMATCH` where a blob is not the layer that it
- * stands for, and what `sign` throws
+ * Signs images with the job's provenance, as a referrer beside each. All of them, or, after any failure, none. Every
+ * layer is proven first, as {@link proveContents} does.
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`; `DIGEST_MISMATCH` if a blob is not the layer
+ * that it stands for; errors of `sign`
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
   const { to, signal, onProgress } = options;

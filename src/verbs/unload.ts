@@ -8,19 +8,19 @@ import { leasesOf } from './load/lease.ts';
 export interface UnloadOptions extends ContentOptions {
   /** The daemon. */
   from: ImageTags;
-  /** Whose leases end: those of one job, or all that were taken before a time. */
+  /** Which leases end: those of one job, or all that were taken before a time. */
   leases: { job: string } | { before: Date };
 }
 
-/** A name that was not taken away, and why. */
+/** A name that was not removed, and the reason. */
 export interface KeptName {
   ref: string;
   reason: string;
 }
 
-/** What came of {@link unload}. */
+/** Result of {@link unload}. */
 export interface UnloadResult {
-  /** The names that are gone, without the leases themselves. An image goes with its last name. */
+  /** The removed names, without the leases themselves. An image goes with its last name. */
   removed: string[];
   kept: KeptName[];
 }
@@ -29,17 +29,17 @@ const HELD = 'another job holds it';
 const FOUND = 'it was there before it was loaded';
 const TWICE = 'two images have it';
 const BUSY = 'a container uses it';
-/** How often others may come between before the rest is left to them. */
+/** How often changes by others are followed before the rest is left to them. */
 const MAX_ROUNDS = 3;
 
 /**
- * Gives back what jobs have loaded: ends their leases, and takes away the names that they set, where no other job holds
- * them, they still mean the image that was loaded, and they were not there before. An image that a container uses, running or
- * not, stays, with its names and leases, until a later unload. Nothing is forced.
+ * Removes what jobs have loaded: ends their leases, and removes the names that they set. A name stays if another job
+ * holds it, if it means another image now, or if it was there before. An image that a container uses, running or
+ * stopped, keeps its names and leases until a later unload. Nothing is forced.
  *
- * A job that loads the image meanwhile keeps it. It takes its lease before it sets a name and looks for the name afterwards;
- * here, leases are looked at again after a name was taken away, which is set again where there is one. So it may be missing
- * between the two, for as long as these requests take.
+ * A job that loads the image meanwhile keeps it. It takes its lease before it sets a name and looks for the name
+ * afterwards. Here, leases are read again after a name was removed, and the name is set again if there is one. So the
+ * name may be missing between the two, while these requests run.
  * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`
  */
 export async function unload({ from, leases, signal }: UnloadOptions): Promise<UnloadResult> {
@@ -50,7 +50,7 @@ export async function unload({ from, leases, signal }: UnloadOptions): Promise<U
   return run.result();
 }
 
-/** One run of {@link unload}: what it has taken away so far, and what it keeps. */
+/** One run of {@link unload}: what it has removed so far, and what it keeps. */
 class Unloading {
   readonly #from: ImageTags;
   readonly #options: ContentOptions;
@@ -79,7 +79,7 @@ class Unloading {
     for (let round = 0; round < MAX_ROUNDS && (await this.#settle(ending)); round++);
   }
 
-  /** Those that can end: no container needs the image, or other leases keep it. */
+  /** The leases that can end: no container needs the image, or other leases keep it. */
   async #unused(ending: readonly Lease[], others: readonly Lease[]): Promise<Lease[]> {
     if (ending.length === 0) return [];
     const uses = await this.#from.uses(this.#options);
@@ -92,8 +92,8 @@ class Unloading {
   }
 
   /**
-   * Sets right what others did meanwhile: whoever took a lease gets the name back, and a name that was left to a job which
-   * has gone, too, is taken away.
+   * Follows what others did meanwhile: whoever took a lease gets the name back, and a name that was left to a job which
+   * has gone is removed.
    * @returns whether there was anything to do
    */
   async #settle(ended: readonly Lease[]): Promise<boolean> {
@@ -118,7 +118,7 @@ class Unloading {
     return changed;
   }
 
-  /** Takes a name away that nobody else holds. */
+  /** Removes a name that nobody else holds. */
   async #giveBack(lease: Lease, ended: readonly Lease[], images: readonly NamedImage[]): Promise<void> {
     const { name, image } = lease;
     if (name === undefined || this.#removed.has(name)) return;
@@ -135,7 +135,7 @@ class Unloading {
     }
   }
 
-  /** The image goes with its last lease; where a container has been made of it by now, it gets all of its names again. */
+  /** The image goes with its last lease. If a container of it was made meanwhile, it gets all of its names back. */
   async #endLease(lease: Lease): Promise<void> {
     const { name, image, reference } = lease;
     if (name !== undefined && this.#kept.get(name) === BUSY) return;
@@ -152,7 +152,7 @@ class Unloading {
     await this.#from.tag(image, name, this.#options);
   }
 
-  /** @returns false where a container uses the image */
+  /** @returns false if a container uses the image */
   async #remove(name: string): Promise<boolean> {
     try {
       await this.#from.remove(name, this.#options);

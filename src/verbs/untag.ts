@@ -12,23 +12,24 @@ export interface UntagOptions extends ContentOptions {
   onProgress?: OnProgress | undefined;
 }
 
-/** A tag that was to be taken away. */
+/** A tag to remove. */
 export interface UntaggedReference {
   /** `registry.example/group/app:pr-12` */
   ref: string;
-  /** `absent`: there was none. */
+  /** `absent`: there was no such tag. */
   status: 'removed' | 'absent';
 }
 
-/** What came of {@link untag}. */
+/** Result of {@link untag}. */
 export interface UntagResult {
   tags: UntaggedReference[];
   seconds: number;
 }
 
 /**
- * Takes tags away. What they meant stays under its other tags and its digest, until the registry collects what has none.
- * @throws {@link DrayageError} `USAGE`, before anything is asked, also for a reference without a tag; `UNSUPPORTED` where a registry deletes nothing; `UNREACHABLE`, `TIMEOUT`
+ * Removes tags. Their images stay under other tags and their digests, until the registry collects untagged ones.
+ * @throws {@link DrayageError} `USAGE`, before any request, also for a reference without a tag; `UNSUPPORTED` if a
+ * registry deletes nothing; `UNREACHABLE`, `TIMEOUT`
  */
 export async function untag({
   references,
@@ -51,7 +52,7 @@ export async function untag({
   return { tags, seconds: (performance.now() - started) / 1000 };
 }
 
-/** What is taken away has to be said: `latest` is not meant by leaving it out. */
+/** A tag to remove must be named, even `latest`. */
 function assertTag(reference: string): void {
   const { tag, digest } = parseReference(reference);
   if (tag !== undefined || digest !== undefined) return;

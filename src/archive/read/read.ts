@@ -27,7 +27,7 @@ export interface ReadArchiveOptions extends ContentOptions {
   stored?: StoredBlobs;
   /** The diffIDs of images that are to come, bottom first: docker before 25 names no layer by its digest. Default: none. */
   expected?: readonly (readonly Digest[])[];
-  /** Called with each number of bytes that has come in. */
+  /** Called with the number of bytes of each chunk that arrives. */
   onRead?: (bytes: number) => void;
   /** Keep the archive's manifests even over uncompressed layers, storing these as they came. Default false. */
   keepManifests?: boolean;

@@ -5,36 +5,36 @@ import { digestHex, digestOf } from '../../oci/digest.ts';
 
 /** The repository of all leases. */
 const REPOSITORY = 'drayage-lease';
-/** What a job may be called: the ID of a GitLab job is one. */
+/** The form of a job's ID, such as that of a GitLab job. */
 const JOB = /^\w[\w.]{0,63}$/;
 const LEASE =
   /^drayage-lease:(?<job>\w[\w.]{0,63})-(?<image>[0-9a-f]{12})-(?<name>[0-9a-f]{8})-(?<since>[0-9a-z]{1,9})(?<found>-found)?$/;
 
-/** Who takes a lease, and when. */
+/** The job that takes a lease, and the time. */
 export interface Leaseholder {
   /** The ID of the job: up to 64 letters, digits, dots and underscores. */
   job: string;
-  /** The clock's time. */
+  /** The current time. */
   now: Date;
 }
 
 /**
- * That a job holds one name of an image. It is a tag of that image, so that the image stays as long as a job holds it, and
- * nobody but the daemon has to be asked who does:
- * `drayage-lease:<job>-<12 hex of the image>-<8 hex of the name's SHA-256>-<seconds since 1970, base 36>`, and `-found` where
- * the name was there before, so that no job may take it away.
+ * A lease: a job holds one name of an image. It is a tag of that image, so the image stays while a job holds it, and
+ * the daemon alone records who does:
+ * `drayage-lease:<job>-<12 hex of the image>-<8 hex of the name's SHA-256>-<seconds since 1970, base 36>`, and `-found`
+ * if the name was there before, so that no job may remove it.
  */
 export interface Lease {
-  /** The tag that it is. */
+  /** The tag itself. */
   reference: string;
   job: string;
   since: Date;
   found: boolean;
   /** The daemon's ID of the image. */
   image: Digest;
-  /** The name that is held; undefined where the image has it no more. */
+  /** The held name; undefined if the image no longer has it. */
   name: string | undefined;
-  /** Of the name, also where the image has it no more. */
+  /** The hash of the name, known even if the image no longer has it. */
   nameHash: string;
 }
 
@@ -61,11 +61,11 @@ export function leasesOf(images: readonly NamedImage[]): Lease[] {
 }
 
 /**
- * The tag that is the lease on a name which an image is about to get. A name that the daemon has already is as little the
- * job's own as it was that of the jobs which hold it.
+ * The tag for a lease on a name that an image is about to get. If the daemon has the name already, it belongs to this
+ * job no more than to the jobs that hold it.
  * @param unique the image's unique tag
- * @param images what the daemon has
- * @throws {@link DrayageError} `USAGE` for what cannot be the ID of a job
+ * @param images the daemon's images
+ * @throws {@link DrayageError} `USAGE` for an invalid job ID
  */
 export function leaseReference(
   { job, now }: Leaseholder,

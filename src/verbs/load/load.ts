@@ -14,31 +14,34 @@ import type { SelectedImage, Selection } from '../../select/selection.ts';
 import type { OpenBase } from '../../image/omitted-content.ts';
 import { omittedContent } from '../../image/omitted-content.ts';
 
-/** How often an image is loaded at most while other jobs come between. */
+/** How often an image is loaded at most, when other jobs interfere. */
 const MAX_ATTEMPTS = 3;
 
-/** Options of {@link load}. Default of `platform`: all that the daemon can hold, the one for its platform where that is one. */
+/**
+ * Options of {@link load}. Default of `platform`: all images that the daemon can hold; if that is one, the image for
+ * its platform.
+ */
 export interface LoadVerbOptions extends Selection {
-  /** The layouts to load from. What one leaves out on purpose is read from the others, where they have it. */
+  /** The layouts to load from. Layers that one omits are read from the others. */
   from: readonly ImagePlace[];
-  /** Opens the base of an image whose first layers are left out of all of the layouts. Default: that is an error. */
+  /** Opens the base of an image whose first layers all of the layouts omit. Default: that is an error. */
   openBase?: OpenBase | undefined;
   /** The daemon. */
   to: ImageEndpoint & Pick<ImageTags, 'list'>;
   /**
-   * Which names an image gets beside its unique tag: `restore` those it was saved under, as `docker load` does, or `unique`
-   * none, for a daemon that others share. Default `restore`.
+   * The names of an image besides its unique tag: `restore` its saved names, as `docker load` does; `unique` none, for
+   * a shared daemon. Default `restore`.
    */
   names?: 'restore' | 'unique' | undefined;
-  /** Further names; with any, exactly one image has to be chosen. */
+  /** Further names; they require exactly one image. */
   tags?: readonly string[] | undefined;
   /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
   full?: boolean | undefined;
-  /** The job that holds what it loads until it unloads it, beside other jobs of the same daemon. Default: nobody does. */
+  /** The job that holds what it loads until it unloads it, beside other jobs of the same daemon. Default: no lease. */
   lease?: Leaseholder | undefined;
 }
 
-/** One image that was loaded. */
+/** A loaded image. */
 export interface LoadedImage extends LoadResult {
   /** The first of its names; null if it has none. */
   name: string | null;
@@ -52,17 +55,17 @@ export interface LoadedImage extends LoadResult {
   bytesTotal: number;
 }
 
-/** What came of {@link load}. */
+/** Result of {@link load}. */
 export interface LoadVerbResult {
   images: LoadedImage[];
   seconds: number;
 }
 
 /**
- * Puts images into a daemon and verifies that they are there. Each gets a unique tag first; its names move after it was
+ * Puts images into a daemon and verifies them there. Each gets a unique tag first; its names move after it was
  * verified.
- * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`; `UNREACHABLE`,
- * also for a base that cannot be had
+ * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`;
+ * `UNREACHABLE`, also for an unreadable base
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
@@ -113,10 +116,10 @@ async function loadOne(
 }
 
 /**
- * Has an image loaded under its names, each behind a lease where a job holds what it loads: the daemon takes the image in
- * under the first name, so that it is held before anybody can see it. While another job gives the same image back, it may go
- * between its being found there and its being held, a name may go with that job's lease, and podman may fail over what is
- * half gone: then it is loaded once more, a few times at most.
+ * Loads an image under its names. With a leaseholder, each name comes after its lease: the daemon gets the image under
+ * the first lease, so that it is held before anybody sees it. Another job may unload the same image at the same time.
+ * Then the image may go after it was found and before it is held, a name may go with that job's lease, and podman may
+ * fail over a half-removed image. In these cases the image is loaded again, a few times at most.
  */
 async function putHeld(
   { to, lease, signal }: LoadVerbOptions,
@@ -138,13 +141,13 @@ async function putHeld(
   return put(held);
 }
 
-/** Whether other jobs of a daemon may be why a load has failed. */
+/** Whether other jobs of a daemon may be the reason for a failed load. */
 function isOfOthers(error: unknown): boolean {
   if (isDrayageError(error, 'DAEMON')) return error.facts.status === 500;
   return isDrayageError(error, 'NOT_FOUND');
 }
 
-/** Podman shows names of `localhost/` without it. */
+/** Podman shows names in `localhost/` without that prefix. */
 function hasNames(images: readonly NamedImage[], id: Digest, names: readonly string[]): boolean {
   const there = images.find((image) => image.id === id)?.names ?? [];
   return names.every((name) => there.includes(name) || there.includes(name.replace(/^localhost\//, '')));

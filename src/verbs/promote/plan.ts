@@ -13,13 +13,13 @@ import { referrersOf } from '../../image/referrers.ts';
 import { chooseReferrers, cosignTag } from './referrers.ts';
 import { assertUnmoved } from './tags.ts';
 
-/** An image with all that is known before something is sent. */
+/** An image with everything that is known before something is sent. */
 export interface Planned extends SelectedImage {
   id: Digest;
   targets: TaggedRepository[];
   contents: ImageContents;
   referrers: PlannedReferrer[];
-  /** Where blobs are, the nearest first: the image's place, others, the registry of its base. */
+  /** Places of blobs, the nearest first: the image's place, others, the registry of its base. */
   sources: readonly [ContentSource, ...ContentSource[]];
   /** What the image is built on, if it says so. */
   base?: string;
@@ -36,17 +36,17 @@ export interface PlanOptions extends Omit<Selection, 'images' | 'as'> {
   from: readonly ImagePlace[];
   registries: Registries;
   ifAbsent?: boolean;
-  /** What goes along although nobody vouched for it. */
+  /** Referrers to copy although nobody vouched for them. */
   attach?: readonly string[];
-  /** Where else blobs may be. */
+  /** Further places of blobs. */
   blobs?: readonly ContentSource[];
 }
 
 /**
- * Finds an image and what it consists of, and asks what its tags mean now.
+ * Finds an image and its content, and asks for the current meaning of its tags.
  * @param image its name or digest; undefined means the only one
  * @param to references with tags
- * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` where a tag would move that must not
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` if a tag would move that must not
  */
 export async function plan(
   image: string | undefined,
@@ -84,7 +84,7 @@ async function gather(
   return { contents, referrers, sources: [place, ...blobs, ...from, ...bases], base };
 }
 
-/** What goes along with an image. */
+/** The referrers to copy with an image. */
 async function chosenReferrers(
   { place, image, root, vouchers }: SelectedImage,
   contents: ImageContents,

@@ -16,45 +16,50 @@ import type { RegistryRepository } from '../../registry/repository.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import type { Selection } from '../../select/selection.ts';
 
-/** An image, and the tags that it is to get. */
+/** An image and its new tags. */
 export interface Promotion {
   /** Its name or digest; default: the only image of all places. */
   image?: string | undefined;
-  /** References with tags, of any number of registries: `registry.example/group/app:1.2`. Without a tag `latest` is meant. */
+  /**
+   * References with tags, of any number of registries: `registry.example/group/app:1.2`. The default tag is `latest`.
+   */
   to: readonly string[];
 }
 
 /** Options of {@link promote}. */
 export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
-  /** Where the images are: layouts. */
+  /** The layouts with the images. */
   from: readonly ImagePlace[];
   promotions: readonly Promotion[];
   registries: Registries;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
   /**
-   * What of all that refers to an image goes along although `authenticate` did not accept it: artifact types, types of what is
-   * attested as annotations state them, `.sig`, `.att`, `.sbom`, or `all`. Default: nothing. Where nobody asks whose it is,
-   * all of it goes along.
+   * Referrers to copy although `authenticate` did not accept them: artifact types, types of attested content as
+   * annotations state them, `.sig`, `.att`, `.sbom`, or `all`. Default: none. Without `authenticate`, all referrers are
+   * copied.
    */
   attach?: readonly string[] | undefined;
-  /** Where else blobs may be that were left out of a layout. The registry of the base that an image names is looked at by itself. */
+  /** Further places of omitted blobs. The registry of an image's base is used anyway. */
   blobs?: readonly ContentSource[] | undefined;
   /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
   bases?: readonly string[] | undefined;
-  /** Repositories that may hold blobs already: one of the same registry hands them over, so that they are not sent. */
+  /**
+   * Repositories that may hold blobs already: a registry mounts blobs from its own repositories, so that they are not
+   * sent.
+   */
   mountFrom?: readonly RegistryRepository[] | undefined;
-  /** Hears what is going to be promoted, before anything is sent; an error that it throws is the end. */
+  /** Called with the planned images before anything is sent; an error that it throws stops the run. */
   onPlanned?: ((images: readonly PlannedImage[]) => void | Promise<void>) | undefined;
-  /** How many blobs go up at a time. Default 4. */
+  /** How many blobs are uploaded at a time. Default 4. */
   concurrency?: number | undefined;
 }
 
-/** An image that is going to be promoted. */
+/** An image before it is promoted. */
 export interface PlannedImage {
-  /** The first of its names in its layout; null where it has none. */
+  /** The first of its names in its layout; null if it has none. */
   name: string | null;
-  /** The config digest; of a multi-platform image that of the first. */
+  /** The config digest; for a multi-platform image that of the first image. */
   id: Digest;
   /** The manifest's digest, or the index's: in the layout, and in each registry. */
   digest: Digest;
@@ -67,7 +72,7 @@ export interface PromotedImage extends PlannedImage {
   tags: PromotedTag[];
 }
 
-/** What came of {@link promote}. */
+/** Result of {@link promote}. */
 export interface PromoteResult {
   images: PromotedImage[];
   /** Stored bytes of blobs, each counted once for each repository; `total` is their sum. */
@@ -76,10 +81,10 @@ export interface PromoteResult {
 }
 
 /**
- * Puts images into registries under the digest that they have here, with all platforms and with what refers to them: only
- * what a registry lacks. Every layer is proven first, unless the repository holds the image or somebody vouches for it. Tags
- * come last: where anything fails before, none has moved.
- * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` where a tag would move that must not;
+ * Copies images into registries under their digests, with all platforms and referrers: only content that a registry
+ * lacks. Every layer is proven first, unless the repository holds the image or somebody vouches for it. Tags come last:
+ * if anything fails before them, none has moved.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` if a tag would move that must not;
  * `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`
  */
 export async function promote(options: PromoteOptions): Promise<PromoteResult> {
@@ -109,8 +114,8 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
 }
 
 /**
- * Proves the layers of an image, unless each repository that it goes to holds it already, or a signature was asked for: then
- * whoever signed has proven them. What a registry has of its blobs proves nothing.
+ * Proves the layers of an image. Exceptions: every target repository holds the image already; or a signature was
+ * required, whose signer has proven them. A registry that only has its blobs proves nothing.
  */
 async function proveUnknown(
   { place, image, root, read, vouchers = [], targets }: Planned,

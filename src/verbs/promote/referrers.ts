@@ -3,13 +3,15 @@ import { REF_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Referrer } from '../../image/referrers.ts';
 
-/** Which of what refers to an image goes along. */
+/** Selects which referrers are copied. */
 export interface ReferrerChoice {
-  /** What vouches for the image; undefined where nobody asked: then everything goes along. */
+  /**
+   * The referrers that vouch for the image; undefined if signatures were not checked: then all referrers are copied.
+   */
   vouchers: readonly Descriptor[] | undefined;
   /**
-   * What goes along although nobody asked whose it is: artifact types, the types of what is attested as annotations state them,
-   * the ends of cosign's tags (`.sig`), or `all`.
+   * Referrers to copy unchecked: artifact types, types of attested content as annotations state them, suffixes of
+   * cosign's tags (`.sig`), or `all`.
    */
   attach: readonly string[];
 }
@@ -17,8 +19,8 @@ export interface ReferrerChoice {
 const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predicate-type', 'predicateType'];
 
 /**
- * Those of the referrers that go along: of what refers to a referrer that stays, nothing does.
- * @param referrers each after what it refers to
+ * The referrers to copy. If a referrer is not copied, its own referrers are not, either.
+ * @param referrers each after its subject
  */
 export function chooseReferrers<T extends Pick<Referrer, 'subject' | 'descriptor'>>(
   referrers: readonly T[],
@@ -36,8 +38,8 @@ export function chooseReferrers<T extends Pick<Referrer, 'subject' | 'descriptor
 }
 
 /**
- * The tag under which cosign looks for what has no `subject`: `sha256-<hex>.sig`, `.att` or `.sbom` (cosign, SIGNATURE_SPEC.md);
- * undefined where it has no such name, or one that is too long for a tag.
+ * The tag under which cosign looks for a document without `subject`: `sha256-<hex>.sig`, `.att` or `.sbom` (cosign,
+ * SIGNATURE_SPEC.md); undefined if its name has another form, or is too long for a tag.
  */
 export function cosignTag({ annotations }: Descriptor): string | undefined {
   const [, tag] =

@@ -13,11 +13,11 @@ export interface PromotedTag {
   digestRef: string;
   /** `present`: it meant this image already. */
   status: 'set' | 'moved' | 'present';
-  /** What it meant before, where it has moved. */
+  /** What it meant before, if it has moved. */
   was: Digest | null;
 }
 
-/** An image and the tags that it is to get. */
+/** An image and its new tags. */
 interface Tagging {
   root: Descriptor;
   targets: readonly TaggedRepository[];
@@ -26,7 +26,7 @@ interface Tagging {
 
 /**
  * Sets the tags of an image whose content is there already.
- * @throws {@link DrayageError} `UNSAFE` where one would move that must not
+ * @throws {@link DrayageError} `UNSAFE` if one would move that must not
  */
 export async function setTags(
   { root: { digest }, targets, contents }: Tagging,
@@ -35,7 +35,7 @@ export async function setTags(
   const tags: PromotedTag[] = [];
   for (const { repository, tag } of targets) {
     const ref = `${repository.name}:${tag}`;
-    // Asked once more: another may have set it meanwhile.
+    // Asked again, because somebody may have set it meanwhile.
     const was = (await repository.describe(tag, { signal }))?.digest;
     if (ifAbsent === true) assertUnmoved(ref, was, digest);
     if (was !== digest) await repository.putManifest(contents.root, tag, { signal });
@@ -65,7 +65,7 @@ export function assertUnmoved(ref: string, was: Digest | undefined, digest: Dige
 }
 
 /**
- * Refuses to have one tag mean two images.
+ * Refuses one tag for two images.
  * @throws {@link DrayageError} `AMBIGUOUS`
  */
 export function assertTagsAgree(planned: readonly Tagging[]): void {

@@ -27,39 +27,39 @@ import { Omitter } from './thin/omitter.ts';
 /** Options of {@link save}. */
 export interface SaveOptions extends Selection, OmitOptions {
   from: SaveSource;
-  /** Names or digests. From a daemon at least one; of an archive or a layout, default: all. */
+  /** Names or digests. From a daemon at least one; from an archive or a layout, default: all. */
   images?: readonly string[] | undefined;
   /**
-   * Names that images of a daemon were built under, by the text in `images` that asks for them. They get these whatever the
-   * daemon calls so by now. Default: the name that was asked for.
+   * Names under which a daemon's images were built, by the text in `images` that requests them. The images get these
+   * names, whatever the daemon calls them now. Default: the requested name.
    */
   names?: ReadonlyMap<string, readonly string[]> | undefined;
   /**
-   * Ask a daemon for all images in one request: it sends layers that they share once. Docker's own store then loses count of
-   * these layers and never frees them, so that this is for a daemon that is thrown away. Default false.
+   * Requests all images from a daemon at once: it sends shared layers once. Docker's own store then loses count of
+   * these layers and never frees them, so use this for a daemon that is thrown away. Default false.
    */
   oneRequest?: boolean | undefined;
   /** The layout to save into. */
   to: ImageStore;
-  /** How plain layers are compressed. Default `auto`: zstd where the runtime has it built in, else gzip. */
+  /** The compression of uncompressed layers. Default `auto`: zstd if the runtime has it built in, else gzip. */
   compress?: CodecName | undefined;
   /** Compression level; default 1. */
   level?: number | undefined;
-  /** How many threads hash and compress. Default: as many as there are cores, or as the container's CPU quota allows. */
+  /** How many threads hash and compress. Default: the number of cores, or the container's CPU quota. */
   concurrency?: number | undefined;
-  /** Bytes of layers that are held in memory at once while they are hashed and compressed. Default 32 MiB. */
+  /** Bytes of layers in memory at once while they are hashed and compressed. Default 32 MiB. */
   memory?: number | undefined;
-  /** Annotations for every image, such as who saves it. */
+  /** Annotations for every image, such as the origin of the saving job. */
   annotations?: Readonly<Record<string, string>> | undefined;
 }
 
-/** One image that was saved. */
+/** A saved image. */
 export interface SavedImage {
   /** The first of its names; null if it has none. */
   name: string | null;
   /** Another tool's word for it, if it was requested by that word. */
   foundAs?: string | undefined;
-  /** The unique tag that it gets when it is loaded. */
+  /** Its unique tag when it is loaded. */
   ref: string;
   /** The config digest. */
   id: Digest;
@@ -70,19 +70,20 @@ export interface SavedImage {
   layers: SavedLayer[];
 }
 
-/** What came of {@link save}. */
+/** Result of {@link save}. */
 export interface SaveResult {
   /** The layout's folder. */
   layout: string;
   images: SavedImage[];
-  /** Bytes of the source that were read; stored bytes of layers, each counted once. */
+  /** Bytes read from the source; stored bytes of layers, each counted once. */
   bytes: { read: number; written: number; reused: number; omitted: number; total: number };
   seconds: number;
 }
 
 /**
- * Saves images into a layout: all of them, or, after any failure, nothing.
- * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `LIMIT`, `IO`
+ * Saves images into a layout: all of them, or, after any failure, none.
+ * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`,
+ * `LIMIT`, `IO`
  */
 export async function save(options: SaveOptions): Promise<SaveResult> {
   const started = performance.now();
@@ -114,7 +115,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
       content: known,
       holdings: stored.length === 0 && bases.length === 0 ? undefined : known,
       ingest: ingest.layer,
-      // The blobs of a base are what they are: manifests are written over them.
+      // A base's blobs keep their bytes, so manifests are written over them.
       keepManifests: codec.compression === 'none' && bases.length === 0,
       onRead: (bytes) => {
         read += bytes;
@@ -124,7 +125,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     const before = await options.to.images({ signal });
     const arrivals = await omitter.settle(arrived, before, { content, holdings });
     const saved: SavedImage[] = [];
-    // One after the other, so that the index has them in the order in which they came.
+    // One after the other, so that the index lists them in the order of their arrival.
     for (const arrival of arrivals) saved.push(await store(arrival, content, options));
     await checkSize(
       content,
@@ -137,13 +138,16 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   return { layout: options.to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
 }
 
-/** What ingest has decompressed and hashed is proven. Where another blob was found for the layer, only the layer was hashed. */
+/**
+ * A layer that ingest has decompressed and hashed is proven. If another blob was found for the layer, only the layer
+ * was hashed.
+ */
 function noteIngested({ received, uncompressedSize, diffId, status, ...blob }: IngestedLayer): void {
   const isOwn = status === 'written' || received.digest === blob.digest;
   if (isOwn && uncompressedSize !== null) noteProven({ diffId, blob }, uncompressedSize);
 }
 
-/** Adds what arrived to the layout's index, and says what it is. */
+/** Adds an arrived image to the layout's index, and describes it. */
 async function store(
   { root, names, foundAs, layers, referrers, ...arrival }: ArrivedImage,
   content: StoreTransaction,
@@ -153,7 +157,7 @@ async function store(
   const { created } = config.value;
   const own = { ...(created && { [CREATED]: created }), ...options.annotations };
   const annotations = withOrigin(arrival.annotations, own);
-  // One name may stand for an image of each platform: the index has to tell them apart.
+  // One name may stand for an image of each platform, so the index must state the platform.
   const platform = configPlatform(config.value);
   const told = isManifestType(root.mediaType) && platform.os !== '' && platform.architecture !== '';
   content.add(told ? { ...root, platform } : root, names, annotations);
@@ -172,7 +176,7 @@ async function store(
 function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {
   const layers = new Map<Digest, SavedLayer>();
   for (const layer of images.flatMap((image) => image.layers)) {
-    // Where a layer comes up again, it has been stored by then: the first time is the one that counts.
+    // If a layer occurs again, it has been stored by then: the first time counts.
     if ((layers.get(layer.digest)?.status ?? 'omitted') === 'omitted') layers.set(layer.digest, layer);
   }
   const sum = (status?: LayerStatus): number =>

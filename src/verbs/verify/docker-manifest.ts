@@ -6,7 +6,7 @@ import type { Layout } from '../../layout/layout.ts';
 import { readSmallFile } from '../../layout/small-file.ts';
 import { blobName, DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
-/** An image as index.json leads to it, in the words of manifest.json. */
+/** An image of index.json in the terms of manifest.json. */
 interface IndexedImage {
   config: string;
   layers: string[];
@@ -14,9 +14,9 @@ interface IndexedImage {
 }
 
 /**
- * Holds manifest.json, by which `docker load` takes a layout that is packed as a tar, against index.json: each image, with its
- * layers and each of its names, has to be one that index.json has. It may lack some.
- * @throws {@link DrayageError} `MALFORMED` where it differs; `LIMIT`, `LINK`, `IO`, and what `layout` says of damaged content
+ * Compares manifest.json, which `docker load` reads in a layout packed as a tar, with index.json: each image, with its
+ * layers and each of its names, must be in index.json. It may lack some.
+ * @throws {@link DrayageError} `MALFORMED` if it differs; `LIMIT`, `LINK`, `IO`; errors of `layout` for damaged content
  */
 export async function assertDockerManifest(layout: Layout, options: ContentOptions): Promise<void> {
   const bytes = await readSmallFile(layout.path, DOCKER_MANIFEST_FILE);

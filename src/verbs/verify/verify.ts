@@ -24,12 +24,12 @@ export interface VerifyOptions extends ContentOptions {
   onProgress?: OnProgress | undefined;
 }
 
-/** Of a descriptor that does not say what it is for. */
+/** For a descriptor that states no platform. */
 const ANY: Platform = { os: '', architecture: '' };
 
-/** What came of {@link verify}. */
+/** Result of {@link verify}. */
 export interface VerifyResult {
-  /** Entries of index.json: images, and what refers to them. */
+  /** Entries of index.json: images and their referrers. */
   entries: number;
   /** Blobs and documents that were read, each once. */
   blobs: number;
@@ -37,32 +37,32 @@ export interface VerifyResult {
   bytes: number;
   /** Omitted layers, each once, and their stored bytes. They were not read. */
   omitted: { layers: number; bytes: number };
-  /** Everything that is wrong; none where the content is intact. */
+  /** Every problem; empty if the content is intact. */
   problems: DrayageError[];
 }
 
-/** What is verified, and what is known so far. */
+/** The state of a verification. */
 interface Verification {
   layout: Layout;
   check: Check;
   problems: DrayageError[];
   /** Stored bytes of omitted layers. */
   omitted: Map<Digest, number>;
-  /** By their blobs, the layers that configs name. */
+  /** The layers that configs name, by their blobs. */
   layers: Map<Digest, Layer[]>;
   options: ContentOptions;
 }
 
 /**
- * Reads content once, as a layer once for each diffID, and notes what is wrong with it instead of throwing.
+ * Reads content once (a layer once for each diffID), and records problems instead of throwing.
  * @returns whether it is intact
  */
 type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Digest) => Promise<boolean>;
 
 /**
- * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. Where all of that
- * is intact, manifest.json has to name the same images. Goes on after a problem, to name them all. Says nothing about who made
- * the images.
+ * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. If all of
+ * that is intact, manifest.json must name the same images. Continues after a problem, to name them all. Does not check
+ * who made the images.
  */
 export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
   const options = { signal };
@@ -101,7 +101,7 @@ async function verifyRoot(root: Descriptor, verification: Verification): Promise
   const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
   const read = async (blob: Descriptor): Promise<void> => drain(await layout.open(blob, options));
   for (const child of contents.absent) {
-    // An attestation may have stayed behind; an image that an index lists has to be there.
+    // An attestation may be absent; an image that an index lists must be present.
     if (!isUnknownPlatform(child.platform ?? ANY)) await check(child, () => read(child));
   }
   for (const manifest of contents.images) {
@@ -109,7 +109,7 @@ async function verifyRoot(root: Descriptor, verification: Verification): Promise
     if (await check(config, () => read(config)))
       await check(manifest.descriptor, () => learnLayers(manifest, verification));
   }
-  // The other documents were checked as they were read.
+  // The other documents were checked when they were read.
   for (const { descriptor } of contents.documents) await check(descriptor, async () => {});
   for (const { digest, size } of contents.omitted) omitted.set(digest, size);
   for (const blob of contents.blobs) {
@@ -120,7 +120,7 @@ async function verifyRoot(root: Descriptor, verification: Verification): Promise
   }
 }
 
-/** Learns from an image's config which layers its blobs hold. */
+/** Reads from an image's config which layers its blobs contain. */
 async function learnLayers(
   manifest: ParsedDocument<Manifest>,
   { layout, layers, options }: Verification,
@@ -149,7 +149,7 @@ async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOp
   );
 }
 
-/** @returns whether nothing was wrong */
+/** @returns whether there was no problem */
 async function collect(problems: DrayageError[], work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();

@@ -15,12 +15,12 @@ import { HeldBlobs } from './held-blobs.ts';
 import { select, selectEach } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 
-/** An image that a daemon is asked for. */
+/** An image that is requested from a daemon. */
 export interface WantedImage {
   image: EndpointImage;
-  /** Those by which it was asked for. */
+  /** The names by which it was requested. */
   names: string[];
-  /** The image's ID, or, for one platform of several, the digest of that manifest. */
+  /** The image's ID; for one platform of several, the digest of its manifest. */
   digest: Digest;
 }
 
@@ -38,8 +38,8 @@ type Plan = { wanted: WantedImage } & (
 );
 
 /**
- * Saves images out of a daemon, as little of each as will do: nothing where it is held whole, only what is not held where the
- * daemon can give that, all of it otherwise.
+ * Saves images from a daemon with as few bytes as possible: nothing for an image that is held completely, only the
+ * missing content if the daemon can select it, otherwise the whole image.
  */
 export class DaemonSave {
   readonly #daemon: ImageEndpoint;
@@ -52,7 +52,7 @@ export class DaemonSave {
     this.#held = new HeldBlobs(options.holdings);
   }
 
-  /** Finds out how to get an image, and asks the daemon for what has to come. */
+  /** Decides how to obtain an image, and requests the missing content from the daemon. */
   async plan(wanted: WantedImage): Promise<Plan> {
     const image = await this.#findHeld(wanted);
     if (image !== undefined) return { wanted, kind: 'held', image };
@@ -66,7 +66,7 @@ export class DaemonSave {
     return lacks.size > 0 ? { wanted, kind: 'delta', archive, lacks } : { wanted, kind: 'whole', archive };
   }
 
-  /** Gets the image of a plan. Where what is not held cannot be had alone, the whole image is asked for. */
+  /** Obtains the image of a plan. If the missing content cannot be had alone, requests the whole image. */
   async take(plan: Plan): Promise<ArrivedImage> {
     const { wanted } = plan;
     this.#begin(wanted);
@@ -82,7 +82,7 @@ export class DaemonSave {
     }
   }
 
-  /** Gets all images in one request, those that are held whole apart. */
+  /** Obtains all images in one request, except those that are held completely. */
   async takeTogether(wanted: readonly WantedImage[]): Promise<ArrivedImage[]> {
     const held = new Map<WantedImage, ArrivedImage>();
     for (const one of wanted) {
@@ -120,7 +120,7 @@ export class DaemonSave {
     };
   }
 
-  /** Images are asked for by ID: a tag may move meanwhile. */
+  /** Images are requested by ID, because a tag may move meanwhile. */
   async #request(ids: Digest | Digest[], held?: SaveArchiveOptions['held']): Promise<Readable> {
     const { platform, signal } = this.#options;
     return this.#daemon.save(ids, { platform, signal, held });
@@ -169,15 +169,15 @@ export class DaemonSave {
 
 function ignore(): void {}
 
-/** Whether an archive that lacks what is held failed in a way that the whole one may not. */
+/** Whether an archive without the held content failed in a way that a whole archive may not. */
 function mayComeWhole(error: unknown): error is DrayageError {
   return isUnusable(error) || isDrayageError(error, 'DAEMON', 'TIMEOUT');
 }
 
 /**
- * Finds what was asked for among what was sent: by its digest, or, where an ID is of a manifest as it was sent, by its
+ * Finds a requested image among the sent ones: by its digest, or, if an ID is that of a manifest as it was sent, by its
  * layers.
- * @throws {@link DrayageError} `DAEMON` where it is not there
+ * @throws {@link DrayageError} `DAEMON` if it is absent
  */
 function findAsked({ image, digest }: WantedImage, images: readonly SelectedImage[]): SelectedImage {
   const diffIds = String(image.diffIds);

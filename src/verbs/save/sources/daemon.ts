@@ -12,7 +12,7 @@ import { DaemonSave } from './daemon-plan.ts';
 import { notForPlatform } from '../../../select/read.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 
-/** Takes images in from a daemon, in the order in which they are asked for; one that is asked for twice comes once. */
+/** Reads images from a daemon, in the requested order; an image that is requested twice is read once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions): Promise<ArrivedImage[]> {
   if ((options.images ?? []).length === 0)
     throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
@@ -22,8 +22,8 @@ export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions):
 }
 
 /**
- * One request for each image: one for several makes docker's own store lose count of the layers that they share, and never
- * free them. Where the daemon packs a whole archive before it sends any of it, the next one is packed meanwhile.
+ * One request for each image: one for several makes docker's own store lose count of their shared layers, and never
+ * free them. If the daemon packs a whole archive before it sends any of it, the next one is packed meanwhile.
  */
 async function oneByOne(
   daemon: ImageEndpoint,
@@ -43,7 +43,7 @@ async function oneByOne(
     }
     return images;
   } catch (error) {
-    // The request that is one ahead ends as well.
+    // Also ends the request that is one ahead.
     stop.abort(error);
     throw error;
   }
@@ -62,7 +62,7 @@ async function inspectAll(daemon: ImageEndpoint, options: SourceOptions): Promis
   return [...wanted.values()];
 }
 
-/** The digest of an image for this platform; its ID where the daemon does not tell. */
+/** The digest of an image for this platform; its ID if the daemon does not say. */
 function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platform | undefined): Digest {
   if (wanted === undefined || platforms === undefined) return id;
   const found = platforms.find(({ platform }) => matchesPlatform(wanted, platform));
@@ -71,11 +71,11 @@ function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platf
   throw notForPlatform(text, wanted, candidates);
 }
 
-/** The name by which an image was asked for; none where it was asked for by its ID. */
+/** The name by which an image was requested; none if it was requested by its ID. */
 function nameAsked(text: string, { id, names }: EndpointImage): string[] {
   const name = taggedName(text);
   if (name === undefined || (isIdOf(text, id) && !names.includes(name))) return [];
-  // podman calls local images localhost/temp, and answers to temp as well.
+  // podman calls local images localhost/temp, and also accepts temp.
   const short = name.replace(/^localhost\//, '');
   return [!names.includes(name) && names.includes(short) ? short : name];
 }

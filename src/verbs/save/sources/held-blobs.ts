@@ -6,22 +6,22 @@ import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { SourceOptions } from './source.ts';
 
-/** The blobs that need not come again: those of images that are there, and of those that arrived a moment ago. */
+/** The blobs that need not arrive again: those of held images, and of images that arrived earlier in this run. */
 export class HeldBlobs {
   readonly #holdings: SourceOptions['holdings'];
-  /** Layers that have arrived, by their blobs and, uncompressed, by their diffIDs. */
+  /** Arrived layers, by their blobs and, if uncompressed, by their diffIDs. */
   readonly #arrived = new Map<Digest, HeldBlob>();
 
   constructor(holdings: SourceOptions['holdings']) {
     this.#holdings = holdings;
   }
 
-  /** Whether nothing can be held, so that it need not be asked. */
+  /** Whether nothing is held, so that nobody need ask. */
   get isEmpty(): boolean {
     return this.#holdings === undefined && this.#arrived.size === 0;
   }
 
-  /** Takes in the layers of an image that has arrived. */
+  /** Adds the layers of an arrived image. */
   add(layers: readonly SavedLayer[]): void {
     for (const blob of layers) {
       const held = { blob, diffId: blob.diffId };

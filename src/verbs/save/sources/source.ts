@@ -6,23 +6,23 @@ import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { Holdings } from '../../../image/holdings.ts';
 import type { Selection } from '../../../select/selection.ts';
 
-/** Where images are saved from: a daemon, an archive's bytes, or another layout. */
+/** The source of a save: a daemon, an archive's bytes, or another layout. */
 export type SaveSource = ImageEndpoint | { archive: AsyncIterable<Uint8Array> } | ImagePlace;
 
 /** Where images come from and where their content goes. */
 export interface SourceOptions extends Selection {
   from: SaveSource;
-  /** Further names of a daemon's images, by the text that asks for them. */
+  /** Further names of a daemon's images, by the text that requests them. */
   names?: ReadonlyMap<string, readonly string[]>;
-  /** Ask a daemon for all images at once. */
+  /** Requests all images from a daemon at once. */
   oneRequest?: boolean;
-  /** Where the content goes. */
+  /** The target of the content. */
   content: ContentSource & ContentSink;
-  /** What the store holds already. Absent where it is empty. */
+  /** What the store holds already. Absent if it is empty. */
   holdings?: Pick<Holdings, 'findImage' | 'findBlobs'>;
   ingest: IngestLayer;
-  /** Keep a daemon's own manifests over uncompressed layers. */
+  /** Keeps a daemon's own manifests over uncompressed layers. */
   keepManifests: boolean;
-  /** Called with each number of bytes that has come in. */
+  /** Called with the number of bytes of each chunk that arrives. */
   onRead: (bytes: number) => void;
 }

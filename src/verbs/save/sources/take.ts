@@ -5,7 +5,7 @@ import { fromDaemon } from './daemon.ts';
 import { fromArchive, fromLayout } from './place.ts';
 
 /**
- * Takes images in from wherever they are, content only.
+ * Reads images from their source, content only.
  * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
  */
 export async function takeImages(options: SourceOptions): Promise<ArrivedImage[]> {

@@ -11,17 +11,17 @@ import type { OpenRepository } from '../../../image/base-image.ts';
 import { BaseImage } from '../../../image/base-image.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 
-/** Where base images are sought. */
+/** Where to look for base images. */
 export interface BaseSearch {
   /** Opens repositories of registries. */
   openRepository: OpenRepository;
-  /** The bases of the images, by reference. Where any is given, it is not sought further. */
+  /** The bases of the images, by reference. If any is given, no other is looked for. */
   asked?: readonly string[] | undefined;
-  /** What builds say that they have used, by reference; the first that fits is taken. */
+  /** The images that builds used, by reference; the first one that fits is taken. */
   built?: readonly string[] | undefined;
   /** Images of the daemon that came from registries. */
   pulled?: (() => Promise<readonly PulledImage[]>) | undefined;
-  /** How long a registry may take to tell of one base, in milliseconds. Default 20 seconds. */
+  /** The time limit for a registry's answer about one base, in milliseconds. Default 20 seconds. */
   patience?: number | undefined;
 }
 
@@ -29,11 +29,11 @@ export interface BaseSearch {
 export interface PulledImage {
   /** Bottom first. */
   diffIds: readonly Digest[];
-  /** By digest, with a tag where it has one: `node:22@sha256:…`. */
+  /** By digest, with a tag if it has one: `node:22@sha256:…`. */
   references: readonly string[];
 }
 
-/** An image whose base is sought. */
+/** An image whose base is wanted. */
 interface BaseQuery {
   /** For people. */
   name: string;
@@ -44,14 +44,14 @@ interface BaseQuery {
   said: Readonly<Record<string, string>>;
 }
 
-/** How many blobs are asked for at a time. */
+/** How many blobs are looked up at a time. */
 const CONCURRENCY = 8;
-/** How many images of the daemon are tried for one image. */
+/** How many of the daemon's images are tried for one image. */
 const MAX_PULLED = 3;
-/** In milliseconds: what is saved must not wait for what may only spare bytes. */
+/** In milliseconds: saving must not wait for something that only saves bytes. */
 const PATIENCE = 20_000;
 
-/** Finds what images are built on, each once. */
+/** Finds the bases of images, each once. */
 export class BaseFinder {
   readonly #search: BaseSearch;
   readonly #ledger: Ledger;
@@ -60,11 +60,11 @@ export class BaseFinder {
   readonly #resolved = new Map<string, Promise<BaseImage>>();
   readonly #there = new Map<BaseImage, Promise<void>>();
   readonly #told = new Set<string>();
-  /** Hosts that gave no answer: they are not asked again. */
+  /** Hosts that did not answer: they are not asked again. */
   readonly #silent = new Set<string>();
   #pulled: Promise<readonly PulledImage[]> | undefined;
 
-  /** @param ledger gets the layers of bases that are found: stated where the base was asked for, else claimed */
+  /** @param ledger receives the layers of the bases: stated for requested bases, otherwise claimed */
   constructor(
     search: BaseSearch,
     ledger: Ledger,
@@ -78,8 +78,8 @@ export class BaseFinder {
   }
 
   /**
-   * Finds the base of an image: its layers are the first of the image, and the registry has all of their blobs now. Where
-   * none is found, it is told why those that were asked for, or might have been it, cannot be used.
+   * Finds the base of an image: its layers are the first layers of the image, and the registry has all of their blobs
+   * now. If none is found, a note says why the requested or probable ones cannot be used.
    */
   async find(query: BaseQuery): Promise<BaseImage | undefined> {
     const { asked = [] } = this.#search;
@@ -101,7 +101,7 @@ export class BaseFinder {
           );
           continue;
         }
-        // A build uses other images, too: only of those that were asked for is it worth a word that they do not fit.
+        // A build also uses other images, so only a requested base that does not fit is worth a note.
         if (asked.length > 0 || !isDrayageError(error, 'UNSUPPORTED'))
           doubts.push(`the base ${reference} cannot be used: ${error.message}`);
       }
@@ -110,7 +110,7 @@ export class BaseFinder {
     return undefined;
   }
 
-  /** By reference, the surest first. */
+  /** By reference, the most certain first. */
   async *#candidates(query: BaseQuery): AsyncGenerator<string, void, undefined> {
     yield* this.#search.built ?? [];
     const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = query.said;
@@ -118,14 +118,17 @@ export class BaseFinder {
     yield* await this.#pulledUnder(query);
   }
 
-  /** Once for an image, by whatever name it is asked about. */
+  /** Once for an image, by whichever name it is looked up. */
   #tell({ name, diffIds }: BaseQuery, doubts: readonly string[]): void {
     const key = diffIds.join(' ');
     if (!this.#told.has(key)) for (const doubt of doubts) this.#onNote(`${name}: ${doubt}`);
     this.#told.add(key);
   }
 
-  /** @throws {@link DrayageError} also `TIMEOUT` where the registry takes too long; `UNSUPPORTED` for what is no base of it */
+  /**
+   * @throws {@link DrayageError} also `TIMEOUT` if the registry takes too long; `UNSUPPORTED` if it is not a base of
+   * the image
+   */
   async #probe(reference: string, query: BaseQuery): Promise<BaseImage> {
     const { patience = PATIENCE } = this.#search;
     const over = AbortSignal.timeout(patience);
@@ -157,7 +160,7 @@ export class BaseFinder {
     await known;
   }
 
-  /** Those with most layers first: they leave most out. */
+  /** Those with most layers first, because they omit most. */
   async #pulledUnder({ diffIds }: BaseQuery): Promise<string[]> {
     this.#pulled ??= this.#listPulled();
     const under = (await this.#pulled).filter(
@@ -170,7 +173,7 @@ export class BaseFinder {
       .flatMap(({ references }) => references);
   }
 
-  /** A daemon that cannot tell of one image can still give out another. */
+  /** A daemon that cannot describe one image may still send another. */
   async #listPulled(): Promise<readonly PulledImage[]> {
     try {
       return (await this.#search.pulled?.()) ?? [];
@@ -182,7 +185,7 @@ export class BaseFinder {
   }
 }
 
-/** Whether it is the registry that fails, whatever it is asked for. */
+/** Whether the registry itself fails, for any request. */
 function isSilence(error: DrayageError): boolean {
   const { status = 503 } = error.facts;
   return error.retryable && (status === 429 || status >= 500);

@@ -11,13 +11,13 @@ import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Base } from './base.ts';
 
 /**
- * A layout that will be there where the one is read that is saved against it. It is at hand: its layers are proven before
- * they count. What it omits itself can be had wherever it says.
+ * A layout that will be present when the saved one is read. It is at hand: its layers are proven before they count.
+ * Layers that it omits itself are read where it says.
  */
 export class BaseLayout implements Base {
   readonly source: ContentSource;
   readonly #held: HeldLayers;
-  /** Pairs that the layout omits, with what it says of where they are. */
+  /** Pairs that the layout omits, with its annotations about their place. */
   readonly #omitted = new Map<string, Record<string, string>>();
 
   private constructor(layout: ContentSource, options: ContentOptions) {
@@ -25,7 +25,7 @@ export class BaseLayout implements Base {
     this.#held = new HeldLayers(layout, options);
   }
 
-  /** Reads the documents of all images. One that is damaged claims nothing. */
+  /** Reads the documents of all images. A damaged one claims nothing. */
   static async open(layout: ImagePlace, ledger: Ledger, options: ContentOptions = {}): Promise<BaseLayout> {
     const base = new BaseLayout(layout, options);
     for (const image of await layout.images(options)) {

@@ -10,13 +10,13 @@ import type { Base } from './base.ts';
 import { findInBases } from './base.ts';
 
 /**
- * A store that is being changed, with bases behind it: their layers count as held, so that they need not be sent, compressed
- * or stored. What an image needs of them all the same is for `omitLayers` to bring in.
+ * A store that is being changed, with bases behind it: their layers count as held, so that they need not be sent,
+ * compressed or stored. `omitLayers` reads those that an image needs after all.
  */
 export class ContentOverBases
   implements ContentSource, ContentSink, Pick<Holdings, 'findImage' | 'findBlobs'>
 {
-  /** The bases of blobs that were named as held. */
+  /** The bases of blobs that were reported as held. */
   readonly offered: Map<Digest, Base> = new Map<Digest, Base>();
   readonly #content: ContentSource & ContentSink;
   readonly #holdings: Holdings;

@@ -14,13 +14,13 @@ import type { BaseImage } from '../../../image/base-image.ts';
 import type { OmitLayersOptions } from './omit.ts';
 import { omitLayers } from './omit.ts';
 
-/** Options of {@link omitBase}; `bases` are those beside the image's own. */
+/** Options of {@link omitBase}; `bases` are those besides the image's own. */
 interface OmitBaseOptions extends OmitLayersOptions {
   finder: BaseFinder;
   onProgress?: OnProgress;
 }
 
-/** Omits the layers that the base of an image has, where one is found, and says so. */
+/** Omits the layers of an image's base, if one is found, and notes it. */
 export async function omitBase(
   image: ArrivedImage,
   { finder, onProgress, ...options }: OmitBaseOptions,
@@ -44,9 +44,9 @@ export async function omitBase(
 }
 
 /**
- * Gives an image that has arrived the blobs of its base, where a manifest was written over it that may be written anew. Blobs
- * that are omitted or stored by now stay what they are. An image with a manifest of its own stays as it is: it names the
- * blobs of its base itself, or has others.
+ * Replaces an arrived image's blobs by those of its base, if its manifest was written here and may be written again.
+ * Blobs that are omitted or stored by now stay. An image with its own manifest stays as it is: it names the base's
+ * blobs itself, or has others.
  */
 async function rebase(
   image: ArrivedImage,

@@ -12,11 +12,11 @@ import type { Digest } from '../../../oci/digest.ts';
 import type { Base } from './base.ts';
 import { findInBases } from './base.ts';
 
-/** What is known of a layer's blob. */
+/** What is known about a layer's blob. */
 interface Whereabouts {
   /** The store had it before. */
   isStored: boolean;
-  /** It may be omitted: a base of the image has it, or the place omits it that the image comes from. */
+  /** Whether it may be omitted: a base of the image has it, or the image's own place omits it. */
   isElsewhere: boolean;
   /** Where it can be read. */
   base?: Base;
@@ -27,17 +27,17 @@ export interface OmitLayersOptions extends ContentOptions {
   content: StoreTransaction;
   /** What the store had before. */
   holdings: Holdings;
-  /** What these have may be omitted. */
+  /** Layers of these bases may be omitted. */
   bases: readonly Base[];
-  /** Further bases, whose layers were counted as held: what only they have is brought in. */
+  /** Further bases, whose layers were counted as held: layers that only they have are copied. */
   spare?: readonly Base[];
 }
 
 /**
- * Decides how many of the first layers of an image are omitted: as many as can be had elsewhere or are here already. What
- * only a base has of the other layers is brought in, and proven.
- * @returns the image as it is to be added: annotated, with what became of each layer
- * @throws {@link DrayageError} whatever a base says of content that cannot be read; as {@link prove}
+ * Decides how many of the first layers of an image are omitted: as many as another place or this store has. Other
+ * layers that only a base has are copied, and proven.
+ * @returns the image to add: annotated, with the status of each layer
+ * @throws {@link DrayageError} errors of a base for unreadable content; as {@link prove}
  */
 export async function omitLayers(image: ArrivedImage, options: OmitLayersOptions): Promise<ArrivedImage> {
   const { content, bases, signal } = options;
@@ -82,7 +82,7 @@ async function locate(
   return found;
 }
 
-/** Up to the last layer that is elsewhere, with none below it that is neither there nor here. */
+/** Up to the last layer that is elsewhere, if every layer below it is there or here. */
 function countOmitted(layers: readonly Layer[], found: ReadonlyMap<Digest, Whereabouts>): number {
   const known = layers.map(({ blob }) => found.get(blob.digest));
   const end = known.findIndex((where) => where?.isStored !== true && where?.isElsewhere !== true);

@@ -16,32 +16,34 @@ import type { OmitLayersOptions } from './omit.ts';
 import { omitLayers } from './omit.ts';
 import { omitBase } from './omit-base.ts';
 
-/** When layers are omitted that registries have. */
+/** When to omit layers that registries have. */
 export interface ThinOptions extends BaseSearch {
-  /** `always`: wherever a base is found. `auto`: only where the layout would be larger than its limit, or than is warned of. */
+  /**
+   * `always`: whenever a base is found. `auto`: only if the layout would exceed its limit, or the size of a warning.
+   */
   when: 'auto' | 'always';
 }
 
-/** What a layout is to omit. */
+/** What a layout omits. */
 export interface OmitOptions extends SizeLimits {
   from: SaveSource;
   images?: readonly string[] | undefined;
   platform?: Platform | undefined;
   /**
-   * Layouts that will be there where this one is read: layers that they are proven to hold are not stored again. What is
-   * omitted so is recorded with the image. Default: none.
+   * Layouts that will be present when this one is read: layers that they are proven to hold are not stored again. Such
+   * omissions are recorded with the image. Default: none.
    */
   baseLayouts?: readonly ImagePlace[] | undefined;
   /**
-   * Omits the layers of an image's base, as far as a registry has them now. They are read there again where they are needed.
-   * Default: nothing is omitted for that.
+   * Omits the layers of an image's base that a registry has now. They are read there when needed. Default: none are
+   * omitted for that reason.
    */
   thin?: ThinOptions | undefined;
 }
 
-/** Decides which layers a layout omits, from before the first byte arrives until all is decided. */
+/** Decides which layers a layout omits, from before the first byte arrives until the end. */
 export class Omitter {
-  /** What can be had elsewhere, as far as it is known beforehand. */
+  /** The bases that are known beforehand. */
   readonly bases: readonly Base[];
   readonly #options: OmitOptions;
   readonly #layouts: readonly Base[];
@@ -60,8 +62,8 @@ export class Omitter {
   }
 
   /**
-   * Finds out what can be had elsewhere.
-   * @param ledger gets what the bases say of their layers
+   * Finds the bases that are known beforehand.
+   * @param ledger receives what the bases say about their layers
    */
   static async prepare(options: OmitOptions, ledger: Ledger): Promise<Omitter> {
     const { baseLayouts = [], thin, signal, onProgress } = options;
@@ -111,7 +113,7 @@ export class Omitter {
   }
 }
 
-/** Layers that were written, and are omitted after all, go; unless another image needs them. */
+/** Removes layers that were written and are omitted after all, unless another image needs them. */
 function dropOmitted(images: readonly ArrivedImage[], content: OmitLayersOptions['content']): void {
   const layers = images.flatMap((image) => image.layers);
   const needed = new Set(layers.filter(({ status }) => status !== 'omitted').map(({ digest }) => digest));
@@ -125,8 +127,8 @@ async function inTurn<T>(things: readonly T[], change: (thing: T) => Promise<T>)
 }
 
 /**
- * Finds the bases of images of a daemon before any of them is sent, so that what they have need not be sent nor compressed.
- * Of an archive or a layout it is not known beforehand what is in them.
+ * Finds the bases of a daemon's images before any is sent, so that their layers need not be sent or compressed. The
+ * images of an archive or a layout are not known beforehand.
  */
 async function findBefore(
   finder: BaseFinder,
@@ -143,7 +145,7 @@ async function findBefore(
   return [...found];
 }
 
-/** The layers that a daemon tells of an image are those for its own platform, where there are several. */
+/** If there are several platforms, the layers in a daemon's description of an image are those for its own platform. */
 async function platformOf(
   daemon: ImageEndpoint,
   platforms: readonly { platform: Platform }[],

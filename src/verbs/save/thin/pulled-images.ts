@@ -6,11 +6,11 @@ import type { Digest } from '../../../oci/digest.ts';
 import { familiarReference, familiarRepository, parseReference } from '../../../oci/reference.ts';
 import type { PulledImage } from './base-finder.ts';
 
-/** How many images of a daemon are looked at, and how many at a time. */
+/** How many of a daemon's images are inspected, and how many at a time. */
 const MAX_IMAGES = 200;
 const CONCURRENCY = 8;
 
-/** The images of a daemon that came from registries, as far as it tells. */
+/** The daemon's images that came from registries, if it says so. */
 export async function pulledImages(
   daemon: Pick<ImageEndpoint, 'inspect'> & Pick<ImageTags, 'list'>,
   options: ContentOptions = {},
@@ -36,13 +36,13 @@ async function diffIdsOf(
   try {
     return (await daemon.inspect(id, options)).diffIds;
   } catch (error) {
-    // It may have gone since it was listed.
+    // It may have been removed since it was listed.
     if (isDrayageError(error, 'NOT_FOUND')) return [];
     throw error;
   }
 }
 
-/** With the tag, which says more to people, where the image has one of the same repository. */
+/** With a tag of the same repository if the image has one, because it says more to people. */
 function referencesOf({ names, digests = [] }: NamedImage): string[] {
   return digests.map((text) => {
     const reference = parseReference(text);
