@@ -76,7 +76,7 @@ function assertBuild({ env }: Context): Build {
   if (build !== undefined) return build;
   throw new DrayageError(
     'USAGE',
-    `a signature says which job built an image, and this is no ${knownCis} job`,
+    `a signature says which job built an image, and this is not a ${knownCis} job`,
     {
       hint: 'sign in the job that builds; elsewhere use cosign attest, which signs any statement',
     },

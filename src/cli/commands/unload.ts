@@ -37,7 +37,7 @@ function chooseLeases({ olderThan }: UnloadCommandOptions, { env }: Context): Un
   if (job !== undefined) return { job };
   throw new DrayageError(
     'USAGE',
-    `this is no ${knownCis} job, and only a job can give back what it has loaded`,
+    `this is not a ${knownCis} job, and only a job can give back what it has loaded`,
     {
       hint: 'outside a job, name an age: --older-than 24h; or remove an image yourself: docker rmi',
     },
