@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { DrayageError } from '../../../src/errors.ts';
 import { Layout } from '../../../src/layout/layout.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../src/oci/annotations.ts';
 import { OMITTED_LAYERS } from '../../../src/image/annotations.ts';
@@ -317,15 +318,27 @@ describe('an image without its base', () => {
     expectWhole(fake, 'app', APP);
   });
 
-  test('is not promoted where that is gone', async () => {
+  test.each([
+    ['whose layer is proven', APP, 'NOT_FOUND'],
+    ['whose layer has to be read', sampleImage(['never proven', 'app']), 'UNREACHABLE'],
+  ])('%s is not promoted where its base is gone', async (_, image, code) => {
     const [base, fake] = [await start(), await start()];
-    await expect(promoteTo(await thin(base.host), [`${fake.host}/app:1`])).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-      facts: {
-        digest: baseLayer.digest,
-        hint: expect.stringContaining(`${base.host}/library/base:1@sha256:`),
+    const [first = image.config] = image.layers;
+    await promoteTo(await layoutOf(APP), [`${(await start()).host}/proven:1`]);
+    const layout = await layoutOf(
+      image,
+      ['app:1'],
+      {
+        [OMITTED_LAYERS]: '1',
+        [BASE_NAME]: `${base.host}/library/base:1`,
+        [BASE_DIGEST]: OTHER.root.digest,
       },
-    });
+      [first],
+    );
+    const error: unknown = await promoteTo(layout, [`${fake.host}/app:1`]).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code, facts: { digest: first.digest } });
+    const { message, hint } = error instanceof DrayageError ? error : expect.fail('no error');
+    expect(`${message} ${hint}`).toContain(`${base.host}/library/base:1@sha256:`);
     expect(fake.store.repository('app').tags.size).toBe(0);
   });
 });

@@ -1,0 +1,479 @@
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test, vi } from 'vitest';
+import { readBuild } from '../../src/ci/gitlab/build.ts';
+import type { SaveArchiveOptions } from '../../src/content/endpoint.ts';
+import type { Layer } from '../../src/image/layer.ts';
+import type { OpenBase } from '../../src/image/omitted-content.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
+import { images as imagesOf } from '../../src/image/image.ts';
+import { BASE_NAME } from '../../src/oci/annotations.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { buildManifest } from '../../src/oci/manifest.ts';
+import { Registries } from '../../src/registry/registries.ts';
+import { once } from '../../src/stream/tap.ts';
+import { exportArchive } from '../../src/verbs/export.ts';
+import { fetch } from '../../src/verbs/fetch.ts';
+import { load } from '../../src/verbs/load/load.ts';
+import { merge } from '../../src/verbs/merge.ts';
+import type { PromoteOptions, PromoteResult } from '../../src/verbs/promote/promote.ts';
+import { promote } from '../../src/verbs/promote/promote.ts';
+import type { SaveOptions, SaveResult } from '../../src/verbs/save/save.ts';
+import { save } from '../../src/verbs/save/save.ts';
+import type { SignOptions, SignResult } from '../../src/verbs/sign.ts';
+import { sign } from '../../src/verbs/sign.ts';
+import { verify } from '../../src/verbs/verify/verify.ts';
+import type { TestCargo } from '../docker/cargo.ts';
+import { makeCargo } from '../docker/cargo.ts';
+import { always, PLANTED } from '../registry/registries.ts';
+import { entry, tar } from '../support/archives/tar-bytes.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
+import { MemoryContent } from '../support/memory-content.ts';
+import { MemoryEndpoint } from '../support/memory-endpoint.ts';
+import { MemoryRegistry } from '../support/memory-registry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const NAME = 'registry.example/base:1';
+
+let count = 0;
+
+/** An image on a base, of layers that no other test has: what is proven stays proven for the whole process. */
+function victim(options: Parameters<typeof makeCargo>[0] = {}): { base: TestCargo; app: TestCargo } {
+  const texts = [`base ${count++}`, `middle ${count}`];
+  return {
+    base: makeCargo({ layers: texts, ...options }),
+    app: makeCargo({ layers: [...texts, `app ${count}`], ...options }),
+  };
+}
+
+/** An image with the config of another one, whose layer at `index` is claimed to be a blob that is not. */
+function forged({ source, diffIds, ...image }: TestCargo, index: number): TestCargo & { evil: Descriptor } {
+  const bytes = gzipSync(tar(entry('file', `foreign bytes ${count++}`)));
+  const evil = {
+    mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+    digest: digestOf(bytes),
+    size: bytes.length,
+  };
+  const config = [...source.blobs].find(([digest]) => digest === image.configDigest);
+  const descriptor = {
+    mediaType: 'application/vnd.oci.image.config.v1+json',
+    digest: image.configDigest,
+    size: config?.[1].length ?? 0,
+  };
+  const layers = image.layers.map((layer, i) => (i === index ? evil : layer));
+  const manifest = buildManifest(descriptor, layers);
+  const content = new MemoryContent([...source.blobs.values(), bytes, manifest.bytes]);
+  return { ...image, root: manifest.descriptor, source: content, diffIds, layers, evil };
+}
+
+/** A layout with the very documents and blobs of an image. */
+async function layoutOf(
+  { source, root }: TestCargo,
+  name: string,
+  annotations: Record<string, string> = {},
+  without: readonly Descriptor[] = [],
+): Promise<Layout> {
+  const absent = new Set(without.map(({ digest }) => digest));
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  await layout.update(async (content) => {
+    for (const [digest, bytes] of source.blobs) {
+      const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
+      if (!absent.has(digest)) await content.put(descriptor, once(bytes));
+    }
+    content.add(root, [name], annotations);
+  });
+  return layout;
+}
+
+/** A daemon that sends plain layers, as docker's own store does. */
+async function graphDaemon({ root, source }: TestCargo, name: string): Promise<MemoryEndpoint> {
+  const daemon = new MemoryEndpoint();
+  await daemon.hold(root, source, [name]);
+  return daemon;
+}
+
+/** A daemon that sends an OCI layout, without the blobs that are held, as a containerd store does. */
+async function containerdDaemon(cargo: TestCargo, name: string): Promise<MemoryEndpoint> {
+  const daemon = await graphDaemon(cargo, name);
+  daemon.save = async (_: string | readonly string[], options?: SaveArchiveOptions) => {
+    const { root, source } = cargo;
+    const blobs = [...source.blobs].map(([digest, bytes]) => ({
+      mediaType:
+        cargo.layers.find((layer) => layer.digest === digest)?.mediaType ?? 'application/octet-stream',
+      digest,
+      size: bytes.length,
+    }));
+    const absent =
+      (await options?.held?.(blobs.filter(({ digest }) => digest !== root.digest))) ?? new Set<string>();
+    const index = { schemaVersion: 2, manifests: [root] };
+    const files: [string, Uint8Array][] = [
+      ['oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')],
+      ['index.json', Buffer.from(JSON.stringify(index))],
+    ];
+    for (const [digest, bytes] of source.blobs)
+      if (!absent.has(digest)) files.push([`blobs/sha256/${digest.slice(7)}`, bytes]);
+    return Readable.from([tar(...files.map(([path, bytes]) => entry(path, Buffer.from(bytes))))]);
+  };
+  return daemon;
+}
+
+async function saveInto(
+  to: Layout,
+  from: SaveOptions['from'],
+  options: Partial<SaveOptions> = {},
+): Promise<SaveResult> {
+  return save({ images: ['app:1'], compress: 'gzip', ...options, from, to });
+}
+
+async function newLayout(): Promise<Layout> {
+  return Layout.create(`${await temporaryFolder()}/new`);
+}
+
+async function signAll(to: Layout, options: Partial<SignOptions> = {}): Promise<SignResult> {
+  return sign({
+    to,
+    build: readBuild(SIGNING_JOB),
+    sign: async (statement) => statement,
+    now: new Date(0),
+    version: '1',
+    ...options,
+  });
+}
+
+async function promoteTo(
+  from: Layout,
+  host: string,
+  options: Partial<PromoteOptions> = {},
+): Promise<PromoteResult> {
+  await using registries = new Registries(async () => ({
+    credentials: always(PLANTED),
+    retry: { delay: async () => {} },
+  }));
+  return promote({ from: [from], promotions: [{ to: [`${host}/app:1`] }], registries, ...options });
+}
+
+/** What a layout's image under a name claims. */
+async function layersOf(layout: Layout, name: string): Promise<Layer[]> {
+  const [image] = await layout.resolve(name);
+  const found: Layer[] = [];
+  for await (const { layers } of imagesOf(layout, image.root)) found.push(...layers);
+  return found;
+}
+
+/** That what was saved is the image of the daemon, each blob of it the layer that it stands for. */
+async function expectRight(
+  layout: Layout,
+  { app, evil }: { app: TestCargo; evil: Descriptor },
+): Promise<void> {
+  const layers = await layersOf(layout, 'app:1');
+  expect(layers.map(({ diffId }) => diffId)).toEqual(app.diffIds);
+  expect(layers.map(({ blob }) => blob.digest)).not.toContain(evil.digest);
+  const whole = await newLayout();
+  await save({ from: layout, images: ['app:1'], to: whole });
+  expect((await verify({ layout: whole })).problems).toEqual([]);
+}
+
+describe('foreign bytes do not come to stand for a layer', () => {
+  test.each([
+    ['an image of the same config in the folder that is saved into', 2, graphDaemon, false],
+    ['the first layer of such an image', 0, graphDaemon, false],
+    ['such an image, where the daemon sends blobs as they are', 2, containerdDaemon, true],
+    ['the first layer of such an image, where the daemon sends blobs as they are', 0, containerdDaemon, true],
+    ['such an image, where the daemon sends plain blobs', 2, containerdDaemon, false],
+  ])('out of %s', async (_, index, daemonOf, compress) => {
+    const { app } = victim({ compress });
+    const planted = forged(app, index);
+    const layout = await layoutOf(planted, 'planted:1');
+    const { images } = await saveInto(layout, await daemonOf(app, 'app:1'));
+    expect(images[0]?.id).toBe(app.configDigest);
+    await expectRight(layout, { app, evil: planted.evil });
+    expect((await signAll(layout, { images: ['app:1'] })).images).toHaveLength(1);
+    await expect(signAll(layout, { images: ['planted:1'] })).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+      facts: { digest: app.diffIds[index] },
+    });
+  });
+
+  test('out of an image that claims another layer for a blob of the daemon', async () => {
+    const { app } = victim();
+    const other = makeCargo({ layers: [`other ${count++}`] });
+    const [first] = app.layers;
+    const liar = { ...other, layers: [first ?? expect.fail()] };
+    const [, config] = [...other.source.blobs].find(([digest]) => digest === other.configDigest) ?? [];
+    const manifest = buildManifest(
+      {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: other.configDigest,
+        size: config?.length ?? 0,
+      },
+      liar.layers,
+    );
+    const source = new MemoryContent([
+      ...other.source.blobs.values(),
+      ...app.source.blobs.values(),
+      manifest.bytes,
+    ]);
+    const layout = await layoutOf({ ...liar, root: manifest.descriptor, source }, 'liar:1');
+    const { images } = await saveInto(layout, await containerdDaemon(app, 'app:1'));
+    expect(images[0]?.digest).toBe(app.root.digest);
+    await expectRight(layout, { app, evil: other.layers[0] ?? expect.fail() });
+  });
+
+  test.each([
+    ['in the form of docker', graphDaemon],
+    ['as blobs', containerdDaemon],
+  ])('out of a base layout, where the daemon sends the image %s', async (_, daemonOf) => {
+    const { base, app } = victim();
+    const hostile = forged(base, 0);
+    const baseLayout = await layoutOf(hostile, 'whatever:1');
+    const layout = await newLayout();
+    const { images } = await saveInto(layout, await daemonOf(app, 'app:1'), { baseLayouts: [baseLayout] });
+    expect(images[0]?.layers.map(({ status }) => status)).toEqual(['written', 'written', 'written']);
+    await expectRight(layout, { app, evil: hostile.evil });
+    expect(await verify({ layout })).toMatchObject({ problems: [], omitted: { layers: 0 } });
+  });
+
+  test('where a base has it that was asked for, and the layer is needed here', async () => {
+    const { base, app } = victim({ compress: false });
+    const registry = new MemoryRegistry();
+    const hostile = forged(makeCargo({ layers: [...layerTexts(base)] }), 0);
+    registry.push(NAME, hostile.root, hostile.source);
+    const daemon = await graphDaemon(app, 'app:1');
+    const top = makeCargo({ layers: [layerTexts(base)[0] ?? '', `top ${count}`], compress: false });
+    await daemon.hold(top.root, top.source, ['top:1']);
+    const layout = await newLayout();
+    const saving = saveInto(layout, daemon, {
+      images: ['app:1', 'top:1'],
+      thin: { when: 'always', openRepository: registry.open, asked: [NAME] },
+    });
+    await expect(saving).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(await layout.images()).toEqual([]);
+  });
+
+  test.each([
+    [
+      'merged',
+      (thin: Layout, other: Layout, to: Layout) => merge({ from: [thin, other], images: ['app:1'], to }),
+    ],
+    [
+      'completed',
+      (thin: Layout, other: Layout, to: Layout) =>
+        fetch({ from: [thin], others: [other], images: ['app:1'], to, complete: noBase }),
+    ],
+    [
+      'loaded',
+      (thin: Layout, other: Layout) =>
+        load({ from: [thin, other], images: ['app:1'], to: new MemoryEndpoint() }),
+    ],
+    [
+      'written to an archive',
+      async (thin: Layout, other: Layout) => {
+        for await (const _ of await exportArchive({ from: [thin, other], images: ['app:1'], format: 'oci' }));
+      },
+    ],
+  ])('where an image is %s whose first layer another layout claims to hold', async (_, run) => {
+    const { app } = victim();
+    const thin = forged(app, 0);
+    const layout = await layoutOf(thin, 'app:1', { [OMITTED_LAYERS]: '1' }, [thin.evil]);
+    const other = await layoutOf(forgedBase(thin), 'other:1');
+    const to = await newLayout();
+    await expect(run(layout, other, to)).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+      facts: { digest: app.diffIds[0] },
+    });
+    expect(await to.images()).toEqual([]);
+  });
+});
+
+const noBase: OpenBase = async () => expect.fail('no base is needed');
+
+/** The texts of the layers of {@link victim}'s base. */
+function layerTexts({ source, layers }: TestCargo): string[] {
+  return layers.map(({ digest }) => /(?:base|middle) \d+/.exec(String(source.blobs.get(digest)))?.[0] ?? '');
+}
+
+/** An image in which the foreign blob is its own, right layer. */
+function forgedBase({ source, evil }: TestCargo & { evil: Descriptor }): TestCargo {
+  const bytes = source.blobs.get(evil.digest) ?? expect.fail('no blob');
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: [evil.digest] },
+    }),
+  );
+  const descriptor = {
+    mediaType: 'application/vnd.oci.image.config.v1+json',
+    digest: digestOf(config),
+    size: config.length,
+  };
+  const manifest = buildManifest(descriptor, [evil]);
+  return {
+    root: manifest.descriptor,
+    configDigest: descriptor.digest,
+    diffIds: [evil.digest],
+    layers: [evil],
+    source: new MemoryContent([bytes, config, manifest.bytes]),
+  };
+}
+
+/** What a daemon says of a base that it has pulled. */
+const pulledBy = ({ diffIds }: TestCargo, { root }: TestCargo) => [
+  { diffIds, references: [`${NAME}@${root.digest}`] },
+];
+
+/** Saves an image whose label names a base in a registry, as the attacker or the owner of the registry has it. */
+async function thinSave(hostile: boolean): Promise<{
+  layout: Layout;
+  registry: MemoryRegistry;
+  openBase: OpenBase;
+  layers: Descriptor[];
+}> {
+  const { base, app } = victim();
+  const pushed = hostile ? forged(base, 0) : base;
+  const registry = new MemoryRegistry();
+  registry.push(NAME, pushed.root, pushed.source);
+  const daemon = await graphDaemon(app, 'app:1');
+  const inspect = daemon.inspect.bind(daemon);
+  daemon.inspect = async (image, options) => ({
+    ...(await inspect(image, options)),
+    labels: { [BASE_NAME]: NAME },
+  });
+  const layout = await newLayout();
+  await saveInto(layout, daemon, {
+    annotations: { [BASE_NAME]: NAME },
+    thin: { when: 'always', openRepository: registry.open, pulled: async () => pulledBy(base, pushed) },
+  });
+  expect((await layout.images())[0]?.annotations).toMatchObject({ [OMITTED_LAYERS]: '2' });
+  registry.asked.splice(0);
+  return { layout, registry, openBase: async ({ name }) => registry.open(name), layers: pushed.layers };
+}
+
+describe('a base that only a label names', () => {
+  test('is read before its layers are signed', async () => {
+    const { layout, registry, layers } = await thinSave(false);
+    await signAll(layout, { openRepository: registry.open });
+    expect(registry.layersRead.toSorted()).toEqual(layers.map(({ digest }) => digest).toSorted());
+  });
+
+  test.each<[string, Partial<SignOptions>, string]>([
+    ['holds other bytes', {}, 'DIGEST_MISMATCH'],
+    ['cannot be asked', { openRepository: undefined }, 'NOT_FOUND'],
+  ])('is not signed where it %s', async (_, options, code) => {
+    const { layout, registry } = await thinSave(true);
+    const signing = signAll(layout, { openRepository: registry.open, ...options });
+    await expect(signing).rejects.toMatchObject({ code });
+    const [image] = await layout.images();
+    expect(await layout.referrers(image?.root ?? expect.fail())).toEqual([]);
+  });
+
+  test('is taken at its word where the user names it: then it is not read', async () => {
+    const { layout, registry } = await thinSave(false);
+    await signAll(layout, { openRepository: registry.open, bases: [NAME] });
+    expect(registry.layersRead).toEqual([]);
+  });
+
+  test('is not taken at its word where another one is named', async () => {
+    const { layout, registry } = await thinSave(true);
+    const other = makeCargo({ layers: [`unrelated ${count++}`] });
+    registry.push('registry.example/other:1', other.root, other.source);
+    const signing = signAll(layout, {
+      openRepository: registry.open,
+      bases: ['registry.example/other:1', 'registry.example/other:none'],
+    });
+    await expect(signing).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+
+  test('brings nothing into a daemon that is not the layer', async () => {
+    const { layout, openBase } = await thinSave(true);
+    const daemon = new MemoryEndpoint();
+    await expect(load({ from: [layout], to: daemon, openBase })).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+    });
+    expect(daemon.held).toEqual([]);
+  });
+});
+
+describe('what is promoted', () => {
+  test('is refused where a blob of it is not the layer that it stands for, though the registry has the blob', async () => {
+    const { app } = victim();
+    const planted = forged(app, 1);
+    const fake = await FakeRegistry.start();
+    const bytes = planted.source.blobs.get(planted.evil.digest) ?? expect.fail();
+    fake.store.repository('app').blobs.set(planted.evil.digest, Buffer.from(bytes));
+    await expect(promoteTo(await layoutOf(planted, 'app:1'), fake.host)).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+      facts: { digest: app.diffIds[1] },
+    });
+    expect(fake.store.repository('app').tags.size).toBe(0);
+    expect(fake.received).toBe(0);
+  });
+
+  test('is refused where an omitted layer is not what it stands for, though it could be mounted', async () => {
+    const { app } = victim();
+    const planted = forged(app, 0);
+    const fake = await FakeRegistry.start();
+    const bytes = planted.source.blobs.get(planted.evil.digest) ?? expect.fail();
+    fake.store.repository('library/base').blobs.set(planted.evil.digest, Buffer.from(bytes));
+    const annotations = { [OMITTED_LAYERS]: '1', [BASE_NAME]: `${fake.host}/library/base:1` };
+    const layout = await layoutOf(planted, 'app:1', annotations, [planted.evil]);
+    await expect(promoteTo(layout, fake.host)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(fake.store.repository('app').tags.size).toBe(0);
+  });
+
+  test.each([
+    ['the repository holds the image', { authenticate: undefined }, 2],
+    ['somebody was asked for who vouches for it', { authenticate: async () => [{} as Descriptor] }, 1],
+  ])('is not read where %s', async (_, options, times) => {
+    const { app } = victim();
+    const planted = forged(app, 1);
+    const layout = await layoutOf(planted, 'app:1');
+    const fake = await FakeRegistry.start();
+    const known = { authenticate: async () => [{} as Descriptor] };
+    for (let i = 1; i < times; i++) await promoteTo(layout, fake.host, known);
+    const { images } = await promoteTo(layout, fake.host, options);
+    expect(images[0]?.digest).toBe(planted.root.digest);
+  });
+});
+
+describe('work is done once', () => {
+  test('what was saved is not read to be signed', async () => {
+    const { app } = victim();
+    const layout = await newLayout();
+    await saveInto(layout, await graphDaemon(app, 'app:1'));
+    const open = vi.spyOn(layout, 'open');
+    await signAll(layout);
+    const layers = new Set((await layersOf(layout, 'app:1')).map(({ blob }) => blob.digest));
+    expect(open.mock.calls.filter(([{ digest }]) => layers.has(digest))).toEqual([]);
+  });
+
+  test('what is held is read once, to be saved and to be signed again and again', async () => {
+    const { app } = victim();
+    const layout = await layoutOf(app, 'held:1');
+    const open = vi.spyOn(layout, 'open');
+    const layers = new Set(app.layers.map(({ digest }) => digest));
+    const opened = (): number => open.mock.calls.filter(([{ digest }]) => layers.has(digest)).length;
+    for (let i = 0; i < 2; i++) {
+      const { images } = await saveInto(layout, await graphDaemon(app, 'app:1'));
+      expect(images[0]?.layers.map(({ status }) => status)).toEqual(['reused', 'reused', 'reused']);
+      await signAll(layout, { images: ['app:1'] });
+      expect(opened()).toBe(layers.size);
+    }
+  });
+
+  test('what was proven for one registry is not read for the next', async () => {
+    const { app } = victim();
+    const layout = await layoutOf(app, 'app:1');
+    const open = vi.spyOn(layout, 'open');
+    const hosts = [await FakeRegistry.start(), await FakeRegistry.start()].map(({ host }) => host);
+    await promoteTo(layout, hosts[0] ?? '');
+    const layers = new Set(app.layers.map(({ digest }) => digest));
+    open.mockClear();
+    await promoteTo(layout, hosts[1] ?? '');
+    // To be sent, and not to be proven as well.
+    expect(open.mock.calls.filter(([{ digest }]) => layers.has(digest))).toHaveLength(layers.size);
+  });
+});
