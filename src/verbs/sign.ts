@@ -44,7 +44,7 @@ export interface SignResult {
 
 /**
  * Signs images with the job's provenance, as a referrer beside each. All of them, or, after any failure, none. Every
- * layer is proven first, as {@link proveContents} does.
+ * layer is proven first, as `proveContents` does.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`; `DIGEST_MISMATCH` if a blob is not the layer
  * that it stands for; errors of `sign`
  */
