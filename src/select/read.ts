@@ -15,7 +15,7 @@ import type { SelectedImage } from './selection.ts';
 /** How many documents all chosen images may lead to, those that several share counted for each. */
 const MAX_DOCUMENTS = 100_000;
 
-/** An image as far as it was read. */
+/** An image and what was read of it. */
 type ReadImage = Pick<SelectedImage, 'image' | 'root' | 'read'>;
 
 /** Reads the documents of images; with a platform, only those of the image for it. */
