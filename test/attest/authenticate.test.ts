@@ -103,7 +103,7 @@ describe('of more signatures than anybody makes', () => {
     const [image] = await layout.resolve('app:1');
     const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
     await expect(check(image, layout)).rejects.toMatchObject({
-      message: expect.stringMatching(/none of its 16 signatures.*; 5 more were not looked at$/s) as string,
+      message: expect.stringMatching(/none of its 16 signatures.*; 5 more were not checked$/s) as string,
       facts: { reason: 'REFERRER_COUNT' },
     });
     await attach(...others, good());
