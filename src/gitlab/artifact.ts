@@ -12,7 +12,7 @@ import { RemoteFile } from './remote-file.ts';
 import { SingleFiles } from './single-files.ts';
 import { ZipFiles } from './zip-files.ts';
 
-/** Options of {@link openArtifact}. */
+/** Options of `openArtifact`. */
 export interface OpenArtifactOptions extends ContentOptions {
   /**
    * A folder for the archive if its server serves no ranges: then the archive is downloaded whole, once. Without this

@@ -15,7 +15,7 @@ import type { DockerTls, TlsMaterial } from './tls.ts';
 import { isComplete, readTls } from './tls.ts';
 import { Transport } from './transport.ts';
 
-/** Options of {@link reachDaemon}. */
+/** Options of `reachDaemon`. */
 export interface ReachOptions extends DaemonAddress, ContentOptions {
   /** How long to wait for a connection, and for the daemon's first reply, in ms. Default 10 seconds; through ssh 40. */
   connectTimeout?: number | undefined;
