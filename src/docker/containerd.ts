@@ -17,6 +17,14 @@ const STAGING = 'drayage-load';
  * are sent under a separate name, and their completeness is checked in every available way.
  */
 export const containerdStore: Store = {
+  kind: 'containerd',
+  isOf: async (signs) => (await signs.driver()) === 'io.containerd.snapshotter.v1',
+  spools: false,
+  choosesSince: '1.48',
+  platforms: ({ manifests }) =>
+    manifests?.flatMap(({ digest, platform, available }) =>
+      available && platform !== undefined ? [{ platform, digest }] : [],
+    ),
   // The name follows from the content, so that the next load of the image takes over what a killed one left.
   stagedName: ({ root }, anchor) => anchor && `${STAGING}:${digestHex(root.digest).slice(0, 128)}`,
   probe: async (access, toLoad, _name, options) => probeBlobs(access, toLoad, options),

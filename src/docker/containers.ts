@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import type { ImageUse } from '../content/endpoint.ts';
-import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames } from './names.ts';
 import { readJson } from './connect/reply.ts';
 import type { Transport } from './connect/transport.ts';
@@ -20,7 +19,7 @@ const containersSchema = v.nullable(
 /** Which images the containers of a daemon use, including stopped ones, because those may be started again. */
 export async function listUses(
   transport: Transport,
-  kind: DaemonKind,
+  ownDomain: string | undefined,
   { signal }: ContentOptions,
 ): Promise<ImageUse[]> {
   const reply = await transport.open({ signal, path: '/containers/json?all=1' });
@@ -29,6 +28,6 @@ export async function listUses(
     container: Names?.[0]?.replace(/^\//, '') ?? Id.slice(0, 12),
     // Older podman omits the algorithm.
     image: /^[0-9a-f]{64}$/.test(ImageID) ? `sha256:${ImageID}` : ImageID,
-    name: familiarNames(kind, [Image])[0] ?? Image,
+    name: familiarNames([Image], ownDomain)[0] ?? Image,
   }));
 }

@@ -12,20 +12,17 @@ import type {
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { Cleanups } from './cleanups.ts';
-import { containerdStore } from './containerd.ts';
 import { listUses } from './containers.ts';
-import { graphStore } from './graph.ts';
 import type { DaemonImage, ImageSummary } from './images.ts';
 import { Images } from './images.ts';
-import type { DaemonFacts, DaemonKind } from './connect/kind.ts';
-import { atLeast } from './connect/kind.ts';
+import type { DaemonFacts } from './connect/greet.ts';
+import { atLeast } from './connect/greet.ts';
+import { storeOf } from './kinds.ts';
 import { loadImage } from './load.ts';
-import { imagePlatforms } from './platforms.ts';
-import { podmanStore } from './podman.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
 import { openSave } from './save.ts';
-import type { Store } from './store.ts';
+import type { DaemonKind, Store } from './store.ts';
 import type { Transport } from './connect/transport.ts';
 
 /** Options of {@link connectDocker}. */
@@ -43,12 +40,6 @@ export interface RemoveOptions extends ContentOptions {
   force?: boolean | undefined;
 }
 
-const STORES: Record<DaemonKind, Store> = {
-  graph: graphStore,
-  containerd: containerdStore,
-  podman: podmanStore,
-};
-
 /**
  * Connects to a docker daemon, or to podman's service, and asks for its kind.
  * @throws {@link DrayageError} `UNREACHABLE` or `TIMEOUT` with the address; `UNSUPPORTED` if the server is not docker
@@ -57,8 +48,7 @@ const STORES: Record<DaemonKind, Store> = {
  * client's certificates
  */
 export async function connectDocker(options: DockerOptions = {}): Promise<DockerDaemon> {
-  const { transport, facts } = await reachDaemon(options);
-  return new DockerDaemon(transport, facts, options.probeInterval ?? 10_000);
+  return DockerDaemon.connect(options);
 }
 
 /**
@@ -77,21 +67,28 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   /** The daemon's own version. */
   readonly serverVersion: string;
   readonly #transport: Transport;
+  readonly #store: Store;
   readonly #images: Images;
   readonly #platform: Platform;
   readonly #probeInterval: number;
   readonly #cleanups = new Cleanups();
 
-  /** @internal */
-  constructor(transport: Transport, facts: DaemonFacts, probeInterval: number) {
+  private constructor(transport: Transport, facts: DaemonFacts<Store>, probeInterval: number) {
     this.host = transport.host.name;
-    this.kind = facts.kind;
+    this.kind = facts.kind.kind;
     this.apiVersion = facts.apiVersion;
     this.serverVersion = facts.serverVersion;
     this.#platform = facts.platform;
     this.#transport = transport;
-    this.#images = new Images(transport, facts.kind);
+    this.#store = facts.kind;
+    this.#images = new Images(transport, this.#store.ownDomain);
     this.#probeInterval = probeInterval;
+  }
+
+  /** As {@link connectDocker}. */
+  static async connect(options: DockerOptions = {}): Promise<DockerDaemon> {
+    const { transport, facts } = await reachDaemon(storeOf, options);
+    return new DockerDaemon(transport, facts, options.probeInterval ?? 10_000);
   }
 
   /** The platform that the daemon runs on. */
@@ -107,7 +104,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   async inspect(image: string, options: InspectImageOptions = {}): Promise<DaemonImage> {
     const manifests = options.platforms === true && this.#canChoose;
     const found = await this.#images.inspect(image, { signal: options.signal, manifests });
-    return options.platforms === true ? { ...found, platforms: imagePlatforms(this.kind, found) } : found;
+    return options.platforms === true ? { ...found, platforms: this.#store.platforms(found) } : found;
   }
 
   /** All images, also unnamed ones. Intermediate images of a build are not listed. */
@@ -133,12 +130,12 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
 
   /** The images that its containers use, running or stopped. */
   async uses({ signal }: ContentOptions = {}): Promise<ImageUse[]> {
-    return listUses(this.#transport, this.kind, { signal });
+    return listUses(this.#transport, this.#store.ownDomain, { signal });
   }
 
   /** Whether the daemon packs a whole archive before it sends the first byte, as all but containerd stores do. */
   get spools(): boolean {
-    return this.kind !== 'containerd';
+    return this.#store.spools;
   }
 
   /**
@@ -179,7 +176,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     const target = {
       transport: this.#transport,
       images: this.#images,
-      store: STORES[this.kind],
+      store: this.#store,
       platform: this.#platform,
       interval: this.#probeInterval,
     };
@@ -193,7 +190,8 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   }
 
   get #canChoose(): boolean {
-    return this.kind === 'containerd' && atLeast(this.apiVersion, '1.48');
+    const { choosesSince } = this.#store;
+    return choosesSince !== undefined && atLeast(this.apiVersion, choosesSince);
   }
 
   /** As {@link close}. */

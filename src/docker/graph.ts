@@ -10,6 +10,10 @@ import { layerFlaw } from './store.ts';
  * most of the daemon's time goes into unpacking.
  */
 export const graphStore: Store = {
+  kind: 'graph',
+  isOf: () => true,
+  spools: true,
+  platforms: ({ id, os, architecture, variant }) => [{ platform: { os, architecture, variant }, digest: id }],
   stagedName: (_toLoad, anchor) => anchor,
   probe: probeChain,
   archive: ({ image, source }, { names, omit }, options) =>

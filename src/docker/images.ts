@@ -10,7 +10,6 @@ import { digestSchema, optional, stringsSchema } from '../oci/parse.ts';
 import type { Platform } from '../oci/platform.ts';
 import { platformSchema } from '../oci/platform.ts';
 import { looksLikeImageId, normalizeName } from '../oci/reference.ts';
-import type { DaemonKind } from './connect/kind.ts';
 import { familiarNames, parseTagName, registryDigests } from './names.ts';
 import { nearestNames } from '../listing/nearest.ts';
 import { assertOk, drain, readJson } from './connect/reply.ts';
@@ -95,11 +94,12 @@ const listSchema = v.nullable(
 /** The images of a daemon and their names. */
 export class Images {
   readonly #transport: Transport;
-  readonly #kind: DaemonKind;
+  readonly #ownDomain: string | undefined;
 
-  constructor(transport: Transport, kind: DaemonKind) {
+  /** @param ownDomain where the daemon keeps its own images; see {@link familiarNames} */
+  constructor(transport: Transport, ownDomain: string | undefined) {
     this.#transport = transport;
-    this.#kind = kind;
+    this.#ownDomain = ownDomain;
   }
 
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
@@ -137,8 +137,8 @@ export class Images {
     const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];
     return images.map(({ Id, RepoTags, RepoDigests, Size, Created }) => ({
       id: Id,
-      names: familiarNames(this.#kind, RepoTags),
-      ...registryDigests(this.#kind, RepoDigests),
+      names: familiarNames(RepoTags, this.#ownDomain),
+      ...registryDigests(RepoDigests, this.#ownDomain),
       size: Size,
       created: new Date(Created * 1000).toISOString(),
     }));
@@ -167,8 +167,8 @@ export class Images {
     const found = await readJson(imageSchema, reply, `inspect of ${image}`);
     return {
       id: found.Id,
-      names: familiarNames(this.#kind, found.RepoTags),
-      ...registryDigests(this.#kind, found.RepoDigests),
+      names: familiarNames(found.RepoTags, this.#ownDomain),
+      ...registryDigests(found.RepoDigests, this.#ownDomain),
       diffIds: found.RootFS?.Layers ?? [],
       ...(found.Config?.Labels && { labels: found.Config.Labels }),
       architecture: found.Architecture,

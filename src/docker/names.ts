@@ -7,33 +7,34 @@ import {
   parseReference,
   withDefaultTag,
 } from '../oci/reference.ts';
-import type { DaemonKind } from './connect/kind.ts';
 
 /**
- * The names of an image as docker shows them, from the names that a daemon of this kind reports. Podman keeps its own
- * images under `localhost/`, where docker has no prefix: it is removed.
+ * The names of an image as docker shows them, from the names that a daemon reports.
+ * @param ownDomain where the daemon keeps its own images; it is removed, as docker has none there
  */
-export function familiarNames(kind: DaemonKind, reported: readonly string[] | null | undefined): string[] {
-  const names = (reported ?? []).filter(isReference).map((name) => familiarName(kind, name));
+export function familiarNames(
+  reported: readonly string[] | null | undefined,
+  ownDomain: string | undefined,
+): string[] {
+  const names = (reported ?? []).filter(isReference).map((name) => familiarName(name, ownDomain));
   return [...new Set(names)];
 }
 
-/** The digests of an image in registries, from those that a daemon of this kind reports. */
+/** The digests of an image in registries, from those that a daemon reports. Some report digests for their own images as well. */
 export function registryDigests(
-  kind: DaemonKind,
   reported: readonly string[] | null | undefined,
+  ownDomain: string | undefined,
 ): { digests?: string[] } {
   const digests = (reported ?? []).filter((text) => {
     const found = isReference(text) ? parseReference(text) : undefined;
-    // Podman reports digests for its own images as well.
-    return found?.digest !== undefined && !(kind === 'podman' && found.domain === 'localhost');
+    return found?.digest !== undefined && found.domain !== ownDomain;
   });
   return digests.length === 0 ? {} : { digests };
 }
 
-function familiarName(kind: DaemonKind, name: string): string {
+function familiarName(name: string, ownDomain: string | undefined): string {
   const reference = withDefaultTag(parseReference(name));
-  if (kind !== 'podman' || reference.domain !== 'localhost') return familiarReference(reference);
+  if (reference.domain !== ownDomain) return familiarReference(reference);
   const { path, tag } = reference;
   return normalizeName(tag === undefined ? path : `${path}:${tag}`);
 }

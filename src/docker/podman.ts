@@ -17,6 +17,10 @@ const AT_ONCE = 8;
  */
 export const podmanStore: Store = {
   ...graphStore,
+  kind: 'podman',
+  isOf: ({ header }) =>
+    header('libpod-api-version') !== undefined || header('server')?.startsWith('Libpod') === true,
+  ownDomain: 'localhost',
   stagedName: () => undefined,
   probe: async ({ images }, toLoad, _name, options) => probeImages(images, toLoad, options),
   archive: (toLoad, content, options) =>

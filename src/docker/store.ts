@@ -3,7 +3,9 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Images } from './images.ts';
+import type { EndpointImage } from '../content/endpoint.ts';
+import type { DaemonSigns } from './connect/greet.ts';
+import type { DaemonImage, Images } from './images.ts';
 
 /** An image on its way into a daemon. */
 export interface ImageToLoad {
@@ -39,8 +41,25 @@ interface ArchiveContent {
   omit: ReadonlySet<Digest>;
 }
 
-/** How one kind of daemon loads images. */
+/**
+ * What keeps a daemon's images: `graph` docker's own store (default before 29), `containerd` the containerd image store,
+ * `podman` podman's.
+ */
+export type DaemonKind = 'graph' | 'containerd' | 'podman';
+
+/** One kind of daemon: how it is told from others, what it can do, and how it loads images. */
 export interface Store {
+  kind: DaemonKind;
+  /** Whether a daemon is of this kind, by its signs. */
+  isOf(signs: DaemonSigns): boolean | Promise<boolean>;
+  /** The domain under which the daemon keeps its own images, where docker has none. */
+  ownDomain?: string;
+  /** Whether the daemon packs a whole archive before it sends the first byte. */
+  spools: boolean;
+  /** The API version since which single blobs, and one platform of several, can be requested. Absent if never. */
+  choosesSince?: string;
+  /** The platforms of an image; undefined if the daemon does not say. */
+  platforms(image: DaemonImage): EndpointImage['platforms'];
   /**
    * The name under which an image is sent, if its final name is `anchor`. The same name if the daemon names only
    * complete images; another name if it does not; none if names in an archive mean something else.

@@ -53,7 +53,7 @@ function optionalProperties(program: ts.Program, file: string): OptionalProperty
   const visit = (node: ts.Node): void => {
     if (seen.has(node) || node.getSourceFile().fileName.includes('node_modules')) return;
     seen.add(node);
-    if (ts.isClassElement(node) && node.name !== undefined && ts.isPrivateIdentifier(node.name)) return;
+    if (isPrivate(node)) return;
     if (ts.isPropertySignature(node) && node.questionToken !== undefined && node.type !== undefined) {
       const owner = ts.isInterfaceDeclaration(node.parent)
         ? node.parent.name.text
@@ -68,6 +68,13 @@ function optionalProperties(program: ts.Program, file: string): OptionalProperty
   const module = source && checker.getSymbolAtLocation(source);
   for (const entry of module ? checker.getExportsOfModule(module) : []) follow(entry);
   return [...found.values()];
+}
+
+/** Whether a member is private: its declaration for consumers has no types. */
+function isPrivate(node: ts.Node): boolean {
+  if (!ts.isClassElement(node)) return false;
+  if (node.name !== undefined && ts.isPrivateIdentifier(node.name)) return true;
+  return (ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private) !== 0;
 }
 
 function referencesIn(node: ts.Node): ts.Node[] {

@@ -263,7 +263,7 @@ async function loadThrough(
   names: string[],
 ): Promise<unknown> {
   const transport = new Transport(parseHost(real.host), 5000);
-  const images = new Images(transport, KINDS[real.kind]);
+  const images = new Images(transport, store.ownDomain);
   const platform = { os: 'linux', architecture: 'amd64' };
   const target: LoadTarget = { transport, images, store, platform, interval: 10_000 };
   try {

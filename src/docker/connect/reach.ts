@@ -4,8 +4,8 @@ import type { OnProgress } from '../../progress.ts';
 import type { DaemonAddress } from './address.ts';
 import type { DockerHost } from './host.ts';
 import { DEFAULT_HOST, parseHost } from './host.ts';
-import type { DaemonFacts } from './kind.ts';
-import { greet } from './kind.ts';
+import type { DaemonFacts, Identify } from './greet.ts';
+import { greet } from './greet.ts';
 import type { Patience } from './patience.ts';
 import { startPatience, untilThere } from './patience.ts';
 import { isClosed } from './socket-error.ts';
@@ -26,9 +26,9 @@ export interface ReachOptions extends DaemonAddress, ContentOptions {
 }
 
 /** A daemon that has answered. */
-export interface ReachedDaemon {
+export interface ReachedDaemon<Kind> {
   transport: Transport;
-  facts: DaemonFacts;
+  facts: DaemonFacts<Kind>;
 }
 
 /** Failures that waiting does not change. Any other failure may be a daemon that is about to start. */
@@ -37,7 +37,10 @@ const LASTING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTSOCK', 'EN
 const CLIENT_GRACE = 3000;
 
 /** Connects to a daemon and asks for its kind. Waits for its certificates and for the daemon if `wait` says so. */
-export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon> {
+export async function reachDaemon<Kind>(
+  identify: Identify<Kind>,
+  options: ReachOptions,
+): Promise<ReachedDaemon<Kind>> {
   const { host: address = DEFAULT_HOST, tls, wait = 0, signal, sshCommand } = options;
   const host = parseHost(address, { tls: tls !== undefined });
   const { connectTimeout = host.ssh === undefined ? 10_000 : (SSH_CONNECT_SECONDS + 10) * 1000 } = options;
@@ -50,7 +53,10 @@ export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon>
   try {
     const facts = await untilThere(
       patience,
-      async () => greetPlainly(transport, material, connectTimeout, { signal }),
+      () =>
+        refusedPlainly(transport, material, () => greet(transport, connectTimeout, identify, { signal }), {
+          signal,
+        }),
       isNotUpYet,
       () => tell(options, 'daemon', host.name),
     );
@@ -61,15 +67,15 @@ export async function reachDaemon(options: ReachOptions): Promise<ReachedDaemon>
   }
 }
 
-/** As {@link greet}. If a daemon closes the connection because of the client's certificate, the error says so. */
-async function greetPlainly(
+/** Speaks to a daemon. If that closes the connection because of the client's certificate, the error says so. */
+async function refusedPlainly<T>(
   transport: Transport,
   tls: TlsMaterial | undefined,
-  timeout: number,
+  speak: () => Promise<T>,
   options: ContentOptions,
-): Promise<DaemonFacts> {
+): Promise<T> {
   try {
-    return await greet(transport, timeout, options);
+    return await speak();
   } catch (error) {
     const isHangUp = tls !== undefined && isDrayageError(error, 'UNREACHABLE') && isClosed(error.cause);
     throw (isHangUp && (await findTlsRefusal(transport.host, tls, options))) || error;

@@ -5,15 +5,20 @@ import type { Platform } from '../../oci/platform.ts';
 import { errorMessage, drain, readJson } from './reply.ts';
 import type { DaemonReply, Transport } from './transport.ts';
 
-/**
- * What keeps a daemon's images: `graph` docker's own store (default before 29), `containerd` the containerd image store,
- * `podman` podman's.
- */
-export type DaemonKind = 'graph' | 'containerd' | 'podman';
+/** What tells kinds of daemons apart. */
+export interface DaemonSigns {
+  /** A header of the daemon's first reply. */
+  header: (name: string) => string | undefined;
+  /** The type of driver that keeps its images, if it says so. */
+  driver: () => Promise<string | undefined>;
+}
+
+/** Tells the kind of a daemon. */
+export type Identify<Kind> = (signs: DaemonSigns) => Promise<Kind>;
 
 /** Facts about a daemon. */
-export interface DaemonFacts {
-  kind: DaemonKind;
+export interface DaemonFacts<Kind> {
+  kind: Kind;
   /** The version of the API for all further requests. */
   apiVersion: string;
   serverVersion: string;
@@ -37,22 +42,24 @@ const infoSchema = v.looseObject({ DriverStatus: v.nullish(v.array(v.array(v.str
  * @param timeout how long to wait for its first reply, in ms
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSUPPORTED` if it is not docker, too old, or too new
  */
-export async function greet(
+export async function greet<Kind>(
   transport: Transport,
   timeout: number,
+  identify: Identify<Kind>,
   options: ContentOptions,
-): Promise<DaemonFacts> {
+): Promise<DaemonFacts<Kind>> {
   const pong = await transport.open({ ...options, path: '/_ping', timeout });
   const apiVersion = agreeOn(await offeredVersion(transport, pong));
-  const isPodman =
-    pong.header('libpod-api-version') !== undefined || pong.header('server')?.startsWith('Libpod') === true;
   transport.useVersion(apiVersion);
   const version = await readJson(
     versionSchema,
     await transport.open({ ...options, path: '/version' }),
     'version',
   );
-  const kind = isPodman ? 'podman' : await dockerKind(transport, options);
+  const kind = await identify({
+    header: (name) => pong.header(name),
+    driver: () => driverType(transport, options),
+  });
   const platform = { os: version.Os, architecture: version.Arch };
   return { kind, apiVersion, serverVersion: version.Version, platform };
 }
@@ -99,10 +106,9 @@ function agreeOn(offered: string): string {
   return atLeast(offered, NEWEST_API) ? NEWEST_API : offered;
 }
 
-async function dockerKind(transport: Transport, options: ContentOptions): Promise<DaemonKind> {
+async function driverType(transport: Transport, options: ContentOptions): Promise<string | undefined> {
   const info = await readJson(infoSchema, await transport.open({ ...options, path: '/info' }), 'info');
-  const [, driver] = info.DriverStatus?.find(([key]) => key === 'driver-type') ?? [];
-  return driver === 'io.containerd.snapshotter.v1' ? 'containerd' : 'graph';
+  return info.DriverStatus?.find(([key]) => key === 'driver-type')?.[1];
 }
 
 /** The number after `1.`, which is the whole version of this API. */
