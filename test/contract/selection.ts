@@ -1,0 +1,255 @@
+import { describe, expect, test } from 'vitest';
+import type { ImagePlace } from '../../src/content/image-index.ts';
+import { isDrayageError } from '../../src/errors.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import type { Selection } from '../../src/select/selection.ts';
+import { save } from '../../src/verbs/save/save.ts';
+import { sampleAttestation, sampleImage, sampleIndex, withForeignLayer } from '../layout/sample-images.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { describeBytes } from './content.ts';
+
+/** What a place holds: blobs, and the entries of its index.json. */
+export interface SelectionContent {
+  blobs: readonly [Descriptor, Uint8Array][];
+  entries: readonly Descriptor[];
+}
+
+/** How a place is made of content. */
+export interface SelectionPlace {
+  open(content: SelectionContent): Promise<ImagePlace>;
+  /** Whether the place can hold content without names, and what no tag can name. Default true. */
+  hasIndex?: boolean;
+}
+
+/** What comes of a selection: each image with its names, or the code of the refusal. */
+type Answer = { digest: string; names: string[] }[] | string;
+
+interface Case {
+  content: SelectionContent;
+  selection?: Selection;
+  expected: Answer;
+  /** Whether tags of a registry can say this: images with tags, and no more. */
+  tagged?: boolean;
+}
+
+const ONE = sampleImage(['one']);
+const TWO = sampleImage(['two']);
+const ARM = sampleImage(['arm'], 'arm64');
+const BOTH = sampleIndex([
+  { ...ONE, root: { ...ONE.root, platform: { os: 'linux', architecture: 'amd64' } } },
+  { ...ARM, root: { ...ARM.root, platform: { os: 'linux', architecture: 'arm64' } } },
+]);
+const ATTESTED = sampleIndex([ONE, sampleAttestation(ONE)]);
+const FOREIGN = withForeignLayer(['https://layers.example/one']);
+const CHART = artifact(
+  'application/vnd.cncf.helm.config.v1+json',
+  'application/vnd.cncf.helm.chart.content.v1.tar+gzip',
+);
+const XZ = artifact(OCI_CONFIG, 'application/vnd.oci.image.layer.v1.tar+xz');
+const AMD64 = { os: 'linux', architecture: 'amd64' };
+
+const answer = ({ root }: { root: Descriptor }, ...names: string[]): { digest: string; names: string[] } => ({
+  digest: root.digest,
+  names,
+});
+
+const CASES: Record<string, Case> = {
+  'an image': {
+    content: { blobs: ONE.blobs, entries: [named(ONE.root, 'app:1')] },
+    expected: [answer(ONE, 'app:1')],
+    tagged: true,
+  },
+  'an image with two names, by one of them': {
+    content: { blobs: ONE.blobs, entries: [named(ONE.root, 'app:1'), named(ONE.root, 'app:2')] },
+    selection: { images: ['app:2'] },
+    // It keeps both; a registry would have to list its tags to know the other one.
+    expected: [answer(ONE, 'app:1', 'app:2')],
+  },
+  'an image without a name': {
+    content: { blobs: ONE.blobs, entries: [ONE.root] },
+    expected: [answer(ONE)],
+  },
+  'a name that is not there': {
+    content: { blobs: ONE.blobs, entries: [named(ONE.root, 'app:1')] },
+    selection: { images: ['app:9'] },
+    expected: 'NOT_FOUND',
+    tagged: true,
+  },
+  'an image of several platforms': {
+    content: { blobs: BOTH.blobs, entries: [named(BOTH.root, 'app:1')] },
+    expected: [answer(BOTH, 'app:1')],
+    tagged: true,
+  },
+  'one platform of several': {
+    content: { blobs: BOTH.blobs, entries: [named(BOTH.root, 'app:1')] },
+    selection: { platform: AMD64 },
+    expected: [answer(ONE, 'app:1')],
+    tagged: true,
+  },
+  'a platform that is not there': {
+    content: { blobs: BOTH.blobs, entries: [named(BOTH.root, 'app:1')] },
+    selection: { platform: { os: 'linux', architecture: 's390x' } },
+    expected: 'NOT_FOUND',
+    tagged: true,
+  },
+  'an index beside its own children, as oras writes it': {
+    content: {
+      blobs: BOTH.blobs,
+      entries: [named(BOTH.root, 'app:1'), ONE.root, ARM.root],
+    },
+    expected: [answer(BOTH, 'app:1')],
+  },
+  'an image with an attestation in its index': {
+    content: { blobs: ATTESTED.blobs, entries: [named(ATTESTED.root, 'app:1')] },
+    expected: [answer(ATTESTED, 'app:1')],
+    tagged: true,
+  },
+  'an image beside a chart': {
+    content: {
+      blobs: [...ONE.blobs, ...CHART.blobs],
+      entries: [named(ONE.root, 'app:1'), named(CHART.root, 'chart:1')],
+    },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an image beside an entry whose digest nobody here computes': {
+    content: {
+      blobs: ONE.blobs,
+      entries: [
+        named(ONE.root, 'app:1'),
+        { ...named(ONE.root, 'odd:1'), digest: `blake3:${'a'.repeat(64)}` as never },
+      ],
+    },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'two images, one of them by the start of its digest': {
+    content: { blobs: [...ONE.blobs, ...TWO.blobs], entries: [ONE.root, TWO.root] },
+    selection: { images: [TWO.root.digest] },
+    expected: [answer(TWO)],
+  },
+  'one name for two images of one platform': {
+    content: {
+      blobs: [...ONE.blobs, ...TWO.blobs],
+      entries: [named(ONE.root, 'app:1'), named(TWO.root, 'app:1')],
+    },
+    expected: 'AMBIGUOUS',
+  },
+  'a layer that is not to be distributed, and not there': {
+    content: {
+      blobs: FOREIGN.blobs.filter(([{ digest }]) => digest !== FOREIGN.layers[0]?.digest),
+      entries: [named(FOREIGN.root, 'app:1')],
+    },
+    expected: [answer(FOREIGN, 'app:1')],
+  },
+  'nothing at all that is an image': {
+    content: { blobs: CHART.blobs, entries: [named(CHART.root, 'chart:1')] },
+    expected: 'NOT_FOUND',
+  },
+  'an image whose two names disagree': {
+    content: {
+      blobs: ONE.blobs,
+      entries: [
+        {
+          ...ONE.root,
+          annotations: {
+            'io.containerd.image.name': 'docker.io/library/app:1',
+            'org.opencontainers.image.ref.name': 'other:2',
+          },
+        },
+      ],
+    },
+    expected: [answer(ONE, 'app:2')],
+  },
+  'an index of which one platform is absent': {
+    content: {
+      blobs: BOTH.blobs.filter(([{ digest }]) => digest !== ARM.root.digest),
+      entries: [named(BOTH.root, 'app:1')],
+    },
+    // Of what is left of an index, one image stands for itself.
+    expected: [answer(ONE, 'app:1')],
+    tagged: true,
+  },
+  'an image without one of its layers': {
+    content: {
+      blobs: ONE.blobs.filter(([{ digest }]) => digest !== ONE.layers[0]?.digest),
+      entries: [named(ONE.root, 'app:1')],
+    },
+    expected: 'NOT_FOUND',
+    tagged: true,
+  },
+  'an image in a compression that is not read': {
+    content: { blobs: XZ.blobs, entries: [named(XZ.root, 'app:1')] },
+    expected: 'UNSUPPORTED',
+    tagged: true,
+  },
+  'images that the policy refuses': {
+    content: { blobs: ONE.blobs, entries: [named(ONE.root, 'app:1')] },
+    selection: { policy: { choose: () => [], check: () => {} } },
+    expected: 'NOT_FOUND',
+    tagged: true,
+  },
+};
+
+/**
+ * The same content gives the same images, the same names and the same refusals, wherever it is.
+ */
+export function selectionContract(name: string, place: SelectionPlace): void {
+  const { hasIndex = true } = place;
+  const cases = Object.entries(CASES).filter(([, { tagged = false }]) => hasIndex || tagged);
+
+  describe(`images are chosen from ${name}`, () => {
+    test.each(cases)('%s', async (_, { content, selection = {}, expected }) => {
+      expect(await chosen(place, content, selection)).toEqual(expected);
+    });
+  });
+}
+
+async function chosen(
+  place: SelectionPlace,
+  content: SelectionContent,
+  selection: Selection,
+): Promise<Answer> {
+  try {
+    const from = await place.open(content);
+    const to = await Layout.create(`${await temporaryFolder()}/to`);
+    await save({ ...selection, from, to, compress: 'none' });
+    const images = await to.images();
+    return images.map(({ root: { digest }, names }) => ({ digest, names }));
+  } catch (error) {
+    if (!isDrayageError(error)) throw error;
+    // An archive lacks what is missing; another place is asked for it. Both are exit code 4.
+    return error.code === 'INCOMPLETE' ? 'NOT_FOUND' : error.code;
+  }
+}
+
+function named(root: Descriptor, name: string): Descriptor {
+  return {
+    ...root,
+    annotations: {
+      'io.containerd.image.name': `docker.io/library/${name}`,
+      'org.opencontainers.image.ref.name': name,
+    },
+  };
+}
+
+/** A manifest over a config and one blob of these types. */
+function artifact(
+  configType: string,
+  blobType: string,
+): { root: Descriptor; blobs: [Descriptor, Uint8Array][] } {
+  const config = Buffer.from(
+    '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}',
+  );
+  const content = Buffer.from('content');
+  const blobs: [Descriptor, Uint8Array][] = [
+    [describeBytes(config, configType), config],
+    [describeBytes(content, blobType), content],
+  ];
+  const [first, second] = blobs.map(([descriptor]) => descriptor);
+  const manifest = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config: first, layers: [second] }),
+  );
+  const root = describeBytes(manifest, OCI_MANIFEST);
+  return { root, blobs: [...blobs, [root, manifest]] };
+}
