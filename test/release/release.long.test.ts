@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
 import { nativeZstd } from '../../src/stream/zstd-runtime.ts';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import type { CommandResult } from '../system/support/run-command.ts';
 import { run } from '../system/support/run-command.ts';
 import { syntheticArchive } from '../system/support/synthetic-archive.ts';
@@ -112,7 +113,7 @@ describe('drayage.mjs', () => {
     await drayage(['save', '--from', FIXTURE, '-o', 'signed']);
     const script = `cd '${folder}' && openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out key.pem && openssl pkey -in key.pem -pubout -out key.pub`;
     expect(await run('sh', ['-c', script], { env: { PATH } })).toMatchObject({ code: 0 });
-    const signed = await drayageIn(folder, ['sign', 'signed', '--key', 'key.pem'], undefined, JOB);
+    const signed = await drayageIn(folder, ['sign', 'signed', '--key', 'key.pem'], undefined, SIGNING_JOB);
     expect(signed.stderr).toBe('');
     expect(signed.code).toBe(0);
     const verified = await drayage(['verify', 'signed', '--key', 'key.pub', '--json']);
@@ -163,23 +164,6 @@ describe('the npm package', () => {
     expect(declared.map((name) => join(folder, name)).toSorted()).toEqual([...reached].toSorted());
   });
 });
-
-/** A job of GitLab, which is what a signature states. */
-const JOB = {
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '1',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '2',
-  CI_PIPELINE_SOURCE: 'push',
-  CI_JOB_ID: '3',
-  CI_JOB_NAME: 'build',
-  CI_JOB_URL: 'https://gitlab.example/group/app/-/jobs/3',
-  CI_RUNNER_ID: '4',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
 
 async function drayageIn(
   folder: string,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
 import type { CommandResult } from './support/run-command.ts';
@@ -15,23 +16,6 @@ const TEST_ROOT = process.env['DRAYAGE_TEST_ROOT'] ?? '/var/lib/drayage-test';
 const MUSL = join(TEST_ROOT, 'musl-sid');
 const BUSYBOX = join(MUSL, 'usr/bin/busybox');
 const { PATH = '', HOME = '' } = process.env;
-
-/** A job of GitLab, which is what a signature states. */
-const JOB = {
-  GITLAB_CI: 'true',
-  CI_SERVER_URL: 'https://gitlab.example',
-  CI_PROJECT_PATH: 'group/app',
-  CI_PROJECT_ID: '1',
-  CI_PROJECT_URL: 'https://gitlab.example/group/app',
-  CI_PIPELINE_ID: '2',
-  CI_PIPELINE_SOURCE: 'push',
-  CI_JOB_ID: '3',
-  CI_JOB_NAME: 'build',
-  CI_JOB_URL: 'https://gitlab.example/group/app/-/jobs/3',
-  CI_RUNNER_ID: '4',
-  CI_COMMIT_REF_NAME: 'main',
-  CI_COMMIT_SHA: 'a'.repeat(40),
-};
 
 let work: string;
 let release: string;
@@ -103,7 +87,7 @@ describe.each(Object.keys(ROOTS))('%s', (name) => {
   test('saves an archive, signs it, verifies it and loads it into a daemon', async () => {
     const steps: [string[], Record<string, string>?][] = [
       [['save', '--from', '/tmp/app.tar', '--out', '/tmp/layout']],
-      [['sign', '/tmp/layout', '--key', '/tmp/key.pem'], JOB],
+      [['sign', '/tmp/layout', '--key', '/tmp/key.pem'], SIGNING_JOB],
       [['verify', '/tmp/layout', '--key', '/tmp/key.pub']],
       [
         [
