@@ -105,6 +105,6 @@ function refused({ status }: HttpReply, url: string, { host, credential }: Token
     hint:
       credential === undefined
         ? `it requires credentials: docker login ${host}`
-        : `it refuses the credentials, or they lack a permission: docker login ${host}`,
+        : `it does not accept the credentials, or they lack a permission: docker login ${host}`,
   });
 }

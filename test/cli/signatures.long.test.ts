@@ -96,7 +96,7 @@ describe('what a job has signed', () => {
     const daemon = await FakeDaemon.start();
     const host = ['--host', daemon.host];
     const { code, stderr } = await run(['load', ...host, ...KEY, '--expect-signed']);
-    expect([code, stderr]).toEqual([5, expect.stringContaining(`${IMAGE} carries no signature`)]);
+    expect([code, stderr]).toEqual([5, expect.stringContaining(`${IMAGE} has no signature`)]);
     expect(daemon.loads).toEqual([]);
     expect(daemon.seen.filter(({ line }) => !line.startsWith('GET '))).toEqual([]);
     expect(await run(['load', ...OUT])).toMatchObject({ code: 0 });

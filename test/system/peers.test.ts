@@ -116,7 +116,7 @@ describe.skipIf(skipReason('docker-20.10') !== undefined)('the demo with a daemo
       });
       expect(stderr).toBe('');
       expect(code).toBe(0);
-      expect(stdout).toContain('every digest, size and diffID is right');
+      expect(stdout).toContain('every digest, size and diffID is correct');
       expect((await daemon.docker(['image', 'ls', '-aq'])).stdout).toBe('');
     } finally {
       await daemon.stop();
