@@ -6,8 +6,8 @@ import { acceptedFor, accepting, originKeys, expectationsOf, mismatches } from '
 import type { Origin } from './origin.ts';
 
 /**
- * Accepts the images that a job may sign: none that states another job, pipeline or commit, because the signer would
- * vouch for something that it did not make. A fact that an image does not state is not held against it, because other
+ * Accepts the images that a job may sign. An image that states another job, pipeline or commit is refused, because the
+ * signer would vouch for something that it did not make. A fact that an image does not state is not held against it, because other
  * tools state nothing.
  * @param others further accepted values, for each key in addition to the job's own
  */

@@ -143,7 +143,7 @@ async function withoutReferrers(
   }
 }
 
-/** What the removed entries lead to, as far as it is readable: a damaged image can be removed, too. */
+/** What the removed entries lead to, without unreadable documents: a damaged image can be removed, too. */
 async function reachedBy(
   layout: Layout,
   entries: readonly Descriptor[],

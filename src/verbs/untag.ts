@@ -56,7 +56,7 @@ export async function untag({
 function assertTag(reference: string): void {
   const { tag, digest } = parseReference(reference);
   if (tag !== undefined || digest !== undefined) return;
-  throw new DrayageError('USAGE', `which tag of ${reference} is to be taken away?`, {
+  throw new DrayageError('USAGE', `no tag given in ${reference}`, {
     hint: `name it, such as ${reference}:pr-12`,
   });
 }

@@ -24,7 +24,7 @@ type FoundFile =
 /** An entry with content. A layer was taken for one by its first bytes. */
 type FoundContent = FoundFile | { kind: 'layer'; layer: IngestedLayer; received: Received };
 
-/** What became of an entry while the archive passed. A link may be symbolic or hard. */
+/** An entry of an archive that has passed. A link may be symbolic or hard. */
 export type Found = FoundContent | { kind: 'link'; target: string };
 
 /** What is needed to turn entries into documents and layers. */

@@ -23,9 +23,9 @@ const NO_CONFIG = {
 };
 
 /**
- * The names that docker before 25 gives the layers of an image in an archive, by `v1.CreateID` of moby: folders named after a
- * hash of the layer, of all below it, and of a config. Not that of the top layer, which covers the image's config, and none
- * that a daemon gives whose time zone is not UTC.
+ * The names that docker before 25 gives an image's layers in an archive (`v1.CreateID` of moby): a folder for each, named
+ * after a hash of the layer, of all layers below it and of a config. The top layer's name is unknown, because it covers the
+ * image's config; so are the names by a daemon whose time zone is not UTC.
  * @param diffIds bottom first
  * @returns diffIDs by the names of the entries that hold them
  */

@@ -8,7 +8,7 @@ type HeaderType = EntryType | 'pax' | 'global-pax' | 'long-name' | 'long-link';
 /** What kinds of entries an image archive may hold. */
 export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink';
 
-/** A header block, as far as it is used here. */
+/** The fields of a header block that are used here. */
 export interface TarHeader {
   type: HeaderType;
   name: string;

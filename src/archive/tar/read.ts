@@ -11,7 +11,7 @@ export interface TarEntry {
   type: EntryType;
   /** As it stands in the archive. */
   name: string;
-  /** Bytes of content; 0 but for files. */
+  /** Bytes of content; 0 for anything that is not a file. */
   size: number;
   /** Where a link points to; else empty. */
   target: string;

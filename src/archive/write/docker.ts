@@ -11,7 +11,7 @@ import type { OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
-/** An image that is to be written, and the names that it gets. */
+/** An image to write, and its names in the archive. */
 export interface TaggedImage {
   image: Pick<Image, 'config' | 'layers'>;
   /** References with their tags, as docker shows them. */

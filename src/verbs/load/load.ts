@@ -72,7 +72,7 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const chosen = await select(options.from, options);
   const tags = (options.tags ?? []).map(normalizeName);
   if (tags.length > 0 && chosen.length > 1) {
-    throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} are to be loaded`, {
+    throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} images are chosen`, {
       reason: 'SEVERAL_IMAGES',
       hint: 'choose one',
     });

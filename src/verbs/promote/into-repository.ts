@@ -75,6 +75,6 @@ function nowhere({ digest }: Descriptor, base: string | undefined): DrayageError
     hint:
       base !== undefined
         ? `it is of the base image (${base}), and it was omitted: the registry of the base must still have it`
-        : 'get the layout once more; if that does not help, make it anew',
+        : 'get the layout again; if that does not help, make it again',
   });
 }

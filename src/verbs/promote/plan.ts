@@ -106,7 +106,7 @@ async function chosenReferrers(
 
 function whichImage(found: readonly SelectedImage[]): DrayageError {
   const candidates = found.map(({ image }) => image.names[0] ?? image.root.digest);
-  return new DrayageError('AMBIGUOUS', `which image is to be promoted? there are ${found.length}`, {
+  return new DrayageError('AMBIGUOUS', `one image at a time is promoted, and ${found.length} fit`, {
     candidates,
     hint: `there is ${candidates.slice(0, 10).join(', ')}`,
   });

@@ -201,7 +201,7 @@ function idsOf({ root, read }: SelectedImage): Digest[] {
   return [root.digest, ...own];
 }
 
-/** A containerd store saves images of which it lacks content, without a word. */
+/** A containerd store saves images with missing content, and does not say so. */
 async function orLacking<T>(wanted: readonly WantedImage[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -15,7 +15,7 @@ import type { SelectedImage } from '../../../select/selection.ts';
 import type { SourceOptions } from './source.ts';
 
 /**
- * Copies an image from another layout, as far as it is present there, with what refers to it.
+ * Copies an image from another layout, without the parts that are absent there, and with its referrers.
  * @param done the blobs that were copied before; those of this image are added
  */
 export async function copySelected(
@@ -47,7 +47,7 @@ export async function copySelected(
   };
 }
 
-/** Proves the layers that were copied or there, and tells what became of each, bottom first, each diffID once. */
+/** Proves the layers that were copied or there, and tells the status of each, bottom first, each diffID once. */
 async function proven(
   layers: readonly Layer[],
   { blobs, omitted }: ImageContents,
