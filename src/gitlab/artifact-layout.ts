@@ -9,9 +9,9 @@ import type {
 import { placeOf } from '../content/overlay.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
+import { keepDocuments } from '../image/keep-documents.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
@@ -21,12 +21,6 @@ import { blobName, INDEX_FILE, LAYOUT_FILE } from '../oci/layout.ts';
 
 /** The largest piece that a stream buffers, in bytes. */
 const BUFFER = 512 * 1024;
-/**
- * Documents up to this size, in bytes, are kept after they were read, because a manifest is requested several times.
- */
-const MAX_KEPT_DOCUMENT = 64 * 1024;
-/** The maximum of all kept documents, in bytes. */
-const MAX_KEPT = 16 * 1024 * 1024;
 
 /** Where a layout is in an artifact. */
 export interface ArtifactLayoutOptions {
@@ -43,14 +37,18 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   /** Its folder in the artifact. */
   readonly folder: string;
   readonly #files: ArtifactFiles;
+  /** Documents are kept, because a manifest is requested several times, and an artifact never changes. */
+  readonly #content: ContentSource;
   readonly #listing: Listing;
-  readonly #kept = new Map<Digest, Buffer>();
-  #keptBytes = 0;
   #index: Promise<LayoutIndex> | undefined;
 
   constructor({ files, folder }: ArtifactLayoutOptions) {
     this.folder = folder;
     this.#files = files;
+    this.#content = keepDocuments({
+      has: async (descriptor, options) => this.#has(descriptor, options),
+      open: async (descriptor, options) => this.#open(descriptor, options),
+    });
     this.#listing = this.#listingOver(this);
   }
 
@@ -59,12 +57,37 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return placeOf(content, this.#listingOver(content));
   }
 
-  async has(descriptor: Descriptor, { signal }: ContentOptions = {}): Promise<boolean> {
+  async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
+    return this.#content.has(descriptor, options);
+  }
+
+  async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    return this.#content.open(descriptor, options);
+  }
+
+  async images(options?: ListOptions): Promise<StoredImage[]> {
+    return this.#listing.images(options);
+  }
+
+  async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
+    return this.#listing.resolve(reference, options);
+  }
+
+  async referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {
+    return this.#listing.referrers(descriptor, options);
+  }
+
+  #listingOver(content: ContentSource): Listing {
+    const place = `${this.folder} in ${this.#files.name}`;
+    return new Listing({ content, index: (options) => this.#readOnce(options), place });
+  }
+
+  #has(descriptor: Descriptor, { signal }: ContentOptions = {}): boolean {
     signal?.throwIfAborted();
     return this.#files.sizes.get(this.#pathOf(descriptor)) === descriptor.size;
   }
 
-  async open(descriptor: Descriptor, { offset = 0, signal }: OpenOptions = {}): Promise<Readable> {
+  #open(descriptor: Descriptor, { offset = 0, signal }: OpenOptions = {}): Readable {
     signal?.throwIfAborted();
     const path = this.#pathOf(descriptor);
     if (!this.#files.sizes.has(path)) {
@@ -90,23 +113,6 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return Readable.from(bytes, { objectMode: false, highWaterMark: BUFFER });
   }
 
-  async images(options?: ListOptions): Promise<StoredImage[]> {
-    return this.#listing.images(options);
-  }
-
-  async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
-    return this.#listing.resolve(reference, options);
-  }
-
-  async referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {
-    return this.#listing.referrers(descriptor, options);
-  }
-
-  #listingOver(content: ContentSource): Listing {
-    const place = `${this.folder} in ${this.#files.name}`;
-    return new Listing({ content, index: (options) => this.#readOnce(options), place });
-  }
-
   async *#read(
     path: string,
     descriptor: Descriptor,
@@ -116,25 +122,11 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     const size = this.#files.sizes.get(path) ?? 0;
     const what = `blob ${descriptor.digest} in the artifact ${this.#files.name}`;
     if (size >= 0 && size !== descriptor.size) throw sizeMismatch(descriptor, size, what);
-    const kept = this.#kept.get(descriptor.digest);
-    if (kept !== undefined) {
-      if (offset < kept.length) yield kept.subarray(offset);
-      return;
-    }
     const bytes = this.#files.read(path, { offset, signal });
-    const keep: Uint8Array[] | undefined = offset === 0 && this.#mayKeep(size) ? [] : undefined;
     for await (const chunk of offset > 0 ? bytes : verified(bytes, descriptor, what)) {
       signal?.throwIfAborted();
-      keep?.push(chunk);
       yield chunk;
     }
-    if (keep === undefined || this.#kept.has(descriptor.digest)) return;
-    this.#kept.set(descriptor.digest, Buffer.concat(keep));
-    this.#keptBytes += size;
-  }
-
-  #mayKeep(size: number): boolean {
-    return size <= MAX_KEPT_DOCUMENT && this.#keptBytes + size <= MAX_KEPT;
   }
 
   /** index.json. Read once, because an artifact never changes. */

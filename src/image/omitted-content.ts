@@ -9,7 +9,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
 import type { OnProgress } from '../progress.ts';
-import type { PlacedImage } from '../content/image-index.ts';
+import type { StoredImage } from '../content/image-index.ts';
 
 /** The base of an image, as a layout names it. Nobody vouches for it: its content is checked. */
 export interface BaseReference {
@@ -34,9 +34,11 @@ export interface OmittedContentOptions extends ContentOptions {
   onProgress?: OnProgress | undefined;
 }
 
-/** An image that was read, and the place that holds it. */
-export interface ReadImage extends PlacedImage {
+/** An image that was read, and the content of the place that holds it. */
+export interface ReadImage {
+  image: StoredImage;
   read: readonly Image[];
+  content: ContentSource;
 }
 
 /** The layers that a place may lack because its image omits them, by their blobs. */
@@ -58,30 +60,31 @@ export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> 
  */
 export function omittedContent(placed: ReadImage, options: OmittedContentOptions = {}): ContentSource {
   const omitted = omittedLayersOf(placed);
-  return omitted.size === 0 ? placed.place : new OmittedContent(placed, omitted, options);
+  return omitted.size === 0 ? placed.content : new OmittedContent(placed, omitted, options);
 }
 
 class OmittedContent implements ContentSource {
-  readonly #placed: PlacedImage;
+  readonly #placed: ReadImage;
   readonly #omitted: ReadonlyMap<Digest, Layer>;
   readonly #options: OmittedContentOptions;
   #base: Promise<ContentSource> | undefined;
   #isTold = false;
 
-  constructor(placed: PlacedImage, omitted: ReadonlyMap<Digest, Layer>, options: OmittedContentOptions) {
+  constructor(placed: ReadImage, omitted: ReadonlyMap<Digest, Layer>, options: OmittedContentOptions) {
     this.#placed = placed;
     this.#omitted = omitted;
     this.#options = options;
   }
 
   async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
-    return this.#omitted.has(descriptor.digest) || this.#placed.place.has(descriptor, options);
+    return this.#omitted.has(descriptor.digest) || this.#placed.content.has(descriptor, options);
   }
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
-    const { place } = this.#placed;
+    const { content } = this.#placed;
     const layer = this.#omitted.get(descriptor.digest);
-    if (layer === undefined || (await place.has(descriptor, options))) return place.open(descriptor, options);
+    if (layer === undefined || (await content.has(descriptor, options)))
+      return content.open(descriptor, options);
     for (const other of this.#options.others ?? [])
       if (await other.has(descriptor, options)) return openProven(other, layer, options);
     return this.#openBase(layer, options);

@@ -35,7 +35,7 @@ export async function proveContents(placed: ReadImage, options: ProveContentsOpt
   for (const layer of placed.read.flatMap(({ layers }) => layers)) {
     const { blob } = layer;
     if (isProven(layer)) continue;
-    if (await placed.place.has(blob, { signal })) here.push(layer);
+    if (await placed.content.has(blob, { signal })) here.push(layer);
     else if (omitted.has(blob.digest)) elsewhere.push(layer);
     else if (!isNonDistributable(blob.mediaType)) here.push(layer);
   }

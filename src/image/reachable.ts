@@ -33,6 +33,9 @@ const NOTHING: Children = { documents: [] };
  * document of an unknown media type leads to everything that it names by descriptors or by digests alone, and to what
  * these lead to. The content that an index, a manifest or such a document names may be absent; the descriptors' own
  * content may not.
+ *
+ * This is not `walk`, which says what an image consists of and refuses the rest. Content that is not found here is removed, so
+ * this follows everything that might lead on: documents of unknown types, and a manifest that another one names as a layer.
  * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `LIMIT`: nobody knows what
  * an unreadable document leads to
  */

@@ -1,4 +1,4 @@
-import type { PlacedImage, StoredImage } from '../content/image-index.ts';
+import type { StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { annotatePart } from '../image/annotations.ts';
@@ -35,10 +35,10 @@ export class ImageReader {
    * @throws {@link DrayageError} `NOT_FOUND` if it is for other platforms, `INCOMPLETE` if its documents are absent; `LIMIT`,
    * and what its place says of damaged content
    */
-  async read({ place, image }: PlacedImage): Promise<ReadImage | undefined> {
+  async read(content: ContentSource, image: StoredImage): Promise<ReadImage | undefined> {
     const platform = this.#platform;
     const all: Image[] = [];
-    for await (const one of this.#images(place, image)) {
+    for await (const one of this.#images(content, image)) {
       if (platform !== undefined && isFor(platform, one)) return partOf(image, one);
       all.push(one);
     }
@@ -48,14 +48,14 @@ export class ImageReader {
     return { image, root: image.root, read: [first, ...others] };
   }
 
-  async *#images(place: ContentSource, image: StoredImage): AsyncGenerator<Image, void, undefined> {
+  async *#images(content: ContentSource, image: StoredImage): AsyncGenerator<Image, void, undefined> {
     let isEmpty = true;
     let absent: DrayageError | undefined;
     try {
-      for await (const node of walk(place, image.root, this.#options)) {
+      for await (const node of walk(content, image.root, this.#options)) {
         if (node.kind !== 'blob' && ++this.#count > MAX_DOCUMENTS) throw tooMany();
         if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
-        const read = await orAbsent(readConfig(place, node.document, this.#options));
+        const read = await orAbsent(readConfig(content, node.document, this.#options));
         if (isDrayageError(read)) {
           absent ??= read;
         } else {

@@ -1,6 +1,8 @@
 import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
+import type { ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { noImage } from '../image/image.ts';
+import { keepDocuments } from '../image/keep-documents.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
 import type { VouchedImage } from './by-name.ts';
@@ -104,11 +106,14 @@ async function readEach(found: readonly VouchedImage[], selection: Selection): P
   const { images = [], policy, platform, onProgress, signal } = selection;
   const reader = new ImageReader({ platform, signal });
   const selected: SelectedImage[] = [];
+  const contents = new Map<ImagePlace, ContentSource>();
   for (const one of found) {
-    const read = await reader.read(one);
+    const content = contents.get(one.place) ?? keepDocuments(one.place);
+    contents.set(one.place, content);
+    const read = await reader.read(content, one.image);
     for (const { config } of read?.read ?? []) policy?.check(one.image, config.value);
     if (read !== undefined) {
-      selected.push({ ...one, ...read });
+      selected.push({ ...one, ...read, content });
     } else if (images.length > 0) {
       throw noImage(one.image.root, [], platform);
     } else {

@@ -1,6 +1,6 @@
 import type { PlacedImage } from '../content/image-index.ts';
 import type { Authenticate, ImagePolicy } from '../content/policy.ts';
-import type { ContentOptions } from '../content/source.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
@@ -28,6 +28,8 @@ export interface SelectedImage extends PlacedImage {
   root: Descriptor;
   /** The images below `root`, in the order of its index. */
   read: readonly [Image, ...Image[]];
+  /** The content of its place, where each document is read once. */
+  content: ContentSource;
   /** The referrers that vouch for it; undefined if signatures were not checked. */
   vouchers?: readonly Descriptor[] | undefined;
 }

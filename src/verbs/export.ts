@@ -38,15 +38,15 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const sources: ContentSource[] = [...from];
   const outgoing: PlacedContents[] = [];
   for (const placed of await select(from, options)) {
-    const { place, image: stored, root, read } = placed;
+    const { place, content, image: stored, root, read } = placed;
     images.push({ image: read[0], names: stored.names });
     const whole = omittedContent(placed, { signal, onProgress, openBase, others: from });
-    if (whole !== place) sources.push(whole);
+    if (whole !== content) sources.push(whole);
     if (options.format !== 'oci') continue;
     const contents = await contentsOf(whole, root, { signal });
     outgoing.push({ contents, names: stored.names, source: whole });
-    for (const referrer of await referrersOf(place, place, contents, { signal }))
-      outgoing.push({ contents: referrer.contents, names: [], source: place });
+    for (const referrer of await referrersOf(content, place, contents, { signal }))
+      outgoing.push({ contents: referrer.contents, names: [], source: content });
   }
   if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
   return writeDockerArchive(images, chainSources(sources), { signal });

@@ -99,7 +99,7 @@ function contentOf(
   placed: SelectedImage,
   { from, others = [], complete, signal, onProgress }: FetchOptions,
 ): ContentSource {
-  if (complete === undefined) return placed.place;
+  if (complete === undefined) return placed.content;
   return omittedContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
 }
 

@@ -77,9 +77,9 @@ interface FoundImage {
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];
-  for (const { place, image: stored, read } of await selectEach(options.from, options)) {
+  for (const { place, content, image: stored, read } of await selectEach(options.from, options)) {
     const { annotations } = stored;
-    const contents = await contentsOf(place, stored.root, { annotations, signal: options.signal });
+    const contents = await contentsOf(content, stored.root, { annotations, signal: options.signal });
     const omitted = new Set(contents.omitted.map(({ digest }) => digest));
     for (const image of read) {
       const attached = await attachedTo(place, contents, image, options);

@@ -72,9 +72,9 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   const images = await to.update(async (content) => {
     const merged: MergedImage[] = [];
     for (const placed of chosen) {
-      const { place, image, root, read } = placed;
+      const { image, root, read, content: own } = placed;
       onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
-      const contents = await contentsOf(chainSources([place, everywhere]), root, {
+      const contents = await contentsOf(chainSources([own, everywhere]), root, {
         annotations: image.annotations,
         signal,
       });

@@ -89,6 +89,15 @@ describe('fetch', () => {
     expect((await verify({ layout: to })).problems).toEqual([]);
   });
 
+  test('opens each document once, of an index with what refers to a part of it', async () => {
+    const arm = makeCargo({ layers: ['arm'], architecture: 'arm64' });
+    const both = makeIndexCargo([APP, arm], ['amd64', 'arm64']);
+    const signature = sampleReferrer(arm.root);
+    const { fake, place } = await ship([...blobsOf(both), ...signature.blobs], [both.root, signature.root]);
+    await fetch({ from: [place], to: await newLayout() });
+    expect(new Set(fake.ranges).size).toBe(fake.ranges.length);
+  });
+
   test('asks only for what is missing', async () => {
     const { fake, place } = await shipApp();
     const to = await newLayout();

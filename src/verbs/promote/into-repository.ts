@@ -1,4 +1,4 @@
-import type { ContentOptions } from '../../content/source.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { chainSources } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Receiver } from '../../image/copy.ts';
@@ -44,6 +44,11 @@ export function intoRepository(
   };
 }
 
+/** Those of the places that are repositories of a registry. */
+export function repositoriesAmong(places: readonly ContentSource[]): RegistryRepository[] {
+  return places.filter((place) => place instanceof RegistryRepository);
+}
+
 async function upload(
   repository: RegistryRepository,
   blob: Descriptor,
@@ -58,8 +63,8 @@ async function upload(
   }: Pick<Planned, 'sources' | 'base'> & Mounting & ContentOptions,
 ): Promise<'written' | 'mounted'> {
   const near = isOmitted ? others : [own, ...others];
-  const repositories = (isOmitted ? others : [own]).filter((place) => place instanceof RegistryRepository);
-  const candidates = [...(holders.get(blob.digest) ?? []), ...repositories, ...mountFrom];
+  const bases = isOmitted ? repositoriesAmong(others) : [];
+  const candidates = [...(holders.get(blob.digest) ?? []), ...bases, ...mountFrom];
   const from = candidates.find((other) => repository.mayMount(other));
   const source = chainSources(near);
   if (from === undefined && !(await source.has(blob, { signal })))

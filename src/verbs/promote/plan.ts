@@ -73,24 +73,24 @@ async function gather(
   placed: SelectedImage,
   options: PlanOptions,
 ): Promise<Pick<Planned, 'contents' | 'referrers' | 'sources' | 'base'>> {
-  const { place, root } = placed;
+  const { content, root } = placed;
   const { annotations } = placed.image;
   const { from, signal, registries, blobs = [] } = options;
-  const contents = await contentsOf(place, root, { annotations, signal });
+  const contents = await contentsOf(content, root, { annotations, signal });
   const referrers = await chosenReferrers(placed, contents, options);
   const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = annotations;
   const bases = contents.omitted.length > 0 && name !== undefined ? [await registries.repository(name)] : [];
   const base = name === undefined || digest === undefined ? name : `${name}@${digest}`;
-  return { contents, referrers, sources: [place, ...blobs, ...from, ...bases], base };
+  return { contents, referrers, sources: [content, ...blobs, ...from, ...bases], base };
 }
 
 /** The referrers to copy with an image. */
 async function chosenReferrers(
-  { place, image, root, vouchers }: SelectedImage,
+  { place, content, image, root, vouchers }: SelectedImage,
   contents: ImageContents,
   { attach = [], onProgress, signal }: PlanOptions,
 ): Promise<PlannedReferrer[]> {
-  const all = await referrersOf(place, place, contents, { signal });
+  const all = await referrersOf(content, place, contents, { signal });
   const chosen = chooseReferrers(all, { vouchers, attach });
   const left = all.length - chosen.length;
   if (left > 0) {

@@ -118,7 +118,7 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
  * required, whose signer has proven them. A registry that only has its blobs proves nothing.
  */
 async function proveUnknown(
-  { place, image, root, read, vouchers = [], targets }: Planned,
+  { content, image, root, read, vouchers = [], targets }: Planned,
   { from, blobs = [], registries, bases, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
   if (vouchers.length > 0) return;
@@ -127,7 +127,7 @@ async function proveUnknown(
   if (held.every(Boolean)) return;
   const openRepository: OpenRepository = (reference) => registries.repository(reference);
   const others = [...blobs, ...from];
-  await proveContents({ place, image, read }, { others, openRepository, bases, signal, onProgress });
+  await proveContents({ content, image, read }, { others, openRepository, bases, signal, onProgress });
 }
 
 /** Says once for each compression who cannot pull such layers. */

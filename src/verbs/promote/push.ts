@@ -1,18 +1,20 @@
 import pLimit from 'p-limit';
-import type { ContentOptions } from '../../content/source.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { CopyOptions, Receiver } from '../../image/copy.ts';
 import { copyContents } from '../../image/copy.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import { together } from '../../stream/together.ts';
 import type { Mounting } from './into-repository.ts';
-import { intoRepository } from './into-repository.ts';
+import { intoRepository, repositoriesAmong } from './into-repository.ts';
 import type { Planned } from './plan.ts';
 
 /** Options of {@link push}. */
 export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'> {
   /** How many blobs go up at a time, to whatever registry. Default 4. */
   concurrency?: number;
+  /** The places of the images: a repository among them shares blobs. */
+  from: readonly ContentSource[];
   mountFrom?: readonly RegistryRepository[];
   onBlob: NonNullable<CopyOptions['onBlob']>;
 }
@@ -24,9 +26,13 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
  * `UNREACHABLE`, `TIMEOUT`
  */
 export async function push(planned: readonly Planned[], options: PushOptions): Promise<void> {
-  const { concurrency = 4, mountFrom = [], onProgress } = options;
+  const { concurrency = 4, from, mountFrom = [], onProgress } = options;
   const limit = pLimit(concurrency);
-  const mounting: Mounting = { holders: new Map(), mountFrom, onProgress };
+  const mounting: Mounting = {
+    holders: new Map(),
+    mountFrom: [...repositoriesAmong(from), ...mountFrom],
+    onProgress,
+  };
   const repositories = new Map<RegistryRepository, Planned[]>();
   for (const image of planned) {
     for (const repository of new Set(image.targets.map((target) => target.repository))) {

@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DrayageError } from '../../../src/errors.ts';
+import { overlay } from '../../../src/content/overlay.ts';
 import { Layout } from '../../../src/layout/layout.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../src/oci/annotations.ts';
 import { OMITTED_LAYERS } from '../../../src/image/annotations.ts';
@@ -214,6 +215,22 @@ describe('an image is promoted', () => {
     });
     expect(bytes.mounted).toBe(APP.layers[0]?.size);
   });
+});
+
+test('a promote opens each document of an image once, and of what refers to it', async () => {
+  const fake = await start();
+  const index = sampleIndex([APP, sampleImage(['arm'], 'arm64')]);
+  const signature = sampleReferrer(APP.root);
+  const layout = await layoutOf(index);
+  await layout.update((transaction) => addSample(transaction, signature));
+  const opened: Descriptor[] = [];
+  const from = overlay(layout, {
+    open: async (descriptor, options) => (opened.push(descriptor), layout.open(descriptor, options)),
+  });
+  await promoteTo(layout, [`${fake.host}/app:1`], { from: [from] });
+  const documents = opened.filter(({ mediaType }) => mediaType.endsWith('json'));
+  expect(documents).toHaveLength(7);
+  expect(new Set(documents.map(({ digest }) => digest)).size).toBe(7);
 });
 
 describe('a tag', () => {

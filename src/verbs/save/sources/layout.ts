@@ -19,17 +19,17 @@ import type { SourceOptions } from './source.ts';
  * @param done the blobs that were copied before; those of this image are added
  */
 export async function copySelected(
-  { place, image, root, read }: SelectedImage,
+  { place, content: source, image, root, read }: SelectedImage,
   { content, onRead, signal }: SourceOptions,
   done: Set<Digest>,
 ): Promise<ArrivedImage> {
-  const part = await presentPart(place, root, { annotations: image.annotations, signal });
+  const part = await presentPart(source, root, { annotations: image.annotations, signal });
   const { contents } = part;
-  const referrers = await referrersOf(place, place, contents, { signal });
+  const referrers = await referrersOf(source, place, contents, { signal });
   const copied = new Map<Digest, CopiedBy>();
   const onBlob = ({ digest }: { digest: Digest }, by: CopiedBy): void => void copied.set(digest, by);
   for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
-    await copyContents(one, intoSink(place, content, onRead), { done, onBlob, signal });
+    await copyContents(one, intoSink(source, content, onRead), { done, onBlob, signal });
   const layers = await proven(
     read.flatMap((one) => one.layers),
     contents,

@@ -393,7 +393,7 @@ describe('an image without its base', () => {
     const [first] = base.layers;
     if (image === undefined || first === undefined) throw new Error('nothing to read');
     const read = [await readImage(thinLayout, image.root)];
-    const whole = omittedContent({ place: thinLayout, image, read }, { openBase });
+    const whole = omittedContent({ content: thinLayout, image, read }, { openBase });
     for (const [options, times] of [
       [{ diffIdChecked: true }, 1],
       [{}, 2],
