@@ -3,19 +3,9 @@ import type { Expectations } from '../../src/ci/expectations.ts';
 import { accepting, expectationsOf, mismatches } from '../../src/ci/expectations.ts';
 import type { Origin } from '../../src/ci/origin.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
+import { ORIGIN } from '../support/gitlab-job.ts';
 
-const JOB: Origin = {
-  ci: 'gitlab',
-  server: 'https://gitlab.example',
-  projectPath: 'group/app',
-  projectId: '12',
-  projectUrl: 'https://gitlab.example/group/app',
-  pipelineId: '4711',
-  jobId: '123',
-  jobName: 'build: [linux, amd64]',
-  ref: 'main',
-  commit: 'a'.repeat(40),
-};
+const JOB: Origin = { ...ORIGIN, jobName: 'build: [linux, amd64]' };
 
 /** The keys that an image of `changed` does not meet in JOB, where these expectations replace its own. */
 function unmet(changed: Partial<Origin>, others: Expectations = {}): string[] {

@@ -6,19 +6,9 @@ import { originAnnotations } from '../../src/ci/origin.ts';
 import { originPolicy } from '../../src/ci/origin-policy.ts';
 import type { ImageConfig } from '../../src/oci/config.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { ORIGIN } from '../support/gitlab-job.ts';
 
-const JOB: Origin = {
-  ci: 'gitlab',
-  server: 'https://gitlab.example',
-  projectPath: 'group/app',
-  projectId: '12',
-  projectUrl: 'https://gitlab.example/group/app',
-  pipelineId: '4711',
-  jobId: '123',
-  jobName: 'build',
-  ref: 'main',
-  commit: 'a'.repeat(40),
-};
+const JOB: Origin = ORIGIN;
 const POLICY = originPolicy(expectationsOf(JOB));
 
 function image(name: string, from: Partial<Origin> = {}): StoredImage {

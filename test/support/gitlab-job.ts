@@ -1,3 +1,5 @@
+import type { Origin } from '../../src/ci/origin.ts';
+
 /** What a runner tells every job of one pipeline. */
 export interface PipelineVariables {
   CI: string;
@@ -44,3 +46,17 @@ export const SIGNING_JOB: Readonly<Record<string, string>> = {
 };
 
 export const TAKING_JOB: Readonly<Record<string, string>> = { ...SIGNING_JOB, ...gitlabJob('124', 'test') };
+
+/** Job 123 of that pipeline, as its origin states it. */
+export const ORIGIN: Origin = {
+  ci: 'gitlab',
+  server: PIPELINE.CI_SERVER_URL,
+  projectPath: PIPELINE.CI_PROJECT_PATH,
+  projectId: PIPELINE.CI_PROJECT_ID,
+  projectUrl: PIPELINE.CI_PROJECT_URL,
+  pipelineId: PIPELINE.CI_PIPELINE_ID,
+  jobId: '123',
+  jobName: 'build',
+  ref: PIPELINE.CI_COMMIT_REF_NAME,
+  commit: PIPELINE.CI_COMMIT_SHA,
+};

@@ -1,20 +1,9 @@
 import { expect, test } from 'vitest';
 import { artifactLinks, registryLinks } from '../../../src/ci/gitlab/link-reports.ts';
 import type { Origin } from '../../../src/ci/origin.ts';
+import { ORIGIN } from '../../support/gitlab-job.ts';
 
-const JOB: Origin = {
-  ci: 'gitlab',
-  server: 'https://gitlab.example',
-  projectPath: 'group/app',
-  projectId: '12',
-  projectUrl: 'https://gitlab.example/group/app',
-  pipelineId: '4711',
-  jobId: '123',
-  jobName: 'build',
-  jobUrl: 'https://gitlab.example/group/app/-/jobs/123',
-  ref: 'main',
-  commit: 'a'.repeat(40),
-};
+const JOB: Origin = { ...ORIGIN, jobUrl: 'https://gitlab.example/group/app/-/jobs/123' };
 
 test('the report links to the folder in the artifacts of the job', () => {
   const text = artifactLinks(JOB, [{ label: 'app:1', folder: '.drayage/123' }]);
