@@ -2,7 +2,6 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../dist/cli/bin.js', import.meta.url));
@@ -26,8 +25,6 @@ export interface CliResult {
   code: number | null;
   stdout: string;
   stderr: string;
-  /** Peak resident memory in bytes, sampled. */
-  peakMemory: number;
 }
 
 /** Runs the built command line in a process of its own. */
@@ -44,14 +41,8 @@ export async function drayage(args: readonly string[], options: CliOptions): Pro
     child.once('close', (code) => resolve(code));
   });
   const fed = child.stdin === null ? undefined : pipeline(options.input ?? [], child.stdin).catch(() => {});
-  const [code, stdout, stderr, peakMemory] = await Promise.all([
-    closed,
-    text(child.stdout),
-    text(child.stderr),
-    samplePeak(child, closed),
-    fed,
-  ]);
-  return { code, stdout, stderr, peakMemory };
+  const [code, stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr), fed]);
+  return { code, stdout, stderr };
 }
 
 /** Runs a command with `--json`, expects it to succeed, and gives its document. */
@@ -66,17 +57,4 @@ async function text(stream: Readable | null): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString();
-}
-
-/** The kernel keeps the peak itself; the last sample before the end misses at most what came after it. */
-async function samplePeak(child: ChildProcess, closed: Promise<unknown>): Promise<number> {
-  const { readFile } = await import('node:fs/promises');
-  let peak = 0;
-  const ended = closed.then(() => true);
-  for (let done = false; !done;) {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-    peak = Math.max(peak, Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024);
-    done = await Promise.race([ended, delay(100, false, { ref: false })]);
-  }
-  return peak;
 }
