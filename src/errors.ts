@@ -129,6 +129,7 @@ export type ErrorReason =
   | 'OMITTED_DIFFER'
   | 'BASE_UNREACHABLE'
   | 'LAYOUT_SIZE'
+  | 'LOCK_HELD'
   | 'NO_CODEC'
   | 'CI_VARIABLE'
   | 'OTHER_ORIGIN'

@@ -71,7 +71,7 @@ export type { SizeLimits } from './image/size-check.ts';
 export type { CodecName } from './ingest/codec.ts';
 export type { BlobCacheOptions } from './layout/blob-cache.ts';
 export { BlobCache } from './layout/blob-cache.ts';
-export type { PruneLayoutOptions, UpdateOptions } from './layout/layout.ts';
+export type { OpenLayoutOptions, PruneLayoutOptions, UpdateOptions } from './layout/layout.ts';
 export { Layout } from './layout/layout.ts';
 export { localFirst } from './layout/local-first.ts';
 export type { SweptBlobs } from './layout/sweep.ts';

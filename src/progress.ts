@@ -6,15 +6,15 @@ import type { ErrorReason } from './errors.ts';
  * - `image`: work on an image has begun.
  * - `bytes`: this many more bytes of the stream were `read` or `sent`.
  * - `layer`: a layer is done; `size` is its stored size in bytes.
- * - `waiting`: certificates or a daemon are not there yet, and are waited for, at most this many seconds; reported once
- *   for each.
+ * - `waiting`: certificates or a daemon are not there yet, or another process holds the lock of a layout; at most this
+ *   many seconds are waited for it; reported once for each.
  * - `note`: something worth one line to a person; `reason` if a caller can say what to do.
  */
 export type ProgressEvent =
   | { kind: 'image'; name: string }
   | { kind: 'bytes'; direction: 'read' | 'sent'; bytes: number }
   | { kind: 'layer'; digest: string; size: number; status: LayerStatus }
-  | { kind: 'waiting'; what: 'certificates' | 'daemon'; where: string; seconds: number }
+  | { kind: 'waiting'; what: 'certificates' | 'daemon' | 'lock'; where: string; seconds: number }
   | { kind: 'note'; message: string; reason?: ErrorReason | undefined };
 
 /** What happened to a layer: newly stored, found in place, or omitted. */

@@ -11,6 +11,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   OMITTED_DIFFER:
     'complete them first: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
   BASE_UNREACHABLE: behind(', or save with --thin never'),
+  LOCK_HELD: behind(', or wait longer: --lock-timeout 5m'),
   LAYOUT_SIZE: behind('; a stronger --level makes it smaller'),
   NO_CODEC: ({ hint, name = 'gzip' }) => hint && `${hint}: --compress ${name}`,
   OTHER_ORIGIN: ({ accepting }) => `if that is the image you mean: ${expectOptions(accepting)}`,

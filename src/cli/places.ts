@@ -1,9 +1,11 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
+import type { OpenLayoutOptions } from '../index.ts';
 import { DrayageError, isDrayageError, Layout } from '../index.ts';
 import { isGitLab, readIds } from './ci.ts';
 import type { Context } from './context.ts';
+import { parseAge } from './age.ts';
 import { folderOf } from './notation.ts';
 import { explainDamage, notShipped } from './artifact-errors.ts';
 
@@ -20,24 +22,33 @@ export function layoutOf(name: string): string {
   return join(HOME, name);
 }
 
+/** The option of commands that change layouts. */
+export interface LockOptions {
+  lockTimeout?: string;
+}
+
 /**
  * Opens the layout to save into, `DIR` or `oci:DIR`. Makes it if there is none.
  * @throws {@link DrayageError} `USAGE` if it is not a layout; `UNSAFE`, `MALFORMED`, `LINK`, `IO`
  */
-export async function createLayout(text: string, { signal }: Context): Promise<Layout> {
+export async function createLayout(text: string, context: Context, options: LockOptions): Promise<Layout> {
   const path = folderOf(text);
   await refuseLinks(path);
-  return Layout.create(path, { signal });
+  return Layout.create(path, openOptions(context, options));
 }
 
 /**
  * Opens the named layouts, `DIR` or `oci:DIR`, or every one below `.drayage`.
  * @throws {@link DrayageError} `USAGE` if one is not a layout; and as {@link openLayout} does
  */
-export async function openLayouts(texts: readonly string[], context: Context): Promise<Layout[]> {
+export async function openLayouts(
+  texts: readonly string[],
+  context: Context,
+  options: LockOptions = {},
+): Promise<Layout[]> {
   const chosen = texts.length > 0 ? texts.map(folderOf) : await findLayouts(context);
   const layouts = [];
-  for (const path of chosen) layouts.push(await openLayout(path, context));
+  for (const path of chosen) layouts.push(await openLayout(path, context, options));
   return layouts;
 }
 
@@ -46,15 +57,20 @@ export async function openLayouts(texts: readonly string[], context: Context): P
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab the error explains what may be
  * wrong with artifacts
  */
-export async function openLayout(path: string, context: Context): Promise<Layout> {
+export async function openLayout(path: string, context: Context, options: LockOptions = {}): Promise<Layout> {
   await refuseLinks(path);
   try {
-    return await Layout.open(path, context);
+    return await Layout.open(path, openOptions(context, options));
   } catch (error) {
     const isOfFolder = isDrayageError(error, 'NOT_FOUND', 'MALFORMED') && error.facts.path === resolve(path);
     if (isGitLab(context) && isOfFolder) throw notShipped(path, `no layout in ${path}`);
     throw await explainDamage(error, [{ path: resolve(path) }], context);
   }
+}
+
+function openOptions({ signal, onProgress }: Context, { lockTimeout }: LockOptions): OpenLayoutOptions {
+  const timeout = lockTimeout === undefined ? undefined : parseAge(lockTimeout, 'a time to wait');
+  return { signal, onProgress, lockTimeout: timeout };
 }
 
 /**

@@ -47,11 +47,16 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   };
 }
 
+/** What is waited for. */
+const WAITING = {
+  daemon: (where: string) => `docker at ${where} does not answer yet`,
+  certificates: (where: string) => `no certificates in ${where} yet`,
+  lock: (where: string) => `another process holds the lock ${where}`,
+};
+
 /** The line that is shown at once. */
 function lineOf(event: Extract<ProgressEvent, { kind: 'note' | 'waiting' }>): string {
   if (event.kind === 'note') return [event.message, hintOf(event) ?? []].flat().join('; ');
   const { what, where, seconds } = event;
-  const missing =
-    what === 'daemon' ? `docker at ${where} does not answer yet` : `no certificates in ${where} yet`;
-  return `${missing}: waiting for up to ${seconds} s`;
+  return `${WAITING[what](where)}: waiting for up to ${seconds} s`;
 }

@@ -1,6 +1,11 @@
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
-export { Layout, type PruneLayoutOptions, type UpdateOptions } from '../layout/layout.ts';
+export {
+  Layout,
+  type OpenLayoutOptions,
+  type PruneLayoutOptions,
+  type UpdateOptions,
+} from '../layout/layout.ts';
 export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolvedImages } from '../content/image-index.ts';
 export { OMITTED_LAYERS } from '../image/annotations.ts';

@@ -3,6 +3,17 @@ import { open } from 'node:fs/promises';
 import { attempt, onDisk } from './io-error.ts';
 
 /**
+ * How far a time may be ahead of another that was read before it, in milliseconds. A time further in the future is not
+ * of the file system's clock.
+ */
+const MAX_AHEAD = 5000;
+
+/** Whether a file that was last written at `beat` has a living owner. A time in the future proves nothing. */
+export function isAlive(beat: number, now: number, staleAfter: number): boolean {
+  return beat - now <= MAX_AHEAD && now - beat <= staleAfter;
+}
+
+/**
  * A file whose modification time proves that its owner is alive. Writing to the file sets that time, so the file
  * system's own clock decides, whatever the clocks of the machines and containers that share it say.
  */

@@ -16,12 +16,13 @@ import { StoredContent } from './stored-content.ts';
 import type { SweptBlobs } from './sweep.ts';
 import { sweep } from './sweep.ts';
 import { Transaction } from './transaction.ts';
+import type { WaitOptions } from './wait.ts';
 
-/** Options of {@link Layout.update}. */
-export interface UpdateOptions extends ContentOptions {
-  /** How long to wait for another process that commits, in milliseconds. Default 60 000. */
-  lockTimeout?: number | undefined;
-}
+/** Options of {@link Layout.open} and {@link Layout.create}: defaults for the changes of that layout. */
+export type OpenLayoutOptions = WaitOptions;
+
+/** Options of {@link Layout.update}. Default: those of the layout. */
+export type UpdateOptions = WaitOptions;
 
 /** Options of {@link Layout.prune}. */
 export interface PruneLayoutOptions extends UpdateOptions {
@@ -39,9 +40,11 @@ export class Layout implements ImageStore, AsyncDisposable {
   readonly #stored: StoredContent;
   readonly #listing: Listing;
   readonly #mayCreate: boolean;
+  readonly #wait: Omit<WaitOptions, 'signal'>;
 
-  private constructor(path: string, mayCreate: boolean) {
+  private constructor(path: string, mayCreate: boolean, { lockTimeout, onProgress }: OpenLayoutOptions) {
     this.path = path;
+    this.#wait = { lockTimeout, onProgress };
     this.#stored = new StoredContent(path);
     this.#listing = new Listing({ content: this, index: () => this.#index(), place: path });
     this.#mayCreate = mayCreate;
@@ -52,9 +55,9 @@ export class Layout implements ImageStore, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND`; `MALFORMED` if `oci-layout` is missing or of another version, or
    * index.json is missing or malformed; `LINK`, `IO`
    */
-  static async open(path: string, { signal }: ContentOptions = {}): Promise<Layout> {
-    signal?.throwIfAborted();
-    const layout = new Layout(resolvePath(path), false);
+  static async open(path: string, options: OpenLayoutOptions = {}): Promise<Layout> {
+    options.signal?.throwIfAborted();
+    const layout = new Layout(resolvePath(path), false, options);
     if ((await folderState(layout.path)) === 'nothing') {
       throw new DrayageError('NOT_FOUND', `no image layout: ${layout.path} does not exist`, {
         path: layout.path,
@@ -70,9 +73,9 @@ export class Layout implements ImageStore, AsyncDisposable {
    * @throws {@link DrayageError} `UNSAFE` for a folder that contains something else, which does not change;
    * `MALFORMED`, `LINK`, `IO`
    */
-  static async create(path: string, { signal }: ContentOptions = {}): Promise<Layout> {
-    signal?.throwIfAborted();
-    const layout = new Layout(resolvePath(path), true);
+  static async create(path: string, options: OpenLayoutOptions = {}): Promise<Layout> {
+    options.signal?.throwIfAborted();
+    const layout = new Layout(resolvePath(path), true, options);
     const state = await folderState(layout.path);
     if (state === 'other') throw unsafeFolder(layout.path);
     if (state === 'layout') await layout.#check();
@@ -131,7 +134,7 @@ export class Layout implements ImageStore, AsyncDisposable {
   ): Promise<T> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const staging = await Staging.open(this.path, signal);
+    const staging = await Staging.open(this.path, this.#waitOptions(options));
     try {
       const transaction = new Transaction(staging, this.#stored, signal);
       try {
@@ -158,12 +161,13 @@ export class Layout implements ImageStore, AsyncDisposable {
     choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
     options: PruneLayoutOptions = {},
   ): Promise<SweptBlobs> {
-    const { signal, lockTimeout: timeout, dryRun = false } = options;
+    const { signal, dryRun = false } = options;
     signal?.throwIfAborted();
     await this.#check();
-    const staging = await Staging.open(this.path, signal);
+    const wait = this.#waitOptions(options);
+    const staging = await Staging.open(this.path, wait);
     try {
-      const lock = await acquireLock(staging.home, staging.path, { signal, timeout, exclusive: true });
+      const lock = await acquireLock(staging.home, staging.path, { ...wait, exclusive: true });
       try {
         return await sweep({ stored: this.#stored, staging, lock, dryRun, signal }, choose);
       } finally {
@@ -194,17 +198,22 @@ export class Layout implements ImageStore, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #commit(staging: Staging, transaction: Transaction, options: UpdateOptions): Promise<void> {
-    const { signal, lockTimeout: timeout } = options;
+    const { signal } = options;
     const isThere = (await folderState(this.path)) === 'layout';
     if (isThere && transaction.changes.length === 0) return;
     const context = { stored: this.#stored, staging, transaction, signal };
     const needed = await prepareCommit(context);
-    const lock = await acquireLock(staging.home, staging.path, { signal, timeout });
+    const lock = await acquireLock(staging.home, staging.path, this.#waitOptions(options));
     try {
       await commit(context, needed, lock, this.#mayCreate);
     } finally {
       await lock.release();
     }
+  }
+
+  #waitOptions({ signal, lockTimeout, onProgress }: UpdateOptions): WaitOptions {
+    const { lockTimeout: timeout, onProgress: tell } = this.#wait;
+    return { signal, lockTimeout: lockTimeout ?? timeout, onProgress: onProgress ?? tell };
   }
 
   async #check(): Promise<void> {

@@ -2,17 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError, systemCode } from '../errors.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { Heartbeat, isAlive } from './heartbeat.ts';
 import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
 import { look } from './safe-path.ts';
-import { pause } from '../stream/signals.ts';
+import type { WaitOptions } from './wait.ts';
+import { Wait } from './wait.ts';
 
 /** Options of {@link acquireLock}. */
-export interface LockOptions {
-  /** Ends the wait, which then rejects with `signal.reason`. */
-  signal?: AbortSignal;
-  /** How long to wait for another holder, in milliseconds. Default 60 000. */
-  timeout?: number;
+export interface LockOptions extends WaitOptions {
   /** Whether processes that begin to change the layout also wait until it is released. Default false. */
   exclusive?: boolean;
 }
@@ -32,11 +29,9 @@ export interface Lock {
 const LOCK = 'lock';
 /** The prefix of the file name in an exclusive lock. */
 const EXCLUSIVE = 'exclusive-';
-const DEFAULT_TIMEOUT = 60_000;
 const BEAT_INTERVAL = 2000;
 /** A holder that was silent for this long, in milliseconds, is gone. */
 const STALE_AFTER = 20_000;
-const MAX_PAUSE = 100;
 
 /**
  * Takes the lock of a staging folder. Waits for its holder.
@@ -51,7 +46,7 @@ const MAX_PAUSE = 100;
 export async function acquireLock(
   home: string,
   aside: string,
-  { signal, timeout = DEFAULT_TIMEOUT, exclusive = false }: LockOptions = {},
+  { exclusive = false, ...options }: LockOptions = {},
 ): Promise<Lock> {
   const path = join(home, LOCK);
   const id = (exclusive ? EXCLUSIVE : '') + randomUUID();
@@ -59,12 +54,10 @@ export async function acquireLock(
   await onDisk(prepared, 'make the folder', () => mkdir(prepared));
   const heartbeat = await Heartbeat.start(join(prepared, id), BEAT_INTERVAL);
   try {
-    const start = performance.now();
+    const wait = new Wait(path, options);
     while (!(await take(prepared, path))) {
-      signal?.throwIfAborted();
-      if (await breakAbandoned(path, await heartbeat.beat())) continue;
-      if (performance.now() - start >= timeout) throw timedOut(path, timeout);
-      await waitAWhile(signal);
+      options.signal?.throwIfAborted();
+      if (!(await breakAbandoned(path, await heartbeat.beat()))) await wait.pause();
     }
   } catch (error) {
     await heartbeat.stop();
@@ -76,22 +69,32 @@ export async function acquireLock(
 /**
  * Waits while somebody holds the exclusive lock of a staging folder.
  * @param now returns the file system's time
+ * @throws {@link DrayageError} `LOCKED` when the time is up
  */
 export async function untilNotExclusive(
   home: string,
   now: () => Promise<number>,
-  signal?: AbortSignal,
+  options: WaitOptions = {},
 ): Promise<void> {
-  while (await isExclusive(join(home, LOCK), now)) {
-    await waitAWhile(signal);
-  }
+  const path = join(home, LOCK);
+  const wait = new Wait(path, options);
+  while (await isExclusive(path, now)) await wait.pause();
+}
+
+/**
+ * Removes the lock of a staging folder if its holder is gone.
+ * @param now the file system's time
+ */
+export async function removeAbandonedLock(home: string, now: number): Promise<void> {
+  const path = join(home, LOCK);
+  if (await breakAbandoned(path, now)) await attempt(() => rmdir(path));
 }
 
 async function isExclusive(path: string, now: () => Promise<number>): Promise<boolean> {
   const names = (await ifThere(path, 'read the folder', () => readdir(path))) ?? [];
   for (const file of names.filter((name) => name.startsWith(EXCLUSIVE)).map((name) => join(path, name))) {
     const stats = await ifThere(file, 'look at', () => lstat(file));
-    if (stats !== undefined && (await now()) - stats.mtimeMs <= STALE_AFTER) return true;
+    if (stats !== undefined && isAlive(stats.mtimeMs, await now(), STALE_AFTER)) return true;
   }
   return false;
 }
@@ -138,24 +141,9 @@ async function breakAbandoned(path: string, now: number): Promise<boolean> {
   for (const name of names ?? []) {
     const file = join(path, name);
     const stats = await ifThere(file, 'look at', () => lstat(file));
-    if (stats !== undefined && now - stats.mtimeMs <= STALE_AFTER) continue;
+    if (stats !== undefined && isAlive(stats.mtimeMs, now, STALE_AFTER)) continue;
     await onDisk(file, 'remove', () => rm(file, { recursive: true, force: true }));
     freed = true;
   }
   return freed;
-}
-
-async function waitAWhile(signal: AbortSignal | undefined): Promise<void> {
-  await pause(1 + Math.random() * MAX_PAUSE, signal);
-}
-
-function timedOut(path: string, timeout: number): DrayageError {
-  return new DrayageError(
-    'LOCKED',
-    `another process holds the lock ${path} and did not release it within ${timeout} ms`,
-    {
-      path,
-      hint: 'try again when the other job is done',
-    },
-  );
 }

@@ -2,6 +2,7 @@ import type { ContentOptions } from '../content/source.ts';
 import { writeBlob } from '../content/sink.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { readDocument } from '../stream/document.ts';
+import { isAlive } from './heartbeat.ts';
 import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -27,7 +28,7 @@ export async function renewRoot(
 ): Promise<void> {
   if (staged.get(root.digest) !== undefined) return;
   const written = await stored.writtenAt(root.digest);
-  if (written !== undefined && (await staging.now()) - written.getTime() < FRESH) return;
+  if (written !== undefined && isAlive(written.getTime(), await staging.now(), FRESH)) return;
   const bytes = await readDocument(await stored.open(root, { signal }), root);
   await writeBlob(await staged.begin(() => signal?.throwIfAborted()), [bytes], root);
 }

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DrayageError, systemCode } from '../errors.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { Heartbeat, isAlive } from './heartbeat.ts';
 import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
-import { untilNotExclusive } from './lock.ts';
+import { removeAbandonedLock, untilNotExclusive } from './lock.ts';
 import { look } from './safe-path.ts';
+import type { WaitOptions } from './wait.ts';
 
 /** The staging folder of a layout that cannot have it beside itself. */
 export const INNER_HOME = '.drayage-tmp';
@@ -42,9 +43,9 @@ export class Staging {
   /**
    * Makes a staging folder for a layout, which need not exist yet, and removes abandoned ones. Waits while another
    * process removes content of the layout.
-   * @throws {@link DrayageError} `IO`, `LINK`
+   * @throws {@link DrayageError} `LOCKED` if that takes too long; `IO`, `LINK`
    */
-  static async open(layout: string, signal?: AbortSignal): Promise<Staging> {
+  static async open(layout: string, options: WaitOptions = {}): Promise<Staging> {
     const madeParents = await makeParents(dirname(layout));
     try {
       // Another process that made the same parents removes them when it ends, if they are empty then.
@@ -53,9 +54,9 @@ export class Staging {
       );
       const lease = await startLease(path);
       const staging = new Staging(layout, path, lease, madeParents);
-      await attempt(() => staging.#sweep());
+      for (const home of homesOf(layout)) await attempt(() => staging.#sweep(home));
       // The lease exists now: a process that removes content sees it, or is seen here.
-      for (const home of homesOf(layout)) await staging.#untilAllowed(home, signal);
+      for (const home of homesOf(layout)) await staging.#untilAllowed(home, options);
       return staging;
     } catch (error) {
       await removeEmpty(madeParents);
@@ -82,7 +83,7 @@ export class Staging {
       const names = (await ifThere(home, 'read the folder', () => readdir(home))) ?? [];
       for (const path of names.filter((name) => name.startsWith(PREFIX)).map((name) => join(home, name))) {
         const last = path === this.path ? undefined : await lastSign(path);
-        if (last !== undefined && now - last <= STALE_AFTER) found.push(path);
+        if (last !== undefined && isAlive(last, now, STALE_AFTER)) found.push(path);
       }
     }
     return found;
@@ -97,23 +98,28 @@ export class Staging {
     await removeEmpty([this.home, ...this.#madeParents]);
   }
 
-  async #untilAllowed(home: string, signal: AbortSignal | undefined): Promise<void> {
+  async #untilAllowed(home: string, options: WaitOptions): Promise<void> {
     try {
-      await untilNotExclusive(home, () => this.#lease.beat(), signal);
+      await untilNotExclusive(home, () => this.#lease.beat(), options);
     } catch (error) {
       await this.remove();
       throw error;
     }
   }
 
-  async #sweep(): Promise<void> {
+  /** Removes what processes that are gone have left in a home. An artifact may have brought the inner one along. */
+  async #sweep(home: string): Promise<void> {
     const now = await this.#lease.beat();
-    for (const name of await readdir(this.home)) {
-      const path = join(this.home, name);
+    if ((await look(home, 'folder')) === undefined) return;
+    for (const name of await readdir(home)) {
+      const path = join(home, name);
       if (!name.startsWith(PREFIX) || path === this.path) continue;
       const last = await lastSign(path);
-      if (last !== undefined && now - last > STALE_AFTER) await rm(path, { recursive: true, force: true });
+      if (last !== undefined && !isAlive(last, now, STALE_AFTER))
+        await rm(path, { recursive: true, force: true });
     }
+    await removeAbandonedLock(home, now);
+    if (home !== this.home) await removeEmpty([home]);
   }
 }
 

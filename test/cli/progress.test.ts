@@ -66,6 +66,7 @@ test('a note says what to do, where the command line can', () => {
 test.each([
   ['daemon', 'tcp://docker:2376', 'docker at tcp://docker:2376 does not answer yet: waiting for up to 30 s'],
   ['certificates', '/certs/client', 'no certificates in /certs/client yet: waiting for up to 30 s'],
+  ['lock', '/a/.b.drayage/lock', 'another process holds the lock /a/.b.drayage/lock: waiting for up to 30 s'],
 ] as const)('a wait for the %s is a line at once', (what, where, line) => {
   const { onProgress, written } = display(false);
   onProgress({ kind: 'waiting', what, where, seconds: 30 });

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } f
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
+import type { ProgressEvent } from '../../src/progress.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from './sample-images.ts';
 
@@ -51,6 +52,20 @@ describe('staging', () => {
     expect(readdirSync(folder)).toHaveLength(2);
   });
 
+  test.each(['.layout.drayage', 'layout/.drayage-tmp'])(
+    'that an artifact brought into %s does not pretend to be at work: its time is in the future',
+    async (home) => {
+      const { folder, path } = place();
+      const layout = await Layout.create(path);
+      await layout.update((transaction) => addSample(transaction, APP, ['app']));
+      mkdirSync(join(folder, home, 'tx-planted'), { recursive: true });
+      writeAged(join(folder, home, 'tx-planted/lease'), -86_400);
+      await layout.prune(async (entries) => entries, { lockTimeout: 0 });
+      expect(readdirSync(folder)).toEqual(['layout']);
+      expect(readdirSync(path)).not.toContain('.drayage-tmp');
+    },
+  );
+
   test('a transaction that lost its staging fails, and changes nothing', async () => {
     const { folder, home, path } = place();
     const layout = await Layout.create(path);
@@ -96,6 +111,35 @@ describe('the lock', () => {
     const layout = await Layout.create(path);
     await layout.update((transaction) => addSample(transaction, APP), { lockTimeout: 1000 });
     expect(readdirSync(folder)).toEqual(['layout']);
+  });
+
+  test.each(['someone', 'exclusive-someone'])('of the future is abandoned: %s', async (name) => {
+    const { folder, home, path } = place();
+    const layout = await Layout.create(path);
+    for (const where of [home, join(path, '.drayage-tmp')]) {
+      mkdirSync(join(where, 'lock'), { recursive: true });
+      writeAged(join(where, 'lock', name), -60);
+    }
+    await layout.update((transaction) => addSample(transaction, APP), { lockTimeout: 0 });
+    expect(readdirSync(folder)).toEqual(['layout']);
+    expect(readdirSync(path)).not.toContain('.drayage-tmp');
+  });
+
+  test('that removes content is waited for until the time is up, and a line says so', async () => {
+    const { home, path } = place();
+    const told: ProgressEvent[] = [];
+    const onProgress = (event: ProgressEvent): void => void told.push(event);
+    const layout = await Layout.create(path, { lockTimeout: 300, onProgress });
+    for (const where of [home, join(path, '.drayage-tmp')]) {
+      mkdirSync(join(where, 'lock'), { recursive: true });
+      writeAged(join(where, 'lock/exclusive-someone'), 0);
+      const update = layout.update((transaction) => addSample(transaction, APP));
+      await expect(update).rejects.toMatchObject({ code: 'LOCKED', facts: { reason: 'LOCK_HELD' } });
+      expect(told.splice(0)).toEqual([
+        { kind: 'waiting', what: 'lock', where: join(where, 'lock'), seconds: 1 },
+      ]);
+      rmSync(where, { recursive: true });
+    }
   });
 
   test('that is empty is nobody’s', async () => {

@@ -5,6 +5,7 @@ import type { Authenticate, FetchResult } from '../../index.ts';
 import { DrayageError, fetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { openBases } from '../bases.ts';
+import type { LockOptions } from '../places.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
@@ -12,7 +13,8 @@ import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */
-export interface FetchCommandOptions extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions {
+export interface FetchCommandOptions
+  extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions, LockOptions {
   image?: string[];
   out?: string;
   complete?: boolean;
@@ -37,7 +39,7 @@ export async function fetchImages(
     // Naming a job accepts its images, unless `--expect` says otherwise.
     policy: options.expect === undefined ? undefined : readPolicy(options, context),
     authenticate,
-    to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context),
+    to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context, options),
     complete,
     signal: context.signal,
     onProgress: context.onProgress,
@@ -59,7 +61,7 @@ async function completeLayouts(
   const { signal, onProgress } = context;
   const { image: images, authenticate } = options;
   const policy = options.expect === undefined ? undefined : readPolicy(options, context);
-  const layouts = await openLayouts(paths, context);
+  const layouts = await openLayouts(paths, context, options);
   const results: FetchResult[] = [];
   for (const layout of layouts) {
     const places = { from: [layout], others: layouts, to: layout };

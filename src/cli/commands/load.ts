@@ -9,6 +9,7 @@ import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes } from '../format.ts';
+import type { LockOptions } from '../places.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeDotenv } from '../reports.ts';
@@ -22,7 +23,7 @@ import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
 export interface LoadCommandOptions
-  extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions, VariableOptions {
+  extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions, VariableOptions, LockOptions {
   image?: string[];
   tag?: string[];
   platform?: string;
@@ -64,7 +65,7 @@ export async function loadImages(
   try {
     return target === undefined
       ? await loadIntoDaemon(choice, options, context)
-      : await writeTo(target, choice, context);
+      : await writeTo(target, choice, options, context);
   } catch (error) {
     throw await explainDamage(error, sources.restored, context);
   }
@@ -121,9 +122,14 @@ function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesT
   return `${layersSent} of ${count(layersSent + layersPresent, 'layer')} sent (${bytes}${total})`;
 }
 
-async function writeTo(target: Target, all: Choice, context: Context): Promise<Outcome> {
+async function writeTo(
+  target: Target,
+  all: Choice,
+  options: LoadCommandOptions,
+  context: Context,
+): Promise<Outcome> {
   const choice = { ...all, as: target.kind === 'stdout' ? undefined : target.name };
-  if (target.kind === 'layout') return writeLayout(target.path, choice, context);
+  if (target.kind === 'layout') return writeLayout(target.path, choice, options, context);
   const archive = await exportArchive({
     ...choice,
     format: target.kind === 'archive' ? target.format : 'docker',
@@ -147,8 +153,13 @@ async function writeToStdout(archive: Readable, { stdout, signal }: Context): Pr
   }
 }
 
-async function writeLayout(path: string, { from, ...choice }: Choice, context: Context): Promise<Outcome> {
-  const to = await createLayout(path, context);
+async function writeLayout(
+  path: string,
+  { from, ...choice }: Choice,
+  options: LoadCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const to = await createLayout(path, context, options);
   const { images: saved, seconds } = await save({
     ...choice,
     from: joinPlaces(from),

@@ -4,6 +4,7 @@ import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
+import type { LockOptions } from '../places.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
@@ -15,7 +16,7 @@ import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage merge`. */
 export interface MergeCommandOptions
-  extends CommonOptions, Omit<SignatureOptions, keyof JobOptions>, VariableOptions {
+  extends CommonOptions, Omit<SignatureOptions, keyof JobOptions>, VariableOptions, LockOptions {
   out?: string;
   image?: string[];
 }
@@ -29,7 +30,7 @@ export async function mergeLayouts(
   const job = readJob(context.env);
   const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
   const authenticate = await readSignaturePolicy(options, context);
-  const to = await createLayout(out, context);
+  const to = await createLayout(out, context, options);
   // The result of an earlier run is not merged.
   const named = paths.length > 0 ? paths : await findLayouts(context, to.path);
   await using from = await openNamed(named, context);

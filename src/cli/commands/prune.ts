@@ -3,10 +3,11 @@ import { prune } from '../../index.ts';
 import { parseAge } from '../age.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
+import type { LockOptions } from '../places.ts';
 import { openLayouts } from '../places.ts';
 
 /** Options of `drayage prune`. */
-export interface PruneCommandOptions extends CommonOptions {
+export interface PruneCommandOptions extends CommonOptions, LockOptions {
   image?: string[];
   olderThan?: string;
   dryRun?: boolean;
@@ -21,7 +22,7 @@ export async function pruneLayouts(
   const { image: images, olderThan, dryRun } = options;
   const before = olderThan === undefined ? undefined : new Date(Date.now() - parseAge(olderThan));
   const layouts: PruneResult[] = [];
-  for (const layout of await openLayouts(paths, context))
+  for (const layout of await openLayouts(paths, context, options))
     layouts.push(await prune({ layout, images, before, dryRun, signal: context.signal }));
   return {
     json: { layouts },

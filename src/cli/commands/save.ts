@@ -17,6 +17,7 @@ import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
+import type { LockOptions } from '../places.ts';
 import { createLayout, defaultLayout, openLayout } from '../places.ts';
 import { isFolder, openArchive, parseNotation } from '../notation.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
@@ -33,7 +34,7 @@ const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
 export interface SaveCommandOptions
-  extends CommonOptions, VariableOptions, SigningOptions, RegistryCommandOptions {
+  extends CommonOptions, VariableOptions, SigningOptions, RegistryCommandOptions, LockOptions {
   iidfile?: string;
   metadataFile?: string;
   from?: string;
@@ -62,7 +63,7 @@ export async function saveImages(
   const job = readJob(env);
   const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
-  const layout = await createLayout(options.out ?? defaultLayout(env), context);
+  const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
   await using bases = await openBaseLayouts(options.baseLayout, context);
   await using source = await openSource(options, context);
   const { daemon } = source;

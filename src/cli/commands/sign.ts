@@ -4,12 +4,14 @@ import { lazyRepositories } from '../bases.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openBaseLayouts } from '../sources.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
+import type { LockOptions } from '../places.ts';
 import { defaultLayout, openLayouts } from '../places.ts';
 import type { SigningOptions } from '../signing.ts';
 import { prepareSigning } from '../signing.ts';
 
 /** Options of `drayage sign`. */
-export interface SignCommandOptions extends CommonOptions, SigningOptions, RegistryCommandOptions {
+export interface SignCommandOptions
+  extends CommonOptions, SigningOptions, RegistryCommandOptions, LockOptions {
   image?: string[];
   base?: string[];
   baseLayout?: string[];
@@ -22,7 +24,7 @@ export async function signImages(
   context: Context,
 ): Promise<Outcome> {
   const { sign } = await prepareSigning(options, context);
-  const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context);
+  const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context, options);
   if (layout === undefined) throw new DrayageError('NOT_FOUND', 'no layout to sign');
   await using bases = await openBaseLayouts(options.baseLayout, context);
   await using repositories = lazyRepositories(options, context);

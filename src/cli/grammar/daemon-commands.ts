@@ -1,7 +1,18 @@
 import type { CodecName } from '../../index.ts';
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { HOST, IMAGE, JOB, OFFLINE, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
+import {
+  HOST,
+  IMAGE,
+  JOB,
+  LOCK,
+  OFFLINE,
+  REGISTRY,
+  repeated,
+  SIGNATURE,
+  SIGNING,
+  VARIABLES,
+} from './options.ts';
 
 /** All codecs. The library is not loaded to list them, and a missing one does not compile. */
 const CODECS: Record<CodecName, true> = { auto: true, zstd: true, gzip: true, none: true };
@@ -46,6 +57,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       ],
       host: HOST,
       sign: ['--sign', "sign the saved images with this job's provenance; see drayage sign"],
+      ...LOCK,
       ...VARIABLES,
       ...SIGNING,
       ...REGISTRY,
@@ -80,6 +92,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       // Not --env-file: Node takes that option itself, and fails if the file does not exist yet.
       dotenv: ['--dotenv <file>', 'write the references to this file as variables: DRAYAGE_APP_REF=…'],
       offline: OFFLINE,
+      ...LOCK,
       host: HOST,
       ...VARIABLES,
       ...JOB,

@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, IMAGE, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
+import { BASE, IMAGE, LOCK, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
 
 /** Commands about layouts alone. */
 export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
@@ -20,6 +20,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
         repeated,
       ],
       ...SIGNING,
+      ...LOCK,
       ...REGISTRY,
     },
   }),
@@ -42,6 +43,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
     options: {
       out: ['-o, --out <dir>', 'the layout to merge into; default .drayage/$CI_JOB_ID'],
       image: IMAGE,
+      ...LOCK,
       ...VARIABLES,
       ...SIGNATURE,
     },
@@ -63,6 +65,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
         { variable: false },
       ],
       dryRun: ['--dry-run', 'only report what would be removed'],
+      ...LOCK,
     },
   }),
   command({

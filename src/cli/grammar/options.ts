@@ -1,5 +1,6 @@
 import type { CacheOptions } from '../cache.ts';
 import type { JobOptions } from '../job-query.ts';
+import type { LockOptions } from '../places.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
@@ -34,6 +35,14 @@ export const OFFLINE: OptionRow<'offline', boolean> = [
   '--offline',
   'never ask a registry for omitted layers',
 ];
+
+/** Options of commands that change a layout. */
+export const LOCK: Options<LockOptions> = {
+  lockTimeout: [
+    '--lock-timeout <time>',
+    'how long to wait for another process that changes the layout, such as 5m; default 60s',
+  ],
+};
 
 /** Options of what writes variables. */
 export const VARIABLES: Options<VariableOptions> = {

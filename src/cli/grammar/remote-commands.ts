@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, IMAGE, JOB, OFFLINE, REGISTRY, repeated, SIGNATURE, VARIABLES } from './options.ts';
+import { BASE, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, repeated, SIGNATURE, VARIABLES } from './options.ts';
 
 /** Commands that speak to GitLab and to registries. */
 export const REMOTE_COMMANDS: readonly MakeCommand[] = [
@@ -18,6 +18,7 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
       out: ['-o, --out <dir>', 'the layout to write to; default .drayage/<job id>'],
       complete: ['--complete', 'also fetch omitted layers'],
       offline: OFFLINE,
+      ...LOCK,
       ...JOB,
       ...SIGNATURE,
       ...REGISTRY,
