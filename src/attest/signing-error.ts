@@ -3,7 +3,7 @@ import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
 import { shortened } from './refusal.ts';
-import { withoutUserinfo } from '../http/address.ts';
+import { withoutUserinfo } from '../text/userinfo.ts';
 
 /** The services that take part in signing. */
 export interface Services {

@@ -1,6 +1,7 @@
 import { DrayageError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
+import { shellWords } from '../text/shell-word.ts';
 
 /** The image that variables describe: it was saved or loaded. */
 export interface ShippedImage {
@@ -109,7 +110,7 @@ function imageNamed(text: string, images: readonly ShippedImage[]): ShippedImage
   if (found !== undefined) return found;
   throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(text)} for a variable`, {
     candidates,
-    hint: `there are ${candidates.join(', ')}`,
+    hint: `there are ${shellWords(candidates)}`,
   });
 }
 

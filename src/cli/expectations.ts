@@ -2,6 +2,7 @@ import type { ExpectationKey, Expectations, ImagePolicy, Origin } from '../index
 import { DrayageError, expectationsOf, originKeys, originPolicy, signatureKeys } from '../index.ts';
 import { readJob } from './ci.ts';
 import type { Context } from './context.ts';
+import { splitExpectations } from './expectation-text.ts';
 import type { JobOptions } from './job-query.ts';
 import { isOwnProject } from './job-query.ts';
 
@@ -37,7 +38,7 @@ export function readSignatureExpectations(
   options: ExpectOptions,
   env: Context['env'],
 ): Expectations {
-  if (origin !== undefined && options.expect?.flatMap(split).includes('none') === true) {
+  if (origin !== undefined && options.expect?.flatMap(splitExpectations).includes('none') === true) {
     throw new DrayageError('USAGE', '--expect none drops everything that --expect-signed requires', {
       hint: 'drop single keys: --expect commit=any; DRAYAGE_EXPECT counts, too',
     });
@@ -51,7 +52,7 @@ export function readSignatureExpectations(
  */
 export function parseExpectations(texts: readonly string[] = []): Expectations {
   let expected: Expectations = {};
-  for (const text of texts.flatMap(split)) {
+  for (const text of texts.flatMap(splitExpectations)) {
     expected = text === 'none' ? ANY_ORIGIN : { ...expected, ...parseOne(text) };
   }
   return expected;
@@ -94,18 +95,12 @@ function exactly(key: ExpectationKey, value: string | undefined): Expectations {
   return value === undefined ? {} : { [key]: [value] };
 }
 
-/** A variable holds several, with spaces between them; values may contain spaces, too. */
-function split(text: string): string[] {
-  return text.trim().split(/\s+(?=[a-z-]+=|none(?:\s|$))/);
-}
-
 function parseOne(text: string): Expectations {
   const at = text.indexOf('=');
   const key = KEYS.find((one) => one === text.slice(0, at));
   const values = text.slice(at + 1).split(',');
-  if (key !== undefined && !values.includes('')) {
-    return { [key]: values.includes('any') ? 'any' : values };
-  }
+  if (key !== undefined && values.join() === 'any') return { [key]: 'any' };
+  if (key !== undefined && !values.includes('') && !values.includes('any')) return { [key]: values };
   throw new DrayageError('USAGE', `no expectation: ${JSON.stringify(text)}`, {
     hint: `use KEY=VALUE[,VALUE], KEY=any or none; keys are ${KEYS.join(', ')}`,
   });

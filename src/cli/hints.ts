@@ -1,4 +1,7 @@
 import type { ErrorFacts, ErrorReason } from '../errors.ts';
+import { isPrintable } from '../text/printable.ts';
+import { shellWord } from '../text/shell-word.ts';
+import { expectOption } from './expectation-text.ts';
 
 type Facts = Readonly<ErrorFacts>;
 
@@ -14,15 +17,16 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   LOCK_HELD: behind(', or wait longer: --lock-timeout 5m'),
   LAYOUT_SIZE: behind('; a stronger --level makes it smaller'),
   NO_CODEC: ({ hint, name = 'gzip' }) => hint && `${hint}: --compress ${name}`,
-  OTHER_ORIGIN: ({ accepting }) => `if that is the image you mean: ${expectOptions(accepting)}`,
-  OTHER_REVISION: ({ accepting }) =>
-    `build it again; if the label is the base image's, set it in the Dockerfile, or accept it: ${expectOptions(accepting)}`,
-  OTHER_JOB: ({ accepting }) =>
-    `sign in the job that builds; if this job should vouch for it: ${expectOptions(accepting)}`,
+  OTHER_ORIGIN: accept('if that is the image you mean'),
+  OTHER_REVISION: accept(
+    'or accept it',
+    "build it again; if the label is the base image's, set it in the Dockerfile",
+  ),
+  OTHER_JOB: accept('if this job should vouch for it', 'sign in the job that builds'),
   REPORT_SIZE: behind(', or let jobs use drayage load --dotenv'),
   VARIABLE_CHOICE: ({ name = 'KEY' }) => `say which: --env ${name}=IMAGE`,
   VARIABLE_CLASH: ({ candidates: [, second = 'IMAGE'] = [] }) =>
-    `name the second one's variable: --env KEY=${second}`,
+    isPrintable(second) ? `name the second one's variable: --env KEY=${shellWord(second)}` : undefined,
   TAG_TAKEN: behind(', or omit --if-absent to move it'),
   NOT_VOUCHED: '--attach copies it',
   UNREAD_CODEC: 'for those, save with --compress gzip',
@@ -36,14 +40,15 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   TOKEN_CANNOT_LIST: before(
     'name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project; or ',
   ),
-  JOB_CHOICE: ({ candidates: [first = 'NAME'] = [] }) => `choose one: --job ${JSON.stringify(first)}`,
+  JOB_CHOICE: ({ candidates: [first = 'NAME'] = [] }) =>
+    isPrintable(first) ? `choose one: --job ${shellWord(first)}` : undefined,
   DAEMON_ADDRESS: behind(' (or --host)'),
   UNPROVEN_TIME: behind(': --rekor-url, --tsa-url'),
   LOG_SERVICE: 'check --rekor-url',
   TIMESTAMP_SERVICE: 'check --tsa-url',
   UNSIGNED:
     'sign it in the job that builds it: drayage save --sign, or drayage sign; copies must include the referrers',
-  NAME: ({ accepting }) => `if the name is intended: ${expectOptions(accepting)}`,
+  NAME: accept('if the name is intended'),
   MERGE_REQUEST: behind(': --expect commit=SHA'),
   PROJECT: behind(': --expect project=GROUP/PROJECT'),
 };
@@ -62,19 +67,15 @@ function behind(words: string): (facts: Facts) => string | undefined {
   return ({ hint }) => hint && hint + words;
 }
 
-/** The options that express these expectations. */
-function expectOptions(accepting: Facts['accepting'] = {}): string {
-  return Object.entries(accepting)
-    .map(([key, values]) => `--expect ${quoted(`${key}=${isWritable(values) ? values.join(',') : 'any'}`)}`)
-    .join(' ');
-}
-
-/** Whether values can be written as an expectation: none is empty, contains a comma, or is a keyword. */
-function isWritable(values: readonly string[] | 'any' | undefined): values is readonly string[] {
-  return Array.isArray(values) && values.every((value) => value !== 'any' && /^[^,]+$/.test(value));
-}
-
-/** Quotes for a shell. */
-function quoted(text: string): string {
-  return /^[\w=:/.,@+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+/**
+ * Words before the options that accept an image, after what always helps. Without options where one of the image's
+ * values cannot be written: its author must not choose what a user types.
+ */
+function accept(words: string, always?: string): (facts: Facts) => string | undefined {
+  return ({ accepting = {} }) => {
+    const options = Object.entries(accepting).map(([key, values]) => values && expectOption(key, values));
+    const accepts = options.includes(undefined) ? [] : [`${words}: ${options.join(' ')}`];
+    const told = [...(always === undefined ? [] : [always]), ...accepts];
+    return told.length === 0 ? undefined : told.join(words.startsWith('or ') ? ', ' : '; ');
+  };
 }

@@ -1,5 +1,6 @@
 import type { InspectedImage, InspectResult } from '../index.ts';
 import { count, formatBytes } from './format.ts';
+import { formatLine } from './output.ts';
 
 const STYLE = `body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c1c1c;background:#fff}
 h1,h2{line-height:1.2}h2{margin-top:2.5rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}
@@ -61,10 +62,9 @@ function formatLayer(layer: InspectedImage['layers'][number], largest: number): 
   return `<tr><td class="size">${escape(formatBytes(size))}<div class="bar" style="width:${width}%"></div></td><td>${escape(createdBy ?? '')}<br><code>${escape(digest)}</code>${shared}</td></tr>`;
 }
 
-/** Escapes text for HTML, also for attributes. Drops characters that change how the following text is read. */
+/** A line of text, escaped for HTML, also for attributes. */
 function escape(text: string): string {
-  return text
-    .replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, ' ')
+  return formatLine(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

@@ -1,8 +1,8 @@
 import type { CommonOptions, Outcome } from './context.ts';
 import { OK } from './exit-code.ts';
 import { createProgram } from './grammar/program.ts';
+import { printJson, printLine, printStack } from './output.ts';
 import { createProgressDisplay } from './progress.ts';
-import { printable } from './printable.ts';
 import { describeFailure, Interruption } from './report-error.ts';
 
 /**
@@ -44,18 +44,19 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): void {
-  const lines = options.json === true ? [JSON.stringify(json)] : options.quiet === true ? quiet : text;
-  for (const line of lines) process.stdout.write(`${printable(line)}\n`);
+  if (options.json === true) return printJson(process.stdout, json);
+  for (const line of options.quiet === true ? quiet : text) printLine(process.stdout, line);
 }
 
 function printFailure(error: unknown, options: CommonOptions): number {
   const shown = isShownAlready(error);
   if (shown !== undefined) return shown;
   const { exitCode, lines, json } = describeFailure(error);
-  if (options.json === true) process.stdout.write(`${JSON.stringify(json)}\n`);
+  if (options.json === true) printJson(process.stdout, json);
   const [first, ...rest] = lines;
-  process.stderr.write(`drayage: ${first}\n${rest.map((line) => `  ${line}\n`).join('')}`);
-  if (options.debug === true && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  printLine(process.stderr, `drayage: ${first}`);
+  for (const line of rest) printLine(process.stderr, `  ${line}`);
+  if (options.debug === true && error instanceof Error) printStack(process.stderr, error);
   return exitCode;
 }
 

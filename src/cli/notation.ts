@@ -2,6 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DrayageError } from '../index.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 /** A place in skopeo's notation: `oci:DIR:NAME`, `oci-archive:FILE:NAME`, `docker-archive:FILE:NAME`. */
 export interface Notation {
@@ -43,12 +44,12 @@ export function folderOf(text: string): string {
   const { kind, path, image } = parseNotation(text);
   if (kind === 'oci-archive' || kind === 'docker-archive') {
     throw new DrayageError('USAGE', `${text} is an archive, but a layout is required`, {
-      hint: `make a layout of it: drayage save --from ${text} -o DIR`,
+      hint: `make a layout of it: drayage save --from ${shellWord(text)} -o DIR`,
     });
   }
   if (image === undefined) return path;
   throw new DrayageError('USAGE', `${text} names an image, but a layout is required`, {
-    hint: `choose the image separately: -i ${image}`,
+    hint: `choose the image separately: -i ${shellWord(image)}`,
   });
 }
 

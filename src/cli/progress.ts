@@ -1,16 +1,11 @@
 import type { OnProgress, ProgressEvent } from '../index.ts';
 import { formatBytes } from './format.ts';
 import { hintOf } from './hints.ts';
-import { printable } from './printable.ts';
+import type { TextOutput } from './output.ts';
+import { clearStatus, printLine, printLineOver, printStatus } from './output.ts';
 
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
 const INTERVAL = { terminal: 100, log: 10_000 };
-
-/** The target of progress. */
-export interface ProgressOutput {
-  write(text: string): unknown;
-  isTTY?: boolean;
-}
 
 /** A display of progress. */
 export interface ProgressDisplay {
@@ -20,7 +15,7 @@ export interface ProgressDisplay {
 }
 
 /** Formats progress events: on a terminal as one line that is redrawn, elsewhere as a line now and then. */
-export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
+export function createProgressDisplay(output: TextOutput): ProgressDisplay {
   const terminal = output.isTTY === true;
   const total = { read: 0, sent: 0 };
   let label = '';
@@ -28,22 +23,20 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   const show = (): void => {
     const moved = total.sent > 0 ? `${formatBytes(total.sent)} sent` : `${formatBytes(total.read)} read`;
     const line = `drayage: ${label === '' ? '' : `${label}: `}${moved}`;
-    output.write(terminal ? `\r\u001B[K${line}` : `${line}\n`);
+    (terminal ? printStatus : printLine)(output, line);
     shown = performance.now();
   };
   return {
     onProgress: (event) => {
-      if (event.kind === 'image') label = printable(event.name);
+      if (event.kind === 'image') label = event.name;
       else if (event.kind === 'note' || event.kind === 'waiting')
-        output.write(`${terminal ? '\r\u001B[K' : ''}drayage: ${printable(lineOf(event))}\n`);
+        printLineOver(output, `drayage: ${lineOf(event)}`);
       else if (event.kind === 'bytes') {
         total[event.direction] += event.bytes;
         if (performance.now() - shown >= (terminal ? INTERVAL.terminal : INTERVAL.log)) show();
       }
     },
-    end: () => {
-      if (terminal) output.write('\r\u001B[K');
-    },
+    end: () => clearStatus(output),
   };
 }
 

@@ -1,4 +1,3 @@
-import { printable } from './printable.ts';
 import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
@@ -53,9 +52,9 @@ function plain(exitCode: number, code: string, message: string): Failure {
   return { exitCode, lines: [oneLine(message)], json: { error: { code, message, retryable: false } } };
 }
 
-/** Texts from outside may contain line breaks and control characters, which must not reach a log. */
+/** Texts from outside may contain line breaks. */
 function oneLine(text: string): string {
-  return printable(text).replaceAll(/\s+/g, ' ').trim();
+  return text.replaceAll(/\s+/g, ' ').trim();
 }
 
 function isCommanderError(error: unknown): error is Error & { code: string } {

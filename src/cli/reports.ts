@@ -5,6 +5,7 @@ import type { Layout, Origin, PlannedImage, PromotedImage, ShippedImage } from '
 import { formatDotenvReport, formatVariables, imageVariables, inspect, originAnnotations } from '../index.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
+import { formatJson } from './output.ts';
 import { HOME, refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
 
@@ -94,7 +95,8 @@ async function writeReportFiles(
   signal: AbortSignal,
 ): Promise<void> {
   await writeText(join(HOME, 'report.env'), variables, signal);
-  if (links !== undefined) await writeText(join(HOME, 'annotations.json'), links, signal);
+  if (links === undefined) return;
+  await writeText(join(HOME, 'annotations.json'), `${formatJson(JSON.parse(links))}\n`, signal);
 }
 
 async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../index.ts';
 import { parseNotation } from './notation.ts';
 import { diskError } from '../errors.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 /** A target of `--to`. */
 export type Target =
@@ -30,7 +31,7 @@ export function parseTarget(text: string, json: boolean): Target {
   }
   if (name !== undefined && !/[:/]/.test(name)) {
     throw new DrayageError('USAGE', `${name} in ${text} is only a tag, not a name that docker knows`, {
-      hint: `write the whole name: ${kind}:${path}:app:${name}`,
+      hint: `write the whole name: ${shellWord(`${kind}:${path}:app:${name}`)}`,
     });
   }
   if (kind === 'oci') return { kind: 'layout', path, name };

@@ -3,6 +3,7 @@ import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { optional } from '../oci/parse.ts';
 import type { TokenKind, GitLabApi } from './api.ts';
+import { shellWords } from '../text/shell-word.ts';
 
 /** Which job's artifact is wanted. */
 export type JobQuery =
@@ -114,13 +115,13 @@ function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): Drayag
       {
         candidates: parallel,
         reason: 'JOB_CHOICE',
-        hint: `choose one, such as ${JSON.stringify(parallel[0])}`,
+        hint: `choose one, such as ${shellWords(parallel.slice(0, 1))}`,
       },
     );
   }
   return new DrayageError('NOT_FOUND', `pipeline ${pipeline} has no job ${JSON.stringify(name)}`, {
     candidates: names.slice(0, 50),
-    hint: names.length === 0 ? 'it has no jobs at all' : `its jobs are ${names.slice(0, 10).join(', ')}`,
+    hint: names.length === 0 ? 'it has no jobs at all' : `its jobs are ${shellWords(names.slice(0, 10))}`,
   });
 }
 

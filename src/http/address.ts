@@ -5,11 +5,6 @@ export function withoutSecrets(url: URL): string {
   return url.origin + url.pathname;
 }
 
-/** A text in which no address has credentials: `https://user:password@host` becomes `https://host`. */
-export function withoutUserinfo(text: string): string {
-  return text.replaceAll(/:\/\/[^\s/?#]*@/g, '://');
-}
-
 /** Whether an address is this machine's own: `localhost`, `127.0.0.2`, `[::1]`, with or without a port. */
 export function isLoopback(url: string | URL): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(new URL(url).hostname);

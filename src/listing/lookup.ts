@@ -11,6 +11,7 @@ import type { ListedImage } from './entries.ts';
 import { bare, familiar } from './entries.ts';
 import { nearest } from './nearest.ts';
 import { isReferrer } from './referrers.ts';
+import { shellWords } from '../text/shell-word.ts';
 
 /**
  * Resolves a reference among entries. In this order: by a full digest (of a root, of a manifest inside an index, of a
@@ -46,7 +47,7 @@ export function notFound(reference: string, listed: readonly ListedImage[], path
   const nameless = listed.filter((image) => image.names.length === 0 && image.foreign.length === 0);
   const candidates = nearest(familiar(reference), [...names, ...nameless.map(({ root }) => root.digest)]);
   const hint =
-    candidates.length > 0 ? `there is ${candidates.slice(0, 3).join(', ')}` : 'the layout contains no image';
+    candidates.length > 0 ? `there is ${shellWords(candidates.slice(0, 3))}` : 'the layout contains no image';
   const message = `no image ${JSON.stringify(reference)} in the layout ${path}`;
   return new DrayageError('NOT_FOUND', message, { path, candidates, hint });
 }
@@ -130,6 +131,6 @@ function digestIn(reference: string): Digest | undefined {
 function ambiguous(reference: string, candidates: string[]): DrayageError {
   return new DrayageError('AMBIGUOUS', `${JSON.stringify(reference)} fits ${candidates.length} images`, {
     candidates,
-    hint: `choose one of ${candidates.join(', ')}`,
+    hint: `choose one of ${shellWords(candidates)}`,
   });
 }

@@ -7,6 +7,7 @@ import { parseChallenges } from './challenge.ts';
 import type { Credential, Credentials } from './credentials.ts';
 import type { Secrets } from './secrets.ts';
 import { basic, requestToken } from './token.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 /** Options of {@link Authorization}. */
 export interface AuthorizationOptions {
@@ -101,7 +102,7 @@ export class Authorization {
         'UNREACHABLE',
         `${host} requires a password, but there is only an identity token`,
         {
-          hint: `docker login ${host}`,
+          hint: `docker login ${shellWord(host)}`,
         },
       );
     }

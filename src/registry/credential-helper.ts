@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { eitherSignal } from '../stream/signals.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 /** How to run a helper. */
 export interface HelperOptions extends ContentOptions {
@@ -44,7 +45,7 @@ export async function askCredentialHelper(
   if (answer?.success !== true) {
     const what = code === 0 ? 'gives an answer of another form' : `fails (exit code ${code ?? 'none'})`;
     throw new DrayageError('UNREACHABLE', `${program} ${what} when asked for ${server}`, {
-      hint: `try it: echo ${server} | ${program} get`,
+      hint: `try it: echo ${shellWord(server)} | ${shellWord(program)} get`,
     });
   }
   const { Username: username, Secret: secret } = answer.output;

@@ -5,6 +5,7 @@ import { optional } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';
 import { askCredentialHelper } from './credential-helper.ts';
 import type { Credential, Credentials } from './credentials.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 /** The names under which docker keeps the credentials of Docker Hub. */
 const DOCKER_HUB = 'docker.io';
@@ -106,6 +107,6 @@ function decodeAuth(auth: string, host: string, name: string): Credential {
   const password = text.slice(colon + 1).replace(/\0+$/, '');
   if (colon > 0) return { username: text.slice(0, colon), password };
   throw new DrayageError('MALFORMED', `${name}: the "auth" of ${host} is not the base64 of name:password`, {
-    hint: `docker login ${host} writes it again`,
+    hint: `docker login ${shellWord(host)} writes it again`,
   });
 }

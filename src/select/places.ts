@@ -1,6 +1,7 @@
 import type { ImagePlace, ListOptions, PlacedImage } from '../content/image-index.ts';
 import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
+import { shellWords } from '../text/shell-word.ts';
 
 /** Several places as one: all their images, and content from the place that has it. */
 export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
@@ -50,6 +51,6 @@ export async function findByReference(
   const candidates = [...new Set(missing.flatMap((error) => error.facts.candidates ?? []))];
   throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(reference)} in the layout`, {
     candidates,
-    ...(candidates.length > 0 ? { hint: `it holds ${candidates.join(', ')}` } : { reason: 'NO_IMAGE' }),
+    ...(candidates.length > 0 ? { hint: `it holds ${shellWords(candidates)}` } : { reason: 'NO_IMAGE' }),
   });
 }

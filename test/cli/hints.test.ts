@@ -62,7 +62,7 @@ test.each<[ErrorReason, ErrorFacts, string]>([
     { hint: 'say needs: [build]' },
     'name the job by --job-id; or give DRAYAGE_GITLAB_TOKEN the scope read_api and a role in the project; or say needs: [build]',
   ],
-  ['JOB_CHOICE', { candidates: ['build 1/2', 'build 2/2'] }, 'choose one: --job "build 1/2"'],
+  ['JOB_CHOICE', { candidates: ['build 1/2', 'build 2/2'] }, "choose one: --job 'build 1/2'"],
   ['DAEMON_ADDRESS', { hint: 'set DOCKER_HOST' }, 'set DOCKER_HOST (or --host)'],
   ['UNPROVEN_TIME', { hint: 'name a log' }, 'name a log: --rekor-url, --tsa-url'],
   ['LOG_SERVICE', { hint: 'check its address' }, 'check --rekor-url'],
@@ -83,16 +83,52 @@ test.each<[ErrorReason, ErrorFacts, string]>([
   expect(hintOf({ ...facts, reason })).toBe(hint);
 });
 
-test('an expectation is quoted for the shell, and any where its value cannot be written', () => {
-  const accepting = {
-    job: ['build: [linux, amd64]'],
-    project: 'any',
-    server: ['any'],
-    ref: ["it's $x"],
-  } as const;
+test('an expectation is quoted for the shell', () => {
+  const accepting = { project: 'any', ref: ["it's $x"] } as const;
   expect(hintOf({ reason: 'NAME', accepting })).toBe(
-    String.raw`if the name is intended: --expect job=any --expect project=any --expect server=any --expect 'ref=it'\''s $x'`,
+    String.raw`if the name is intended: --expect project=any --expect 'ref=it'\''s $x'`,
   );
+});
+
+/** Values that would accept more than themselves, or that people cannot see. */
+const UNWRITABLE = [
+  ['any'],
+  ['a', 'any'],
+  ['build: [linux, amd64]'],
+  ['a,b'],
+  ['x commit=any'],
+  ['x none'],
+  ['x\tnone'],
+  [' x'],
+  [''],
+  [],
+  ['x\u001b[2J'],
+  ['x\u009b31m'],
+  ['x\u202egnp'],
+  ['x\r\nsection_start:1:x'],
+];
+
+test.each(UNWRITABLE)('no option is proposed that would accept %j', (...values) => {
+  const accepting = { pipeline: ['4710'], commit: values };
+  expect(hintOf({ reason: 'OTHER_ORIGIN', accepting })).toBeUndefined();
+  expect(hintOf({ reason: 'NAME', accepting })).toBeUndefined();
+  expect(hintOf({ reason: 'OTHER_JOB', accepting })).toBe('sign in the job that builds');
+  expect(hintOf({ reason: 'OTHER_REVISION', accepting })).toBe(
+    "build it again; if the label is the base image's, set it in the Dockerfile",
+  );
+});
+
+test.each<[ErrorReason, (name: string) => ErrorFacts, string]>([
+  ['JOB_CHOICE', (name) => ({ candidates: [name] }), 'choose one: --job'],
+  [
+    'VARIABLE_CLASH',
+    (name) => ({ candidates: ['app:1', name] }),
+    "name the second one's variable: --env KEY=",
+  ],
+])('%s quotes a name for the shell, and proposes none that people cannot see', (reason, facts, words) => {
+  const hint = hintOf({ ...facts('$(touch /tmp/x)'), reason });
+  expect(hint?.replace(' KEY= ', ' KEY=')).toBe(`${words}${words.endsWith('=') ? '' : ' '}'$(touch /tmp/x)'`);
+  expect(hintOf({ ...facts('a\u0007b'), reason })).toBeUndefined();
 });
 
 test('a hint without a reason, or with one that has no words, stays as it is', () => {

@@ -17,6 +17,7 @@ interface Rule {
  */
 const TABLE: Record<string, Rule> = {
   errors: { level: 0 },
+  text: { level: 0 },
   progress: { level: 1 },
   oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
@@ -183,7 +184,7 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
   const need = neededPermission(file, specifier);
   if (need !== undefined) return [...(rule.packages ?? []), ...(rule.also ?? [])].includes(need);
   const to = roomOf(resolve(file, specifier));
-  if (isCli(from) && !isCli(to)) return ['index', 'errors'].includes(to);
+  if (isCli(from) && !isCli(to)) return ['index', 'errors', 'text'].includes(to);
   return to === from || TABLE[to] !== undefined;
 }
 

@@ -6,6 +6,7 @@ import { DrayageError } from '../../errors.ts';
 import { optional, parseDocument } from '../../oci/parse.ts';
 import { isThere, readIfThere } from './files.ts';
 import type { DockerTls } from './tls.ts';
+import { shellWords } from '../../text/shell-word.ts';
 
 /** The daemon that a docker context names. */
 export interface ContextEndpoint {
@@ -75,7 +76,7 @@ async function unknown(configFolder: string, name: string): Promise<DrayageError
   return new DrayageError('NOT_FOUND', `there is no docker context ${JSON.stringify(name)}`, {
     path: configFolder,
     candidates,
-    hint: `set DOCKER_CONTEXT to one of: ${candidates.join(', ')}; or set DOCKER_HOST, which overrides it`,
+    hint: `set DOCKER_CONTEXT to one of: ${shellWords(candidates)}; or set DOCKER_HOST, which overrides it`,
   });
 }
 

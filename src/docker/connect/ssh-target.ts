@@ -1,4 +1,5 @@
 import { DrayageError } from '../../errors.ts';
+import { shellWord } from '../../text/shell-word.ts';
 
 /** The machine behind an `ssh://` address. */
 export interface SshTarget {
@@ -49,12 +50,7 @@ export const SSH_CONNECT_SECONDS = 30;
 /** The arguments with which docker itself runs ssh. The last ones are a command for the remote shell. */
 export function sshArguments({ host, user, port, socketPath }: SshTarget): string[] {
   const options = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
-  const daemon = socketPath === undefined ? [] : [`--host=${quoted(`unix://${socketPath}`)}`];
+  const daemon = socketPath === undefined ? [] : [`--host=${shellWord(`unix://${socketPath}`)}`];
   const command = ['docker', ...daemon, 'system', 'dial-stdio'];
   return ['-o', `ConnectTimeout=${SSH_CONNECT_SECONDS}`, '-T', ...options, '--', host, ...command];
-}
-
-/** Quotes for a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

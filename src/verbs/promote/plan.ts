@@ -12,6 +12,7 @@ import type { Referrer } from '../../image/referrers.ts';
 import { referrersOf } from '../../image/referrers.ts';
 import { chooseReferrers, cosignTag } from './referrers.ts';
 import { assertUnmoved } from './tags.ts';
+import { shellWords } from '../../text/shell-word.ts';
 
 /** An image with everything that is known before something is sent. */
 export interface Planned extends SelectedImage {
@@ -108,6 +109,6 @@ function whichImage(found: readonly SelectedImage[]): DrayageError {
   const candidates = found.map(({ image }) => image.names[0] ?? image.root.digest);
   return new DrayageError('AMBIGUOUS', `one image at a time is promoted, and ${found.length} fit`, {
     candidates,
-    hint: `there is ${candidates.slice(0, 10).join(', ')}`,
+    hint: `there is ${shellWords(candidates.slice(0, 10))}`,
   });
 }

@@ -1,0 +1,60 @@
+import { printable } from '../text/printable.ts';
+import { withoutUserinfo } from '../text/userinfo.ts';
+
+/** Where text goes: standard output or standard error. */
+export interface TextOutput {
+  write(text: string): unknown;
+  isTTY?: boolean;
+}
+
+/**
+ * One line of text that may hold anything from outside: every character is seen, and no address has credentials. All
+ * text leaves the program through this function or {@link formatJson}.
+ */
+export function formatLine(text: string): string {
+  return withoutUserinfo(printable(text));
+}
+
+/** A JSON document on one line, with the same promise as {@link formatLine}. */
+export function formatJson(document: unknown): string {
+  return printable(
+    JSON.stringify(document, (_key, value: unknown) =>
+      typeof value === 'string' ? withoutUserinfo(value) : value,
+    ),
+  );
+}
+
+/** Writes one line. */
+export function printLine(output: TextOutput, text: string): void {
+  output.write(`${formatLine(text)}\n`);
+}
+
+/** Writes one line in place of a line of {@link printStatus}. */
+export function printLineOver(output: TextOutput, text: string): void {
+  output.write(`${output.isTTY === true ? CLEAR : ''}${formatLine(text)}\n`);
+}
+
+/** Writes a JSON document. */
+export function printJson(output: TextOutput, document: unknown): void {
+  output.write(`${formatJson(document)}\n`);
+}
+
+/** Writes a line that the next one replaces. Only for a terminal. */
+export function printStatus(output: TextOutput, text: string): void {
+  output.write(`${CLEAR}${formatLine(text)}`);
+}
+
+/** Removes the line of {@link printStatus}. Does nothing unless `output` is a terminal. */
+export function clearStatus(output: TextOutput): void {
+  if (output.isTTY === true) output.write(CLEAR);
+}
+
+/** Writes an error's stack. Its message stays one line: otherwise it could look like further lines. */
+export function printStack(output: TextOutput, { name, message, stack = '' }: Error): void {
+  const title = `${name}: ${message}`;
+  const at = stack.startsWith(title) ? title.length : stack.indexOf('\n    at ');
+  printLine(output, title);
+  for (const line of at < 0 ? [] : stack.slice(at).split('\n').slice(1)) printLine(output, line);
+}
+
+const CLEAR = '\r\u001B[K';
