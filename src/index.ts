@@ -76,6 +76,7 @@ export { Layout } from './layout/layout.ts';
 export { localFirst } from './layout/local-first.ts';
 export type { SweptBlobs } from './layout/sweep.ts';
 export type { Attached } from './listing/attached.ts';
+export type { ImageIdentity } from './listing/unique-reference.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';
 export { isDigest } from './oci/digest.ts';
@@ -102,7 +103,7 @@ export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } f
 export { diff } from './verbs/diff.ts';
 export type { ExportOptions } from './verbs/export.ts';
 export { exportArchive } from './verbs/export.ts';
-export type { FetchedImage, FetchOptions, FetchResult } from './verbs/fetch.ts';
+export type { FetchOptions, FetchResult } from './verbs/fetch.ts';
 export { fetch } from './verbs/fetch.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './verbs/inspect.ts';
 export { inspect } from './verbs/inspect.ts';
@@ -134,7 +135,7 @@ export type { KeptName, UnloadOptions, UnloadResult } from './verbs/unload.ts';
 export { unload } from './verbs/unload.ts';
 export type { UntaggedReference, UntagOptions, UntagResult } from './verbs/untag.ts';
 export { untag } from './verbs/untag.ts';
-export type { VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
+export type { VerifiedImage, VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
 export { verify } from './verbs/verify/verify.ts';
 
 import type { Ci } from './ci/ci.ts';

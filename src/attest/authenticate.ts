@@ -1,3 +1,4 @@
+import { nameOf } from '../content/image-index.ts';
 import type { ImagePlace, StoredImage } from '../content/image-index.ts';
 import type { Authenticate } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
@@ -111,7 +112,7 @@ async function vetHolder(
 }
 
 function rejected(image: StoredImage, own: Vetted, parts: readonly VettedPart[]): DrayageError {
-  const name = image.names[0] ?? image.root.digest;
+  const name = nameOf(image);
   if (own.failures.length > 0) return noneAccepted(name, own);
   const lacking = parts.find(({ vetted }) => !vetted?.accepted.length);
   const isPartlySigned = parts.some(({ vetted }) => vetted?.accepted.length || vetted?.failures.length);

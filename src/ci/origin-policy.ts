@@ -1,4 +1,5 @@
 import type { StoredImage } from '../content/image-index.ts';
+import { nameOf } from '../content/image-index.ts';
 import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
 import { REVISION } from '../oci/annotations.ts';
@@ -89,8 +90,4 @@ function assertRevision(image: StoredImage, config: ImageConfig, expectations: E
       accepting: { commit: [...expected, label] },
     },
   );
-}
-
-function nameOf({ names, root }: StoredImage): string {
-  return names[0] ?? root.digest;
 }

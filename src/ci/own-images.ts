@@ -1,3 +1,4 @@
+import { nameOf } from '../content/image-index.ts';
 import type { StoredImage } from '../content/image-index.ts';
 import type { ImagePolicy } from '../content/policy.ts';
 import { DrayageError } from '../errors.ts';
@@ -13,14 +14,14 @@ import type { Origin } from './origin.ts';
  */
 export function ownImages(origin: Origin, others: Expectations = {}): ImagePolicy {
   const expected = acceptedBy(origin, others);
-  const assertOwn = ({ names, root, annotations }: StoredImage): void => {
-    const found = mismatches(annotations, expected).filter(({ actual }) => actual !== undefined);
+  const assertOwn = (image: StoredImage): void => {
+    const found = mismatches(image.annotations, expected).filter(({ actual }) => actual !== undefined);
     const [first] = found;
     if (first === undefined) return;
     const reasons = found.map(
       ({ key, expected: own, actual }) => `its ${key} is ${actual}, not ${own.join(' or ')}`,
     );
-    const message = `${names[0] ?? root.digest} was not saved by this job: ${reasons.join('; ')}`;
+    const message = `${nameOf(image)} was not saved by this job: ${reasons.join('; ')}`;
     throw new DrayageError('POLICY', message, {
       reason: 'OTHER_JOB',
       expected: first.expected.join(','),

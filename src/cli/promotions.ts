@@ -1,4 +1,4 @@
-import type { ImagePlace, ImagePolicy, Promotion } from '../index.ts';
+import type { PromoteOptions } from '../index.ts';
 import { DrayageError } from '../index.ts';
 import { gitTagOf } from './ci.ts';
 import type { Context } from './context.ts';
@@ -11,21 +11,15 @@ export interface PromotionOptions {
   semver?: boolean;
 }
 
-/** Places whose images are listed. */
-type Listing = Pick<ImagePlace, 'images'>;
-
 /**
- * The images and their tags: one image and its references, or all named images and templates.
- * @param policy selects from all images: images of other pipelines, left in the workspace, are skipped with a line
- * @throws {@link DrayageError} `USAGE`; `NOT_FOUND` if no image has a name; `POLICY` if none may be promoted
+ * The images and their tags: one image and its references, or templates for all named images.
+ * @throws {@link DrayageError} `USAGE`
  */
-export async function readPromotions(
+export function readPromotions(
   args: readonly string[],
   options: PromotionOptions,
-  places: readonly Listing[],
-  policy: ImagePolicy | undefined,
   context: Context,
-): Promise<Promotion[]> {
+): PromoteOptions['promotions'] {
   // A variable holds several, with spaces between them.
   const templates = [options.to ?? []]
     .flat()
@@ -42,13 +36,8 @@ export async function readPromotions(
   if (args.length > 0)
     throw usage(`--all takes no ${args[0]}`, "name where to by --to 'registry/group/{name}:{tag}'");
   if (templates.length === 0) throw usage('--all to where?', "--to 'registry/group/{name}:{tag}'");
-  const names = await namesIn(places, policy, context);
-  if (names.length === 0) throw new DrayageError('NOT_FOUND', 'no image in the layouts has a name');
   const references = expand(templates, options, context);
-  return names.map((name) => ({
-    image: name,
-    to: references.map((reference) => expandName(reference, name)),
-  }));
+  return (name) => references.map((reference) => expandName(reference, name));
 }
 
 /** Expands the variables in references. With `--semver`, references without a tag get the version's tags. */
@@ -63,21 +52,4 @@ function expand(references: readonly string[], { semver }: PromotionOptions, { e
 
 function usage(message: string, hint: string): Error {
   return new DrayageError('USAGE', message, { hint });
-}
-
-async function namesIn(
-  places: readonly Listing[],
-  policy: ImagePolicy | undefined,
-  { signal, onProgress }: Context,
-): Promise<string[]> {
-  const note = (message: string): void => onProgress({ kind: 'note', message });
-  const all = (await Promise.all(places.map((place) => place.images({ signal })))).flat();
-  const chosen = policy === undefined ? all : policy.choose(all, () => {});
-  const names = new Set(chosen.flatMap((image) => image.names));
-  // An image that shares its name with a promoted one is reported there.
-  const others = all.filter((image) => !image.names.some((name) => names.has(name)));
-  policy?.choose([...new Set([...chosen, ...others])], note);
-  for (const { root } of chosen.filter((image) => image.names.length === 0))
-    note(`${root.digest} is skipped: it has no name`);
-  return [...names];
 }

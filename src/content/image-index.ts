@@ -13,6 +13,11 @@ export interface StoredImage {
   foundAs?: string | undefined;
 }
 
+/** What messages call an image: its name, the word by which it was requested, or its digest. */
+export function nameOf({ names, foundAs, root }: Omit<StoredImage, 'annotations'>): string {
+  return names[0] ?? foundAs ?? root.digest;
+}
+
 /** Options of {@link ImageIndex.images} and {@link ImageIndex.resolve}. */
 export interface ListOptions extends ContentOptions {
   /** Gets a note for each entry that is passed over. */

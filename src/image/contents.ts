@@ -3,7 +3,7 @@ import { isAbsent } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { ImageDocument } from './documents.ts';
 import { isImageManifest, isIndexDocument, readManifestOrIndex } from './documents.ts';
-import { omittedLayers } from './omitted-layers.ts';
+import { omittedBlobs } from './omitted-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Index } from '../oci/image-index.ts';
@@ -55,7 +55,6 @@ export async function contentsOf(
   root: Descriptor,
   { annotations, asStated = false, onDamaged, signal }: ContentsOptions = {},
 ): Promise<ImageContents> {
-  const count = omittedLayers(annotations, root.digest);
   const documents: ImageDocument[] = [];
   const contents: Omit<ImageContents, 'root' | 'documents'> = {
     images: [],
@@ -72,8 +71,7 @@ export async function contentsOf(
     else documents.push(node.document);
     if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
     contents.images.push(node.document);
-    // By its digest: a blob that occurs again above is omitted there, too.
-    for (const { digest } of node.document.value.layers.slice(0, count)) first.add(digest);
+    for (const digest of omittedBlobs(node.document.value.layers, { root, annotations })) first.add(digest);
   }
   for (const blob of named) {
     const isFirst = first.has(blob.digest);

@@ -1,8 +1,10 @@
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
+import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { ImageContents } from './contents.ts';
+import { referrersOf } from './referrers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
@@ -42,14 +44,35 @@ export async function copyContents(
   receiver: Receiver,
   { done = new Set(), concurrency = 4, limit = pLimit(concurrency), onBlob, signal }: CopyOptions = {},
 ): Promise<void> {
-  const missing = blobs.filter(({ digest }) => !done.has(digest));
+  const missing = new Map(blobs.map((blob) => [blob.digest, blob]));
+  for (const digest of done) missing.delete(digest);
   const copy = async (blob: Descriptor, either: AbortSignal): Promise<void> => {
     const by = await receiver.takeBlob(blob, { signal: either });
     done.add(blob.digest);
     await onBlob?.(blob, by);
   };
-  await together(missing, signal, copy, limit);
+  await together([...missing.values()], signal, copy, limit);
   for (const document of documents) await receiver.takeDocument(document, { signal });
+}
+
+/**
+ * Copies an image, and what refers to it or to a part of it.
+ * @param source holds what refers to the image
+ * @param index knows what does
+ * @returns the referrers
+ * @throws {@link DrayageError} as {@link copyContents} and {@link referrersOf}
+ */
+export async function copyAttached(
+  contents: ImageContents,
+  source: ContentSource,
+  index: Pick<ImageIndex, 'referrers'>,
+  receiver: Receiver,
+  options: CopyOptions,
+): Promise<Descriptor[]> {
+  const referrers = await referrersOf(source, index, contents, options);
+  for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
+    await copyContents(one, receiver, options);
+  return referrers.map(({ descriptor }) => descriptor);
 }
 
 /**

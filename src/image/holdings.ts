@@ -1,7 +1,7 @@
 import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
-import { isDrayageError, isUnusable } from '../errors.ts';
+import { isUnusable } from '../errors.ts';
 import { contentsOf } from './contents.ts';
-import { images, readConfig } from './image.ts';
+import { images, isUnreadable, readConfig } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
 import { isProven, pairOf, proveAll } from './prove.ts';
@@ -111,7 +111,7 @@ export class Holdings {
         if (found !== undefined && (await this.#isWhole(found.root))) return found;
       } catch (error) {
         // Damaged content, and what is not an image, does not count as held.
-        if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
+        if (!isUnreadable(error)) throw error;
       }
     }
     return undefined;
@@ -145,7 +145,7 @@ export class Holdings {
       try {
         for await (const { layers } of images(this.#store, root, this.#options)) this.#ledger.claim(layers);
       } catch (error) {
-        if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
+        if (!isUnreadable(error)) throw error;
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError, isUnusable } from '../errors.ts';
 import { walk } from './contents.ts';
 import { isImageManifest } from './documents.ts';
 import type { Layer } from './layer.ts';
@@ -8,7 +8,7 @@ import { configPlatform, parseConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
 import { pairLayers } from '../oci/manifest.ts';
-import { layerCompression } from '../oci/media-types.ts';
+import { isManifestType, layerCompression } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
@@ -65,6 +65,11 @@ export async function* images(
   }
 }
 
+/** Whether `error` says that an image cannot be read, whatever the way to it: then it holds and claims nothing. */
+export function isUnreadable(error: unknown): boolean {
+  return isUnusable(error) || isDrayageError(error, 'LIMIT');
+}
+
 /** Reads and checks the config that a manifest names. */
 export async function readConfig(
   source: ContentSource,
@@ -90,6 +95,16 @@ function assertReadable({ digest, mediaType }: Descriptor): void {
     actual: mediaType,
     hint: 'build the image with gzip or zstd layers',
   });
+}
+
+/**
+ * An image's root as an index lists it: a manifest with the platform that its config states, because one name may stand
+ * for an image of each platform.
+ */
+export function withPlatform(root: Descriptor, config: ImageConfig): Descriptor {
+  const platform = configPlatform(config);
+  const isStated = platform.os !== '' && platform.architecture !== '';
+  return isStated && isManifestType(root.mediaType) ? { ...root, platform } : root;
 }
 
 /** The error for a root without an image, or only with images for other platforms. */

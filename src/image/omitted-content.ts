@@ -1,3 +1,4 @@
+import { nameOf } from '../content/image-index.ts';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
@@ -7,7 +8,7 @@ import { prove } from './prove.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { omittedBlobs, omittedLayers } from './omitted-layers.ts';
+import { omittedBlobs } from './omitted-layers.ts';
 import type { OnProgress } from '../progress.ts';
 import type { StoredImage } from '../content/image-index.ts';
 
@@ -43,10 +44,9 @@ export interface ReadImage {
 
 /** The layers that a place may lack because its image omits them, by their blobs. */
 export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> {
-  const omitted = omittedLayers(image.annotations, image.root.digest);
   const found = new Map<Digest, Layer>();
   for (const { manifest, layers } of read) {
-    const digests = omittedBlobs(manifest.value.layers, omitted);
+    const digests = omittedBlobs(manifest.value.layers, image);
     for (const layer of layers) if (digests.has(layer.blob.digest)) found.set(layer.blob.digest, layer);
   }
   return found;
@@ -98,7 +98,7 @@ class OmittedContent implements ContentSource {
     try {
       this.#base ??= openBase(reference, { signal });
       const bytes = await openProven(await this.#base, layer, options);
-      const message = `${this.#name}: omitted layers are read from its base ${nameOf(reference)}`;
+      const message = `${nameOf(this.#placed.image)}: omitted layers are read from its base ${fullName(reference)}`;
       if (!this.#isTold) onProgress?.({ kind: 'note', message });
       this.#isTold = true;
       const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
@@ -123,21 +123,16 @@ class OmittedContent implements ContentSource {
     }
   }
 
-  get #name(): string {
-    const { names, root } = this.#placed.image;
-    return names[0] ?? root.digest;
-  }
-
   #reference(): BaseReference | undefined {
     const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = this.#placed.image.annotations;
     return name === undefined ? undefined : { name, digest };
   }
 
   #nowhere({ digest }: Descriptor, reference: BaseReference | undefined): DrayageError {
-    const from = reference === undefined ? '' : ` (it comes from ${nameOf(reference)})`;
+    const from = reference === undefined ? '' : ` (it comes from ${fullName(reference)})`;
     return new DrayageError(
       'NOT_FOUND',
-      `layer ${digest} of ${this.#name} is omitted from its layout, and no other layout has it${from}`,
+      `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and no other layout has it${from}`,
       { hint: 'also name the layout that the image was saved against, or load its base first' },
     );
   }
@@ -147,7 +142,7 @@ class OmittedContent implements ContentSource {
     if (isDamage(error) || !isDrayageError(error)) return error;
     return new DrayageError(
       'UNREACHABLE',
-      `layer ${digest} of ${this.#name} is omitted from its layout, and cannot be read from its base ${nameOf(reference)}: ${error.message}`,
+      `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and cannot be read from its base ${fullName(reference)}: ${error.message}`,
       {
         ...error.facts,
         digest,
@@ -165,6 +160,6 @@ async function openProven(source: ContentSource, layer: Layer, options: OpenOpti
   return source.open(layer.blob, options);
 }
 
-function nameOf({ name, digest }: BaseReference): string {
+function fullName({ name, digest }: BaseReference): string {
   return digest === undefined ? name : `${name}@${digest}`;
 }

@@ -1,6 +1,7 @@
 import type { StoredImage } from '../content/image-index.ts';
 import { REF_NAME } from '../oci/annotations.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
+import { withOmitted } from '../image/omitted-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
@@ -31,7 +32,7 @@ export function addImage(
   const given = { ...root.annotations, ...annotations };
   // For a document that belongs to an image by its name, only the name says so.
   const own = isCosignEntry({ ...root, annotations: given }) ? given : withoutNames(given);
-  const present = entries.map((entry) => (entry.digest === root.digest ? withOmitted(entry, own) : entry));
+  const present = entries.map((entry) => (entry.digest === root.digest ? alsoOmitting(entry, own) : entry));
   if (names.length === 0) return addNameless(present, toEntry(root, own));
   let result = present.filter((entry) => !(entry.digest === root.digest && isNameless(entry)));
   for (const name of new Set(names.map(normalizeName))) {
@@ -129,10 +130,9 @@ function samePlatform(a: Platform | undefined, b: Platform | undefined): boolean
 }
 
 /** Omission is a fact of the image: whoever adds it last decides it for all of its names. */
-function withOmitted(entry: Descriptor, { [OMITTED_LAYERS]: omitted }: Record<string, string>): Descriptor {
-  if (entry.annotations?.[OMITTED_LAYERS] === omitted) return entry;
-  const { [OMITTED_LAYERS]: _, ...rest } = entry.annotations ?? {};
-  return toEntry(entry, omitted === undefined ? rest : { ...rest, [OMITTED_LAYERS]: omitted });
+function alsoOmitting(entry: Descriptor, { [OMITTED_LAYERS]: count }: Record<string, string>): Descriptor {
+  if (entry.annotations?.[OMITTED_LAYERS] === count) return entry;
+  return toEntry(entry, withOmitted(entry.annotations ?? {}, count));
 }
 
 /** The same entry always gives the same bytes: keys in order, nothing empty. */

@@ -13,9 +13,26 @@ const NAMELESS = 'drayage';
  * no pipeline saved it. The hex is from the config digest; for an index, which has no single config, from its own
  * digest.
  */
-export function uniqueReference(image: StoredImage, configDigest: Digest, name: string | undefined): string {
+export function uniqueReference(image: StoredImage, configDigest: Digest): string {
   const digest = isIndexType(image.root.mediaType) ? image.root.digest : configDigest;
-  return `${uniqueTagWithoutHex(image, name)}${shortDigest(digest)}`;
+  return `${uniqueTagWithoutHex(image, image.names[0])}${shortDigest(digest)}`;
+}
+
+/** Which image it is, in any result. */
+export interface ImageIdentity {
+  /** The first of its names; null if it has none. */
+  name: string | null;
+  /** Its unique tag when it is loaded. */
+  ref: string;
+  /** The config digest; for a multi-platform image that of one of its images. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+}
+
+/** Identifies an image whose config has this digest. */
+export function identify(image: StoredImage, id: Digest): ImageIdentity {
+  return { name: image.names[0] ?? null, ref: uniqueReference(image, id), id, digest: image.root.digest };
 }
 
 /** The hex at the end of a possible unique tag. */

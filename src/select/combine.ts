@@ -4,12 +4,11 @@ import { walk } from '../image/contents.ts';
 import { isImageManifest } from '../image/documents.ts';
 import { readConfig } from '../image/image.ts';
 import { DrayageError } from '../errors.ts';
-import { BASE_NAME } from '../oci/annotations.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
-import { omittedLayers } from '../image/omitted-layers.ts';
+import { describeOmitted } from '../image/omitted-layers.ts';
 import type { PlatformManifest, PlatformPart } from '../oci/platform-index.ts';
 import { platformIndex } from '../oci/platform-index.ts';
 
@@ -66,18 +65,15 @@ async function readPart({ source, image }: CombinePart, options: ContentOptions)
 
 /** An annotation of one part is not true for all. */
 function commonAnnotations(name: string, parts: readonly CombinePart[]): Record<string, string> {
-  assertSameLeftOut(name, parts);
+  assertSameOmitted(name, parts);
   const [first = {}, ...others] = parts.map(({ image }) => image.annotations);
   const common = Object.entries(first).filter(([key, value]) => others.every((own) => own[key] === value));
   return Object.fromEntries(common);
 }
 
 /** An image states its omitted layers and their base once, so that must be true for all its parts. */
-function assertSameLeftOut(name: string, parts: readonly CombinePart[]): void {
-  const said = parts.map(({ image: { annotations, root } }) => {
-    const count = omittedLayers(annotations, root.digest);
-    return count === 0 ? 'none' : `${count} of ${annotations[BASE_NAME] ?? 'another layout'}`;
-  });
+function assertSameOmitted(name: string, parts: readonly CombinePart[]): void {
+  const said = parts.map(({ image }) => describeOmitted(image));
   const [first, ...others] = new Set(said);
   if (others.length === 0) return;
   throw new DrayageError('UNSAFE', `the images of ${name} omit different layers: ${said.join(', ')}`, {

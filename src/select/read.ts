@@ -1,4 +1,6 @@
 import type { StoredImage } from '../content/image-index.ts';
+import { nameOf } from '../content/image-index.ts';
+import type { ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { annotatePart } from '../image/annotations.ts';
@@ -10,7 +12,7 @@ import { configPlatform } from '../oci/config.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
-import type { SelectedImage } from './selection.ts';
+import type { SelectedImage, Selection } from './selection.ts';
 
 /** How many documents all chosen images may lead to, those that several share counted for each. */
 const MAX_DOCUMENTS = 100_000;
@@ -18,33 +20,39 @@ const MAX_DOCUMENTS = 100_000;
 /** An image and what was read of it. */
 type ReadImage = Pick<SelectedImage, 'image' | 'root' | 'read'>;
 
-/** Reads the documents of images; with a platform, only those of the image for it. */
+/** Reads the documents of images, and asks the policy about each; with a platform, only about the image for it. */
 export class ImageReader {
   readonly #platform: Platform | undefined;
+  readonly #policy: ImagePolicy | undefined;
   readonly #options: ContentOptions;
   #count = 0;
 
-  constructor({ platform, signal }: ContentOptions & { platform?: Platform }) {
+  constructor({ platform, policy, signal }: Pick<Selection, 'platform' | 'policy' | 'signal'>) {
     this.#platform = platform;
+    this.#policy = policy;
     this.#options = { signal };
   }
 
   /**
    * Reads an image. A child of an index whose manifest or config is absent is passed over, if another is present.
    * @returns undefined if the root leads to no image
-   * @throws {@link DrayageError} `NOT_FOUND` if it is for other platforms, `INCOMPLETE` if its documents are absent; `LIMIT`,
-   * and what its place says of damaged content
+   * @throws {@link DrayageError} `NOT_FOUND` if it is for other platforms, `INCOMPLETE` if its documents are absent; `POLICY`,
+   * `LIMIT`; errors of its place for damaged content
    */
   async read(content: ContentSource, image: StoredImage): Promise<ReadImage | undefined> {
     const platform = this.#platform;
     const all: Image[] = [];
     for await (const one of this.#images(content, image)) {
-      if (platform !== undefined && isFor(platform, one)) return partOf(image, one);
+      if (platform !== undefined && isFor(platform, one)) {
+        this.#policy?.check(image, one.config.value);
+        return partOf(image, one);
+      }
       all.push(one);
     }
     const [first, ...others] = all;
     if (first === undefined) return undefined;
     if (platform !== undefined) throw notForPlatform(nameOf(image), platform, all.map(platformOf));
+    for (const { config } of all) this.#policy?.check(image, config.value);
     return { image, root: image.root, read: [first, ...others] };
   }
 
@@ -77,11 +85,6 @@ export function notForPlatform(name: string, platform: Platform, candidates: str
     hint:
       candidates.length > 0 ? `it is there for ${candidates.join(', ')}` : 'get it for that platform first',
   });
-}
-
-/** The name of an image in messages. */
-export function nameOf({ names, foundAs, root }: StoredImage): string {
-  return names[0] ?? foundAs ?? root.digest;
 }
 
 /** Of several images of a root the one for a platform; the only one is taken whatever it is for. */

@@ -1,6 +1,7 @@
 import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
+import { nameOf } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
 import { noImage } from '../image/image.ts';
 import { keepDocuments } from '../image/keep-documents.ts';
 import { matchesPlatform } from '../oci/platform.ts';
@@ -8,7 +9,7 @@ import { normalizeName } from '../oci/reference.ts';
 import type { VouchedImage } from './by-name.ts';
 import { combineByName, mergeByRoot } from './by-name.ts';
 import { findAll, findByReference } from './places.ts';
-import { ImageReader, nameOf } from './read.ts';
+import { ImageReader } from './read.ts';
 import type { SelectedImage, Selection } from './selection.ts';
 
 /**
@@ -41,6 +42,49 @@ export async function selectEach(
   selection: Selection = {},
 ): Promise<SelectedImage[]> {
   return readEach(await findVouched(places, selection), selection);
+}
+
+/**
+ * The names of all images that may be used. A refused image gets a note, unless its name is among them: then the
+ * selection by that name reports it. So does an image without a name.
+ * @throws {@link DrayageError} `NOT_FOUND` if none has a name, `POLICY` if no image may be used
+ */
+export async function permittedNames(
+  places: readonly ImagePlace[],
+  { onProgress, signal, policy }: Selection,
+): Promise<string[]> {
+  const all = await findAll(places, { signal });
+  const chosen = permitted(all, { policy });
+  const names = new Set(chosen.flatMap(({ image }) => image.names));
+  const others = all.filter(({ image }) => !image.names.some((name) => names.has(name)));
+  permitted([...new Set([...chosen, ...others])], { policy, onProgress });
+  for (const { image } of chosen) {
+    const message = `${nameOf(image)} is skipped: it has no name`;
+    if (image.names.length === 0) onProgress?.({ kind: 'note', message });
+  }
+  if (names.size === 0) throw new DrayageError('NOT_FOUND', 'no image in the layouts has a name');
+  return [...names];
+}
+
+/**
+ * Why an image may not be used, by policy and signature; undefined if it may. An image whose documents cannot be read
+ * is judged by its annotations and its signature.
+ */
+export async function refusalOf(
+  { place, image }: PlacedImage,
+  { policy, authenticate, signal }: Selection,
+): Promise<DrayageError | undefined> {
+  let isPermitted = false;
+  try {
+    permitted([{ place, image }], { policy });
+    await authenticate?.(image, place, { signal });
+    isPermitted = true;
+    if (policy !== undefined) await new ImageReader({ policy, signal }).read(place, image);
+  } catch (error) {
+    if (!isDrayageError(error)) throw error;
+    if (!isPermitted || isDrayageError(error, 'POLICY')) return error;
+  }
+  return undefined;
 }
 
 /** Finds images, each once. The signature of each is checked separately, because nobody signed their combination. */
@@ -103,15 +147,14 @@ export function namesUnder(as: string | undefined, count: number): string[] | un
 
 /** Reads the documents of images. What was asked for has to be an image; anything else is passed over. */
 async function readEach(found: readonly VouchedImage[], selection: Selection): Promise<SelectedImage[]> {
-  const { images = [], policy, platform, onProgress, signal } = selection;
-  const reader = new ImageReader({ platform, signal });
+  const { images = [], platform, onProgress } = selection;
+  const reader = new ImageReader(selection);
   const selected: SelectedImage[] = [];
   const contents = new Map<ImagePlace, ContentSource>();
   for (const one of found) {
     const content = contents.get(one.place) ?? keepDocuments(one.place);
     contents.set(one.place, content);
     const read = await reader.read(content, one.image);
-    for (const { config } of read?.read ?? []) policy?.check(one.image, config.value);
     if (read !== undefined) {
       selected.push({ ...one, ...read, content });
     } else if (images.length > 0) {

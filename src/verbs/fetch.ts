@@ -1,13 +1,13 @@
-import type { StoredImage, ImagePlace } from '../content/image-index.ts';
+import { nameOf } from '../content/image-index.ts';
+import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
-import type { Image } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
-import { uniqueReference } from '../listing/unique-reference.ts';
+import type { ImageIdentity } from '../listing/unique-reference.ts';
+import { identify } from '../listing/unique-reference.ts';
 import type { Digest } from '../oci/digest.ts';
 import { contentsOf } from '../image/contents.ts';
-import { byteCounter, copyContents, intoSink } from '../image/copy.ts';
+import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
-import { referrersOf } from '../image/referrers.ts';
 import { select } from '../select/select.ts';
 import type { SelectedImage, Selection } from '../select/selection.ts';
 import type { OpenBase } from '../image/omitted-content.ts';
@@ -30,23 +30,11 @@ export interface FetchOptions extends Selection {
   others?: readonly ContentSource[] | undefined;
 }
 
-/** A fetched image. */
-export interface FetchedImage {
-  /** The first of its names; null if it has none. */
-  name: string | null;
-  /** Its unique tag when it is loaded. */
-  ref: string;
-  /** The config digest. */
-  id: Digest;
-  /** The manifest's digest, or the index's. */
-  digest: Digest;
-}
-
 /** Result of {@link fetch}. */
 export interface FetchResult {
   /** The layout's folder. */
   layout: string;
-  images: FetchedImage[];
+  images: ImageIdentity[];
   /** Stored bytes of all blobs, each counted once: those that were fetched, and those that were present. */
   bytes: { fetched: number; reused: number; total: number };
   seconds: number;
@@ -67,21 +55,20 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
   const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
   const images = await to.update(async (content) => {
-    const fetched: FetchedImage[] = [];
+    const fetched: ImageIdentity[] = [];
     for (const placed of chosen) {
       const { place, image, root } = placed;
-      onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+      onProgress?.({ kind: 'image', name: nameOf(image) });
       const source = contentOf(placed, options);
       const { annotations: stated } = image;
       const asStated = options.complete === undefined;
       const contents = await contentsOf(source, root, { annotations: stated, asStated, signal });
-      const referrers = await referrersOf(source, place, contents, { signal });
-      for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
-        await copyContents(one, intoSink(source, content, onRead), copying);
-      for (const { descriptor } of referrers) content.add(descriptor, [], {});
+      const receiver = intoSink(source, content, onRead);
+      for (const referrer of await copyAttached(contents, source, place, receiver, copying))
+        content.add(referrer, [], {});
       const annotations = keptAnnotations(stated, contents);
       content.add(root, image.names, annotations);
-      fetched.push(describe({ ...image, root, annotations }, placed.read[0]));
+      fetched.push(identify({ ...image, root, annotations }, placed.read[0].config.descriptor.digest));
     }
     return fetched;
   }, options);
@@ -101,10 +88,4 @@ function contentOf(
 ): ContentSource {
   if (complete === undefined) return placed.content;
   return omittedContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
-}
-
-function describe(image: StoredImage, { config }: Image): FetchedImage {
-  const id = config.descriptor.digest;
-  const [name] = image.names;
-  return { name: name ?? null, ref: uniqueReference(image, id, name), id, digest: image.root.digest };
 }

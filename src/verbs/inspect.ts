@@ -2,7 +2,8 @@ import type { StoredImage } from '../content/image-index.ts';
 import { contentsOf } from '../image/contents.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
-import { uniqueReference } from '../listing/unique-reference.ts';
+import type { ImageIdentity } from '../listing/unique-reference.ts';
+import { identify } from '../listing/unique-reference.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatPlatform } from '../oci/platform.ts';
@@ -34,14 +35,8 @@ export interface InspectedLayer {
 }
 
 /** One image; each platform of a multi-platform image is listed separately. */
-export interface InspectedImage {
+export interface InspectedImage extends Omit<ImageIdentity, 'name'> {
   names: string[];
-  /** Its unique tag when it is loaded. */
-  ref: string;
-  /** The config digest. */
-  id: Digest;
-  /** The root's digest: the manifest's, or the index's. */
-  digest: Digest;
   /** `os/architecture[/variant]` */
   platform: string;
   /** RFC 3339 time of the build; null if the config has none. */
@@ -118,11 +113,10 @@ function describe(
 ): InspectedImage {
   const { config, layers } = image;
   const origins = layerOrigins(image);
+  const { name: _, ...identity } = identify(stored, config.descriptor.digest);
   return {
     names: stored.names,
-    ref: uniqueReference(stored, config.descriptor.digest, stored.names[0]),
-    id: config.descriptor.digest,
-    digest: stored.root.digest,
+    ...identity,
     platform: formatPlatform(configPlatform(config.value)),
     created: config.value.created ?? null,
     annotations: stored.annotations,

@@ -1,19 +1,18 @@
-import type { StoredImage, ImagePlace } from '../content/image-index.ts';
+import { nameOf } from '../content/image-index.ts';
+import type { ImagePlace } from '../content/image-index.ts';
 import { chainSources } from '../content/source.ts';
-import type { Image } from '../image/image.ts';
+import { withPlatform } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
-import { uniqueReference } from '../listing/unique-reference.ts';
+import type { ImageIdentity } from '../listing/unique-reference.ts';
+import { identify } from '../listing/unique-reference.ts';
 import { withOrigin } from '../ci/origin.ts';
 import { configPlatform } from '../oci/config.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isManifestType } from '../oci/media-types.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 import { contentsOf } from '../image/contents.ts';
-import { byteCounter, copyContents, intoSink } from '../image/copy.ts';
+import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
-import { referrersOf } from '../image/referrers.ts';
 import { joinPlaces } from '../select/places.ts';
 import { select } from '../select/select.ts';
 import type { Selection } from '../select/selection.ts';
@@ -29,15 +28,7 @@ export interface MergeOptions extends Selection {
 }
 
 /** An image of the merged layout. */
-export interface MergedImage {
-  /** The first of its names; null if it has none. */
-  name: string | null;
-  /** Its unique tag when it is loaded. */
-  ref: string;
-  /** The config digest; for a multi-platform image that of the first image. */
-  id: Digest;
-  /** The manifest's digest, or the index's. */
-  digest: Digest;
+export interface MergedImage extends ImageIdentity {
   /** `os/architecture[/variant]` of each image, in the order of the index. */
   platforms: string[];
 }
@@ -73,7 +64,7 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
     const merged: MergedImage[] = [];
     for (const placed of chosen) {
       const { image, root, read, content: own } = placed;
-      onProgress?.({ kind: 'image', name: image.names[0] ?? image.root.digest });
+      onProgress?.({ kind: 'image', name: nameOf(image) });
       const contents = await contentsOf(chainSources([own, everywhere]), root, {
         annotations: image.annotations,
         signal,
@@ -81,13 +72,16 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
       // An omitted layer from another layout must be the layer that it stands for.
       const filled = omittedContent(placed, { signal, others: [everywhere] });
       const source = chainSources([filled, everywhere]);
-      const referrers = await referrersOf(source, everywhere, contents, { signal });
-      for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
-        await copyContents(one, intoSink(source, content, onRead), copying);
-      for (const { descriptor } of referrers) content.add(descriptor, [], {});
+      const receiver = intoSink(source, content, onRead);
+      for (const referrer of await copyAttached(contents, source, everywhere, receiver, copying))
+        content.add(referrer, [], {});
       const annotations = withOrigin(keptAnnotations(image.annotations, contents), options.annotations);
-      content.add(rootOf(root, read), image.names, annotations);
-      merged.push(describe({ ...image, root, annotations }, read));
+      const [{ config }] = read;
+      content.add(withPlatform(root, config.value), image.names, annotations);
+      merged.push({
+        ...identify({ ...image, root, annotations }, config.descriptor.digest),
+        platforms: read.map((one) => formatPlatform(configPlatform(one.config.value))),
+      });
     }
     return merged;
   }, options);
@@ -97,24 +91,5 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
     images,
     bytes: { copied, reused, total: copied + reused },
     seconds: (performance.now() - started) / 1000,
-  };
-}
-
-/** One name may stand for an image of each platform, so the layout's index must state the platform. */
-function rootOf(root: Descriptor, [only]: readonly Image[]): Descriptor {
-  if (only === undefined || !isManifestType(root.mediaType)) return root;
-  const platform = configPlatform(only.config.value);
-  return platform.os === '' || platform.architecture === '' ? root : { ...root, platform };
-}
-
-function describe(image: StoredImage, found: readonly Image[]): MergedImage {
-  const [name] = image.names;
-  const id = found[0]?.config.descriptor.digest ?? image.root.digest;
-  return {
-    name: name ?? null,
-    ref: uniqueReference(image, id, name),
-    id,
-    digest: image.root.digest,
-    platforms: found.map(({ config }) => formatPlatform(configPlatform(config.value))),
   };
 }

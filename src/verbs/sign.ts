@@ -1,3 +1,4 @@
+import { nameOf } from '../content/image-index.ts';
 import type { AttestedImage } from '../attest/statement.ts';
 import { provenanceStatement } from '../attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
@@ -56,8 +57,7 @@ export async function sign(options: SignOptions): Promise<SignResult> {
     async (content) => {
       const images: SignedImage[] = [];
       for (const one of chosen) {
-        const { names, root } = one.image;
-        onProgress?.({ kind: 'image', name: names[0] ?? root.digest });
+        onProgress?.({ kind: 'image', name: nameOf(one.image) });
         images.push(await signOne(one, content, options));
       }
       return images;

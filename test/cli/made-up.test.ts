@@ -87,11 +87,9 @@ test('its variables stand in references, and its git tag is a version', () => {
   const promotions = readPromotions(
     ['app:1', 'r.example/$HARBOUR_VOYAGE'],
     { semver: true },
-    [],
-    undefined,
     contextOf({ ...TASK, HARBOUR_TAG: 'v1.2.3' }),
   );
-  return expect(promotions).resolves.toEqual([
+  expect(promotions).toEqual([
     { image: 'app:1', to: ['r.example/77:1.2.3', 'r.example/77:1.2', 'r.example/77:1'] },
   ]);
 });

@@ -7,7 +7,7 @@ const CONFIG = fakeDigest('c');
 
 function refOf(name: string | undefined, annotations: Record<string, string> = {}, mediaType = OCI_MANIFEST) {
   const root = { mediaType, digest: fakeDigest('a'), size: 1 };
-  return uniqueReference({ root, names: [], annotations }, CONFIG, name);
+  return uniqueReference({ root, names: name === undefined ? [] : [name], annotations }, CONFIG);
 }
 
 test.each([

@@ -43,16 +43,15 @@ export async function promoteImages(
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
   const job = readJob(context.env);
-  const policy = readPolicy(options, context);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
   try {
     result = await promote({
       from: sources.places,
-      promotions: await readPromotions(args, options, sources.places, policy, context),
+      promotions: readPromotions(args, options, context),
       registries,
-      policy,
+      policy: readPolicy(options, context),
       authenticate,
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.

@@ -1,12 +1,5 @@
-import type {
-  Authenticate,
-  ImagePolicy,
-  Layout,
-  Provenance,
-  StoredImage,
-  VerifyResult,
-} from '../../index.ts';
-import { DrayageError, isDrayageError, originOf, verify } from '../../index.ts';
+import type { Layout, Provenance, StoredImage, VerifyResult } from '../../index.ts';
+import { DrayageError, originOf, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { readPolicy } from '../expectations.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
@@ -30,7 +23,7 @@ interface Origin {
   claimedPipeline: string | null;
 }
 
-interface VerifiedLayout extends VerifyResult {
+interface VerifiedLayout extends Omit<VerifyResult, 'images'> {
   layout: string;
   origins: Origin[];
 }
@@ -49,9 +42,10 @@ export async function verifyLayouts(
   const policy = options.expect === undefined ? undefined : readPolicy(options, context);
   const layouts: VerifiedLayout[] = [];
   for (const layout of await openLayouts(paths, context)) {
-    const result = await verify({ layout, signal, onProgress });
+    const { images, ...result } = await verify({ layout, policy, authenticate, signal, onProgress });
     const damage = await Promise.all(result.problems.map((error) => explainDamage(error, [layout], context)));
-    const { origins, refusals } = await originsOf(layout, { authenticate, policy }, proven, context);
+    const origins = images.map(({ image }) => originIn(image, proven.get(image)));
+    const refusals = images.flatMap(({ refusal }) => refusal ?? []);
     const isNothing = origins.length === 0 && (result.entries === 0 || authenticate !== undefined);
     const nothing = isNothing ? [nothingToVerify(layout)] : [];
     const problems = [...damage, ...nothing, ...refusals];
@@ -74,31 +68,13 @@ function nothingToVerify({ path }: Layout): DrayageError {
   });
 }
 
-/** Checks the origin of each image. Continues after a refusal, to name them all. */
-async function originsOf(
-  layout: Layout,
-  { authenticate, policy }: { authenticate: Authenticate | undefined; policy: ImagePolicy | undefined },
-  proven: ReadonlyMap<StoredImage, Provenance>,
-  { signal }: Context,
-): Promise<{ origins: Origin[]; refusals: DrayageError[] }> {
-  const origins: Origin[] = [];
-  const refusals: DrayageError[] = [];
-  for (const image of await layout.images({ signal })) {
-    try {
-      policy?.choose([image], () => {});
-      await authenticate?.(image, layout, { signal });
-    } catch (error) {
-      if (!isDrayageError(error)) throw error;
-      refusals.push(error);
-    }
-    origins.push({
-      name: image.names[0] ?? null,
-      digest: image.root.digest,
-      provenance: proven.get(image) ?? null,
-      claimedPipeline: originOf(image.annotations).pipelineId ?? null,
-    });
-  }
-  return { origins, refusals };
+function originIn({ names, root, annotations }: StoredImage, provenance: Provenance | undefined): Origin {
+  return {
+    name: names[0] ?? null,
+    digest: root.digest,
+    provenance: provenance ?? null,
+    claimedPipeline: originOf(annotations).pipelineId ?? null,
+  };
 }
 
 function describeLayout(

@@ -3,7 +3,8 @@ import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
 import type { Leaseholder } from './lease.ts';
 import { leaseReference } from './lease.ts';
-import { uniqueReference } from '../../listing/unique-reference.ts';
+import type { ImageIdentity } from '../../listing/unique-reference.ts';
+import { identify } from '../../listing/unique-reference.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { normalizeName } from '../../oci/reference.ts';
@@ -42,15 +43,7 @@ export interface LoadVerbOptions extends Selection {
 }
 
 /** A loaded image. */
-export interface LoadedImage extends LoadResult {
-  /** The first of its names; null if it has none. */
-  name: string | null;
-  /** The unique tag. */
-  ref: string;
-  /** The config digest. */
-  id: Digest;
-  /** The manifest's digest, or the index's. */
-  digest: Digest;
+export interface LoadedImage extends LoadResult, ImageIdentity {
   /** Stored bytes of all its layers. */
   bytesTotal: number;
 }
@@ -92,9 +85,9 @@ async function loadOne(
   const { signal, onProgress, openBase } = options;
   const { image: stored, root } = placed;
   const image = imageFor(placed, prefer);
-  const name = stored.names[0];
-  const ref = uniqueReference(stored, image.config.descriptor.digest, name);
-  onProgress?.({ kind: 'image', name: name ?? ref });
+  const identity = identify(stored, image.config.descriptor.digest);
+  const { ref } = identity;
+  onProgress?.({ kind: 'image', name: identity.name ?? ref });
   const source = omittedContent(placed, { signal, onProgress, openBase, others: options.from });
   const restored = options.names === 'unique' ? [] : stored.names;
   const wanted = [...new Set([ref, ...restored, ...tags])];
@@ -105,14 +98,7 @@ async function loadOne(
       onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
     }),
   );
-  return {
-    name: name ?? null,
-    ref,
-    id: image.config.descriptor.digest,
-    digest: stored.root.digest,
-    ...result,
-    bytesTotal: layerBytes(image),
-  };
+  return { ...identity, ...result, bytesTotal: layerBytes(image) };
 }
 
 /**

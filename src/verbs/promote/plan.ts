@@ -1,3 +1,4 @@
+import { nameOf } from '../../content/image-index.ts';
 import type { ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
@@ -87,7 +88,7 @@ async function gather(
 
 /** The referrers to copy with an image. */
 async function chosenReferrers(
-  { place, content, image, root, vouchers }: SelectedImage,
+  { place, content, image, vouchers }: SelectedImage,
   contents: ImageContents,
   { attach = [], onProgress, signal }: PlanOptions,
 ): Promise<PlannedReferrer[]> {
@@ -95,8 +96,7 @@ async function chosenReferrers(
   const chosen = chooseReferrers(all, { vouchers, attach });
   const left = all.length - chosen.length;
   if (left > 0) {
-    const name = image.names[0] ?? root.digest;
-    const message = `${name}: ${left} of what is attached to it stays here, as nobody vouched for it`;
+    const message = `${nameOf(image)}: ${left} of what is attached to it stays here, as nobody vouched for it`;
     onProgress?.({ kind: 'note', message, reason: 'NOT_VOUCHED' });
   }
   return chosen.map((referrer) => {
@@ -106,7 +106,7 @@ async function chosenReferrers(
 }
 
 function whichImage(found: readonly SelectedImage[]): DrayageError {
-  const candidates = found.map(({ image }) => image.names[0] ?? image.root.digest);
+  const candidates = found.map(({ image }) => nameOf(image));
   return new DrayageError('AMBIGUOUS', `one image at a time is promoted, and ${found.length} fit`, {
     candidates,
     hint: `there is ${shellWords(candidates.slice(0, 10))}`,

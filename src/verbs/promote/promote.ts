@@ -14,6 +14,7 @@ import { assertTagsAgree, setTags } from './tags.ts';
 import type { Registries } from '../../registry/registries.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
+import { permittedNames } from '../../select/select.ts';
 import type { Selection } from '../../select/selection.ts';
 
 /** An image and its new tags. */
@@ -30,7 +31,8 @@ export interface Promotion {
 export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   /** The layouts with the images. */
   from: readonly ImagePlace[];
-  promotions: readonly Promotion[];
+  /** The images and their references, or the references of every image that has a name and may be used. */
+  promotions: readonly Promotion[] | ((name: string) => readonly string[]);
   registries: Registries;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
@@ -92,7 +94,7 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   const { onProgress } = options;
   const { bytes, onBlob } = byteCounter();
   const planned: Planned[] = [];
-  for (const { image, to } of options.promotions) planned.push(await plan(image, to, options));
+  for (const { image, to } of await promotionsOf(options)) planned.push(await plan(image, to, options));
   assertTagsAgree(planned);
   await options.onPlanned?.(planned.map(describePlanned));
   for (const image of planned) await proveUnknown(image, options);
@@ -111,6 +113,15 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
     bytes: { sent, mounted, present, total },
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+async function promotionsOf({
+  promotions,
+  from,
+  ...selection
+}: PromoteOptions): Promise<readonly Promotion[]> {
+  if (typeof promotions !== 'function') return promotions;
+  return (await permittedNames(from, selection)).map((image) => ({ image, to: promotions(image) }));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { nameOf } from '../../content/image-index.ts';
 import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { CopyOptions, Receiver } from '../../image/copy.ts';
@@ -45,7 +46,7 @@ export async function push(planned: readonly Planned[], options: PushOptions): P
       if (repository.host !== host) continue;
       const copying = { limit, done: new Set<Digest>(), onBlob: toldBlob(options), signal };
       for (const image of images) {
-        onProgress?.({ kind: 'image', name: image.image.names[0] ?? image.root.digest });
+        onProgress?.({ kind: 'image', name: nameOf(image.image) });
         await pushImage(repository, image, mounting, copying);
       }
     }

@@ -4,18 +4,18 @@ import type { IngestedLayer, SavedLayer } from '../../content/layer.ts';
 import { takeImages } from './sources/take.ts';
 import type { ImageStore, StoreTransaction } from '../../content/store.ts';
 import { Holdings } from '../../image/holdings.ts';
-import { readImage } from '../../image/image.ts';
+import { readImage, withPlatform } from '../../image/image.ts';
 import { Ledger } from '../../image/ledger.ts';
 import { noteProven } from '../../image/prove.ts';
 import type { CodecName } from '../../ingest/codec.ts';
 import { chooseCodec } from '../../ingest/codec.ts';
 import { createIngest } from '../../ingest/ingest.ts';
-import { uniqueReference } from '../../listing/unique-reference.ts';
+import type { ImageIdentity } from '../../listing/unique-reference.ts';
+import { identify } from '../../listing/unique-reference.ts';
 import { withOrigin } from '../../ci/origin.ts';
 import { CREATED } from '../../oci/annotations.ts';
 import { configPlatform } from '../../oci/config.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { isManifestType } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { LayerStatus } from '../../progress.ts';
 import { checkSize } from '../../image/size-check.ts';
@@ -54,17 +54,9 @@ export interface SaveOptions extends Selection, OmitOptions {
 }
 
 /** A saved image. */
-export interface SavedImage {
-  /** The first of its names; null if it has none. */
-  name: string | null;
+export interface SavedImage extends ImageIdentity {
   /** Another tool's word for it, if it was requested by that word. */
   foundAs?: string | undefined;
-  /** Its unique tag when it is loaded. */
-  ref: string;
-  /** The config digest. */
-  id: Digest;
-  /** The manifest's digest, or the index's. */
-  digest: Digest;
   /** `os/architecture[/variant]` */
   platform: string;
   layers: SavedLayer[];
@@ -157,18 +149,12 @@ async function store(
   const { created } = config.value;
   const own = { ...(created && { [CREATED]: created }), ...options.annotations };
   const annotations = withOrigin(arrival.annotations, own);
-  // One name may stand for an image of each platform, so the index must state the platform.
-  const platform = configPlatform(config.value);
-  const told = isManifestType(root.mediaType) && platform.os !== '' && platform.architecture !== '';
-  content.add(told ? { ...root, platform } : root, names, annotations);
+  content.add(withPlatform(root, config.value), names, annotations);
   for (const referrer of referrers) content.add(referrer, [], {});
   return {
-    name: names[0] ?? null,
+    ...identify({ root, names, annotations }, config.descriptor.digest),
     ...(foundAs !== undefined && { foundAs }),
-    ref: uniqueReference({ root, names, annotations }, config.descriptor.digest, names[0]),
-    id: config.descriptor.digest,
-    digest: root.digest,
-    platform: formatPlatform(platform),
+    platform: formatPlatform(configPlatform(config.value)),
     layers,
   };
 }

@@ -1,3 +1,4 @@
+import type { StoredImage } from '../../content/image-index.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
@@ -12,16 +13,23 @@ import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../oci/parse.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
-import type { OnProgress } from '../../progress.ts';
 import { drain } from '../../stream/drain.ts';
 import { readDocument } from '../../stream/document.ts';
+import { refusalOf } from '../../select/select.ts';
+import type { Selection } from '../../select/selection.ts';
 import { assertDockerManifest } from './docker-manifest.ts';
 
 /** Options of {@link verify}. */
-export interface VerifyOptions extends ContentOptions {
+export interface VerifyOptions extends Pick<Selection, 'policy' | 'authenticate' | 'onProgress' | 'signal'> {
   /** The layout to verify. */
   layout: Layout;
-  onProgress?: OnProgress | undefined;
+}
+
+/** An image of a verified layout. */
+export interface VerifiedImage {
+  image: StoredImage;
+  /** Why `policy` or `authenticate` refuses it; null if they accept it, or none is given. */
+  refusal: DrayageError | null;
 }
 
 /** For a descriptor that states no platform. */
@@ -39,6 +47,8 @@ export interface VerifyResult {
   omitted: { layers: number; bytes: number };
   /** Every problem; empty if the content is intact. */
   problems: DrayageError[];
+  /** All images. A refused one is no problem of the content. */
+  images: VerifiedImage[];
 }
 
 /** The state of a verification. */
@@ -61,10 +71,11 @@ type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Dig
 
 /**
  * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. If all of
- * that is intact, manifest.json must name the same images. Continues after a problem, to name them all. Does not check
- * who made the images.
+ * that is intact, manifest.json must name the same images. Continues after a problem, to name them all. Who made an image
+ * is checked for each by itself, if `policy` or `authenticate` is given.
  */
-export async function verify({ layout, signal, onProgress }: VerifyOptions): Promise<VerifyResult> {
+export async function verify({ layout, ...selection }: VerifyOptions): Promise<VerifyResult> {
+  const { signal, onProgress } = selection;
   const options = { signal };
   const checked = new Map<string, boolean>();
   const omitted = new Map<Digest, number>();
@@ -91,7 +102,11 @@ export async function verify({ layout, signal, onProgress }: VerifyOptions): Pro
   }
   if (problems.length === 0) await collect(problems, async () => assertDockerManifest(layout, options));
   const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
-  return { ...counts, omitted: { layers: omitted.size, bytes }, problems };
+  const images: VerifiedImage[] = [];
+  for (const image of await layout.images(options)) {
+    images.push({ image, refusal: (await refusalOf({ place: layout, image }, selection)) ?? null });
+  }
+  return { ...counts, omitted: { layers: omitted.size, bytes }, problems, images };
 }
 
 async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {

@@ -217,6 +217,24 @@ describe('an image is promoted', () => {
   });
 });
 
+test('every image with a name goes where its name says, and one without a name stays', async () => {
+  const fake = await start();
+  const layout = await layoutOf(APP);
+  await layout.update(async (transaction) => {
+    await addSample(transaction, OTHER, ['other:2']);
+    await addSample(transaction, sampleImage(['unnamed']));
+  });
+  const { images } = await promote({
+    from: [layout],
+    promotions: (name) => [`${fake.host}/all/${name}`],
+    registries: registries(),
+  });
+  expect(images.map(({ name, digest, tags }) => [name, digest, tags[0]?.ref])).toEqual([
+    ['app:1', APP.root.digest, `${fake.host}/all/app:1`],
+    ['other:2', OTHER.root.digest, `${fake.host}/all/other:2`],
+  ]);
+});
+
 test('a promote opens each document of an image once, and of what refers to it', async () => {
   const fake = await start();
   const index = sampleIndex([APP, sampleImage(['arm'], 'arm64')]);

@@ -2,12 +2,15 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import type { DrayageError } from '../../../src/errors.ts';
+import { originPolicy } from '../../../src/ci/origin-policy.ts';
+import type { ImagePolicy } from '../../../src/content/policy.ts';
+import { DrayageError } from '../../../src/errors.ts';
 import { Layout } from '../../../src/layout/layout.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { fixtureArchive } from '../../support/fixtures.ts';
+import type { SampleImage } from '../../layout/sample-images.ts';
 import { addSample, imageOf, sampleImage, sampleIndex } from '../../layout/sample-images.ts';
 import { listFiles } from '../../support/list-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -183,4 +186,51 @@ describe('manifest.json, by which docker load takes the images,', () => {
     await rm(file);
     expect(await problemsOf(path)).toEqual([]);
   });
+});
+
+async function layoutOf(...images: SampleImage[]): Promise<Layout> {
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update(async (transaction) => {
+    for (const [i, image] of images.entries()) await addSample(transaction, image, [`app:${i}`]);
+  });
+  return layout;
+}
+
+describe('a refusal', () => {
+  test('of one image hides none of the others, and is no problem of the content', async () => {
+    const [first, second] = [sampleImage(['a']), sampleImage(['b'])];
+    const layout = await layoutOf(first, second);
+    const { problems, images } = await verify({
+      layout,
+      policy: originPolicy({ pipeline: ['2'] }),
+      authenticate: async () => [],
+    });
+    expect(problems).toEqual([]);
+    expect(images.map(({ image, refusal }) => [image.root.digest, refusal?.code])).toEqual([
+      [first.root.digest, 'POLICY'],
+      [second.root.digest, 'POLICY'],
+    ]);
+  });
+
+  test('by the config is told, as when the image is loaded', async () => {
+    const { images } = await verify({ layout: await layoutOf(sampleImage(['a'])), policy: byConfig });
+    expect(images).toMatchObject([{ refusal: { code: 'POLICY', message: 'its config' } }]);
+  });
+
+  test('cannot come of a config that is damaged: that is a problem of the content', async () => {
+    const image = sampleImage(['a']);
+    const layout = await layoutOf(image);
+    const { digest, size } = image.config;
+    await writeFile(join(layout.path, 'blobs', digest.replace(':', '/')), Buffer.alloc(size, 'x'));
+    const { problems, images } = await verify({ layout, policy: byConfig });
+    expect(problems).toMatchObject([{ code: 'DIGEST_MISMATCH' }]);
+    expect(images).toMatchObject([{ refusal: null }]);
+  });
+
+  const byConfig: ImagePolicy = {
+    choose: (images) => [...images],
+    check: () => {
+      throw new DrayageError('POLICY', 'its config');
+    },
+  };
 });

@@ -5,11 +5,10 @@ import type { ContentOptions, ContentSource } from '../../../content/source.ts';
 import { annotatePart } from '../../../image/annotations.ts';
 import type { ImageContents } from '../../../image/contents.ts';
 import type { CopiedBy } from '../../../image/copy.ts';
-import { copyContents, intoSink } from '../../../image/copy.ts';
+import { copyAttached, intoSink } from '../../../image/copy.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { prove, proveAll } from '../../../image/prove.ts';
 import { presentPart } from '../../../image/present-part.ts';
-import { referrersOf } from '../../../image/referrers.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 import type { SourceOptions } from './source.ts';
@@ -25,11 +24,10 @@ export async function copySelected(
 ): Promise<ArrivedImage> {
   const part = await presentPart(source, root, { annotations: image.annotations, signal });
   const { contents } = part;
-  const referrers = await referrersOf(source, place, contents, { signal });
   const copied = new Map<Digest, CopiedBy>();
   const onBlob = ({ digest }: { digest: Digest }, by: CopiedBy): void => void copied.set(digest, by);
-  for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
-    await copyContents(one, intoSink(source, content, onRead), { done, onBlob, signal });
+  const receiver = intoSink(source, content, onRead);
+  const referrers = await copyAttached(contents, source, place, receiver, { done, onBlob, signal });
   const layers = await proven(
     read.flatMap((one) => one.layers),
     contents,
@@ -43,7 +41,7 @@ export async function copySelected(
     id: (contents.images[0] ?? read[0].manifest).value.config.digest,
     layers,
     isWritten: false,
-    referrers: referrers.map(({ descriptor }) => descriptor),
+    referrers,
   };
 }
 

@@ -2,7 +2,7 @@ import { readArchive } from '../../../archive/read/read.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImagePlace } from '../../../content/image-index.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import { nameOf } from '../../../select/read.ts';
+import { nameOf } from '../../../content/image-index.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 import { copySelected } from './layout.ts';

@@ -1,11 +1,10 @@
 import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
-import { isDrayageError, isUnusable } from '../../../errors.ts';
 import { HeldLayers } from '../../../image/holdings.ts';
-import { images } from '../../../image/image.ts';
+import { images, isUnreadable } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
 import type { Ledger } from '../../../image/ledger.ts';
-import { omittedBlobs, omittedLayers } from '../../../image/omitted-layers.ts';
+import { omittedBlobs } from '../../../image/omitted-layers.ts';
 import { pairOf } from '../../../image/prove.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Base } from './base.ts';
@@ -32,7 +31,7 @@ export class BaseLayout implements Base {
       try {
         await base.#learn(image, ledger, options);
       } catch (error) {
-        if (!isUnusable(error) && !isDrayageError(error, 'LIMIT')) throw error;
+        if (!isUnreadable(error)) throw error;
       }
     }
     return base;
@@ -48,13 +47,12 @@ export class BaseLayout implements Base {
     return said.find((annotations) => annotations !== undefined) ?? {};
   }
 
-  async #learn({ root, annotations }: StoredImage, ledger: Ledger, options: ContentOptions): Promise<void> {
-    const omitted = omittedLayers(annotations, root.digest);
-    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = annotations;
+  async #learn(image: StoredImage, ledger: Ledger, options: ContentOptions): Promise<void> {
+    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = image.annotations;
     const said = { ...(name && { [BASE_NAME]: name }), ...(digest && { [BASE_DIGEST]: digest }) };
-    for await (const { manifest, layers } of images(this.source, root, options)) {
+    for await (const { manifest, layers } of images(this.source, image.root, options)) {
       ledger.claim(layers);
-      const blobs = omittedBlobs(manifest.value.layers, omitted);
+      const blobs = omittedBlobs(manifest.value.layers, image);
       for (const layer of layers) if (blobs.has(layer.blob.digest)) this.#omitted.set(pairOf(layer), said);
     }
   }

@@ -1,6 +1,6 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import { images, readImage } from '../../../image/image.ts';
-import { omittedBlobs, omittedLayers } from '../../../image/omitted-layers.ts';
+import { omittedBlobs } from '../../../image/omitted-layers.ts';
 import { megabytes } from '../../../image/size-check.ts';
 import { configPlatform } from '../../../oci/config.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
@@ -53,12 +53,12 @@ async function rebase(
   base: BaseImage,
   { content, holdings, signal }: OmitLayersOptions,
 ): Promise<ArrivedImage> {
-  const { root, annotations } = image;
+  const { root } = image;
   if (!image.isWritten || !isManifestType(root.mediaType)) return image;
   const { manifest, config } = await readImage(content, root, { signal });
   const { layers } = manifest.value;
   const stored = await holdings.findBlobs(layers);
-  const omitted = omittedBlobs(layers, omittedLayers(annotations, root.digest));
+  const omitted = omittedBlobs(layers, image);
   const stays = ({ digest }: Descriptor): boolean =>
     omitted.has(digest) || stored.get(digest)?.blob.digest === digest;
   const blobs = layers.map((blob, i) => (stays(blob) ? blob : (base.layers[i]?.blob ?? blob)));

@@ -2,12 +2,14 @@ import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { SavedLayer } from '../../../content/layer.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { StoreTransaction } from '../../../content/store.ts';
-import { OMITTED_LAYERS } from '../../../image/annotations.ts';
+import type { CopiedBy } from '../../../image/copy.ts';
+import { copyContents, intoSink } from '../../../image/copy.ts';
 import type { Holdings } from '../../../image/holdings.ts';
 import { images } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
-import { omittedLayers } from '../../../image/omitted-layers.ts';
-import { prove } from '../../../image/prove.ts';
+import { omittedBlobs, withOmitted } from '../../../image/omitted-layers.ts';
+import { proveAll } from '../../../image/prove.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Base } from './base.ts';
 import { findInBases } from './base.ts';
@@ -37,11 +39,10 @@ export interface OmitLayersOptions extends ContentOptions {
  * Decides how many of the first layers of an image are omitted: as many as another place or this store has. Other
  * layers that only a base has are copied, and proven.
  * @returns the image to add: annotated, with the status of each layer
- * @throws {@link DrayageError} errors of a base for unreadable content; as {@link prove}
+ * @throws {@link DrayageError} errors of a base for unreadable content; as {@link proveAll}
  */
 export async function omitLayers(image: ArrivedImage, options: OmitLayersOptions): Promise<ArrivedImage> {
   const { content, bases, signal } = options;
-  const { [OMITTED_LAYERS]: _, ...annotations } = image.annotations;
   const stacks: Layer[][] = [];
   for await (const { layers } of images(content, image.root, { signal })) stacks.push(layers);
   const found = await locate(image, stacks, options);
@@ -54,23 +55,23 @@ export async function omitLayers(image: ArrivedImage, options: OmitLayersOptions
     const own = new Set(digestsOf(layers, count));
     return layers.filter(({ blob }) => !own.has(blob.digest));
   });
-  const brought = await bringIn(needed, found, content, { signal });
+  const brought = await copyFromBases(needed, found, content, { signal });
   const digests = new Set(digestsOf(omitted));
   const layers = image.layers.map((layer) => told(layer, digests, brought));
-  if (omitted.length === 0) return { ...image, annotations, layers };
-  for (const base of bases.toReversed()) Object.assign(annotations, base.annotationsFor(omitted));
-  return { ...image, annotations: { ...annotations, [OMITTED_LAYERS]: String(count) }, layers };
+  const stated = omitted.length === 0 ? undefined : String(count);
+  const said = bases.toReversed().map((base) => base.annotationsFor(omitted));
+  const annotations = withOmitted(Object.assign({}, image.annotations, ...said), stated);
+  return { ...image, annotations, layers };
 }
 
 async function locate(
-  { root, annotations }: ArrivedImage,
+  image: ArrivedImage,
   stacks: readonly Layer[][],
   { content, holdings, bases, spare = [], signal }: OmitLayersOptions,
 ): Promise<Map<Digest, Whereabouts>> {
   const layers = new Map(stacks.flat().map((layer) => [layer.blob.digest, layer]));
-  const stored = await holdings.findBlobs([...layers.values()].map(({ blob }) => blob));
-  const before = omittedLayers(annotations, root.digest);
-  const absent = new Set(stacks.flatMap((stack) => digestsOf(stack, before)));
+  const stored = await holdings.findBlobs(blobsOf([...layers.values()]));
+  const absent = new Set(stacks.flatMap((stack) => [...omittedBlobs(blobsOf(stack), image)]));
   const found = new Map<Digest, Whereabouts>();
   for (const [digest, layer] of layers) {
     const isStored = stored.get(digest)?.blob.digest === digest;
@@ -91,26 +92,29 @@ function countOmitted(layers: readonly Layer[], found: ReadonlyMap<Digest, Where
 
 /** The blobs of the first layers. */
 function digestsOf(layers: readonly Layer[], count?: number): Digest[] {
-  return layers.slice(0, count).map(({ blob }) => blob.digest);
+  return blobsOf(layers.slice(0, count)).map(({ digest }) => digest);
 }
 
-async function bringIn(
+function blobsOf(layers: readonly Layer[]): Descriptor[] {
+  return layers.map(({ blob }) => blob);
+}
+
+/** @returns the blobs that were read; others were there already */
+async function copyFromBases(
   needed: readonly Layer[],
   found: ReadonlyMap<Digest, Whereabouts>,
   content: StoreTransaction,
   options: ContentOptions,
 ): Promise<Set<Digest>> {
   const brought = new Set<Digest>();
-  for (const layer of needed) {
-    const { blob } = layer;
-    const source = found.get(blob.digest)?.base?.source;
-    if (source === undefined) continue;
-    const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-      brought.add(blob.digest);
-      yield* await source.open(blob, options);
-    };
-    await content.put(blob, bytes(), options);
-    await prove(content, layer, options);
+  const onBlob = ({ digest }: Descriptor, by: CopiedBy): void =>
+    void (by === 'written' && brought.add(digest));
+  const baseOf = ({ blob }: Layer): Base | undefined => found.get(blob.digest)?.base;
+  for (const base of new Set(needed.flatMap((layer) => baseOf(layer) ?? []))) {
+    const layers = needed.filter((layer) => baseOf(layer) === base);
+    const contents = { blobs: blobsOf(layers), documents: [] };
+    await copyContents(contents, intoSink(base.source, content), { ...options, onBlob });
+    await proveAll(content, layers, options);
   }
   return brought;
 }
