@@ -80,6 +80,8 @@ export type { ImageIdentity } from './listing/unique-reference.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';
 export { isDigest } from './oci/digest.ts';
+export { parseJson } from './oci/json.ts';
+export type { JsonOptions } from './oci/json.ts';
 export type { Document } from './oci/manifest.ts';
 export type { Compression } from './oci/media-types.ts';
 export type { Platform } from './oci/platform.ts';

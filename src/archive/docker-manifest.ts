@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { checkDocument, foldKey, parseJson } from '../oci/parse.ts';
+import { parseJson } from '../oci/json.ts';
+import { checkDocument, foldKey } from '../oci/parse.ts';
 import { DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 import { taggedName } from '../oci/reference.ts';
 

@@ -134,8 +134,11 @@ function unsigned(name: string, { digest }: Descriptor): DrayageError {
 /** A signature about something else, such as an SBOM, explains the least. */
 function noneAccepted(name: string, { failures, unread }: Vetted): DrayageError {
   const messages = [...new Set(failures.map(({ message }) => message))].join('; ');
-  const count = failures.length > 1 ? `none of its ${failures.length} signatures` : 'its signature';
-  const message = `${name}: ${count} is accepted: ${messages}`;
+  const verdict =
+    failures.length > 1
+      ? `none of its ${failures.length} signatures is accepted`
+      : 'its signature is not accepted';
+  const message = `${name}: ${verdict}: ${messages}`;
   if (unread > 0) {
     const left = `${unread} more were not checked`;
     return refusal('REFERRER_COUNT', `${shortened(message, 350)}; ${left}`, {

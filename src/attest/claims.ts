@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { BuildType } from '../ci/build.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import { documentObject } from '../oci/parse.ts';
 import { IN_TOTO_PAYLOAD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
 import { refusal } from './refusal.ts';
 import { parse } from './shape.ts';
@@ -42,30 +43,30 @@ const MAX_NAMES = 1024;
 const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1';
 
 const text = v.pipe(v.string(), v.maxLength(4096));
-const statementSchema = v.looseObject({
+const statementSchema = documentObject({
   _type: text,
   predicateType: text,
-  subject: v.array(v.looseObject({ digest: v.record(v.string(), text) })),
+  subject: v.array(documentObject({ digest: v.record(v.string(), text) })),
   predicate: v.optional(v.unknown()),
 });
-const predicateSchema = v.looseObject({
-  buildDefinition: v.looseObject({
+const predicateSchema = documentObject({
+  buildDefinition: documentObject({
     buildType: text,
-    externalParameters: v.looseObject({
+    externalParameters: documentObject({
       source: text,
       ref: text,
       entryPoint: text,
       imageRefs: v.pipe(v.array(text), v.maxLength(MAX_NAMES)),
     }),
-    internalParameters: v.looseObject({ pipelineId: text }),
-    resolvedDependencies: v.array(v.looseObject({ digest: v.looseObject({ gitCommit: text }) })),
+    internalParameters: documentObject({ pipelineId: text }),
+    resolvedDependencies: v.array(documentObject({ digest: documentObject({ gitCommit: text }) })),
   }),
   // cosign rewrites predicates in another spelling.
-  runDetails: v.looseObject({
-    metadata: v.looseObject({ invocationId: v.optional(text), invocationID: v.optional(text) }),
+  runDetails: documentObject({
+    metadata: documentObject({ invocationId: v.optional(text), invocationID: v.optional(text) }),
   }),
 });
-const buildTypeSchema = v.looseObject({ buildDefinition: v.looseObject({ buildType: text }) });
+const buildTypeSchema = documentObject({ buildDefinition: documentObject({ buildType: text }) });
 
 /**
  * Parses the signed document: an in-toto statement about this content.

@@ -2,7 +2,8 @@ import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { checkDocument, parseJson } from '../oci/parse.ts';
+import { parseJson } from '../oci/json.ts';
+import { checkDocument } from '../oci/parse.ts';
 
 /** cosign's derivation, N = 65536, takes 64 MiB; a file may require at most twice that. */
 const MAX_MEMORY = 128 * 1024 * 1024;

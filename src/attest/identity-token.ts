@@ -1,4 +1,5 @@
 import { DrayageError } from '../errors.ts';
+import { parseJson } from '../oci/json.ts';
 
 /** An identity token whose form, audience and time were checked. The certificate authority checks its signature. */
 export interface IdentityToken {
@@ -50,7 +51,7 @@ const EXPIRED =
 
 function decode(part: string | undefined): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(part ?? '', 'base64url').toString());
+    const value = parseJson(Buffer.from(part ?? '', 'base64url'), 'the token');
     return typeof value === 'object' && value !== null ? { ...value } : undefined;
   } catch {
     return undefined;

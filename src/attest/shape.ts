@@ -1,10 +1,12 @@
 import * as v from 'valibot';
 import type { RefusalReason } from '../errors.ts';
+import { isDrayageError } from '../errors.ts';
+import { parseJson } from '../oci/json.ts';
 import { refusal } from './refusal.ts';
 
 /** The largest bundle that is read, in bytes. */
 export const MAX_BUNDLE_SIZE: number = 1024 * 1024;
-/** The maximum nesting of a document. */
+/** The maximum nesting of a bundle or a statement. */
 const MAX_DEPTH = 32;
 const MAX_LOG_ENTRIES = 8;
 const MAX_TIMESTAMPS = 8;
@@ -95,35 +97,18 @@ export function readShape(bytes: Uint8Array): BundleShape {
 }
 
 /**
- * Parses JSON from outside with limited nesting.
+ * Parses JSON from outside, strictly and with limited nesting.
  * @throws {@link DrayageError} `POLICY`
  */
 export function parse(bytes: Uint8Array, what: 'BUNDLE' | 'STATEMENT'): unknown {
-  const name = what.toLowerCase();
-  if (nesting(bytes) > MAX_DEPTH) {
-    const reason = what === 'BUNDLE' ? 'BUNDLE_DEPTH' : 'STATEMENT';
-    throw refusal(reason, `the ${name} is nested deeper than ${MAX_DEPTH} levels`);
-  }
+  const name = `the ${what.toLowerCase()}`;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parseJson(bytes, name, { depth: MAX_DEPTH });
   } catch (cause) {
-    throw refusal(what === 'BUNDLE' ? 'BUNDLE_JSON' : 'STATEMENT', `the ${name} is not JSON`, { cause });
+    if (!isDrayageError(cause)) throw cause;
+    const kind = cause.code === 'LIMIT' ? 'BUNDLE_DEPTH' : 'BUNDLE_JSON';
+    throw refusal(what === 'BUNDLE' ? kind : 'STATEMENT', cause.message, { cause });
   }
-}
-
-/** The nesting of JSON by its brackets, in one pass; stops at the first level that is too deep. */
-function nesting(bytes: Uint8Array): number {
-  let depth = 0;
-  let deepest = 0;
-  let isText = false;
-  for (let i = 0; i < bytes.length && deepest <= MAX_DEPTH; i++) {
-    const byte = bytes[i];
-    if (isText && byte === 0x5c) i += 1;
-    else if (byte === 0x22) isText = !isText;
-    else if (!isText && (byte === 0x5b || byte === 0x7b)) deepest = Math.max(deepest, ++depth);
-    else if (!isText && (byte === 0x5d || byte === 0x7d)) depth -= 1;
-  }
-  return deepest;
 }
 
 function assertCounts({ mediaType, dsseEnvelope, verificationMaterial }: BundleShape): void {

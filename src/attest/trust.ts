@@ -3,7 +3,7 @@ import { createHash, createPublicKey } from 'node:crypto';
 import type { TrustedRoot } from '@sigstore/protobuf-specs';
 import type { Bundle } from '@sigstore/bundle';
 import { DrayageError } from '../errors.ts';
-import { parseJson } from '../oci/parse.ts';
+import { parseJson } from '../oci/json.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { certificateFacts } from './certificate.ts';
 import { refusal } from './refusal.ts';

@@ -1,5 +1,5 @@
 import type { Digest, DockerDaemon } from '../index.ts';
-import { DrayageError, isDigest, isDrayageError } from '../index.ts';
+import { DrayageError, isDigest, isDrayageError, parseJson } from '../index.ts';
 import type { Context } from './context.ts';
 import { usedImages } from './provenance.ts';
 import { readGiven } from './given-file.ts';
@@ -20,7 +20,7 @@ const PROVENANCE = 'buildx.build.provenance';
 
 /** Reads the image ID that `docker build --iidfile` wrote. */
 export async function readImageId(path: string): Promise<string> {
-  const id = (await readText(path, 'the image ID file', '--iidfile')).trim();
+  const id = (await readBuildFile(path, 'the image ID file', '--iidfile')).toString().trim();
   if (isDigest(id)) return id;
   throw new DrayageError('MALFORMED', `${path} does not contain an image ID`, {
     path,
@@ -72,13 +72,7 @@ function notInDaemon(digests: readonly Digest[], host: string): Error {
 
 /** Reads the metadata file of `docker build` or `docker buildx bake`: at least one image. */
 export async function readMetadata(path: string): Promise<BuiltImage[]> {
-  const text = await readText(path, 'the metadata file', '--metadata-file');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new DrayageError('MALFORMED', `${path} is not a JSON document`, { path, cause });
-  }
+  const value = parseJson(await readBuildFile(path, 'the metadata file', '--metadata-file'), path);
   // A build has one image; bake has an object for each of its targets.
   const images = [value, ...valuesOf(value)].map(builtImage).filter((image) => image !== undefined);
   if (images.length > 0) return images;
@@ -108,6 +102,6 @@ function valuesOf(value: unknown): unknown[] {
   return typeof value === 'object' && value !== null ? Object.values(value) : [];
 }
 
-async function readText(path: string, what: string, option: string): Promise<string> {
-  return (await readGiven(path, what, `write it with docker build ${option}`)).toString();
+async function readBuildFile(path: string, what: string, option: string): Promise<Buffer> {
+  return readGiven(path, what, `write it with docker build ${option}`);
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
+import { parseJson } from '../oci/json.ts';
 import { oneLine } from './connect/reply.ts';
 
 /** The longest line that is read, in bytes. */
@@ -38,7 +39,7 @@ export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<vo
 function readLine(line: string): { text: string; failed: boolean } {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseJson(Buffer.from(line), 'a line');
   } catch {
     return { text: line, failed: true };
   }

@@ -5,9 +5,9 @@ import type { Digest } from '../oci/digest.ts';
 import { parseIndex } from '../oci/image-index.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isIndexType, isManifestType, OCTET_STREAM } from '../oci/media-types.ts';
-import type { NamedContent } from '../oci/named-content.ts';
 import { namedContent } from '../oci/named-content.ts';
-import { MAX_DOCUMENT_SIZE, parseJson, statedMediaType } from '../oci/parse.ts';
+import { parseIfJson } from '../oci/json.ts';
+import { MAX_DOCUMENT_SIZE, statedMediaType } from '../oci/parse.ts';
 import { readDocument } from '../stream/document.ts';
 
 /** Content whose stored sizes are known. */
@@ -122,14 +122,7 @@ function guessed(bytes: Uint8Array, descriptor: Descriptor): Children {
 
 /** What content of an unknown type names; nothing if it is not JSON. */
 function namedAnyhow(bytes: Uint8Array, digest: Digest): Children {
-  let content: NamedContent;
-  try {
-    content = namedContent(parseJson(bytes, digest));
-  } catch (error) {
-    if (isDrayageError(error, 'MALFORMED')) return NOTHING;
-    throw error;
-  }
-  const { descriptors, digests } = content;
+  const { descriptors, digests } = namedContent(parseIfJson(bytes, digest));
   const described = new Set(descriptors.map((descriptor) => descriptor.digest));
   return { documents: descriptors, bare: [...new Set(digests)].filter((one) => !described.has(one)) };
 }

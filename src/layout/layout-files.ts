@@ -4,7 +4,7 @@ import { DrayageError } from '../errors.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import { parseJson } from '../oci/parse.ts';
+import { parseJson } from '../oci/json.ts';
 import { ifThere } from './io-error.ts';
 import { look } from './safe-path.ts';
 import { readSmallFile } from './small-file.ts';

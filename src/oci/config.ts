@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
-import { digestSchema, optional, parseDocument, stringsSchema } from './parse.ts';
+import { digestSchema, documentObject, optional, parseDocument, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 
 /** One step of an image's build (OCI image-spec, config.md#properties). */
@@ -21,23 +21,36 @@ export interface ImageConfig extends Platform {
   history?: HistoryEntry[] | undefined;
 }
 
-const historySchema = v.looseObject({
-  created_by: optional(v.string()),
-  empty_layer: optional(v.boolean()),
-});
+/** Further keys that docker or containerd reads in a config, in its objects. */
+const CONFIG_KEYS = 'id parent comment author container container_config docker_version os.features';
+const RUN_KEYS =
+  'User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir StopSignal ArgsEscaped Hostname Domainname AttachStdin ' +
+  'AttachStdout AttachStderr Tty OpenStdin StdinOnce Image NetworkDisabled MacAddress OnBuild StopTimeout Shell';
+const HEALTH_KEYS = 'Test Interval Timeout StartPeriod StartInterval Retries';
 
-const configSchema: v.GenericSchema<unknown, ImageConfig> = v.looseObject({
-  architecture: v.nullish(v.string(), ''),
-  os: v.nullish(v.string(), ''),
-  variant: optional(v.string()),
-  'os.version': optional(v.string()),
-  created: optional(v.string()),
-  config: optional(v.looseObject({ Labels: optional(stringsSchema) })),
-  rootfs: v.looseObject({
-    diff_ids: v.nullish(v.array(digestSchema), []),
-  }),
-  history: optional(v.array(historySchema)),
-});
+const historySchema = documentObject(
+  { created_by: optional(v.string()), empty_layer: optional(v.boolean()) },
+  ['created', 'author', 'comment'],
+);
+
+const runSchema = documentObject(
+  { Labels: optional(stringsSchema), Healthcheck: optional(documentObject({}, HEALTH_KEYS.split(' '))) },
+  RUN_KEYS.split(' '),
+);
+
+const configSchema: v.GenericSchema<unknown, ImageConfig> = documentObject(
+  {
+    architecture: v.nullish(v.string(), ''),
+    os: v.nullish(v.string(), ''),
+    variant: optional(v.string()),
+    'os.version': optional(v.string()),
+    created: optional(v.string()),
+    config: optional(runSchema),
+    rootfs: documentObject({ diff_ids: v.nullish(v.array(digestSchema), []) }, ['type']),
+    history: optional(v.array(historySchema)),
+  },
+  CONFIG_KEYS.split(' '),
+);
 
 /**
  * Parses an image config. `diff_ids: null`, which an image without layers may have, is an empty list.

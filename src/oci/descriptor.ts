@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
+import { digestAlgorithm, digestOf } from './digest.ts';
 import { digestSchema, documentObject, optional, sizeSchema, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 import { platformSchema } from './platform.ts';
@@ -14,21 +15,32 @@ export interface Descriptor {
   platform?: Platform | undefined;
   artifactType?: string | undefined;
   urls?: string[] | undefined;
-  /** The content itself, base64. Never trusted: the blob is read and checked. */
+  /** The content itself, base64. It matches digest and size; the blob is read all the same. */
   data?: string | undefined;
 }
 
-/** Schema of a descriptor; unknown properties are kept. */
-export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = documentObject({
-  mediaType: v.pipe(v.string(), v.maxLength(255)),
-  digest: digestSchema,
-  size: sizeSchema,
-  annotations: optional(stringsSchema),
-  platform: optional(platformSchema),
-  artifactType: optional(v.string()),
-  urls: optional(v.array(v.string())),
-  data: optional(v.string()),
-});
+/** Schema of a descriptor; unknown properties are kept. Embedded content must be that of the digest. */
+export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.pipe(
+  documentObject({
+    mediaType: v.pipe(v.string(), v.maxLength(255)),
+    digest: digestSchema,
+    size: sizeSchema,
+    annotations: optional(stringsSchema),
+    platform: optional(platformSchema),
+    artifactType: optional(v.string()),
+    urls: optional(v.array(v.string())),
+    data: optional(v.string()),
+  }),
+  v.check((descriptor) => isDataIntact(descriptor), 'its embedded data is not the content of its digest'),
+);
+
+/** An empty text is no data, as in Go, whose decoder also passes over line ends. */
+function isDataIntact({ data, digest, size }: Descriptor): boolean {
+  if (data === undefined || data === '') return true;
+  const bytes = Buffer.from(data, 'base64');
+  const isBase64 = bytes.toString('base64') === data.replaceAll(/[\r\n]/g, '');
+  return isBase64 && bytes.length === size && digestOf(bytes, digestAlgorithm(digest)) === digest;
+}
 
 /** The three properties that identify content, without annotations and others. */
 export function bareDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {

@@ -1,18 +1,11 @@
 import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor.ts';
+import { parseJson } from './json.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
 import type { Document } from './manifest.ts';
 import { toDocument } from './manifest.ts';
-import {
-  checkDocument,
-  documentObject,
-  list,
-  optional,
-  parseDocument,
-  parseJson,
-  stringsSchema,
-} from './parse.ts';
+import { checkDocument, documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
 
 /** An image index (OCI image-spec, image-index.md) or a Docker manifest list. */
 export interface Index {

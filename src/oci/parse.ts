@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
 import { isDigest } from './digest.ts';
+import { parseIfJson, parseJson } from './json.ts';
 
 /** The largest JSON document that is read whole, in bytes: manifests, indexes and configs. */
 export const MAX_DOCUMENT_SIZE: number = 4 * 1024 * 1024;
@@ -19,12 +20,21 @@ export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
   v.minValue(0),
 );
 
-/** An optional property; `null` counts as absent, as in Go. */
+/**
+ * An optional property. `null` counts as absent, as in Go; so does an empty string or object that the schema does not
+ * accept.
+ */
 export function optional<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T | undefined> {
   return v.pipe(
+    v.nullish(v.unknown()),
+    v.transform((value) => (isEmpty(value) && !v.is(schema, value) ? undefined : value)),
     v.nullish(schema),
     v.transform((value) => value ?? undefined),
   );
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
 /** A required list; `null`, Go's empty list, is an empty list. */
@@ -35,10 +45,13 @@ export function list<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<un
   );
 }
 
-/** Annotations and labels. */
+/** Annotations and labels. A `null` is an empty text, as in Go. */
 export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v.record(
   v.string(),
-  v.string(),
+  v.pipe(
+    v.nullable(v.string()),
+    v.transform((text) => text ?? ''),
+  ),
 );
 
 /** A key as Go programs compare it: without case, the long s (U+017F) as an s, the Kelvin sign (U+212A) as a k. */
@@ -47,40 +60,36 @@ export function foldKey(key: string): string {
 }
 
 /**
- * Schema of an object whose further properties are kept. A further property must not be one of its own in another
- * spelling (`Layers`): Go programs, such as docker and containerd, would read that one, and so something other than
- * what was checked.
+ * Schema of an object whose further properties are kept. A further property must not be a known one in another spelling
+ * (`Layers`), and no two may differ in case only: Go programs, such as docker and containerd, would read another one
+ * than was checked.
+ * @param others further keys that Go programs read
  */
 export function documentObject<const Entries extends v.ObjectEntries>(
   entries: Entries,
+  others: readonly string[] = [],
 ): v.GenericSchema<unknown, v.InferOutput<v.LooseObjectSchema<Entries, undefined>>> {
-  const known = new Set(Object.keys(entries).map(foldKey));
-  const isPlain = (key: string): boolean => Object.hasOwn(entries, key) || !known.has(foldKey(key));
+  const known = new Set([...Object.keys(entries), ...others]);
+  const folded = new Set([...known].map(foldKey));
+  const isPlain = (key: string): boolean => known.has(key) || !folded.has(foldKey(key));
+  const haveOneMeaning = (keys: readonly string[]): boolean =>
+    keys.every(isPlain) && new Set(keys.map(foldKey)).size === keys.length;
   return v.pipe(
     v.looseObject(entries),
-    v.check((value) => Object.keys(value).every(isPlain), 'a key in other spelling, which docker reads, too'),
+    v.check(
+      (value) => haveOneMeaning(Object.keys(value)),
+      'a key in other spelling, which docker reads, too',
+    ),
   );
 }
 
 /**
  * Parses a JSON document and checks it against a schema.
  * @param what names the document in errors: `manifest.json`, `manifest sha256:…`
- * @throws {@link DrayageError} `MALFORMED` if the bytes are not UTF-8, not JSON, or do not match the schema
+ * @throws {@link DrayageError} `MALFORMED` if the bytes do not match the schema; as `parseJson`
  */
 export function parseDocument<T>(schema: v.GenericSchema<unknown, T>, bytes: Uint8Array, what: string): T {
   return checkDocument(schema, parseJson(bytes, what), what);
-}
-
-/**
- * Parses JSON, strictly as UTF-8 and without a byte order mark, which docker does not read either.
- * @throws {@link DrayageError} `MALFORMED`
- */
-export function parseJson(bytes: Uint8Array, what: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as unknown;
-  } catch (cause) {
-    throw new DrayageError('MALFORMED', `${what} is not JSON`, { cause });
-  }
 }
 
 /**
@@ -95,14 +104,13 @@ export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unk
   throw new DrayageError('MALFORMED', `${what}: ${where ? `${where}: ` : ''}${issue.message}`);
 }
 
-/** The media type that a document states for itself; undefined if it states none, or is not a JSON object. */
+/**
+ * The media type that a document states for itself; undefined if it states none, or is not a JSON object.
+ * @throws {@link DrayageError} as `parseJson`, for JSON that it refuses
+ */
 export function statedMediaType(bytes: Uint8Array): string | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
-    const stated: unknown =
-      typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : '';
-    return typeof stated === 'string' && stated !== '' ? stated : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseIfJson(bytes, 'a document');
+  const stated: unknown =
+    typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : '';
+  return typeof stated === 'string' && stated !== '' ? stated : undefined;
 }

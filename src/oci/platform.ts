@@ -15,12 +15,15 @@ export interface Platform {
 }
 
 /** Schema of a platform inside a document. */
-export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject({
-  os: v.string(),
-  architecture: v.string(),
-  variant: optional(v.string()),
-  'os.version': optional(v.string()),
-});
+export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject(
+  {
+    os: v.string(),
+    architecture: v.string(),
+    variant: optional(v.string()),
+    'os.version': optional(v.string()),
+  },
+  ['os.features'],
+);
 
 /** Other names of architectures; some include a variant. */
 const ALIASES: ReadonlyMap<string, Pick<Platform, 'architecture' | 'variant'>> = new Map([

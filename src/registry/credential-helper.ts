@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
+import { parseJson } from '../oci/json.ts';
 import { eitherSignal } from '../stream/signals.ts';
 import { shellWord } from '../text/shell-word.ts';
 
@@ -54,7 +55,7 @@ export async function askCredentialHelper(
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(Buffer.from(text), 'the answer');
   } catch {
     return undefined;
   }

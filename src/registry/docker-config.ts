@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
+import { parseIfJson } from '../oci/json.ts';
 import { optional } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';
 import { askCredentialHelper } from './credential-helper.ts';
@@ -63,15 +64,17 @@ export function dockerConfigCredentials(text: string, options: DockerConfigOptio
 }
 
 function parseConfig(text: string, name: string): DockerConfig {
+  const bytes = Buffer.from(text);
   let value: unknown;
+  let problem = 'is not a JSON document';
   try {
-    value = JSON.parse(text);
+    value = parseIfJson(bytes, name);
   } catch {
-    // Without its cause, which quotes the document.
-    throw new DrayageError('MALFORMED', `${name} is not a JSON document`, {
-      hint: 'docker login writes it again',
-    });
+    problem = 'has a key twice, or is nested too deeply';
   }
+  // Without its cause, which quotes the document.
+  if (value === undefined)
+    throw new DrayageError('MALFORMED', `${name} ${problem}`, { hint: 'docker login writes it again' });
   const result = v.safeParse(configSchema, value);
   if (result.success) return result.output;
   // Without the value found there, which may be a secret.

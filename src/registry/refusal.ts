@@ -3,6 +3,7 @@ import type { ErrorFacts } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { readWhole } from '../http/reply.ts';
+import { parseJson } from '../oci/json.ts';
 
 /** How much of a refusal is read, in bytes, and how much of its text is quoted, in characters. */
 const MAX_DOCUMENT = 64 * 1024;
@@ -25,7 +26,7 @@ export interface RegistryProblem {
 export async function readProblems(reply: HttpReply): Promise<RegistryProblem[]> {
   const bytes = await readWhole(reply, '', MAX_DOCUMENT).catch(() => Buffer.alloc(0));
   try {
-    const { errors } = v.parse(refusalSchema, JSON.parse(bytes.toString()));
+    const { errors } = v.parse(refusalSchema, parseJson(bytes, 'the refusal'));
     return errors.map(({ code, message }) => ({ code: code ?? '', message: message ?? '' }));
   } catch {
     return [];

@@ -6,7 +6,8 @@ import type { Http, HttpRequest } from '../http/http.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { drop, readWhole } from '../http/reply.ts';
 import { passingError } from '../http/retry.ts';
-import { optional, parseJson } from '../oci/parse.ts';
+import { parseJson } from '../oci/json.ts';
+import { optional } from '../oci/parse.ts';
 import type { Challenge } from './challenge.ts';
 import type { Credential } from './credentials.ts';
 

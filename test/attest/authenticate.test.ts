@@ -84,6 +84,15 @@ test('where none is accepted the most telling reason is given, and what each lac
   });
 });
 
+test('a refused signature is never said to be accepted', async () => {
+  await attach(bad('b'.repeat(40)));
+  const [image] = await layout.resolve('app:1');
+  const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
+  await expect(check(image, layout)).rejects.toMatchObject({
+    message: expect.stringMatching(/^app:1: its signature is not accepted: .*commit is b{40}/) as string,
+  });
+});
+
 test('a signature of another image proves nothing of this one', async () => {
   await attach(good(OTHER.root.digest));
   expect(await reason()).toBe('SUBJECT');

@@ -84,7 +84,7 @@ describe('--metadata-file', () => {
   });
 
   test.each([
-    ['no JSON', '{', 'is not a JSON document'],
+    ['no JSON', '{', 'is not JSON'],
     ['no image', { 'buildx.build.ref': 'x' }, 'names no image'],
     ['an image that the daemon does not have', built(`sha256:${'0'.repeat(64)}`), 'has no image sha256:'],
   ])('with %s is an error that says so', async (_, metadata, said) => {

@@ -59,6 +59,46 @@ test.each([
   expect(configPlatform(parseConfig(json({ ...CONFIG, ...more }), 'x'))).toStrictEqual(platform);
 });
 
+describe('what Go reads as empty or absent', () => {
+  test.each([
+    ['an empty object in place of the history', { history: {} }, { history: undefined }],
+    ['an empty text in place of labels', { config: { Labels: '' } }, { config: { Labels: undefined } }],
+    ['a label that is null', { config: { Labels: { a: null } } }, { config: { Labels: { a: '' } } }],
+    ['an empty text in place of a config', { config: '' }, { config: undefined }],
+    ['an entry of the history without anything', { history: [{}] }, { history: [{}] }],
+  ])('%s', (_, more, read) => {
+    expect(parseConfig(json({ ...CONFIG, ...more }), 'x')).toMatchObject(read);
+  });
+});
+
+describe('a key in other spelling, which docker reads in place of ours,', () => {
+  const { config, rootfs, history } = CONFIG;
+  test.each([
+    ['of the config', { Config: config }],
+    ['of the config, that is not read here', { Docker_Version: '1' }],
+    ['of its layers', { RootFS: rootfs }],
+    ['of its layers, by a long s', { rootfſ: rootfs }],
+    ['of its platform', { Architecture: 'arm64' }],
+    ['of its platform, where there is no other', { Variant: 'v7' }],
+    ['of the list of layers', { rootfs: { ...rootfs, Diff_IDs: [] } }],
+    ['of the labels', { config: { ...config, labels: { a: '2' } } }],
+    ['of the command, where there is no other', { config: { ...config, cmd: ['/evil'] } }],
+    ['of the command, by a Kelvin sign', { config: { ...config, NetworKDisabled: true } }],
+    ['of a health check', { config: { ...config, Healthcheck: { Test: ['NONE'], test: ['CMD', 'a'] } } }],
+    ['of the history', { history: [...history, { Empty_Layer: true }] }],
+    ['that is not known here', { extra: 1, EXTRA: 2 }],
+  ])('%s is refused', (_, more) => {
+    const { message } = thrown('MALFORMED', () => parseConfig(json({ ...CONFIG, ...more }), 'x'));
+    expect(message).toContain('a key in other spelling');
+  });
+
+  test('is none in labels, volumes or ports, whose keys docker takes as they are', () => {
+    const own = { a: '1', A: '2', config: 'x' };
+    const value = { ...CONFIG, config: { Labels: own, Volumes: { '/a': {}, '/A': {} } } };
+    expect(parseConfig(json(value), 'x')).toEqual(value);
+  });
+});
+
 describe('not a config', () => {
   test.each([
     ['no rootfs', { rootfs: undefined }, 'rootfs'],
@@ -69,7 +109,7 @@ describe('not a config', () => {
     ['diff_ids that are no list', { rootfs: { diff_ids: fakeDigest('d') } }, 'rootfs.diff_ids'],
     ['an architecture that is no text', { architecture: 64 }, 'architecture'],
     ['a label that is no text', { config: { Labels: { a: 1 } } }, 'config.Labels.a'],
-    ['history that is no list', { history: {} }, 'history'],
+    ['history that is no list', { history: { a: 1 } }, 'history'],
   ])('%s', (_, more, where) => {
     const error = thrown('MALFORMED', () => parseConfig(json({ ...CONFIG, ...more }), 'config x'));
     expect(error.message.startsWith(`config x: ${where}: `), error.message).toBe(true);

@@ -42,6 +42,7 @@ const PINNED: Record<string, string[]> = {
     'originPolicy',
     'overlay',
     'ownImages',
+    'parseJson',
     'parsePlatform',
     'parseReference',
     'promote',

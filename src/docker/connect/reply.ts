@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
-import { checkDocument, parseJson } from '../../oci/parse.ts';
+import { parseJson } from '../../oci/json.ts';
+import { checkDocument } from '../../oci/parse.ts';
 import type { DaemonReply } from './transport.ts';
 
 /** The largest reply that is held in memory, in bytes: a list of many thousand images. */
@@ -56,7 +57,7 @@ export async function errorMessage(reply: DaemonReply): Promise<string> {
   const bytes = await readWhole(reply.body, 'an error');
   const text = bytes.toString();
   try {
-    return oneLine(v.parse(errorSchema, JSON.parse(text)).message);
+    return oneLine(v.parse(errorSchema, parseJson(bytes, 'an error')).message);
   } catch {
     return oneLine(text) || `status ${reply.status}`;
   }

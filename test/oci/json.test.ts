@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { MAX_DEPTH, parseIfJson, parseJson } from '../../src/oci/json.ts';
+import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../src/oci/parse.ts';
+import { thrown } from './documents.ts';
+
+describe('bytes that are not JSON', () => {
+  test.each([
+    ['nothing', ''],
+    ['text', 'manifest'],
+    ['a cut document', '{"a":1'],
+    ['something after the document', '{} {}'],
+    ['a comment', '{} // end'],
+    ['a byte order mark, which docker does not read either', '\uFEFF{}'],
+    ['NaN', '{"size":NaN}'],
+    ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['a surrogate encoded as UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+    ['UTF-16', Buffer.from('{}', 'utf16le')],
+    ['a NUL after the document', '{}\0'],
+  ])('%s', (_, bytes) => {
+    const error = thrown('MALFORMED', () => parseJson(Buffer.from(bytes), 'manifest.json'));
+    expect(error.message).toBe('manifest.json is not JSON');
+    expect(error.cause).toBeInstanceOf(Error);
+  });
+});
+
+describe('a key twice in one object, of which parsers take either,', () => {
+  test.each([
+    ['one after the other', '{"a":1,"a":1}', 'a'],
+    ['far apart, with a blank before the colon', '{"a":{"b":[1]},"c":2,"a" \t\r\n:3}', 'a'],
+    ['once with an escape', String.raw`{"config":1,"confi\u0067":2}`, 'config'],
+    ['inside an object of a list', '[1,{"x":[{"a":1,"b":"}","a":2}]}]', 'a'],
+    ['that is empty', '{"":1,"":2}', ''],
+    ['that could be a prototype', '{"__proto__":1,"__proto__":2}', '__proto__'],
+    ['after a text with quotes and braces', String.raw`{"a":"\"}{\\","a":2}`, 'a'],
+  ])('is refused %s', (_, text, key) => {
+    const { message } = thrown('MALFORMED', () => parseJson(Buffer.from(text), 'm.json'));
+    expect(message).toBe(`m.json has the key ${JSON.stringify(key)} twice in one object`);
+  });
+
+  test.each([
+    '{"a":{"a":{"a":1}},"b":"a"}',
+    '[{"a":1},{"a":1}]',
+    '{"a":"b","b":"a"}',
+    '{"a":["a","a"]}',
+    '{"a":1,"A":2}',
+  ])('is none in %s', (text) => {
+    expect(parseJson(Buffer.from(text), 'm.json')).toEqual(JSON.parse(text));
+  });
+});
+
+describe('half a surrogate pair, which Go replaces,', () => {
+  test.each([
+    String.raw`"\ud800"`,
+    String.raw`{"a":"x\udc00x"}`,
+    String.raw`{"a\ud800":1,"a\ud801":2}`,
+    String.raw`["\udc00\ud800"]`,
+  ])('is refused: %s', (text) => {
+    expect(thrown('MALFORMED', () => parseJson(Buffer.from(text), 'x')).message).toContain('surrogate');
+  });
+
+  test('is none in a whole pair', () => {
+    expect(parseJson(Buffer.from(String.raw`{"\ud83d\ude00":"\ud83d\ude00"}`), 'x')).toEqual({ '😀': '😀' });
+  });
+});
+
+const lists = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+describe('nesting', () => {
+  test.each([
+    ['lists', lists],
+    ['objects', (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`],
+  ])('of %s is limited', (_, nested) => {
+    expect(parseJson(Buffer.from(nested(MAX_DEPTH)), 'x')).toBeDefined();
+    const { message } = thrown('LIMIT', () => parseJson(Buffer.from(nested(MAX_DEPTH + 1)), 'x'));
+    expect(message).toBe('x is nested deeper than the limit of 100 levels');
+  });
+
+  test('is refused before anything is built of it', () => {
+    const half = MAX_DOCUMENT_SIZE / 2;
+    thrown('LIMIT', () => parseJson(Buffer.from(lists(half)), 'x'));
+    thrown('LIMIT', () => parseJson(Buffer.from('['.repeat(half)), 'x'));
+  });
+
+  test('counts no brackets inside texts', () => {
+    const text = JSON.stringify({ a: '[{"'.repeat(200) });
+    expect(parseJson(Buffer.from(text), 'x')).toEqual(JSON.parse(text));
+  });
+
+  test('may have a lower limit', () => {
+    thrown('LIMIT', () => parseJson(Buffer.from(lists(3)), 'x', { depth: 2 }));
+  });
+});
+
+describe('what may be JSON', () => {
+  test('is nothing where it is not', () => {
+    expect(parseIfJson(Buffer.from('text'), 'x')).toBeUndefined();
+    expect(parseIfJson(Buffer.from([0x22, 0xff]), 'x')).toBeUndefined();
+    expect(parseIfJson(Buffer.from('{"a":1}'), 'x')).toEqual({ a: 1 });
+  });
+
+  test('is refused where it is JSON that parsers read differently', () => {
+    thrown('MALFORMED', () => parseIfJson(Buffer.from('{"a":1,"a":2}'), 'x'));
+  });
+});
+
+describe('the media type that a document states', () => {
+  test.each([
+    ['{"mediaType":"a/b"}', 'a/b'],
+    ['{"mediaType":""}', undefined],
+    ['{"mediaType":1}', undefined],
+    ['[]', undefined],
+    ['not JSON', undefined],
+  ])('of %s is %s', (text, type) => {
+    expect(statedMediaType(Buffer.from(text))).toBe(type);
+  });
+
+  test('is refused where parsers disagree about it', () => {
+    thrown('MALFORMED', () => statedMediaType(Buffer.from('{"mediaType":"a/b","mediaType":"c/d"}')));
+  });
+});
