@@ -48,7 +48,7 @@ describe('the reports of a job', () => {
   });
 
   test('hold what was asked for', async () => {
-    await save(BUILD, 'drayage-demo/api:1.0', '--env', 'DRAYAGE_IMAGE', 'IMAGE_DIGEST');
+    await save(BUILD, 'drayage-demo/api:1.0', '--env', 'DRAYAGE_IMAGE', '--env', 'IMAGE_DIGEST');
     expect(await report()).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^DRAYAGE_IMAGE=drayage-demo\/api:pipeline-4711-/),

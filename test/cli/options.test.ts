@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { variableOf } from '../../src/cli/grammar/command.ts';
 import { createProgram } from '../../src/cli/grammar/program.ts';
 
@@ -65,5 +65,26 @@ test('no variable says what prune removes', () => {
     '--image': undefined,
     '--older-than': undefined,
     '--dry-run': 'DRAYAGE_DRY_RUN',
+  });
+});
+
+describe('an option that may be repeated', () => {
+  const lists = commandsOf().flatMap((command) =>
+    command.options
+      .filter(({ description }) => description.endsWith('may be repeated'))
+      .map((option) => [`${command.name()} ${option.long}`, command.name(), option] as const),
+  );
+
+  test.each(lists)('%s takes one value, and leaves the arguments behind it', (_, name, { long }) => {
+    const command = commandsOf().find((each) => each.name() === name)!;
+    const flag = long!;
+    const { operands } = command.parseOptions([flag, 'a.example', 'first', flag, 'b.example', 'second']);
+    expect(operands).toEqual(['first', 'second']);
+    expect(Object.values(command.opts())).toContainEqual(['a.example', 'b.example']);
+  });
+
+  test('is every option with a list', () => {
+    expect(lists.length).toBeGreaterThan(25);
+    expect(commandsOf().flatMap(({ options }) => options.filter(({ variadic }) => variadic))).toEqual([]);
   });
 });

@@ -22,7 +22,10 @@ interface CommandRow<T extends CommonOptions> {
 /** A row for each option of `T`: an option without a row is no less a mistake than a row that no command reads. */
 export type Options<T> = { readonly [K in keyof T & string]-?: OptionRow<K, NonNullable<T[K]>> };
 
-/** `['-o, --out <dir>', 'the layout to save into']` for the option `out`. */
+/**
+ * `['-o, --out <dir>', 'the layout to save into']` for the option `out`. The row of a list ends in `...>`: the option
+ * may be repeated, and takes one value each time, so that it never takes the arguments behind it.
+ */
 export type OptionRow<K extends string, V> = readonly [
   flags: Flags<K, V>,
   description: string,
@@ -32,7 +35,7 @@ export type OptionRow<K extends string, V> = readonly [
 type Flags<
   K extends string,
   V,
-> = `${'' | `-${string}, `}--${Kebab<K>}${V extends boolean ? '' : ` <${string}>`}`;
+> = `${'' | `-${string}, `}--${Kebab<K>}${V extends boolean ? '' : V extends readonly string[] ? ` <${string}...>` : ` <${string}>`}`;
 type Kebab<S extends string> = S extends `${infer C}${infer Rest}`
   ? `${C extends Lowercase<C> ? C : `-${Lowercase<C>}`}${Kebab<Rest>}`
   : S;
@@ -73,14 +76,23 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
 /** An option that is also a variable: `--out` is DRAYAGE_OUT. */
 function optionOf([flags, description, details = {}]: AnyRow): Option {
   const { choices, conflicts = [], variable } = details;
-  const made = new Option(flags, description).conflicts(conflicts);
+  const isList = flags.endsWith('...>');
+  const made = isList
+    ? new Option(flags.replace('...>', '>'), `${description}; may be repeated`)
+    : new Option(flags, description);
+  made.conflicts(conflicts);
   if (choices !== undefined) made.choices(choices);
-  if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
+  const parse = details.parse ?? (isList ? collect : undefined);
+  if (parse !== undefined) made.argParser<unknown>((value, before) => parse(value, before));
   const name = variableOf(made);
   const value = process.env[name];
   // CI systems set variables to an empty string to unset them. A flag may be switched off.
   const unset = value === undefined || value === '' || (made.isBoolean() && /^(?:0|false|no)$/i.test(value));
   return unset || variable === false ? made : made.env(name);
+}
+
+function collect(value: string, before: unknown): string[] {
+  return [...(Array.isArray(before) ? before : []), value];
 }
 
 /** `--max-size` as DRAYAGE_MAX_SIZE. */

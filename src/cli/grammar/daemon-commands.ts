@@ -1,18 +1,7 @@
 import type { CodecName } from '../../index.ts';
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import {
-  HOST,
-  IMAGE,
-  JOB,
-  LOCK,
-  OFFLINE,
-  REGISTRY,
-  repeated,
-  SIGNATURE,
-  SIGNING,
-  VARIABLES,
-} from './options.ts';
+import { HOST, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
 
 /** All codecs. The library is not loaded to list them, and a missing one does not compile. */
 const CODECS: Record<CodecName, true> = { auto: true, zstd: true, gzip: true, none: true };
@@ -41,11 +30,10 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
         'omit the layers of base images that a registry has; default auto',
         { choices: ['auto', 'always', 'never'] },
       ],
-      base: ['--base <ref>', 'the base image, in its registry; may be repeated', repeated],
+      base: ['--base <ref...>', 'the base image, in its registry'],
       baseLayout: [
-        '--base-layout <dir>',
-        'omit the layers that this layout or archive has; load needs it, too; may be repeated',
-        repeated,
+        '--base-layout <dir...>',
+        'omit the layers that this layout or archive has; load needs it, too',
       ],
       compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
       level: ['--level <n>', 'compression level; default 1', { parse: Number }],

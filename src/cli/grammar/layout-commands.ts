@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, IMAGE, LOCK, REGISTRY, repeated, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
+import { BASE, IMAGE, LOCK, REGISTRY, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
 
 /** Commands about layouts alone. */
 export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
@@ -14,11 +14,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
     options: {
       image: IMAGE,
       base: BASE,
-      baseLayout: [
-        '--base-layout <dir>',
-        'read omitted layers from this layout or archive; may be repeated',
-        repeated,
-      ],
+      baseLayout: ['--base-layout <dir...>', 'read omitted layers from this layout or archive'],
       ...SIGNING,
       ...LOCK,
       ...REGISTRY,

@@ -10,11 +10,6 @@ import { collectHosts } from './hosts.ts';
 
 // Options of more than one command.
 
-/** Takes in an option that may be given several times, and takes nothing of the arguments behind its value. */
-export const repeated = {
-  parse: (value: string, before: readonly string[] = []): string[] => [...before, value],
-};
-
 export const IMAGE: OptionRow<'image', string[]> = [
   '-i, --image <name...>',
   'only these images: names, digests or IDs',
@@ -26,9 +21,8 @@ export const HOST: OptionRow<'host', string> = [
 ];
 
 export const BASE: OptionRow<'base', string[]> = [
-  '--base <ref>',
-  'trust this base image: its layers are not read where the layout omits them; may be repeated',
-  repeated,
+  '--base <ref...>',
+  'trust this base image: its layers are not read where the layout omits them',
 ];
 
 export const OFFLINE: OptionRow<'offline', boolean> = [
@@ -56,8 +50,8 @@ export const VARIABLES: Options<VariableOptions> = {
 export const REGISTRY: Options<RegistryCommandOptions> = {
   ca: ['--ca <file>', 'also trust these certificate authorities'],
   plainHttp: [
-    '--plain-http <host[:port]>',
-    'use plain http with this registry, even outside the loopback; may be repeated',
+    '--plain-http <host[:port]...>',
+    'use plain http with this registry, even outside the loopback',
     { parse: collectHosts },
   ],
 };

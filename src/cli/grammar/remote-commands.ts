@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, repeated, SIGNATURE, VARIABLES } from './options.ts';
+import { BASE, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, VARIABLES } from './options.ts';
 
 /** Commands that speak to GitLab and to registries. */
 export const REMOTE_COMMANDS: readonly MakeCommand[] = [
@@ -36,30 +36,17 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
     ],
     load: async () => (await import('../commands/promote.ts')).promoteImages,
     options: {
-      from: [
-        '--from <layout>',
-        'a layout to read; may be repeated; default: every one below .drayage',
-        repeated,
-      ],
+      from: ['--from <layout...>', 'a layout to read; default: every one below .drayage'],
       all: ['--all', 'copy every image that has a name, to the references in --to'],
-      to: [
-        '--to <ref>',
-        "a target; may be repeated; with --all 'registry.example/group/{name}:{tag}'",
-        repeated,
-      ],
+      to: ['--to <ref...>', "a target; with --all 'registry.example/group/{name}:{tag}'"],
       semver: ['--semver', 'give references without a tag those of $CI_COMMIT_TAG: v1.2.3 is 1.2.3, 1.2, 1'],
       ifAbsent: ['--if-absent', 'refuse to move a tag that means another image'],
       attach: [
-        '--attach <type>',
-        'if a signature is required, also copy attached documents of this type, unchecked: an artifact type, .sig, .att, .sbom or all; may be repeated',
-        repeated,
+        '--attach <type...>',
+        'if a signature is required, also copy attached documents of this type, unchecked: an artifact type, .sig, .att, .sbom or all',
       ],
       base: BASE,
-      mountFrom: [
-        '--mount-from <repository>',
-        'mount layers from this repository if it has them; may be repeated',
-        repeated,
-      ],
+      mountFrom: ['--mount-from <repository...>', 'mount layers from this repository if it has them'],
       ...VARIABLES,
       ...JOB,
       ...SIGNATURE,
