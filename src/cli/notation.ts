@@ -1,4 +1,4 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DrayageError } from '../index.ts';
@@ -38,7 +38,7 @@ export function parseNotation(text: string): Notation {
 
 /**
  * The folder of a layout, which may be written as `oci:DIR`.
- * @throws {@link DrayageError} `USAGE` for an archive, and for one image of a layout
+ * @throws {@link DrayageError} `USAGE` for an archive, for another file, and for one image of a layout
  */
 export function folderOf(text: string): string {
   const { kind, path, image } = parseNotation(text);
@@ -47,10 +47,24 @@ export function folderOf(text: string): string {
       hint: `make a layout of it: drayage save --from ${shellWord(text)} -o DIR`,
     });
   }
+  if (path === '-' || isFile(path)) {
+    throw new DrayageError('USAGE', `${text} is no folder, but a layout is required`, {
+      hint: path === '-' ? 'a folder of this name is ./-' : `if it is an archive: docker-archive:${path}`,
+    });
+  }
   if (image === undefined) return path;
   throw new DrayageError('USAGE', `${text} names an image, but a layout is required`, {
     hint: `choose the image separately: -i ${shellWord(image)}`,
   });
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    // Whatever is wrong with it, reading it says so.
+    return false;
+  }
 }
 
 /** Opens an archive. The stream reports failures. */

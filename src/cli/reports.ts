@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Layout, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
-import { formatDotenvReport, formatVariables, imageVariables, inspect, originAnnotations } from '../index.ts';
+import { formatDotenvReport, imageVariables, inspect, originAnnotations } from '../index.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { formatJson } from './output.ts';
@@ -67,17 +67,6 @@ export function promotionReport(
     first === undefined ? [] : [{ name: first.ref, ref: first.digestRef, id, digest }],
   );
   return formatDotenvReport(imageVariables(images, options.env), dotenvLimits).text;
-}
-
-/** Writes the variables of images to a file, for docker compose and shells. The limits of a report do not apply. */
-export async function writeDotenv(
-  path: string,
-  images: readonly ShippedImage[],
-  options: VariableOptions,
-  { signal }: Context,
-): Promise<void> {
-  const { references, ids, digests } = imageVariables(images, options.env);
-  await writeText(path, formatVariables([...references, ...ids, ...digests]), signal);
 }
 
 /** The images of this job in a layout. Earlier jobs may have used the same folder. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { chmod, rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../index.ts';
@@ -16,10 +16,17 @@ export type Target =
   | { kind: 'stdout' };
 
 /** Parses `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with an optional `:NAME`; or `-`. */
-export function parseTarget(text: string, json: boolean): Target {
-  if (text === '-' && !json) return { kind: 'stdout' };
+export function parseTarget(
+  text: string,
+  { json, stdout }: { json?: boolean; stdout: NodeJS.WritableStream },
+): Target {
   if (text === '-') {
-    throw new DrayageError('USAGE', '--json and --to - both need standard output', {
+    const isTerminal = 'isTTY' in stdout && stdout.isTTY === true;
+    if (json !== true && !isTerminal) return { kind: 'stdout' };
+    const problem = isTerminal
+      ? 'an archive cannot be shown on a terminal'
+      : '--json and --to - both need standard output';
+    throw new DrayageError('USAGE', problem, {
       hint: 'write the archive to a file: --to docker-archive:FILE',
     });
   }
@@ -38,11 +45,20 @@ export function parseTarget(text: string, json: boolean): Target {
   return { kind: 'archive', path, name, format: kind === 'oci-archive' ? 'oci' : 'docker' };
 }
 
-/** Writes a file that appears under its name when it is complete, and replaces an existing one. */
-export async function writeFileWhole(path: string, bytes: Readable, signal: AbortSignal): Promise<void> {
+/**
+ * Writes a file that appears under its name when it is complete, and replaces an existing one.
+ * @param mode its permissions; default: what the process gives to a new file
+ */
+export async function writeFileWhole(
+  path: string,
+  bytes: Readable,
+  signal: AbortSignal,
+  mode?: number,
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}.partial`;
   try {
-    await pipeline(bytes, createWriteStream(temporary, { flags: 'wx' }), { signal });
+    await pipeline(bytes, createWriteStream(temporary, { flags: 'wx', mode }), { signal });
+    if (mode !== undefined) await chmod(temporary, mode);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -48,8 +48,9 @@ const IMPLIED: ReadonlyMap<string, string> = new Map([
  * @throws {@link DrayageError} `USAGE`
  */
 export function parsePlatform(text: string): Platform {
-  const [os, architecture, variant, ...rest] = text.toLowerCase().split('/');
-  if (!os || !architecture || variant === '' || rest.length > 0) {
+  const [, os, architecture, variant] =
+    /^([\w.-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/.exec(text.toLowerCase()) ?? [];
+  if (os === undefined || architecture === undefined) {
     throw new DrayageError('USAGE', `not a platform: ${JSON.stringify(text)}`, {
       expected: 'os/architecture or os/architecture/variant, such as linux/arm64',
     });

@@ -125,6 +125,20 @@ describe('save', () => {
   });
 });
 
+describe('a mistake in an option', () => {
+  test.each([
+    ['--level', 'abc'],
+    ['--level', '1.5'],
+    ['--platform', 'linux/arm64,linux/amd64'],
+    ['--out', '-'],
+    ['--max-size', 'much'],
+  ])('%s %s is told before a daemon is met', async (option, value) => {
+    const { code, stderr } = await run(['save', 'app:1', '--host', 'unix:///nowhere.sock', option, value]);
+    expect([code, stderr]).toEqual([2, expect.not.stringContaining('nowhere')]);
+    expect(await readdir(cwd)).toEqual([]);
+  });
+});
+
 describe('a source that stays silent', () => {
   test('does not hold up an interrupt', async () => {
     const silence = new PassThrough();

@@ -36,12 +36,21 @@ test.each([
   expect(formatPlatform(parsePlatform(normalized))).toBe(normalized);
 });
 
-test.each(['', 'linux', 'linux/', '/amd64', '/', 'linux/arm/', 'linux//v7', 'linux/arm/v7/x', 'a/b/c/d'])(
-  '%j is no platform',
-  (text) => {
-    thrown('USAGE', () => parsePlatform(text));
-  },
-);
+test.each([
+  '',
+  'linux',
+  'linux/',
+  '/amd64',
+  '/',
+  'linux/arm/',
+  'linux//v7',
+  'linux/arm/v7/x',
+  'a/b/c/d',
+  'linux/arm64,linux/amd64',
+  'linux /amd64',
+])('%j is no platform', (text) => {
+  thrown('USAGE', () => parsePlatform(text));
+});
 
 describe('an image for one platform, where another is wanted', () => {
   test.each([

@@ -1,7 +1,15 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
-import { DrayageError, exportArchive, joinPlaces, load, parsePlatform, save } from '../../index.ts';
+import {
+  DrayageError,
+  exportArchive,
+  imageVariables,
+  joinPlaces,
+  load,
+  parsePlatform,
+  save,
+} from '../../index.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
@@ -12,7 +20,7 @@ import { count, formatBytes } from '../format.ts';
 import type { LockOptions } from '../places.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
-import { writeDotenv } from '../reports.ts';
+import { writeDotenvFile } from '../dotenv-file.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSignaturePolicy } from '../signatures.ts';
 import type { SourceOptions } from '../sources.ts';
@@ -47,7 +55,7 @@ export async function loadImages(
   options: LoadCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const target = options.to === undefined ? undefined : parseTarget(options.to, options.json === true);
+  const target = options.to === undefined ? undefined : parseTarget(options.to, { ...options, ...context });
   if (target !== undefined) refuseDaemonOptions(options, target);
   const authenticate = await readSignaturePolicy(options, context);
   await using sources = await openSources(paths, options, context);
@@ -95,7 +103,8 @@ async function loadIntoDaemon(
   const lease = job === undefined ? undefined : { job, now: new Date() };
   const { tag: tags, full } = options;
   const result = await load({ ...choice, to: daemon, names, tags, full, lease });
-  if (options.dotenv !== undefined) await writeDotenv(options.dotenv, result.images, options, context);
+  if (options.dotenv !== undefined)
+    await writeDotenvFile(options.dotenv, imageVariables(result.images, options.env), context.signal);
   return {
     json: result,
     text: result.images.map((image) => describeImage(image, shared)),

@@ -82,8 +82,8 @@ function optionOf([flags, description, details = {}]: AnyRow): Option {
     : new Option(flags, description);
   made.conflicts(conflicts);
   if (choices !== undefined) made.choices(choices);
-  const parse = details.parse ?? (isList ? collect : undefined);
-  if (parse !== undefined) made.argParser<unknown>((value, before) => parse(value, before));
+  if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
+  else if (isList) made.argParser<string[]>(collect);
   const name = variableOf(made);
   const value = process.env[name];
   // CI systems set variables to an empty string to unset them. A flag may be switched off.
@@ -91,8 +91,8 @@ function optionOf([flags, description, details = {}]: AnyRow): Option {
   return unset || variable === false ? made : made.env(name);
 }
 
-function collect(value: string, before: unknown): string[] {
-  return [...(Array.isArray(before) ? before : []), value];
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }
 
 /** `--max-size` as DRAYAGE_MAX_SIZE. */

@@ -1,7 +1,18 @@
 import type { CodecName } from '../../index.ts';
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { HOST, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
+import {
+  HOST,
+  IMAGE,
+  JOB,
+  LOCK,
+  OFFLINE,
+  REGISTRY,
+  SIGNATURE,
+  SIGNING,
+  VARIABLES,
+  wholeNumber,
+} from './options.ts';
 
 /** All codecs. The library is not loaded to list them, and a missing one does not compile. */
 const CODECS: Record<CodecName, true> = { auto: true, zstd: true, gzip: true, none: true };
@@ -36,7 +47,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
         'omit the layers that this layout or archive has; load needs it, too',
       ],
       compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
-      level: ['--level <n>', 'compression level; default 1', { parse: Number }],
+      level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
       platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],
       maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'],
       oneRequest: [

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander';
 import type { CacheOptions } from '../cache.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { LockOptions } from '../places.ts';
@@ -7,6 +8,15 @@ import type { SignatureOptions } from '../signatures.ts';
 import type { SigningOptions } from '../signing.ts';
 import type { OptionRow, Options } from './command.ts';
 import { collectHosts } from './hosts.ts';
+
+/**
+ * Parses a whole number.
+ * @throws `InvalidArgumentError`
+ */
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}
 
 // Options of more than one command.
 

@@ -1,0 +1,49 @@
+import { readFile, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ImageVariables } from '../index.ts';
+import { formatVariables } from '../index.ts';
+import { diskError, systemCode } from '../errors.ts';
+import { refuseLinks } from './places.ts';
+import { writeFileWhole } from './target.ts';
+
+/** A variable that an earlier load has written: that image may be gone. DRAYAGE_JOB_ID is an option. */
+const OURS = /^DRAYAGE_(?!JOB_ID$)\w+_(?:REF|ID|DIGEST)$/;
+
+/**
+ * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and
+ * its mode stay, and lines that an earlier load has written are replaced.
+ * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`
+ */
+export async function writeDotenvFile(
+  path: string,
+  { references, ids, digests }: ImageVariables,
+  signal: AbortSignal,
+): Promise<void> {
+  await refuseLinks(path);
+  const { text, mode } = await readExisting(path);
+  const variables = [...references, ...ids, ...digests];
+  const kept = linesOfOthers(text, new Set(variables.map(({ key }) => key)));
+  // One byte is one character, so that lines in any encoding stay as they are.
+  const bytes = Buffer.concat([Buffer.from(kept, 'latin1'), Buffer.from(formatVariables(variables))]);
+  await writeFileWhole(path, Readable.from([bytes]), signal, mode);
+}
+
+async function readExisting(path: string): Promise<{ text: string; mode?: number }> {
+  try {
+    return { text: await readFile(path, 'latin1'), mode: (await stat(path)).mode & 0o777 };
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return { text: '' };
+    throw diskError(error, `cannot read ${path}`, { path });
+  }
+}
+
+/** The lines that this load does not replace, each with its end. */
+function linesOfOthers(text: string, replaced: ReadonlySet<string>): string {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  const kept = lines.filter((line) => {
+    const key = /^\s*(?:export\s+)?(\w+)=/.exec(line)?.[1];
+    return key === undefined || !(OURS.test(key) || replaced.has(key));
+  });
+  const joined = kept.join('');
+  return joined === '' || joined.endsWith('\n') ? joined : `${joined}\n`;
+}

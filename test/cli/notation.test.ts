@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { folderOf } from '../../src/cli/notation.ts';
+import { parseTarget } from '../../src/cli/target.ts';
+import { thrown } from '../oci/documents.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+describe('the folder of a layout', () => {
+  test.each([
+    ['dir', 'dir'],
+    ['oci:dir', 'dir'],
+    ['./-', './-'],
+  ])('%s is %s', (text, folder) => {
+    expect(folderOf(text)).toBe(folder);
+  });
+
+  test('is no archive: the answer says how an archive is written, and never to remove it', async () => {
+    const path = join(await temporaryFolder(), 'app.tar');
+    await writeFile(path, 'an archive');
+    for (const text of [path, `oci:${path}`]) {
+      const { facts } = thrown('USAGE', () => folderOf(text));
+      expect(facts.hint).toBe(`if it is an archive: docker-archive:${path}`);
+    }
+  });
+
+  test.each(['-', 'oci:-'])('is not %s, which is a stream for other commands', (text) => {
+    expect(thrown('USAGE', () => folderOf(text)).facts.hint).toBe('a folder of this name is ./-');
+  });
+});
+
+describe('a target on standard output', () => {
+  test('takes an archive', () => {
+    expect(parseTarget('-', { stdout: new PassThrough() })).toEqual({ kind: 'stdout' });
+  });
+
+  test('takes none if it is a terminal, or if the result goes there', () => {
+    const terminal = Object.assign(new PassThrough(), { isTTY: true });
+    thrown('USAGE', () => parseTarget('-', { stdout: terminal }));
+    thrown('USAGE', () => parseTarget('-', { stdout: new PassThrough(), json: true }));
+  });
+});
