@@ -11,18 +11,18 @@ import type {
 } from '../content/endpoint.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
-import { Cleanups } from './cleanups.ts';
-import { listUses } from './containers.ts';
-import type { DaemonImage, ImageSummary } from './images.ts';
-import { Images } from './images.ts';
+import { Cleanups } from './connect/cleanups.ts';
+import { listUses } from './images/containers.ts';
+import type { DaemonImage, ImageSummary } from './images/images.ts';
+import { Images } from './images/images.ts';
 import type { DaemonFacts } from './connect/greet.ts';
 import { atLeast } from './connect/greet.ts';
-import { storeOf } from './kinds.ts';
-import { loadImage } from './load.ts';
+import { storeOf } from './kinds/kinds.ts';
+import { loadImage } from './transfer/load.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
-import { openSave } from './save.ts';
-import type { DaemonKind, Store } from './store.ts';
+import { openSave } from './transfer/save.ts';
+import type { DaemonKind, Store } from './kinds/store.ts';
 import type { Transport } from './connect/transport.ts';
 
 /** Options of {@link connectDocker}. */

@@ -15,8 +15,8 @@ export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/connect/
 export { resolveDockerHost } from '../docker/connect/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
 export { connectDocker } from '../docker/daemon.ts';
-export type { DaemonImage, DaemonManifest, ImageSummary } from '../docker/images.ts';
-export type { DaemonKind } from '../docker/store.ts';
+export type { DaemonImage, DaemonManifest, ImageSummary } from '../docker/images/images.ts';
+export type { DaemonKind } from '../docker/kinds/store.ts';
 export type { ReachOptions } from '../docker/connect/reach.ts';
 export type { DockerTls } from '../docker/connect/tls.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
