@@ -119,6 +119,8 @@ export type WalkNode =
 export interface WalkOptions extends ContentOptions {
   /** Called with unreadable children, which are then skipped. Default: the first one ends the walk. */
   onDamaged?: (error: DrayageError) => void;
+  /** What earlier walks have seen: it is passed over, and what this one sees is added. Default: nothing. */
+  seen?: Set<Digest>;
 }
 
 /**
@@ -129,22 +131,22 @@ export interface WalkOptions extends ContentOptions {
 export async function* walk(
   source: ContentSource,
   root: Descriptor,
-  { onDamaged, signal }: WalkOptions = {},
+  { onDamaged, seen = new Set(), signal }: WalkOptions = {},
 ): AsyncGenerator<WalkNode, void, undefined> {
-  const seen = new Set<Digest>();
+  const before = seen.size;
   const queue: { descriptor: Descriptor; depth: number }[] = [{ descriptor: root, depth: 0 }];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const { descriptor, depth } = next;
+  // Goes on with what is added on the way.
+  for (const { descriptor, depth } of queue) {
     if (seen.has(descriptor.digest)) continue;
     seen.add(descriptor.digest);
-    assertBounds(descriptor, depth, seen.size);
+    assertBounds(descriptor, depth, seen.size - before);
     const document = await readNext(source, descriptor, depth, { onDamaged, signal });
     if (document === 'damaged') continue;
     if (document === 'absent') {
       yield { kind: 'absent', descriptor };
     } else if (isIndexDocument(document)) {
       yield { kind: 'index', document };
-      queue.push(...document.value.manifests.map((child) => ({ descriptor: child, depth: depth + 1 })));
+      for (const child of document.value.manifests) queue.push({ descriptor: child, depth: depth + 1 });
     } else {
       yield { kind: 'manifest', document };
       for (const blob of [document.value.config, ...document.value.layers]) {

@@ -47,15 +47,15 @@ export async function reachable(
   const found = new Set<Digest>();
   const read = new Set<Digest>();
   const queue = roots.map((descriptor) => ({ descriptor, isRoot: true }));
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const { descriptor, isRoot } = next;
+  // Goes on with what is added on the way.
+  for (const { descriptor, isRoot } of queue) {
     found.add(descriptor.digest);
     if (read.has(descriptor.digest)) continue;
     read.add(descriptor.digest);
     const { documents, bare = [], leaves = [] } = await childrenOf(source, descriptor, isRoot, options);
     for (const digest of [...bare, ...leaves]) found.add(digest);
     const described = await describe(source, bare, read);
-    queue.push(...[...documents, ...described].map((child) => ({ descriptor: child, isRoot: false })));
+    for (const child of [...documents, ...described]) queue.push({ descriptor: child, isRoot: false });
   }
   return found;
 }

@@ -6,7 +6,8 @@ import type { Digest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { formatLayoutIndex } from '../oci/image-index.ts';
 import { dockerManifest } from './docker-manifest.ts';
-import { addImage, listImages, removeImage } from '../listing/entries.ts';
+import { listImages } from '../listing/entries.ts';
+import { EntryList } from '../listing/entry-list.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
 import type { Lock } from './lock.ts';
 import { notFound } from '../listing/lookup.ts';
@@ -145,18 +146,13 @@ function applyChanges(
   entries: readonly Descriptor[],
   changes: readonly IndexChange[],
 ): Descriptor[] {
-  let result = [...entries];
+  const list = new EntryList(entries);
   for (const change of changes) {
-    if (change.kind === 'add') {
-      result = addImage(result, change.root, change.names, change.annotations);
-    } else {
-      const left = removeImage(result, change.target);
-      if (left.length === result.length)
-        throw notFound(Object.values(change.target)[0] ?? '', listImages(result), root);
-      result = left;
-    }
+    if (change.kind === 'add') list.add(change.root, change.names, change.annotations);
+    else if (!list.remove(change.target))
+      throw notFound(Object.values(change.target)[0] ?? '', listImages(list.entries), root);
   }
-  return result;
+  return list.entries;
 }
 
 /** Checks that everything needed is staged, or stored and intact: by its digest, never by its size alone. */

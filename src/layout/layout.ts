@@ -9,7 +9,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
-import { checkLayoutFile, EMPTY_INDEX, folderState, readLayoutIndex } from './layout-files.ts';
+import { IndexFile } from './index-file.ts';
+import { checkLayoutFile, EMPTY_INDEX, folderState } from './layout-files.ts';
 import { acquireLock } from './lock.ts';
 import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
@@ -39,6 +40,7 @@ export class Layout implements ImageStore, AsyncDisposable {
   readonly path: string;
   readonly #stored: StoredContent;
   readonly #listing: Listing;
+  readonly #indexFile: IndexFile;
   readonly #mayCreate: boolean;
   readonly #wait: Omit<WaitOptions, 'signal'>;
 
@@ -46,6 +48,7 @@ export class Layout implements ImageStore, AsyncDisposable {
     this.path = path;
     this.#wait = { lockTimeout, onProgress };
     this.#stored = new StoredContent(path);
+    this.#indexFile = new IndexFile(path);
     this.#listing = new Listing({ content: this, index: () => this.#index(), place: path });
     this.#mayCreate = mayCreate;
   }
@@ -223,6 +226,6 @@ export class Layout implements ImageStore, AsyncDisposable {
 
   async #index(): Promise<LayoutIndex> {
     if (this.#mayCreate && (await folderState(this.path)) !== 'layout') return EMPTY_INDEX;
-    return readLayoutIndex(this.path);
+    return this.#indexFile.read();
   }
 }

@@ -18,7 +18,10 @@ import { sortEntries } from './sort-entries.ts';
 export interface ListingOptions {
   /** Where the content is read from. */
   content: ContentSource;
-  /** Reads index.json. Called for every question, so that changes by others are seen. */
+  /**
+   * Reads index.json. Called for every question, so that changes by others are seen; returns the same object as long as
+   * there is none.
+   */
   index: (options: ContentOptions) => Promise<LayoutEntries>;
   /** Names the place in errors: a path, an address. */
   place: string;
@@ -28,7 +31,7 @@ export interface ListingOptions {
 export class Listing implements ImageIndex {
   readonly #options: ListingOptions;
   readonly #kinds = new Map<Digest, EntryKind>();
-  #walked: { entries: string; referrers: ReferrersBySubject } | undefined;
+  #walked: { entries: readonly Descriptor[]; referrers: ReferrersBySubject } | undefined;
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -59,10 +62,9 @@ export class Listing implements ImageIndex {
   async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
     const { content, index } = this.#options;
     const { manifests } = await index(options);
-    const key = JSON.stringify(manifests);
     // One walk answers for all content, as long as the entries do not change.
-    if (this.#walked?.entries !== key)
-      this.#walked = { entries: key, referrers: await findReferrers(content, manifests, options) };
+    if (this.#walked === undefined || !isSameList(this.#walked.entries, manifests))
+      this.#walked = { entries: manifests, referrers: await findReferrers(content, manifests, options) };
     return [...(this.#walked.referrers.get(descriptor.digest) ?? [])];
   }
 
@@ -83,4 +85,9 @@ export class Listing implements ImageIndex {
       return { kind: 'image', parts: [] };
     }
   }
+}
+
+/** An index.json that did not change is one list; only a list that was read again is compared. */
+function isSameList(a: readonly Descriptor[], b: readonly Descriptor[]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

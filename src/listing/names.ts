@@ -58,6 +58,15 @@ export function nameAnnotations(name: string): Record<string, string> {
   return { [REF_NAME]: familiarReference(reference), [IMAGE_NAME]: normalizedReference(reference) };
 }
 
+/** The familiar form of a name; a text that is not a name stays as it is. */
+export function familiar(text: string): string {
+  try {
+    return normalizeName(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Annotations without those that name the entry. */
 export function withoutNames(annotations: Record<string, string>): Record<string, string> {
   const { [REF_NAME]: _ref, [IMAGE_NAME]: _name, ...rest } = annotations;

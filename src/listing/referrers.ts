@@ -30,11 +30,13 @@ export async function findReferrers(
   // An image has an entry for each of its names.
   const roots = new Map(documents.map((entry) => [entry.digest, entry]));
   const cosignSubject = cosignSubjects(entries);
+  // Many entries may lead to the same documents: each is read once.
+  const seen = new Set<Digest>();
   for (const entry of roots.values()) {
     if (!(await source.has(entry, options))) continue;
     const named = cosignSubject(entry);
     if (named !== undefined) note(named.subject, named.referrer);
-    for await (const node of walk(source, entry, options)) {
+    for await (const node of walk(source, entry, { ...options, seen })) {
       if (node.kind !== 'manifest' && node.kind !== 'index') continue;
       const { descriptor, value } = node.document;
       if (value.subject === undefined) continue;

@@ -33,8 +33,9 @@ export async function sortEntries(
   const subjectOf = cosignSubjects(manifests);
   const kinds = new Map<ListedImage, EntryKind>();
   const holders = new Map<Digest, ListedImage>();
+  const firstOf = new Map(manifests.toReversed().map((entry) => [entry.digest, entry]));
   for (const image of groupEntries(manifests)) {
-    const entry = manifests.find(({ digest }) => digest === image.root.digest);
+    const entry = firstOf.get(image.root.digest);
     const isCosign = entry !== undefined && isCosignEntry(entry);
     const kind: EntryKind = isCosign
       ? { kind: 'referrer', subject: subjectOf(entry)?.subject }

@@ -40,10 +40,16 @@ export async function combineByName(
 ): Promise<VouchedImage[]> {
   const shared = sharedNames(found);
   const taken = new Set(shared.flatMap(({ names }) => names));
+  const byFirst = new Map<VouchedImage | undefined, typeof shared>();
+  for (const group of shared) {
+    const groups = byFirst.get(group.parts[0]);
+    if (groups === undefined) byFirst.set(group.parts[0], [group]);
+    else groups.push(group);
+  }
   const result: VouchedImage[] = [];
   for (const placed of found) {
-    for (const { names, parts } of shared) {
-      if (parts[0] === placed) result.push(await combined(names, parts, options));
+    for (const { names, parts } of byFirst.get(placed) ?? []) {
+      result.push(await combined(names, parts, options));
     }
     const { image } = placed;
     const names = image.names.filter((name) => !taken.has(name));
