@@ -36,6 +36,11 @@ export interface Ci {
   readIds(env: Env): { jobId?: string | undefined; projectId?: string | undefined };
   /** The git tag that the pipeline runs for. */
   gitTag(env: Env): string | undefined;
+  /**
+   * The folder in which the job runs, into which artifacts of other jobs are unpacked; undefined if no variable names
+   * it.
+   */
+  workspace?(env: Env): string | undefined;
   /** The job's credentials for registries, by host as references name it. */
   credentials?(env: Env): ReadonlyMap<string, { username: string; password: string }>;
   /** Whether only people who may release may push to the job's ref. */

@@ -4,7 +4,7 @@ import { ciOf, readBuild, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
 import { parseExpectations, readSignatureExpectations } from './expectations.ts';
-import { readGiven } from './given-file.ts';
+import { readTrustFile } from './trust-file.ts';
 
 /** The options for required signatures. */
 export interface SignatureOptions extends ExpectOptions {
@@ -43,7 +43,7 @@ export async function readSignaturePolicy(
     });
   }
   if (protectedRef) assertProtectedRef(context);
-  const trust = await readTrust(options);
+  const trust = await readTrust(options, context);
   const signer = trust.kind === 'certificate' ? readSigner(options, context) : undefined;
   const job = options.expectSigned === true ? readJob(context.env) : undefined;
   if (options.expectSigned === true && job === undefined && ciOf(context.env) !== undefined)
@@ -83,7 +83,14 @@ function isAsked({
   return expectSigned === true || named.some((option) => option !== undefined);
 }
 
-async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Promise<Trust> {
+/** What each option for trust holds. */
+const ROOT = { option: '--trusted-root', what: 'the trusted root' };
+const KEYS = { option: '--key', what: 'the public key' };
+
+async function readTrust(
+  { trustedRoot, key, ...signer }: SignatureOptions,
+  context: Pick<Context, 'env'>,
+): Promise<Trust> {
   if (trustedRoot === undefined && key === undefined) {
     throw new DrayageError('USAGE', 'a signature is required, but no trusted root or key is given', {
       hint: 'use --trusted-root FILE or --key FILE',
@@ -100,8 +107,8 @@ async function readTrust({ trustedRoot, key, ...signer }: SignatureOptions): Pro
     );
   }
   return loadTrust({
-    trustedRoot: trustedRoot === undefined ? undefined : await readGiven(trustedRoot, 'the trusted root'),
-    publicKeys: key === undefined ? undefined : (await readGiven(key, 'the public key')).toString(),
+    trustedRoot: trustedRoot === undefined ? undefined : await readTrustFile(trustedRoot, ROOT, context),
+    publicKeys: key === undefined ? undefined : (await readTrustFile(key, KEYS, context)).toString(),
   });
 }
 

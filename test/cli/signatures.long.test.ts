@@ -1,4 +1,4 @@
-import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -31,9 +31,12 @@ beforeEach(async () => {
   await writeFile(join(cwd, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
   await writeFile(join(cwd, 'key.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   await writeFile(join(cwd, 'root.json'), fake.root());
+  await mkdir(join(cwd, 'workspace'));
 });
 
-const run = (args: string[], env: CliOptions['env'] = TAKING_JOB) => drayage(args, { cwd, env });
+/** The keys are beside the workspace, as variables of type File are. */
+const run = (args: string[], env: CliOptions['env'] = TAKING_JOB) =>
+  drayage(args, { cwd, env: { CI_PROJECT_DIR: join(cwd, 'workspace'), ...env } });
 const save = (...args: string[]) =>
   run(['save', IMAGE, '--from', DEMO, ...args], { ...SIGNING_JOB, SIGSTORE_ID_TOKEN: token });
 const OUT = ['--to', 'docker-archive:out.tar'];
@@ -123,6 +126,24 @@ describe('what a job has signed', () => {
     expect(code).toBe(5);
     expect(JSON.parse(stdout)).toMatchObject({
       layouts: [{ problems: [{ code: 'POLICY', reason: 'SIGNATURE' }] }],
+    });
+  });
+
+  test('with a key that an artifact laid into the workspace is refused, for it may be anybody’s', async () => {
+    await save('--sign', '--key', 'key.pem');
+    const workspace = { ...TAKING_JOB, CI_PROJECT_DIR: cwd };
+    const { code, stderr } = await run(['load', ...OUT, ...KEY, '--expect-signed'], workspace);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('in the workspace')]);
+    expect(await written()).toBe(false);
+    const [accepted = ''] = /--key key\.pub@sha256:[0-9a-f]{64}/.exec(stderr) ?? [];
+    const policy = [...accepted.split(' '), '--expect-signed'];
+    expect(await run(['load', ...OUT, ...policy], workspace)).toMatchObject({ code: 0 });
+    const root = ['--trusted-root', 'root.json', '--issuer', 'https://gitlab.example', '--identity', 'x'];
+    expect(await run(['verify', ...root], workspace)).toMatchObject({ code: 2 });
+    const pem = await readFile(join(cwd, 'key.pub'), 'utf8');
+    expect(await run(['verify'], { ...workspace, DRAYAGE_KEY: pem })).toMatchObject({ code: 0 });
+    expect(await run(['sign', '--key', 'key.pem'], { ...SIGNING_JOB, CI_PROJECT_DIR: cwd })).toMatchObject({
+      code: 0,
     });
   });
 

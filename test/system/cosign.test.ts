@@ -146,12 +146,14 @@ describe.each(COSIGN_KINDS)('cosign of %s', (kind: CosignKind) => {
       expect(made).toMatchObject({ code: 0 });
       await replaceSignature(layout, digest, await readFile(bundle));
       const policy = ['--key', `theirs-${kind}.pub`, '--expect-signed'];
-      const accepted = await drayage(['verify', layout, ...policy], { cwd, env: SIGNING_JOB });
+      // The key is outside the workspace, as a variable of type File is.
+      const job = { ...SIGNING_JOB, CI_PROJECT_DIR: join(cwd, layout) };
+      const accepted = await drayage(['verify', layout, ...policy], { cwd, env: job });
       expect([accepted.code, accepted.stdout]).toEqual([
         0,
         expect.stringContaining('origin proven by signature'),
       ]);
-      const env = { ...SIGNING_JOB, CI_COMMIT_SHA: 'b'.repeat(40) };
+      const env = { ...job, CI_COMMIT_SHA: 'b'.repeat(40) };
       expect(await drayage(['verify', layout, ...policy], { cwd, env })).toMatchObject({ code: 5 });
     },
   );

@@ -39,6 +39,7 @@ export const gitlab: Ci = {
   readBuild,
   readIds,
   gitTag: (env) => env['CI_COMMIT_TAG'] || undefined,
+  workspace: (env) => env['CI_PROJECT_DIR'] || undefined,
   credentials: registryCredentials,
   isProtected: (env) => env['CI_COMMIT_REF_PROTECTED'] === 'true',
   sizeLimit: ({ server }) => (server === 'https://gitlab.com' ? GITLAB_COM : SELF_MANAGED),

@@ -108,9 +108,9 @@ export const SIGNATURE: Options<Omit<SignatureOptions, keyof JobOptions>> = {
   expectSigned: ['--expect-signed', 'refuse images without a signature of this project and commit'],
   trustedRoot: [
     '--trusted-root <file>',
-    'the trusted certificates, logs and timestamp authorities (trusted_root.json)',
+    'the trusted certificates, logs and timestamp authorities (trusted_root.json): a file, FILE@sha256:HEX, or the text',
   ],
-  key: ['--key <file>', 'the public keys of accepted signers, as PEM'],
+  key: ['--key <file>', 'the public keys of accepted signers as PEM: a file, FILE@sha256:HEX, or the text'],
   identity: ['--identity <identity...>', 'an accepted signer, exactly as in the certificate'],
   identityRegexp: [
     '--identity-regexp <pattern>',
