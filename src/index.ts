@@ -48,8 +48,13 @@ export type { Authenticate, ImagePolicy } from './content/policy.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
 export type { ContentOptions, ContentSource, OpenOptions, VerifiableSource } from './content/source.ts';
 export type { ImageStore, StoreTransaction } from './content/store.ts';
-export type { DaemonAddress, ResolveDockerHostOptions } from './docker/connect/address.ts';
-export { resolveDockerHost } from './docker/connect/address.ts';
+export type {
+  AddressReason,
+  DaemonAddress,
+  FoundDockerHost,
+  ResolveDockerHostOptions,
+} from './docker/connect/address.ts';
+export { findDockerHost, resolveDockerHost } from './docker/connect/address.ts';
 export type { ReachOptions } from './docker/connect/reach.ts';
 export type { DockerTls } from './docker/connect/tls.ts';
 export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';
@@ -59,6 +64,7 @@ export { DrayageError, isDamage, isDrayageError } from './errors.ts';
 export type { GitLabOptions } from './gitlab/api.ts';
 export type { ArtifactLayout } from './gitlab/artifact-layout.ts';
 export type { JobArtifact, OpenArtifactOptions } from './gitlab/artifact.ts';
+export type { ArtifactLimit } from './gitlab/artifact-limit.ts';
 export { GitLab } from './gitlab/gitlab.ts';
 export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
 export { isLoopback } from './http/address.ts';
@@ -69,6 +75,7 @@ export type { Layer } from './image/layer.ts';
 export type { BaseReference, OpenBase } from './image/omitted-content.ts';
 export type { SizeLimits } from './image/size-check.ts';
 export type { CodecName } from './ingest/codec.ts';
+export { chosenCompression } from './ingest/codec.ts';
 export type { BlobCacheOptions } from './layout/blob-cache.ts';
 export { BlobCache } from './layout/blob-cache.ts';
 export type { OpenLayoutOptions, PruneLayoutOptions, UpdateOptions } from './layout/layout.ts';

@@ -1,14 +1,27 @@
 import { homedir } from 'node:os';
-import type { DockerDaemon } from '../index.ts';
-import { connectDocker, resolveDockerHost } from '../index.ts';
+import type { DockerDaemon, FoundDockerHost } from '../index.ts';
+import { connectDocker, findDockerHost } from '../index.ts';
 import type { Context } from './context.ts';
 
 /** Connects to the daemon of `--host`, otherwise to that of docker's variables, contexts and defaults. */
-export async function openDaemon(
+export async function openDaemon(host: string | undefined, context: Context): Promise<DockerDaemon> {
+  const { address } = await findDaemon(host, context);
+  return connectTo(address, context);
+}
+
+/** Finds the daemon of {@link openDaemon}, and says what decided. */
+export async function findDaemon(
   host: string | undefined,
-  { env, signal, onProgress }: Context,
+  { env }: Pick<Context, 'env'>,
+): Promise<FoundDockerHost> {
+  return findDockerHost({ ...env, HOME: homedir() }, { host });
+}
+
+/** Connects to a daemon that was found. */
+export async function connectTo(
+  address: FoundDockerHost['address'],
+  { signal, onProgress }: Pick<Context, 'signal' | 'onProgress'>,
 ): Promise<DockerDaemon> {
-  const address = await resolveDockerHost({ ...env, HOME: homedir() }, { host });
   return connectDocker({ ...address, signal, onProgress });
 }
 

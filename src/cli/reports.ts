@@ -21,10 +21,24 @@ export interface VariableOptions {
  */
 export async function writeReports(
   layout: Layout,
+  job: Job,
+  options: VariableOptions,
+  context: Context,
+): Promise<void> {
+  const { variables, links } = await makeReports(layout, job, options, context);
+  await writeReportFiles(variables, links, context.signal);
+}
+
+/**
+ * Makes the texts of these reports.
+ * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`
+ */
+export async function makeReports(
+  layout: Layout,
   { ci, origin }: Job,
   options: VariableOptions,
   { signal, onProgress }: Context,
-): Promise<void> {
+): Promise<{ variables: string; links: string | undefined }> {
   const images = await imagesOf(layout, origin, signal);
   const report = formatDotenvReport(imageVariables(images, options.env), ci.dotenvLimits);
   if (report.dropped > 0) {
@@ -35,7 +49,7 @@ export async function writeReports(
   const links = folder.startsWith('..')
     ? []
     : images.map(({ name, ref }) => ({ label: name ?? ref, folder }));
-  await writeReportFiles(report.text, ci.artifactLinks?.(origin, links), signal);
+  return { variables: report.text, links: ci.artifactLinks?.(origin, links) };
 }
 
 /**

@@ -3,6 +3,8 @@ import type { GitLabOptions } from './api.ts';
 import { GitLabApi } from './api.ts';
 import type { JobArtifact, OpenArtifactOptions } from './artifact.ts';
 import { openArtifact } from './artifact.ts';
+import type { ArtifactLimit } from './artifact-limit.ts';
+import { readArtifactLimit } from './artifact-limit.ts';
 import type { FoundJob, JobQuery } from './jobs.ts';
 import { findJob } from './jobs.ts';
 
@@ -30,6 +32,15 @@ export class GitLab implements AsyncDisposable {
    */
   async openArtifact(job: FoundJob, options?: OpenArtifactOptions): Promise<JobArtifact> {
     return openArtifact(this.#api, job, options);
+  }
+
+  /**
+   * The largest archive of artifacts that is accepted from a project, given by its ID or path.
+   * @returns undefined if it is not shown: GitLab shows it to tokens of administrators only
+   * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`
+   */
+  async artifactLimit(project: string, options?: ContentOptions): Promise<ArtifactLimit | undefined> {
+    return readArtifactLimit(this.#api, project, options);
   }
 
   /** Closes the connections. A dispatcher from the options stays open. */

@@ -43,6 +43,14 @@ export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCod
   return { compression, blockSize, compress };
 }
 
+/**
+ * The compression that {@link chooseCodec} chooses.
+ * @throws {@link DrayageError} as {@link chooseCodec} does
+ */
+export function chosenCompression(name?: CodecName, level?: number): Compression {
+  return chooseCodec(name, level).compression;
+}
+
 /** The last codec of the list that this runtime can write. */
 function best(): Compression {
   return COMPRESSIONS.findLast((name) => CODECS[name].compressor(1) !== undefined) ?? 'none';

@@ -1,55 +1,10 @@
-import type { Readable } from 'node:stream';
-import type {
-  CodecName,
-  DockerDaemon,
-  SavedImage,
-  SaveResult,
-  SaveSource,
-  SignResult,
-  ThinOptions,
-} from '../../index.ts';
-import { DrayageError, originAnnotations, parsePlatform, pulledImages, save } from '../../index.ts';
-import type { Repositories } from '../bases.ts';
-import { lazyRepositories } from '../bases.ts';
-import type { BuiltImage } from '../built-images.ts';
-import { findBuiltImages, readImageId, readMetadata } from '../built-images.ts';
-import { readJob } from '../ci.ts';
-import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { isShared, openDaemon } from '../daemon.ts';
+import type { SavedImage, SaveResult, SignResult } from '../../index.ts';
+import type { Context, Outcome } from '../context.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import type { LockOptions } from '../places.ts';
-import { createLayout, defaultLayout, openLayout } from '../places.ts';
-import { isFolder, openArchive, parseNotation } from '../notation.ts';
-import type { RegistryCommandOptions } from '../registries.ts';
-import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
-import type { SigningOptions } from '../signing.ts';
-import { prepareSigning } from '../signing.ts';
-import { parseSize } from '../size.ts';
-import { openBaseLayouts } from '../sources.ts';
+import type { SaveCommandOptions } from '../saving.ts';
+import { runSave } from '../saving.ts';
 import { describeSigned } from './sign.ts';
-
-/** Closes a place that holds nothing open. */
-const nothing = async (): Promise<void> => {};
-
-/** Options of `drayage save`. */
-export interface SaveCommandOptions
-  extends CommonOptions, VariableOptions, SigningOptions, RegistryCommandOptions, LockOptions {
-  iidfile?: string;
-  metadataFile?: string;
-  from?: string;
-  out?: string;
-  base?: string[];
-  baseLayout?: string[];
-  thin?: 'auto' | 'always' | 'never';
-  compress?: CodecName;
-  level?: number;
-  platform?: string;
-  oneRequest?: boolean;
-  host?: string;
-  maxSize?: string;
-  sign?: boolean;
-}
 
 /** `drayage save` */
 export async function saveImages(
@@ -57,69 +12,9 @@ export async function saveImages(
   options: SaveCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { env, signal, onProgress } = context;
-  const { ids, described } = await readBuilt(options);
-  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  const job = readJob(env);
-  const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
-  const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
-  const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
-  await using bases = await openBaseLayouts(options.baseLayout, context);
-  await using source = await openSource(options, context);
-  const { daemon } = source;
-  const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
-  await using repositories = lazyRepositories(options, context);
-  if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
-  const result = await save({
-    from: source.from,
-    images: [
-      ...names,
-      ...ids,
-      ...(found?.keys() ?? []),
-      ...(source.image === undefined ? [] : [source.image]),
-    ],
-    names: found,
-    // A copy must not turn another job's image into this job's.
-    policy: signing?.policy,
-    platform,
-    oneRequest: options.oneRequest,
-    to: layout,
-    baseLayouts: bases.layouts,
-    thin: thinOptions(options, { repositories, described, daemon }, context),
-    compress: options.compress,
-    level: options.level,
-    annotations: job && originAnnotations(job.origin),
-    maxSize,
-    // Nobody said what is too much: what the CI takes by default is worth a line.
-    warnSize: maxSize === undefined ? job?.ci.sizeLimit?.(job.origin) : undefined,
-    signal,
-    onProgress,
-  });
-  const digests = result.images.map(({ digest }) => digest);
-  const signed = await signing?.sign(layout, [...new Set(digests)], {
-    others: bases.layouts,
-    bases: options.base,
-    openRepository: repositories.open,
-  });
+  const { layout, job, result, signed } = await runSave(names, options, context);
   if (job !== undefined) await writeReports(layout, job, options, context);
   return describe(result, signed);
-}
-
-/** Where to look for bases, and when. */
-function thinOptions(
-  { thin = 'auto', base }: SaveCommandOptions,
-  from: { repositories: Repositories; described: readonly BuiltImage[]; daemon: DockerDaemon | undefined },
-  { signal }: Context,
-): ThinOptions | undefined {
-  if (thin === 'never') return undefined;
-  const { repositories, described, daemon } = from;
-  return {
-    when: thin,
-    openRepository: repositories.open,
-    asked: base,
-    built: [...new Set(described.flatMap(({ bases }) => bases))],
-    pulled: daemon && (async () => pulledImages(daemon, { signal })),
-  };
 }
 
 function describe(result: SaveResult, signed: SignResult | undefined): Outcome {
@@ -142,53 +37,4 @@ function describeImage({ name, id, layers }: SavedImage): string {
   const omitted = layers.filter(({ status }) => status === 'omitted').length;
   const leftOut = omitted === 0 ? '' : `, ${omitted} omitted`;
   return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there${leftOut}`;
-}
-
-/** Reads the files that a build wrote. An image ID also selects an image of an archive. */
-async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): Promise<{
-  ids: string[];
-  described: BuiltImage[];
-}> {
-  if (metadataFile !== undefined && from !== undefined) {
-    throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
-      hint: 'it names images of a daemon',
-    });
-  }
-  return {
-    ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
-    described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
-  };
-}
-
-/** A digest always means one image, but any job of the daemon can move a name. */
-function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
-  const tags = names.filter((name) => !/^(?:sha256:)?[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$/.test(name));
-  if (tags.length === 0) return;
-  const message = `${tags.join(', ')}: another job of this shared daemon may have moved the tag; --iidfile or --metadata-file save what this job built`;
-  onProgress({ kind: 'note', message });
-}
-
-interface OpenSource extends AsyncDisposable {
-  from: SaveSource;
-  /** The daemon, if it is one. */
-  daemon?: DockerDaemon;
-  /** The image that the source names. */
-  image?: string;
-}
-
-async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
-  if (from === undefined) {
-    const daemon = await openDaemon(host, context);
-    return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
-  }
-  if (from === '-') return archiveSource(context.stdin);
-  const { kind, path, image } = parseNotation(from);
-  if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
-    return { from: await openLayout(path, context), image, [Symbol.asyncDispose]: nothing };
-  }
-  return { ...archiveSource(await openArchive(path)), image };
-}
-
-function archiveSource(archive: Readable): OpenSource {
-  return { from: { archive }, [Symbol.asyncDispose]: async () => void archive.destroy() };
 }

@@ -24,6 +24,21 @@ export interface ResolveDockerHostOptions {
   defaultSocket?: string | undefined;
 }
 
+/**
+ * What decides about an address. Of the variables, `DOCKER_TLS_CERTDIR` stands for GitLab's docker:dind service, and
+ * `DOCKER_TLS_VERIFY` or `DOCKER_TLS` for TLS on this machine.
+ */
+export type AddressReason =
+  | { by: 'host' | 'default' }
+  | { by: 'variable'; name: 'DOCKER_HOST' | 'DOCKER_TLS_CERTDIR' | 'DOCKER_TLS_VERIFY' | 'DOCKER_TLS' }
+  | { by: 'context'; name: string; chosenIn: 'DOCKER_CONTEXT' | 'config.json' };
+
+/** A daemon's address, and what decided about it. */
+export interface FoundDockerHost {
+  address: DaemonAddress;
+  because: AddressReason;
+}
+
 /** Environment variables. */
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -49,28 +64,66 @@ export async function resolveDockerHost(
   env: Readonly<Record<string, string | undefined>>,
   options: ResolveDockerHostOptions = {},
 ): Promise<DaemonAddress> {
+  return (await findDockerHost(env, options)).address;
+}
+
+/**
+ * Finds the daemon as {@link resolveDockerHost} does, and says what decided.
+ * @throws {@link DrayageError} as {@link resolveDockerHost} does
+ */
+export async function findDockerHost(
+  env: Readonly<Record<string, string | undefined>>,
+  options: ResolveDockerHostOptions = {},
+): Promise<FoundDockerHost> {
+  if (options.host !== undefined)
+    return { address: await withTls(options.host, env), because: { by: 'host' } };
   // An empty variable counts as unset, as in docker.
-  const said = options.host ?? (env['DOCKER_HOST'] || undefined);
-  if (said !== undefined) return withTls(said, env);
-  const { host, tls } = (await contextOf(env)) ?? { host: '' };
-  if (host !== '') return { host, tls, wait: waitFor(host, env) };
-  return withTls(await defaultHost(env, options.defaultSocket ?? DEFAULT_HOST.slice('unix://'.length)), env);
+  const said = env['DOCKER_HOST'] || undefined;
+  if (said !== undefined)
+    return { address: await withTls(said, env), because: { by: 'variable', name: 'DOCKER_HOST' } };
+  const chosen = await contextOf(env);
+  if (chosen !== undefined && chosen.endpoint.host !== '') {
+    const { host, tls } = chosen.endpoint;
+    return { address: { host, tls, wait: waitFor(host, env) }, because: chosen.because };
+  }
+  const { host, because } = await defaultHost(
+    env,
+    options.defaultSocket ?? DEFAULT_HOST.slice('unix://'.length),
+  );
+  return {
+    address: await withTls(host, env),
+    because: because.by === 'default' ? (chosen?.because ?? because) : because,
+  };
 }
 
 /** The endpoint of the chosen context; undefined if no context is chosen. */
-async function contextOf(env: Env): Promise<ContextEndpoint | undefined> {
+async function contextOf(
+  env: Env,
+): Promise<{ endpoint: ContextEndpoint; because: AddressReason } | undefined> {
   const folder = configFolder(env);
   const said = env['DOCKER_CONTEXT'] || undefined;
   const name = said === undefined ? folder && (await currentContext(folder)) : stored(said);
-  return name === undefined ? undefined : readContext(folder ?? '', name);
+  if (name === undefined) return undefined;
+  const chosenIn = said === undefined ? 'config.json' : 'DOCKER_CONTEXT';
+  return {
+    endpoint: await readContext(folder ?? '', name),
+    because: { by: 'context', name, chosenIn },
+  };
 }
 
-async function defaultHost(env: Env, socket: string): Promise<string> {
+async function defaultHost(env: Env, socket: string): Promise<{ host: string; because: AddressReason }> {
   if (env['DOCKER_TLS_CERTDIR'] === undefined) {
-    return asksForTls(env) ? `tcp://localhost:${TLS_PORT}` : `unix://${socket}`;
+    const name = tlsVariable(env);
+    return name === undefined
+      ? { host: `unix://${socket}`, because: { by: 'default' } }
+      : { host: `tcp://localhost:${TLS_PORT}`, because: { by: 'variable', name } };
   }
-  if (await isSocket(socket)) return `unix://${socket}`;
-  return `${DIND}:${env['DOCKER_TLS_CERTDIR'] !== '' || asksForTls(env) ? TLS_PORT : 2375}`;
+  if (await isSocket(socket)) return { host: `unix://${socket}`, because: { by: 'default' } };
+  const isTls = env['DOCKER_TLS_CERTDIR'] !== '' || tlsVariable(env) !== undefined;
+  return {
+    host: `${DIND}:${isTls ? TLS_PORT : 2375}`,
+    because: { by: 'variable', name: 'DOCKER_TLS_CERTDIR' },
+  };
 }
 
 async function withTls(host: string, env: Env): Promise<DaemonAddress> {
@@ -80,7 +133,7 @@ async function withTls(host: string, env: Env): Promise<DaemonAddress> {
 
 async function tlsOf(host: string, env: Env): Promise<DockerTls | undefined> {
   const verify = Boolean(env['DOCKER_TLS_VERIFY']) || !env['DOCKER_TLS'];
-  const isSaid = asksForTls(env);
+  const isSaid = tlsVariable(env) !== undefined;
   if (!isSaid && !new RegExp(`:${TLS_PORT}/?$`).test(host)) return undefined;
   const found = await certificateFolder(env);
   if (found !== undefined) return { certPath: found, verify };
@@ -100,8 +153,10 @@ async function certificateFolder(env: Env): Promise<string | undefined> {
   return service;
 }
 
-function asksForTls(env: Env): boolean {
-  return Boolean(env['DOCKER_TLS_VERIFY']) || Boolean(env['DOCKER_TLS']);
+/** The variable that asks for TLS. */
+function tlsVariable(env: Env): 'DOCKER_TLS_VERIFY' | 'DOCKER_TLS' | undefined {
+  if (env['DOCKER_TLS_VERIFY']) return 'DOCKER_TLS_VERIFY';
+  return env['DOCKER_TLS'] ? 'DOCKER_TLS' : undefined;
 }
 
 function waitFor(host: string, env: Env): number {

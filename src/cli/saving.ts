@@ -1,0 +1,183 @@
+import type { Readable } from 'node:stream';
+import type {
+  CodecName,
+  DockerDaemon,
+  Layout,
+  SaveResult,
+  SaveSource,
+  SignResult,
+  ThinOptions,
+} from '../index.ts';
+import { DrayageError, originAnnotations, parsePlatform, pulledImages, save } from '../index.ts';
+import type { Repositories } from './bases.ts';
+import { lazyRepositories } from './bases.ts';
+import type { BuiltImage } from './built-images.ts';
+import { findBuiltImages, readImageId, readMetadata } from './built-images.ts';
+import type { Job } from './ci.ts';
+import { readJob } from './ci.ts';
+import type { CommonOptions, Context } from './context.ts';
+import { isShared, openDaemon } from './daemon.ts';
+import type { LockOptions } from './places.ts';
+import { createLayout, defaultLayout, openLayout } from './places.ts';
+import { isFolder, openArchive, parseNotation } from './notation.ts';
+import type { RegistryCommandOptions } from './registries.ts';
+import type { VariableOptions } from './reports.ts';
+import type { SigningOptions } from './signing.ts';
+import { prepareSigning } from './signing.ts';
+import { parseSize } from './size.ts';
+import { openBaseLayouts } from './sources.ts';
+
+/** Closes a place that holds nothing open. */
+const nothing = async (): Promise<void> => {};
+
+/** Options of `drayage save`. */
+export interface SaveCommandOptions
+  extends CommonOptions, VariableOptions, SigningOptions, RegistryCommandOptions, LockOptions {
+  iidfile?: string;
+  metadataFile?: string;
+  from?: string;
+  out?: string;
+  base?: string[];
+  baseLayout?: string[];
+  thin?: 'auto' | 'always' | 'never';
+  compress?: CodecName;
+  level?: number;
+  platform?: string;
+  oneRequest?: boolean;
+  host?: string;
+  maxSize?: string;
+  sign?: boolean;
+}
+
+/** A save that is done. */
+export interface DoneSave {
+  layout: Layout;
+  /** Undefined outside a CI. */
+  job: Job | undefined;
+  result: SaveResult;
+  signed: SignResult | undefined;
+}
+
+/**
+ * Saves images as the options say. Writes no reports.
+ * @param mode a `trial` checks that the images can be signed, and signs none
+ */
+export async function runSave(
+  names: readonly string[],
+  options: SaveCommandOptions,
+  context: Context,
+  mode: 'real' | 'trial' = 'real',
+): Promise<DoneSave> {
+  const { env, signal, onProgress } = context;
+  const { ids, described } = await readBuilt(options);
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const job = readJob(env);
+  const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
+  const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
+  const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
+  await using bases = await openBaseLayouts(options.baseLayout, context);
+  await using source = await openSource(options, context);
+  const { daemon } = source;
+  const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
+  await using repositories = lazyRepositories(options, context);
+  if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
+  const result = await save({
+    from: source.from,
+    images: [
+      ...names,
+      ...ids,
+      ...(found?.keys() ?? []),
+      ...(source.image === undefined ? [] : [source.image]),
+    ],
+    names: found,
+    // A copy must not turn another job's image into this job's.
+    policy: signing?.policy,
+    platform,
+    oneRequest: options.oneRequest,
+    to: layout,
+    baseLayouts: bases.layouts,
+    thin: thinOptions(options, { repositories, described, daemon }, context),
+    compress: options.compress,
+    level: options.level,
+    annotations: job && originAnnotations(job.origin),
+    maxSize,
+    // Nobody said what is too much: what the CI takes by default is worth a line.
+    warnSize: maxSize === undefined ? job?.ci.sizeLimit?.(job.origin) : undefined,
+    signal,
+    onProgress,
+  });
+  if (mode === 'trial') return { layout, job, result, signed: undefined };
+  const digests = result.images.map(({ digest }) => digest);
+  const signed = await signing?.sign(layout, [...new Set(digests)], {
+    others: bases.layouts,
+    bases: options.base,
+    openRepository: repositories.open,
+  });
+  return { layout, job, result, signed };
+}
+
+/** Where to look for bases, and when. */
+function thinOptions(
+  { thin = 'auto', base }: SaveCommandOptions,
+  from: { repositories: Repositories; described: readonly BuiltImage[]; daemon: DockerDaemon | undefined },
+  { signal }: Context,
+): ThinOptions | undefined {
+  if (thin === 'never') return undefined;
+  const { repositories, described, daemon } = from;
+  return {
+    when: thin,
+    openRepository: repositories.open,
+    asked: base,
+    built: [...new Set(described.flatMap(({ bases }) => bases))],
+    pulled: daemon && (async () => pulledImages(daemon, { signal })),
+  };
+}
+
+/** Reads the files that a build wrote. An image ID also selects an image of an archive. */
+async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): Promise<{
+  ids: string[];
+  described: BuiltImage[];
+}> {
+  if (metadataFile !== undefined && from !== undefined) {
+    throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
+      hint: 'it names images of a daemon',
+    });
+  }
+  return {
+    ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
+    described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
+  };
+}
+
+/** A digest always means one image, but any job of the daemon can move a name. */
+function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
+  const tags = names.filter((name) => !/^(?:sha256:)?[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$/.test(name));
+  if (tags.length === 0) return;
+  const message = `${tags.join(', ')}: another job of this shared daemon may have moved the tag; --iidfile or --metadata-file save what this job built`;
+  onProgress({ kind: 'note', message });
+}
+
+interface OpenSource extends AsyncDisposable {
+  from: SaveSource;
+  /** The daemon, if it is one. */
+  daemon?: DockerDaemon;
+  /** The image that the source names. */
+  image?: string;
+}
+
+async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
+  if (from === undefined) {
+    const daemon = await openDaemon(host, context);
+    return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
+  }
+  if (from === '-') return archiveSource(context.stdin);
+  const { kind, path, image } = parseNotation(from);
+  if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
+    return { from: await openLayout(path, context), image, [Symbol.asyncDispose]: nothing };
+  }
+  return { ...archiveSource(await openArchive(path)), image };
+}
+
+function archiveSource(archive: Readable): OpenSource {
+  return { from: { archive }, [Symbol.asyncDispose]: async () => void archive.destroy() };
+}
