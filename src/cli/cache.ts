@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobCache } from '../index.ts';
+import { assertOwnCache } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseSize } from './size.ts';
@@ -23,10 +24,14 @@ export interface OpenCache extends AsyncDisposable {
  * that is removed with the command: a layer is checked before its first byte goes to the daemon, so it is read twice,
  * but should be fetched once.
  */
-export async function openCache(options: CacheOptions, { env }: Pick<Context, 'env'>): Promise<OpenCache> {
+export async function openCache(
+  options: CacheOptions,
+  { env }: Pick<Context, 'env'>,
+  user: number | undefined = process.geteuid?.(),
+): Promise<OpenCache> {
   const { cache: folder } = options;
   if (folder !== undefined) {
-    const cache = await openKept(folder, options, env);
+    const cache = await openKept(folder, options, { env, user });
     return { cache, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
   }
   const temporary = await mkdtemp(join(tmpdir(), 'drayage-'));
@@ -36,16 +41,27 @@ export async function openCache(options: CacheOptions, { env }: Pick<Context, 'e
   };
 }
 
-async function openKept(
+/** The folder that `--cache` names, the part of it that this job uses, and its maximum size. */
+export function kept(
   folder: string,
   { cacheScope = 'project', cacheSize }: CacheOptions,
   env: Context['env'],
-): Promise<BlobCache> {
+): { folder: string; path: string; maxBytes: number | undefined } {
   const { projectId } = readIds(env);
   const project = projectId === undefined ? 'no-project' : `project-${projectId}`;
-  const maxBytes = cacheSize === undefined ? undefined : parseSize(cacheSize);
-  return BlobCache.open(join(folder, cacheScope === 'shared' ? 'shared' : project), {
-    maxBytes,
-    now: Date.now,
-  });
+  return {
+    folder,
+    path: join(folder, cacheScope === 'shared' ? 'shared' : project),
+    maxBytes: cacheSize === undefined ? undefined : parseSize(cacheSize),
+  };
+}
+
+async function openKept(
+  named: string,
+  options: CacheOptions,
+  { env, user }: { env: Context['env']; user: number | undefined },
+): Promise<BlobCache> {
+  const { folder, path, maxBytes } = kept(named, options, env);
+  for (const place of [folder, path]) await assertOwnCache(place, { env }, user);
+  return BlobCache.open(path, { maxBytes, now: Date.now });
 }

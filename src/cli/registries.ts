@@ -2,7 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Credentials } from '../index.ts';
-import { chainCredentials, cis, dockerConfigCredentials, knownCredentials, Registries } from '../index.ts';
+import {
+  chainCredentials,
+  cis,
+  dockerConfigCredentials,
+  dockerConfigHosts,
+  knownCredentials,
+  Registries,
+} from '../index.ts';
 import type { Context } from './context.ts';
 import { openConnections } from './http.ts';
 
@@ -41,15 +48,47 @@ export async function openRegistries(
   return { registries, [Symbol.asyncDispose]: close };
 }
 
-async function openCredentials({ env }: Context): Promise<Credentials> {
+/** A place that has credentials for registries. */
+export interface CredentialSource {
+  /** For people: the path of the file, the name of the variable. */
+  name: string;
+  /** The hosts that it names, as references name them. */
+  hosts: readonly string[];
+  /** Docker's common store, which may know further hosts. */
+  store?: string | undefined;
+  credentials: Credentials;
+}
+
+/**
+ * Every place that has credentials, the first that knows a registry wins. Reads no secret yet.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export async function credentialSources({ env }: Pick<Context, 'env'>): Promise<CredentialSource[]> {
   const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
   const file = await readFile(path, 'utf8').catch(() => undefined);
   const variable = env['DOCKER_AUTH_CONFIG'];
-  return chainCredentials([
-    ...(file === undefined ? [] : [dockerConfigCredentials(file, { name: path, env })]),
-    ...(variable ? [dockerConfigCredentials(variable, { name: 'DOCKER_AUTH_CONFIG', env })] : []),
-    ...cis.flatMap((ci) => (ci.credentials === undefined ? [] : [knownCredentials(ci.credentials(env))])),
-  ]);
+  return [
+    ...(file === undefined ? [] : [dockerConfig(file, path, env)]),
+    ...(variable ? [dockerConfig(variable, 'DOCKER_AUTH_CONFIG', env)] : []),
+    ...cis.flatMap((ci) => {
+      const known = ci.credentials?.(env) ?? new Map();
+      const source = { hosts: [...known.keys()], credentials: knownCredentials(known) };
+      return known.size === 0 ? [] : [{ name: `the variables of ${ci.title}`, ...source }];
+    }),
+  ];
+}
+
+function dockerConfig(text: string, name: string, env: Context['env']): CredentialSource {
+  return {
+    name,
+    ...dockerConfigHosts(text, name),
+    credentials: dockerConfigCredentials(text, { name, env }),
+  };
+}
+
+async function openCredentials(context: Context): Promise<Credentials> {
+  const sources = await credentialSources(context);
+  return chainCredentials(sources.map(({ credentials }) => credentials));
 }
 
 /** The authorities that docker trusts for one registry. */

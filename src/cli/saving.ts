@@ -3,6 +3,7 @@ import type {
   CodecName,
   DockerDaemon,
   Layout,
+  Platform,
   SaveResult,
   SaveSource,
   SignResult,
@@ -69,10 +70,8 @@ export async function runSave(
   mode: 'real' | 'trial' = 'real',
 ): Promise<DoneSave> {
   const { env, signal, onProgress } = context;
-  const { ids, described } = await readBuilt(options);
-  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const { ids, described, platform, maxSize } = await readRequest(options);
   const job = readJob(env);
-  const maxSize = options.maxSize === undefined ? undefined : parseSize(options.maxSize);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
   await using bases = await openBaseLayouts(options.baseLayout, context);
@@ -133,11 +132,22 @@ function thinOptions(
   };
 }
 
-/** Reads the files that a build wrote. An image ID also selects an image of an archive. */
-async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): Promise<{
+/** What options say about a save. */
+export interface SaveRequest {
+  /** Image IDs of a build. An ID also selects an image of an archive. */
   ids: string[];
   described: BuiltImage[];
-}> {
+  platform: Platform | undefined;
+  /** In bytes. */
+  maxSize: number | undefined;
+}
+
+/**
+ * Reads options, and the files that a build wrote.
+ * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `IO`
+ */
+export async function readRequest(options: SaveCommandOptions): Promise<SaveRequest> {
+  const { iidfile, metadataFile, from, platform, maxSize } = options;
   if (metadataFile !== undefined && from !== undefined) {
     throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
       hint: 'it names images of a daemon',
@@ -146,6 +156,8 @@ async function readBuilt({ iidfile, metadataFile, from }: SaveCommandOptions): P
   return {
     ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
     described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
+    platform: platform === undefined ? undefined : parsePlatform(platform),
+    maxSize: maxSize === undefined ? undefined : parseSize(maxSize),
   };
 }
 

@@ -3,6 +3,7 @@ import type {
   ArtifactLayout,
   BlobCache,
   FoundJob,
+  GitLabOptions,
   HttpDispatcher,
   ImagePlace,
   JobQuery,
@@ -118,7 +119,7 @@ async function openJob(
     if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
     const connections = await openConnections(options.ca, context);
     open.push(() => connections[Symbol.asyncDispose]());
-    const gitlab = connect(connections.dispatcher, context);
+    const gitlab = connectGitLab(connections.dispatcher, context);
     open.push(() => gitlab[Symbol.asyncDispose]());
     const job = await gitlab.findJob(query, { signal });
     const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
@@ -132,8 +133,15 @@ async function openJob(
   }
 }
 
-function connect(dispatcher: HttpDispatcher, context: Context): GitLab {
-  const { env } = context;
+/**
+ * The GitLab instance of this job, or of these variables.
+ * @throws {@link DrayageError} `USAGE`
+ */
+export function connectGitLab(
+  dispatcher: HttpDispatcher,
+  { env }: Pick<Context, 'env'>,
+  options: Pick<GitLabOptions, 'retry' | 'timeout'> = {},
+): GitLab {
   const url = env['CI_API_V4_URL'];
   if (!url) {
     throw new DrayageError('USAGE', 'no GitLab instance given: CI_API_V4_URL is not set', {
@@ -141,6 +149,7 @@ function connect(dispatcher: HttpDispatcher, context: Context): GitLab {
     });
   }
   return new GitLab({
+    ...options,
     url,
     jobToken: env['CI_JOB_TOKEN'] || undefined,
     token: env['DRAYAGE_GITLAB_TOKEN'] || undefined,

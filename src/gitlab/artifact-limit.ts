@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
-import { optional } from '../oci/parse.ts';
+import { optional, sizeSchema } from '../oci/parse.ts';
 import type { GitLabApi } from './api.ts';
 import { projectPath } from './jobs.ts';
 
@@ -13,7 +13,7 @@ export interface ArtifactLimit {
 }
 
 /** In MiB; the level above counts if it is absent. */
-const limit = { max_artifacts_size: optional(v.number()) };
+const limit = { max_artifacts_size: optional(sizeSchema) };
 const id = v.pipe(v.number(), v.safeInteger());
 const projectSchema = v.looseObject({
   ...limit,

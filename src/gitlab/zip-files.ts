@@ -1,4 +1,5 @@
-import { createInflateRaw, crc32 } from 'node:zlib';
+// A Node that is too old has no crc32. It must still load this file, to say so.
+import * as zlib from 'node:zlib';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { STREAM_BUFFERS, through } from '../stream/through.ts';
@@ -61,7 +62,7 @@ export class ZipFiles implements ArtifactFiles {
 
   check(path: string, bytes: Uint8Array): void {
     const entry = this.#entries.get(path);
-    if (entry === undefined || !('crc32' in entry) || crc32(bytes) === entry.crc32) return;
+    if (entry === undefined || !('crc32' in entry) || zlib.crc32(bytes) === entry.crc32) return;
     throw damaged(this.#file, `holds ${path} damaged: its checksum differs`);
   }
 
@@ -122,7 +123,7 @@ export class ZipFiles implements ArtifactFiles {
     let size = 0;
     try {
       const bytes = this.#bytes(entry, signal);
-      for await (const chunk of through(bytes, createInflateRaw(STREAM_BUFFERS), passage)) {
+      for await (const chunk of through(bytes, zlib.createInflateRaw(STREAM_BUFFERS), passage)) {
         size += chunk.length;
         if (size > entry.size) break;
         yield chunk;

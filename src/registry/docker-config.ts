@@ -63,6 +63,24 @@ export function dockerConfigCredentials(text: string, options: DockerConfigOptio
   };
 }
 
+/** The registries that such a document names. With a common store, others may be in it. */
+export interface DockerConfigHosts {
+  /** As references name them. */
+  hosts: string[];
+  /** The common store: `docker-credential-<name>` is asked for every registry. */
+  store: string | undefined;
+}
+
+/**
+ * Reads which registries docker's `config.json` names. Asks no helper.
+ * @throws {@link DrayageError} `MALFORMED`; the error quotes nothing of the document
+ */
+export function dockerConfigHosts(text: string, name: string): DockerConfigHosts {
+  const { auths = {}, credHelpers = {}, credsStore } = parseConfig(text, name);
+  const keys = [...Object.keys(auths), ...Object.keys(credHelpers)];
+  return { hosts: [...new Set(keys.map(hostOf))], store: credsStore || undefined };
+}
+
 function parseConfig(text: string, name: string): DockerConfig {
   const bytes = Buffer.from(text);
   let value: unknown;

@@ -17,6 +17,7 @@ const PINNED: Record<string, string[]> = {
     'connectDocker',
     'diff',
     'dockerConfigCredentials',
+    'dockerConfigHosts',
     'expectationsOf',
     'exportArchive',
     'fetch',

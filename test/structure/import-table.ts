@@ -87,7 +87,8 @@ const TABLE: Record<string, Rule> = {
   verbs: { level: 10, packages: ['node:stream'] },
   index: { level: 11 },
   exports: { level: 11 },
-  'cli/commands': { level: 12, also: ['cli'], packages: ['node:path', 'node:stream'] },
+  'cli/doctor': { level: 12, also: ['cli'], packages: ['node:fs', 'node:os', 'node:path'] },
+  'cli/commands': { level: 12, also: ['cli', 'cli/doctor'], packages: ['node:path', 'node:stream'] },
   'cli/grammar': { level: 12, also: ['cli', 'cli/commands'], packages: ['commander'] },
   cli: {
     level: 12,

@@ -2,7 +2,7 @@ import type { Ci } from '../ci.ts';
 import { gitlabBuildType, readBuild } from './build.ts';
 import { GITLAB, readIds, readOrigin } from './job.ts';
 import { artifactLinks, registryLinks } from './link-reports.ts';
-import { registryCredentials } from './registries.ts';
+import { offeredRegistries, registryCredentials } from './registries.ts';
 
 /** GitLab's default limits for an archive of artifacts, in bytes. */
 const GITLAB_COM = 1024 ** 3;
@@ -40,6 +40,7 @@ export const gitlab: Ci = {
   readIds,
   gitTag: (env) => env['CI_COMMIT_TAG'] || undefined,
   workspace: (env) => env['CI_PROJECT_DIR'] || undefined,
+  registries: offeredRegistries,
   credentials: registryCredentials,
   isProtected: (env) => env['CI_COMMIT_REF_PROTECTED'] === 'true',
   sizeLimit: ({ server }) => (server === 'https://gitlab.com' ? GITLAB_COM : SELF_MANAGED),

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommonOptions, Context, Outcome, Run } from '../context.ts';
+import { assertNode } from '../node-version.ts';
 
 /** Runs a command and shows its result. */
 export type Execute = (run: Run, common: CommonOptions) => Promise<void>;
@@ -16,6 +17,8 @@ interface CommandRow<T extends CommonOptions> {
   arguments: readonly (readonly [syntax: string, description: string])[];
   /** All options beside {@link COMMON}. */
   options: Options<Omit<NoInfer<T>, keyof CommonOptions>>;
+  /** Whether it also runs on a Node that is too old, to say so. Default false. */
+  anyNode?: boolean;
   load: () => Promise<(args: readonly string[], options: T, context: Context) => Promise<Outcome>>;
 }
 
@@ -66,6 +69,7 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
     for (const option of Object.values<AnyRow>({ ...row.options, ...COMMON }))
       made.addOption(optionOf(option));
     return made.action(async () => {
+      if (row.anyNode !== true) assertNode(process.versions.node);
       const run = await row.load();
       const options = made.opts<T>();
       await execute((context) => run(made.args, options, context), options);

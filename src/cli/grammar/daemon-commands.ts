@@ -1,7 +1,10 @@
 import type { CodecName } from '../../index.ts';
-import type { MakeCommand } from './command.ts';
+import type { CommonOptions } from '../context.ts';
+import type { SaveCommandOptions } from '../saving.ts';
+import type { MakeCommand, Options } from './command.ts';
 import { command } from './command.ts';
 import {
+  CACHE,
   HOST,
   IMAGE,
   JOB,
@@ -17,6 +20,44 @@ import {
 /** All codecs. The library is not loaded to list them, and a missing one does not compile. */
 const CODECS: Record<CodecName, true> = { auto: true, zstd: true, gzip: true, none: true };
 
+/** Options of a save. */
+const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
+  iidfile: ['--iidfile <file>', 'save the image whose ID is in this file (from docker build --iidfile)'],
+  metadataFile: [
+    '--metadata-file <file>',
+    'save the images in this file (from docker build or bake --metadata-file)',
+  ],
+  from: [
+    '--from <source>',
+    'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input) instead of a daemon',
+  ],
+  out: ['-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'],
+  thin: [
+    '--thin <when>',
+    'omit the layers of base images that a registry has; default auto',
+    { choices: ['auto', 'always', 'never'] },
+  ],
+  base: ['--base <ref...>', 'the base image, in its registry'],
+  baseLayout: [
+    '--base-layout <dir...>',
+    'omit the layers that this layout or archive has; load needs it, too',
+  ],
+  compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
+  level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
+  platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],
+  maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'],
+  oneRequest: [
+    '--one-request',
+    'request all images from the daemon at once; leaks disk space on a long-lived daemon',
+  ],
+  host: HOST,
+  sign: ['--sign', "sign the saved images with this job's provenance; see drayage sign"],
+  ...LOCK,
+  ...VARIABLES,
+  ...SIGNING,
+  ...REGISTRY,
+};
+
 /** Commands that speak to a daemon. */
 export const DAEMON_COMMANDS: readonly MakeCommand[] = [
   command({
@@ -25,42 +66,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
     description: 'Saves images into an OCI image layout: all of them, or, after any failure, none.',
     arguments: [['[image...]', 'names or IDs; default for an archive or a layout: all images']],
     load: async () => (await import('../commands/save.ts')).saveImages,
-    options: {
-      iidfile: ['--iidfile <file>', 'save the image whose ID is in this file (from docker build --iidfile)'],
-      metadataFile: [
-        '--metadata-file <file>',
-        'save the images in this file (from docker build or bake --metadata-file)',
-      ],
-      from: [
-        '--from <source>',
-        'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input) instead of a daemon',
-      ],
-      out: ['-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'],
-      thin: [
-        '--thin <when>',
-        'omit the layers of base images that a registry has; default auto',
-        { choices: ['auto', 'always', 'never'] },
-      ],
-      base: ['--base <ref...>', 'the base image, in its registry'],
-      baseLayout: [
-        '--base-layout <dir...>',
-        'omit the layers that this layout or archive has; load needs it, too',
-      ],
-      compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
-      level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
-      platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],
-      maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'],
-      oneRequest: [
-        '--one-request',
-        'request all images from the daemon at once; leaks disk space on a long-lived daemon',
-      ],
-      host: HOST,
-      sign: ['--sign', "sign the saved images with this job's provenance; see drayage sign"],
-      ...LOCK,
-      ...VARIABLES,
-      ...SIGNING,
-      ...REGISTRY,
-    },
+    options: SAVE,
   }),
   command({
     name: 'load',
@@ -95,9 +101,21 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       host: HOST,
       ...VARIABLES,
       ...JOB,
+      ...CACHE,
       ...SIGNATURE,
       ...REGISTRY,
     },
+  }),
+  command({
+    name: 'doctor',
+    summary: 'why something will not work here',
+    description:
+      'Says what a save with the same arguments would find here: Node, job, daemon, limits, credentials, hosts, cache. ' +
+      'With images it also tries that save, and keeps nothing. Ends with the exit code of that save.',
+    arguments: [['[image...]', 'names or IDs, as for save']],
+    anyNode: true,
+    load: async () => (await import('../commands/doctor.ts')).diagnoseHere,
+    options: { ...SAVE, ...CACHE },
   }),
   command({
     name: 'unload',

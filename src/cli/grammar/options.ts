@@ -66,13 +66,8 @@ export const REGISTRY: Options<RegistryCommandOptions> = {
   ],
 };
 
-/** Options of commands that read a job's artifact. */
-export const JOB: Options<JobOptions & CacheOptions> = {
-  job: ['--job <name>', 'read the artifact of this job of this pipeline', { conflicts: 'jobId' }],
-  jobId: ['--job-id <id>', 'read the artifact of the job with this ID', { conflicts: ['pipeline', 'ref'] }],
-  project: ['--project <id>', 'the project of the job, its ID or path; default $CI_PROJECT_ID'],
-  pipeline: ['--pipeline <id>', 'the pipeline of the job; default $CI_PIPELINE_ID', { conflicts: 'ref' }],
-  ref: ['--ref <name>', 'the latest successful pipeline of this branch or tag'],
+/** Options of commands that keep blobs. */
+export const CACHE: Options<CacheOptions> = {
   cache: ['--cache <dir>', 'keep blobs in this folder, which outlives the job'],
   cacheScope: [
     '--cache-scope <scope>',
@@ -80,6 +75,15 @@ export const JOB: Options<JobOptions & CacheOptions> = {
     { choices: ['project', 'shared'] },
   ],
   cacheSize: ['--cache-size <size>', 'the maximum size of the cache, such as 20GB; default 10 GiB'],
+};
+
+/** Options of commands that read a job's artifact. */
+export const JOB: Options<JobOptions> = {
+  job: ['--job <name>', 'read the artifact of this job of this pipeline', { conflicts: 'jobId' }],
+  jobId: ['--job-id <id>', 'read the artifact of the job with this ID', { conflicts: ['pipeline', 'ref'] }],
+  project: ['--project <id>', 'the project of the job, its ID or path; default $CI_PROJECT_ID'],
+  pipeline: ['--pipeline <id>', 'the pipeline of the job; default $CI_PIPELINE_ID', { conflicts: 'ref' }],
+  ref: ['--ref <name>', 'the latest successful pipeline of this branch or tag'],
 };
 
 /** Options of commands that sign. */

@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, VARIABLES } from './options.ts';
+import { BASE, CACHE, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, VARIABLES } from './options.ts';
 
 /** Commands that speak to GitLab and to registries. */
 export const REMOTE_COMMANDS: readonly MakeCommand[] = [
@@ -20,6 +20,7 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
       offline: OFFLINE,
       ...LOCK,
       ...JOB,
+      ...CACHE,
       ...SIGNATURE,
       ...REGISTRY,
     },
@@ -49,6 +50,7 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
       mountFrom: ['--mount-from <repository...>', 'mount layers from this repository if it has them'],
       ...VARIABLES,
       ...JOB,
+      ...CACHE,
       ...SIGNATURE,
       ...REGISTRY,
     },

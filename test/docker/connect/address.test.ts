@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { resolveDockerHost } from '../../../src/docker/connect/address.ts';
+import { findDockerHost, resolveDockerHost } from '../../../src/docker/connect/address.ts';
 import { FakeDaemon } from '../../support/fake-daemon.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -17,6 +17,9 @@ beforeEach(async () => {
 
 const resolve = (env: Record<string, string>, host?: string) =>
   resolveDockerHost({ HOME: home, ...env }, { host, defaultSocket });
+
+const reason = async (env: Record<string, string>, host?: string): Promise<unknown> =>
+  (await findDockerHost({ HOME: home, ...env }, { host, defaultSocket })).because;
 
 /** A folder with an authority in it. */
 async function certificates(folder: string): Promise<string> {
@@ -127,5 +130,19 @@ describe('the docker:dind service of a job', () => {
     const expected = { certPath: '/nowhere/client', verify: true };
     expect(await resolve(env)).toEqual({ host: 'tcp://docker:2376', tls: expected, wait: LATE });
     expect(await resolve({ ...env, DOCKER_CERT_PATH: '' })).toMatchObject({ tls: expected });
+  });
+});
+
+describe('what decided about the address', () => {
+  test.each<[Record<string, string>, string | undefined, unknown]>([
+    [{ DOCKER_HOST: 'unix:///a' }, 'unix:///b', { by: 'host' }],
+    [{ DOCKER_HOST: 'unix:///a', DOCKER_CONTEXT: 'x' }, undefined, { by: 'variable', name: 'DOCKER_HOST' }],
+    [{}, undefined, { by: 'default' }],
+    [{ DOCKER_HOST: '', DOCKER_CONTEXT: 'default' }, undefined, { by: 'default' }],
+    [{ DOCKER_TLS_CERTDIR: '' }, undefined, { by: 'variable', name: 'DOCKER_TLS_CERTDIR' }],
+    [{ DOCKER_TLS: '1' }, undefined, { by: 'variable', name: 'DOCKER_TLS' }],
+    [{ DOCKER_TLS: '1', DOCKER_TLS_VERIFY: '1' }, undefined, { by: 'variable', name: 'DOCKER_TLS_VERIFY' }],
+  ])('is found: %j, --host %s', async (env, host, expected) => {
+    expect(await reason(env, host)).toEqual(expected);
   });
 });

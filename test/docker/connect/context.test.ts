@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { resolveDockerHost } from '../../../src/docker/connect/address.ts';
+import { findDockerHost, resolveDockerHost } from '../../../src/docker/connect/address.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let home: string;
@@ -37,7 +37,19 @@ async function use(name: string): Promise<void> {
   await writeFile(join(folder, 'config.json'), JSON.stringify({ auths: {}, currentContext: name }));
 }
 
+const because = async (more: Record<string, string> = {}): Promise<unknown> =>
+  (await findDockerHost({ ...env, ...more }, { defaultSocket: '/s' })).because;
+
 describe('a docker context', () => {
+  test('is told as what decided, also where it names the default socket', async () => {
+    await store('remote', { docker: { Host: 'ssh://me@remote' } });
+    await store('empty', { docker: {} });
+    await use('remote');
+    expect(await because()).toEqual({ by: 'context', name: 'remote', chosenIn: 'config.json' });
+    const empty = { by: 'context', name: 'empty', chosenIn: 'DOCKER_CONTEXT' };
+    expect(await because({ DOCKER_CONTEXT: 'empty' })).toEqual(empty);
+  });
+
   test('is used where it is current', async () => {
     await store('remote', { docker: { Host: 'ssh://me@remote', SkipTLSVerify: false } });
     await use('remote');

@@ -1,0 +1,38 @@
+import { stat } from 'node:fs/promises';
+import { DrayageError } from '../index.ts';
+import { shellWord } from '../text/shell-word.ts';
+import type { Context } from './context.ts';
+
+/**
+ * Refuses a cache folder of somebody else, who could exchange what is in it. It must belong to the effective user, to
+ * root, or to the owner of CI_PROJECT_DIR: a runner makes that folder, and the job may run as another user.
+ * @throws {@link DrayageError} `UNSAFE`
+ */
+export async function assertOwnCache(
+  folder: string,
+  { env }: Pick<Context, 'env'>,
+  user: number | undefined,
+): Promise<void> {
+  const owner = await ownerOf(folder);
+  if (user === undefined || owner === undefined || owner === user || owner === 0) return;
+  const project = env['CI_PROJECT_DIR'];
+  if (project && owner === (await ownerOf(project))) return;
+  throw new DrayageError(
+    'UNSAFE',
+    `the cache ${folder} belongs to the user ${owner}, not to this one (${user})`,
+    {
+      path: folder,
+      expected: user,
+      actual: owner,
+      hint: `choose another folder with --cache, or run: chown -R ${user} ${shellWord(folder)}`,
+    },
+  );
+}
+
+/** Undefined if there is no such folder. */
+async function ownerOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ uid }) => uid,
+    () => undefined,
+  );
+}

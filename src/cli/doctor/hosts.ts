@@ -1,0 +1,55 @@
+import type { Check } from './check.ts';
+import { examine } from './check.ts';
+import { openConnections } from '../http.ts';
+import { namedHosts } from '../registry-hosts.ts';
+import { credentialSources } from '../registries.ts';
+import type { DoctorInput } from './input.ts';
+
+/** The hosts that may be asked, and through which proxy. Asks none of them. */
+export async function checkHosts({ options, context }: DoctorInput): Promise<Check> {
+  return examine('hosts', 'warn', async (facts) => {
+    const { env } = context;
+    const gitlab = env['CI_API_V4_URL'];
+    const registries = await namedHosts(options, context);
+    const signing = [options.fulcioUrl, options.rekorUrl, options.tsaUrl].flatMap((url) => hostOf(url) ?? []);
+    const proxies = ['HTTPS_PROXY', 'HTTP_PROXY'].filter((name) => env[name] ?? env[name.toLowerCase()]);
+    Object.assign(facts, { gitlab: hostOf(gitlab) ?? null, registries, signing, proxies });
+    await (await openConnections(options.ca, context))[Symbol.asyncDispose]();
+    const asked = [hostOf(gitlab) ?? [], registries.map(({ host }) => host), signing].flat();
+    const through = proxies.length === 0 ? '' : `, through the proxy in ${proxies.join(' and ')}`;
+    return { status: 'ok', message: `may be asked: ${[...new Set(asked)].join(', ')}${through}`, facts };
+  });
+}
+
+/** The credentials for registries: where they are, never what they are. */
+export async function checkCredentials({ context }: DoctorInput): Promise<Check> {
+  return examine('credentials', 'warn', async (facts) => {
+    const sources = (await credentialSources(context)).map(({ name, hosts, store }) => ({
+      name,
+      hosts,
+      store: store ?? null,
+    }));
+    facts['sources'] = sources;
+    const found = sources.filter(({ hosts, store }) => hosts.length > 0 || store !== null).map(describe);
+    const message = found.length === 0 ? 'no credentials for registries' : found.join('; ');
+    return { status: 'ok', message, facts };
+  });
+}
+
+function describe({
+  name,
+  hosts,
+  store,
+}: {
+  name: string;
+  hosts: readonly string[];
+  store: string | null;
+}): string {
+  const helper = store === null ? [] : [`all that docker-credential-${store} knows`];
+  return `${name}: ${[...hosts, ...helper].join(', ')}`;
+}
+
+/** Without user and password, which an address may hold. */
+function hostOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? new URL(url).host : undefined;
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SaveResult } from '../../index.ts';
+import { formatBytes, count } from '../format.ts';
+import { makeReports } from '../reports.ts';
+import { runSave } from '../saving.ts';
+import type { Check } from './check.ts';
+import { examine } from './check.ts';
+import type { DoctorInput } from './input.ts';
+
+/** A save that was tried. */
+export interface Trial {
+  check: Check;
+  /** Undefined if it failed. */
+  result: SaveResult | undefined;
+  /** What the save said on its way. */
+  notes: readonly string[];
+}
+
+/** Whether the arguments name something to save. */
+export function namesImages({ names, options }: DoctorInput): boolean {
+  const { iidfile, metadataFile, from } = options;
+  return names.length > 0 || [iidfile, metadataFile, from].some((given) => given !== undefined);
+}
+
+/**
+ * Tries the save into a temporary folder, which is then removed: only that tells the size of the layout and what it
+ * omits. Signs nothing, and writes no reports.
+ */
+export async function trySave({ names, options, context }: DoctorInput): Promise<Trial> {
+  const notes: string[] = [];
+  const onProgress: typeof context.onProgress = (event) => {
+    if (event.kind === 'note') notes.push(event.message);
+    context.onProgress(event);
+  };
+  const trialContext = { ...context, onProgress };
+  const folder = await mkdtemp(join(tmpdir(), 'drayage-'));
+  let result: SaveResult | undefined;
+  try {
+    const check = await examine('images', 'fail', async (facts) => {
+      const out = join(folder, 'layout');
+      const { layout, job, result: saved } = await runSave(names, { ...options, out }, trialContext, 'trial');
+      if (job !== undefined) await makeReports(layout, job, options, trialContext);
+      result = saved;
+      Object.assign(facts, { images: saved.images.map(describe), bytes: saved.bytes, notes });
+      const { total } = saved.bytes;
+      const message = `${count(saved.images.length, 'image')} can be saved: ${formatBytes(total)} of layers`;
+      return { status: 'ok', message, facts };
+    });
+    return { check, result, notes };
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function describe({ name, id, layers }: SaveResult['images'][number]): Record<string, unknown> {
+  const omitted = layers.filter(({ status }) => status === 'omitted').length;
+  return { name, id, layers: layers.length, omitted };
+}
