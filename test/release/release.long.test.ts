@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { SaveResult } from '../../src/index.ts';
 import { nativeZstd } from '../../src/stream/zstd-runtime.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
@@ -19,12 +20,13 @@ const { PATH = '', HOME = '' } = process.env;
 let work: string;
 /** The release, and the same one made once more. */
 let [release, again] = ['', ''];
-let version: string;
+let [version, releases] = ['', ''];
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'drayage-release-test-'));
   [release, again] = [join(work, 'release'), join(work, 'again')];
-  ({ version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
+  const { config, ...manifest } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  [version, releases] = [manifest.version, config.releases];
   await made(['--no-executables', '--out', release]);
   await made(['--no-executables', '--out', again]);
 });
@@ -55,6 +57,21 @@ describe('a release', () => {
     expect(code).toBe(0);
     const listed = stdout.split('\n').map((line) => line.replace(/: OK$/, ''));
     expect(listed.filter(Boolean)).toEqual((await readdir(release)).filter((name) => name !== 'SHA256SUMS'));
+  });
+
+  test('has a component that takes its own program, by checksum', async () => {
+    const listed = await readFile(join(release, 'SHA256SUMS'), 'utf8');
+    const [, sum] = /^([0-9a-f]{64})  drayage\.mjs$/m.exec(listed) ?? [];
+    const own = await readFile(join(ROOT, 'templates/image/template.yml'), 'utf8');
+    const released = await readFile(join(release, 'template.yml'), 'utf8');
+    const { spec } = parse(released.split('\n---\n')[0] ?? '');
+    expect(spec.inputs.url.default).toBe(`${releases}/v${version}/drayage.mjs`);
+    expect(spec.inputs.sha256.default).toBe(sum);
+    for (const { regex, default: value } of [spec.inputs.url, spec.inputs.sha256])
+      expect(value).toMatch(new RegExp(regex));
+    const added = /^ {6}default: (?:https:.*|[0-9a-f]{64})\n/gm;
+    expect(released.match(added)).toHaveLength(2);
+    expect(released.replaceAll(added, '')).toBe(own);
   });
 
   test('names its packages in an SBOM, and their licences', async () => {

@@ -46,6 +46,16 @@ describe('package.json', () => {
   });
 });
 
+test('the documents name the address of the releases, with the version', () => {
+  const { config, version }: { config: { releases: string }; version: string } = JSON.parse(
+    read('package.json'),
+  );
+  const text = ['docs/install.md', 'docs/gitlab.md', 'README.md'].map(read).join('\n');
+  const named = text.match(/https:\/\/[^\s"]+\/packages\/generic\/[^/\s"]+\/[^/\s"]+/g) ?? [];
+  expect(named.length).toBeGreaterThan(1);
+  expect(new Set(named)).toEqual(new Set([`${config.releases}/v${version}`]));
+});
+
 test('.editorconfig has the line length of .oxfmtrc.json', () => {
   const { printWidth }: { printWidth: number } = JSON.parse(read('.oxfmtrc.json'));
   expect(read('.editorconfig').split('\n')).toContain(`max_line_length = ${printWidth}`);
