@@ -2,16 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../src/errors.ts';
 import {
   asError,
-  diskError,
   DrayageError,
   isAbsentOrDamaged,
   isDamage,
   isDrayageError,
   isMismatch,
-  isNoFile,
   isUnusable,
-  systemCode,
 } from '../src/errors.ts';
+import { diskError, isNoFile, systemCode } from '../src/system-error.ts';
 
 const RETRYABLE = {
   USAGE: false,

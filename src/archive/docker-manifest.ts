@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
 import { checkDocument, foldKey } from '../oci/parse.ts';
-import { DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { blobName, DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 import { taggedName } from '../oci/reference.ts';
 
 /** An entry of manifest.json: one image. */
@@ -58,6 +59,19 @@ function namesIn(texts: readonly string[], onOther?: (text: string) => void): st
     else names.add(name);
   }
   return [...names];
+}
+
+/** The entry of an image over the blobs of a layout. */
+export function blobEntry(
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  names: readonly string[],
+): DockerImage {
+  return {
+    config: blobName(config.digest),
+    names: [...names],
+    layers: layers.map(({ digest }) => blobName(digest)),
+  };
 }
 
 /** Writes a manifest.json, in the order of keys that docker has. */

@@ -1,5 +1,6 @@
 import type { ErrorReason } from '../errors.ts';
-import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
 import { shortened } from './refusal.ts';

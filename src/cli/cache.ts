@@ -5,7 +5,7 @@ import { BlobCache } from '../index.ts';
 import { assertOwnCache } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
-import { parseSize } from './size.ts';
+import { parseSize } from './quantities.ts';
 
 /** The options of the cache folder. */
 export interface CacheOptions {

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables } from '../index.ts';
-import { diskError, systemCode } from '../errors.ts';
+import { diskError, systemCode } from '../system-error.ts';
 import { refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
 

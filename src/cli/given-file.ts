@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { diskError, DrayageError, isNoFile } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import { diskError, isNoFile } from '../system-error.ts';
 
 /**
  * Reads a file that the user named.

@@ -5,7 +5,7 @@ import type { OpenLayoutOptions } from '../index.ts';
 import { DrayageError, isDrayageError, Layout } from '../index.ts';
 import { isGitLab, readIds } from './ci.ts';
 import type { Context } from './context.ts';
-import { parseAge } from './age.ts';
+import { parseAge } from './quantities.ts';
 import { folderOf } from './notation.ts';
 import { explainDamage, notShipped } from './artifact-errors.ts';
 

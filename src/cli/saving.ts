@@ -25,7 +25,7 @@ import type { RegistryCommandOptions } from './registries.ts';
 import type { VariableOptions } from './reports.ts';
 import type { SigningOptions } from './signing.ts';
 import { prepareSigning } from './signing.ts';
-import { parseSize } from './size.ts';
+import { parseSize } from './quantities.ts';
 import { openBaseLayouts } from './sources.ts';
 
 /** Closes a place that holds nothing open. */

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DrayageError } from '../index.ts';
 import { parseNotation } from './notation.ts';
-import { diskError } from '../errors.ts';
+import { diskError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
 
 /** A target of `--to`. */

@@ -18,7 +18,9 @@ import { Images } from './images/images.ts';
 import type { DaemonFacts } from './connect/greet.ts';
 import { atLeast } from './connect/greet.ts';
 import { storeOf } from './kinds/kinds.ts';
+import type { LoadTarget } from './transfer/delivery.ts';
 import { loadImage } from './transfer/load.ts';
+import type { SaveTarget } from './transfer/open-archive.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
 import { openSave } from './transfer/save.ts';
@@ -66,23 +68,23 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   readonly apiVersion: string;
   /** The daemon's own version. */
   readonly serverVersion: string;
-  readonly #transport: Transport;
-  readonly #store: Store;
-  readonly #images: Images;
-  readonly #platform: Platform;
-  readonly #probeInterval: number;
-  readonly #cleanups = new Cleanups();
+  readonly #target: LoadTarget & SaveTarget;
 
   private constructor(transport: Transport, facts: DaemonFacts<Store>, probeInterval: number) {
     this.host = transport.host.name;
     this.kind = facts.kind.kind;
     this.apiVersion = facts.apiVersion;
     this.serverVersion = facts.serverVersion;
-    this.#platform = facts.platform;
-    this.#transport = transport;
-    this.#store = facts.kind;
-    this.#images = new Images(transport, this.#store.ownDomain);
-    this.#probeInterval = probeInterval;
+    const { kind: store, platform } = facts;
+    this.#target = {
+      transport,
+      store,
+      platform,
+      images: new Images(transport, store.ownDomain),
+      interval: probeInterval,
+      canChoose: store.choosesSince !== undefined && atLeast(facts.apiVersion, store.choosesSince),
+      cleanups: new Cleanups(),
+    };
   }
 
   /** As {@link connectDocker}. */
@@ -93,7 +95,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
 
   /** The platform that the daemon runs on. */
   async platform(): Promise<Platform> {
-    return this.#platform;
+    return this.#target.platform;
   }
 
   /**
@@ -102,14 +104,14 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon
    */
   async inspect(image: string, options: InspectImageOptions = {}): Promise<DaemonImage> {
-    const manifests = options.platforms === true && this.#canChoose;
-    const found = await this.#images.inspect(image, { signal: options.signal, manifests });
-    return options.platforms === true ? { ...found, platforms: this.#store.platforms(found) } : found;
+    const manifests = options.platforms === true && this.#target.canChoose;
+    const found = await this.#target.images.inspect(image, { signal: options.signal, manifests });
+    return options.platforms === true ? { ...found, platforms: this.#target.store.platforms(found) } : found;
   }
 
   /** All images, also unnamed ones. Intermediate images of a build are not listed. */
   async list(options: ContentOptions = {}): Promise<ImageSummary[]> {
-    return this.#images.list(options);
+    return this.#target.images.list(options);
   }
 
   /**
@@ -117,7 +119,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND`; `USAGE` for an invalid name
    */
   async tag(image: string, name: string, options: ContentOptions = {}): Promise<void> {
-    return this.#images.tag(image, name, options);
+    return this.#target.images.tag(image, name, options);
   }
 
   /**
@@ -125,17 +127,18 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 if the image is in use
    */
   async remove(image: string, options: RemoveOptions = {}): Promise<void> {
-    return this.#images.remove(image, options);
+    return this.#target.images.remove(image, options);
   }
 
   /** The images that its containers use, running or stopped. */
   async uses({ signal }: ContentOptions = {}): Promise<ImageUse[]> {
-    return listUses(this.#transport, this.#store.ownDomain, { signal });
+    const { transport, store } = this.#target;
+    return listUses(transport, store.ownDomain, { signal });
   }
 
   /** Whether the daemon packs a whole archive before it sends the first byte, as all but containerd stores do. */
   get spools(): boolean {
-    return this.#store.spools;
+    return this.#target.store.spools;
   }
 
   /**
@@ -148,14 +151,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon
    */
   async save(images: string | readonly string[], options: SaveArchiveOptions = {}): Promise<Readable> {
-    const target = {
-      transport: this.#transport,
-      images: this.#images,
-      interval: this.#probeInterval,
-      canChoose: this.#canChoose,
-      cleanups: this.#cleanups,
-    };
-    return openSave(target, images, options);
+    return openSave(this.#target, images, options);
   }
 
   /**
@@ -173,25 +169,13 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     names: readonly string[],
     options: LoadOptions = {},
   ): Promise<LoadResult> {
-    const target = {
-      transport: this.#transport,
-      images: this.#images,
-      store: this.#store,
-      platform: this.#platform,
-      interval: this.#probeInterval,
-    };
-    return loadImage(target, root, source, names, options);
+    return loadImage(this.#target, root, source, names, options);
   }
 
   /** Closes all connections. Pending requests fail. Content that must not stay in the daemon is removed first. */
   async close(): Promise<void> {
-    await this.#cleanups.done();
-    await this.#transport.close();
-  }
-
-  get #canChoose(): boolean {
-    const { choosesSince } = this.#store;
-    return choosesSince !== undefined && atLeast(this.apiVersion, choosesSince);
+    await this.#target.cleanups.done();
+    await this.#target.transport.close();
   }
 
   /** As {@link close}. */

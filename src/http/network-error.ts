@@ -1,4 +1,5 @@
-import { DrayageError, isDrayageError, systemCode } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
 
 const ADDRESS = 'check the address; HTTPS_PROXY and NO_PROXY set a proxy';
 const CERTIFICATE = 'trust the certificate authority of this server';

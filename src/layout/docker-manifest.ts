@@ -1,3 +1,5 @@
+import type { DockerImage } from '../archive/docker-manifest.ts';
+import { blobEntry, formatDockerManifest } from '../archive/docker-manifest.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
@@ -6,13 +8,6 @@ import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { listImages } from '../listing/entries.ts';
-import { blobName } from '../oci/layout.ts';
-
-interface DockerImage {
-  Config: string;
-  RepoTags: string[] | null;
-  Layers: string[];
-}
 
 /**
  * Derives manifest.json, in the form of `docker save`, from the entries of index.json: one item for each image config.
@@ -33,22 +28,16 @@ export async function dockerManifest(
     const found = await completeImages(source, root, options);
     if (found === undefined) return undefined;
     for (const image of found) {
-      const item = items.get(image.config.descriptor.digest) ?? toItem(image);
-      items.set(image.config.descriptor.digest, item);
+      const { descriptor: config } = image.config;
+      const blobs = image.layers.map(({ blob }) => blob);
+      const item = items.get(config.digest) ?? blobEntry(config, blobs, []);
+      items.set(config.digest, item);
       const free = names.filter((name) => !taken.has(name));
       free.forEach((name) => taken.add(name));
-      if (free.length > 0) item.RepoTags = [...(item.RepoTags ?? []), ...free];
+      item.names.push(...free);
     }
   }
-  return items.size === 0 ? undefined : Buffer.from(JSON.stringify([...items.values()]));
-}
-
-function toItem({ config, layers }: Image): DockerImage {
-  return {
-    Config: blobName(config.descriptor.digest),
-    RepoTags: null,
-    Layers: layers.map(({ blob }) => blobName(blob.digest)),
-  };
+  return items.size === 0 ? undefined : formatDockerManifest([...items.values()]);
 }
 
 /** The images of a root with all of their layers; undefined if something is missing or damaged. */

@@ -1,4 +1,5 @@
-import { diskError, DrayageError, systemCode } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import { diskError, systemCode } from '../system-error.ts';
 
 /**
  * Runs calls to the file system. A failure becomes an error that names the path.

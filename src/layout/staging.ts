@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DrayageError, systemCode } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
 import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
 import { removeAbandonedLock, untilNotExclusive } from './lock.ts';

@@ -1,5 +1,6 @@
 import type { ContentOptions } from '../content/source.ts';
-import { isDrayageError, systemCode } from '../errors.ts';
+import { isDrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
 import { isLoopback } from '../http/address.ts';
 import type { Http } from '../http/http.ts';
 import { drop } from '../http/reply.ts';

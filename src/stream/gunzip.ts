@@ -1,5 +1,6 @@
 import { createGunzip } from 'node:zlib';
-import { DrayageError, systemCode } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
 

@@ -1,4 +1,5 @@
-import { DrayageError, systemCode } from '../errors.ts';
+import { DrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
 import type { DecodeFrame, ZstdFrame, ZstdPiece } from './zstd-frames.ts';

@@ -18,6 +18,7 @@ interface Rule {
 const TABLE: Record<string, Rule> = {
   errors: { level: 0 },
   text: { level: 0 },
+  'system-error': { level: 1 },
   progress: { level: 1 },
   oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
@@ -192,7 +193,7 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
   const need = neededPermission(file, specifier);
   if (need !== undefined) return [...(rule.packages ?? []), ...(rule.also ?? [])].includes(need);
   const to = roomOf(resolve(file, specifier));
-  if (isCli(from) && !isCli(to)) return ['index', 'errors', 'text'].includes(to);
+  if (isCli(from) && !isCli(to)) return ['index', 'errors', 'system-error', 'text'].includes(to);
   return to === from || TABLE[to] !== undefined;
 }
 

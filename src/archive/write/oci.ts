@@ -5,10 +5,10 @@ import { contentsOf } from '../../image/contents.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Manifest } from '../../oci/manifest.ts';
-import { normalizeName, normalizedReference, parseReference, withDefaultTag } from '../../oci/reference.ts';
+import { normalizeName } from '../../oci/reference.ts';
 import { drain } from '../../stream/drain.ts';
-import { formatDockerManifest } from '../docker-manifest.ts';
+import { nameAnnotations } from '../../listing/names.ts';
+import { blobEntry, formatDockerManifest } from '../docker-manifest.ts';
 import { oneAhead } from '../../stream/one-ahead.ts';
 import type { OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
@@ -68,9 +68,11 @@ async function* ociEntries(
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   yield* layoutEntries(index);
   const runnable = images.flatMap(({ contents, names }) =>
-    contents.images.slice(0, 1).map((image) => ({ image: image.value, names })),
+    contents.images
+      .slice(0, 1)
+      .map(({ value: { config, layers } }) => blobEntry(config, layers, names.map(normalizeName))),
   );
-  if (runnable.length > 0) yield smallEntry(DOCKER_MANIFEST_FILE, dockerManifest(runnable));
+  if (runnable.length > 0) yield smallEntry(DOCKER_MANIFEST_FILE, formatDockerManifest(runnable));
   const done = new Set(omit);
   const isNew = ({ digest }: Descriptor): boolean => !done.has(digest) && done.add(digest).has(digest);
   // What names others comes first, for readers that take what they know of.
@@ -98,21 +100,5 @@ async function* openLater(
 function indexEntries(root: Descriptor, names: readonly string[]): Descriptor[] {
   const descriptor = bareDescriptor(root);
   if (names.length === 0) return [descriptor];
-  return names.map((name) => ({
-    ...descriptor,
-    annotations: {
-      'io.containerd.image.name': normalizedReference(withDefaultTag(parseReference(name))),
-      'org.opencontainers.image.ref.name': normalizeName(name),
-    },
-  }));
-}
-
-function dockerManifest(images: readonly { image: Manifest; names: readonly string[] }[]): Uint8Array {
-  return formatDockerManifest(
-    images.map(({ image: { config, layers }, names }) => ({
-      config: blobName(config.digest),
-      names: names.map(normalizeName),
-      layers: layers.map(({ digest }) => blobName(digest)),
-    })),
-  );
+  return names.map((name) => ({ ...descriptor, annotations: nameAnnotations(name) }));
 }

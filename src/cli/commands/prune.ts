@@ -1,6 +1,6 @@
 import type { PruneResult } from '../../index.ts';
 import { prune } from '../../index.ts';
-import { parseAge } from '../age.ts';
+import { parseAge } from '../quantities.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import type { LockOptions } from '../places.ts';

@@ -3,7 +3,7 @@ import { DrayageError, unload } from '../../index.ts';
 import { knownCis, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
-import { parseAge } from '../age.ts';
+import { parseAge } from '../quantities.ts';
 
 /** Options of `drayage unload`. */
 export interface UnloadCommandOptions extends CommonOptions {

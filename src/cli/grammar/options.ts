@@ -7,7 +7,8 @@ import type { VariableOptions } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import type { SigningOptions } from '../signing.ts';
 import type { OptionRow, Options } from './command.ts';
-import { collectHosts } from './hosts.ts';
+
+const REGISTRY_HOST = /^(?:\[[a-f\d:]+\]|[a-z\d-]+(?:\.[a-z\d-]+)*)(?::\d{1,5})?$/i;
 
 /**
  * Parses a whole number.
@@ -16,6 +17,21 @@ import { collectHosts } from './hosts.ts';
 export function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+/**
+ * Collects hosts of registries, as references name them. A variable holds several, with spaces between them.
+ * @throws `InvalidArgumentError` if one is not a host, such as the next argument after an option without its value
+ */
+function collectHosts(value: string, before: readonly string[] = []): string[] {
+  const hosts = value.split(/\s+/).filter((host) => host !== '');
+  if (hosts.length > 0 && hosts.every(isHost)) return [...before, ...hosts];
+  throw new InvalidArgumentError('It must be the host of a registry, such as registry.example:5000.');
+}
+
+/** Without a dot or a port it would be a repository of Docker Hub. */
+function isHost(text: string): boolean {
+  return REGISTRY_HOST.test(text) && (/[.:]/.test(text) || text === 'localhost');
 }
 
 // Options of more than one command.

@@ -1,5 +1,5 @@
 import { access, readFile } from 'node:fs/promises';
-import { diskError, isNoFile } from '../../errors.ts';
+import { diskError, isNoFile } from '../../system-error.ts';
 
 /**
  * Reads a file of the user's configuration; undefined if there is no such file.

@@ -1,5 +1,6 @@
 import type { ContentOptions } from '../../content/source.ts';
-import { DrayageError, isDrayageError, systemCode } from '../../errors.ts';
+import { DrayageError, isDrayageError } from '../../errors.ts';
+import { systemCode } from '../../system-error.ts';
 import type { OnProgress } from '../../progress.ts';
 import type { DaemonAddress } from './address.ts';
 import type { DockerHost } from './host.ts';

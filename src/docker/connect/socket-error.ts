@@ -1,4 +1,5 @@
-import { DrayageError, systemCode } from '../../errors.ts';
+import { DrayageError } from '../../errors.ts';
+import { systemCode } from '../../system-error.ts';
 import { networkReason } from '../../http/network-error.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { DrayageError, systemCode } from '../../errors.ts';
+import { DrayageError } from '../../errors.ts';
+import { systemCode } from '../../system-error.ts';
 import type { ErrorCode, ErrorFacts } from '../../errors.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';

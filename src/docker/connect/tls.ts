@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { DrayageError, systemCode } from '../../errors.ts';
+import { DrayageError } from '../../errors.ts';
+import { systemCode } from '../../system-error.ts';
 import { readIfThere } from './files.ts';
 
 /** TLS to a daemon. */

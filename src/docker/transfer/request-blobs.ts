@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TarEntry } from '../../archive/tar/read.ts';
 import { readTar } from '../../archive/tar/read.ts';
-import { writeTar } from '../../archive/tar/write.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -12,7 +11,7 @@ import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
 import { sendArchive } from './send.ts';
 import { blobName } from '../../oci/layout.ts';
-import { documentEntries, layoutEntries } from '../../archive/write/layout-entries.ts';
+import { writeDocuments } from '../../archive/write/layout-entries.ts';
 
 /** How long to wait until an image of a few hundred bytes is loaded, or removed, in ms. */
 const TIMEOUT = 5_000;
@@ -70,10 +69,7 @@ function listing(blobs: readonly Descriptor[]): { config: Document; manifest: Do
 
 /** Ignores aborts: it must be known whether the image is there, to remove it. */
 async function plant(target: SaveTarget, config: Document, manifest: Document): Promise<void> {
-  const archive = writeTar(async function* () {
-    yield* layoutEntries([manifest.descriptor]);
-    yield* documentEntries([config, manifest]);
-  });
+  const archive = writeDocuments(manifest.descriptor, [config, manifest], {});
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(lateError(target)), TIMEOUT);
   try {

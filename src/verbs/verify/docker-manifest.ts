@@ -1,17 +1,11 @@
-import { parseDockerManifest } from '../../archive/docker-manifest.ts';
+import type { DockerImage } from '../../archive/docker-manifest.ts';
+import { blobEntry, parseDockerManifest } from '../../archive/docker-manifest.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { images as imagesOf } from '../../image/image.ts';
 import type { Layout } from '../../layout/layout.ts';
 import { readSmallFile } from '../../layout/small-file.ts';
-import { blobName, DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
-
-/** An image of index.json in the terms of manifest.json. */
-interface IndexedImage {
-  config: string;
-  layers: string[];
-  names: readonly string[];
-}
+import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
 /**
  * Compares manifest.json, which `docker load` reads in a layout packed as a tar, with index.json: each image, with its
@@ -32,15 +26,13 @@ export async function assertDockerManifest(layout: Layout, options: ContentOptio
   }
 }
 
-async function indexedImages(layout: Layout, options: ContentOptions): Promise<IndexedImage[]> {
-  const found: IndexedImage[] = [];
+/** The images of index.json in the terms of manifest.json. */
+async function indexedImages(layout: Layout, options: ContentOptions): Promise<DockerImage[]> {
+  const found: DockerImage[] = [];
   for (const { root, names } of await layout.images(options)) {
     for await (const { config, layers } of imagesOf(layout, root, options)) {
-      found.push({
-        config: blobName(config.descriptor.digest),
-        layers: layers.map(({ blob }) => blobName(blob.digest)),
-        names,
-      });
+      const blobs = layers.map(({ blob }) => blob);
+      found.push(blobEntry(config.descriptor, blobs, names));
     }
   }
   return found;

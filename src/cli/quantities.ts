@@ -1,7 +1,7 @@
 import { DrayageError } from '../index.ts';
 
 const SECOND = 1000;
-const UNITS = new Map([
+const TIME_UNITS = new Map([
   ['s', SECOND],
   ['m', 60 * SECOND],
   ['h', 3600 * SECOND],
@@ -15,9 +15,18 @@ const UNITS = new Map([
  */
 export function parseAge(text: string, what = 'an age'): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  const factor = UNITS.get(unit);
+  const factor = TIME_UNITS.get(unit);
   if (count !== undefined && factor !== undefined) return Number(count) * factor;
   throw new DrayageError('USAGE', `not ${what}: ${JSON.stringify(text)}`, {
     hint: 'a whole number of seconds, minutes, hours or days: 90s, 30m, 24h, 7d',
   });
+}
+
+const SIZE_UNITS: Record<string, number> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+
+/** Parses a number of bytes: `500MB`, `1.5 GB`, `2000000`. */
+export function parseSize(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?(?:([kMGT])B?|B)?$/.exec(text) ?? [];
+  if (number !== undefined) return Math.round(Number(number) * (SIZE_UNITS[unit] ?? 1));
+  throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'examples: 500MB, 10GB' });
 }
