@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
-import type { Dispatcher } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import type { Context } from './context.ts';
 import { DrayageError, isLoopback } from '../index.ts';
 import { readGiven } from './given-file.ts';
@@ -42,15 +42,16 @@ export async function openConnections(
 async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
   // Set even if they are empty; otherwise undici reads the environment itself.
   const proxies = {
-    httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
-    httpsProxy: env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '',
+    httpProxy: withScheme(env['http_proxy'] ?? env['HTTP_PROXY'] ?? ''),
+    httpsProxy: withScheme(env['https_proxy'] ?? env['HTTPS_PROXY'] ?? ''),
     noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
   };
-  const { EnvHttpProxyAgent } = await import('undici');
+  const { EnvHttpProxyAgent, Pool: ProxyPool } = await import('undici');
   try {
     return new EnvHttpProxyAgent({
       ...proxies,
       proxyTunnel: false,
+      clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
       ...(ca && { connect: { ca }, requestTls: { ca }, proxyTls: { ca } }),
     });
   } catch (cause) {
@@ -59,6 +60,24 @@ async function throughProxies(env: Context['env'], ca: string[] | undefined): Pr
       hint: 'an example for HTTP_PROXY and HTTPS_PROXY: http://proxy.example:3128',
     });
   }
+}
+
+/** A proxy without a scheme speaks http, as for curl and Go. */
+function withScheme(proxy: string): string {
+  return proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`;
+}
+
+/** Connects to a proxy so that a failure names it. */
+function namingProxy({ host }: URL, options: Pool.Options): Pool.Options {
+  const { connect } = options;
+  if (typeof connect !== 'function') return options;
+  return {
+    ...options,
+    connect: (target, done) =>
+      connect(target, (...[error, socket]) =>
+        error === null ? done(null, socket) : done(Object.assign(error, { proxy: host }), null),
+      ),
+  };
 }
 
 /** All authorities; undefined if there are none besides Node's own. */

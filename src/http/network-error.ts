@@ -69,12 +69,18 @@ export function networkError(url: string, cause: unknown): unknown {
     });
   }
   if (why === undefined) return cause;
-  return new DrayageError(TIMEOUTS.has(code) ? 'TIMEOUT' : 'UNREACHABLE', `cannot reach ${url}: ${why}`, {
-    url,
-    cause,
-    hint,
-    reason: hint === CERTIFICATE ? 'UNKNOWN_AUTHORITY' : undefined,
-  });
+  // Whoever connects through a proxy names it in the error.
+  const through = 'proxy' in cause && typeof cause.proxy === 'string' ? `the proxy ${cause.proxy} for ` : '';
+  return new DrayageError(
+    TIMEOUTS.has(code) ? 'TIMEOUT' : 'UNREACHABLE',
+    `cannot reach ${through}${url}: ${why}`,
+    {
+      url,
+      cause,
+      hint: through === '' ? hint : 'HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which proxy is used',
+      reason: hint === CERTIFICATE ? 'UNKNOWN_AUTHORITY' : undefined,
+    },
+  );
 }
 
 /** Whether a retry would fail in the same way. */

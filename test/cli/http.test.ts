@@ -8,9 +8,13 @@ import { FakeRegistry } from '../support/fake-registry.ts';
 import { contextOf } from './contexts.ts';
 
 /** Asks a registry of this machine that is called by some name, with a proxy in all variables. */
-async function ask(name: string): Promise<{ fake: FakeRegistry; proxy: FakeProxy; status: number }> {
+async function ask(
+  name: string,
+  written = (url: string) => url,
+): Promise<{ fake: FakeRegistry; proxy: FakeProxy; status: number }> {
   const [fake, proxy] = [await FakeRegistry.start(), await startProxy()];
-  const context = contextOf({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url, NO_PROXY: 'other.example' });
+  const address = written(proxy.url);
+  const context = contextOf({ HTTP_PROXY: address, HTTPS_PROXY: address, NO_PROXY: 'other.example' });
   const connections = await openConnections(undefined, context);
   onTestFinished(() => connections[Symbol.asyncDispose]());
   const url = new URL(`http://${fake.host.replace('127.0.0.1', name)}/v2/`);
@@ -29,5 +33,19 @@ describe('a proxy', () => {
     const { proxy, fake, status } = await ask('localhost.example');
     const port = fake.host.split(':')[1];
     expect([status, proxy.seen]).toEqual([200, [`GET http://localhost.example:${port}/v2/`]]);
+  });
+
+  test('may be written without a scheme', async () => {
+    const { proxy, status } = await ask('a.example', (url) => url.replace('http://', ''));
+    expect([status, proxy.seen.length]).toEqual([200, 1]);
+  });
+
+  test('that cannot be reached is named', async () => {
+    await using connections = await openConnections(undefined, contextOf({ HTTPS_PROXY: '127.0.0.1:1' }));
+    const http = new Http(connections.dispatcher);
+    await expect(http.send(new URL('https://a.example/v2/'))).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: 'cannot reach the proxy 127.0.0.1:1 for https://a.example/v2/: nothing listens there',
+    });
   });
 });

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContextEndpoint } from './context.ts';
 import { currentContext, readContext, stored } from './context.ts';
-import { DEFAULT_HOST } from './host.ts';
+import { completeHost, DEFAULT_HOST } from './host.ts';
 import type { DockerTls } from './tls.ts';
 import { isThere } from './files.ts';
 
@@ -76,11 +76,14 @@ export async function findDockerHost(
   options: ResolveDockerHostOptions = {},
 ): Promise<FoundDockerHost> {
   if (options.host !== undefined)
-    return { address: await withTls(options.host, env), because: { by: 'host' } };
+    return { address: await withTls(completeHost(options.host), env), because: { by: 'host' } };
   // An empty variable counts as unset, as in docker.
   const said = env['DOCKER_HOST'] || undefined;
   if (said !== undefined)
-    return { address: await withTls(said, env), because: { by: 'variable', name: 'DOCKER_HOST' } };
+    return {
+      address: await withTls(completeHost(said), env),
+      because: { by: 'variable', name: 'DOCKER_HOST' },
+    };
   const chosen = await contextOf(env);
   if (chosen !== undefined && chosen.endpoint.host !== '') {
     const { host, tls } = chosen.endpoint;
@@ -134,7 +137,7 @@ async function withTls(host: string, env: Env): Promise<DaemonAddress> {
 async function tlsOf(host: string, env: Env): Promise<DockerTls | undefined> {
   const verify = Boolean(env['DOCKER_TLS_VERIFY']) || !env['DOCKER_TLS'];
   const isSaid = tlsVariable(env) !== undefined;
-  if (!isSaid && !new RegExp(`:${TLS_PORT}/?$`).test(host)) return undefined;
+  if (!isSaid && !new RegExp(`:${TLS_PORT}(?:/|$)`).test(host)) return undefined;
   const found = await certificateFolder(env);
   if (found !== undefined) return { certPath: found, verify };
   if (isSaid) return { certPath: configFolder(env), verify };

@@ -6,7 +6,7 @@ import { parseSshTarget } from './ssh-target.ts';
 export interface DockerHost {
   /** For people: `unix:///var/run/docker.sock`, `tcp://docker:2375`. */
   name: string;
-  /** The HTTP origin of requests. */
+  /** What comes before the path of each request: an HTTP origin, and for tcp perhaps a path. */
   origin: string;
   /** The path of the unix socket, on Windows of the named pipe. */
   socketPath?: string | undefined;
@@ -39,11 +39,11 @@ const UNSUPPORTED: Record<string, string> = {
 
 /**
  * Parses a daemon's address, as in DOCKER_HOST.
- * @throws {@link DrayageError} `USAGE` if it is not an address; `UNSUPPORTED` for one that cannot be used here
+ * @throws {@link DrayageError} `USAGE` if it is not an address, or one that cannot be used here
  */
 export function parseHost(text: string, options: ParseHostOptions = {}): DockerHost {
   const { tls = false, platform = process.platform } = options;
-  const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
+  const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/.exec(completeHost(text)) ?? [];
   if (scheme === undefined || rest === undefined) throw malformed(text);
   if (scheme === 'unix') return unixHost(text, rest);
   if (scheme === 'tcp' || scheme === 'http') return tcpHost(text, rest, tls && scheme === 'tcp');
@@ -51,9 +51,16 @@ export function parseHost(text: string, options: ParseHostOptions = {}): DockerH
   if (scheme === 'npipe' && platform === 'win32') return pipeHost(text, rest);
   const reason = UNSUPPORTED[scheme];
   if (reason === undefined) throw malformed(text);
-  throw new DrayageError('UNSUPPORTED', `docker cannot be reached at ${safe(text)}: ${reason}`, {
+  throw new DrayageError('USAGE', `docker cannot be reached at ${safe(text)}: ${reason}`, {
     hint: SUPPORTED,
   });
+}
+
+/** A daemon's address with its scheme, as docker's client completes it: `docker:2375` is a tcp address. */
+export function completeHost(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === 'unix://') return DEFAULT_HOST;
+  return trimmed === '' || trimmed.includes('://') || trimmed.startsWith('/') ? trimmed : `tcp://${trimmed}`;
 }
 
 function unixHost(text: string, socketPath: string): DockerHost {
@@ -75,12 +82,15 @@ function unixHost(text: string, socketPath: string): DockerHost {
 }
 
 function tcpHost(text: string, rest: string, tls: boolean): DockerHost {
-  const authority = rest.replace(/\/$/, '');
-  if (!/^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/.test(authority)) throw malformed(text);
+  // A proxy may offer the API below a path.
+  const [, authority, prefix = ''] =
+    /^((?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?)((?:\/[\w.~-]+)*)\/?$/.exec(rest) ?? [];
+  if (authority === undefined) throw malformed(text);
   if (Number(/:(\d+)$/.exec(authority)?.[1] ?? 0) > MAX_PORT) throw malformed(text);
   const address =
     /:\d+$/.test(authority) && !authority.endsWith(']') ? authority : `${authority}:${DEFAULT_PORT}`;
-  return { name: `tcp://${address}`, origin: `${tls ? 'https' : 'http'}://${address}` };
+  const path = `${address}${prefix}`;
+  return { name: `tcp://${path}`, origin: `${tls ? 'https' : 'http'}://${path}` };
 }
 
 function sshHost(text: string, rest: string): DockerHost {

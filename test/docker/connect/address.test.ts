@@ -37,7 +37,7 @@ describe('the daemon of an environment', () => {
     expect(await resolveDockerHost({})).toEqual({ host: 'unix:///var/run/docker.sock' });
   });
 
-  test.each(['unix:///s', 'ssh://me@host', 'npipe:////./pipe/docker_engine', 'nonsense'])(
+  test.each(['unix:///s', 'ssh://me@host', 'npipe:////./pipe/docker_engine', '/nonsense'])(
     'at %s takes neither TLS nor a wait',
     async (host) => {
       expect(await resolve({ DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1', CI: 'true' })).toEqual({ host });

@@ -13,6 +13,14 @@ describe('the address of a daemon', () => {
     ['tcp://127.0.0.1:80/', { name: 'tcp://127.0.0.1:80', origin: 'http://127.0.0.1:80' }],
     ['tcp://[::1]', { name: 'tcp://[::1]:2375', origin: 'http://[::1]:2375' }],
     ['tcp://[::1]:99', { name: 'tcp://[::1]:99', origin: 'http://[::1]:99' }],
+    ['tcp://a:1/b/c/', { name: 'tcp://a:1/b/c', origin: 'http://a:1/b/c' }],
+    ['docker:2376', { name: 'tcp://docker:2376', origin: 'http://docker:2376' }],
+    ['docker', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
+    [' unix:///s ', { name: 'unix:///s', origin: 'http://docker', socketPath: '/s' }],
+    [
+      'unix://',
+      { name: 'unix:///var/run/docker.sock', origin: 'http://docker', socketPath: '/var/run/docker.sock' },
+    ],
     ['http://localhost:2375', { name: 'tcp://localhost:2375', origin: 'http://localhost:2375' }],
   ])('%s is read', (text, host) => {
     expect(parseHost(text)).toEqual(host);
@@ -20,12 +28,12 @@ describe('the address of a daemon', () => {
 
   test.each([
     '',
-    'docker',
+    ' ',
     '/var/run/docker.sock',
-    'unix://',
     'unix://run/docker.sock',
     'tcp://',
-    'tcp://a/b',
+    'tcp://a/b?c',
+    'tcp://a/../b c',
     'tcp://a:x',
     'udp://a:1',
     'ssh://',
@@ -62,7 +70,7 @@ describe('the address of a daemon', () => {
     '%s is refused with what is supported',
     (text) => {
       expect(() => parseHost(text)).toThrow(
-        expect.objectContaining({ code: 'UNSUPPORTED', hint: expect.stringContaining('unix://') }),
+        expect.objectContaining({ code: 'USAGE', hint: expect.stringContaining('unix://') }),
       );
     },
   );
