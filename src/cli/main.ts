@@ -1,6 +1,6 @@
 import type { CommonOptions, Outcome } from './context.ts';
 import { OK } from './exit-code.ts';
-import { createProgram } from './grammar/program.ts';
+import { completeArguments, createProgram } from './grammar/program.ts';
 import { printJson, printLine, printStack } from './output.ts';
 import { createProgressDisplay } from './progress.ts';
 import { describeFailure, Interruption } from './report-error.ts';
@@ -33,7 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       printOutcome(outcome, common);
       exitCode = outcome.exitCode ?? OK;
     });
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(completeArguments(argv, program), { from: 'user' });
     return exitCode;
   } catch (error) {
     display.end();

@@ -19,8 +19,7 @@ export interface ChosenCodec {
  * Chooses how layers are compressed.
  * @param name default `auto`
  * @param level default 1 for gzip and zstd: layers are sent once, soon, to a machine nearby
- * @throws {@link DrayageError} `USAGE` for a level out of range; `UNSUPPORTED` for a codec that this runtime cannot
- * write
+ * @throws {@link DrayageError} `USAGE` for a level out of range, and for a codec that this runtime cannot write
  */
 export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCodec {
   const compression = name === 'auto' ? best() : name;
@@ -29,7 +28,7 @@ export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCod
   const settled = level ?? levels?.byDefault ?? 0;
   const compress = codec.compressor(settled);
   if (compress === undefined) {
-    throw new DrayageError('UNSUPPORTED', `${name} cannot be written by Node ${process.versions.node}`, {
+    throw new DrayageError('USAGE', `${name} cannot be written by Node ${process.versions.node}`, {
       reason: 'NO_CODEC',
       name: best(),
       hint: `use ${codec.writtenBy}, or ${best()}`,

@@ -273,12 +273,21 @@ describe('a mistake', () => {
   });
 });
 
+test.each([['sve'], ['help', 'sve'], ['sve', '--help']])(
+  '%s %s is a mistake, with a suggestion',
+  async (...args) => {
+    const { code, stdout, stderr } = await run(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain("unknown command 'sve' (Did you mean save?)");
+  },
+);
+
 test('--version and --help end with 0', async () => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
   expect(await run(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
-  for (const args of [['--help'], ['save', '--help']]) {
+  for (const args of [[], ['help'], ['--help'], ['save', '--help'], ['help', 'save']]) {
     const { code, stdout, stderr } = await run(args);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Usage: drayage/);

@@ -36,7 +36,7 @@ function canWrite(name: CodecName): boolean {
   try {
     return chosenCompression(name) === name;
   } catch (error) {
-    if (isDrayageError(error, 'UNSUPPORTED')) return false;
+    if (isDrayageError(error) && error.facts.reason === 'NO_CODEC') return false;
     throw error;
   }
 }

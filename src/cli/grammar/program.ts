@@ -16,3 +16,14 @@ export function createProgram(execute: Execute): Command {
   }
   return program.exitOverride();
 }
+
+/**
+ * Arguments as the parser needs them: without any, they request help. Help for a command that does not exist is the
+ * same mistake as that command.
+ */
+export function completeArguments(argv: readonly string[], { commands }: Command): readonly string[] {
+  const [name = '--help', ...rest] =
+    argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv;
+  const isCommand = name === 'help' || commands.some((command) => command.name() === name);
+  return isCommand || name.startsWith('-') ? [name, ...rest] : [name];
+}
