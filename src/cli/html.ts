@@ -6,6 +6,7 @@ const STYLE = `body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-wid
 h1,h2{line-height:1.2}h2{margin-top:2.5rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}td.size{text-align:right;white-space:nowrap}
 code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.bar{background:#3b78b0;height:.5rem;min-width:1px}.shared{color:#8a5a00}
+@media (max-width:40rem){body{margin:1rem auto}.facts th,.facts td{display:block;padding:.1rem 0}.facts th{border:0}}
 @media (prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}.shared{color:#e0b060}}`;
 
 /**
@@ -45,7 +46,7 @@ function formatImage(image: InspectedImage): string {
   ];
   const largest = Math.max(1, ...image.layers.map(({ size }) => size));
   return `<h2>${escape(image.names.join(', ') || '(no name)')}</h2>
-<table>${facts
+<table class="facts">${facts
     .filter(([, value]) => value !== '')
     .map(([key, value]) => `<tr><th>${escape(key)}</th><td><code>${escape(value)}</code></td></tr>`)
     .join('')}</table>

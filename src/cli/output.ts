@@ -5,6 +5,8 @@ import { withoutUserinfo } from '../text/userinfo.ts';
 export interface TextOutput {
   write(text: string): unknown;
   isTTY?: boolean;
+  /** The width of a terminal. */
+  columns?: number;
 }
 
 /**
@@ -41,7 +43,13 @@ export function printJson(output: TextOutput, document: unknown): void {
 
 /** Writes a line that the next one replaces. Only for a terminal. */
 export function printStatus(output: TextOutput, text: string): void {
-  output.write(`${CLEAR}${formatLine(text)}`);
+  // A line that wraps could not be redrawn.
+  output.write(`${CLEAR}${formatLine(text).slice(0, widthOf(output) - 1)}`);
+}
+
+/** The width of a terminal. */
+export function widthOf({ columns }: TextOutput): number {
+  return columns ?? 80;
 }
 
 /** Removes the line of {@link printStatus}. Does nothing unless `output` is a terminal. */

@@ -2,7 +2,7 @@ import type { OnProgress, ProgressEvent } from '../index.ts';
 import { formatBytes } from './format.ts';
 import { hintOf } from './hints.ts';
 import type { TextOutput } from './output.ts';
-import { clearStatus, printLine, printLineOver, printStatus } from './output.ts';
+import { clearStatus, printLine, printLineOver, printStatus, widthOf } from './output.ts';
 
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
 const INTERVAL = { terminal: 100, log: 10_000 };
@@ -22,8 +22,10 @@ export function createProgressDisplay(output: TextOutput): ProgressDisplay {
   let shown = performance.now();
   const show = (): void => {
     const moved = total.sent > 0 ? `${formatBytes(total.sent)} sent` : `${formatBytes(total.read)} read`;
-    const line = `drayage: ${label === '' ? '' : `${label}: `}${moved}`;
-    (terminal ? printStatus : printLine)(output, line);
+    const line = (name: string): string => `drayage: ${name === '' ? '' : `${name}: `}${moved}`;
+    const room = widthOf(output) - line(' ').length;
+    if (terminal) printStatus(output, line(cut(label, room)));
+    else printLine(output, line(label));
     shown = performance.now();
   };
   return {
@@ -46,6 +48,12 @@ const WAITING = {
   certificates: (where: string) => `no certificates in ${where} yet`,
   lock: (where: string) => `another process holds the lock ${where}`,
 };
+
+/** A name in a place for so many characters. Its end tells it from others. */
+function cut(name: string, room: number): string {
+  if (name.length <= room) return name;
+  return room < 2 ? '' : `…${name.slice(1 - room)}`;
+}
 
 /** The line that is shown at once. */
 function lineOf(event: Extract<ProgressEvent, { kind: 'note' | 'waiting' }>): string {

@@ -45,7 +45,7 @@ test('the daemon is the one of --host, of DOCKER_HOST, or of the current context
 test('ssh is the one on the PATH', async () => {
   const { folder } = await sshStandIn(fake.host.slice('unix://'.length));
   const env = { PATH: `${folder}:/usr/bin:/bin`, DOCKER_HOST: 'ssh://me@build.example' };
-  expect(await asked(env)).toBe('drayage: docker at ssh://me@build.example has no image none');
+  expect(await asked(env)).toBe('drayage: docker at ssh://build.example has no image none');
 });
 
 test('in CI a daemon that is not there yet is waited for, and that is said', async () => {

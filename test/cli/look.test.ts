@@ -72,6 +72,16 @@ test('diff takes archives, too, and leaves nothing of them behind', async () => 
 });
 
 describe('inspect --html', () => {
+  test('- writes the page to standard output alone, and a file is named', async () => {
+    await drayageJson<object>(['save', '--from', fixturePath('docker-28-graph.tar')], { cwd });
+    const page = await drayage(['inspect', '--html', '-'], { cwd });
+    expect([page.code, page.stderr]).toEqual([0, '']);
+    expect(page.stdout).toMatch(/^<!doctype html>[^]*<\/html>\n$/);
+    expect((await drayage(['inspect', '--html', '-', '--json'], { cwd })).code).toBe(2);
+    const { stdout } = await drayage(['inspect', '--html', 'page.html'], { cwd });
+    expect(stdout).toMatch(/^page\.html: written$/m);
+  });
+
   test('writes one page with every image, layer and instruction, and still tells what is there', async () => {
     await drayageJson<object>(['save', '--from', fixturePath('docker-28-graph.tar')], { cwd });
     const { code, stdout } = await drayage(['inspect', '--html', 'page.html'], { cwd });

@@ -4,9 +4,9 @@ import { createProgressDisplay } from '../../src/cli/progress.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-function display(isTTY: boolean) {
+function display(isTTY: boolean, columns?: number) {
   const written: string[] = [];
-  const made = createProgressDisplay({ isTTY, write: (text: string) => written.push(text) });
+  const made = createProgressDisplay({ isTTY, columns, write: (text: string) => written.push(text) });
   const read = (bytes: number): void => made.onProgress({ kind: 'bytes', direction: 'read', bytes });
   return { onProgress: made.onProgress, end: () => made.end(), written, read };
 }
@@ -22,6 +22,18 @@ test('on a terminal one line is redrawn, at most ten times a second, and cleared
   expect(written).toEqual(['\r\u001B[Kdrayage: app:1: 2.0 kB read']);
   end();
   expect(written.at(-1)).toBe('\r\u001B[K');
+});
+
+test.each([
+  [80, 'drayage: registry.example/group/app:1.2.3: 1.0 kB read'],
+  [40, 'drayage: …/group/app:1.2.3: 1.0 kB read'],
+  [20, 'drayage: 1.0 kB rea'],
+])('on a terminal of %i columns the line is shorter than that', (columns, line) => {
+  const { onProgress, read, written } = display(true, columns);
+  onProgress({ kind: 'image', name: 'registry.example/group/app:1.2.3' });
+  vi.advanceTimersByTime(100);
+  read(1000);
+  expect(written).toEqual([`\r\u001B[K${line}`]);
 });
 
 test('in a log there is a whole line every ten seconds, and nothing at the end', () => {

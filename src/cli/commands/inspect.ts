@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { InspectedImage } from '../../index.ts';
-import { inspect } from '../../index.ts';
+import { DrayageError, inspect } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { formatHtml } from '../html.ts';
@@ -19,15 +19,26 @@ export async function inspectLayouts(
   options: InspectCommandOptions,
   context: Context,
 ): Promise<Outcome> {
+  const { html } = options;
+  if (html === '-' && options.json === true) {
+    throw new DrayageError('USAGE', '--json and --html - both need standard output', {
+      hint: 'write the page to a file: --html FILE',
+    });
+  }
   const layouts = await openLayouts(paths, context);
   const result = await inspect({ from: layouts, signal: context.signal });
-  if (options.html !== undefined) {
-    const page = formatHtml(
-      result,
-      layouts.map(({ path }) => relative('', path) || path),
-    );
-    await writeFileWhole(options.html, Readable.from([page]), context.signal);
+  const page =
+    html === undefined
+      ? ''
+      : formatHtml(
+          result,
+          layouts.map(({ path }) => relative('', path) || path),
+        );
+  if (html === '-') {
+    const lines = page.trimEnd().split('\n');
+    return { json: {}, text: lines, quiet: lines };
   }
+  if (html !== undefined) await writeFileWhole(html, Readable.from([page]), context.signal);
   const { stored, unshared, omitted } = result.bytes;
   const omittedText = omitted > 0 ? `, ${formatBytes(omitted)} omitted` : '';
   return {
@@ -35,6 +46,7 @@ export async function inspectLayouts(
     text: [
       ...result.images.flatMap(describeImage),
       `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${omittedText}`,
+      ...(html === undefined ? [] : [`${html}: written`]),
     ],
     quiet: result.images.map(({ ref }) => ref),
   };

@@ -72,7 +72,10 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
     arguments: [['[layout...]', 'layouts; default: every one below .drayage']],
     load: async () => (await import('../commands/inspect.ts')).inspectLayouts,
     options: {
-      html: ['--html <file>', 'write an HTML page, with the instruction that made each layer'],
+      html: [
+        '--html <file>',
+        'write an HTML page, with the instruction that made each layer; - is standard output',
+      ],
     },
   }),
   command({
