@@ -9,8 +9,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, blobPath, hasBlob, openBlob } from './blob-file.ts';
 import { PARTIAL, sweepCache } from './cache-sweep.ts';
-import { attempt, onDisk } from './io-error.ts';
-import { look } from './safe-path.ts';
+import { attempt, onDisk } from '../disk/io-error.ts';
+import { look } from '../disk/below.ts';
 import { verifyBlobFile } from './verify-blob.ts';
 
 /** Options of {@link BlobCache.open}. */

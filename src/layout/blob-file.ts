@@ -7,9 +7,9 @@ import { DrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
-import { onDisk } from './io-error.ts';
+import { onDisk } from '../disk/io-error.ts';
 import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
-import { lookBelow, openBelow } from './safe-path.ts';
+import { lookBelow, openBelow } from '../disk/below.ts';
 import { blobName } from '../oci/layout.ts';
 
 /** A file below a folder whose links are not followed: a blob of a layout, or one in staging. */

@@ -1,6 +1,6 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attempt } from './io-error.ts';
+import { attempt } from '../disk/io-error.ts';
 
 /** The folder of blobs that are being written. */
 export const PARTIAL = 'partial';

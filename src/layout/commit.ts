@@ -14,7 +14,7 @@ import { notFound } from '../listing/lookup.ts';
 import { makeLayout, publishBlobs } from './publish.ts';
 import { incomplete, reach } from './reach.ts';
 import { renewRoot } from './renew.ts';
-import { syncFolder } from './safe-path.ts';
+import { syncFolder } from '../disk/below.ts';
 import { prepareReplacement } from './small-file.ts';
 import type { Staging } from './staging.ts';
 import { together } from '../stream/together.ts';

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import { attempt, onDisk } from './io-error.ts';
+import { attempt, onDisk } from '../disk/io-error.ts';
 
 /**
  * How far a time may be ahead of another that was read before it, in milliseconds. A time further in the future is not

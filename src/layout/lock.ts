@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
-import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
-import { look } from './safe-path.ts';
+import { attempt, ifThere, onDisk, toDiskError } from '../disk/io-error.ts';
+import { look } from '../disk/below.ts';
 import type { WaitOptions } from './wait.ts';
 import { Wait } from './wait.ts';
 

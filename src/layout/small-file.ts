@@ -2,8 +2,8 @@ import { chmod, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
-import { attempt, onDisk } from './io-error.ts';
-import { look, openBelow } from './safe-path.ts';
+import { attempt, onDisk } from '../disk/io-error.ts';
+import { look, openBelow } from '../disk/below.ts';
 import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';
 

@@ -9,7 +9,7 @@ import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { OCTET_STREAM } from '../oci/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
 import { readBlob } from './blob-file.ts';
-import { attempt, onDisk } from './io-error.ts';
+import { attempt, onDisk } from '../disk/io-error.ts';
 
 /** A complete {@link StagedBlob}, for its owner. */
 export interface StagedFile {

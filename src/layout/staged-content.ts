@@ -6,7 +6,7 @@ import type { BeginOptions, BlobWriter } from '../content/sink.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
-import { attempt, onDisk } from './io-error.ts';
+import { attempt, onDisk } from '../disk/io-error.ts';
 import type { StagedBlobOwner, StagedFile } from './staged-blob.ts';
 import { StagedBlob } from './staged-blob.ts';
 import type { Staging } from './staging.ts';

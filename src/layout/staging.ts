@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
-import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
+import { attempt, ifThere, onDisk, toDiskError } from '../disk/io-error.ts';
 import { removeAbandonedLock, untilNotExclusive } from './lock.ts';
-import { look } from './safe-path.ts';
+import { look } from '../disk/below.ts';
 import type { WaitOptions } from './wait.ts';
 
 /** The staging folder of a layout that cannot have it beside itself. */

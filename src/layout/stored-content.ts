@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
-import { lookBelow } from './safe-path.ts';
+import { lookBelow } from '../disk/below.ts';
 import { verifyBlobFile } from './verify-blob.ts';
 
 /** The blobs of a layout. */

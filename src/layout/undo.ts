@@ -1,4 +1,4 @@
-import { attempt } from './io-error.ts';
+import { attempt } from '../disk/io-error.ts';
 
 /** Undoes changes that were made one after another. */
 export class Undo {

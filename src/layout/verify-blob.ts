@@ -5,7 +5,7 @@ import { drain } from '../stream/drain.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNotFound, blobPath, readBlob } from './blob-file.ts';
 import { isKnownBlob, rememberBlob } from './known-blobs.ts';
-import { lookBelow } from './safe-path.ts';
+import { lookBelow } from '../disk/below.ts';
 
 /**
  * Checks a blob file by hashing it. A file that has not changed since this process computed its digest (same device,

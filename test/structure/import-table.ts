@@ -23,6 +23,7 @@ const TABLE: Record<string, Rule> = {
   oci: { level: 1, packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
   stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
+  disk: { level: 2, packages: ['node:fs', 'node:path'] },
   ingest: {
     level: 3,
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
