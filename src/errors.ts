@@ -130,6 +130,7 @@ export type ErrorReason =
   | 'BASE_UNREACHABLE'
   | 'LAYOUT_SIZE'
   | 'LOCK_HELD'
+  | 'CACHE_OWNER'
   | 'NO_CODEC'
   | 'CI_VARIABLE'
   | 'OTHER_ORIGIN'

@@ -14,9 +14,8 @@ export async function assertOwnCache(
   user: number | undefined,
 ): Promise<void> {
   const owner = await ownerOf(folder);
-  if (user === undefined || owner === undefined || owner === user || owner === 0) return;
-  const project = env['CI_PROJECT_DIR'];
-  if (project && owner === (await ownerOf(project))) return;
+  const owners = await cacheOwners({ env }, user);
+  if (owner === undefined || owners === undefined || owners.includes(owner)) return;
   throw new DrayageError(
     'UNSAFE',
     `the cache ${folder} belongs to the user ${owner}, not to this one (${user})`,
@@ -27,6 +26,17 @@ export async function assertOwnCache(
       hint: `choose another folder with --cache, or run: chown -R ${user} ${shellWord(folder)}`,
     },
   );
+}
+
+/** The users that a cache may belong to; undefined if this system has no users. */
+export async function cacheOwners(
+  { env }: Pick<Context, 'env'>,
+  user: number | undefined,
+): Promise<number[] | undefined> {
+  if (user === undefined) return undefined;
+  const project = env['CI_PROJECT_DIR'];
+  const owner = project ? await ownerOf(project) : undefined;
+  return [user, 0, ...(owner === undefined ? [] : [owner])];
 }
 
 /** Undefined if there is no such folder. */

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobCache } from '../index.ts';
-import { assertOwnCache } from './cache-owner.ts';
+import { assertOwnCache, cacheOwners } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseSize } from './quantities.ts';
@@ -34,7 +34,8 @@ export async function openCache(
     const cache = await openKept(folder, options, { env, user });
     return { cache, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
   }
-  const temporary = await mkdtemp(join(tmpdir(), 'drayage-'));
+  // The folder for temporary files may be a link.
+  const temporary = await realpath(await mkdtemp(join(tmpdir(), 'drayage-')));
   return {
     cache: await BlobCache.open(temporary, { maxBytes: Number.MAX_SAFE_INTEGER, now: Date.now }),
     [Symbol.asyncDispose]: () => rm(temporary, { recursive: true, force: true, maxRetries: 3 }),
@@ -63,5 +64,5 @@ async function openKept(
 ): Promise<BlobCache> {
   const { folder, path, maxBytes } = kept(named, options, env);
   for (const place of [folder, path]) await assertOwnCache(place, { env }, user);
-  return BlobCache.open(path, { maxBytes, now: Date.now });
+  return BlobCache.open(path, { maxBytes, now: Date.now, owners: await cacheOwners({ env }, user) });
 }

@@ -17,9 +17,10 @@ export interface ContentSink {
 /** Options of {@link ContentSink.begin}. */
 export interface BeginOptions extends ContentOptions {
   /**
-   * Computes the digest of a large blob for a sink that writes a file. Default: the sink computes it while it writes.
+   * Computes the digest of a large blob for a sink that writes a file, given by its path or its open descriptor. Default:
+   * the sink computes it while it writes.
    */
-  digestFile?: ((path: string) => FileDigester) | undefined;
+  digestFile?: ((file: string | number) => FileDigester) | undefined;
 }
 
 /** Computes the digest of a file that is being written. Call either `digest` or `drop`. */

@@ -1,93 +1,104 @@
 import type { BigIntStats } from 'node:fs';
-import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { chmod, lstat, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../system-error.ts';
-import { attempt, ifThere, linkError, onDisk, toDiskError } from './io-error.ts';
+import { Folder } from './folder.ts';
+import { ifThere, toDiskError } from './io-error.ts';
+import type { Kind } from './kind.ts';
 
-/**
- * Reads the state of a file or folder without following links.
- * @returns undefined if nothing is there
- * @throws {@link DrayageError} `LINK` for a symbolic link, a hard link, or another kind of file; `IO`
- */
-export async function look(path: string, kind: 'file' | 'folder'): Promise<BigIntStats | undefined> {
-  const stats = await ifThere(path, 'look at', () => lstat(path, { bigint: true }));
-  if (stats !== undefined) assertKind(path, kind, stats);
-  return stats;
+/** A folder: open, or a path at which it is opened for each use. The last step of the path must not be a link. */
+export type Root = string | Folder;
+
+/** The path of what is below a folder, for messages. */
+export function pathBelow(root: Root, names: readonly string[]): string {
+  return join(typeof root === 'string' ? root : root.path, ...names);
 }
 
 /**
- * Reads the state of a file below a folder. Checks every step of the path, beginning with the folder itself, and
- * follows no link.
- * @throws {@link DrayageError} `LINK`, `IO`
+ * Runs work in a folder below another one. Every step is opened without following links.
+ * @returns undefined if there is no such folder
+ * @throws {@link DrayageError} `LINK`, `IO`; errors of `work`
  */
-export async function lookBelow(root: string, names: readonly string[]): Promise<BigIntStats | undefined> {
-  let path = root;
-  for (const name of names) {
-    if ((await look(path, 'folder')) === undefined) return undefined;
-    path = join(path, name);
-  }
-  return look(path, 'file');
-}
-
-/**
- * Opens a file below a folder for reading, without following links.
- * @returns undefined if nothing is there
- * @throws {@link DrayageError} `LINK`, `IO`
- */
-export async function openBelow(root: string, names: readonly string[]): Promise<FileHandle | undefined> {
-  if ((await lookBelow(root, names)) === undefined) return undefined;
-  const path = join(root, ...names);
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const handle = await ifThere(path, 'open', () => open(path, flags));
-  if (handle === undefined) return undefined;
+export async function inFolder<T>(
+  root: Root,
+  names: readonly string[],
+  work: (folder: Folder) => Promise<T>,
+): Promise<T | undefined> {
+  let folder = typeof root === 'string' ? await Folder.open(root) : root;
   try {
-    assertKind(path, 'file', await handle.stat({ bigint: true }));
-    return handle;
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-/**
- * Makes a folder, readable by everyone, unless it exists.
- * @returns whether it was made
- * @throws {@link DrayageError} `LINK`, `IO`
- */
-export async function ensureFolder(path: string): Promise<boolean> {
-  if ((await look(path, 'folder')) !== undefined) return false;
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw toDiskError(error, 'make the folder', path);
-    await look(path, 'folder');
-    return false;
-  }
-  await attempt(() => chmod(path, 0o755));
-  return true;
-}
-
-/** Makes a folder's entries survive a power cut. */
-export async function syncFolder(path: string): Promise<void> {
-  await onDisk(path, 'sync the folder', async () => {
-    const handle = await open(path, 'r');
-    try {
-      await handle.sync();
-    } catch (error) {
-      // Some network file systems do not support this call.
-      if (!['EINVAL', 'ENOTSUP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
-    } finally {
-      await handle.close();
+    for (const name of names) {
+      const outer = folder;
+      folder = await outer?.folder(name);
+      if (outer !== root) await outer?.close();
     }
-  });
+    return folder && (await work(folder));
+  } finally {
+    if (folder !== root) await folder?.close();
+  }
 }
 
-function assertKind(path: string, kind: 'file' | 'folder', stats: BigIntStats): void {
-  if (stats.isSymbolicLink()) throw linkError(path, 'a symbolic link');
-  if (kind === 'folder' && !stats.isDirectory()) throw linkError(path, 'no folder');
-  if (kind === 'file' && !stats.isFile()) throw linkError(path, 'no regular file');
-  if (kind === 'file' && stats.nlink > 1n)
-    throw linkError(path, 'a hard link (another name leads to the same file)');
+/**
+ * The same in a folder that must exist.
+ * @throws {@link DrayageError} `IO` if it does not; `LINK`; errors of `work`
+ */
+export async function inExisting<T>(
+  root: Root,
+  names: readonly string[],
+  work: (folder: Folder) => Promise<T>,
+): Promise<T> {
+  const done = await inFolder(root, names, async (folder) => ({ result: await work(folder) }));
+  if (done !== undefined) return done.result;
+  const gone = Object.assign(new Error('no such folder'), { code: 'ENOENT' });
+  throw toDiskError(gone, 'open the folder', pathBelow(root, names));
+}
+
+/**
+ * The state of a file below a folder.
+ * @returns undefined if nothing is there
+ * @throws {@link DrayageError} `LINK`, `IO`
+ */
+export async function lookBelow(
+  root: Root,
+  names: readonly string[],
+  kind: Kind = 'file',
+): Promise<BigIntStats | undefined> {
+  return inParent(root, names, (folder, name) => folder.look(name, kind));
+}
+
+/**
+ * Opens a file below a folder for reading.
+ * @returns undefined if nothing is there
+ * @throws {@link DrayageError} `LINK`, `IO`
+ */
+export async function openBelow(root: Root, names: readonly string[]): Promise<FileHandle | undefined> {
+  return inParent(root, names, (folder, name) => folder.openFile(name));
+}
+
+/**
+ * Removes a file below a folder, if it is there. A link is removed itself.
+ * @throws {@link DrayageError} `LINK` for a link on the way to it; `IO`
+ */
+export async function removeBelow(root: Root, names: readonly string[]): Promise<void> {
+  await inParent(root, names, (folder, name) =>
+    ifThere(folder.pathOf(name), 'remove', () => folder.remove(name)),
+  );
+}
+
+/**
+ * The names in a folder; none if it does not exist.
+ * @throws {@link DrayageError} `LINK`, `IO`
+ */
+export async function namesBelow(root: Root, names: readonly string[]): Promise<string[]> {
+  return (await inFolder(root, names, listNames)) ?? [];
+}
+
+async function listNames(folder: Folder): Promise<string[] | undefined> {
+  return ifThere(folder.path, 'read the folder', () => folder.names());
+}
+
+async function inParent<T>(
+  root: Root,
+  names: readonly string[],
+  work: (folder: Folder, name: string) => Promise<T>,
+): Promise<T | undefined> {
+  return inFolder(root, names.slice(0, -1), (folder) => work(folder, names.at(-1) ?? ''));
 }

@@ -1,22 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { chmod, mkdir, open, rename, rm, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { isDrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { inExisting, openBelow, removeBelow } from '../disk/below.ts';
+import { attempt } from '../disk/io-error.ts';
 import type { BlobFile } from './blob-file.ts';
-import { blobNames, blobPath, hasBlob, openBlob } from './blob-file.ts';
+import { blobNames, hasBlob, openBlob } from './blob-file.ts';
+import { makeCacheFolder, makeOwn } from './cache-folder.ts';
 import { PARTIAL, sweepCache } from './cache-sweep.ts';
-import { attempt, onDisk } from '../disk/io-error.ts';
-import { look } from '../disk/below.ts';
 import { verifyBlobFile } from './verify-blob.ts';
 
 /** Options of {@link BlobCache.open}. */
 export interface BlobCacheOptions {
   /** The maximum size in bytes; the least recently used blobs go first. Default 10 GiB. */
   maxBytes?: number | undefined;
+  /**
+   * The IDs of the users that the folder, and the one that it is in, may belong to. Whoever owns a folder decides what
+   * is in it. Default: any.
+   */
+  owners?: readonly number[] | undefined;
   /** The clock, in milliseconds since 1970. */
   now: () => number;
 }
@@ -40,13 +45,11 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   }
 
   /**
-   * Opens a cache. Makes its folder if there is none.
-   * @throws {@link DrayageError} `IO`, `LINK`
+   * Opens a cache. Makes its folder if there is none. Neither it nor the folder that it is in may be a link.
+   * @throws {@link DrayageError} `UNSAFE` if a folder belongs to another user than `owners`; `IO`, `LINK`
    */
   static async open(path: string, options: BlobCacheOptions): Promise<BlobCache> {
-    await onDisk(path, 'make the folder', () => mkdir(path, { recursive: true, mode: 0o700 }));
-    await look(path, 'folder');
-    await attempt(() => chmod(path, 0o700));
+    await makeCacheFolder(dirname(path), basename(path), options.owners);
     return new BlobCache(path, options);
   }
 
@@ -58,7 +61,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
     const file = this.#file(descriptor);
     const seconds = this.#now() / 1000;
-    await attempt(() => utimes(blobPath(file), seconds, seconds));
+    await attempt(() => setTimes(file, seconds));
     return openBlob(file, descriptor, options);
   }
 
@@ -72,7 +75,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
       await verifyBlobFile(file, descriptor, options);
     } catch (error) {
       if (isMismatch(error) || isDrayageError(error, 'LINK'))
-        await attempt(() => rm(blobPath(file), { force: true }));
+        await attempt(() => removeBelow(file.root, file.names));
       throw error;
     }
   }
@@ -101,41 +104,55 @@ export class BlobCache implements ContentSource, AsyncDisposable {
     bytes: AsyncIterable<Uint8Array>,
     descriptor: Descriptor,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const partial = join(this.path, PARTIAL, randomBytes(8).toString('hex'));
-    let handle = await this.#begin(partial);
+    const name = randomBytes(8).toString('hex');
+    let handle = await this.#begin(name);
     try {
       for await (const chunk of bytes) {
         if (handle !== undefined && !(await append(handle, chunk))) handle = await giveUp(handle);
         yield chunk;
       }
       // The source has checked every byte by now.
-      if (handle !== undefined) await attempt(() => this.#publish(partial, descriptor));
+      if (handle !== undefined) await attempt(() => this.#publish(name, descriptor));
     } finally {
       await giveUp(handle);
-      await attempt(() => rm(partial, { force: true }));
+      await attempt(() => removeBelow(this.path, [PARTIAL, name]));
     }
   }
 
-  async #begin(partial: string): Promise<FileHandle | undefined> {
+  async #begin(name: string): Promise<FileHandle | undefined> {
     try {
-      await mkdir(join(this.path, PARTIAL), { recursive: true, mode: 0o700 });
-      return await open(partial, 'wx', 0o600);
+      return await inExisting(this.path, [], async (cache) => {
+        await using partial = await makeOwn(cache, PARTIAL);
+        return await partial.create(name, 0o600);
+      });
     } catch {
       return undefined;
     }
   }
 
-  async #publish(partial: string, descriptor: Descriptor): Promise<void> {
-    const file = this.#file(descriptor);
-    const [blobs, algorithm] = file.names;
-    await mkdir(join(this.path, blobs ?? '', algorithm ?? ''), { recursive: true, mode: 0o700 });
-    await rename(partial, blobPath(file));
-    const seconds = this.#now() / 1000;
-    await utimes(blobPath(file), seconds, seconds);
+  async #publish(name: string, descriptor: Descriptor): Promise<void> {
+    const [blobs = '', algorithm = '', hex = ''] = blobNames(descriptor.digest);
+    await inExisting(this.path, [], async (cache) => {
+      await using outer = await makeOwn(cache, blobs);
+      await using target = await makeOwn(outer, algorithm);
+      await using partial = await makeOwn(cache, PARTIAL);
+      await partial.move(name, target, hex);
+    });
+    await setTimes(this.#file(descriptor), this.#now() / 1000);
   }
 
   #file({ digest }: Descriptor): BlobFile {
     return { root: this.path, names: blobNames(digest) };
+  }
+}
+
+/** Sets the times of a file, to seconds since 1970. */
+async function setTimes({ root, names }: BlobFile, seconds: number): Promise<void> {
+  const handle = await openBelow(root, names);
+  try {
+    await handle?.utimes(seconds, seconds);
+  } finally {
+    await handle?.close();
   }
 }
 

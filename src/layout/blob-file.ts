@@ -1,6 +1,5 @@
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { OpenOptions } from '../content/source.ts';
 import { DrayageError, isMismatch } from '../errors.ts';
@@ -9,12 +8,13 @@ import type { Digest } from '../oci/digest.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
 import { onDisk } from '../disk/io-error.ts';
 import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
-import { lookBelow, openBelow } from '../disk/below.ts';
+import type { Root } from '../disk/below.ts';
+import { lookBelow, openBelow, pathBelow } from '../disk/below.ts';
 import { blobName } from '../oci/layout.ts';
 
 /** A file below a folder whose links are not followed: a blob of a layout, or one in staging. */
 export interface BlobFile {
-  root: string;
+  root: Root;
   names: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export function blobNames(digest: Digest): string[] {
 
 /** The path of a blob file. */
 export function blobPath({ root, names }: BlobFile): string {
-  return join(root, ...names);
+  return pathBelow(root, names);
 }
 
 /**

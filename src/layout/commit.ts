@@ -9,12 +9,12 @@ import { dockerManifest } from './docker-manifest.ts';
 import { listImages } from '../listing/entries.ts';
 import { EntryList } from '../listing/entry-list.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
+import { inExisting } from '../disk/below.ts';
 import type { Lock } from './lock.ts';
 import { notFound } from '../listing/lookup.ts';
 import { makeLayout, publishBlobs } from './publish.ts';
 import { incomplete, reach } from './reach.ts';
 import { renewRoot } from './renew.ts';
-import { syncFolder } from '../disk/below.ts';
 import { prepareReplacement } from './small-file.ts';
 import type { Staging } from './staging.ts';
 import { together } from '../stream/together.ts';
@@ -126,7 +126,7 @@ export async function replaceEntries(
   signal?.throwIfAborted();
   await replaceDocker(undo);
   await replaceIndex(undo);
-  await syncFolder(root);
+  await inExisting(root, [], (folder) => folder.sync());
 }
 
 async function prepareReplacementOfIndex(

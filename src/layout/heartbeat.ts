@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
+import type { Folder } from '../disk/folder.ts';
 import { attempt, onDisk } from '../disk/io-error.ts';
 
 /**
@@ -33,8 +33,9 @@ export class Heartbeat {
    * Makes the file, which must not exist, and refreshes it from then on. Does not keep the process alive.
    * @param interval time between two beats, in milliseconds
    */
-  static async start(path: string, interval: number): Promise<Heartbeat> {
-    const handle = await onDisk(path, 'make', () => open(path, 'wx'));
+  static async start(folder: Folder, name: string, interval: number): Promise<Heartbeat> {
+    const path = folder.pathOf(name);
+    const handle = await onDisk(path, 'make', () => folder.create(name, 0o666));
     return new Heartbeat(path, handle, interval);
   }
 

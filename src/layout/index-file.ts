@@ -1,8 +1,8 @@
+import { lookBelow } from '../disk/below.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { INDEX_FILE } from '../oci/layout.ts';
 import { stampOf } from './known-blobs.ts';
 import { readLayoutIndex } from './layout-files.ts';
-import { lookBelow } from './safe-path.ts';
 
 /**
  * The index.json of a layout. It is asked for with every document, so it is read again only if the file was changed or

@@ -1,14 +1,13 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { parseJson } from '../oci/json.ts';
+import { Folder } from '../disk/folder.ts';
 import { ifThere } from '../disk/io-error.ts';
-import { look } from '../disk/below.ts';
 import { readSmallFile } from './small-file.ts';
-import { INNER_HOME } from './staging.ts';
+import { INNER_HOME } from './staging-home.ts';
 import { INDEX_FILE, LAYOUT_FILE, LAYOUT_VERSION } from '../oci/layout.ts';
 
 /** The index.json of a layout without images. */
@@ -20,8 +19,8 @@ export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function folderState(path: string): Promise<'nothing' | 'empty' | 'layout' | 'other'> {
-  if ((await look(path, 'folder')) === undefined) return 'nothing';
-  const found = await ifThere(path, 'read the folder', () => readdir(path));
+  await using folder = await Folder.open(path);
+  const found = folder && (await ifThere(path, 'read the folder', () => folder.names()));
   if (found === undefined) return 'nothing';
   const names = found.filter((name) => name !== INNER_HOME);
   if (names.length === 0 || (names.length === 1 && names[0] === LAYOUT_FILE)) return 'empty';

@@ -170,7 +170,7 @@ export class Layout implements ImageStore, AsyncDisposable {
     const wait = this.#waitOptions(options);
     const staging = await Staging.open(this.path, wait);
     try {
-      const lock = await acquireLock(staging.home, staging.path, { ...wait, exclusive: true });
+      const lock = await acquireLock(staging.home, staging.folder, { ...wait, exclusive: true });
       try {
         return await sweep({ stored: this.#stored, staging, lock, dryRun, signal }, choose);
       } finally {
@@ -206,7 +206,7 @@ export class Layout implements ImageStore, AsyncDisposable {
     if (isThere && transaction.changes.length === 0) return;
     const context = { stored: this.#stored, staging, transaction, signal };
     const needed = await prepareCommit(context);
-    const lock = await acquireLock(staging.home, staging.path, this.#waitOptions(options));
+    const lock = await acquireLock(staging.home, staging.folder, this.#waitOptions(options));
     try {
       await commit(context, needed, lock, this.#mayCreate);
     } finally {

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
-import { attempt, ifThere, onDisk, toDiskError } from '../disk/io-error.ts';
-import { look } from '../disk/below.ts';
+import { inFolder, lookBelow, namesBelow, removeBelow } from '../disk/below.ts';
+import type { Folder } from '../disk/folder.ts';
+import { attempt, ifThere, toDiskError } from '../disk/io-error.ts';
 import type { WaitOptions } from './wait.ts';
 import { Wait } from './wait.ts';
 
@@ -45,26 +44,24 @@ const STALE_AFTER = 20_000;
  * @throws {@link DrayageError} `LOCKED` when the time is up; `LINK`, `IO`
  */
 export async function acquireLock(
-  home: string,
-  aside: string,
+  home: Folder,
+  aside: Folder,
   { exclusive = false, ...options }: LockOptions = {},
 ): Promise<Lock> {
-  const path = join(home, LOCK);
   const id = (exclusive ? EXCLUSIVE : '') + randomUUID();
-  const prepared = join(aside, `lock-${id}`);
-  await onDisk(prepared, 'make the folder', () => mkdir(prepared));
-  const heartbeat = await Heartbeat.start(join(prepared, id), BEAT_INTERVAL);
+  const prepared = `lock-${id}`;
+  const heartbeat = await prepare(aside, prepared, id);
   try {
-    const wait = new Wait(path, options);
-    while (!(await take(prepared, path))) {
+    const wait = new Wait(home.pathOf(LOCK), options);
+    while (!(await take(aside, prepared, home))) {
       options.signal?.throwIfAborted();
-      if (!(await breakAbandoned(path, await heartbeat.beat()))) await wait.pause();
+      if (!(await breakAbandoned(home, await heartbeat.beat()))) await wait.pause();
     }
   } catch (error) {
     await heartbeat.stop();
     throw error;
   }
-  return heldLock(path, id, heartbeat);
+  return heldLock(home, id, heartbeat);
 }
 
 /**
@@ -73,77 +70,90 @@ export async function acquireLock(
  * @throws {@link DrayageError} `LOCKED` when the time is up
  */
 export async function untilNotExclusive(
-  home: string,
+  home: Folder,
   now: () => Promise<number>,
   options: WaitOptions = {},
 ): Promise<void> {
-  const path = join(home, LOCK);
-  const wait = new Wait(path, options);
-  while (await isExclusive(path, now)) await wait.pause();
+  const wait = new Wait(home.pathOf(LOCK), options);
+  while (await isExclusive(home, now)) await wait.pause();
 }
 
 /**
  * Removes the lock of a staging folder if its holder is gone.
  * @param now the file system's time
  */
-export async function removeAbandonedLock(home: string, now: number): Promise<void> {
-  const path = join(home, LOCK);
-  if (await breakAbandoned(path, now)) await attempt(() => rmdir(path));
+export async function removeAbandonedLock(home: Folder, now: number): Promise<void> {
+  if (await breakAbandoned(home, now)) await removeEmptyLock(home);
 }
 
-async function isExclusive(path: string, now: () => Promise<number>): Promise<boolean> {
-  const names = (await ifThere(path, 'read the folder', () => readdir(path))) ?? [];
-  for (const file of names.filter((name) => name.startsWith(EXCLUSIVE)).map((name) => join(path, name))) {
-    const stats = await ifThere(file, 'look at', () => lstat(file));
-    if (stats !== undefined && isAlive(stats.mtimeMs, await now(), STALE_AFTER)) return true;
+/** Removes the lock of a staging folder if it is empty: then it belongs to nobody. */
+export async function removeEmptyLock(home: Folder): Promise<void> {
+  await attempt(() => home.removeEmpty(LOCK));
+}
+
+async function isExclusive(home: Folder, now: () => Promise<number>): Promise<boolean> {
+  const names = await namesBelow(home, [LOCK]);
+  for (const name of names.filter((one) => one.startsWith(EXCLUSIVE))) {
+    const beat = await inFolder(home, [LOCK], (lock) => lastBeat(lock, name));
+    if (beat !== undefined && isAlive(beat, await now(), STALE_AFTER)) return true;
   }
   return false;
 }
 
-function heldLock(path: string, id: string, heartbeat: Heartbeat): Lock {
-  const isThere = async (): Promise<boolean> => (await look(join(path, id), 'file')) !== undefined;
+/** When a file of a holder was last written; undefined if it is gone. */
+async function lastBeat(lock: Folder, name: string): Promise<number | undefined> {
+  const stats = await ifThere(lock.pathOf(name), 'look at', () => lock.stat(name));
+  return stats && Number(stats.mtimeMs);
+}
+
+/** Makes a folder with the holder's file in it, to be renamed into place. */
+async function prepare(aside: Folder, name: string, id: string): Promise<Heartbeat> {
+  await using prepared = (await aside.ensure(name)).folder;
+  return await Heartbeat.start(prepared, id, BEAT_INTERVAL);
+}
+
+function heldLock(home: Folder, id: string, heartbeat: Heartbeat): Lock {
+  const path = home.pathOf(LOCK);
+  const isThere = async (): Promise<boolean> => (await lookBelow(home, [LOCK, id])) !== undefined;
   return {
     async assertHeld() {
-      if (!(await isThere())) {
-        throw new DrayageError(
-          'LOCKED',
-          `the lock ${path} was taken over: this process was silent for too long`,
-          { path },
-        );
-      }
+      if (await isThere()) return;
+      const message = `the lock ${path} was taken over: this process was silent for too long`;
+      throw new DrayageError('LOCKED', message, { path });
     },
     async isHeld() {
       return isThere().catch(() => false);
     },
     async release() {
       await heartbeat.stop();
-      await attempt(() => unlink(join(path, id)));
-      await attempt(() => rmdir(path));
+      await attempt(() => removeBelow(home, [LOCK, id]));
+      await removeEmptyLock(home);
     },
   };
 }
 
-async function take(prepared: string, path: string): Promise<boolean> {
+async function take(aside: Folder, prepared: string, home: Folder): Promise<boolean> {
   try {
-    await rename(prepared, path);
+    await aside.move(prepared, home, LOCK);
     return true;
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-    if (code === 'ENOTDIR') await look(path, 'folder');
-    throw toDiskError(error, 'take the lock', path);
+    if (code === 'ENOTDIR') await home.look(LOCK, 'folder');
+    throw toDiskError(error, 'take the lock', home.pathOf(LOCK));
   }
 }
 
 /** Removes the files of abandoned holders from the lock. Returns whether the lock may be free now. */
-async function breakAbandoned(path: string, now: number): Promise<boolean> {
-  const names = await ifThere(path, 'read the folder', () => readdir(path));
-  let freed = names === undefined || names.length === 0;
-  for (const name of names ?? []) {
-    const file = join(path, name);
-    const stats = await ifThere(file, 'look at', () => lstat(file));
-    if (stats !== undefined && isAlive(stats.mtimeMs, now, STALE_AFTER)) continue;
-    await onDisk(file, 'remove', () => rm(file, { recursive: true, force: true }));
+async function breakAbandoned(home: Folder, now: number): Promise<boolean> {
+  await using lock = await home.folder(LOCK);
+  const names = lock && (await ifThere(lock.path, 'read the folder', () => lock.names()));
+  if (lock === undefined || names === undefined || names.length === 0) return true;
+  let freed = false;
+  for (const name of names) {
+    const beat = await lastBeat(lock, name);
+    if (beat !== undefined && isAlive(beat, now, STALE_AFTER)) continue;
+    await ifThere(lock.pathOf(name), 'remove', () => lock.removeTree(name));
     freed = true;
   }
   return freed;

@@ -1,14 +1,15 @@
-import { rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { isMismatch } from '../errors.ts';
+import { basename, dirname } from 'node:path';
+import { DrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
-import { blobNames, blobPath } from './blob-file.ts';
+import { blobNames } from './blob-file.ts';
+import { removeBelow } from '../disk/below.ts';
+import type { OpenFolderOptions } from '../disk/folder.ts';
+import { Folder } from '../disk/folder.ts';
 import { onDisk } from '../disk/io-error.ts';
 import { EMPTY_INDEX } from './layout-files.ts';
 import type { Lock } from './lock.ts';
-import { ensureFolder, lookBelow, syncFolder } from '../disk/below.ts';
 import { prepareReplacement } from './small-file.ts';
 import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
@@ -21,7 +22,8 @@ import { INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from '../oci/layout.ts';
  * @throws {@link DrayageError} `IO`, `LINK`; `LOCKED` if the lock was lost
  */
 export async function makeLayout(root: string, staging: Staging, lock: Lock, undo: Undo): Promise<void> {
-  await makeFolder(root, undo);
+  await using parent = await openExisting(dirname(root), { follow: true });
+  await (await openOrMake(parent, basename(root), undo, { follow: true })).close();
   const index = Buffer.from(JSON.stringify(EMPTY_INDEX));
   await (
     await prepareReplacement(staging, root, LAYOUT_FILE, LAYOUT_BYTES)
@@ -49,27 +51,57 @@ export async function publishBlobs(
   { blobs, renewed }: Publication,
   undo: Undo,
 ): Promise<void> {
-  const folders = new Set<string>();
-  for (const descriptor of blobs) {
-    const { digest } = descriptor;
-    const from = staged.get(digest);
-    if (from === undefined) continue;
-    const names = blobNames(digest);
-    const target = join(root, ...names);
-    const folder = dirname(target);
-    if (!folders.has(folder)) {
-      await makeFolder(dirname(folder), undo);
-      await makeFolder(folder, undo);
-      folders.add(folder);
+  const wanted = [...blobs].filter(({ digest }) => staged.get(digest) !== undefined);
+  if (wanted.length === 0) return;
+  await using layout = await openExisting(root);
+  const folders = new BlobFolders(layout, undo);
+  try {
+    for (const descriptor of wanted) {
+      const { digest } = descriptor;
+      const [name = '', ...above] = blobNames(digest).toReversed();
+      const folder = await folders.open(above.toReversed());
+      const file = { root: folder, names: [name] };
+      const isNew = (await folder.look(name, 'file')) === undefined;
+      if (!isNew && !renewed.has(digest) && (await isIntact(file, descriptor))) continue;
+      if (isNew) undo.push(() => removeBelow(root, blobNames(digest)));
+      await onDisk(folder.pathOf(name), 'publish', () => staged.move(digest, folder, name));
+      await rememberBlobFile(file, digest);
     }
-    const isNew = (await lookBelow(root, names)) === undefined;
-    if (!isNew && !renewed.has(digest) && (await isIntact({ root, names }, descriptor))) continue;
-    if (isNew) undo.push(() => rm(target, { force: true }));
-    await onDisk(target, 'publish', () => rename(blobPath(from.file), target));
-    staged.forget(digest);
-    await rememberBlobFile({ root, names }, digest);
+    await folders.sync();
+  } finally {
+    await folders.close();
   }
-  for (const folder of folders) await syncFolder(folder);
+}
+
+/** The open folders of a layout that blobs are moved into. */
+class BlobFolders {
+  readonly #layout: Folder;
+  readonly #undo: Undo;
+  readonly #open = new Map<string, Folder>();
+
+  constructor(layout: Folder, undo: Undo) {
+    this.#layout = layout;
+    this.#undo = undo;
+  }
+
+  /** Opens a folder, and makes it if it does not exist. */
+  async open(names: readonly string[]): Promise<Folder> {
+    let folder = this.#layout;
+    for (const [i, name] of names.entries()) {
+      const key = names.slice(0, i + 1).join('/');
+      folder = this.#open.get(key) ?? (await openOrMake(folder, name, this.#undo));
+      this.#open.set(key, folder);
+    }
+    return folder;
+  }
+
+  async sync(): Promise<void> {
+    for (const folder of this.#open.values()) await folder.sync();
+  }
+
+  async close(): Promise<void> {
+    for (const folder of this.#open.values()) await folder.close();
+  }
 }
 
 async function isIntact(file: BlobFile, descriptor: Descriptor): Promise<boolean> {
@@ -82,9 +114,33 @@ async function isIntact(file: BlobFile, descriptor: Descriptor): Promise<boolean
   }
 }
 
-/** Makes a folder unless it exists, and syncs it. */
-async function makeFolder(path: string, undo: Undo): Promise<void> {
-  if (!(await ensureFolder(path))) return;
-  undo.push(() => rmdir(path));
-  await syncFolder(dirname(path));
+/**
+ * Opens a folder. If it does not exist, makes it, readable by everyone, and syncs the outer one.
+ * @param options how the outer one is opened again to undo that
+ */
+async function openOrMake(
+  outer: Folder,
+  name: string,
+  undo: Undo,
+  options?: OpenFolderOptions,
+): Promise<Folder> {
+  const { folder, isNew } = await outer.ensure(name, 0o755);
+  if (!isNew) return folder;
+  undo.push(async () => {
+    await using again = await Folder.open(outer.path, options);
+    await again?.removeEmpty(name);
+  });
+  try {
+    await outer.sync();
+    return folder;
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+async function openExisting(path: string, options?: OpenFolderOptions): Promise<Folder> {
+  const folder = await Folder.open(path, options);
+  if (folder !== undefined) return folder;
+  throw new DrayageError('IO', `the folder ${path} was removed meanwhile`, { path, actual: 'ENOENT' });
 }

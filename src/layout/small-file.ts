@@ -1,9 +1,8 @@
-import { chmod, open, rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
+import { inExisting, lookBelow, openBelow, removeBelow } from '../disk/below.ts';
 import { attempt, onDisk } from '../disk/io-error.ts';
-import { look, openBelow } from '../disk/below.ts';
 import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';
 
@@ -38,31 +37,40 @@ export async function prepareReplacement(
   name: string,
   bytes: Buffer | undefined,
 ): Promise<(undo: Undo) => Promise<void>> {
-  const target = join(root, name);
-  await look(target, 'file');
+  await lookBelow(root, [name]);
   const before = await readSmallFile(root, name);
   if (bytes === undefined ? before === undefined : before?.equals(bytes)) return async () => {};
-  const backup = before && (await writeSynced(staging.newPath(`${name}.before`), before));
-  const fresh = bytes && (await writeSynced(staging.newPath(name), bytes));
+  const backup = before && (await writeSynced(staging, `${name}.before`, before));
+  const fresh = bytes && (await writeSynced(staging, name, bytes));
+  const put = async (from: string | undefined): Promise<void> =>
+    from === undefined ? removeBelow(root, [name]) : moveTo(root, name, staging, from);
   return async (undo) => {
-    undo.push(() => (backup === undefined ? rm(target, { force: true }) : rename(backup, target)));
-    await onDisk(target, 'replace', () => (fresh === undefined ? rm(target) : rename(fresh, target)));
+    undo.push(() => put(backup));
+    await put(fresh);
   };
 }
 
-/** Writes a new file, readable by everyone, and waits until it is on disk. */
-async function writeSynced(path: string, bytes: Buffer): Promise<string> {
-  assertSmall(basename(path), bytes.length);
+async function moveTo(root: string, name: string, { folder }: Staging, from: string): Promise<void> {
+  await inExisting(root, [], (target) =>
+    onDisk(target.pathOf(name), 'replace', () => folder.move(from, target, name)),
+  );
+}
+
+/** Writes a new file, readable by everyone, and waits until it is on disk. Returns its name in staging. */
+async function writeSynced(staging: Staging, label: string, bytes: Buffer): Promise<string> {
+  const name = staging.newName(label);
+  const path = staging.folder.pathOf(name);
+  assertSmall(name, bytes.length);
   return onDisk(path, 'write', async () => {
-    const handle = await open(path, 'wx', 0o644);
+    const handle = await staging.folder.create(name, 0o644);
     try {
       await handle.writeFile(bytes);
       await handle.sync();
+      await attempt(() => handle.chmod(0o644));
     } finally {
       await handle.close();
     }
-    await attempt(() => chmod(path, 0o644));
-    return path;
+    return name;
   });
 }
 

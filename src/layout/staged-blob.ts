@@ -1,6 +1,4 @@
 import type { FileHandle } from 'node:fs/promises';
-import { chmod, open, rm } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
 import type { BeginOptions, BlobWriter, FileDigester } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -9,14 +7,22 @@ import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { OCTET_STREAM } from '../oci/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
 import { readBlob } from './blob-file.ts';
+import type { Folder } from '../disk/folder.ts';
 import { attempt, onDisk } from '../disk/io-error.ts';
 
 /** A complete {@link StagedBlob}, for its owner. */
 export interface StagedFile {
-  path: string;
+  /** Its name in the staging folder. */
+  name: string;
   descriptor: Descriptor;
   /** Open for writing; the owner syncs and closes it. */
   handle: FileHandle;
+}
+
+/** Where a {@link StagedBlob} is written. */
+export interface StagedPlace {
+  folder: Folder;
+  name: string;
 }
 
 /** The owner of a {@link StagedBlob}. */
@@ -32,8 +38,10 @@ export interface StagedBlobOwner {
 /** How much is gathered before a write, in bytes and in chunks: each write is a round trip to a thread. */
 const BATCH = { size: 1024 * 1024, chunks: 512 };
 
-/** A blob in staging. It keeps one path from the first byte to the end of the transaction. */
+/** A blob in staging. It keeps one name from the first byte to the end of the transaction. */
 export class StagedBlob implements BlobWriter {
+  readonly #folder: Folder;
+  readonly #name: string;
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #owner: StagedBlobOwner;
@@ -49,17 +57,29 @@ export class StagedBlob implements BlobWriter {
   #commit: Promise<Descriptor> | undefined;
   #dropping: Promise<void> | undefined;
 
-  private constructor(path: string, handle: FileHandle, owner: StagedBlobOwner, options: BeginOptions) {
-    this.#path = path;
+  private constructor(
+    { folder, name }: StagedPlace,
+    handle: FileHandle,
+    owner: StagedBlobOwner,
+    options: BeginOptions,
+  ) {
+    this.#folder = folder;
+    this.#name = name;
+    this.#path = folder.pathOf(name);
     this.#handle = handle;
     this.#owner = owner;
     this.#digestFile = options.digestFile;
   }
 
   /** Makes the file, which must not exist. */
-  static async create(path: string, owner: StagedBlobOwner, options: BeginOptions = {}): Promise<StagedBlob> {
-    const handle = await onDisk(path, 'make', () => open(path, 'wx+', 0o644));
-    return new StagedBlob(path, handle, owner, options);
+  static async create(
+    place: StagedPlace,
+    owner: StagedBlobOwner,
+    options: BeginOptions = {},
+  ): Promise<StagedBlob> {
+    const { folder, name } = place;
+    const handle = await onDisk(folder.pathOf(name), 'make', () => folder.create(name, 0o644));
+    return new StagedBlob(place, handle, owner, options);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -68,7 +88,7 @@ export class StagedBlob implements BlobWriter {
     this.#gathered.push(chunk);
     this.#gatheredSize += chunk.length;
     if (this.#gatheredSize < BATCH.size && this.#gathered.length < BATCH.chunks) return;
-    if (this.#digester === undefined) this.#fileDigester ??= this.#digestFile?.(this.#path);
+    if (this.#digester === undefined) this.#fileDigester ??= this.#digestFile?.(this.#handle.fd);
     // One batch is written while the next is gathered.
     const before = this.#writing;
     this.#flush();
@@ -96,8 +116,8 @@ export class StagedBlob implements BlobWriter {
       this.#owner.assertUsable();
       const descriptor = await this.#check(expected);
       // Readable by everyone, whatever the umask: another job's user reads the artifact.
-      await attempt(() => chmod(this.#path, 0o644));
-      this.#owner.keep(this, { path: this.#path, descriptor, handle: this.#handle });
+      await attempt(() => this.#handle.chmod(0o644));
+      this.#owner.keep(this, { name: this.#name, descriptor, handle: this.#handle });
       return descriptor;
     } catch (error) {
       await this.#drop();
@@ -112,7 +132,7 @@ export class StagedBlob implements BlobWriter {
     if (this.#size !== expected.size) throw sizeMismatch(expected, this.#size, `blob ${expected.digest}`);
     const descriptor = { mediaType, ...expected };
     if (digestAlgorithm(expected.digest) !== digestAlgorithm(actual)) {
-      const file = { root: dirname(this.#path), names: [basename(this.#path)] };
+      const file = { root: this.#folder, names: [this.#name] };
       // oxlint-disable-next-line no-unused-vars -- reading to the end is the check
       for await (const _ of readBlob(file, descriptor));
     } else if (actual !== expected.digest) {
@@ -162,7 +182,7 @@ export class StagedBlob implements BlobWriter {
     if (this.#digest === undefined) await this.#fileDigester?.drop();
     else await attempt(async () => this.#digest);
     await attempt(() => this.#handle.close());
-    await attempt(() => rm(this.#path, { force: true }));
+    await attempt(() => this.#folder.remove(this.#name));
     this.#owner.dropped(this);
   }
 }

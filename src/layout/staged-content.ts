@@ -1,11 +1,10 @@
-import { rm } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
 import type { BeginOptions, BlobWriter } from '../content/sink.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
+import type { Folder } from '../disk/folder.ts';
 import { attempt, onDisk } from '../disk/io-error.ts';
 import type { StagedBlobOwner, StagedFile } from './staged-blob.ts';
 import { StagedBlob } from './staged-blob.ts';
@@ -14,7 +13,7 @@ import type { Staging } from './staging.ts';
 /** The complete blobs of a transaction that are not published yet. Each was verified while it was written. */
 export class StagedContent {
   readonly #staging: Staging;
-  readonly #files = new Map<Digest, { path: string; descriptor: Descriptor; synced: Promise<void> }>();
+  readonly #files = new Map<Digest, { name: string; descriptor: Descriptor; synced: Promise<void> }>();
   readonly #dropped: Promise<void>[] = [];
   readonly #writers = new Set<StagedBlob>();
   /** Syncing occupies threads that compression needs. */
@@ -34,7 +33,8 @@ export class StagedContent {
       },
       dropped: (blob) => this.#writers.delete(blob),
     };
-    const writer = await StagedBlob.create(this.#staging.newPath('blob'), owner, options);
+    const place = { folder: this.#staging.folder, name: this.#staging.newName('blob') };
+    const writer = await StagedBlob.create(place, owner, options);
     this.#writers.add(writer);
     return writer;
   }
@@ -45,7 +45,7 @@ export class StagedContent {
     if (staged === undefined) return undefined;
     return {
       descriptor: staged.descriptor,
-      file: { root: dirname(staged.path), names: [basename(staged.path)] },
+      file: { root: this.#staging.folder, names: [staged.name] },
     };
   }
 
@@ -57,8 +57,11 @@ export class StagedContent {
     await this.#files.get(digest)?.synced;
   }
 
-  /** Forgets a blob that was published. */
-  forget(digest: Digest): void {
+  /** Moves a blob to where it is published, and forgets it. Rejects with the system's error. */
+  async move(digest: Digest, to: Folder, name: string): Promise<void> {
+    const staged = this.#files.get(digest);
+    if (staged === undefined) return;
+    await this.#staging.folder.move(staged.name, to, name);
     this.#files.delete(digest);
   }
 
@@ -76,18 +79,20 @@ export class StagedContent {
     await Promise.allSettled([...kept, ...this.#dropped]);
   }
 
-  #keep({ path, descriptor, handle }: StagedFile): void {
+  #keep({ name, descriptor, handle }: StagedFile): void {
+    const { folder } = this.#staging;
+    const path = folder.pathOf(name);
     const isFirst = !this.#files.has(descriptor.digest);
     const synced = this.#syncing(async () => {
       try {
         if (isFirst) await onDisk(path, 'sync', () => handle.sync());
-        else await attempt(() => rm(path));
+        else await attempt(() => folder.remove(name));
       } finally {
         await onDisk(path, 'close', () => handle.close());
       }
     });
     // Whoever needs the blob awaits this; it may be nobody.
     synced.catch(() => {});
-    if (isFirst) this.#files.set(descriptor.digest, { path, descriptor, synced });
+    if (isFirst) this.#files.set(descriptor.digest, { name, descriptor, synced });
   }
 }

@@ -1,23 +1,26 @@
-import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { DrayageError } from '../errors.ts';
-import { systemCode } from '../system-error.ts';
+import { namesBelow } from '../disk/below.ts';
+import type { Folder } from '../disk/folder.ts';
+import { attempt, ifThere } from '../disk/io-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
-import { attempt, ifThere, onDisk, toDiskError } from '../disk/io-error.ts';
-import { removeAbandonedLock, untilNotExclusive } from './lock.ts';
-import { look } from '../disk/below.ts';
+import { removeAbandonedLock, removeEmptyLock, untilNotExclusive } from './lock.ts';
+import type { Home, TransactionFolder } from './staging-home.ts';
+import {
+  homesOf,
+  inHome,
+  makeParents,
+  makeTransactionFolder,
+  PREFIX,
+  removeEmpty,
+  removeEmptyHome,
+  removeTransactionFolder,
+} from './staging-home.ts';
 import type { WaitOptions } from './wait.ts';
+import { dirname } from 'node:path';
 
-/** The staging folder of a layout that cannot have it beside itself. */
-export const INNER_HOME = '.drayage-tmp';
-
-const PREFIX = 'tx-';
 const LEASE = 'lease';
 const BEAT_INTERVAL = 30_000;
 /** A transaction that was silent for this long, in milliseconds, is gone. */
 const STALE_AFTER = 600_000;
-const ATTEMPTS = 100;
 
 /**
  * The private folder of one transaction, on the layout's file system but outside of the artifact. A lease file in it
@@ -25,18 +28,20 @@ const ATTEMPTS = 100;
  */
 export class Staging {
   /** The folder that all transactions of this layout share; it contains the lock. */
-  readonly home: string;
+  readonly home: Folder;
   /** The folder of this transaction. */
-  readonly path: string;
+  readonly folder: Folder;
   readonly #layout: string;
+  readonly #made: TransactionFolder;
   readonly #lease: Heartbeat;
   readonly #madeParents: string[];
   #count = 0;
 
-  private constructor(layout: string, path: string, lease: Heartbeat, madeParents: string[]) {
+  private constructor(layout: string, made: TransactionFolder, lease: Heartbeat, madeParents: string[]) {
     this.#layout = layout;
-    this.home = dirname(path);
-    this.path = path;
+    this.home = made.shared;
+    this.folder = made.folder;
+    this.#made = made;
     this.#lease = lease;
     this.#madeParents = madeParents;
   }
@@ -50,14 +55,11 @@ export class Staging {
     const madeParents = await makeParents(dirname(layout));
     try {
       // Another process that made the same parents removes them when it ends, if they are empty then.
-      const path = await makeFolder(layout, () =>
+      const made = await makeTransactionFolder(layout, () =>
         attempt(async () => madeParents.push(...(await makeParents(dirname(layout))))),
       );
-      const lease = await startLease(path);
-      const staging = new Staging(layout, path, lease, madeParents);
-      for (const home of homesOf(layout)) await attempt(() => staging.#sweep(home));
-      // The lease exists now: a process that removes content sees it, or is seen here.
-      for (const home of homesOf(layout)) await staging.#untilAllowed(home, options);
+      const staging = new Staging(layout, made, await startLease(made), madeParents);
+      await staging.#begin(options);
       return staging;
     } catch (error) {
       await removeEmpty(madeParents);
@@ -65,10 +67,15 @@ export class Staging {
     }
   }
 
-  /** A new path in the staging folder. */
-  newPath(label: string): string {
+  /** The path of the folder of this transaction. */
+  get path(): string {
+    return this.folder.path;
+  }
+
+  /** A new name in the staging folder. */
+  newName(label: string): string {
     this.#count += 1;
-    return join(this.path, `${this.#count}-${label}`);
+    return `${this.#count}-${label}`;
   }
 
   /** The file system's time, in milliseconds. */
@@ -80,28 +87,29 @@ export class Staging {
   async others(): Promise<string[]> {
     const now = await this.#lease.beat();
     const found: string[] = [];
-    for (const home of homesOf(this.#layout)) {
-      const names = (await ifThere(home, 'read the folder', () => readdir(home))) ?? [];
-      for (const path of names.filter((name) => name.startsWith(PREFIX)).map((name) => join(home, name))) {
-        const last = path === this.path ? undefined : await lastSign(path);
-        if (last !== undefined && isAlive(last, now, STALE_AFTER)) found.push(path);
-      }
-    }
+    for (const home of homesOf(this.#layout))
+      await inHome(home, async (shared) => {
+        for (const name of await this.#othersIn(shared))
+          if (await isAtWork(shared, name, now)) found.push(shared.pathOf(name));
+      });
     return found;
   }
 
   /** Removes the folder with its content, and the shared one if it is empty. */
   async remove(): Promise<void> {
     await this.#lease.stop();
-    await attempt(() => rm(this.path, { recursive: true, force: true, maxRetries: 3 }));
     // An empty lock belongs to nobody. A held lock is not empty, and stays.
-    await removeEmpty([join(this.home, 'lock')]);
-    await removeEmpty([this.home, ...this.#madeParents]);
+    await removeEmptyLock(this.home);
+    await removeTransactionFolder(this.#made);
+    await removeEmpty(this.#madeParents);
   }
 
-  async #untilAllowed(home: string, options: WaitOptions): Promise<void> {
+  /** The lease exists now: a process that removes content sees it, or is seen here. */
+  async #begin(options: WaitOptions): Promise<void> {
     try {
-      await untilNotExclusive(home, () => this.#lease.beat(), options);
+      for (const home of homesOf(this.#layout)) await attempt(() => this.#sweep(home));
+      for (const home of homesOf(this.#layout))
+        await inHome(home, (shared) => untilNotExclusive(shared, () => this.#lease.beat(), options));
     } catch (error) {
       await this.remove();
       throw error;
@@ -109,120 +117,43 @@ export class Staging {
   }
 
   /** Removes what processes that are gone have left in a home. An artifact may have brought the inner one along. */
-  async #sweep(home: string): Promise<void> {
+  async #sweep(home: Home): Promise<void> {
     const now = await this.#lease.beat();
-    if ((await look(home, 'folder')) === undefined) return;
-    for (const name of await readdir(home)) {
-      const path = join(home, name);
-      if (!name.startsWith(PREFIX) || path === this.path) continue;
-      const last = await lastSign(path);
-      if (last !== undefined && !isAlive(last, now, STALE_AFTER))
-        await rm(path, { recursive: true, force: true });
-    }
-    await removeAbandonedLock(home, now);
-    if (home !== this.home) await removeEmpty([home]);
+    await inHome(home, async (shared) => {
+      for (const name of await this.#othersIn(shared))
+        if (!(await isAtWork(shared, name, now))) await attempt(() => shared.removeTree(name));
+      await removeAbandonedLock(shared, now);
+    });
+    await removeEmptyHome(home);
+  }
+
+  /** The names of other transactions in a home. */
+  async #othersIn(shared: Folder): Promise<string[]> {
+    const names = await namesBelow(shared, []);
+    return names.filter((name) => name.startsWith(PREFIX) && shared.pathOf(name) !== this.path);
   }
 }
 
-/** The possible staging homes of a layout: beside it, or in it. */
-function homesOf(layout: string): [outer: string, inner: string] {
-  return [join(dirname(layout), `.${basename(layout)}.drayage`), join(layout, INNER_HOME)];
+/** Whether the owner of a transaction was seen alive lately; false if the transaction is gone. */
+async function isAtWork(shared: Folder, name: string, now: number): Promise<boolean> {
+  const last = (await lastSign(shared, name)) ?? Number.NEGATIVE_INFINITY;
+  return isAlive(last, now, STALE_AFTER);
 }
 
 /** When a transaction was last seen alive, in the file system's time. */
-async function lastSign(path: string): Promise<number | undefined> {
-  const lease = join(path, LEASE);
-  const stats =
-    (await ifThere(lease, 'look at', () => lstat(lease))) ??
-    (await ifThere(path, 'look at', () => lstat(path)));
-  return stats?.mtimeMs;
+async function lastSign(shared: Folder, name: string): Promise<number | undefined> {
+  const stats = await ifThere(shared.pathOf(name), 'look at', () => shared.stat(name));
+  if (stats?.isDirectory() !== true) return undefined;
+  await using folder = await shared.folder(name);
+  const lease = folder && (await ifThere(folder.pathOf(LEASE), 'look at', () => folder.stat(LEASE)));
+  return Number((lease ?? stats).mtimeMs);
 }
 
-/**
- * Makes `<home>/tx-<random>` in the first home that is writable and from which files can be moved into the layout.
- * @param remakeParents makes the parent folder of the layout again
- */
-async function makeFolder(layout: string, remakeParents: () => Promise<void>): Promise<string> {
-  const [outer, inner] = homesOf(layout);
-  const stats = await look(layout, 'folder');
-  if (stats === undefined) return makeIn(outer, remakeParents);
-  const parent = await onDisk(dirname(layout), 'look at', () => stat(dirname(layout), { bigint: true }));
-  if (parent.dev !== stats.dev) return makeIn(inner);
+async function startLease(made: TransactionFolder): Promise<Heartbeat> {
   try {
-    const path = await makeIn(outer, remakeParents);
-    if (await canMove(path, layout)) return path;
-    await removeEmpty([path, outer]);
-    return makeIn(inner);
+    return await Heartbeat.start(made.folder, LEASE, BEAT_INTERVAL);
   } catch (error) {
-    const refused =
-      error instanceof DrayageError && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.facts.actual));
-    if (!refused) throw error;
-    return makeIn(inner);
-  }
-}
-
-/**
- * Tests whether the file system moves files from a staging folder into the layout. It refuses between two mounts, even
- * of one device. The test uses a name that a layout may contain anyway.
- */
-async function canMove(path: string, layout: string): Promise<boolean> {
-  const probe = join(path, 'probe');
-  const target = join(layout, INNER_HOME);
-  try {
-    await mkdir(probe);
-    await rename(probe, target);
-    await attempt(() => rmdir(target));
-  } catch (error) {
-    await removeEmpty([probe]);
-    // Publishing reports any other failure, if anything is published.
-    return systemCode(error) !== 'EXDEV';
-  }
-  return true;
-}
-
-async function startLease(path: string): Promise<Heartbeat> {
-  try {
-    return await Heartbeat.start(join(path, LEASE), BEAT_INTERVAL);
-  } catch (error) {
-    await removeEmpty([path, dirname(path)]);
+    await removeTransactionFolder(made);
     throw error;
   }
-}
-
-async function makeIn(home: string, remakeParents?: () => Promise<void>): Promise<string> {
-  const path = join(home, PREFIX + randomBytes(8).toString('hex'));
-  for (let i = 0; ; i++) {
-    try {
-      await mkdir(home).catch((error: unknown) => {
-        if (systemCode(error) !== 'EEXIST') throw error;
-      });
-      await look(home, 'folder');
-      await mkdir(path);
-      return path;
-    } catch (error) {
-      // Another process has just removed the empty folder, and perhaps its parents.
-      if (systemCode(error) === 'ENOENT' && i < ATTEMPTS) {
-        await remakeParents?.();
-        continue;
-      }
-      await removeEmpty([home]);
-      throw toDiskError(error, 'make the folder', home);
-    }
-  }
-}
-
-/** Makes a folder and its parents. Returns those that were made, innermost first. */
-async function makeParents(folder: string): Promise<string[]> {
-  const first = await onDisk(folder, 'make the folder', () => mkdir(folder, { recursive: true }));
-  if (first === undefined) return [];
-  const made = [folder];
-  for (let path = folder; path !== first && path !== dirname(path);) {
-    path = dirname(path);
-    made.push(path);
-  }
-  return made;
-}
-
-async function removeEmpty(folders: readonly string[]): Promise<void> {
-  for (const folder of folders) await attempt(() => rmdir(folder));
 }

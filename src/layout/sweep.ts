@@ -1,5 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -7,13 +5,12 @@ import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { reachable } from '../image/reachable.ts';
-import { blobNames } from './blob-file.ts';
+import { blobNames, blobPath } from './blob-file.ts';
 import { replaceEntries } from './commit.ts';
-import { ifThere, onDisk } from '../disk/io-error.ts';
 import { forgetBlob } from './known-blobs.ts';
 import { checkLayoutFile, readLayoutIndex } from './layout-files.ts';
 import type { Lock } from './lock.ts';
-import { look, lookBelow } from '../disk/below.ts';
+import { inFolder, namesBelow, removeBelow } from '../disk/below.ts';
 import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
 import { Undo } from './undo.ts';
@@ -111,28 +108,23 @@ async function assertAlone(staging: Staging): Promise<void> {
 /** The blobs in a layout, by their file names. */
 async function listBlobs(root: string): Promise<{ digest: Digest; size: number }[]> {
   const found: { digest: Digest; size: number }[] = [];
-  for (const algorithm of await namesIn(join(root, 'blobs'))) {
+  for (const algorithm of await namesBelow(root, ['blobs'])) {
     if (!isDigest(`${algorithm}:${'0'.repeat(algorithm === 'sha512' ? 128 : 64)}`)) continue;
-    for (const hex of await namesIn(join(root, 'blobs', algorithm))) {
-      const digest = `${algorithm}:${hex}`;
-      if (!isDigest(digest)) continue;
-      const stats = await lookBelow(root, blobNames(digest));
-      if (stats !== undefined) found.push({ digest, size: Number(stats.size) });
-    }
+    await inFolder(root, ['blobs', algorithm], async (folder) => {
+      for (const hex of await namesBelow(folder, [])) {
+        const digest = `${algorithm}:${hex}`;
+        const stats = isDigest(digest) ? await folder.look(hex, 'file') : undefined;
+        if (stats !== undefined && isDigest(digest)) found.push({ digest, size: Number(stats.size) });
+      }
+    });
   }
   return found;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  if ((await look(folder, 'folder')) === undefined) return [];
-  return (await ifThere(folder, 'read the folder', () => readdir(folder))) ?? [];
-}
-
 async function removeBlob(root: string, digest: Digest): Promise<void> {
-  const path = join(root, ...blobNames(digest));
-  await lookBelow(root, blobNames(digest));
-  await onDisk(path, 'remove', () => rm(path, { force: true }));
-  forgetBlob(path);
+  const names = blobNames(digest);
+  await removeBelow(root, names);
+  forgetBlob(blobPath({ root, names }));
 }
 
 function sum(blobs: readonly { size: number }[]): { blobs: number; bytes: number } {

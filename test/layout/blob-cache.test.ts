@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test, vi } from 'vitest';
 import type { ContentSource } from '../../src/content/source.ts';
@@ -8,6 +8,7 @@ import { localFirst } from '../../src/layout/local-first.ts';
 import { contentSourceContract, describeBytes } from '../contract/content.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { snapshot } from './folders.ts';
 
 const A = Buffer.alloc(100_000, 'a');
 const B = Buffer.alloc(100_000, 'b');
@@ -122,16 +123,27 @@ describe('a cache', () => {
     expect(await cache.has(describeBytes(A))).toBe(false);
   });
 
-  test('sweeps what a killed job left half-written, and nothing that is being written', async () => {
+  test('sweeps what a killed job left half-written, and nothing that is being written, or has another name', async () => {
     const cache = await newCache();
     const partial = join(cache.path, 'partial');
     await mkdir(partial);
-    await writeFile(join(partial, 'old'), 'x');
-    await writeFile(join(partial, 'new'), 'x');
-    await utimes(join(partial, 'old'), time / 1000 - 7200, time / 1000 - 7200);
-    await utimes(join(partial, 'new'), time / 1000, time / 1000);
+    const [old, fresh, foreign, future] = ['0'.repeat(16), '1'.repeat(16), 'notes.txt', '2'.repeat(16)];
+    for (const name of [old, fresh, foreign, future]) await writeFile(join(partial, name), 'x');
+    for (const name of [old, foreign])
+      await utimes(join(partial, name), time / 1000 - 7200, time / 1000 - 7200);
+    await utimes(join(partial, fresh), time / 1000, time / 1000);
+    await utimes(join(partial, future), time / 1000 + 86_400, time / 1000 + 86_400);
     await cache[Symbol.asyncDispose]();
-    expect(await readdir(partial)).toEqual(['new']);
+    expect((await readdir(partial)).toSorted()).toEqual([fresh, foreign]);
+  });
+
+  test('with a blob whose time is in the future drops it first', async () => {
+    const cache = await newCache(150_000);
+    await readAll(chained(cache, new MemoryContent([A])), A);
+    await utimes(fileOf(cache, A), time / 1000 + 86_400, time / 1000 + 86_400);
+    await readAll(chained(cache, new MemoryContent([B])), B);
+    await cache[Symbol.asyncDispose]();
+    expect([await cache.has(describeBytes(A)), await cache.has(describeBytes(B))]).toEqual([false, true]);
   });
 
   test('that cannot be written to is only no help', async () => {
@@ -147,5 +159,69 @@ describe('a cache', () => {
     expect((await readAll(chained(cache, new MemoryContent([A])), A)).equals(A)).toBe(true);
     await symlink(cache.path, join(outside, 'link'));
     await expect(BlobCache.open(join(outside, 'link'), { now })).rejects.toMatchObject({ code: 'LINK' });
+    await expect(BlobCache.open(join(outside, 'link/inner'), { now })).rejects.toMatchObject({
+      code: 'LINK',
+    });
+  });
+
+  test.each(['partial', 'blobs', 'blobs/sha256'])(
+    'replaces a link in the place of %s, and nothing behind it is removed or written',
+    async (name) => {
+      const [cache, outside] = [await newCache(1), await temporaryFolder()];
+      // Names that a cache could remove if they were its own.
+      for (const file of ['0'.repeat(16), 'a'.repeat(64), 'notes.txt']) {
+        await writeFile(join(outside, file), 'precious');
+        await utimes(join(outside, file), 1000, 1000);
+      }
+      await mkdir(join(outside, 'sha256'));
+      await writeFile(join(outside, 'sha256', 'b'.repeat(64)), 'precious');
+      await mkdir(join(cache.path, dirname(name)), { recursive: true });
+      await symlink(outside, join(cache.path, name));
+      const before = snapshot(outside);
+      const roomy = await BlobCache.open(cache.path, { now });
+      await readAll(chained(roomy, new MemoryContent([A])), A);
+      expect(await roomy.has(describeBytes(A))).toBe(true);
+      await symlink(join(outside, 'notes.txt'), fileOf(cache, B));
+      await expect(cache.verifyBlob(describeBytes(B))).rejects.toMatchObject({ code: 'LINK' });
+      await cache[Symbol.asyncDispose]();
+      expect(snapshot(outside)).toEqual(before);
+    },
+  );
+
+  test('with a link in the place of a folder sweeps nothing behind it', async () => {
+    const outside = await temporaryFolder();
+    for (const name of ['partial', 'blobs', 'blobs/sha256']) {
+      const cache = await newCache(1);
+      await mkdir(join(outside, 'sha256'), { recursive: true });
+      for (const file of ['0'.repeat(16), `sha256/${'a'.repeat(64)}`, 'a'.repeat(64)])
+        await writeFile(join(outside, file), 'precious');
+      await utimes(join(outside, '0'.repeat(16)), 1000, 1000);
+      await mkdir(join(cache.path, dirname(name)), { recursive: true });
+      await symlink(outside, join(cache.path, name));
+      const before = snapshot(outside);
+      await cache[Symbol.asyncDispose]();
+      expect(snapshot(outside)).toEqual(before);
+    }
+  });
+
+  test('does not set the times of what a link leads to', async () => {
+    const [cache, outside] = [await newCache(), await temporaryFolder()];
+    await writeFile(join(outside, 'file'), A);
+    await mkdir(join(cache.path, 'blobs/sha256'), { recursive: true });
+    await symlink(join(outside, 'file'), fileOf(cache, A));
+    const { mtimeMs } = await stat(join(outside, 'file'));
+    await expect(cache.open(describeBytes(A))).rejects.toMatchObject({ code: 'LINK' });
+    expect((await stat(join(outside, 'file'))).mtimeMs).toBe(mtimeMs);
+  });
+
+  test('of another user is refused', async () => {
+    const cache = await newCache();
+    const { uid } = await stat(cache.path);
+    const refused = BlobCache.open(cache.path, { now, owners: [uid + 1] });
+    await expect(refused).rejects.toMatchObject({
+      code: 'UNSAFE',
+      facts: { actual: uid, reason: 'CACHE_OWNER' },
+    });
+    await BlobCache.open(cache.path, { now, owners: [uid + 1, uid] });
   });
 });

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /** A folder that lasts as long as the test. */
@@ -14,6 +23,11 @@ export function tempFolder(home: string = tmpdir()): string {
 /** The same in memory, where that can be had: for tests that sync hundreds of times and do not care for the disk. */
 export function tempFolderInMemory(): string {
   return tempFolder(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+}
+
+/** The path of a file that is reached through the handle of a folder. */
+export function placeOf(path: string): string {
+  return join(realpathSync(dirname(path)), basename(path));
 }
 
 /** All that is below a folder: each path with its kind, mode and content. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
@@ -83,6 +83,33 @@ describe('a symbolic link in a layout is refused', () => {
     await expect(update).rejects.toMatchObject({ code: 'LINK' });
     expect(snapshot(folder)).toEqual(before);
   });
+});
+
+describe.runIf(process.platform === 'linux')('a folder that a link replaces during an update', () => {
+  test.each(['.layout.drayage', 'tx', 'layout', 'layout/blobs', 'layout/blobs/sha256'])(
+    '%s: nothing behind the link is written, moved or removed',
+    async (name) => {
+      const folder = tempFolder();
+      const layout = await Layout.create(join(folder, 'layout'));
+      await layout.update((transaction) => addSample(transaction, APP, ['app']));
+      // What an update would take for its own: staged blobs, files and folders of a layout.
+      const victim = join(folder, 'victim');
+      for (const inner of ['sha256', 'blobs/sha256', 'lock'])
+        mkdirSync(join(victim, inner), { recursive: true });
+      for (const file of ['1-blob', '2-blob', 'lease', 'index.json', 'oci-layout', 'lock/file'])
+        writeFileSync(join(victim, file), 'precious');
+      const before = snapshot(victim);
+      const update = layout.update(async (transaction) => {
+        await addSample(transaction, sampleImage(['base', 'new']), ['new']);
+        const [staged = ''] = readdirSync(join(folder, '.layout.drayage'));
+        const place = join(folder, name === 'tx' ? `.layout.drayage/${staged}` : name);
+        renameSync(place, join(folder, 'moved'));
+        symlinkSync(victim, place);
+      });
+      await update.catch(() => {});
+      expect(snapshot(victim)).toEqual(before);
+    },
+  );
 });
 
 describe('what is no regular file of its own is refused', () => {

@@ -3,7 +3,7 @@ import type * as Promises from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
-import { tempFolder } from './folders.ts';
+import { placeOf, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from './sample-images.ts';
 
 /** What happens once a file was moved to this place, before its mover goes on. */
@@ -13,7 +13,7 @@ vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof Promises>();
   const rename = async (from: string, to: string): Promise<void> => {
     await real.rename(from, to);
-    await hook.afterMoveTo(to);
+    await hook.afterMoveTo(placeOf(to));
   };
   return { ...real, rename };
 });

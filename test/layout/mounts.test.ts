@@ -4,7 +4,7 @@ import { dirname, join, sep } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { Staging } from '../../src/layout/staging.ts';
-import { tempFolder } from './folders.ts';
+import { placeOf, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from './sample-images.ts';
 
 /** A folder that is a mount of its own, though of the same device; and what happens before a folder is made. */
@@ -17,7 +17,8 @@ function isInMount(path: string): boolean {
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof Promises>();
   const rename = async (from: string, to: string): Promise<void> => {
-    if (isInMount(from) !== isInMount(to)) throw Object.assign(new Error('EXDEV'), { code: 'EXDEV' });
+    if (isInMount(placeOf(from)) !== isInMount(placeOf(to)))
+      throw Object.assign(new Error('EXDEV'), { code: 'EXDEV' });
     await real.rename(from, to);
   };
   const mkdir = async (path: string, options?: { recursive: true }): Promise<string | undefined> => {

@@ -1,0 +1,251 @@
+import type { BigIntStats } from 'node:fs';
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DrayageError } from '../errors.ts';
+import { systemCode } from '../system-error.ts';
+import { canReachByHandle } from './by-handle.ts';
+import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
+import type { Kind } from './kind.ts';
+import { assertFolder, assertKind } from './kind.ts';
+
+/** Options of {@link Folder.open}. */
+export interface OpenFolderOptions {
+  /** Whether the last step of the path may be a link. Default false. */
+  follow?: boolean;
+}
+
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
+/** How deep {@link Folder.removeTree} goes: no folder of our own is deeper. */
+const MAX_DEPTH = 4;
+
+/**
+ * An open folder. What is below it is reached through its handle, one name at a time, and no name is followed if it is a
+ * link. So it does not matter what others put in the place of the folder, or of one of its parents, after it was opened.
+ *
+ * This holds on Linux, where `/proc/self/fd/N/name` is relative to a handle, as in `openat`. Elsewhere every step is
+ * looked at by its path before it is used.
+ *
+ * Methods without `@throws` reject with the system's error.
+ */
+export class Folder implements AsyncDisposable {
+  /** The path by which it was opened, for messages. */
+  readonly path: string;
+  readonly #handle: FileHandle | undefined;
+  readonly #way: string;
+  #isClosed = false;
+
+  private constructor(path: string, handle: FileHandle | undefined, way: string) {
+    this.path = path;
+    this.#handle = handle;
+    this.#way = way;
+  }
+
+  /**
+   * Opens a folder. The steps before the last one may be links.
+   * @returns undefined if nothing is there
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  static async open(path: string, options: OpenFolderOptions = {}): Promise<Folder | undefined> {
+    return Folder.#openAt(path, path, options);
+  }
+
+  static async #openAt(
+    way: string,
+    path: string,
+    { follow = false }: OpenFolderOptions,
+  ): Promise<Folder | undefined> {
+    const flags = follow ? FOLDER : FOLDER | constants.O_NOFOLLOW;
+    try {
+      const handle = (await canReachByHandle()) ? await open(way, flags) : undefined;
+      if (handle !== undefined) return new Folder(path, handle, `/proc/self/fd/${handle.fd}`);
+      await assertFolder(way, path, follow);
+      return new Folder(path, undefined, path);
+    } catch (error) {
+      const code = systemCode(error) ?? '';
+      if (code === 'ENOENT') return undefined;
+      // A link or a file in the place of a folder has several codes.
+      if (['ENOTDIR', 'ELOOP', 'EMLINK'].includes(code)) await assertFolder(way, path, follow);
+      throw toDiskError(error, 'open the folder', path);
+    }
+  }
+
+  /** The path of a name in this folder, for messages. */
+  pathOf(name: string): string {
+    return join(this.path, name);
+  }
+
+  /**
+   * Opens a folder in this one.
+   * @returns undefined if nothing is there
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async folder(name: string): Promise<Folder | undefined> {
+    return Folder.#openAt(this.#wayTo(name), this.pathOf(name), {});
+  }
+
+  /**
+   * Opens a folder in this one, and makes it if it does not exist.
+   * @param mode whatever the umask; default: as the umask allows
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async ensure(name: string, mode?: number): Promise<{ folder: Folder; isNew: boolean }> {
+    const found = await this.folder(name);
+    if (found !== undefined) return { folder: found, isNew: false };
+    const isNew = await onDisk(this.pathOf(name), 'make the folder', () => this.make(name, mode));
+    try {
+      return { folder: await this.#existing(name), isNew };
+    } catch (error) {
+      if (isNew) await attempt(() => this.removeEmpty(name));
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a folder.
+   * @param mode whatever the umask; default: as the umask allows
+   * @returns false if there is something of this name
+   */
+  async make(name: string, mode?: number): Promise<boolean> {
+    try {
+      await mkdir(this.#wayTo(name), { mode });
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') return false;
+      throw error;
+    }
+    if (mode !== undefined) await attempt(() => this.#setModeOf(name, mode));
+    return true;
+  }
+
+  /**
+   * The state of a file or folder in this one.
+   * @returns undefined if nothing is there
+   * @throws {@link DrayageError} `LINK` for a link, and for another kind of file than the expected one; `IO`
+   */
+  async look(name: string, kind: Kind): Promise<BigIntStats | undefined> {
+    const path = this.pathOf(name);
+    const stats = await ifThere(path, 'look at', () => this.stat(name));
+    if (stats !== undefined) assertKind(path, kind, stats);
+    return stats;
+  }
+
+  /** The state of anything of this name. */
+  async stat(name: string): Promise<BigIntStats> {
+    return lstat(this.#wayTo(name), { bigint: true });
+  }
+
+  /** The state of this folder. */
+  async state(): Promise<BigIntStats> {
+    return this.#handle?.stat({ bigint: true }) ?? stat(this.#base, { bigint: true });
+  }
+
+  /**
+   * Opens a file for reading.
+   * @returns undefined if nothing is there
+   * @throws {@link DrayageError} `LINK`, `IO`
+   */
+  async openFile(name: string): Promise<FileHandle | undefined> {
+    if ((await this.look(name, 'file')) === undefined) return undefined;
+    const path = this.pathOf(name);
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const handle = await ifThere(path, 'open', () => open(this.#wayTo(name), flags));
+    if (handle === undefined) return undefined;
+    try {
+      assertKind(path, 'file', await onDisk(path, 'look at', () => handle.stat({ bigint: true })));
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Makes a file, which must not exist, for reading and writing. */
+  async create(name: string, mode: number): Promise<FileHandle> {
+    return open(this.#wayTo(name), 'wx+', mode);
+  }
+
+  /** The names in this folder. */
+  async names(): Promise<string[]> {
+    return readdir(this.#base);
+  }
+
+  /** Moves a file or folder. Replaces a file, or an empty folder. */
+  async move(name: string, to: Folder, newName: string): Promise<void> {
+    await rename(this.#wayTo(name), to.#wayTo(newName));
+  }
+
+  /** Removes a file, or a link itself. */
+  async remove(name: string): Promise<void> {
+    await unlink(this.#wayTo(name));
+  }
+
+  /** Removes an empty folder. */
+  async removeEmpty(name: string): Promise<void> {
+    await rmdir(this.#wayTo(name));
+  }
+
+  /** Removes a file, or a folder of our own with its content. A link is removed itself. */
+  async removeTree(name: string, depth: number = MAX_DEPTH): Promise<void> {
+    if (!(await this.stat(name)).isDirectory()) return this.remove(name);
+    if (depth === 0) throw new DrayageError('LIMIT', `${this.pathOf(name)} is too deep`);
+    await using inner = await this.folder(name);
+    for (const child of (await inner?.names()) ?? []) await inner?.removeTree(child, depth - 1);
+    return this.removeEmpty(name);
+  }
+
+  /** Sets the mode of this folder. */
+  async setMode(mode: number): Promise<void> {
+    await (this.#handle?.chmod(mode) ?? chmod(this.#base, mode));
+  }
+
+  /**
+   * Makes the names in this folder survive a power cut.
+   * @throws {@link DrayageError} `IO`
+   */
+  async sync(): Promise<void> {
+    await onDisk(this.path, 'sync the folder', async () => {
+      const handle = this.#handle ?? (await open(this.#base, 'r'));
+      try {
+        await handle.sync();
+      } catch (error) {
+        // Some network file systems do not support this call.
+        if (!['EINVAL', 'ENOTSUP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
+      } finally {
+        if (handle !== this.#handle) await handle.close();
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await attempt(async () => this.#handle?.close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The way to the folder for the system. A handle that was closed may be another file's by now. */
+  get #base(): string {
+    if (this.#isClosed) throw new DrayageError('USAGE', `the folder ${this.path} was closed`);
+    return this.#way;
+  }
+
+  async #existing(name: string): Promise<Folder> {
+    const folder = await this.folder(name);
+    if (folder !== undefined) return folder;
+    const path = this.pathOf(name);
+    throw new DrayageError('IO', `the folder ${path} was removed meanwhile`, { path, actual: 'ENOENT' });
+  }
+
+  async #setModeOf(name: string, mode: number): Promise<void> {
+    await using folder = await this.folder(name);
+    await folder?.setMode(mode);
+  }
+
+  #wayTo(name: string): string {
+    if (/^\.{0,2}$|[/\0]/.test(name)) throw new DrayageError('USAGE', `not a name: ${JSON.stringify(name)}`);
+    return join(this.#base, name);
+  }
+}
