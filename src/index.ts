@@ -44,7 +44,7 @@ export type {
 } from './content/image-index.ts';
 export type { SavedLayer } from './content/layer.ts';
 export { overlay } from './content/overlay.ts';
-export type { Authenticate, ImagePolicy } from './content/policy.ts';
+export type { Authenticate, ImagePolicy, SignedFacts, Voucher } from './content/policy.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
 export type { ContentOptions, ContentSource, OpenOptions, VerifiableSource } from './content/source.ts';
 export type { ImageStore, StoreTransaction } from './content/store.ts';

@@ -1,17 +1,20 @@
 import { nameOf } from '../content/image-index.ts';
 import type { ImagePlace, StoredImage } from '../content/image-index.ts';
-import type { Authenticate } from '../content/policy.ts';
+import type { Authenticate, Voucher } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { walk } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { ExpectedProvenance } from './expect.ts';
 import { partsOf } from './index-parts.ts';
+import { assertOwnPlatforms } from './part-platforms.ts';
 import type { Provenance } from './provenance.ts';
 import { refusal, shortened } from './refusal.ts';
 import { assertNames } from './signed-names.ts';
+import { signedFacts } from './signed-facts.ts';
 import type { Trust } from './trust.ts';
 import type { AcceptedSignature, Demand, Vetted } from './vet.ts';
 import { vetSignatures } from './vet.ts';
@@ -44,9 +47,21 @@ export function signaturePolicy(
     const accepted = await vouching(image, place, demand, { own, parts }, options);
     const told = accepted.find(({ provenance }) => provenance.names !== null) ?? accepted[0];
     if (told !== undefined) onAuthentic?.(image, told.provenance);
-    const all = [...accepted, ...parts.flatMap(({ vetted }) => vetted?.accepted ?? [])];
-    return [...new Map(all.map(({ referrer }) => [referrer.digest, referrer])).values()];
+    const all = [
+      ...(told ? [told] : []),
+      ...accepted,
+      ...parts.flatMap(({ vetted }) => vetted?.accepted ?? []),
+    ];
+    return vouchersOf(all, expected);
   };
+}
+
+/** Each referrer once, in this order. */
+function vouchersOf(all: readonly AcceptedSignature[], { buildTypes }: ExpectedProvenance): Voucher[] {
+  const vouchers = new Map<Digest, Voucher>();
+  for (const { referrer, provenance } of all)
+    vouchers.set(referrer.digest, { ...referrer, signed: signedFacts(provenance, buildTypes) });
+  return [...vouchers.values()];
 }
 
 /** The signatures that vouch for an image under its names: its own, those of all its parts, or those of an index that lists it. */
@@ -64,6 +79,7 @@ async function vouching(
   const signed = parts.flatMap(({ vetted }) => (vetted?.accepted.length ? [vetted.accepted] : []));
   if (signed.length > 0 && signed.length === parts.length) {
     for (const accepted of signed) assertNames(image, accepted, demand.expected);
+    await assertOwnPlatforms(image.root, place, options);
     return signed.flat();
   }
   const above = await vetHolder(image, place, demand, options);

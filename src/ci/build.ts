@@ -25,12 +25,16 @@ export interface Build {
 
 /** A build type of a CI, and how its certificates state a job. */
 export interface BuildType {
+  /** The name of the CI in annotations: `gitlab`. */
+  ci: string;
   /** Names it in statements. */
   uri: string;
   /** The triggers of pipelines whose branch name was chosen by the author of a merge request. */
   mergeTriggers: readonly string[];
   /** The address of a job, from its project's address and its ID. */
   jobUrl(source: string, id: string): string;
+  /** The number that orders the runs of one job in one pipeline, from a job's ID. Default: the ID. */
+  runOf?(id: string): string | undefined;
   /** Whether an identity belongs to a job that the project itself configures. */
   isConfiguredBy(source: string, identity: string): boolean;
   /** The address of the instance whose jobs an issuer vouches for; undefined if it does not belong to this CI. */

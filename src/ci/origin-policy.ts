@@ -69,10 +69,10 @@ function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
  * own.
  */
 function runOf({ annotations, root }: StoredImage): { job: string; run: bigint } {
-  const { ci, server, projectId, pipelineId, jobName, jobId, run = jobId } = originOf(annotations);
+  const { ci, server, projectPath, pipelineId, jobName, jobId, run = jobId } = originOf(annotations);
   const told = pipelineId !== undefined && jobName !== undefined && run !== undefined;
   return told && /^\d{1,20}$/.test(run)
-    ? { job: JSON.stringify([ci, server, projectId, pipelineId, jobName]), run: BigInt(run) }
+    ? { job: JSON.stringify([ci, server, projectPath, pipelineId, jobName]), run: BigInt(run) }
     : { job: root.digest, run: 0n };
 }
 

@@ -70,6 +70,32 @@ export function withOrigin(
   return { ...Object.fromEntries(kept), ...own };
 }
 
+/**
+ * Annotations whose origin is a signed one. What is not signed about an origin is dropped, because whoever writes to the
+ * place chose it; the project's ID stays as a hint.
+ * @param signed an origin as annotations; without any, nothing changes
+ */
+export function withSignedOrigin(
+  annotations: Readonly<Record<string, string>>,
+  signed: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const { ci } = originOf(signed);
+  if (ci === undefined) return { ...annotations };
+  const [server, path] = [
+    annotations[`dev.drayage.${ci}.server`],
+    annotations[`dev.drayage.${ci}.project-path`],
+  ];
+  const isSame = signed[SOURCE] === `${server}/${path}`;
+  const stays = (key: string): boolean =>
+    ciOf(key) === undefined
+      ? key !== REVISION && key !== SOURCE
+      : key.endsWith('.project-id') || (isSame && /\.(?:server|project-path)$/.test(key));
+  const kept = Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => stays(key) && (ciOf(key) ?? ci) === ci),
+  );
+  return { ...signed, ...kept };
+}
+
 function ciOf(annotation: string): string | undefined {
   return ANNOTATION.exec(annotation)?.[1];
 }

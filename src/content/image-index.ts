@@ -31,6 +31,8 @@ export type ResolvedImages = [StoredImage, ...StoredImage[]];
 export interface ImageIndex {
   /** All images, in the order in which they were added. */
   images(options?: ListOptions): Promise<StoredImage[]>;
+  /** Whether it is only asked for single names, as a registry: listing all images would take too many requests. */
+  readonly asksByName?: boolean | undefined;
   /**
    * Resolves a name, a digest (of a root or a config, also shortened) or a unique tag. A registry gets only this
    * request: its images are not listed.

@@ -18,6 +18,20 @@ export interface ImagePolicy {
   check(image: StoredImage, config: ImageConfig): void;
 }
 
+/** What is signed about an image. It outranks what its place states. */
+export interface SignedFacts {
+  /** The signed origin, as annotations. Empty if the signature states no job that is known here. */
+  origin: Readonly<Record<string, string>>;
+  /** The names of the image when it was signed; null if no name is covered. */
+  names: readonly string[] | null;
+}
+
+/** A referrer that vouches for an image. */
+export interface Voucher extends Descriptor {
+  /** Undefined if nothing is known about what it states. */
+  signed?: SignedFacts | undefined;
+}
+
 /**
  * Checks who made an image, before any of its content is used.
  * @param place holds the image and its referrers
@@ -28,4 +42,4 @@ export type Authenticate = (
   image: StoredImage,
   place: ImagePlace,
   options?: ContentOptions,
-) => Promise<readonly Descriptor[]>;
+) => Promise<readonly Voucher[]>;

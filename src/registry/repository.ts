@@ -145,6 +145,8 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     return listTags(this.#address, options);
   }
 
+  readonly asksByName = true;
+
   async images(options: ContentOptions = {}): Promise<StoredImage[]> {
     const limit = pLimit(CONCURRENCY);
     const tags = await this.tags(options);

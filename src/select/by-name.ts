@@ -1,15 +1,15 @@
 import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
 import { overlay, withDocuments } from '../content/overlay.ts';
+import type { Voucher } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { OMITTED_LAYERS } from '../image/annotations.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { combineImages } from './combine.ts';
 import { joinPlaces } from './places.ts';
 
 /** An image, and the referrers that vouch for it if signatures were checked. */
 export interface VouchedImage extends PlacedImage {
-  vouchers?: readonly Descriptor[];
+  vouchers?: readonly Voucher[];
 }
 
 /**
@@ -98,13 +98,13 @@ async function combined(
 }
 
 /** The vouchers of any of these; undefined if signatures were not checked. */
-function vouchersOf(found: readonly VouchedImage[]): readonly Descriptor[] | undefined {
+function vouchersOf(found: readonly VouchedImage[]): readonly Voucher[] | undefined {
   const lists = found.flatMap(({ vouchers }) => (vouchers === undefined ? [] : [vouchers]));
   return lists.length === 0 ? undefined : lists.flat();
 }
 
 /** The place of the images; if there are several, all of them as one place. */
-function placeOf(found: readonly VouchedImage[]): ImagePlace {
+export function placeOf(found: readonly PlacedImage[]): ImagePlace {
   const all = [...new Set(found.map(({ place }) => place))];
   const [only, ...others] = all;
   return only !== undefined && others.length === 0 ? only : joinPlaces(all);

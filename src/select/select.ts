@@ -9,7 +9,10 @@ import { normalizeName } from '../oci/reference.ts';
 import type { VouchedImage } from './by-name.ts';
 import { combineByName, mergeByRoot } from './by-name.ts';
 import { findAll, findByReference } from './places.ts';
+import type { JudgedImage } from './judge.ts';
+import { judge } from './judge.ts';
 import { ImageReader } from './read.ts';
+import { withLaterRuns } from './later-runs.ts';
 import type { SelectedImage, Selection } from './selection.ts';
 
 /**
@@ -51,9 +54,9 @@ export async function selectEach(
  */
 export async function permittedNames(
   places: readonly ImagePlace[],
-  { onProgress, signal, policy }: Selection,
+  { onProgress, signal, policy, authenticate }: Selection,
 ): Promise<string[]> {
-  const all = await findAll(places, { signal });
+  const all = await judge(await findAll(places, { signal }), { authenticate, signal });
   const chosen = permitted(all, { policy });
   const names = new Set(chosen.flatMap(({ image }) => image.names));
   const others = all.filter(({ image }) => !image.names.some((name) => names.has(name)));
@@ -76,8 +79,8 @@ export async function refusalOf(
 ): Promise<DrayageError | undefined> {
   let isPermitted = false;
   try {
-    permitted([{ place, image }], { policy });
-    await authenticate?.(image, place, { signal });
+    const judged = await judge([{ place, image }], { authenticate, signal });
+    for (const { refusal } of permitted(judged, { policy })) if (refusal !== undefined) return refusal;
     isPermitted = true;
     if (policy !== undefined) await new ImageReader({ policy, signal }).read(place, image);
   } catch (error) {
@@ -87,34 +90,39 @@ export async function refusalOf(
   return undefined;
 }
 
-/** Finds images, each once. The signature of each is checked separately, because nobody signed their combination. */
+/**
+ * Finds images, each once. The signature of each is checked separately, because nobody signed their combination. An
+ * image whose signature is refused stands in the way only if it is chosen.
+ */
 async function findVouched(places: readonly ImagePlace[], selection: Selection): Promise<VouchedImage[]> {
-  const { authenticate, signal } = selection;
-  const vouched: VouchedImage[] = [];
-  for (const placed of await findPermitted(places, selection)) {
-    vouched.push({ ...placed, vouchers: await authenticate?.(placed.image, placed.place, { signal }) });
-  }
-  return vouched;
-}
-
-async function findPermitted(
-  places: readonly ImagePlace[],
-  selection: Selection,
-): Promise<readonly PlacedImage[]> {
   const { images = [], onProgress, signal } = selection;
   const lists =
     images.length === 0
-      ? [await findAll(places, { onProgress, signal })]
-      : await Promise.all(
-          images.map((reference) => findByReference(places, reference, { onProgress, signal })),
-        );
+      ? [await judge(await findAll(places, { onProgress, signal }), selection)]
+      : await findEach(places, images, selection);
   const found = lists.flatMap((list) => permitted(forPlatform(list, selection), selection));
-  if (found.length > 0) return mergeByRoot(found);
-  throw nothing();
+  if (found.length === 0) throw nothing();
+  const refused = found.find(({ refusal }) => refusal !== undefined);
+  if (refused?.refusal !== undefined) throw refused.refusal;
+  return mergeByRoot(found);
+}
+
+/** The images of each reference, with later runs of their jobs that were signed under the same name. */
+async function findEach(
+  places: readonly ImagePlace[],
+  references: readonly string[],
+  selection: Selection,
+): Promise<JudgedImage[][]> {
+  const { onProgress, signal } = selection;
+  const lists = await Promise.all(
+    references.map((reference) => findByReference(places, reference, { onProgress, signal })),
+  );
+  const judged = await Promise.all(lists.map((list) => judge(list, selection)));
+  return withLaterRuns(places, references, judged, selection);
 }
 
 /** Drops images that state another platform, unless their name exists for no other: that is reported later. */
-function forPlatform(found: readonly PlacedImage[], { platform }: Selection): readonly PlacedImage[] {
+function forPlatform(found: readonly JudgedImage[], { platform }: Selection): readonly JudgedImage[] {
   if (platform === undefined) return found;
   const fits = ({ image: { root } }: PlacedImage): boolean =>
     root.platform === undefined || matchesPlatform(platform, root.platform);
@@ -122,7 +130,10 @@ function forPlatform(found: readonly PlacedImage[], { platform }: Selection): re
   return found.filter((one) => fits(one) || !one.image.names.some((name) => names.has(name)));
 }
 
-function permitted(found: readonly PlacedImage[], { policy, onProgress }: Selection): readonly PlacedImage[] {
+function permitted<T extends PlacedImage>(
+  found: readonly T[],
+  { policy, onProgress }: Pick<Selection, 'policy' | 'onProgress'>,
+): readonly T[] {
   if (policy === undefined) return found;
   const chosen = new Set(
     policy.choose(

@@ -1,5 +1,5 @@
 import type { PlacedImage } from '../content/image-index.ts';
-import type { Authenticate, ImagePolicy } from '../content/policy.ts';
+import type { Authenticate, ImagePolicy, Voucher } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -31,5 +31,5 @@ export interface SelectedImage extends PlacedImage {
   /** The content of its place, where each document is read once. */
   content: ContentSource;
   /** The referrers that vouch for it; undefined if signatures were not checked. */
-  vouchers?: readonly Descriptor[] | undefined;
+  vouchers?: readonly Voucher[] | undefined;
 }

@@ -9,9 +9,11 @@ export const harbour: Ci = {
   name: 'harbour',
   title: 'Harbour',
   buildType: {
+    ci: 'harbour',
     uri: 'https://harbour.example/task/v1',
     mergeTriggers: ['offer'],
     jobUrl: (source, id) => `${source}/tasks/${id}`,
+    runOf: (id) => id.split('.')[2],
     isConfiguredBy: (source, identity) => identity.startsWith(`${source}#`),
     serverOf: (issuer) => (issuer === 'https://id.harbour.example' ? 'https://harbour.example' : undefined),
   },

@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import type { Build, BuildType } from '../build.ts';
 import type { Env, Origin } from '../origin.ts';
-import { readOrigin, readVariables } from './job.ts';
+import { GITLAB, readOrigin, readVariables } from './job.ts';
 
 /** The build of a GitLab job, as docs/build-type.md describes it. */
 export const gitlabBuildType: BuildType = {
+  ci: GITLAB,
   uri: 'urn:uuid:e9b88c44-ef8a-4cdd-a632-3a52645fd0db',
   mergeTriggers: ['merge_request_event'],
   jobUrl: (source, id) => `${source}/-/jobs/${id}`,

@@ -1,0 +1,70 @@
+import type { PlacedImage } from '../content/image-index.ts';
+import type { Voucher } from '../content/policy.ts';
+import { withSignedOrigin } from '../ci/origin.ts';
+import type { DrayageError } from '../errors.ts';
+import { isDrayageError } from '../errors.ts';
+import { readImage } from '../image/image.ts';
+import { configPlatform } from '../oci/config.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isManifestType } from '../oci/media-types.ts';
+import { placeOf } from './by-name.ts';
+import type { VouchedImage } from './by-name.ts';
+import type { Selection } from './selection.ts';
+
+/** An image with what is signed about it in place of what its place states. */
+export interface JudgedImage extends VouchedImage {
+  /** Why its signature is not accepted. It counts only if the image is chosen. */
+  refusal?: DrayageError;
+}
+
+/**
+ * Checks the signature of each image, before any is chosen: the signed origin and the config's platform take the place of
+ * annotations and of the index's platform, which whoever writes to a place can change. Without a required signature,
+ * the images are as they are. Copies of one image share their referrers; the names of each are checked separately.
+ */
+export async function judge(
+  found: readonly PlacedImage[],
+  { authenticate, signal }: Pick<Selection, 'authenticate' | 'signal'>,
+): Promise<JudgedImage[]> {
+  if (authenticate === undefined) return [...found];
+  const judged: JudgedImage[] = [];
+  const copies = new Map<Digest, PlacedImage[]>();
+  for (const one of found) {
+    const { digest } = one.image.root;
+    const same = copies.get(digest);
+    if (same === undefined) copies.set(digest, [one]);
+    else same.push(one);
+  }
+  for (const one of found) {
+    const { image } = one;
+    const place = placeOf([one, ...(copies.get(image.root.digest) ?? [])]);
+    try {
+      const vouchers = await authenticate(image, place, { signal });
+      const root = await rootOf({ place, image }, { signal });
+      const annotations = withSignedOrigin(image.annotations, signedOf(vouchers)?.origin);
+      judged.push({ ...one, image: { ...image, root, annotations }, vouchers });
+    } catch (error) {
+      if (!isDrayageError(error)) throw error;
+      judged.push({ ...one, refusal: error });
+    }
+  }
+  return judged;
+}
+
+/** The facts that the signature of an image states. */
+export function signedOf(vouchers: readonly Voucher[] = []): Voucher['signed'] {
+  return vouchers.find(({ signed }) => signed !== undefined)?.signed;
+}
+
+/** The root with the platform that its config states. Each image below an index states its own. */
+async function rootOf(
+  { place, image: { root } }: PlacedImage,
+  options: Pick<Selection, 'signal'>,
+): Promise<Descriptor> {
+  const { platform, ...bare } = root;
+  if (platform === undefined) return root;
+  if (!isManifestType(root.mediaType)) return bare;
+  const { config } = await readImage(place, bare, options);
+  return { ...bare, platform: configPlatform(config.value) };
+}

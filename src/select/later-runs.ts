@@ -1,0 +1,65 @@
+import type { ImagePlace } from '../content/image-index.ts';
+import type { ImagePolicy } from '../content/policy.ts';
+import { isDrayageError } from '../errors.ts';
+import { taggedName } from '../oci/reference.ts';
+import type { JudgedImage } from './judge.ts';
+import { judge, signedOf } from './judge.ts';
+import { findAll } from './places.ts';
+import type { Selection } from './selection.ts';
+
+/**
+ * Adds to the images of each reference those that only their annotations hide: signed under that name by a later run of
+ * the same job, but named otherwise in their place. The policy then takes the later run.
+ * @param found for each reference, with signatures checked
+ */
+export async function withLaterRuns(
+  places: readonly ImagePlace[],
+  references: readonly string[],
+  found: readonly JudgedImage[][],
+  { policy, authenticate, signal }: Selection,
+): Promise<JudgedImage[][]> {
+  if (policy === undefined || authenticate === undefined) return [...found];
+  const listed = await findAll(
+    places.filter(({ asksByName }) => asksByName !== true),
+    { signal },
+  );
+  // Without names, so that the signature alone says how the image is called.
+  const nameless = listed.map(({ place, image }) => ({ place, image: { ...image, names: [] } }));
+  const all = (await judge(nameless, { authenticate, signal })).filter(
+    ({ refusal }) => refusal === undefined,
+  );
+  return found.map((list, i) => {
+    const name = taggedName(references[i] ?? '');
+    if (name === undefined) return list;
+    const known = new Set(list.map(({ image }) => image.root.digest));
+    const hidden = all
+      .filter(({ image, vouchers }) => !known.has(image.root.digest) && isSignedAs(name, vouchers))
+      .map((one) => ({ ...one, image: { ...one.image, names: [name] } }));
+    return [...list, ...hidden.filter((one) => replaces(one, list, policy))];
+  });
+}
+
+function isSignedAs(name: string, vouchers: JudgedImage['vouchers']): boolean {
+  return signedOf(vouchers)?.names?.includes(name) === true;
+}
+
+/** Whether the policy drops an image that it takes otherwise, because of another one. */
+function replaces(one: JudgedImage, list: readonly JudgedImage[], policy: ImagePolicy): boolean {
+  const alone = chosen(list, policy);
+  const together = chosen([...list, one], policy);
+  return together.has(one.image) && [...alone].some((image) => !together.has(image));
+}
+
+function chosen(list: readonly JudgedImage[], policy: ImagePolicy): Set<JudgedImage['image']> {
+  try {
+    return new Set(
+      policy.choose(
+        list.map(({ image }) => image),
+        () => {},
+      ),
+    );
+  } catch (error) {
+    if (!isDrayageError(error)) throw error;
+    return new Set();
+  }
+}

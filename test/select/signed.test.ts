@@ -1,0 +1,221 @@
+import { describe, expect, test } from 'vitest';
+import { signaturePolicy } from '../../src/attest/authenticate.ts';
+import { bundleReferrer } from '../../src/attest/referrer.ts';
+import { provenanceStatement } from '../../src/attest/statement.ts';
+import { loadTrust } from '../../src/attest/trust.ts';
+import { expectationsOf } from '../../src/ci/expectations.ts';
+import { readBuild } from '../../src/ci/gitlab/build.ts';
+import { originAnnotations } from '../../src/ci/origin.ts';
+import { originPolicy } from '../../src/ci/origin-policy.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { parsePlatform } from '../../src/oci/platform.ts';
+import { once } from '../../src/stream/tap.ts';
+import { permittedNames, refusalOf, select } from '../../src/select/select.ts';
+import type { Selection } from '../../src/select/selection.ts';
+import { bytesOf, expected, keyBundle, keyPair } from '../attest/bundles.ts';
+import type { SampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex } from '../layout/sample-images.ts';
+import { ORIGIN, SIGNING_JOB } from '../support/gitlab-job.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const KEYS = keyPair();
+const OLD = sampleImage(['old run']);
+const NEW = sampleImage(['new run']);
+const GITLAB = 'dev.drayage.gitlab.';
+
+/** What a layout states about an image that a run of a job has made. */
+interface Stated {
+  image: SampleImage;
+  /** The ID of the job's run, which signs. */
+  job: string;
+  /** The names that are signed. */
+  names?: string[];
+  /** What the index says instead. */
+  annotations?: Record<string, string | undefined>;
+  as?: string[];
+  platform?: string;
+  unsigned?: boolean;
+}
+
+async function sign(layout: Layout, { image, job, names = ['app:1'] }: Stated): Promise<void> {
+  const build = readBuild({
+    ...SIGNING_JOB,
+    CI_JOB_ID: job,
+    CI_JOB_URL: `https://gitlab.example/group/app/-/jobs/${job}`,
+  });
+  const attested = { digest: image.root.digest, ids: [image.config.digest], names };
+  const statement = provenanceStatement(attested, build, { finishedAt: new Date(0), version: '1' });
+  const bundle = bytesOf(keyBundle(KEYS.privateKey, statement));
+  const { root, documents } = bundleReferrer(image.root, bundle, new Date(0));
+  await layout.update(async (content) => {
+    for (const { descriptor, bytes } of documents) await content.put(descriptor, once(bytes));
+    content.add(root, [], {});
+  });
+}
+
+async function layoutOf(...all: Stated[]): Promise<Layout> {
+  const layout = await Layout.create(`${await temporaryFolder()}/layout`);
+  for (const stated of all) {
+    const { image, job, as, names = ['app:1'], platform } = stated;
+    const own = { ...originAnnotations({ ...ORIGIN, jobId: job }), ...stated.annotations };
+    const annotations = Object.fromEntries(
+      Object.entries(own).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    );
+    await layout.update(async (content) => {
+      await addSample(content, image, [], annotations);
+      const root = platform === undefined ? image.root : { ...image.root, platform: parsePlatform(platform) };
+      content.remove(image.root.digest);
+      content.add(root, as ?? names, annotations);
+    });
+    if (stated.unsigned !== true) await sign(layout, stated);
+  }
+  return layout;
+}
+
+/** The policy of a job of the pipeline that requires signatures. */
+async function signed(options: Selection = {}): Promise<Selection> {
+  const authenticate = signaturePolicy(await loadTrust(KEYS), expected({ commit: ORIGIN.commit }));
+  return { policy: originPolicy(expectationsOf(ORIGIN)), authenticate, ...options };
+}
+
+const RENAMED = `${GITLAB}job-name`;
+
+describe('of two runs of a job the signed numbers decide, whatever annotations state', () => {
+  const old = { image: OLD, job: '100' };
+  const later = { image: NEW, job: '200' };
+
+  test.each<[string, Stated['annotations'], Stated['annotations']]>([
+    ['nothing else', {}, {}],
+    ['a higher number of the old run', { [`${GITLAB}job-id`]: '999' }, {}],
+    ['a higher run of the old run', { [`${GITLAB}run`]: '999' }, {}],
+    ['a lower number of the new run', {}, { [`${GITLAB}job-id`]: '1' }],
+    ['a lower run of the new run', {}, { [`${GITLAB}run`]: '0' }],
+    ['no number of the new run', {}, { [`${GITLAB}job-id`]: undefined }],
+    ['another job for the new run', {}, { [RENAMED]: 'other' }],
+    ['another job for the old run', { [RENAMED]: 'other', [`${GITLAB}job-id`]: '999' }, {}],
+    ['another pipeline for the new run', {}, { [`${GITLAB}pipeline-id`]: '4712' }],
+    ['another commit for the new run', {}, { 'org.opencontainers.image.revision': 'b'.repeat(40) }],
+    ['another server for the new run', {}, { [`${GITLAB}server`]: 'https://other.example' }],
+    ['another project for the new run', {}, { [`${GITLAB}project-path`]: 'group/other' }],
+    ['another project ID for the new run', {}, { [`${GITLAB}project-id`]: '13' }],
+    ['two CIs for the new run', {}, { 'dev.drayage.harbour.job-id': '1' }],
+    [
+      'nothing of the new run',
+      {},
+      Object.fromEntries(Object.keys(originAnnotations(ORIGIN)).map((key) => [key, undefined])),
+    ],
+  ])('%s', async (_, ofOld, ofNew) => {
+    const places = [
+      await layoutOf({ ...old, annotations: ofOld }),
+      await layoutOf({ ...later, annotations: ofNew }),
+    ];
+    for (const images of [undefined, ['app:1']]) {
+      for (const order of [places, places.toReversed()]) {
+        const notes: string[] = [];
+        const onProgress = (event: { kind: string; message?: string }): void =>
+          void notes.push(event.message ?? '');
+        const [one, ...others] = await select(order, await signed({ images, onProgress }));
+        expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+        expect(notes).toContain('app:1 of job 100 is skipped: the job ran again as 200');
+      }
+    }
+    expect(await permittedNames(places, await signed())).toEqual(['app:1']);
+  });
+
+  test.each([
+    ['no name', []],
+    ['another name', ['other:1']],
+  ])('%s of the new run', async (_, as) => {
+    const places = [await layoutOf(old), await layoutOf({ ...later, as })];
+    const [one, ...others] = await select(places, await signed({ images: ['app:1'] }));
+    expect([one?.root.digest, one?.image.names, others]).toEqual([NEW.root.digest, ['app:1'], []]);
+  });
+
+  test('an image without a signature stands for no later run', async () => {
+    const planted = { image: NEW, job: '999', unsigned: true };
+    const places = [await layoutOf(old), await layoutOf(planted)];
+    await expect(select(places, await signed())).rejects.toMatchObject({ facts: { reason: 'UNSIGNED' } });
+  });
+
+  test('an image without a signature that an earlier run made is no obstacle', async () => {
+    const places = [await layoutOf({ ...old, unsigned: true }), await layoutOf(later)];
+    const chosen = await select(places, await signed());
+    expect(chosen.map(({ root }) => root.digest)).toEqual([NEW.root.digest]);
+  });
+
+  test('an earlier image of the same run keeps no name that moved on', async () => {
+    const place = await layoutOf({ image: OLD, job: '200', as: [] }, later);
+    const [one, ...others] = await select([place], await signed({ images: ['app:1'] }));
+    expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+  });
+});
+
+test('an image of another pipeline is passed over by what is signed, and one of ours is refused for its signature', async () => {
+  const foreign = {
+    image: OLD,
+    job: '100',
+    unsigned: true,
+    annotations: { [`${GITLAB}pipeline-id`]: '4000' },
+  };
+  const places = [await layoutOf(foreign), await layoutOf({ image: NEW, job: '200' })];
+  expect((await select(places, await signed())).map(({ root }) => root.digest)).toEqual([NEW.root.digest]);
+  const ours = [
+    await layoutOf({ ...foreign, as: ['old:1'], annotations: { [RENAMED]: 'other' } }),
+    places[1] as Layout,
+  ];
+  await expect(select(ours, await signed())).rejects.toMatchObject({ facts: { reason: 'UNSIGNED' } });
+});
+
+test('an image of another pipeline does not become ours by its annotations', async () => {
+  const layout = await layoutOf({ image: OLD, job: '100' });
+  const policy = originPolicy({ ...expectationsOf(ORIGIN), pipeline: ['4712'] });
+  const [image] = await layout.images();
+  const lying = { ...image, annotations: { ...image?.annotations, [`${GITLAB}pipeline-id`]: '4712' } };
+  const selection = await signed({ policy });
+  expect(await refusalOf({ place: layout, image: lying as never }, selection)).toMatchObject({
+    facts: { reason: 'OTHER_ORIGIN', actual: '4711' },
+  });
+});
+
+describe('the platform of a signed image is that of its config', () => {
+  const arm = sampleImage(['arm'], 'arm64');
+
+  test('where the index states another one', async () => {
+    const place = await layoutOf(
+      { image: NEW, job: '200', platform: 'linux/arm64' },
+      { image: arm, job: '200', platform: 'linux/amd64' },
+    );
+    for (const [platform, image] of [
+      ['linux/amd64', NEW],
+      ['linux/arm64', arm],
+    ] as const) {
+      const [one, ...others] = await select([place], await signed({ platform: parsePlatform(platform) }));
+      expect([one?.root.digest, others]).toEqual([image.root.digest, []]);
+    }
+    await expect(
+      select([place], await signed({ images: ['app:1'], platform: parsePlatform('linux/s390x') })),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('where an index that nobody signed lists it for another one', async () => {
+    const layout = await layoutOf({ image: NEW, job: '200', as: [] }, { image: arm, job: '200', as: [] });
+    const listed = (a: string, b: string): SampleImage =>
+      sampleIndex([
+        { ...NEW, root: { ...NEW.root, platform: parsePlatform(a) } },
+        { ...arm, root: { ...arm.root, platform: parsePlatform(b) } },
+      ]);
+    const add = (image: SampleImage, name: string): Promise<void> =>
+      layout.update((content) => addSample(content, image, [name], originAnnotations(ORIGIN)));
+    await add(listed('linux/amd64', 'linux/arm64/v8'), 'app:1');
+    expect(await select([layout], await signed({ images: ['app:1'] }))).toHaveLength(1);
+    await add(listed('linux/arm64', 'linux/amd64'), 'app:1');
+    await expect(select([layout], await signed({ images: ['app:1'] }))).rejects.toMatchObject({
+      facts: { reason: 'CONTRADICTION' },
+    });
+  });
+});
+
+test('names that are not signed are refused', async () => {
+  const place = await layoutOf({ image: OLD, job: '100', as: ['other:1'] });
+  await expect(select([place], await signed())).rejects.toMatchObject({ facts: { reason: 'NAME' } });
+});
