@@ -9,7 +9,7 @@ import type {
   SignResult,
   ThinOptions,
 } from '../index.ts';
-import { DrayageError, originAnnotations, parsePlatform, pulledImages, save } from '../index.ts';
+import { DrayageError, originAnnotations, pulledImages, save } from '../index.ts';
 import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
@@ -23,6 +23,8 @@ import { createLayout, defaultLayout, openLayout } from './places.ts';
 import { isFolder, openArchive, parseNotation } from './notation.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import type { VariableOptions } from './reports.ts';
+import type { PlatformOptions } from './selection.ts';
+import { readPlatform } from './selection.ts';
 import type { SigningOptions } from './signing.ts';
 import { prepareSigning } from './signing.ts';
 import { parseSize } from './quantities.ts';
@@ -33,7 +35,13 @@ const nothing = async (): Promise<void> => {};
 
 /** Options of `drayage save`. */
 export interface SaveCommandOptions
-  extends CommonOptions, VariableOptions, SigningOptions, RegistryCommandOptions, LockOptions {
+  extends
+    CommonOptions,
+    PlatformOptions,
+    VariableOptions,
+    SigningOptions,
+    RegistryCommandOptions,
+    LockOptions {
   iidfile?: string;
   metadataFile?: string;
   from?: string;
@@ -43,7 +51,6 @@ export interface SaveCommandOptions
   thin?: 'auto' | 'always' | 'never';
   compress?: CodecName;
   level?: number;
-  platform?: string;
   oneRequest?: boolean;
   host?: string;
   maxSize?: string;
@@ -147,7 +154,7 @@ export interface SaveRequest {
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `IO`
  */
 export async function readRequest(options: SaveCommandOptions): Promise<SaveRequest> {
-  const { iidfile, metadataFile, from, platform, maxSize } = options;
+  const { iidfile, metadataFile, from, maxSize } = options;
   if (metadataFile !== undefined && from !== undefined) {
     throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
       hint: 'it names images of a daemon',
@@ -156,7 +163,7 @@ export async function readRequest(options: SaveCommandOptions): Promise<SaveRequ
   return {
     ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
     described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
-    platform: platform === undefined ? undefined : parsePlatform(platform),
+    platform: readPlatform(options),
     maxSize: maxSize === undefined ? undefined : parseSize(maxSize),
   };
 }

@@ -1,7 +1,7 @@
 import type { ContentOptions, ContentSource } from './source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Platform } from '../oci/platform.ts';
+import type { Platform, PlatformOption } from '../oci/platform.ts';
 import type { Readable } from 'node:stream';
 
 /** Result of a load. */
@@ -52,10 +52,8 @@ export interface InspectImageOptions extends ContentOptions {
   platforms?: boolean | undefined;
 }
 
-/** Options of {@link ImageEndpoint.save}. */
-export interface SaveArchiveOptions extends ContentOptions {
-  /** Of a multi-platform image only the image for this platform, if the daemon can choose; otherwise all may arrive. */
-  platform?: Platform | undefined;
+/** Options of {@link ImageEndpoint.save}. If the daemon cannot choose a `platform`, all images may arrive. */
+export interface SaveArchiveOptions extends ContentOptions, PlatformOption {
   /**
    * Says which of these blobs are held already. The archive may omit them, but still names them. Called, if at all,
    * before the archive is returned.

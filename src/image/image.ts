@@ -9,7 +9,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
 import { pairLayers } from '../oci/manifest.ts';
 import { isManifestType, layerCompression } from '../oci/media-types.ts';
-import type { Platform } from '../oci/platform.ts';
+import type { Platform, PlatformOption } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
 
@@ -21,9 +21,7 @@ export interface Image {
 }
 
 /** Options of {@link readImage}. */
-export interface ReadImageOptions extends ContentOptions {
-  /** The image must be for this platform. */
-  platform?: Platform;
+export interface ReadImageOptions extends ContentOptions, PlatformOption {
   /**
    * Takes the image for this platform, if there are several; an only image is taken for any platform. Default: the
    * first.

@@ -14,6 +14,12 @@ export interface Platform {
   'os.version'?: string | undefined;
 }
 
+/** The choice of one image of a multi-platform image. */
+export interface PlatformOption {
+  /** Only the image for this platform of each multi-platform image; default: all of its images. */
+  platform?: Platform | undefined;
+}
+
 /** Schema of a platform inside a document. */
 export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject(
   {

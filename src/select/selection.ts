@@ -3,15 +3,13 @@ import type { Authenticate, ImagePolicy, Voucher } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Platform } from '../oci/platform.ts';
+import type { PlatformOption } from '../oci/platform.ts';
 import type { OnProgress } from '../progress.ts';
 
 /** Which images are meant, and what is checked of each before its first layer is read. */
-export interface Selection extends ContentOptions {
+export interface Selection extends ContentOptions, PlatformOption {
   /** Names or digests; default: all images. */
   images?: readonly string[] | undefined;
-  /** Only the image for this platform of each multi-platform image; default: all of its images. */
-  platform?: Platform | undefined;
   /** Which images may be used; default: all. */
   policy?: ImagePolicy | undefined;
   /** Checks who made each image, under its names in its place. Default: no check. */

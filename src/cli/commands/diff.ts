@@ -4,12 +4,11 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { isArchive, isFolder, parseNotation } from '../notation.ts';
 import { openLayout } from '../places.ts';
+import type { ImageOptions } from '../selection.ts';
 import { unpackArchives } from '../unpack.ts';
 
 /** Options of `drayage diff`. */
-export interface DiffCommandOptions extends CommonOptions {
-  image?: string[];
-}
+export interface DiffCommandOptions extends CommonOptions, ImageOptions {}
 
 /** `drayage diff` */
 export async function diffLayouts(

@@ -1,21 +1,20 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import type { Authenticate, FetchResult } from '../../index.ts';
+import type { FetchResult, Selection } from '../../index.ts';
 import { DrayageError, fetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import type { LockOptions } from '../places.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
 import type { SignatureOptions } from '../signatures.ts';
-import { readSignaturePolicy } from '../signatures.ts';
+import type { ImageOptions } from '../selection.ts';
+import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */
 export interface FetchCommandOptions
-  extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions, LockOptions {
-  image?: string[];
+  extends CommonOptions, ImageOptions, SourceOptions, BaseOptions, SignatureOptions, LockOptions {
   out?: string;
   complete?: boolean;
 }
@@ -28,21 +27,17 @@ export async function fetchImages(
 ): Promise<Outcome> {
   const isOfJob = options.job !== undefined || options.jobId !== undefined;
   assertMeaning(isOfJob, paths, options);
-  const authenticate = await readSignaturePolicy(options, context);
+  // Naming a job accepts its images, unless `--expect` says otherwise.
+  const selection = await readSelection(options, context, { ownPipeline: false });
   await using bases = openBases(options, context);
   const complete = options.complete === true ? bases.open : undefined;
-  if (!isOfJob) return completeLayouts(paths, bases, { ...options, authenticate }, context);
+  if (!isOfJob) return completeLayouts(paths, bases, { ...options, selection }, context);
   await using sources = await openSources([], options, context, 'once');
   const result = await fetch({
+    ...selection,
     from: sources.places,
-    images: options.image,
-    // Naming a job accepts its images, unless `--expect` says otherwise.
-    policy: options.expect === undefined ? undefined : readPolicy(options, context),
-    authenticate,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context, options),
     complete,
-    signal: context.signal,
-    onProgress: context.onProgress,
   });
   return {
     json: result,
@@ -55,18 +50,14 @@ export async function fetchImages(
 async function completeLayouts(
   paths: readonly string[],
   bases: Bases,
-  options: FetchCommandOptions & { authenticate: Authenticate | undefined },
+  { selection, ...options }: FetchCommandOptions & { selection: Selection },
   context: Context,
 ): Promise<Outcome> {
-  const { signal, onProgress } = context;
-  const { image: images, authenticate } = options;
-  const policy = options.expect === undefined ? undefined : readPolicy(options, context);
   const layouts = await openLayouts(paths, context, options);
   const results: FetchResult[] = [];
   for (const layout of layouts) {
     const places = { from: [layout], others: layouts, to: layout };
-    const asked = { images, policy, authenticate };
-    results.push(await fetch({ ...places, ...asked, complete: bases.open, signal, onProgress }));
+    results.push(await fetch({ ...selection, ...places, complete: bases.open }));
   }
   return {
     json: { layouts: results },

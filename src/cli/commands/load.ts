@@ -1,28 +1,20 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
-import {
-  DrayageError,
-  exportArchive,
-  imageVariables,
-  joinPlaces,
-  load,
-  parsePlatform,
-  save,
-} from '../../index.ts';
+import { DrayageError, exportArchive, imageVariables, joinPlaces, load, save } from '../../index.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
-import { readPolicy } from '../expectations.ts';
 import { count, formatBytes } from '../format.ts';
 import type { LockOptions } from '../places.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeDotenvFile } from '../dotenv-file.ts';
 import type { SignatureOptions } from '../signatures.ts';
-import { readSignaturePolicy } from '../signatures.ts';
+import type { ImageOptions, PlatformOptions } from '../selection.ts';
+import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
@@ -31,10 +23,16 @@ import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
 export interface LoadCommandOptions
-  extends CommonOptions, SourceOptions, BaseOptions, SignatureOptions, VariableOptions, LockOptions {
-  image?: string[];
+  extends
+    CommonOptions,
+    ImageOptions,
+    PlatformOptions,
+    SourceOptions,
+    BaseOptions,
+    SignatureOptions,
+    VariableOptions,
+    LockOptions {
   tag?: string[];
-  platform?: string;
   to?: string;
   full?: boolean;
   shared?: boolean;
@@ -57,19 +55,10 @@ export async function loadImages(
 ): Promise<Outcome> {
   const target = options.to === undefined ? undefined : parseTarget(options.to, { ...options, ...context });
   if (target !== undefined) refuseDaemonOptions(options, target);
-  const authenticate = await readSignaturePolicy(options, context);
+  const selection = await readSelection(options, context);
   await using sources = await openSources(paths, options, context);
   await using bases = openBases(options, context);
-  const choice: Choice = {
-    from: sources.places,
-    images: options.image,
-    platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
-    openBase: bases.open,
-    policy: readPolicy(options, context),
-    authenticate,
-    signal: context.signal,
-    onProgress: context.onProgress,
-  };
+  const choice: Choice = { ...selection, from: sources.places, openBase: bases.open };
   try {
     return target === undefined
       ? await loadIntoDaemon(choice, options, context)

@@ -2,7 +2,6 @@ import type { MergedImage } from '../../index.ts';
 import { DrayageError, merge, originAnnotations } from '../../index.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import type { LockOptions } from '../places.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
@@ -10,15 +9,20 @@ import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signatures.ts';
-import { readSignaturePolicy } from '../signatures.ts';
+import type { ImageOptions } from '../selection.ts';
+import { readSelection } from '../selection.ts';
 import { openNamed } from '../sources.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage merge`. */
 export interface MergeCommandOptions
-  extends CommonOptions, Omit<SignatureOptions, keyof JobOptions>, VariableOptions, LockOptions {
+  extends
+    CommonOptions,
+    ImageOptions,
+    Omit<SignatureOptions, keyof JobOptions>,
+    VariableOptions,
+    LockOptions {
   out?: string;
-  image?: string[];
 }
 
 /** `drayage merge` */
@@ -29,21 +33,17 @@ export async function mergeLayouts(
 ): Promise<Outcome> {
   const job = readJob(context.env);
   const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
-  const authenticate = await readSignaturePolicy(options, context);
+  const selection = await readSelection(options, context);
   const to = await createLayout(out, context, options);
   // The result of an earlier run is not merged.
   const named = paths.length > 0 ? paths : await findLayouts(context, to.path);
   await using from = await openNamed(named, context);
   try {
     const result = await merge({
+      ...selection,
       from: from.places,
       to,
-      images: options.image,
-      policy: readPolicy(options, context),
-      authenticate,
       annotations: job && originAnnotations(job.origin),
-      signal: context.signal,
-      onProgress: context.onProgress,
     });
     if (job !== undefined) await writeReports(to, job, options, context);
     const { copied, total } = result.bytes;

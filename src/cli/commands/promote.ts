@@ -2,7 +2,6 @@ import type { PromotedImage, PromoteResult, RegistryRepository } from '../../ind
 import { isDrayageError, promote } from '../../index.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { readPolicy } from '../expectations.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import type { PromotionOptions } from '../promotions.ts';
 import { readPromotions } from '../promotions.ts';
@@ -11,7 +10,7 @@ import { openRegistries } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
 import { promotionReport, writePromotionReports } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
-import { readSignaturePolicy } from '../signatures.ts';
+import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import { explainDamage } from '../artifact-errors.ts';
@@ -38,7 +37,7 @@ export async function promoteImages(
   options: PromoteCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const authenticate = await readSignaturePolicy(options, context, { protectedRef: true });
+  const selection = await readSelection(options, context, { protectedRef: true });
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
@@ -48,11 +47,10 @@ export async function promoteImages(
   let result: PromoteResult;
   try {
     result = await promote({
+      ...selection,
       from: sources.places,
       promotions: readPromotions(args, options, context),
       registries,
-      policy: readPolicy(options, context),
-      authenticate,
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),
@@ -60,8 +58,6 @@ export async function promoteImages(
       onPlanned: async (images) => void (job && promotionReport(images, job.ci, options)),
       bases: options.base,
       mountFrom,
-      signal: context.signal,
-      onProgress: context.onProgress,
     });
   } catch (error) {
     // An error without a path comes from a registry, not from a restored file.

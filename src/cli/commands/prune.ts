@@ -5,10 +5,10 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import type { LockOptions } from '../places.ts';
 import { openLayouts } from '../places.ts';
+import type { ImageOptions } from '../selection.ts';
 
 /** Options of `drayage prune`. */
-export interface PruneCommandOptions extends CommonOptions, LockOptions {
-  image?: string[];
+export interface PruneCommandOptions extends CommonOptions, ImageOptions, LockOptions {
   olderThan?: string;
   dryRun?: boolean;
 }

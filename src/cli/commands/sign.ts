@@ -6,13 +6,13 @@ import { openBaseLayouts } from '../sources.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import type { LockOptions } from '../places.ts';
 import { defaultLayout, openLayouts } from '../places.ts';
+import type { ImageOptions } from '../selection.ts';
 import type { SigningOptions } from '../signing.ts';
 import { prepareSigning } from '../signing.ts';
 
 /** Options of `drayage sign`. */
 export interface SignCommandOptions
-  extends CommonOptions, SigningOptions, RegistryCommandOptions, LockOptions {
-  image?: string[];
+  extends CommonOptions, ImageOptions, SigningOptions, RegistryCommandOptions, LockOptions {
   base?: string[];
   baseLayout?: string[];
 }

@@ -1,14 +1,13 @@
 import type { Layout, Provenance, StoredImage, VerifyResult } from '../../index.ts';
 import { DrayageError, originOf, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { readPolicy } from '../expectations.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count, formatBytes } from '../format.ts';
 import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signatures.ts';
-import { readSignaturePolicy } from '../signatures.ts';
+import { readSelection } from '../selection.ts';
 import { toJson } from '../report-error.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
@@ -34,19 +33,18 @@ export async function verifyLayouts(
   options: VerifyCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { signal, onProgress } = context;
   const proven = new Map<StoredImage, Provenance>();
   const onAuthentic = (image: StoredImage, provenance: Provenance): void =>
     void proven.set(image, provenance);
-  const authenticate = await readSignaturePolicy(options, context, { onAuthentic });
-  const policy = options.expect === undefined ? undefined : readPolicy(options, context);
+  const selection = await readSelection(options, context, { onAuthentic, ownPipeline: false });
+  const isOriginChecked = selection.authenticate !== undefined;
   const layouts: VerifiedLayout[] = [];
   for (const layout of await openLayouts(paths, context)) {
-    const { images, ...result } = await verify({ layout, policy, authenticate, signal, onProgress });
+    const { images, ...result } = await verify({ ...selection, layout });
     const damage = await Promise.all(result.problems.map((error) => explainDamage(error, [layout], context)));
     const origins = images.map(({ image }) => originIn(image, proven.get(image)));
     const refusals = images.flatMap(({ refusal }) => refusal ?? []);
-    const isNothing = origins.length === 0 && (result.entries === 0 || authenticate !== undefined);
+    const isNothing = origins.length === 0 && (result.entries === 0 || isOriginChecked);
     const nothing = isNothing ? [nothingToVerify(layout)] : [];
     const problems = [...damage, ...nothing, ...refusals];
     layouts.push({ layout: layout.path, ...result, problems, origins });
@@ -54,7 +52,7 @@ export async function verifyLayouts(
   const [worst] = layouts.flatMap(({ problems }) => problems);
   return {
     json: { layouts: layouts.map((result) => ({ ...result, problems: result.problems.map(toJson) })) },
-    text: layouts.flatMap((layout) => describeLayout(layout, authenticate !== undefined)),
+    text: layouts.flatMap((layout) => describeLayout(layout, isOriginChecked)),
     quiet: layouts.filter(({ problems }) => problems.length === 0).map(({ layout }) => layout),
     exitCode: worst === undefined ? OK : exitCodeOf(worst.code),
   };

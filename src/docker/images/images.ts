@@ -7,7 +7,6 @@ import { bareDescriptor, descriptorSchema } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { digestSchema, optional, stringsSchema } from '../../oci/parse.ts';
-import type { Platform } from '../../oci/platform.ts';
 import { platformSchema } from '../../oci/platform.ts';
 import { looksLikeImageId, normalizeName } from '../../oci/reference.ts';
 import { familiarNames, parseTagName, registryDigests } from './names.ts';
@@ -31,14 +30,11 @@ export interface DaemonImage extends EndpointImage {
   root?: Descriptor | undefined;
 }
 
-/** A manifest of a daemon's image: of the image for one platform, or of an attestation. */
-export interface DaemonManifest {
-  digest: Digest;
+/** A manifest of a daemon's image: of the image for one `platform`, or of an attestation, which has none. */
+export interface DaemonManifest extends Pick<Descriptor, 'digest' | 'platform'> {
   /** Whether the daemon has all of its content. */
   available: boolean;
   descriptor?: Descriptor | undefined;
-  /** Set for a manifest of an image. */
-  platform?: Platform | undefined;
 }
 
 /** One line of a daemon's list of images. */

@@ -7,6 +7,7 @@ import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
+import type { Selection } from '../../../select/selection.ts';
 import type { SaveSource } from '../sources/source.ts';
 import type { Base } from './base.ts';
 import type { BaseSearch } from './base-finder.ts';
@@ -25,10 +26,8 @@ export interface ThinOptions extends BaseSearch {
 }
 
 /** What a layout omits. */
-export interface OmitOptions extends SizeLimits {
+export interface OmitOptions extends SizeLimits, Pick<Selection, 'images' | 'platform'> {
   from: SaveSource;
-  images?: readonly string[] | undefined;
-  platform?: Platform | undefined;
   /**
    * Layouts that will be present when this one is read: layers that they are proven to hold are not stored again. Such
    * omissions are recorded with the image. Default: none.
