@@ -91,6 +91,7 @@ export { parseJson } from './oci/json.ts';
 export type { JsonOptions } from './oci/json.ts';
 export type { Document } from './oci/manifest.ts';
 export type { Compression } from './oci/media-types.ts';
+export { COMPRESSIONS } from './oci/media-types.ts';
 export type { Platform } from './oci/platform.ts';
 export { parsePlatform } from './oci/platform.ts';
 export type { Reference } from './oci/reference.ts';

@@ -17,6 +17,7 @@ import type { DaemonImage, ImageSummary } from './images/images.ts';
 import { Images } from './images/images.ts';
 import type { DaemonFacts } from './connect/greet.ts';
 import { atLeast } from './connect/greet.ts';
+import type { DaemonKind } from './kinds/kinds.ts';
 import { storeOf } from './kinds/kinds.ts';
 import type { LoadTarget } from './transfer/delivery.ts';
 import { loadImage } from './transfer/load.ts';
@@ -24,7 +25,7 @@ import type { SaveTarget } from './transfer/open-archive.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
 import { openSave } from './transfer/save.ts';
-import type { DaemonKind, Store } from './kinds/store.ts';
+import type { Store } from './kinds/store.ts';
 import type { Transport } from './connect/transport.ts';
 
 /** Options of {@link connectDocker}. */
@@ -70,7 +71,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   readonly serverVersion: string;
   readonly #target: LoadTarget & SaveTarget;
 
-  private constructor(transport: Transport, facts: DaemonFacts<Store>, probeInterval: number) {
+  private constructor(transport: Transport, facts: DaemonFacts<Store<DaemonKind>>, probeInterval: number) {
     this.host = transport.host.name;
     this.kind = facts.kind.kind;
     this.apiVersion = facts.apiVersion;

@@ -16,7 +16,7 @@ export { resolveDockerHost } from '../docker/connect/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
 export { connectDocker } from '../docker/daemon.ts';
 export type { DaemonImage, DaemonManifest, ImageSummary } from '../docker/images/images.ts';
-export type { DaemonKind } from '../docker/kinds/store.ts';
+export type { DaemonKind } from '../docker/kinds/kinds.ts';
 export type { ReachOptions } from '../docker/connect/reach.ts';
 export type { DockerTls } from '../docker/connect/tls.ts';
 export type { Descriptor } from '../oci/descriptor.ts';

@@ -31,7 +31,9 @@ const HEX = IMAGE.config.digest.slice(7, 19);
 let keys: { private: string; public: string };
 beforeEach(async () => {
   process.chdir(await temporaryFolder());
-  keys = { private: 'key.pem', public: 'key.pub' };
+  // Not in the workspace, where an artifact may replace them.
+  const folder = await temporaryFolder();
+  keys = { private: join(folder, 'key.pem'), public: join(folder, 'key.pub') };
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   await writeFile(keys.private, privateKey.export({ type: 'pkcs8', format: 'pem' }));
   await writeFile(keys.public, publicKey.export({ type: 'spki', format: 'pem' }));

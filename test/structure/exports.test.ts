@@ -7,6 +7,7 @@ const ROOT = new URL('../../', import.meta.url);
 const PINNED: Record<string, string[]> = {
   '.': [
     'BlobCache',
+    'COMPRESSIONS',
     'DrayageError',
     'GitLab',
     'Layout',

@@ -1,10 +1,8 @@
 import type { CodecName } from '../../index.ts';
-import { chosenCompression, isDrayageError } from '../../index.ts';
+import { chosenCompression, COMPRESSIONS, isDrayageError } from '../../index.ts';
 import { assertNode, MINIMUM_NODE } from '../node-version.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
-
-const CODECS: readonly CodecName[] = ['zstd', 'gzip', 'none'];
 
 /**
  * Node, and the codecs that it has.
@@ -12,7 +10,7 @@ const CODECS: readonly CodecName[] = ['zstd', 'gzip', 'none'];
  */
 export async function checkNode(version: string): Promise<Check> {
   return examine('node', 'fail', async (facts) => {
-    const writes = CODECS.filter(canWrite);
+    const writes = COMPRESSIONS.filter(canWrite).toReversed();
     Object.assign(facts, { version, minimum: MINIMUM_NODE, writes });
     assertNode(version);
     const message = `Node ${version} writes ${writes.join(', ')}`;

@@ -24,7 +24,7 @@ const STAGING = 'drayage-load';
  * and blobs as they were sent. It reports success for images whose blobs are missing, and moves their names. So images
  * are sent under a separate name, and their completeness is checked in every available way.
  */
-export const containerdStore: Store = {
+export const containerdStore: Store<'containerd'> = {
   kind: 'containerd',
   isOf: async (signs) => (await signs.driver()) === 'io.containerd.snapshotter.v1',
   spools: false,

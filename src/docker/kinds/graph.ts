@@ -15,7 +15,7 @@ import type { Readable } from 'node:stream';
  * there, so images are sent under their final name. Layers are sent uncompressed, the one form that all versions read;
  * most of the daemon's time goes into unpacking.
  */
-export const graphStore: Store = {
+export const graphStore: Store<'graph'> = {
   kind: 'graph',
   isOf: () => true,
   spools: true,

@@ -25,7 +25,7 @@ const AT_ONCE = 8;
  * which docker clients do not always mean. So images are loaded without a name and get their names through the API. The
  * API moves a name of `localhost/` if there is one, and sets docker's otherwise.
  */
-export const podmanStore: Store = {
+export const podmanStore: Store<'podman'> = {
   ...graphStore,
   kind: 'podman',
   isOf: ({ header }) =>

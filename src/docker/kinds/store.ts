@@ -41,15 +41,9 @@ interface ArchiveContent {
   omit: ReadonlySet<Digest>;
 }
 
-/**
- * What keeps a daemon's images: `graph` docker's own store (default before 29), `containerd` the containerd image store,
- * `podman` podman's.
- */
-export type DaemonKind = 'graph' | 'containerd' | 'podman';
-
 /** One kind of daemon: how it is told from others, what it can do, and how it loads images. */
-export interface Store {
-  kind: DaemonKind;
+export interface Store<Kind extends string = string> {
+  kind: Kind;
   /** Whether a daemon is of this kind, by its signs. */
   isOf(signs: DaemonSigns): boolean | Promise<boolean>;
   /** The domain under which the daemon keeps its own images, where docker has none. */
