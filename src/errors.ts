@@ -114,7 +114,7 @@ export type RefusalReason =
  * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
  *   receivers
- * - servers: `UNKNOWN_AUTHORITY` of a certificate
+ * - servers: `UNKNOWN_AUTHORITY` of a certificate; `UNNAMED_HOST` if the job does not name `facts.name`
  * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
  *   jobs of a pipeline, `JOB_CHOICE`
  * - docker: `DAEMON_ADDRESS`
@@ -144,6 +144,7 @@ export type ErrorReason =
   | 'NOT_VOUCHED'
   | 'UNREAD_CODEC'
   | 'UNKNOWN_AUTHORITY'
+  | 'UNNAMED_HOST'
   | 'TOKEN_MISSING'
   | 'TOKEN_INVALID'
   | 'TOKEN_FORBIDDEN'

@@ -5,6 +5,8 @@ import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import { openRegistries } from './registries.ts';
+import type { HostOptions } from './registry-hosts.ts';
+import { openNamed } from './registry-hosts.ts';
 
 /** The options for reading base images. */
 export interface BaseOptions extends CacheOptions, RegistryCommandOptions {
@@ -16,14 +18,15 @@ export interface Repositories extends AsyncDisposable {
   open: OpenRepository;
 }
 
-/** Registries of base images. None is asked before it is needed. */
-export function lazyRepositories(options: RegistryCommandOptions, context: Context): Repositories {
+/** Registries of base images: those that this job names. None is asked before it is needed. */
+export function lazyRepositories(options: HostOptions, context: Context): Repositories {
   let opened: ReturnType<typeof openRegistries> | undefined;
+  const open: OpenRepository = async (reference) => {
+    opened ??= openRegistries(options, context);
+    return (await opened).registries.repository(reference);
+  };
   return {
-    open: async (reference) => {
-      opened ??= openRegistries(options, context);
-      return (await opened).registries.repository(reference);
-    },
+    open: openNamed(open, options, context),
     [Symbol.asyncDispose]: async () => (await opened)?.[Symbol.asyncDispose](),
   };
 }

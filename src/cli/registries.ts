@@ -18,6 +18,8 @@ export interface RegistryCommandOptions {
   ca?: string;
   /** Hosts, as references name them. */
   plainHttp?: string[];
+  /** Hosts that may be asked for base images. */
+  registries?: string[];
 }
 
 /** Docker's folder of authorities for single registries, each in a folder named like the registry. */

@@ -1,4 +1,5 @@
-import { cis, parseReference } from '../index.ts';
+import type { BaseRepository, OpenRepository } from '../index.ts';
+import { cis, DrayageError, parseReference } from '../index.ts';
 import type { Context } from './context.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import { credentialSources } from './registries.ts';
@@ -22,12 +23,13 @@ export interface HostOptions extends RegistryCommandOptions {
  * @throws {@link DrayageError} `MALFORMED` for docker's configuration; `USAGE` for an invalid reference
  */
 export async function namedHosts(
-  { base = [], plainHttp = [] }: HostOptions,
+  { base = [], plainHttp = [], registries = [] }: HostOptions,
   context: Pick<Context, 'env'>,
 ): Promise<NamedHost[]> {
   const sources = await credentialSources(context);
   const found = [
     ...base.map((reference) => ({ host: parseReference(reference).domain, by: '--base' })),
+    ...registries.map((host) => ({ host, by: '--registries' })),
     ...plainHttp.map((host) => ({ host, by: '--plain-http' })),
     ...sources.flatMap(({ name, hosts }) => hosts.map((host) => ({ host, by: name }))),
     ...cis.flatMap((ci) =>
@@ -36,4 +38,33 @@ export async function namedHosts(
     { host: 'docker.io', by: 'default' },
   ];
   return found.filter(({ host }, i) => found.findIndex((other) => other.host === host) === i);
+}
+
+/**
+ * Opens repositories of base images at the hosts that this job names. At any other host it opens one that refuses every
+ * request, so that content from elsewhere still counts.
+ */
+export function openNamed(
+  open: OpenRepository,
+  options: HostOptions,
+  context: Pick<Context, 'env'>,
+): OpenRepository {
+  let named: Promise<NamedHost[]> | undefined;
+  return async (reference, openOptions) => {
+    const { domain } = parseReference(reference);
+    named ??= namedHosts(options, context);
+    const isNamed = (await named).some(({ host }) => host === domain);
+    return isNamed ? open(reference, openOptions) : refusing(domain);
+  };
+}
+
+function refusing(host: string): BaseRepository {
+  const refuse = async (): Promise<never> => {
+    throw new DrayageError('POLICY', `${host} is not asked, because this job does not name it`, {
+      reason: 'UNNAMED_HOST',
+      name: host,
+      hint: `if it may be asked: DRAYAGE_REGISTRIES=${host} (or --registries ${host})`,
+    });
+  };
+  return { has: refuse, open: refuse, resolve: refuse };
 }

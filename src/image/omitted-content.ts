@@ -56,7 +56,7 @@ export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> 
  * The content of an image, including the layers that its place omits. These are read from elsewhere on request, and
  * proven first unless the reader proves them. All of them count as present; opening one reports a failure.
  * @throws {@link DrayageError} `MALFORMED`; on opening an omitted layer `NOT_FOUND` if no place is known to have it,
- * and `UNREACHABLE` naming the base if that cannot deliver it
+ * and naming the base `UNREACHABLE` if that cannot deliver it, `POLICY` if it must not be asked
  */
 export function omittedContent(placed: ReadImage, options: OmittedContentOptions = {}): ContentSource {
   const omitted = omittedLayersOf(placed);
@@ -137,18 +137,21 @@ class OmittedContent implements ContentSource {
     );
   }
 
-  /** Damage is reported as such; any other failure means that the base did not deliver. */
+  /** Damage is reported as such; any other failure means that the base did not deliver, or must not be asked. */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
     if (isDamage(error) || !isDrayageError(error)) return error;
+    const isForbidden = error.facts.reason === 'UNNAMED_HOST';
     return new DrayageError(
-      'UNREACHABLE',
+      isForbidden ? 'POLICY' : 'UNREACHABLE',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and cannot be read from its base ${fullName(reference)}: ${error.message}`,
       {
         ...error.facts,
         digest,
         cause: error,
-        reason: 'BASE_UNREACHABLE',
-        hint: `make sure that ${reference.name} exists and that this job may pull it`,
+        ...(!isForbidden && {
+          reason: 'BASE_UNREACHABLE',
+          hint: `make sure that ${reference.name} exists and that this job may pull it`,
+        }),
       },
     );
   }

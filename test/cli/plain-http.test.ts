@@ -59,7 +59,10 @@ test('bases are read by plain http from the hosts that are named, and from no ot
   await writeFile(ca, authority.cert);
   const hosts = [fake, other].map(({ host }) => host.replace('127.0.0.1', 'other.example'));
   const context = contextOf({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url });
-  await using repositories = lazyRepositories({ ca, plainHttp: hosts.slice(0, 1) }, context);
+  await using repositories = lazyRepositories(
+    { ca, plainHttp: hosts.slice(0, 1), registries: hosts },
+    context,
+  );
   for (const host of hosts) {
     const repository = await repositories.open(`${host}/app`, {});
     await expect(repository.resolve('1')).rejects.toMatchObject({ code: 'NOT_FOUND' });

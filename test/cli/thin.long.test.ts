@@ -82,6 +82,20 @@ describe('save', () => {
     expect(bytes.omitted).toBe((BASE.layers[0]?.size ?? 0) + (BASE.layers[1]?.size ?? 0));
   });
 
+  test('does not ask the host that a label names', async () => {
+    const labelled = makeCargo({
+      layers: ['base', 'middle', 'app'],
+      labels: { 'org.opencontainers.image.base.name': base },
+    });
+    await layoutOf(labelled, 'labelled:1', 'labelled');
+    env = {};
+    const { code, stderr } = await run('save', '--from', 'labelled', '-o', 'thin', '--thin', 'always');
+    expect(code).toBe(0);
+    expect(stderr).toContain(`the base ${base} cannot be used: ${fake.host} is not asked`);
+    expect(await blobsOf('thin')).toHaveLength(5);
+    expect(fake.seen).toEqual([]);
+  });
+
   test('asks no registry by default, as long as the layout is small, nor with --thin never', async () => {
     await saveThin('--base', base);
     expect(await blobsOf('thin')).toHaveLength(5);
@@ -124,11 +138,40 @@ describe('a layout without its base', () => {
   });
 
   test('is exit 3 where the registry refuses us, without a secret in the message', async () => {
-    env = {};
+    env = { DRAYAGE_REGISTRIES: fake.host };
     const { code, stderr } = await run('load', 'thin', '--to', 'docker-archive:app.tar');
     expect(code).toBe(3);
     expect(stderr).toContain(`cannot be read from its base ${base}@${BASE.root.digest}`);
     expect(stderr).not.toContain(PASSWORD);
+  });
+
+  test.each([
+    ['load', ['load', 'thin', '--to', 'docker-archive:app.tar']],
+    ['fetch --complete', ['fetch', '--complete', 'thin']],
+  ])('makes %s ask no host that the job does not name: exit 5, and what allows it', async (_, args) => {
+    env = {};
+    fake.seen.splice(0);
+    const refused = await run(...args);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain(`${fake.host} is not asked, because this job does not name it`);
+    expect(refused.stderr).toContain(`DRAYAGE_REGISTRIES=${fake.host}`);
+    expect(fake.seen).toEqual([]);
+  });
+
+  test('is not promoted by asking such a host, unless the host is the target', async () => {
+    const other = await FakeRegistry.start();
+    env = {};
+    fake.seen.splice(0);
+    const refused = await run('promote', 'app:1', `${other.host}/app:1`, '--from', 'thin');
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain(`DRAYAGE_REGISTRIES=${fake.host}`);
+    expect(fake.seen).toEqual([]);
+    expect(other.requests(/^(?:PUT|POST|PATCH)/)).toEqual([]);
+    const auth = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+    env = { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { [fake.host]: { auth } } }) };
+    expect(await run('promote', 'app:1', `${fake.host}/group/app:1`, '--from', 'thin')).toMatchObject({
+      code: 0,
+    });
   });
 
   test('is filled up in place', async () => {

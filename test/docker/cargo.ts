@@ -22,6 +22,7 @@ export interface CargoOptions {
   layers?: readonly (string | Buffer)[];
   compress?: boolean;
   architecture?: string;
+  labels?: Readonly<Record<string, string>>;
   /** The config names another layer than the last, whose blob is all right. Default false. */
   misnamed?: boolean;
 }
@@ -33,6 +34,7 @@ export function makeCargo(options: CargoOptions = {}): TestCargo {
     compress = true,
     architecture = 'amd64',
     misnamed = false,
+    labels,
   } = options;
   const source = new MemoryContent();
   const add = (bytes: Uint8Array): void => void source.blobs.set(digestOf(bytes), bytes);
@@ -46,7 +48,7 @@ export function makeCargo(options: CargoOptions = {}): TestCargo {
       architecture,
       os: 'linux',
       created: '2024-01-01T00:00:00Z',
-      config: { Cmd: ['/file-0'] },
+      config: { Cmd: ['/file-0'], ...(labels && { Labels: labels }) },
       rootfs: { type: 'layers', diff_ids: diffIds },
       history: layers.map((_, i) => ({ created: '2024-01-01T00:00:00Z', created_by: `step ${i}` })),
     }),

@@ -36,14 +36,16 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
   let base: string;
   let id: string;
 
-  const cli = async (args: string[]): Promise<CliResult> => drayage(args, { cwd });
+  /** The job names the registry of the base. */
+  const named = (): Record<string, string> => ({ DRAYAGE_REGISTRIES: registry.host });
+  const cli = async (args: string[]): Promise<CliResult> => drayage(args, { cwd, env: named() });
   const emptyDaemon = async (): Promise<TestDaemon> => {
     const started = await startDaemon(kind);
     onTestFinished(async () => started.stop());
     return started;
   };
   const load = async (target: TestDaemon, ...args: string[]): Promise<LoadVerbResult> =>
-    drayageJson(['load', ...args, '--host', target.host], { cwd });
+    drayageJson(['load', ...args, '--host', target.host], { cwd, env: named() });
 
   beforeAll(async () => {
     if (skip) return;
@@ -103,7 +105,10 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
     ];
     expect(await daemon.docker(build)).toMatchObject({ code: 0 });
     const save = ['save', '--metadata-file', 'build.json', '-o', 'next', '--thin', 'always'];
-    const { images } = await drayageJson<SaveResult>([...save, '--host', daemon.host], { cwd });
+    const { images } = await drayageJson<SaveResult>([...save, '--host', daemon.host], {
+      cwd,
+      env: named(),
+    });
     expect(images[0]?.layers.map(({ status }) => status)).toEqual(['omitted', 'omitted', 'written']);
   });
 

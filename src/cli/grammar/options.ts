@@ -80,6 +80,11 @@ export const REGISTRY: Options<RegistryCommandOptions> = {
     'use plain http with this registry, even outside the loopback',
     { parse: collectHosts },
   ],
+  registries: [
+    '--registries <host[:port]...>',
+    'registries that may be asked for base images, besides docker.io, those of the CI and those of docker login',
+    { parse: collectHosts },
+  ],
 };
 
 /** Options of commands that keep blobs. */

@@ -3,7 +3,9 @@ import type { ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { OpenRepository } from '../../image/base-image.ts';
 import type { Registries, TaggedRepository } from '../../registry/registries.ts';
+import { baseRepositories } from './base-repositories.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import { select } from '../../select/select.ts';
 import type { SelectedImage, Selection } from '../../select/selection.ts';
@@ -37,6 +39,7 @@ interface PlannedReferrer extends Referrer {
 export interface PlanOptions extends Omit<Selection, 'images' | 'as'> {
   from: readonly ImagePlace[];
   registries: Registries;
+  openBase?: OpenRepository;
   ifAbsent?: boolean;
   /** Referrers to copy although nobody vouched for them. */
   attach?: readonly string[];
@@ -67,21 +70,23 @@ export async function plan(
     assertUnmoved(`${repository.name}:${tag}`, was?.digest, placed.root.digest);
   }
   const id = placed.read[0].config.descriptor.digest;
-  return { ...placed, id, targets, ...(await gather(placed, options)) };
+  return { ...placed, id, targets, ...(await gather(placed, targets, options)) };
 }
 
 /** What an image leads to, what goes along with it, and where their blobs are. */
 async function gather(
   placed: SelectedImage,
+  targets: readonly TaggedRepository[],
   options: PlanOptions,
 ): Promise<Pick<Planned, 'contents' | 'referrers' | 'sources' | 'base'>> {
   const { content, root } = placed;
   const { annotations } = placed.image;
-  const { from, signal, registries, blobs = [] } = options;
+  const { from, signal, blobs = [] } = options;
   const contents = await contentsOf(content, root, { annotations, signal });
   const referrers = await chosenReferrers(placed, contents, options);
   const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = annotations;
-  const bases = contents.omitted.length > 0 && name !== undefined ? [await registries.repository(name)] : [];
+  const openBase = baseRepositories(targets, options);
+  const bases = contents.omitted.length > 0 && name !== undefined ? [await openBase(name, { signal })] : [];
   const base = name === undefined || digest === undefined ? name : `${name}@${digest}`;
   return { contents, referrers, sources: [content, ...blobs, ...from, ...bases], base };
 }

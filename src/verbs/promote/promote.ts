@@ -12,6 +12,7 @@ import { push } from './push.ts';
 import type { PromotedTag } from './tags.ts';
 import { assertTagsAgree, setTags } from './tags.ts';
 import type { Registries } from '../../registry/registries.ts';
+import { baseRepositories } from './base-repositories.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import { permittedNames } from '../../select/select.ts';
@@ -34,6 +35,11 @@ export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   /** The images and their references, or the references of every image that has a name and may be used. */
   promotions: readonly Promotion[] | ((name: string) => readonly string[]);
   registries: Registries;
+  /**
+   * Opens the repository of an image's base if its registry is no target. It may refuse. Default: as `registries`
+   * does.
+   */
+  openBase?: OpenRepository | undefined;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
   /**
@@ -130,13 +136,13 @@ async function promotionsOf({
  */
 async function proveUnknown(
   { content, image, root, read, vouchers = [], targets }: Planned,
-  { from, blobs = [], registries, bases, signal, onProgress }: PromoteOptions,
+  { from, blobs = [], registries, openBase, bases, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
   if (vouchers.length > 0) return;
   const repositories = [...new Set(targets.map(({ repository }) => repository))];
   const held = await Promise.all(repositories.map((repository) => repository.has(root, { signal })));
   if (held.every(Boolean)) return;
-  const openRepository: OpenRepository = (reference) => registries.repository(reference);
+  const openRepository = baseRepositories(targets, { registries, openBase });
   const others = [...blobs, ...from];
   await proveContents({ content, image, read }, { others, openRepository, bases, signal, onProgress });
 }
