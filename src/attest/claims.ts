@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { BuildType } from '../ci/build.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { documentObject } from '../oci/parse.ts';
+import { digestSchema, documentObject } from '../oci/parse.ts';
 import { IN_TOTO_PAYLOAD, PROVENANCE_V1, STATEMENT_V1 } from './media-types.ts';
 import { refusal } from './refusal.ts';
 import { parse } from './shape.ts';
@@ -20,6 +20,8 @@ export interface Claims {
   pipeline?: string;
   /** The names of the image when it was signed; undefined if the statement contains no names. */
   names?: readonly string[];
+  /** Blobs of layers that the signer has not read; undefined if the statement does not say. */
+  unreadLayers?: readonly Digest[] | undefined;
 }
 
 /** The statements that are read. */
@@ -39,6 +41,8 @@ export interface Statement {
 const MAX_SUBJECTS = 64;
 /** The maximum number of names of one image. */
 const MAX_NAMES = 1024;
+/** The maximum number of layers of one image that its signer has not read. */
+const MAX_LAYERS = 4096;
 /** The version before v1; its subject is the same. */
 const STATEMENT_V01 = 'https://in-toto.io/Statement/v0.1';
 
@@ -58,7 +62,10 @@ const predicateSchema = documentObject({
       entryPoint: text,
       imageRefs: v.pipe(v.array(text), v.maxLength(MAX_NAMES)),
     }),
-    internalParameters: documentObject({ pipelineId: text }),
+    internalParameters: documentObject({
+      pipelineId: text,
+      unreadLayers: v.optional(v.pipe(v.array(digestSchema), v.maxLength(MAX_LAYERS))),
+    }),
     resolvedDependencies: v.array(documentObject({ digest: documentObject({ gitCommit: text }) })),
   }),
   // cosign rewrites predicates in another spelling.
@@ -133,6 +140,7 @@ function readClaims(predicate: unknown, buildTypes: readonly BuildType[]): Claim
     commit: resolvedDependencies[0]?.digest.gitCommit,
     invocation: runDetails.metadata.invocationId ?? runDetails.metadata.invocationID,
     pipeline: internalParameters.pipelineId,
+    unreadLayers: internalParameters.unreadLayers,
     names: externalParameters.imageRefs,
   };
 }

@@ -1,4 +1,5 @@
 import type { Claims, Statement } from './claims.ts';
+import type { Digest } from '../oci/digest.ts';
 import { refusal } from './refusal.ts';
 import type { Signer } from './trust.ts';
 
@@ -18,6 +19,8 @@ export interface Provenance {
   runnerEnvironment: string | null;
   /** The names of the image when it was signed; null if the statement contains none and so covers no name. */
   names: readonly string[] | null;
+  /** Blobs of layers that the signer has not read, as the statement says: a base states them. */
+  unreadLayers: readonly Digest[];
   /** Claims of the job itself, whoever signed. */
   claimed: { jobName: string | null; pipeline: string | null };
 }
@@ -28,6 +31,7 @@ export interface Provenance {
  */
 export function provenanceOf({ predicateType, claims }: Statement, signer: Signer): Provenance {
   const names = claims.names ?? null;
+  const unreadLayers = claims.unreadLayers ?? [];
   const claimed = { jobName: claims.jobName ?? null, pipeline: claims.pipeline ?? null };
   if (signer.kind === 'key') {
     return {
@@ -36,6 +40,7 @@ export function provenanceOf({ predicateType, claims }: Statement, signer: Signe
       ...facts(claims),
       runnerEnvironment: null,
       names,
+      unreadLayers,
       claimed,
     };
   }
@@ -51,6 +56,7 @@ export function provenanceOf({ predicateType, claims }: Statement, signer: Signe
     ...facts(signer),
     runnerEnvironment: signer.runnerEnvironment ?? null,
     names,
+    unreadLayers,
     claimed,
   };
 }

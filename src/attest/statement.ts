@@ -12,6 +12,8 @@ export interface AttestedImage {
   ids: readonly Digest[];
   /** Familiar references, `temp:latest`. */
   names: readonly string[];
+  /** Blobs of layers that the signer has not read, because a base that the user named states them. Default: none. */
+  unreadLayers?: readonly Digest[] | undefined;
 }
 
 /** The content of a statement besides the image and the job. */
@@ -40,12 +42,15 @@ export function provenanceStatement(image: AttestedImage, build: Build, options:
   return Buffer.from(JSON.stringify(statement));
 }
 
-function buildDefinition({ names }: AttestedImage, build: Build): object {
+function buildDefinition({ names, unreadLayers = [] }: AttestedImage, build: Build): object {
   const { source, ref } = build.externalParameters;
   return {
     buildType: build.buildType,
     externalParameters: { ...build.externalParameters, imageRefs: names },
-    internalParameters: build.internalParameters,
+    internalParameters: {
+      ...build.internalParameters,
+      ...(unreadLayers.length > 0 && { unreadLayers }),
+    },
     resolvedDependencies: [{ uri: `git+${source}@${ref}`, digest: { gitCommit: build.origin.commit } }],
   };
 }

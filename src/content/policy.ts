@@ -1,5 +1,6 @@
 import type { ImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ContentOptions } from './source.ts';
 import type { ImagePlace, StoredImage } from './image-index.ts';
 
@@ -24,6 +25,8 @@ export interface SignedFacts {
   origin: Readonly<Record<string, string>>;
   /** The names of the image when it was signed; null if no name is covered. */
   names: readonly string[] | null;
+  /** Blobs of layers that the signer has not read, because a base states them. */
+  unreadLayers: readonly Digest[];
 }
 
 /** A referrer that vouches for an image. */

@@ -8,6 +8,7 @@ import type { OpenBase, ReadImage } from './omitted-content.ts';
 import { omittedContent, omittedLayersOf } from './omitted-content.ts';
 import { isProven, proveAll } from './prove.ts';
 import { configPlatform } from '../oci/config.ts';
+import type { Digest } from '../oci/digest.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 import type { OnProgress } from '../progress.ts';
 
@@ -19,32 +20,37 @@ export interface ProveContentsOptions extends ContentOptions {
   openRepository?: OpenRepository | undefined;
   /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
   bases?: readonly string[] | undefined;
+  /** Proves only layers in these blobs. Default: all. */
+  only?: ReadonlySet<Digest> | undefined;
   onProgress?: OnProgress | undefined;
 }
 
 /**
- * Proves all layers of an image that this process has not proven: those of its place, and the omitted ones, except
+ * Proves the layers of an image that this process has not proven: those of its place, and the omitted ones, except
  * layers that a user-named base states. Non-distributable layers may be absent.
+ * @returns the layers that were not read, because a base states them
  * @throws {@link DrayageError} `DIGEST_MISMATCH`, also if a blob is not the layer that it stands for; `NOT_FOUND` if no
  * place has an omitted layer; `UNREACHABLE` if its base cannot deliver it; `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`
  */
-export async function proveContents(placed: ReadImage, options: ProveContentsOptions = {}): Promise<void> {
-  const { openRepository, others, signal, onProgress } = options;
+export async function proveContents(placed: ReadImage, options: ProveContentsOptions = {}): Promise<Layer[]> {
+  const { openRepository, others, only, signal, onProgress } = options;
   const omitted = omittedLayersOf(placed);
   const [here, elsewhere]: [Layer[], Layer[]] = [[], []];
   for (const layer of placed.read.flatMap(({ layers }) => layers)) {
     const { blob } = layer;
-    if (isProven(layer)) continue;
+    if (isProven(layer) || only?.has(blob.digest) === false) continue;
     if (await placed.content.has(blob, { signal })) here.push(layer);
     else if (omitted.has(blob.digest)) elsewhere.push(layer);
     else if (!isNonDistributable(blob.mediaType)) here.push(layer);
   }
   const ledger = new Ledger();
   if (elsewhere.length > 0) await stateBases(placed, ledger, options);
-  const unstated = elsewhere.filter((layer) => ledger.standing(layer) !== 'stated');
+  const isStated = (layer: Layer): boolean => ledger.standing(layer) === 'stated';
+  const unstated = elsewhere.filter((layer) => !isStated(layer));
   const openBase: OpenBase | undefined = openRepository && (({ name }, own) => openRepository(name, own));
   const source = omittedContent(placed, { others, openBase, signal, onProgress });
   await proveAll(source, [...here, ...unstated], { signal });
+  return elsewhere.filter(isStated);
 }
 
 /** Adds the statements of the bases that the user named. A base without the platform states nothing for it. */

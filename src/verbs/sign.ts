@@ -7,6 +7,7 @@ import type { Build } from '../ci/build.ts';
 import type { ProveContentsOptions } from '../image/prove-contents.ts';
 import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
+import type { Layer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';
 import { selectEach } from '../select/select.ts';
 import type { SelectedImage, Selection } from '../select/selection.ts';
@@ -45,20 +46,21 @@ export interface SignResult {
 
 /**
  * Signs images with the job's provenance, as a referrer beside each. All of them, or, after any failure, none. Every
- * layer is proven first, as `proveContents` does.
+ * layer is proven first, as `proveContents` does; the statement lists those that were not read.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`; `DIGEST_MISMATCH` if a blob is not the layer
  * that it stands for; errors of `sign`
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
   const { to, signal, onProgress } = options;
   const chosen = await selectEach([to], options);
-  for (const placed of chosen) await proveContents(placed, options);
+  const unread = new Map<SelectedImage, Layer[]>();
+  for (const placed of chosen) unread.set(placed, await proveContents(placed, options));
   const signed = await to.update(
     async (content) => {
       const images: SignedImage[] = [];
       for (const one of chosen) {
         onProgress?.({ kind: 'image', name: nameOf(one.image) });
-        images.push(await signOne(one, content, options));
+        images.push(await signOne(one, unread.get(one) ?? [], content, options));
       }
       return images;
     },
@@ -69,11 +71,13 @@ export async function sign(options: SignOptions): Promise<SignResult> {
 
 async function signOne(
   { image: { names, annotations }, root, read }: SelectedImage,
+  unread: readonly Layer[],
   content: StoreTransaction,
   { build, now, version, signal, sign: signStatement }: SignOptions,
 ): Promise<SignedImage> {
   const ids = read.map(({ config }) => config.descriptor.digest);
-  const image: AttestedImage = { digest: root.digest, ids, names };
+  const unreadLayers = [...new Set(unread.map(({ blob }) => blob.digest))];
+  const image: AttestedImage = { digest: root.digest, ids, names, unreadLayers };
   const statement = provenanceStatement(image, build, { finishedAt: now, version });
   const bundle = await signStatement(statement, { signal });
   const referrer = bundleReferrer(root, bundle, now);

@@ -78,6 +78,7 @@ describe('what is signed with a certificate', () => {
       job: 'https://gitlab.example/group/app/-/jobs/123',
       runnerEnvironment: 'self-hosted',
       names: ['app:1'],
+      unreadLayers: [],
       claimed: { jobName: 'build', pipeline: '4711' },
     });
   });

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
+import type { Voucher } from '../../src/content/policy.ts';
 import type { SaveArchiveOptions } from '../../src/content/endpoint.ts';
 import type { Layer } from '../../src/image/layer.ts';
 import type { OpenBase } from '../../src/image/omitted-content.ts';
@@ -67,6 +68,18 @@ function forged({ source, diffIds, ...image }: TestCargo, index: number): TestCa
   const manifest = buildManifest(descriptor, layers);
   const content = new MemoryContent([...source.blobs.values(), bytes, manifest.bytes]);
   return { ...image, root: manifest.descriptor, source: content, diffIds, layers, evil };
+}
+
+/** An image with the config of another one, whose first layer is claimed to be this blob. */
+function forgedLike(cargo: TestCargo, evil: Descriptor): TestCargo {
+  const config = cargo.source.blobs.get(cargo.configDigest) ?? expect.fail();
+  const descriptor = {
+    mediaType: 'application/vnd.oci.image.config.v1+json',
+    digest: cargo.configDigest,
+    size: config.length,
+  };
+  const manifest = buildManifest(descriptor, [evil, ...cargo.layers.slice(1)]);
+  return { ...cargo, root: manifest.descriptor, source: new MemoryContent([config, manifest.bytes]) };
 }
 
 /** A layout with the very documents and blobs of an image. */
@@ -320,6 +333,10 @@ function forgedBase({ source, evil }: TestCargo & { evil: Descriptor }): TestCar
   };
 }
 
+interface Predicate {
+  buildDefinition: { internalParameters: { unreadLayers?: string[] } };
+}
+
 /** What a daemon says of a base that it has pulled. */
 const pulledBy = ({ diffIds }: TestCargo, { root }: TestCargo) => [
   { diffIds, references: [`${NAME}@${root.digest}`] },
@@ -352,7 +369,21 @@ async function thinSave(hostile: boolean): Promise<{
   return { layout, registry, openBase: async ({ name }) => registry.open(name), layers: pushed.layers };
 }
 
-describe('a base that only a label names', () => {
+/** The places among the base's layers of those that a statement lists as not read. */
+async function signedAsUnread(bases?: string[]): Promise<number[]> {
+  const { layout, registry, layers } = await thinSave(false);
+  const statements: string[] = [];
+  const keep = async (statement: Buffer): Promise<Buffer> => {
+    statements.push(String(statement));
+    return statement;
+  };
+  await signAll(layout, { openRepository: registry.open, bases, sign: keep });
+  const { buildDefinition } = (JSON.parse(statements[0] ?? '') as { predicate: Predicate }).predicate;
+  const { unreadLayers = [] } = buildDefinition.internalParameters;
+  return unreadLayers.map((digest) => layers.findIndex((layer) => layer.digest === digest));
+}
+
+describe('a base that the user did not name', () => {
   test('is read before its layers are signed', async () => {
     const { layout, registry, layers } = await thinSave(false);
     await signAll(layout, { openRepository: registry.open });
@@ -374,6 +405,11 @@ describe('a base that only a label names', () => {
     const { layout, registry } = await thinSave(false);
     await signAll(layout, { openRepository: registry.open, bases: [NAME] });
     expect(registry.layersRead).toEqual([]);
+  });
+
+  test('is taken at its word only with the layers that were not read in the signed statement', async () => {
+    expect(await signedAsUnread([NAME])).toEqual([0, 1]);
+    expect(await signedAsUnread()).toEqual([]);
   });
 
   test('is not taken at its word where another one is named', async () => {
@@ -422,6 +458,34 @@ describe('what is promoted', () => {
     const layout = await layoutOf(planted, 'app:1', annotations, [planted.evil]);
     await expect(promoteTo(layout, fake.host)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
     expect(fake.store.repository('app').tags.size).toBe(0);
+  });
+
+  test.each([
+    ['and not named, is read: its signer has not read it', [], 'DIGEST_MISMATCH'],
+    ['and named here too, is not read', ['base:1'], undefined],
+  ])('with a layer that only a base states, %s', async (_, names, code) => {
+    const { base, app } = victim();
+    const planted = forged(app, 0);
+    const fake = await FakeRegistry.start();
+    const hostile = forgedLike(base, planted.evil);
+    const repository = fake.store.repository('library/base');
+    for (const [digest, bytes] of planted.source.blobs) repository.blobs.set(digest, Buffer.from(bytes));
+    const bytes = Buffer.from(hostile.source.blobs.get(hostile.root.digest) ?? expect.fail());
+    repository.manifests.set(hostile.root.digest, { bytes, mediaType: hostile.root.mediaType });
+    for (const [digest, blob] of hostile.source.blobs) repository.blobs.set(digest, Buffer.from(blob));
+    repository.tags.set('1', hostile.root.digest);
+    const annotations = { [OMITTED_LAYERS]: '1', [BASE_NAME]: `${fake.host}/library/base:1` };
+    const layout = await layoutOf(planted, 'app:1', annotations, [planted.evil]);
+    const signed = { names: null, origin: {}, unreadLayers: [planted.evil.digest] };
+    const authenticate = async () => [{ signed } as unknown as Voucher];
+    const bases = names.map((name) => `${fake.host}/library/${name}`);
+    const promoting = promoteTo(layout, fake.host, { authenticate, bases });
+    if (code === undefined) {
+      expect((await promoting).images).toHaveLength(1);
+    } else {
+      await expect(promoting).rejects.toMatchObject({ code, facts: { digest: app.diffIds[0] } });
+      expect(fake.store.repository('app').tags.size).toBe(0);
+    }
   });
 
   test.each([

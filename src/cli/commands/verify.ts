@@ -81,7 +81,9 @@ function describeLayout(
 ): string[] {
   const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
   const omittedText =
-    omitted.layers === 0 ? '' : `; ${count(omitted.layers, 'layer')} (${formatBytes(omitted.bytes)}) omitted`;
+    omitted.layers === 0
+      ? ''
+      : `; ${count(omitted.layers, 'layer')} (${formatBytes(omitted.bytes)}) omitted and not read`;
   const verdict =
     problems.length > 0
       ? `${count(problems.length, 'problem')} found${omittedText}`
@@ -101,7 +103,7 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
   if (provenance === null) {
     return claimedPipeline === null ? [] : [`${label}: pipeline ${claimedPipeline} (claimed)`];
   }
-  const { signer, commit, job, claimed } = provenance;
+  const { signer, commit, job, claimed, unreadLayers: unread } = provenance;
   const who = signer.kind === 'key' ? `key ${signer.hint}` : signer.identity;
   const parts = [
     `${label}: signed by ${who}`,
@@ -109,6 +111,7 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
     ...(job === null ? [] : [`job ${job}`]),
     ...(claimed.pipeline === null ? [] : [`pipeline ${claimed.pipeline} (claimed)`]),
     ...(provenance.names === null && name !== null ? ['names not covered'] : []),
+    ...(unread.length > 0 ? [`${count(unread.length, 'layer')} of its base not read by the signer`] : []),
   ];
   return [parts.join(', ')];
 }

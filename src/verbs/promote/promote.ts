@@ -132,19 +132,22 @@ async function promotionsOf({
 
 /**
  * Proves the layers of an image. Exceptions: every target repository holds the image already; or a signature was
- * required, whose signer has proven them. A registry that only has its blobs proves nothing.
+ * required, whose signer has proven them but those that the signature lists as not read. A registry that only has its
+ * blobs proves nothing.
  */
 async function proveUnknown(
   { content, image, root, read, vouchers = [], targets }: Planned,
   { from, blobs = [], registries, openBase, bases, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
-  if (vouchers.length > 0) return;
+  const unread = new Set(vouchers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
+  if (vouchers.length > 0 && unread.size === 0) return;
+  const only = vouchers.length > 0 ? unread : undefined;
   const repositories = [...new Set(targets.map(({ repository }) => repository))];
   const held = await Promise.all(repositories.map((repository) => repository.has(root, { signal })));
   if (held.every(Boolean)) return;
   const openRepository = baseRepositories(targets, { registries, openBase });
   const others = [...blobs, ...from];
-  await proveContents({ content, image, read }, { others, openRepository, bases, signal, onProgress });
+  await proveContents({ content, image, read }, { others, openRepository, bases, only, signal, onProgress });
 }
 
 /** Says once for each compression who cannot pull such layers. */

@@ -1,7 +1,6 @@
 import pLimit from 'p-limit';
 import type { ContentOptions } from '../../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
-import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform } from '../../../oci/platform.ts';
@@ -40,8 +39,6 @@ interface BaseQuery {
   /** Bottom first. */
   diffIds: readonly Digest[];
   platform: Platform;
-  /** Annotations and labels, which may name the base. */
-  said: Readonly<Record<string, string>>;
 }
 
 /** How many blobs are looked up at a time. */
@@ -110,11 +107,12 @@ export class BaseFinder {
     return undefined;
   }
 
-  /** By reference, the most certain first. */
+  /**
+   * By reference, the most certain first. Labels and annotations of an image choose no base: whoever made the image
+   * would choose whom to ask.
+   */
   async *#candidates(query: BaseQuery): AsyncGenerator<string, void, undefined> {
     yield* this.#search.built ?? [];
-    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = query.said;
-    if (name !== undefined) yield digest === undefined ? name : `${name.split('@')[0]}@${digest}`;
     yield* await this.#pulledUnder(query);
   }
 

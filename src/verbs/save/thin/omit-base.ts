@@ -29,11 +29,9 @@ export async function omitBase(
   const name = image.names[0] ?? image.id;
   const bases = new Set<BaseImage>();
   let rebased = image;
-  for await (const { manifest, config } of images(content, image.root, { signal })) {
-    const { Labels: labels } = config.value.config ?? {};
-    const said = { ...labels, ...manifest.value.annotations, ...image.annotations };
+  for await (const { config } of images(content, image.root, { signal })) {
     const { diff_ids: diffIds } = config.value.rootfs;
-    const base = await finder.find({ name, diffIds, platform: configPlatform(config.value), said });
+    const base = await finder.find({ name, diffIds, platform: configPlatform(config.value) });
     if (base === undefined) continue;
     bases.add(base);
     rebased = await rebase(rebased, base, options);

@@ -136,9 +136,9 @@ async function findBefore(
   if (!('load' in from)) return [];
   const found = new Set<Base>();
   for (const name of names) {
-    const { diffIds, platforms = [], labels = {} } = await from.inspect(name, { signal, platforms: true });
+    const { diffIds, platforms = [] } = await from.inspect(name, { signal, platforms: true });
     const wanted = platform ?? (await platformOf(from, platforms, { signal }));
-    const base = await finder.find({ name, diffIds, platform: wanted, said: labels });
+    const base = await finder.find({ name, diffIds, platform: wanted });
     if (base !== undefined) found.add(base);
   }
   return [...found];

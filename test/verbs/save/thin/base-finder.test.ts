@@ -35,7 +35,7 @@ async function find(search: Partial<BaseSearch>, signal?: AbortSignal): Promise<
   );
   const found: (string | undefined)[] = [];
   for (const { name, cargo } of APPS) {
-    const base = await finder.find({ name, diffIds: cargo.diffIds, platform: PLATFORM, said: {} });
+    const base = await finder.find({ name, diffIds: cargo.diffIds, platform: PLATFORM });
     found.push(base?.name);
   }
   return found;

@@ -243,12 +243,21 @@ describe('the base of an image', () => {
     expect(notes).toHaveLength(1);
   });
 
-  test('is found by the annotations of the image', async () => {
-    const annotations = SAID;
-    const full = await layoutOf(makeCargo({ layers: ['base', 'middle', 'app'] }), annotations);
-    const { layout } = await thin(full);
-    expect(await annotationsOf(layout)).toMatchObject({ ...SAID, [OMITTED]: '2' });
-  });
+  test.each(['always', 'auto'] as const)(
+    'is not chosen by annotations or labels of the image, where layers are omitted %s',
+    async (when) => {
+      const app = makeCargo({ layers: ['base', 'middle', 'app'], compress: false });
+      const full = await layoutOf(app, SAID);
+      const daemon = await daemonWith([APP, 'app:1']);
+      const inspect = daemon.inspect.bind(daemon);
+      daemon.inspect = async (image, options) => ({ ...(await inspect(image, options)), labels: SAID });
+      for (const from of [full, daemon]) {
+        const { layout } = await thin(from, { when }, { annotations: SAID, warnSize: 1 });
+        expect(await annotationsOf(layout)).not.toHaveProperty(OMITTED);
+      }
+      expect(registry.asked).toEqual([]);
+    },
+  );
 
   test('is the pulled image with the most layers that are the first of the image', async () => {
     const small = makeCargo({ layers: ['base'] });
