@@ -65,6 +65,8 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   readonly host: string;
   /** The kind of its image store. */
   readonly kind: DaemonKind;
+  /** The daemon and its image store in words: `docker with the containerd image store`. */
+  readonly title: string;
   /** The version of the Engine API that is used with it. */
   readonly apiVersion: string;
   /** The daemon's own version. */
@@ -74,6 +76,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
   private constructor(transport: Transport, facts: DaemonFacts<Store<DaemonKind>>, probeInterval: number) {
     this.host = transport.host.name;
     this.kind = facts.kind.kind;
+    this.title = facts.kind.title;
     this.apiVersion = facts.apiVersion;
     this.serverVersion = facts.serverVersion;
     const { kind: store, platform } = facts;

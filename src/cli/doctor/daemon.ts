@@ -1,15 +1,8 @@
-import type { DockerDaemon, FoundDockerHost } from '../../index.ts';
+import type { FoundDockerHost } from '../../index.ts';
 import { connectTo, findDaemon, isShared } from '../daemon.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
-
-/** How a daemon keeps its images. */
-const STORES: Record<DockerDaemon['kind'], string> = {
-  graph: 'docker with its own image store',
-  containerd: 'docker with the containerd image store',
-  podman: "podman's service",
-};
 
 const UNNAMED = {
   host: '--host',
@@ -43,7 +36,7 @@ export async function checkDaemon({ options, context }: DoctorInput): Promise<Ch
       platform: `${os}/${architecture}`,
       shared,
     });
-    const message = `${STORES[kind]}, version ${serverVersion} (API ${apiVersion}), at ${daemon.host}`;
+    const message = `${daemon.title}, version ${serverVersion} (API ${apiVersion}), at ${daemon.host}`;
     return { status: 'ok', message: `${message}${shared ? '; other jobs may share it' : ''}`, facts };
   });
   return why === '' ? check : { ...check, message: `${check.message}; ${why}` };

@@ -26,6 +26,7 @@ const STAGING = 'drayage-load';
  */
 export const containerdStore: Store<'containerd'> = {
   kind: 'containerd',
+  title: 'docker with the containerd image store',
   isOf: async (signs) => (await signs.driver()) === 'io.containerd.snapshotter.v1',
   spools: false,
   choosesSince: '1.48',

@@ -17,6 +17,7 @@ import type { Readable } from 'node:stream';
  */
 export const graphStore: Store<'graph'> = {
   kind: 'graph',
+  title: 'docker with its own image store',
   isOf: () => true,
   spools: true,
   platforms: ({ id, os, architecture, variant }) => [{ platform: { os, architecture, variant }, digest: id }],

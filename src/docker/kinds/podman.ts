@@ -28,6 +28,7 @@ const AT_ONCE = 8;
 export const podmanStore: Store<'podman'> = {
   ...graphStore,
   kind: 'podman',
+  title: "podman's service",
   isOf: ({ header }) =>
     header('libpod-api-version') !== undefined || header('server')?.startsWith('Libpod') === true,
   ownDomain: 'localhost',

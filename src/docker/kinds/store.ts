@@ -44,6 +44,8 @@ interface ArchiveContent {
 /** One kind of daemon: how it is told from others, what it can do, and how it loads images. */
 export interface Store<Kind extends string = string> {
   kind: Kind;
+  /** Such a daemon in words. */
+  title: string;
   /** Whether a daemon is of this kind, by its signs. */
   isOf(signs: DaemonSigns): boolean | Promise<boolean>;
   /** The domain under which the daemon keeps its own images, where docker has none. */
