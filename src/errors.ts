@@ -114,7 +114,8 @@ export type RefusalReason =
  * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
  *   receivers
- * - servers: `UNKNOWN_AUTHORITY` of a certificate; `UNNAMED_HOST` if the job does not name `facts.name`
+ * - servers: `UNKNOWN_AUTHORITY` of a certificate; `UNNAMED_HOST` if the job does not name `facts.name`;
+ *   `TOKEN_SERVER` if `facts.name` is too near to be one
  * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
  *   jobs of a pipeline, `JOB_CHOICE`
  * - docker: `DAEMON_ADDRESS`
@@ -145,6 +146,7 @@ export type ErrorReason =
   | 'UNREAD_CODEC'
   | 'UNKNOWN_AUTHORITY'
   | 'UNNAMED_HOST'
+  | 'TOKEN_SERVER'
   | 'TOKEN_MISSING'
   | 'TOKEN_INVALID'
   | 'TOKEN_FORBIDDEN'

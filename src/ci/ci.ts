@@ -41,6 +41,8 @@ export interface Ci {
    * it.
    */
   workspace?(env: Env): string | undefined;
+  /** The host of the CI's server, which issues the tokens for its registry. */
+  serverHost?(env: Env): string | undefined;
   /** The registries that the CI offers to the job, by host as references name them, with or without credentials. */
   registries?(env: Env): readonly string[];
   /** The job's credentials for registries, by host as references name it. */

@@ -30,18 +30,19 @@ const CERTIFICATES = '/etc/docker/certs.d';
  * `certs.d`, and with the credentials of docker's config.json, of DOCKER_AUTH_CONFIG and of the CI job, in this order.
  */
 export async function openRegistries(
-  { ca, plainHttp }: RegistryCommandOptions,
+  { ca, plainHttp, registries: named = [] }: RegistryCommandOptions,
   context: Context,
 ): Promise<{ registries: Registries } & AsyncDisposable> {
   const credentials = await openCredentials(context);
   const hosts = new Set(plainHttp);
+  const tokenServers = new Set([...named, ...cis.flatMap((ci) => ci.serverHost?.(context.env) ?? [])]);
   const ends: (() => PromiseLike<unknown>)[] = [];
   const registries = new Registries(async (host) => {
     const connections = await openConnections(ca, context, await authoritiesOf(host, context));
     ends.push(() => connections[Symbol.asyncDispose]());
     const { dispatcher } = connections;
     const onWarning = (message: string): void => context.onProgress({ kind: 'note', message });
-    return { credentials, dispatcher, plainHttp: hosts, onWarning };
+    return { credentials, dispatcher, plainHttp: hosts, tokenServers, onWarning };
   });
   const close = async (): Promise<void> => {
     await registries[Symbol.asyncDispose]();

@@ -26,6 +26,11 @@ export interface RegistryOptions {
    * machine's loopback.
    */
   plainHttp?: ReadonlySet<string> | undefined;
+  /**
+   * Hosts of token servers that a registry may name even if they are on this machine or in a private network, each with
+   * or without its port. Default: none.
+   */
+  tokenServers?: ReadonlySet<string> | undefined;
   /** An undici dispatcher for all requests. It is not closed here. Default: direct connections. */
   dispatcher?: HttpDispatcher | undefined;
   retry?: RetryOptions | undefined;
@@ -79,6 +84,7 @@ export class RegistryApi implements AsyncDisposable {
       host,
       credentials,
       secrets: this.#secrets,
+      tokenServers: options.tokenServers,
     });
   }
 
@@ -147,12 +153,11 @@ export class RegistryApi implements AsyncDisposable {
   /** Sends a request to the registry itself. */
   async #ask(url: URL, request: RegistryRequest): Promise<HttpReply> {
     const { scopes, signal } = request;
-    const plain = url.protocol === 'http:';
-    const shown = await this.#authorization.header(scopes, plain, { signal });
+    const shown = await this.#authorization.header(scopes, url, { signal });
     let reply = await this.#visit(url, request, shown);
     if (reply.status === 401 && (await this.#authorization.answer(reply, scopes, shown, { signal }))) {
       drop(reply);
-      const next = await this.#authorization.header(scopes, plain, { signal });
+      const next = await this.#authorization.header(scopes, url, { signal });
       reply = await this.#visit(url, request, next);
     }
     for (const warning of warningsIn(reply)) this.#warn(warning);

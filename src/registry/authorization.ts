@@ -17,6 +17,7 @@ export interface AuthorizationOptions {
   credentials: Credentials;
   /** Learns which texts must not be shown. */
   secrets: Secrets;
+  tokenServers?: ReadonlySet<string> | undefined;
 }
 
 /** A token, or a request for one. */
@@ -37,9 +38,8 @@ export class Authorization {
   readonly #options: AuthorizationOptions;
   #challenge: Challenge | undefined;
   #credential: Promise<Credential | undefined> | undefined;
-  /** By scopes. Further scopes that the registry requires are requested together with them. */
+  /** By scopes. Those in a challenge are not requested: a registry must not widen what a request needs. */
   readonly #tokens = new Map<string, HeldToken>();
-  readonly #more = new Map<string, readonly string[]>();
 
   constructor(options: AuthorizationOptions) {
     this.#options = options;
@@ -47,13 +47,9 @@ export class Authorization {
 
   /**
    * The value of the header `Authorization`; undefined until the registry sends a challenge.
-   * @param plain whether the registry uses plain http
+   * @param base the address of the registry's API
    */
-  async header(
-    scopes: readonly string[],
-    plain: boolean,
-    options: ContentOptions,
-  ): Promise<string | undefined> {
+  async header(scopes: readonly string[], base: URL, options: ContentOptions): Promise<string | undefined> {
     const challenge = this.#challenge;
     if (challenge === undefined) return undefined;
     if (challenge.scheme === 'basic') {
@@ -63,7 +59,7 @@ export class Authorization {
     const key = scopes.join(' ');
     let held = this.#tokens.get(key);
     if (held === undefined || performance.now() >= held.freshUntil) {
-      held = this.#request(challenge, key, scopes, plain, options);
+      held = this.#request(challenge, key, scopes, base, options);
       this.#tokens.set(key, held);
     }
     return held.header;
@@ -85,9 +81,7 @@ export class Authorization {
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer !== undefined) {
       const key = scopes.join(' ');
-      const asked = bearer.parameters.get('scope')?.split(' ') ?? [];
       this.#challenge = bearer;
-      this.#more.set(key, asked);
       const held = this.#tokens.get(key);
       // Another request may have renewed it meanwhile.
       if (held !== undefined && shown === (await held.header.catch(() => shown))) this.#tokens.delete(key);
@@ -119,14 +113,13 @@ export class Authorization {
     challenge: Challenge,
     key: string,
     scopes: readonly string[],
-    plain: boolean,
+    base: URL,
     options: ContentOptions,
   ): HeldToken {
-    const { http, host, secrets } = this.#options;
-    const wanted = [...new Set([...scopes, ...(this.#more.get(key) ?? [])])];
+    const { http, host, secrets, tokenServers } = this.#options;
     const ask = async (): Promise<string> => {
       const credential = await this.#find(options);
-      const request = { ...options, http, host, challenge, scopes: wanted, credential, plain };
+      const request = { ...options, http, host, challenge, scopes, credential, base, tokenServers };
       const { value, expiresIn } = await requestToken(request);
       secrets.add(value);
       held.freshUntil = performance.now() + expiresIn * 1000 * FRESH;

@@ -10,19 +10,17 @@ import { parseJson } from '../oci/json.ts';
 import { optional } from '../oci/parse.ts';
 import type { Challenge } from './challenge.ts';
 import type { Credential } from './credentials.ts';
+import type { RealmOptions } from './realm.ts';
+import { realmOf } from './realm.ts';
 
 /** A request for a token. */
-export interface TokenRequest extends ContentOptions {
+export interface TokenRequest extends ContentOptions, RealmOptions {
   http: Http;
-  /** The host of the registry, for errors. */
-  host: string;
   /** Contains `realm`, and mostly `service`. */
   challenge: Challenge;
   /** `repository:group/app:pull,push` */
   scopes: readonly string[];
   credential: Credential | undefined;
-  /** Whether the registry itself uses plain http: then its token server may, too. */
-  plain: boolean;
 }
 
 /** A token for some scopes. */
@@ -43,11 +41,11 @@ const tokenSchema = v.looseObject({
 
 /**
  * Requests a token from a registry's token server, once. The credential is sent to the address in the registry's
- * challenge, as the protocol says; no redirect is followed.
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSAFE` if the credential would be sent over plain http
+ * challenge, as the protocol says and {@link realmOf} permits; no redirect is followed.
+ * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSAFE` if that server must not be asked
  */
 export async function requestToken(request: TokenRequest): Promise<Token> {
-  const url = realmOf(request);
+  const url = await realmOf(request.challenge, request);
   const shown = withoutSecrets(url);
   const reply = await request.http.send(url, asked(url, request));
   const passing = passingError(reply, shown);
@@ -61,19 +59,6 @@ export async function requestToken(request: TokenRequest): Promise<Token> {
     throw new DrayageError('UNREACHABLE', `${shown} answers without a token`, { url: shown });
   }
   return { value, expiresIn: parsed.output.expires_in ?? DEFAULT_LIFE };
-}
-
-function realmOf({ challenge, host, plain }: TokenRequest): URL {
-  const realm = challenge.parameters.get('realm') ?? '';
-  const url = URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new DrayageError('UNREACHABLE', `${host} names no token server in its challenge`);
-  }
-  if (url.protocol === 'https:' || plain) return url;
-  throw new DrayageError('UNSAFE', `${host} asks for the credentials over plain http`, {
-    url: withoutSecrets(url),
-    hint: 'its token server must have an https address',
-  });
 }
 
 /** The request: with an identity token that of OAuth 2, else a GET as docker makes it. Sets the query of `url`. */

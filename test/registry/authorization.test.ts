@@ -98,7 +98,14 @@ describe('a token', () => {
     await using http = new Http(undefined);
     const challenge = { scheme: 'bearer', parameters: new Map([['realm', `http://${fake.host}/token`]]) };
     const credential = { username: 'me', password: 'pw' };
-    const request = { http, host: 'r.example', challenge, scopes: [], credential, plain: false };
+    const request = {
+      http,
+      host: 'r.example',
+      challenge,
+      scopes: [],
+      credential,
+      base: new URL('https://r.example/'),
+    };
     await expect(requestToken(request)).rejects.toMatchObject({ code: 'UNSAFE' });
     expect(fake.seen).toEqual([]);
   });

@@ -28,7 +28,7 @@ const TABLE: Record<string, Rule> = {
     level: 3,
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
   },
-  http: { level: 3, packages: ['node:stream', 'undici'] },
+  http: { level: 3, packages: ['node:dns', 'node:net', 'node:stream', 'undici'] },
   ci: { level: 3 },
   'ci/gitlab': { level: 4, packages: ['valibot'] },
   image: { level: 4, packages: ['node:stream', 'p-limit'] },

@@ -33,16 +33,15 @@ export class FakeRegistry {
   readonly tokens: TokenServer;
   /** As references name it: `127.0.0.1:<port>`. */
   host = '';
-  readonly #servers: Record<SeenRegistryRequest['server'], Server>;
+  readonly #servers: Record<'registry' | 'storage', Server>;
   readonly #sockets = new Set<Socket>();
 
   private constructor(options: FakeRegistryOptions) {
     this.options = options;
     this.store = new RegistryStore(options, (path) => `${this.#origin('storage')}${path}`);
-    this.tokens = new TokenServer(options, () => `${this.#origin('token')}/token`);
+    this.tokens = new TokenServer(options, () => `${this.#origin('registry')}/token`);
     this.#servers = {
       registry: this.#server('registry', (request, response) => this.#answer(request, response)),
-      token: this.#server('token', (request, response) => this.tokens.answer(request, response)),
       storage: this.#server('storage', (request, response) => this.store.answerStorage(request, response)),
     };
   }
@@ -89,9 +88,12 @@ export class FakeRegistry {
     this.store.answer(asked, request, response);
   }
 
-  #server(server: SeenRegistryRequest['server'], answer: RegistryFault): Server {
+  /** The token server listens on the registry's own port. */
+  #server(own: 'registry' | 'storage', answer: RegistryFault): Server {
     const handle = (request: IncomingMessage, response: ServerResponse): void => {
       const { url = '', headers, method = 'GET' } = request;
+      const isToken = own === 'registry' && /^\/token(?:\?|$)/.test(url);
+      const server = isToken ? 'token' : own;
       const { authorization, range } = headers;
       const seen: SeenRegistryRequest = { server, method, url, authorization, range, received: 0 };
       this.seen.push(seen);
@@ -102,7 +104,9 @@ export class FakeRegistry {
       };
       request.on('error', () => undefined);
       const fault = this.faults[server];
-      if (fault === undefined || fault(request, response) === 'pass') answer(request, response);
+      if (fault !== undefined && fault(request, response) !== 'pass') return;
+      if (isToken) this.tokens.answer(request, response);
+      else answer(request, response);
     };
     const { tls } = this.options;
     const created = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
@@ -113,7 +117,7 @@ export class FakeRegistry {
     return created;
   }
 
-  #origin(server: SeenRegistryRequest['server']): string {
+  #origin(server: 'registry' | 'storage'): string {
     const { port } = this.#servers[server].address() as AddressInfo;
     return `${this.options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   }

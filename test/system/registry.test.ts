@@ -74,7 +74,8 @@ describe.skipIf(SKIP).each<RegistryAuth>(['anonymous', 'htpasswd', 'token'])(
         join(config, 'config.json'),
         JSON.stringify({ auths: { [registry.host]: { auth: AUTH } } }),
       );
-      env = auth === 'anonymous' ? {} : { DOCKER_CONFIG: config };
+      // The token server listens on another port, as that of a GitLab on one host does.
+      env = auth === 'anonymous' ? {} : { DOCKER_CONFIG: config, CI_SERVER_HOST: '127.0.0.1' };
     });
     afterAll(() => registry.stop());
 

@@ -40,6 +40,7 @@ export const gitlab: Ci = {
   readIds,
   gitTag: (env) => env['CI_COMMIT_TAG'] || undefined,
   workspace: (env) => env['CI_PROJECT_DIR'] || undefined,
+  serverHost: (env) => env['CI_SERVER_HOST'] || undefined,
   registries: offeredRegistries,
   credentials: registryCredentials,
   isProtected: (env) => env['CI_COMMIT_REF_PROTECTED'] === 'true',
