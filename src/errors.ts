@@ -118,6 +118,7 @@ export type RefusalReason =
  *   `TOKEN_SERVER` if `facts.name` is too near to be one
  * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
  *   jobs of a pipeline, `JOB_CHOICE`
+ * - the input: `BUDGET` if it needs more than a run may spend
  * - docker: `DAEMON_ADDRESS`
  * - signing: `UNPROVEN_TIME`; `LOG_SERVICE` and `TIMESTAMP_SERVICE` for the one that refused
  */
@@ -153,6 +154,7 @@ export type ErrorReason =
   | 'JOB_TOKEN_CANNOT_LIST'
   | 'TOKEN_CANNOT_LIST'
   | 'JOB_CHOICE'
+  | 'BUDGET'
   | 'DAEMON_ADDRESS'
   | 'UNPROVEN_TIME'
   | 'LOG_SERVICE'

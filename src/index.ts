@@ -60,6 +60,8 @@ export type { DockerTls } from './docker/connect/tls.ts';
 export type { DockerDaemon, DockerOptions } from './docker/daemon.ts';
 export { connectDocker } from './docker/daemon.ts';
 export type { ErrorCode, ErrorFacts, ErrorReason, RefusalReason } from './errors.ts';
+export type { BudgetLimits, Countable } from './budget.ts';
+export { Budget, withBudget } from './budget.ts';
 export { DrayageError, isDamage, isDrayageError } from './errors.ts';
 export type { GitLabOptions } from './gitlab/api.ts';
 export type { ArtifactLayout } from './gitlab/artifact-layout.ts';

@@ -1,3 +1,4 @@
+import { withBudget } from '../budget.ts';
 import type { CommonOptions, Outcome } from './context.ts';
 import { OK } from './exit-code.ts';
 import { completeArguments, createProgram } from './grammar/program.ts';
@@ -22,13 +23,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const program = createProgram(async (run, common) => {
       options = common;
-      const outcome = await run({
+      const context = {
         env: process.env,
         stdin: process.stdin,
         stdout: process.stdout,
         signal: controller.signal,
         onProgress: common.quiet === true ? () => {} : display.onProgress,
-      });
+      };
+      const outcome = await withBudget(() => run(context));
       display.end();
       printOutcome(outcome, common);
       exitCode = outcome.exitCode ?? OK;

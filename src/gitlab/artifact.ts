@@ -1,4 +1,5 @@
 import type { ContentOptions } from '../content/source.ts';
+import { currentBudget } from '../budget.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { GitLabApi } from './api.ts';
 import { ArchiveLocation } from './archive-location.ts';
@@ -54,6 +55,7 @@ export async function openArtifact(
     const own = folders.filter((folder) => job.kind === 'id' && folder === `.drayage/${job.jobId}`);
     const chosen = own.length > 0 ? own : folders;
     if (chosen.length === 0) throw noLayout(files);
+    currentBudget()?.spend('layouts', chosen.length);
     return new JobArtifact(
       files,
       chosen.map((folder) => new ArtifactLayout({ files, folder })),

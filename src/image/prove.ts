@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
+import { availableCores } from '../ingest/cores.ts';
 import { BlockHash } from '../ingest/hash.ts';
 import type { HashManyOptions } from '../ingest/hash-many.ts';
 import { hashMany } from '../ingest/hash-many.ts';
@@ -60,7 +61,8 @@ export async function proveAll(
   { onUnusable, ...options }: ProveAllOptions = {},
 ): Promise<void> {
   const unknown = new Map(layers.filter((layer) => !isProven(layer)).map((layer) => [pairOf(layer), layer]));
-  const slots = new Slots(BLOCK, MEMORY);
+  // Two for each layer: one that waits for the memory of its decoder may hold a block.
+  const slots = new Slots(BLOCK, Math.max(MEMORY, 2 * BLOCK * (options.concurrency ?? availableCores())));
   await hashMany(
     [...unknown.values()],
     ({ blob }) => blob.size,

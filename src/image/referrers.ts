@@ -1,5 +1,6 @@
 import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
+import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import type { ImageContents } from './contents.ts';
 import { contentsOf } from './contents.ts';
@@ -37,6 +38,7 @@ export async function referrersOf(
       for (const descriptor of await index.referrers(subject, { signal })) {
         if (found.has(descriptor.digest)) continue;
         if (found.size === MAX_REFERRERS) throw tooMany();
+        currentBudget()?.spend('referrers', 1);
         const contents = await contentsOf(source, descriptor, { signal });
         found.set(descriptor.digest, { subject: subject.digest, descriptor, contents });
         queue.push(contents);

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
+import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -60,6 +61,7 @@ export class Layout implements ImageStore, AsyncDisposable {
    */
   static async open(path: string, options: OpenLayoutOptions = {}): Promise<Layout> {
     options.signal?.throwIfAborted();
+    currentBudget()?.spend('layouts', 1);
     const layout = new Layout(resolvePath(path), false, options);
     if ((await folderState(layout.path)) === 'nothing') {
       throw new DrayageError('NOT_FOUND', `no image layout: ${layout.path} does not exist`, {

@@ -1,3 +1,4 @@
+import { currentBudget } from '../budget.ts';
 import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor.ts';
@@ -49,9 +50,16 @@ const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
 
 /**
  * Reads a layout's index.json. Entries with a digest of an unknown algorithm are kept apart.
- * @throws {@link DrayageError} `MALFORMED`
+ * @throws {@link DrayageError} `MALFORMED`; `LIMIT` beyond the run's budget
  */
 export function parseLayoutIndex(bytes: Uint8Array, what: string): LayoutIndex {
+  currentBudget()?.spendDocument(what, bytes);
+  const index = parseLayoutEntries(bytes, what);
+  currentBudget()?.spend('entries', index.manifests.length + index.unread.length);
+  return index;
+}
+
+function parseLayoutEntries(bytes: Uint8Array, what: string): LayoutIndex {
   const json = parseJson(bytes, what);
   if (typeof json !== 'object' || json === null || !('manifests' in json) || !Array.isArray(json.manifests))
     return { ...checkDocument(indexSchema, json, what), unread: [] };

@@ -1,3 +1,4 @@
+import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
@@ -16,7 +17,9 @@ export async function readDocument(
   assertDocumentSize(descriptor, limit);
   const chunks: Uint8Array[] = [];
   for await (const chunk of verified(bytes, descriptor)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  const document = Buffer.concat(chunks);
+  currentBudget()?.spendDocument(descriptor.digest, document);
+  return document;
 }
 
 /**

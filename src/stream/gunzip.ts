@@ -1,6 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import { DrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
+import { boundedExpansion } from './expansion.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
 
@@ -18,7 +19,7 @@ export async function* gunzip(
   const decoder = createGunzip(STREAM_BUFFERS);
   const passage: Passage = { received: 0 };
   try {
-    yield* through(bytes, decoder, passage);
+    yield* boundedExpansion(bytes, (counted) => through(counted, decoder, passage));
   } catch (error) {
     throw error === passage.failure ? error : gzipError(error, what);
   }

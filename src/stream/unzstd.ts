@@ -1,10 +1,13 @@
 import { DrayageError } from '../errors.ts';
 import { countBytes } from './drain.ts';
+import { boundedExpansion } from './expansion.ts';
 import type { DecodeFrame, ZstdFrame } from './zstd-frames.ts';
 import { zstdFrames } from './zstd-frames.ts';
 import { nativeFrameDecoder } from './zstd-native.ts';
 import { decodeFramePortably } from './zstd-portable.ts';
 import { nativeZstd } from './zstd-runtime.ts';
+import { withOwnWindow } from './zstd-small-frame.ts';
+import { takeWindow } from './zstd-windows.ts';
 
 /** The decoder for the current Node: its own zstd, otherwise one in JavaScript, at a quarter of the speed. */
 export function runtimeFrameDecoder(): DecodeFrame {
@@ -18,14 +21,16 @@ export function runtimeFrameDecoder(): DecodeFrame {
  * @param what names the content in errors
  * @param decode decompresses one frame; default: the fastest way that this Node has
  * @throws {@link DrayageError} `TRUNCATED`; `MALFORMED`, also if a frame does not have its stated size; `UNSUPPORTED`
- * for a dictionary or a window over 128 MiB
+ * for a dictionary or a window over 128 MiB; `LIMIT` beyond the run's budget
  */
 export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   decode: DecodeFrame = runtimeFrameDecoder(),
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const frame of zstdFrames(bytes, what)) yield* decodeFrame(frame, what, decode);
+  yield* boundedExpansion(bytes, async function* (counted) {
+    for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode);
+  });
 }
 
 /**
@@ -38,10 +43,13 @@ export async function unzstdSize(
   decode: DecodeFrame = runtimeFrameDecoder(),
 ): Promise<number> {
   let size = 0;
-  for await (const frame of zstdFrames(bytes, what)) {
-    size += frame.header.contentSize ?? (await countBytes(decode(frame, what)));
-  }
-  return size;
+  const unstated = boundedExpansion(bytes, async function* (counted) {
+    for await (const frame of zstdFrames(counted, what)) {
+      if (frame.header.contentSize === undefined) yield* withWindow(frame, what, decode);
+      else size += frame.header.contentSize;
+    }
+  });
+  return (await countBytes(unstated)) + size;
 }
 
 async function* decodeFrame(
@@ -51,7 +59,7 @@ async function* decodeFrame(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const expected = frame.header.contentSize;
   let actual = 0;
-  for await (const chunk of decode(frame, what)) {
+  for await (const chunk of withWindow(frame, what, decode)) {
     actual += chunk.length;
     if (expected !== undefined && actual > expected) break;
     if (chunk.length > 0) yield chunk;
@@ -66,4 +74,19 @@ async function* decodeFrame(
       actual,
     },
   );
+}
+
+/** Decompresses a frame when there is memory for its window. */
+async function* withWindow(
+  frame: ZstdFrame,
+  what: string,
+  decode: DecodeFrame,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const small = await withOwnWindow(frame);
+  const release = await takeWindow(small.header.windowSize);
+  try {
+    yield* decode(small, what);
+  } finally {
+    release();
+  }
 }

@@ -20,7 +20,9 @@ describe('before the command is known, there are loaded', () => {
     expect(loaded).toContain('cli/grammar/options.ts');
     const files = loaded.filter((name) => name.endsWith('.ts'));
     expect(
-      files.filter((name) => !/^(?:errors\.ts|text\/[a-z-]+\.ts|cli\/(?:grammar\/)?[a-z-]+\.ts)$/.test(name)),
+      files.filter(
+        (name) => !/^(?:(?:errors|budget)\.ts|text\/[a-z-]+\.ts|cli\/(?:grammar\/)?[a-z-]+\.ts)$/.test(name),
+      ),
     ).toEqual([]);
   });
 
@@ -34,7 +36,7 @@ describe('before the command is known, there are loaded', () => {
     const sizes = loadedWith(built, 'cli/main.js').map((name) => built.get(name)?.length ?? 0);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     expect(total).toBeGreaterThan(10_000);
-    // Measured: 38.7 kB.
-    expect(total).toBeLessThan(40_000);
+    // Measured: 42.7 kB.
+    expect(total).toBeLessThan(45_000);
   });
 });

@@ -7,6 +7,7 @@ const ROOT = new URL('../../', import.meta.url);
 const PINNED: Record<string, string[]> = {
   '.': [
     'BlobCache',
+    'Budget',
     'COMPRESSIONS',
     'DrayageError',
     'GitLab',
@@ -62,6 +63,7 @@ const PINNED: Record<string, string[]> = {
     'untag',
     'verify',
     'verifyBundle',
+    'withBudget',
   ],
   './oci': [
     'DrayageError',

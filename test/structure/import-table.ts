@@ -19,8 +19,9 @@ const TABLE: Record<string, Rule> = {
   errors: { level: 0 },
   text: { level: 0 },
   'system-error': { level: 1 },
+  budget: { level: 1, packages: ['node:async_hooks'] },
   progress: { level: 1 },
-  oci: { level: 1, packages: ['node:crypto', 'valibot'] },
+  oci: { level: 1, also: ['budget'], packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
   stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
   disk: { level: 2, packages: ['node:fs', 'node:path'] },
@@ -194,7 +195,7 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
   const need = neededPermission(file, specifier);
   if (need !== undefined) return [...(rule.packages ?? []), ...(rule.also ?? [])].includes(need);
   const to = roomOf(resolve(file, specifier));
-  if (isCli(from) && !isCli(to)) return ['index', 'errors', 'system-error', 'text'].includes(to);
+  if (isCli(from) && !isCli(to)) return ['index', 'errors', 'system-error', 'text', 'budget'].includes(to);
   return to === from || TABLE[to] !== undefined;
 }
 

@@ -1,0 +1,61 @@
+import type { ZstdFrame, ZstdPiece } from './zstd-frames.ts';
+import { MAX_WINDOW_LOG } from './zstd-header.ts';
+
+/** A frame with at most this much output, in bytes, is small: it is decompressed in one call where that is possible. */
+const SMALL_FRAME = 256 * 1024;
+
+/** The first pieces of a frame. */
+export interface FrameStart {
+  pieces: ZstdPiece[];
+  /** The maximum output of these pieces. */
+  maxOutput: number;
+  /** Whether they are all of the frame. */
+  whole: boolean;
+}
+
+/** Gathers the pieces of a frame while it may be small. The others stay in the frame. */
+export async function gather({ header, pieces }: ZstdFrame): Promise<FrameStart> {
+  const start: FrameStart = { pieces: [], maxOutput: 0, whole: false };
+  if (header.contentSize !== undefined && header.contentSize > SMALL_FRAME) return start;
+  let size = 0;
+  // Not `for await`: leaving it early would close the pieces, and the rest of them may be needed.
+  while (!start.whole && size <= SMALL_FRAME && start.maxOutput <= SMALL_FRAME) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    start.pieces.push(next.value);
+    start.maxOutput += next.value.maxOutput;
+    size += next.value.bytes.length;
+    start.whole = next.value.last;
+  }
+  return start;
+}
+
+/**
+ * The same frame with a window that is no larger than its content, if it is small. A decoder makes room for the window
+ * that a frame states, and a frame of a few bytes may state 128 MiB.
+ */
+export async function withOwnWindow(frame: ZstdFrame): Promise<ZstdFrame> {
+  const start = await gather(frame);
+  const log = Math.max(10, Math.ceil(Math.log2(Math.max(1, start.maxOutput))));
+  const isSmaller = start.whole && log <= MAX_WINDOW_LOG && 2 ** log < frame.header.windowSize;
+  const [first, ...rest] = start.pieces;
+  if (!isSmaller || first === undefined)
+    return { ...frame, pieces: joined(start.pieces, start.whole ? undefined : frame.pieces) };
+  const bytes = Uint8Array.from(first.bytes);
+  // A frame without a window descriptor is a single segment, whose window is its content.
+  const hasWindow = ((bytes[4] ?? 0) & 0x20) === 0;
+  if (hasWindow) bytes[5] = (log - 10) << 3;
+  const windowSize = hasWindow ? 2 ** log : frame.header.windowSize;
+  return {
+    header: { ...frame.header, windowSize },
+    pieces: joined([{ ...first, bytes }, ...rest], undefined),
+  };
+}
+
+async function* joined(
+  start: readonly ZstdPiece[],
+  rest: AsyncGenerator<ZstdPiece, void, undefined> | undefined,
+): AsyncGenerator<ZstdPiece, void, undefined> {
+  yield* start;
+  if (rest !== undefined) yield* rest;
+}

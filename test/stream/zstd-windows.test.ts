@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import type { Block } from './zstd-bytes.ts';
+import { BLOCK, blocks, frameHeader, sizedFrame, zeros } from './zstd-bytes.ts';
+import { collect } from './sources.ts';
+import { once } from '../../src/stream/tap.ts';
+import { unzstd } from '../../src/stream/unzstd.ts';
+import { zstdFrames } from '../../src/stream/zstd-frames.ts';
+import { decodeFramePortably } from '../../src/stream/zstd-portable.ts';
+import { withOwnWindow } from '../../src/stream/zstd-small-frame.ts';
+import { takeWindow } from '../../src/stream/zstd-windows.ts';
+
+const MIB = 1024 * 1024;
+
+test('windows together have the memory of the largest one, in the order of the requests', async () => {
+  const order: string[] = [];
+  const [a, b] = [await takeWindow(64 * MIB), await takeWindow(64 * MIB)];
+  const large = takeWindow(128 * MIB).then((release) => {
+    order.push('large');
+    return release;
+  });
+  const small = takeWindow(1).then((release) => {
+    order.push('small');
+    return release;
+  });
+  a();
+  await Promise.resolve();
+  expect(order).toEqual([]);
+  b();
+  (await large)();
+  (await small)();
+  expect(order).toEqual(['large', 'small']);
+  (await takeWindow(128 * MIB))();
+});
+
+/** A frame whose header states a window of 128 MiB. */
+function wide(...content: Block[]): Buffer {
+  return Buffer.concat([frameHeader({ windowLog: 27 }), blocks(...content)]);
+}
+
+test.each<[string, Buffer, number]>([
+  ['an empty one', wide(new Uint8Array(0)), 1024],
+  ['a small one', wide(new Uint8Array(5000)), 8192],
+  ['one of a repeated byte', wide({ byte: 1, times: BLOCK }), BLOCK],
+  ['a large one', wide(...zeros(10 * BLOCK)), 128 * MIB],
+  ['one that states its size', sizedFrame(3000, new Uint8Array(3000)), 4096],
+])('the window of a frame is no larger than its content: %s', async (_what, bytes, windowSize) => {
+  for await (const frame of zstdFrames(once(bytes), 'layer')) {
+    const own = await withOwnWindow(frame);
+    expect(own.header.windowSize).toBe(windowSize);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of own.pieces) pieces.push(piece.bytes);
+    const same = Buffer.concat(pieces);
+    expect(same.subarray(6)).toEqual(bytes.subarray(6));
+  }
+  const expected = await collect(unzstd(once(bytes), 'layer'));
+  expect(await collect(unzstd(once(bytes), 'layer', decodeFramePortably))).toEqual(expected);
+});
