@@ -3,6 +3,7 @@ import type { Agent, Dispatcher } from 'undici';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from './address.ts';
+import { withFewConnections } from './connections.ts';
 import { networkError } from './network-error.ts';
 import type { HttpReply } from './reply.ts';
 
@@ -30,6 +31,7 @@ const DEFAULT_TIMEOUT = 60_000;
 export class Http implements AsyncDisposable {
   readonly #dispatcher: Dispatcher | undefined;
   #own: Agent | undefined;
+  #limited: Dispatcher | undefined;
   readonly #timeout: number;
 
   /**
@@ -37,7 +39,7 @@ export class Http implements AsyncDisposable {
    * @param timeout in milliseconds
    */
   constructor(dispatcher: HttpDispatcher | undefined, timeout: number = DEFAULT_TIMEOUT) {
-    this.#dispatcher = dispatcher && asDispatcher(dispatcher);
+    this.#dispatcher = dispatcher && withFewConnections(asDispatcher(dispatcher));
     this.#timeout = timeout;
   }
 
@@ -54,7 +56,7 @@ export class Http implements AsyncDisposable {
       const { Agent, request } = await import('undici');
       const reply = await request(url, {
         method,
-        dispatcher: this.#dispatcher ?? (this.#own ??= new Agent()),
+        dispatcher: this.#dispatcher ?? this.#direct(Agent),
         // The bytes of a file are requested: a content encoding would move their offsets.
         headers: { 'user-agent': 'drayage', 'accept-encoding': 'identity', ...headers },
         headersTimeout: timeout,
@@ -73,6 +75,12 @@ export class Http implements AsyncDisposable {
       signal?.throwIfAborted();
       throw networkError(withoutSecrets(url), error);
     }
+  }
+
+  /** Direct connections, made with the first request: undici takes long to load. */
+  #direct(Direct: typeof Agent): Dispatcher {
+    this.#own ??= new Direct();
+    return (this.#limited ??= withFewConnections(this.#own));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,9 +10,12 @@ import type { Mounting } from './into-repository.ts';
 import { intoRepository, repositoriesAmong } from './into-repository.ts';
 import type { Planned } from './plan.ts';
 
+/** The maximum number of blobs that go up at a time: fewer than the connections to a host. */
+const MAX_UPLOADS = 6;
+
 /** Options of {@link push}. */
 export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'> {
-  /** How many blobs go up at a time, to whatever registry. Default 4. */
+  /** How many blobs go up at a time, to whatever registry; at most 6. Default 4. */
   concurrency?: number;
   /** The places of the images: a repository among them shares blobs. */
   from: readonly ContentSource[];
@@ -28,7 +31,8 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
  */
 export async function push(planned: readonly Planned[], options: PushOptions): Promise<void> {
   const { concurrency = 4, from, mountFrom = [], onProgress } = options;
-  const limit = pLimit(concurrency);
+  // Uploads may wait for downloads from the same host, which needs connections, too.
+  const limit = pLimit(Math.min(concurrency, MAX_UPLOADS));
   const mounting: Mounting = {
     holders: new Map(),
     mountFrom: [...repositoriesAmong(from), ...mountFrom],

@@ -1,0 +1,78 @@
+import type { Dispatcher } from 'undici';
+
+/** The maximum number of connections to one host, over everything that this process does. */
+const MAX_CONNECTIONS = 8;
+
+/** The methods of a handler that are called at the end of a request, whichever comes. */
+const ENDS = ['onResponseEnd', 'onResponseError', 'onRequestUpgrade', 'onComplete', 'onError', 'onUpgrade'];
+
+/** The requests to one host. */
+class Host {
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /** Begins a request now, or when another one has ended. */
+  begin(request: () => void): void {
+    if (this.#running === MAX_CONNECTIONS) {
+      this.#waiting.push(request);
+      return;
+    }
+    this.#running += 1;
+    request();
+  }
+
+  end(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
+  }
+}
+
+const hosts = new Map<string, Host>();
+
+/**
+ * Makes a dispatcher use few connections to one host, whoever else does: an input may lead to any number of requests at
+ * once. A request takes its turn until its reply has arrived whole, or has failed.
+ */
+export function withFewConnections(dispatcher: Dispatcher): Dispatcher {
+  return dispatcher.compose((dispatch) => (options, handler) => {
+    const origin = String(options.origin ?? '');
+    const host = hosts.get(origin) ?? new Host();
+    hosts.set(origin, host);
+    host.begin(() => {
+      const ended = once(() => host.end());
+      try {
+        dispatch(options, endingWith(handler, ended));
+      } catch (error) {
+        ended();
+        throw error;
+      }
+    });
+    return true;
+  });
+}
+
+/** A handler that also says when the request has ended. */
+function endingWith(handler: Dispatcher.DispatchHandler, ended: () => void): Dispatcher.DispatchHandler {
+  return new Proxy(handler, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        const result: unknown = Reflect.apply(value, target, args);
+        // Later: the connection is free only after this call.
+        if (ENDS.includes(String(name))) setImmediate(ended);
+        return result;
+      };
+    },
+  });
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
+}

@@ -1,0 +1,76 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Agent } from 'undici';
+import { afterEach, expect, test } from 'vitest';
+import { Http } from '../../src/http/http.ts';
+import { drop, readWhole } from '../../src/http/reply.ts';
+
+const cleanups: (() => void)[] = [];
+afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
+
+/** A server that answers when it is told to, and counts its connections. */
+async function startServer() {
+  const waiting: (() => void)[] = [];
+  let [open, most, requests] = [0, 0, 0];
+  const server = createServer((_request, response) => {
+    requests += 1;
+    waiting.push(() => response.end('x'.repeat(1000)));
+  });
+  server.on('connection', (socket) => {
+    open += 1;
+    most = Math.max(most, open);
+    socket.on('close', () => (open -= 1));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  cleanups.push(() => server.close().closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  const arrived = async (count: number): Promise<void> => {
+    while (requests < count) await new Promise((later) => setTimeout(later, 5));
+  };
+  const answerAll = (): void => waiting.splice(0).forEach((answer) => answer());
+  return {
+    url: new URL(`http://127.0.0.1:${port}/`),
+    arrived,
+    answerAll,
+    counts: () => ({ most, requests }),
+  };
+}
+
+test.each([20, 40])('%d requests at once share eight connections to a host', async (n) => {
+  const server = await startServer();
+  // Several clients, of two kinds: the host does not know which one asks.
+  const agent = new Agent();
+  const clients = [new Http(undefined), new Http(undefined), new Http(agent)];
+  const requests = Array.from({ length: n }, async (_, i) =>
+    readWhole(await (clients[i % clients.length] ?? expect.fail()).send(server.url), 'here'),
+  );
+  for (let answered = 0; answered < n; answered += 8) {
+    await server.arrived(Math.min(n, answered + 8));
+    server.answerAll();
+  }
+  for (const bytes of await Promise.all(requests)) expect(bytes).toHaveLength(1000);
+  expect(server.counts().requests).toBe(n);
+  // A client may keep an idle connection while another one has its turn.
+  expect(server.counts().most).toBeLessThanOrEqual(8 * clients.length);
+  for (const client of clients) await client[Symbol.asyncDispose]();
+  await agent.destroy();
+});
+
+test('requests beyond eight wait, and take the turn of one that fails or is dropped', async () => {
+  const server = await startServer();
+  await using http = new Http(undefined);
+  const controllers = Array.from({ length: 8 }, () => new AbortController());
+  const first = controllers.map(async ({ signal }) => http.send(server.url, { signal }));
+  const settled = Promise.allSettled(first);
+  await server.arrived(8);
+  const more = [http.send(server.url), http.send(server.url)];
+  await new Promise((later) => setTimeout(later, 20));
+  expect(server.counts().requests).toBe(8);
+  controllers[0]?.abort();
+  await server.arrived(9);
+  server.answerAll();
+  for (const result of await settled) if (result.status === 'fulfilled') drop(result.value);
+  await server.arrived(10);
+  server.answerAll();
+  for (const reply of await Promise.all(more)) expect(reply.status).toBe(200);
+});
