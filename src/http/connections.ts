@@ -60,8 +60,8 @@ function endingWith(handler: Dispatcher.DispatchHandler, ended: () => void): Dis
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
         const result: unknown = Reflect.apply(value, target, args);
-        // Later: the connection is free only after this call.
-        if (ENDS.includes(String(name))) setImmediate(ended);
+        // Later: undici uses the connection again only after one turn of the event loop.
+        if (ENDS.includes(String(name))) setImmediate(() => setImmediate(ended));
         return result;
       };
     },
