@@ -39,17 +39,21 @@ export async function openConnections(
   };
 }
 
-async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
-  // Set even if they are empty; otherwise undici reads the environment itself.
-  const proxies = {
+/** The proxies that an environment names; empty for none. */
+export function proxiesOf(env: Context['env']): { httpProxy: string; httpsProxy: string; noProxy: string } {
+  return {
     httpProxy: withScheme(env['http_proxy'] ?? env['HTTP_PROXY'] ?? ''),
     httpsProxy: withScheme(env['https_proxy'] ?? env['HTTPS_PROXY'] ?? ''),
     noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
   };
+}
+
+async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
   const { EnvHttpProxyAgent, Pool: ProxyPool } = await import('undici');
   try {
     return new EnvHttpProxyAgent({
-      ...proxies,
+      // Each is given even if it is empty; otherwise undici reads the environment itself.
+      ...proxiesOf(env),
       proxyTunnel: false,
       clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
       ...(ca && { connect: { ca }, requestTls: { ca }, proxyTls: { ca } }),

@@ -86,7 +86,7 @@ export async function runSave(
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
   await using repositories = lazyRepositories(options, context);
-  if (daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
+  if (mode === 'real' && daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
   const result = await save({
     from: source.from,
     images: [
@@ -107,8 +107,8 @@ export async function runSave(
     level: options.level,
     annotations: job && originAnnotations(job.origin),
     maxSize,
-    // Nobody said what is too much: what the CI takes by default is worth a line.
-    warnSize: maxSize === undefined ? job?.ci.sizeLimit?.(job.origin) : undefined,
+    // Without a limit of the user's, the default limit of the CI gets a note. A trial compares sizes itself.
+    warnSize: maxSize === undefined && mode === 'real' ? job?.ci.sizeLimit?.(job.origin) : undefined,
     signal,
     onProgress,
   });

@@ -105,21 +105,26 @@ async function openKey(path: string, options: SigningOptions, { env }: Context):
   return keySigner({ privateKey, rekorUrl: options.rekorUrl, tsaUrl: options.tsaUrl });
 }
 
-function openKeyless(
-  { fulcioUrl, rekorUrl, tsaUrl, publicSigstore }: SigningOptions,
-  { env, onProgress }: Context,
-): SignStatement {
-  const isPublic = publicSigstore === true;
-  const certifiedBy = fulcioUrl ?? (isPublic ? PUBLIC_FULCIO : undefined);
-  if (certifiedBy === undefined) {
+/** The services that a signature is made with; undefined for those that are not used. */
+export function servicesOf({ fulcioUrl, rekorUrl, tsaUrl, publicSigstore }: SigningOptions): {
+  fulcioUrl: string | undefined;
+  rekorUrl: string | undefined;
+  tsaUrl: string | undefined;
+} {
+  if (publicSigstore !== true) return { fulcioUrl, rekorUrl, tsaUrl };
+  return { fulcioUrl: fulcioUrl ?? PUBLIC_FULCIO, rekorUrl: rekorUrl ?? PUBLIC_REKOR, tsaUrl };
+}
+
+function openKeyless(options: SigningOptions, { env, onProgress }: Context): SignStatement {
+  const { fulcioUrl, ...others } = servicesOf(options);
+  if (fulcioUrl === undefined) {
     throw new DrayageError('USAGE', 'no certificate authority given: --fulcio-url is missing', {
       hint: `name your own instance; or use the public one with --public-sigstore: ${FOR_EVER}`,
     });
   }
   const token = readIdentityToken(env['SIGSTORE_ID_TOKEN'], new Date(), ciOf(env)?.tokenHint);
-  if (isPublic) onProgress({ kind: 'note', message: FOR_EVER });
-  const loggedBy = rekorUrl ?? (isPublic ? PUBLIC_REKOR : undefined);
-  return keylessSigner({ fulcioUrl: certifiedBy, rekorUrl: loggedBy, tsaUrl, token });
+  if (options.publicSigstore === true) onProgress({ kind: 'note', message: FOR_EVER });
+  return keylessSigner({ fulcioUrl, ...others, token });
 }
 
 function assertAddresses({ fulcioUrl, rekorUrl, tsaUrl }: SigningOptions): void {

@@ -1,8 +1,9 @@
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
-import { openConnections } from '../http.ts';
+import { openConnections, proxiesOf } from '../http.ts';
 import { namedHosts } from '../registry-hosts.ts';
 import { credentialSources } from '../registries.ts';
+import { servicesOf } from '../signing.ts';
 import type { DoctorInput } from './input.ts';
 
 /** The hosts that may be asked, and through which proxy. Asks none of them. */
@@ -11,8 +12,10 @@ export async function checkHosts({ options, context }: DoctorInput): Promise<Che
     const { env } = context;
     const gitlab = env['CI_API_V4_URL'];
     const registries = await namedHosts(options, context);
-    const signing = [options.fulcioUrl, options.rekorUrl, options.tsaUrl].flatMap((url) => hostOf(url) ?? []);
-    const proxies = ['HTTPS_PROXY', 'HTTP_PROXY'].filter((name) => env[name] ?? env[name.toLowerCase()]);
+    const signing =
+      options.sign === true ? Object.values(servicesOf(options)).flatMap((url) => hostOf(url) ?? []) : [];
+    const { httpsProxy, httpProxy } = proxiesOf(env);
+    const proxies = [httpsProxy && 'HTTPS_PROXY', httpProxy && 'HTTP_PROXY'].filter((name) => name !== '');
     Object.assign(facts, { gitlab: hostOf(gitlab) ?? null, registries, signing, proxies });
     await (await openConnections(options.ca, context))[Symbol.asyncDispose]();
     const asked = [hostOf(gitlab) ?? [], registries.map(({ host }) => host), signing].flat();

@@ -9,8 +9,9 @@ import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
 import type { Trial } from './trial.ts';
+import { namesImages } from './trial.ts';
 
-/** How long the instance may take to answer, in ms: this answer is good to have, no more. */
+/** How long the instance may take to answer, in ms: the check works without its answer, too. */
 const PATIENCE = 10_000;
 
 /** A limit, and what says so. */
@@ -31,7 +32,8 @@ export async function checkLimit(input: DoctorInput, trial: Trial | undefined): 
       return { status: 'ok', message: 'no CI limits the size of artifacts here', facts };
     const size = trial?.result && storedBytes(trial.result.bytes);
     Object.assign(facts, { setBy: limit.setBy, size: size ?? null });
-    return { ...compared(limit, size), facts };
+    const hint = namesImages(input) ? undefined : 'with images, doctor measures the layout';
+    return { ...compared(limit, size), ...(size === undefined && { hint }), facts };
   });
 }
 
@@ -40,9 +42,7 @@ function compared(limit: Limit, size: number | undefined): Pick<Check, 'status' 
   const refuses = setBy === 'default' ? 'may refuse' : 'refuses';
   const by = setBy === 'default' ? `GitLab's default, since ${doubt}` : `set by the ${setBy}`;
   const limited = `artifacts are limited to ${formatBytes(bytes)} (${by})`;
-  if (size === undefined) {
-    return { status: 'ok', message: limited, hint: 'with images, doctor measures the layout' };
-  }
+  if (size === undefined) return { status: 'ok', message: limited };
   if (size <= bytes) return { status: 'ok', message: `${limited}; the layout takes ${formatBytes(size)}` };
   return {
     status: 'warn',

@@ -1,5 +1,5 @@
 import { readIdentityToken } from '../../index.ts';
-import { ciOf } from '../ci.ts';
+import { ciOf, isGitLab } from '../ci.ts';
 import type { Context } from '../context.ts';
 import { prepareSigning } from '../signing.ts';
 import type { Check } from './check.ts';
@@ -21,10 +21,9 @@ export async function checkTokens({ context: { env } }: DoctorInput): Promise<Ch
     facts['set'] = set.map(([name]) => name);
     const message = set.length === 0 ? 'no token is set' : set.map(describe).join(', ');
     if (env['SIGSTORE_ID_TOKEN']) assertIdentity(env);
-    const isJobWithout = ciOf(env)?.name === 'gitlab' && !env['CI_JOB_TOKEN'];
-    return isJobWithout
-      ? { status: 'warn', message, hint: 'CI_JOB_TOKEN is empty: fetch and load --job cannot work', facts }
-      : { status: 'ok', message, facts };
+    const isJobWithout = isGitLab({ env }) && !env['CI_JOB_TOKEN'] && !env['DRAYAGE_GITLAB_TOKEN'];
+    const hint = 'CI_JOB_TOKEN and DRAYAGE_GITLAB_TOKEN are empty: fetch and load --job cannot work';
+    return isJobWithout ? { status: 'warn', message, hint, facts } : { status: 'ok', message, facts };
   });
 }
 
