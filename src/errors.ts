@@ -8,7 +8,7 @@
  * - `TRUNCATED`, `INCOMPLETE`, `MALFORMED`: an archive, a layout or a document is cut, lacks a part, or breaks its
  *   format.
  * - `UNSUPPORTED`: well-formed, but of a kind that is not read here.
- * - `LINK`: a symbolic link is at the place of a layout's regular file or folder.
+ * - `LINK`: a link, or something else than a regular file or folder, is where a layout or a cache keeps one.
  * - `DAEMON`: a daemon answered with an error, or did not do what it reported.
  * - `POLICY`: an expectation about origin was not met.
  * - `LIMIT`: a limit would be exceeded.
@@ -108,6 +108,7 @@ export type RefusalReason =
  *   layout
  * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this
  *   runtime, whose best one is `facts.name`
+ * - folders: `LOCK_HELD` by another process, `CACHE_OWNER` who is not trusted
  * - the job: `CI_VARIABLE` for one that is absent or malformed
  * - origin, with `facts.accepting`: `OTHER_ORIGIN` than expected; `OTHER_REVISION` in its label; `OTHER_JOB` saved the
  *   image to sign

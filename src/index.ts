@@ -23,7 +23,7 @@ export type { Env, Origin } from './ci/origin.ts';
 export { originAnnotations, originOf } from './ci/origin.ts';
 export { ownImages } from './ci/own-images.ts';
 export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';
-export { imageVariables } from './ci/variables.ts';
+export { imageVariables, isImageVariable } from './ci/variables.ts';
 export type {
   EndpointImage,
   ImageEndpoint,

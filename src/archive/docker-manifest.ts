@@ -23,7 +23,7 @@ const manifestSchema = v.nullable(
 
 /**
  * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so.
- * @param onOther gets each of `RepoTags` that cannot be a name; it is passed over
+ * @param onOther gets each of `RepoTags` that cannot be a name; it is skipped
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) => void): DockerImage[] {

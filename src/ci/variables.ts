@@ -74,6 +74,11 @@ export function imageVariables(
   };
 }
 
+/** Whether a variable has such a name as {@link imageVariables} gives to an image. */
+export function isImageVariable(key: string): boolean {
+  return key !== JOB_ID && /^DRAYAGE_\w+_(?:REF|ID|DIGEST)$/.test(key);
+}
+
 function variableName(ref: string): string {
   const { path } = parseReference(ref);
   return path

@@ -1,17 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
-import { formatVariables } from '../index.ts';
+import { formatVariables, isImageVariable } from '../index.ts';
 import { diskError, systemCode } from '../system-error.ts';
 import { refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
 
-/** A variable that an earlier load has written: that image may be gone. DRAYAGE_JOB_ID is an option. */
-const OURS = /^DRAYAGE_(?!JOB_ID$)\w+_(?:REF|ID|DIGEST)$/;
-
 /**
  * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and
- * its mode stay, and lines that an earlier load has written are replaced.
+ * its mode stay, and the variables of images, which an earlier load may have written, are replaced.
  * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`
  */
 export async function writeDotenvFile(
@@ -42,7 +39,7 @@ function linesOfOthers(text: string, replaced: ReadonlySet<string>): string {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const kept = lines.filter((line) => {
     const key = /^\s*(?:export\s+)?(\w+)=/.exec(line)?.[1];
-    return key === undefined || !(OURS.test(key) || replaced.has(key));
+    return key === undefined || !(isImageVariable(key) || replaced.has(key));
   });
   const joined = kept.join('');
   return joined === '' || joined.endsWith('\n') ? joined : `${joined}\n`;

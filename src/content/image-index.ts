@@ -20,7 +20,7 @@ export function nameOf({ names, foundAs, root }: Omit<StoredImage, 'annotations'
 
 /** Options of {@link ImageIndex.images} and {@link ImageIndex.resolve}. */
 export interface ListOptions extends ContentOptions {
-  /** Gets a note for each entry that is passed over. */
+  /** Gets a note for each entry that is skipped. */
   onProgress?: OnProgress | undefined;
 }
 

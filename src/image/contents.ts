@@ -119,7 +119,7 @@ export type WalkNode =
 export interface WalkOptions extends ContentOptions {
   /** Called with unreadable children, which are then skipped. Default: the first one ends the walk. */
   onDamaged?: (error: DrayageError) => void;
-  /** What earlier walks have seen: it is passed over, and what this one sees is added. Default: nothing. */
+  /** What earlier walks have seen: it is skipped, and what this one sees is added. Default: nothing. */
   seen?: Set<Digest>;
 }
 

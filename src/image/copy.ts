@@ -24,7 +24,7 @@ export interface Receiver {
 
 /** Options of {@link copyContents}. */
 export interface CopyOptions extends ContentOptions {
-  /** Blobs that the receiver has got already in this run: they are passed over, and those that it gets now are added. */
+  /** Blobs that the receiver has got already in this run: they are skipped, and those that it gets now are added. */
   done?: Set<Digest>;
   /** How many blobs are copied at a time. Default 4. */
   concurrency?: number;

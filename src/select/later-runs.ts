@@ -8,8 +8,8 @@ import { findAll } from './places.ts';
 import type { Selection } from './selection.ts';
 
 /**
- * Adds to the images of each reference those that only their annotations hide: signed under that name by a later run of
- * the same job, but named otherwise in their place. The policy then takes the later run.
+ * Adds images to those found for each reference: a later run of the same job signed them under that name, but an
+ * annotation gives them another one. The policy then takes the later run.
  * @param found for each reference, with signatures checked
  */
 export async function withLaterRuns(

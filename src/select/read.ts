@@ -34,7 +34,7 @@ export class ImageReader {
   }
 
   /**
-   * Reads an image. A child of an index whose manifest or config is absent is passed over, if another is present.
+   * Reads an image. A child of an index whose manifest or config is absent is skipped, if another is present.
    * @returns undefined if the root leads to no image
    * @throws {@link DrayageError} `NOT_FOUND` if it is for other platforms, `INCOMPLETE` if its documents are absent; `POLICY`,
    * `LIMIT`; errors of its place for damaged content

@@ -49,7 +49,7 @@ export async function selectEach(
 
 /**
  * The names of all images that may be used. A refused image gets a note, unless its name is among them: then the
- * selection by that name reports it. So does an image without a name.
+ * selection by that name reports it. An image without a name gets a note, too.
  * @throws {@link DrayageError} `NOT_FOUND` if none has a name, `POLICY` if no image may be used
  */
 export async function permittedNames(
@@ -156,7 +156,7 @@ export function namesUnder(as: string | undefined, count: number): string[] | un
   });
 }
 
-/** Reads the documents of images. What was asked for has to be an image; anything else is passed over. */
+/** Reads the documents of images. What was asked for has to be an image; anything else is skipped. */
 async function readEach(found: readonly VouchedImage[], selection: Selection): Promise<SelectedImage[]> {
   const { images = [], platform, onProgress } = selection;
   const reader = new ImageReader(selection);
@@ -171,7 +171,7 @@ async function readEach(found: readonly VouchedImage[], selection: Selection): P
     } else if (images.length > 0) {
       throw noImage(one.image.root, [], platform);
     } else {
-      onProgress?.({ kind: 'note', message: `${nameOf(one.image)} is passed over: it is not an image` });
+      onProgress?.({ kind: 'note', message: `${nameOf(one.image)} is skipped: it is not an image` });
     }
   }
   if (selected.length === 0) throw nothing();

@@ -31,6 +31,7 @@ const PINNED: Record<string, string[]> = {
     'isDamage',
     'isDigest',
     'isDrayageError',
+    'isImageVariable',
     'isLoopback',
     'joinPlaces',
     'keySigner',

@@ -78,7 +78,7 @@ export class DockerImages implements ImageIndex {
   async #readAll(bytes: Uint8Array, reader: PartsReader): Promise<void> {
     let count = 0;
     const onOther = (text: string): void =>
-      void this.#notes.push(`${DOCKER_MANIFEST_FILE}: ${quote(text)} is passed over: it cannot be a name`);
+      void this.#notes.push(`${DOCKER_MANIFEST_FILE}: ${quote(text)} is skipped: it cannot be a name`);
     for (const image of parseDockerManifest(bytes, onOther)) {
       const names = image.names.length === 0 ? [undefined] : image.names;
       count += names.length;

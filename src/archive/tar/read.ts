@@ -39,7 +39,7 @@ const READ_SIZE = 64 * 1024;
  * them; sizes stand only on files; every extension has to follow its grammar. So an archive that was cut anywhere, or that
  * two programs could read differently, is an error.
  *
- * What an entry leaves unread is passed over.
+ * What an entry leaves unread is skipped.
  * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `UNSUPPORTED` for kinds of entries that image archives do not hold,
  * `LIMIT`
  */

@@ -404,7 +404,7 @@ test.each(['A B', `temp:1@${digestOf(CONFIG)}`])('%s cannot be a name: a line sa
   const bytes = without('manifest', entry('manifest.json', listed));
   const { images } = await readBytes(bytes, { onProgress: notes.push.bind(notes) });
   expect(images.map(({ names }) => names)).toEqual([['temp:2']]);
-  const message = `manifest.json: ${JSON.stringify(text)} is passed over: it cannot be a name`;
+  const message = `manifest.json: ${JSON.stringify(text)} is skipped: it cannot be a name`;
   expect(notes).toEqual([{ kind: 'note', message }]);
 });
 
