@@ -9,6 +9,7 @@ import { withOrigin } from '../ci/origin.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedContent } from '../image/omitted-content.ts';
+import { proveAll } from '../image/prove.ts';
 import { contentsOf } from '../image/contents.ts';
 import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
@@ -46,8 +47,8 @@ export interface MergeResult {
 /**
  * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold is copied
  * once. Images of several platforms under one name become one image index, whose bytes depend only on these images.
- * Referrers of an image and of its parts are copied, too. Blobs are copied as they are and checked against their
- * digests.
+ * Referrers of an image and of its parts are copied, too. Blobs are copied as they are, checked against their
+ * digests, and proven to be the layers that they stand for.
  * @throws {@link DrayageError} `AMBIGUOUS` if one name means different images for one platform; `UNSAFE` if such images
  * omit different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`,
  * `LOCKED`, `IO`
@@ -75,6 +76,10 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
       const receiver = intoSink(source, content, onRead);
       for (const referrer of await copyAttached(contents, source, everywhere, receiver, copying))
         content.add(referrer, [], {});
+      // The merged layout calls the images its own: their layers must be what their configs state.
+      const present = new Set(contents.blobs.map(({ digest }) => digest));
+      const layers = read.flatMap((one) => one.layers).filter(({ blob }) => present.has(blob.digest));
+      await proveAll(content, layers, { signal });
       const annotations = withOrigin(keptAnnotations(image.annotations, contents), options.annotations);
       const [{ config }] = read;
       content.add(withPlatform(root, config.value), image.names, annotations);

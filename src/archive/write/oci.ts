@@ -2,6 +2,9 @@ import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
+import { readConfig } from '../../image/image.ts';
+import type { Layer } from '../../image/layer.ts';
+import { isProven, prove } from '../../image/prove.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -51,8 +54,8 @@ export function writeOciArchive(
  * Writes images as an OCI layout in a tar, with all that they lead to, byte for byte as the sources have it. A manifest.json
  * over the same blobs lets it be read as a docker archive too.
  *
- * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. After a
- * failure the stream never ends cleanly.
+ * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. A layer is
+ * proven, because not every receiver computes its diffID. After a failure the stream never ends cleanly.
  * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
  * `NOT_FOUND` and whatever else a source says
  */
@@ -78,13 +81,44 @@ async function* ociEntries(
   // What names others comes first, for readers that take what they know of.
   for (const { descriptor, bytes } of images.flatMap(({ contents }) => contents.documents.toReversed()))
     if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
+  const layers = await layersIn(images, { signal });
   const wanted = images.flatMap(({ contents, source }) =>
     contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
   );
   yield* oneAhead(wanted, async ({ blob, source }) => {
-    await drain(await source.open(blob, { signal }));
+    await check(source, blob, layers.get(blob.digest), { signal });
     return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
   });
+}
+
+/** The layers that the images' configs claim, by their blobs. */
+async function layersIn(
+  images: readonly PlacedContents[],
+  options: ContentOptions,
+): Promise<ReadonlyMap<Digest, readonly Layer[]>> {
+  const found = new Map<Digest, Layer[]>();
+  for (const { contents, source } of images) {
+    for (const manifest of contents.images) {
+      for (const layer of (await readConfig(source, manifest, options)).layers) {
+        const same = found.get(layer.blob.digest) ?? [];
+        if (!same.some(({ diffId }) => diffId === layer.diffId)) same.push(layer);
+        found.set(layer.blob.digest, same);
+      }
+    }
+  }
+  return found;
+}
+
+/** Reads a blob: it is intact, and contains each layer that it stands for. */
+async function check(
+  source: ContentSource,
+  blob: Descriptor,
+  layers: readonly Layer[] = [],
+  options: ContentOptions,
+): Promise<void> {
+  const unproven = layers.filter((layer) => !isProven(layer));
+  for (const layer of unproven) await prove(source, layer, options);
+  if (unproven.length === 0) await drain(await source.open(blob, options));
 }
 
 /** Opens content when its first byte is asked for, so that nothing stays open where none is. */
