@@ -301,6 +301,31 @@ describe('foreign bytes do not come to stand for a layer', () => {
   });
 });
 
+test.each([
+  ['merged', async (from: Layout, to: Layout): Promise<unknown> => merge({ from: [from], to })],
+  ['copied', async (from: Layout, to: Layout) => save({ from, to })],
+  [
+    'written to an OCI archive',
+    async (from: Layout) => {
+      for await (const _ of await exportArchive({ from: [from], format: 'oci' }));
+    },
+  ],
+  [
+    'written to a docker archive',
+    async (from: Layout) => {
+      for await (const _ of await exportArchive({ from: [from] }));
+    },
+  ],
+])('an image whose blob is not the layer that it stands for is not %s', async (_, run) => {
+  const { app } = victim();
+  const to = await newLayout();
+  await expect(run(await layoutOf(forged(app, 1), 'app:1'), to)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { digest: app.diffIds[1] },
+  });
+  expect(await to.images()).toEqual([]);
+});
+
 const noBase: OpenBase = async () => expect.fail('no base is needed');
 
 /** The texts of the layers of {@link victim}'s base. */
