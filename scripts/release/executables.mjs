@@ -61,14 +61,18 @@ export async function makeExecutables(out) {
   }
 }
 
-/** The command line in the form that Node finds inside of itself. */
-async function programBlob(work, node) {
-  const [main, output, config] = ['drayage.cjs', 'drayage.blob', 'sea.json'].map((name) => join(work, name));
-  await bundle(main, 'cjs');
-  // Neither a snapshot nor code caches, which hold for one platform only.
-  writeFileSync(config, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
-  run(node, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
-  return readFileSync(output);
+/**
+ * The command line in the form that Node finds inside of itself.
+ * @public the tests use it in a process of their own
+ */
+export async function programBlob(work, node) {
+  const [main, output, config] = ['drayage.cjs', 'drayage.blob', 'sea.json'];
+  await bundle(join(work, main), 'cjs');
+  // Neither a snapshot nor code caches, which hold for one platform only. The blob states the path of `main` as it is
+  // given: only a relative one is the same in every release.
+  writeFileSync(join(work, config), JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
+  run(node, ['--experimental-sea-config', config], { cwd: work, stdio: ['ignore', 'ignore', 'inherit'] });
+  return readFileSync(join(work, output));
 }
 
 /**

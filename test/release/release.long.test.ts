@@ -59,6 +59,22 @@ describe('a release', () => {
     expect(listed.filter(Boolean)).toEqual((await readdir(release)).filter((name) => name !== 'SHA256SUMS'));
   });
 
+  test('puts the same program into executables when it is made again, in another folder', async () => {
+    const sums: string[] = [];
+    for (const name of ['one', 'another-folder']) {
+      const folder = join(work, name);
+      await mkdir(folder);
+      const script = `import(${JSON.stringify(join(ROOT, 'scripts/release/executables.mjs'))}).then(async (made) => { const blob = await made.programBlob(process.argv[1], process.execPath); console.log(require('node:crypto').createHash('sha256').update(blob).digest('hex'), blob.length); })`;
+      const { code, stdout, stderr } = await run(process.execPath, ['-e', script, folder], {
+        env: { PATH, HOME },
+      });
+      expect(code, stderr).toBe(0);
+      sums.push(stdout.trim());
+    }
+    expect(sums[0]).toMatch(/^[0-9a-f]{64} \d{7,}$/);
+    expect(sums[1]).toBe(sums[0]);
+  });
+
   test('has a component that takes its own program, by checksum', async () => {
     const listed = await readFile(join(release, 'SHA256SUMS'), 'utf8');
     const [, sum] = /^([0-9a-f]{64})  drayage\.mjs$/m.exec(listed) ?? [];

@@ -126,7 +126,7 @@ describe.skipIf(SKIP).each<RegistryAuth>(['anonymous', 'htpasswd', 'token'])(
       const args = ['promote', API, `${registry.host}/denied:1`, '--from', 'layout', '--debug'];
       const { code, stdout, stderr } = await drayage(args, {
         cwd: folder,
-        env: { DOCKER_AUTH_CONFIG: config },
+        env: { ...env, DOCKER_CONFIG: folder, DOCKER_AUTH_CONFIG: config },
       });
       expect(code).toBe(auth === 'anonymous' ? 0 : 3);
       if (auth !== 'anonymous') expect(stderr).toContain('does not accept the credentials');

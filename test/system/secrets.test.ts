@@ -38,6 +38,13 @@ const expectSilent = (results: CliResult[]): void => {
   }
 };
 
+/** Refuses, and names a token server. */
+const challenge = (at: string): RegistryFault => {
+  const realm = `http://${at}/token?key=planted-query`;
+  const value = `Bearer realm="${realm}",service="planted-service"`;
+  return (_, response) => void response.writeHead(401, { 'www-authenticate': value }).end();
+};
+
 /** A server that repeats what it was told, in every way it can. */
 const echo =
   (status: number): RegistryFault =>
@@ -176,23 +183,27 @@ describe('no secret is shown', () => {
     const [fake, elsewhere] = [await FakeRegistry.start({ auth: 'token' }), await FakeRegistry.start()];
     await save();
     await dockerConfig({ auths: { [fake.host]: { auth } } });
-    const realm = `http://planted-name:planted-key@${elsewhere.host}/token?key=planted-query`;
-    fake.faults.registry = (_, response) =>
-      void response
-        .writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="planted-service"` })
-        .end();
+    fake.faults.registry = challenge(elsewhere.host);
+    const trusting = { DRAYAGE_REGISTRIES: elsewhere.host };
     const promote = ['promote', API, `${fake.host}/api:1`, '--debug'];
     const results: CliResult[] = [];
     for (const fault of [echo(401), echo(403), echo(500), echo(200)]) {
-      elsewhere.faults.registry = fault;
-      results.push(await run(promote), await run([...promote, '--json']));
+      elsewhere.faults.token = fault;
+      results.push(await run(promote, trusting), await run([...promote, '--json'], trusting));
     }
-    elsewhere.faults.registry = ({ headers }, response) => {
+    elsewhere.faults.token = ({ headers }, response) => {
       const location = `http://${fake.host}/token?planted=${encodeURIComponent(headers.authorization ?? '')}`;
       return void response.writeHead(302, { location }).end();
     };
-    results.push(await run(promote));
+    results.push(await run(promote, trusting));
     expect(results.map(({ code }) => code)).toEqual(results.map(() => 3));
+    // Not trusted, or with a name and a password in its address: it is not asked.
+    elsewhere.seen.splice(0);
+    results.push(await run(promote));
+    fake.faults.registry = challenge(`planted-name:planted-key@${elsewhere.host}`);
+    results.push(await run(promote, trusting));
+    expect(results.slice(-2).map(({ code }) => code)).toEqual([2, 2]);
+    expect(elsewhere.seen).toEqual([]);
     expectSilent(results);
   });
 });
