@@ -5,6 +5,7 @@ import { BlobCache } from '../index.ts';
 import { assertOwnCache, cacheOwners } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
+import { refuseLinks } from './workspace.ts';
 import { parseSize } from './quantities.ts';
 
 /** The options of the cache folder. */
@@ -63,6 +64,7 @@ async function openKept(
   { env, user }: { env: Context['env']; user: number | undefined },
 ): Promise<BlobCache> {
   const { folder, path, maxBytes } = kept(named, options, env);
+  await refuseLinks(folder);
   for (const place of [folder, path]) await assertOwnCache(place, { env }, user);
   return BlobCache.open(path, { maxBytes, now: Date.now, owners: await cacheOwners({ env }, user) });
 }

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables, isImageVariable } from '../index.ts';
 import { diskError, systemCode } from '../system-error.ts';
-import { refuseLinks } from './places.ts';
 import { writeFileWhole } from './target.ts';
+import { refuseLinks } from './workspace.ts';
 
 /**
  * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and

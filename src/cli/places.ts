@@ -1,12 +1,13 @@
 import type { Dirent } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
-import { isAbsolute, join, normalize, resolve, sep } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { OpenLayoutOptions } from '../index.ts';
 import { DrayageError, isDrayageError, Layout } from '../index.ts';
 import { isGitLab, readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseAge } from './quantities.ts';
 import { folderOf } from './notation.ts';
+import { refuseLinks } from './workspace.ts';
 import { explainDamage, notShipped } from './artifact-errors.ts';
 
 /** The default folder of layouts: below the working folder, so that a job can ship them as its artifact. */
@@ -91,23 +92,4 @@ export async function findLayouts(context: Context, but?: string): Promise<strin
     path: HOME,
     hint: 'name a layout, or make one with drayage save',
   });
-}
-
-/**
- * A restored artifact may contain a link instead of a folder: nothing below the working folder is accessed through a
- * link.
- */
-export async function refuseLinks(path: string): Promise<void> {
-  if (isAbsolute(path)) return;
-  let current = '';
-  for (const name of normalize(path).split(sep)) {
-    current = join(current, name);
-    const stats = await lstat(current).catch(() => undefined);
-    if (stats === undefined) return;
-    if (!stats.isSymbolicLink()) continue;
-    throw new DrayageError('LINK', `${current} is a symbolic link`, {
-      path: current,
-      hint: 'remove it: nothing is read or written through links',
-    });
-  }
 }

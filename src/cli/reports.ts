@@ -6,8 +6,9 @@ import { formatDotenvReport, imageVariables, inspect, originAnnotations } from '
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { formatJson } from './output.ts';
-import { HOME, refuseLinks } from './places.ts';
+import { HOME } from './places.ts';
 import { writeFileWhole } from './target.ts';
+import { refuseLinks } from './workspace.ts';
 
 /** The option for further variables. */
 export interface VariableOptions {

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { chmod, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { attempt, onDisk } from '../disk/io-error.ts';
 import { DrayageError } from '../index.ts';
-import { parseNotation } from './notation.ts';
-import { diskError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
+import { parseNotation } from './notation.ts';
+import { inFolderOf } from './workspace.ts';
 
 /** A target of `--to`. */
 export type Target =
@@ -48,6 +49,7 @@ export function parseTarget(
 /**
  * Writes a file that appears under its name when it is complete, and replaces an existing one.
  * @param mode its permissions; default: what the process gives to a new file
+ * @throws {@link DrayageError} `LINK` for a path through a link in the workspace; `IO`
  */
 export async function writeFileWhole(
   path: string,
@@ -55,20 +57,26 @@ export async function writeFileWhole(
   signal: AbortSignal,
   mode?: number,
 ): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.partial`;
-  try {
-    await pipeline(bytes, createWriteStream(temporary, { flags: 'wx', mode }), { signal });
-    if (mode !== undefined) await chmod(temporary, mode);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw asDiskError(error, path);
-  }
+  await inFolderOf(path, async (folder, name) => {
+    const temporary = `${name}.${randomUUID()}.partial`;
+    const handle = await onDisk(path, 'write', () => folder.create(temporary, mode ?? 0o666));
+    try {
+      if (mode !== undefined) await onDisk(path, 'write', () => handle.chmod(mode));
+      await pipeline(bytes, intoFile(path, handle), { signal });
+      await handle.close();
+      await onDisk(path, 'write', () => folder.move(temporary, folder, name));
+    } catch (error) {
+      await attempt(() => handle.close());
+      await attempt(() => folder.remove(temporary));
+      throw error;
+    }
+  });
 }
 
-function asDiskError(error: unknown, path: string): unknown {
-  const isFileError = error instanceof Error && 'syscall' in error && 'path' in error;
-  const isFull = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-  if (!isFileError && !isFull) return error;
-  return diskError(error, `cannot write ${path}`, { path });
+function intoFile(path: string, handle: FileHandle): Writable {
+  return new Writable({
+    write: (chunk: Uint8Array, _, done) => {
+      onDisk(path, 'write', () => handle.writeFile(chunk)).then(() => done(), done);
+    },
+  });
 }

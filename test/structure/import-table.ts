@@ -84,7 +84,7 @@ const TABLE: Record<string, Rule> = {
   },
   select: { level: 8 },
   'verbs/save': { level: 9, packages: ['node:stream', 'p-limit'] },
-  'verbs/load': { level: 9 },
+  'verbs/load': { level: 9, packages: ['node:crypto'] },
   'verbs/promote': { level: 9, packages: ['p-limit'] },
   'verbs/verify': { level: 9 },
   verbs: { level: 10, packages: ['node:stream'] },
@@ -108,6 +108,9 @@ const TABLE: Record<string, Rule> = {
     ],
   },
 };
+
+/** The rooms that cli may import from besides its own. */
+const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk'];
 
 /** Source files by their path in src: `oci/digest.ts`. */
 export type Sources = ReadonlyMap<string, string>;
@@ -195,7 +198,7 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
   const need = neededPermission(file, specifier);
   if (need !== undefined) return [...(rule.packages ?? []), ...(rule.also ?? [])].includes(need);
   const to = roomOf(resolve(file, specifier));
-  if (isCli(from) && !isCli(to)) return ['index', 'errors', 'system-error', 'text', 'budget'].includes(to);
+  if (isCli(from) && !isCli(to)) return OPEN_TO_CLI.includes(to);
   return to === from || TABLE[to] !== undefined;
 }
 

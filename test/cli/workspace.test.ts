@@ -1,0 +1,85 @@
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { drayage } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
+import { listFiles } from '../support/list-files.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const DEMO = fixturePath('demo.tar');
+
+let outside: string;
+let workspace: string;
+beforeEach(async () => {
+  outside = await temporaryFolder();
+  workspace = await temporaryFolder();
+  await mkdir(join(workspace, 'folder'));
+  // As an artifact may hold them: a link, and one further down.
+  await symlink(outside, join(workspace, 'linked'));
+  await symlink(outside, join(workspace, 'folder/linked'));
+});
+
+const save = (cwd: string, out: string) => drayage(['save', '--from', DEMO, '-o', out], { cwd });
+
+/** Every option that names something to write, with the path in it. */
+const OUTPUTS: [string, (path: string) => string[]][] = [
+  ['inspect --html', (path) => ['inspect', 'lay', '--html', `${path}/page.html`]],
+  ['load --to docker-archive', (path) => ['load', 'lay', '--to', `docker-archive:${path}/a.tar`]],
+  ['load --to oci-archive', (path) => ['load', 'lay', '--to', `oci-archive:${path}/a.tar`]],
+  ['load --to oci', (path) => ['load', 'lay', '--to', `oci:${path}/lay`]],
+  ['save -o', (path) => ['save', '--from', DEMO, '-o', `${path}/lay`]],
+  ['merge -o', (path) => ['merge', 'lay', '-o', `${path}/lay`]],
+];
+
+describe.each(OUTPUTS)('%s writes nothing through a link in the workspace', (_, args) => {
+  test.each(['linked', 'folder/linked', 'folder/../linked/inner'])('at %s', async (path) => {
+    expect((await save(workspace, 'lay')).code).toBe(0);
+    const link = path.replace(/^folder\/\.\.\//, '').replace(/\/inner$/, '');
+    for (const spelling of [path, join(workspace, path)]) {
+      const { code, stderr } = await drayage(args(spelling), { cwd: workspace });
+      expect([code, stderr]).toEqual([4, expect.stringContaining(`${link} is a symbolic link`)]);
+    }
+    expect(await readdir(outside)).toEqual([]);
+  });
+});
+
+test('the workspace of a job counts also where the working folder is another, and by any spelling', async () => {
+  const elsewhere = await temporaryFolder();
+  const alias = join(elsewhere, 'alias');
+  await symlink(workspace, alias);
+  const env = { ...gitlabJob('123', 'build'), CI_PROJECT_DIR: alias };
+  for (const path of [join(workspace, 'linked'), join(alias, 'folder/linked')]) {
+    const { code, stderr } = await drayage(['save', '--from', DEMO, '-o', `${path}/lay`], {
+      cwd: elsewhere,
+      env,
+    });
+    expect([code, stderr]).toEqual([4, expect.stringContaining('is a symbolic link')]);
+  }
+  expect(await readdir(outside)).toEqual([]);
+});
+
+test('outside of the workspace a path may lead through links', async () => {
+  const cwd = join(workspace, 'folder');
+  const page = join(workspace, 'linked/page.html');
+  expect((await save(cwd, 'lay')).code).toBe(0);
+  expect((await drayage(['inspect', 'lay', '--html', page], { cwd })).code).toBe(0);
+  expect((await listFiles(outside)).map((file) => file.path)).toEqual(['page.html']);
+});
+
+test('a link in the place of the file itself is refused', async () => {
+  await writeFile(join(outside, 'precious'), 'x');
+  await symlink(join(outside, 'precious'), join(workspace, 'page.html'));
+  expect((await save(workspace, 'lay')).code).toBe(0);
+  const { code } = await drayage(['inspect', 'lay', '--html', 'page.html'], { cwd: workspace });
+  expect(code).toBe(4);
+  expect(await readFile(join(outside, 'precious'), 'utf8')).toBe('x');
+});
+
+test('a folder that is not there is named, and nothing is left behind', async () => {
+  expect((await save(workspace, 'lay')).code).toBe(0);
+  const args = ['load', 'lay', '--to', 'docker-archive:none/a.tar'];
+  const { code, stderr } = await drayage(args, { cwd: workspace });
+  expect([code, stderr]).toEqual([1, expect.stringContaining('none')]);
+  expect((await readdir(workspace)).toSorted()).toEqual(['folder', 'lay', 'linked']);
+});
