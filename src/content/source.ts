@@ -13,8 +13,9 @@ export interface OpenOptions extends ContentOptions {
   /** Skips this many bytes. Such a stream cannot be checked against its digest; the reader must do that. Default 0. */
   offset?: number | undefined;
   /**
-   * Skips the hashing if the source hashed this content before and can tell that it has not changed since. The promise
-   * of {@link ContentSource.open} stays the same. Default false.
+   * Skips the hashing if the source hashed this content before and can tell that it has not changed since. Only for
+   * readers that pass the content on to a receiver which checks it: on one machine, a change can escape the source.
+   * Default false.
    */
   trustUnchanged?: boolean | undefined;
   /** The reader compares the decompressed content with a diffID, so the source need not. Default false. */

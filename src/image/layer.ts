@@ -52,9 +52,11 @@ export async function prepareLayer(
 ): Promise<PreparedLayer> {
   const stored = await source.open(blob, { signal, diffIdChecked: true });
   const { compression, size } = await measure(stored, `layer ${blob.digest}`);
-  const bytes = openLayer(source, blob, { signal, trustUnchanged: true, diffIdChecked: true });
-  // The source itself checks the bytes against the digest.
-  if (compression === 'none' && blob.digest === diffId) return { size, bytes };
+  // Then the source itself checks the bytes against the digest.
+  const isPlain = compression === 'none' && blob.digest === diffId;
+  const trustUnchanged = receiverChecks || !isPlain;
+  const bytes = openLayer(source, blob, { signal, trustUnchanged, diffIdChecked: true });
+  if (isPlain) return { size, bytes };
   const check = receiverChecks ? sized : verified;
   return { size, bytes: check(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };
 }

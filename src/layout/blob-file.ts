@@ -81,8 +81,8 @@ export async function* readBlob(
     }
     const bytes = readFrom(path, handle, offset, signal);
     const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
-    if (offset > 0) yield* bytes;
-    else if (isKnown) yield* unchanged(bytes, descriptor, { handle, path, before });
+    if (isKnown) yield* unchanged(bytes, descriptor, { handle, path, before });
+    else if (offset > 0) yield* bytes;
     else yield* remembered(bytes, descriptor, { handle, path, before });
   } catch (error) {
     throw withPath(error, path);
@@ -111,15 +111,17 @@ async function* remembered(
   }
 }
 
-/** Passes on the bytes of a file whose digest is known. Fails if the file was written to meanwhile. */
+/**
+ * Passes on the bytes of a file whose digest is known. Fails if the file was changed meanwhile: its modification time can
+ * be set back, its change time cannot.
+ */
 async function* unchanged(
   bytes: AsyncIterable<Uint8Array>,
   { digest }: Descriptor,
   { handle, path, before }: Reading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* bytes;
-  const { mtimeNs, size } = await handle.stat({ bigint: true });
-  if (mtimeNs === before.mtimeNs && size === before.size) return;
+  if (stampOf(await handle.stat({ bigint: true })) === stampOf(before)) return;
   forgetBlob(path);
   throw new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
     path,

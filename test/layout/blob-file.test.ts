@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -14,13 +15,18 @@ const BYTES = Buffer.from(Buffer.alloc(2_000_000).map((_, i) => (i * 31 + (i >> 
 const OTHER = Buffer.from(BYTES.with(1_999_999, 0));
 
 /** A stored blob, and what changes its file. */
-function stored(bytes = BYTES): { content: StoredContent; blob: Descriptor; write: (bytes: Buffer) => void } {
+function stored(bytes = BYTES): {
+  content: StoredContent;
+  blob: Descriptor;
+  path: string;
+  write: (bytes: Buffer) => void;
+} {
   const root = tempFolder();
   const blob = describeBytes(BYTES);
   const path = join(root, 'blobs', 'sha256', digestHex(blob.digest));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes);
-  return { content: new StoredContent(root), blob, write: (changed) => writeFileSync(path, changed) };
+  return { content: new StoredContent(root), blob, path, write: (changed) => writeFileSync(path, changed) };
 }
 
 /** Longer than the clock of any file system takes for a step. */
@@ -53,6 +59,36 @@ test('a blob that was changed since it was hashed is hashed again', async () => 
   write(BYTES);
   const read = await buffer(await content.open(blob, { trustUnchanged: true }));
   expect(read.equals(BYTES)).toBe(true);
+});
+
+test('a blob that is written to while it is read again is an error, also if its time was set back', async () => {
+  const { content, blob, path, write } = stored();
+  await content.verify(blob);
+  // To the nanosecond.
+  execFileSync('touch', ['-r', path, `${path}.times`]);
+  await tick();
+  const reading = async (): Promise<void> => {
+    let chunks = 0;
+    for await (const _ of await content.open(blob, { trustUnchanged: true })) {
+      if (chunks++ > 0) continue;
+      write(OTHER);
+      write(BYTES);
+      execFileSync('touch', ['-r', `${path}.times`, path]);
+    }
+  };
+  await expect(reading()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+});
+
+test('the rest of a known blob is not passed on either if its file was changed', async () => {
+  const { content, blob, write } = stored();
+  await content.verify(blob);
+  await tick();
+  const reading = async (): Promise<void> => {
+    let chunks = 0;
+    for await (const _ of await content.open(blob, { offset: 1000, trustUnchanged: true }))
+      if (chunks++ === 0) write(OTHER);
+  };
+  await expect(reading()).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
 });
 
 test('a blob that is written to while it is read again is an error', async () => {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../../content/source.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import { readConfig } from '../../image/image.ts';
@@ -22,6 +22,8 @@ import { layoutEntries } from './layout-entries.ts';
 export interface WriteOciOptions extends ContentOptions {
   /** Digests of blobs to leave out; documents name them all the same. */
   omit?: ReadonlySet<Digest>;
+  /** Whether the reader compares each blob with its digest, as containerd does. Default false. */
+  receiverChecks?: boolean;
 }
 
 /** What an image or a referrer leads to, and where that is read. */
@@ -67,7 +69,7 @@ export function writeOciArchives(images: readonly PlacedContents[], options: Wri
 async function* ociEntries(
   images: readonly PlacedContents[],
   index: readonly Descriptor[],
-  { omit = new Set(), signal }: WriteOciOptions,
+  { omit = new Set(), receiverChecks = false, signal }: WriteOciOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   yield* layoutEntries(index);
   const runnable = images.flatMap(({ contents, names }) =>
@@ -87,7 +89,8 @@ async function* ociEntries(
   );
   yield* oneAhead(wanted, async ({ blob, source }) => {
     await check(source, blob, layers.get(blob.digest), { signal });
-    return { name: blobName(blob.digest), size: blob.size, bytes: openLater(source, blob, { signal }) };
+    const bytes = openLater(source, blob, { signal, trustUnchanged: receiverChecks });
+    return { name: blobName(blob.digest), size: blob.size, bytes };
   });
 }
 
@@ -125,9 +128,9 @@ async function check(
 async function* openLater(
   source: ContentSource,
   blob: Descriptor,
-  options: ContentOptions,
+  options: OpenOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* await source.open(blob, { ...options, trustUnchanged: true });
+  yield* await source.open(blob, options);
 }
 
 /** An entry of index.json for each name, or one without. */

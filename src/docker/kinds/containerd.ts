@@ -38,7 +38,7 @@ export const containerdStore: Store<'containerd'> = {
   stagedName: ({ root }, anchor) => anchor && `${STAGING}:${digestHex(root.digest).slice(0, 128)}`,
   probe: async (access, toLoad, _name, options) => probeBlobs(access, toLoad, options),
   archive: ({ root, source }, { names, omit }, options) =>
-    writeOciArchive(root, names, source, { ...options, omit }),
+    writeOciArchive(root, names, source, { ...options, omit, receiverChecks: true }),
   idOf: ({ root }) => root.digest,
   flaw: async (images, toLoad, options) => {
     const { root, image } = toLoad;

@@ -1,10 +1,12 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
 import { writeDockerArchive } from '../../../src/archive/write/docker.ts';
 import { writeOciArchive } from '../../../src/archive/write/oci.ts';
+import type { OpenOptions } from '../../../src/content/source.ts';
 import { DrayageError } from '../../../src/errors.ts';
+import { verified } from '../../../src/stream/verified.ts';
 import type { Image } from '../../../src/image/image.ts';
 import { readImage } from '../../../src/image/image.ts';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
@@ -59,6 +61,35 @@ async function damaged(change: (bytes: Buffer) => Buffer | undefined): Promise<S
   else stored.content.blobs.set(digest, bytes);
   return stored;
 }
+
+/** Content that exchanges a blob once it was hashed, and says so to nobody who trusts it. */
+class Exchanging extends MemoryContent {
+  override async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
+    const isAgain = (this.opened.get(descriptor.digest) ?? 0) > 1;
+    if (!isAgain) return super.open(descriptor);
+    const bytes = Buffer.from(this.blobs.get(descriptor.digest) ?? '');
+    bytes[bytes.length - 20] = (bytes.at(-20) ?? 0) ^ 1;
+    if (options?.trustUnchanged === true) return Readable.from([bytes], { objectMode: false });
+    return Readable.from(verified(Readable.from([bytes], { objectMode: false }), descriptor));
+  }
+}
+
+describe.each([
+  ['a docker archive', true],
+  ['a docker archive of plain layers', false],
+  ['an OCI archive', true],
+  ['an OCI archive of plain layers', false],
+])('%s', (format, compressed) => {
+  test('that nobody checks ends with an error where a blob is exchanged after it was hashed', async () => {
+    const { content, image, root } = await store([BASE, APP], new Exchanging(), compressed);
+    for (const { blob } of image.layers) content.opened.set(blob.digest, 1);
+    const archive = format.includes('docker')
+      ? writeDockerArchive([{ image, names: ['temp:1'] }], content)
+      : writeOciArchive(root, ['temp:1'], content);
+    const { error } = await entriesOf(archive);
+    expect(error).toBeInstanceOf(DrayageError);
+  });
+});
 
 describe('a docker archive', () => {
   test('holds manifest.json, configs, and uncompressed layers by their diffIDs, shared ones once', async () => {
