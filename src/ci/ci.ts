@@ -47,6 +47,8 @@ export interface Ci {
   registries?(env: Env): readonly string[];
   /** The job's credentials for registries, by host as references name it. */
   credentials?(env: Env): ReadonlyMap<string, { username: string; password: string }>;
+  /** What only the job itself knows, from its first command to its last. */
+  jobSecret?(env: Env): string | undefined;
   /** Whether only people who may release may push to the job's ref. */
   isProtected?(env: Env): boolean;
   /** The default limit for artifacts of the job's instance, in bytes. */

@@ -45,6 +45,11 @@ export function readIds(env: Env): ReturnType<Ci['readIds']> {
   };
 }
 
+/** What only this job knows; undefined outside a CI. */
+export function jobSecretOf(env: Env): string | undefined {
+  return ciOf(env)?.jobSecret?.(env);
+}
+
 /** The git tag that the pipeline runs for: that of any CI. */
 export function gitTagOf(env: Env): string | undefined {
   return cis.map((ci) => ci.gitTag(env)).find((tag) => tag !== undefined);

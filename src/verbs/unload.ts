@@ -2,14 +2,21 @@ import type { ContentOptions } from '../content/source.ts';
 import type { ImageTags, NamedImage } from '../content/endpoint.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Lease } from './load/lease.ts';
-import { leasesOf } from './load/lease.ts';
+import { leasesOf, malformedLeases } from './load/lease.ts';
+import type { LeaseRules } from './load/lease-rules.ts';
+import { leaseRules } from './load/lease-rules.ts';
 
 /** Options of {@link unload}. */
 export interface UnloadOptions extends ContentOptions {
   /** The daemon. */
   from: ImageTags;
-  /** Which leases end: those of one job, or all that were taken before a time. */
-  leases: { job: string } | { before: Date };
+  /**
+   * Which leases end: those of one job, which knows the secret that they were taken with; or all that were taken before
+   * a time.
+   */
+  leases: { job: string; secret?: string | undefined } | { before: Date };
+  /** The present time. A lease that was taken an hour later or more is impossible. Default: no lease is. */
+  now?: Date | undefined;
 }
 
 /** A name that was not removed, and the reason. */
@@ -27,6 +34,7 @@ export interface UnloadResult {
 
 const HELD = 'another job holds it';
 const FOUND = 'it was there before it was loaded';
+const UNPROVEN = 'nothing proves that a load has set it';
 const TWICE = 'two images have it';
 const BUSY = 'a container uses it';
 /** How often changes by others are followed before the rest is left to them. */
@@ -37,16 +45,18 @@ const MAX_ROUNDS = 3;
  * holds it, if it means another image now, or if it was there before. An image that a container uses, running or
  * stopped, keeps its names and leases until a later unload. Nothing is forced.
  *
+ * Everybody who reaches the daemon can set a tag that looks like a lease. So a job ends only leases that it sealed with
+ * its secret. Without a secret, and for all jobs, only unique tags are removed, because nothing else sets them; other
+ * names stay, and their leases end. With a time, malformed and impossible leases end too.
+ *
  * A job that loads the image meanwhile keeps it. It takes its lease before it sets a name and looks for the name
  * afterwards. Here, leases are read again after a name was removed, and the name is set again if there is one. So the
  * name may be missing between the two, while these requests run.
  * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`
  */
-export async function unload({ from, leases, signal }: UnloadOptions): Promise<UnloadResult> {
-  const run = new Unloading(from, { signal });
-  await run.end((lease) =>
-    'job' in leases ? lease.job === leases.job : lease.since.getTime() < leases.before.getTime(),
-  );
+export async function unload({ from, leases, now, signal }: UnloadOptions): Promise<UnloadResult> {
+  const run = new Unloading(from, { signal }, leaseRules(leases, now));
+  await run.end();
   return run.result();
 }
 
@@ -54,29 +64,35 @@ export async function unload({ from, leases, signal }: UnloadOptions): Promise<U
 class Unloading {
   readonly #from: ImageTags;
   readonly #options: ContentOptions;
+  readonly #rules: LeaseRules;
   readonly #removed: Set<string> = new Set();
   readonly #kept: Map<string, string> = new Map();
 
-  constructor(from: ImageTags, options: ContentOptions) {
+  constructor(from: ImageTags, options: ContentOptions, rules: LeaseRules) {
     this.#from = from;
     this.#options = options;
+    this.#rules = rules;
   }
 
   result(): UnloadResult {
     return { removed: [...this.#removed], kept: [...this.#kept].map(([ref, reason]) => ({ ref, reason })) };
   }
 
-  async end(isEnding: (lease: Lease) => boolean): Promise<void> {
+  async end(): Promise<void> {
     const images = await this.#from.list(this.#options);
-    const all = leasesOf(images);
-    const others = all.filter((lease) => !isEnding(lease));
-    const ending = await this.#unused(all.filter(isEnding), others);
+    const all = leasesOf(images).filter((lease) => this.#rules.counts(lease));
+    const others = all.filter((lease) => !this.#rules.ends(lease));
+    const ending = await this.#unused(
+      all.filter((lease) => this.#rules.ends(lease)),
+      others,
+    );
     for (const lease of ending) {
       if (others.some((other) => holdSame(other, lease))) this.#keep(lease, HELD);
       else await this.#giveBack(lease, ending, images);
     }
     for (const lease of ending) await this.#endLease(lease);
     for (let round = 0; round < MAX_ROUNDS && (await this.#settle(ending)); round++);
+    if (this.#rules.sweeps) for (const tag of malformedLeases(images)) await this.#remove(tag);
   }
 
   /** The leases that can end: no container needs the image, or other leases keep it. */
@@ -104,7 +120,8 @@ class Unloading {
     for (const lease of ended) {
       const { name, image } = lease;
       if (name === undefined) continue;
-      const isHeld = left.some((other) => holdSame(other, lease));
+      // The name may be gone by now, but its lease is judged with it.
+      const isHeld = left.some((other) => holdSame(other, lease) && this.#rules.counts({ ...other, name }));
       const isThere = images.some(({ names }) => names.includes(name));
       if (isHeld && (this.#removed.delete(name) || !isThere)) {
         this.#keep(lease, HELD);
@@ -126,6 +143,7 @@ class Unloading {
     if (owners.length > 1) this.#keep(lease, TWICE);
     else if (ended.filter((other) => holdSame(other, lease)).every(({ found }) => found))
       this.#keep(lease, FOUND);
+    else if (!this.#rules.mayRemove(lease)) this.#keep(lease, UNPROVEN);
     else if (await this.#remove(name)) {
       this.#removed.add(name);
       this.#kept.delete(name);

@@ -5,6 +5,7 @@ import type { ImagePlace } from '../../src/content/image-index.ts';
 import { unload } from '../../src/verbs/unload.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 
 const APP = makeCargo({ layers: ['base', 'app'] });
@@ -13,6 +14,7 @@ const HALF_GONE = new DrayageError('DAEMON', 'locating item named "manifest"', {
 const short = (digest: string): string => digest.slice(7, 19);
 const refOf = (cargo: TestCargo, pipeline = 1): string =>
   `temp:pipeline-${pipeline}-${short(cargo.configDigest)}`;
+const secretOf = (job: string): string => `token of ${job}`;
 const at = (hour: number): Date => new Date(Date.UTC(2026, 0, 1, hour));
 
 let daemon: MemoryEndpoint;
@@ -42,11 +44,11 @@ function shipped({ source, root }: TestCargo, pipeline: number): ImagePlace {
 /** What a job of a pipeline does on a daemon that others share. */
 async function loadAs({ job, cargo = APP, pipeline = 1, hour = 0, tags }: Job): Promise<string> {
   const from = [shipped(cargo, pipeline)];
-  const lease = { job, now: at(hour) };
+  const lease = { job, now: at(hour), secret: secretOf(job) };
   const { images } = await load({ from, to: daemon, names: 'unique', tags, lease });
   return images[0]?.ref ?? '';
 }
-const unloadAs = (job: string) => unload({ from: daemon, leases: { job } });
+const unloadAs = (job: string) => unload({ from: daemon, leases: { job, secret: secretOf(job) } });
 const allNames = (): string[] => daemon.held.flatMap(({ names }) => names);
 const namesWithoutLeases = (): string[] => allNames().filter((name) => !name.startsWith('drayage-lease:'));
 
@@ -65,7 +67,7 @@ const beforeRemoval = (prefix: string, act: () => Promise<unknown>): void => {
 describe('load with a lease', () => {
   test('sends the image under the lease, and sets the name after it', async () => {
     const ref = await loadAs({ job: '7' });
-    const hash = /^drayage-lease:7-[0-9a-f]{12}-[0-9a-f]{8}-[0-9a-z]+$/;
+    const hash = /^drayage-lease:7-[0-9a-f]{12}-[0-9a-f]{8}-[0-9a-z]+-[0-9a-f]{16}$/;
     expect(daemon.loads.map(({ names }) => names)).toEqual([[expect.stringMatching(hash), ref]]);
   });
 
@@ -249,6 +251,85 @@ describe('unload of what is older than a time', () => {
     await daemon.hold(APP.root, APP.source, [refOf(APP), 'app:1']);
     expect(await unload({ from: daemon, leases: { before: at(99) } })).toEqual({ removed: [], kept: [] });
     expect(allNames()).toEqual([refOf(APP), 'app:1']);
+  });
+});
+
+const hashOf = (name: string): string => digestOf(Buffer.from(name)).slice(7, 15);
+
+const leaseOn = (job: string, name: string, rest: string): string =>
+  `drayage-lease:${job}-${short(APP.configDigest)}-${hashOf(name)}-${rest}`;
+
+describe('a planted lease', () => {
+  const KEPT = 'nothing proves that a load has set it';
+  const NOW = Math.floor(at(5).getTime() / 1000).toString(36);
+
+  test.each([
+    ['without a seal', NOW],
+    ['with a wrong seal', `${NOW}-0123456789abcdef`],
+    ['of long ago', 'aaaaa'],
+  ])('%s removes nothing that the job has not set', async (_, rest) => {
+    await daemon.hold(APP.root, APP.source, ['prod:latest', leaseOn('7', 'prod:latest', rest)]);
+    expect((await unloadAs('7')).removed).toEqual([]);
+    expect(namesWithoutLeases()).toEqual(['prod:latest']);
+    const without = await unload({ from: daemon, leases: { job: '7' } });
+    const kept = rest.includes('-') ? [{ ref: 'prod:latest', reason: KEPT }] : expect.anything();
+    expect(without).toEqual({ removed: [], kept });
+    expect(namesWithoutLeases()).toEqual(['prod:latest']);
+  });
+
+  test('that was copied to another image and name removes nothing', async () => {
+    await loadAs({ job: '7', tags: ['mine:1'] });
+    const copies = allNames().filter((name) => name.startsWith('drayage-lease:'));
+    await daemon.hold(TOOLS.root, TOOLS.source, ['prod:1']);
+    const { id } = daemon.held.find(({ names }) => names.includes('prod:1')) ?? { id: '' };
+    for (const copy of copies) await daemon.tag(id, copy.replace(hashOf('mine:1'), hashOf('prod:1')));
+    expect((await unloadAs('7')).removed).not.toContain('prod:1');
+    expect(namesWithoutLeases()).toContain('prod:1');
+  });
+
+  test('in the name of the job does not keep what the job has set', async () => {
+    const ref = await loadAs({ job: '7' });
+    await daemon.tag(ref, leaseOn('7', ref, NOW));
+    expect(await unloadAs('7')).toEqual({ removed: [ref], kept: [] });
+    expect(namesWithoutLeases()).toEqual([]);
+  });
+
+  test('of another job that cannot be is no reason to keep a name', async () => {
+    const ref = await loadAs({ job: '7' });
+    await daemon.tag(ref, leaseOn('999', ref, Math.floor(at(50).getTime() / 1000).toString(36)));
+    const leases = { job: '7', secret: secretOf('7') };
+    expect((await unload({ from: daemon, leases, now: at(6) })).removed).toEqual([ref]);
+  });
+
+  test('does not outlive a sweep, which removes only what loads alone set', async () => {
+    await daemon.hold(APP.root, APP.source, ['prod:latest', refOf(APP)]);
+    const young = leaseOn('8', refOf(APP), NOW);
+    for (const planted of [
+      young,
+      leaseOn('999', 'prod:latest', 'zzzzzzzzz'),
+      leaseOn('999', 'prod:latest', Math.floor(at(50).getTime() / 1000).toString(36)),
+      leaseOn('999', 'prod:latest', '1'),
+      'drayage-lease:eternal',
+    ])
+      await daemon.tag('prod:latest', planted);
+    const result = await unload({ from: daemon, leases: { before: at(4) }, now: at(6) });
+    expect(result).toEqual({ removed: [], kept: [{ ref: 'prod:latest', reason: KEPT }] });
+    expect(allNames()).toEqual(['prod:latest', refOf(APP), young]);
+    await unload({ from: daemon, leases: { before: at(6) }, now: at(6) });
+    expect(allNames()).toEqual(['prod:latest']);
+  });
+});
+
+describe('without a secret', () => {
+  test('a job gives back its unique tags, and keeps names that anybody may have set', async () => {
+    const from = [shipped(APP, 1)];
+    const lease = { job: '7', now: at(0) };
+    await load({ from, to: daemon, names: 'unique', tags: ['mine:1'], lease });
+    expect(await unload({ from: daemon, leases: { job: '7' } })).toEqual({
+      removed: [refOf(APP)],
+      kept: [{ ref: 'mine:1', reason: 'nothing proves that a load has set it' }],
+    });
+    expect(allNames()).toEqual(['mine:1']);
   });
 });
 

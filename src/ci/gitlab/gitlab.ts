@@ -41,6 +41,7 @@ export const gitlab: Ci = {
   gitTag: (env) => env['CI_COMMIT_TAG'] || undefined,
   workspace: (env) => env['CI_PROJECT_DIR'] || undefined,
   serverHost: (env) => env['CI_SERVER_HOST'] || undefined,
+  jobSecret: (env) => env['CI_JOB_TOKEN'] || undefined,
   registries: offeredRegistries,
   credentials: registryCredentials,
   isProtected: (env) => env['CI_COMMIT_REF_PROTECTED'] === 'true',

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
 import { DrayageError, exportArchive, imageVariables, joinPlaces, load, save } from '../../index.ts';
-import { readJob } from '../ci.ts';
+import { jobSecretOf, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
@@ -89,7 +89,7 @@ async function loadIntoDaemon(
   const shared = options.shared ?? (options.private !== true && isShared(daemon.host, context.env));
   const names = shared ? 'unique' : 'restore';
   const job = readJob(context.env)?.origin.jobId;
-  const lease = job === undefined ? undefined : { job, now: new Date() };
+  const lease = job === undefined ? undefined : { job, now: new Date(), secret: jobSecretOf(context.env) };
   const { tag: tags, full } = options;
   const result = await load({ ...choice, to: daemon, names, tags, full, lease });
   if (options.dotenv !== undefined)

@@ -1,6 +1,6 @@
 import type { UnloadOptions } from '../../index.ts';
 import { DrayageError, unload } from '../../index.ts';
-import { knownCis, readJob } from '../ci.ts';
+import { jobSecretOf, knownCis, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
 import { parseAge } from '../quantities.ts';
@@ -19,7 +19,7 @@ export async function unloadImages(
 ): Promise<Outcome> {
   const leases = chooseLeases(options, context);
   await using daemon = await openDaemon(options.host, context);
-  const result = await unload({ from: daemon, leases, signal: context.signal });
+  const result = await unload({ from: daemon, leases, now: new Date(), signal: context.signal });
   const text = [
     ...result.removed.map((ref) => `${ref}: removed`),
     ...result.kept.map(({ ref, reason }) => `${ref}: kept, ${reason}`),
@@ -34,7 +34,7 @@ export async function unloadImages(
 function chooseLeases({ olderThan }: UnloadCommandOptions, { env }: Context): UnloadOptions['leases'] {
   if (olderThan !== undefined) return { before: new Date(Date.now() - parseAge(olderThan)) };
   const job = readJob(env)?.origin.jobId;
-  if (job !== undefined) return { job };
+  if (job !== undefined) return { job, secret: jobSecretOf(env) };
   throw new DrayageError(
     'USAGE',
     `this is not a ${knownCis} job, and only a job can give back what it has loaded`,

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+import { uniqueHex } from '../../listing/unique-reference.ts';
 import type { NamedImage } from '../../content/endpoint.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -8,7 +10,9 @@ const REPOSITORY = 'drayage-lease';
 /** The form of a job's ID, such as that of a GitLab job. */
 const JOB = /^\w[\w.]{0,63}$/;
 const LEASE =
-  /^drayage-lease:(?<job>\w[\w.]{0,63})-(?<image>[0-9a-f]{12})-(?<name>[0-9a-f]{8})-(?<since>[0-9a-z]{1,9})(?<found>-found)?$/;
+  /^drayage-lease:(?<job>\w[\w.]{0,63})-(?<hex>[0-9a-f]{12})-(?<name>[0-9a-f]{8})-(?<since>0|[1-9a-z][0-9a-z]{0,8})(?<found>-found)?(?:-(?<seal>[0-9a-f]{16}))?$/;
+/** The latest time that a date can express, in seconds since 1970. */
+const LAST_SECOND = 8_640_000_000_000;
 
 /** The job that takes a lease, and the time. */
 export interface Leaseholder {
@@ -16,13 +20,18 @@ export interface Leaseholder {
   job: string;
   /** The current time. */
   now: Date;
+  /**
+   * What only this job knows. It seals the lease: everybody who reaches the daemon can set a tag. Default: no seal; then
+   * the lease ends with unique tags only.
+   */
+  secret?: string | undefined;
 }
 
 /**
  * A lease: a job holds one name of an image. It is a tag of that image, so the image stays while a job holds it, and
  * the daemon alone records who does:
- * `drayage-lease:<job>-<12 hex of the image>-<8 hex of the name's SHA-256>-<seconds since 1970, base 36>`, and `-found`
- * if the name was there before, so that no job may remove it.
+ * `drayage-lease:<job>-<12 hex of the image>-<8 hex of the name's SHA-256>-<seconds since 1970, base 36>`, `-found` if
+ * the name was there before, so that no job may remove it, and the seal: `-<16 hex>`.
  */
 export interface Lease {
   /** The tag itself. */
@@ -30,6 +39,9 @@ export interface Lease {
   job: string;
   since: Date;
   found: boolean;
+  /** The hexadecimal digits of the unique tag of the image that was loaded. */
+  hex: string;
+  seal: string | undefined;
   /** The daemon's ID of the image. */
   image: Digest;
   /** The held name; undefined if the image no longer has it. */
@@ -45,12 +57,16 @@ export function leasesOf(images: readonly NamedImage[]): Lease[] {
       names.filter((name) => !LEASE.test(name)).map((name) => [hashOfName(name), name] as const),
     );
     return names.flatMap((reference) => {
-      const { job, name: nameHash, since, found } = LEASE.exec(reference)?.groups ?? {};
-      if (job === undefined || nameHash === undefined || since === undefined) return [];
+      const { job, hex, name: nameHash, since, found, seal } = LEASE.exec(reference)?.groups ?? {};
+      if (job === undefined || hex === undefined || nameHash === undefined || since === undefined) return [];
+      const seconds = Number.parseInt(since, 36);
+      if (seconds > LAST_SECOND) return [];
       return {
         reference,
         job,
-        since: new Date(Number.parseInt(since, 36) * 1000),
+        hex,
+        seal,
+        since: new Date(seconds * 1000),
         found: found !== undefined,
         image: id,
         name: others.get(nameHash),
@@ -58,6 +74,25 @@ export function leasesOf(images: readonly NamedImage[]): Lease[] {
       };
     });
   });
+}
+
+/** The tags that have the place of a lease and are none: no load has set them. */
+export function malformedLeases(images: readonly NamedImage[]): string[] {
+  const leases = new Set(leasesOf(images).map(({ reference }) => reference));
+  const tags = images.flatMap(({ names }) => names.filter((name) => name.startsWith(`${REPOSITORY}:`)));
+  return tags.filter((name) => !leases.has(name));
+}
+
+/** Whether the job itself took a lease, and nobody in its name. */
+export function isSealedBy(lease: Lease, { job, secret }: Pick<Leaseholder, 'job' | 'secret'>): boolean {
+  if (lease.job !== job) return false;
+  if (secret === undefined || lease.name === undefined) return true;
+  return lease.seal === sealOf(lease, lease.name, secret);
+}
+
+/** Whether only a load sets such a name: the unique tag of the image that the lease names. */
+export function isOfLoads({ name, hex }: Lease): boolean {
+  return name !== undefined && uniqueHex(name) === hex;
 }
 
 /**
@@ -68,7 +103,7 @@ export function leasesOf(images: readonly NamedImage[]): Lease[] {
  * @throws {@link DrayageError} `USAGE` for an invalid job ID
  */
 export function leaseReference(
-  { job, now }: Leaseholder,
+  { job, now, secret }: Leaseholder,
   unique: string,
   name: string,
   images: readonly NamedImage[],
@@ -84,8 +119,21 @@ export function leaseReference(
     leasesOf([owner])
       .filter((lease) => lease.name === name)
       .every((lease) => lease.found);
-  const since = Math.floor(now.getTime() / 1000).toString(36);
-  return `${REPOSITORY}:${job}-${unique.slice(-12)}-${hashOfName(name)}-${since}${found ? '-found' : ''}`;
+  const since = new Date(Math.floor(now.getTime() / 1000) * 1000);
+  const hex = unique.slice(-12);
+  const seconds = (since.getTime() / 1000).toString(36);
+  const seal = secret === undefined ? '' : `-${sealOf({ job, hex, since, found }, name, secret)}`;
+  return `${REPOSITORY}:${job}-${hex}-${hashOfName(name)}-${seconds}${found ? '-found' : ''}${seal}`;
+}
+
+/** A code of everything in a lease, which only who knows the secret can compute. */
+function sealOf(
+  { job, hex, since, found }: Pick<Lease, 'job' | 'hex' | 'since' | 'found'>,
+  name: string,
+  secret: string,
+): string {
+  const text = JSON.stringify(['drayage lease', job, hex, name, since.getTime(), found]);
+  return createHmac('sha256', secret).update(text).digest('hex').slice(0, 16);
 }
 
 function hashOfName(name: string): string {

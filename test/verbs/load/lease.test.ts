@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { leaseReference, leasesOf } from '../../../src/verbs/load/lease.ts';
+import { isSealedBy, leaseReference, leasesOf, malformedLeases } from '../../../src/verbs/load/lease.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { isReference } from '../../../src/oci/reference.ts';
 import { fakeDigest } from '../../oci/documents.ts';
@@ -21,7 +21,7 @@ test('a lease says the job, the image, the name and the second, in one tag', () 
 test('the longest ID of a job still makes a tag that docker takes', () => {
   const images = [{ id: IMAGE, names: [REF] }];
   const reference = leaseReference(
-    { job: 'j'.repeat(64), now: new Date(8_640_000_000_000_000) },
+    { job: 'j'.repeat(64), now: new Date(8_640_000_000_000_000), secret: 'key' },
     REF,
     REF,
     images,
@@ -42,6 +42,8 @@ test('it is read back with the image that it is a tag of, and the name that it h
       job: '123',
       since: new Date('2026-01-02T03:04:05Z'),
       found: false,
+      hex: 'cccccccccccc',
+      seal: undefined,
       image: IMAGE,
       name: REF,
       nameHash: hash(REF),
@@ -55,9 +57,47 @@ test.each([
   'drayage-lease:123-cccccccccccc',
   'drayage-lease:123-cccccccccccc-00000000-abc-lost',
   'drayage-lease:1-2-cccccccccccc-00000000-abc',
-  'group/drayage-lease:123-cccccccccccc-00000000-abc',
-])('%s is no lease', (name) => {
-  expect(leasesOf([{ id: IMAGE, names: [name] }])).toEqual([]);
+  // A time that no date expresses, a number in another spelling, and a seal of another length.
+  'drayage-lease:123-cccccccccccc-00000000-zzzzzzzzz',
+  'drayage-lease:123-cccccccccccc-00000000-0abc',
+  'drayage-lease:123-cccccccccccc-00000000-abc-0123',
+  'drayage-lease:latest',
+])('%s is a malformed lease', (name) => {
+  const images = [{ id: IMAGE, names: [name] }];
+  expect([leasesOf(images), malformedLeases(images)]).toEqual([[], [name]]);
+});
+
+test('what lies in another repository is neither a lease nor a malformed one', () => {
+  const images = [
+    { id: IMAGE, names: ['group/drayage-lease:123-cccccccccccc-00000000-abc', 'drayage-leases:1'] },
+  ];
+  expect([leasesOf(images), malformedLeases(images)]).toEqual([[], []]);
+});
+
+test('a seal is that of one job, image, name, time and secret', () => {
+  const read = (reference: string, name = REF) => {
+    const [lease] = leasesOf([{ id: IMAGE, names: [name, reference] }]);
+    if (lease === undefined) throw new Error(`no lease: ${reference}`);
+    return lease;
+  };
+  const holding = { ...holder('123'), secret: 'key' };
+  const reference = leaseReference(holding, REF, REF, []);
+  const prod = reference.replace(hash(REF), hash('prod:1'));
+  expect(isSealedBy(read(reference), holding)).toBe(true);
+  expect(isSealedBy(read(reference), { ...holding, secret: 'other' })).toBe(false);
+  expect(isSealedBy(read(reference), { ...holding, job: '124' })).toBe(false);
+  for (const [planted, name] of [
+    [prod, 'prod:1'],
+    [reference.replace('cccccccccccc', 'dddddddddddd')],
+    [reference.replace(/-\w+(-\w{16})$/, '-abc$1')],
+    [reference.replace(/(-\w{16})$/, '-found$1')],
+    [reference.replace(':123-', ':124-')],
+    [leaseReference(holder('123'), REF, REF, [])],
+  ] as const) {
+    const lease = read(planted, name);
+    expect(lease.name, planted).toBe(name ?? REF);
+    expect(isSealedBy(lease, { ...holding, job: lease.job }), planted).toBe(false);
+  }
 });
 
 describe('a name that the daemon has already', () => {
