@@ -24,7 +24,7 @@ export async function refuseLinks(path: string): Promise<void> {
 }
 
 /**
- * Runs work in the folder of a file that is to be written. In the workspace, every step is opened without following
+ * Runs work in the folder of an output file. In the workspace, every step is opened without following
  * links.
  * @param work gets the folder, and the name of the file in it
  * @throws {@link DrayageError} `LINK`, `IO`; errors of `work`

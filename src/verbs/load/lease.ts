@@ -132,7 +132,7 @@ function sealOf(
   name: string,
   secret: string,
 ): string {
-  const text = JSON.stringify(['drayage lease', job, hex, name, since.getTime(), found]);
+  const text = JSON.stringify([REPOSITORY, job, hex, name, since.getTime(), found]);
   return createHmac('sha256', secret).update(text).digest('hex').slice(0, 16);
 }
 
