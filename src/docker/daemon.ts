@@ -13,7 +13,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { Cleanups } from './connect/cleanups.ts';
 import { listUses } from './images/containers.ts';
-import type { DaemonImage, ImageSummary } from './images/images.ts';
+import type { DaemonImage, ImageSummary } from './images/description.ts';
 import { Images } from './images/images.ts';
 import type { DaemonFacts } from './connect/greet.ts';
 import { atLeast } from './connect/greet.ts';

@@ -15,7 +15,7 @@ export type { DaemonAddress, ResolveDockerHostOptions } from '../docker/connect/
 export { resolveDockerHost } from '../docker/connect/address.ts';
 export type { DockerDaemon, DockerOptions, RemoveOptions } from '../docker/daemon.ts';
 export { connectDocker } from '../docker/daemon.ts';
-export type { DaemonImage, DaemonManifest, ImageSummary } from '../docker/images/images.ts';
+export type { DaemonImage, DaemonManifest, ImageSummary } from '../docker/images/description.ts';
 export type { DaemonKind } from '../docker/kinds/kinds.ts';
 export type { ReachOptions } from '../docker/connect/reach.ts';
 export type { DockerTls } from '../docker/connect/tls.ts';

@@ -1,12 +1,10 @@
-import { nameOf } from '../content/image-index.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageIdentity } from '../listing/unique-reference.ts';
-import { identify } from '../listing/unique-reference.ts';
-import type { Digest } from '../oci/digest.ts';
+import type { PlannedCopy } from './copy-selected.ts';
+import { copySelected } from './copy-selected.ts';
 import { contentsOf } from '../image/contents.ts';
-import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { select } from '../select/select.ts';
 import type { SelectedImage, Selection } from '../select/selection.ts';
@@ -49,33 +47,21 @@ export interface FetchResult {
  */
 export async function fetch(options: FetchOptions): Promise<FetchResult> {
   const started = performance.now();
-  const { from, to, concurrency, onProgress, signal } = options;
+  const { from, to, complete, signal } = options;
   const chosen = await select(from, options);
-  const { bytes, onBlob } = byteCounter();
-  const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
-  const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
-  const images = await to.update(async (content) => {
-    const fetched: ImageIdentity[] = [];
-    for (const placed of chosen) {
-      const { place, image, root } = placed;
-      onProgress?.({ kind: 'image', name: nameOf(image) });
-      const source = contentOf(placed, options);
-      const { annotations: stated } = image;
-      const asStated = options.complete === undefined;
-      const contents = await contentsOf(source, root, { annotations: stated, asStated, signal });
-      const receiver = intoSink(source, content, onRead);
-      for (const referrer of await copyAttached(contents, source, place, receiver, copying))
-        content.add(referrer, [], {});
-      const annotations = keptAnnotations(stated, contents);
-      content.add(root, image.names, annotations);
-      fetched.push(identify({ ...image, root, annotations }, placed.read[0].config.descriptor.digest));
-    }
-    return fetched;
-  }, options);
+  const plan = async (placed: SelectedImage): Promise<PlannedCopy> => {
+    const { place: index, root } = placed;
+    const { annotations: stated } = placed.image;
+    const source = contentOf(placed, options);
+    const asStated = complete === undefined;
+    const contents = await contentsOf(source, root, { annotations: stated, asStated, signal });
+    return { contents, source, index, root, annotations: keptAnnotations(stated, contents) };
+  };
+  const { copied, bytes } = await copySelected(chosen, to, plan, options);
   const { written: fetched, reused } = bytes;
   return {
     layout: to.location,
-    images,
+    images: copied.map(({ identity }) => identity),
     bytes: { fetched, reused, total: fetched + reused },
     seconds: (performance.now() - started) / 1000,
   };

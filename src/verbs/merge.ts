@@ -1,22 +1,19 @@
-import { nameOf } from '../content/image-index.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import { chainSources } from '../content/source.ts';
 import { withPlatform } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageIdentity } from '../listing/unique-reference.ts';
-import { identify } from '../listing/unique-reference.ts';
 import { withOrigin } from '../ci/origin.ts';
 import { configPlatform } from '../oci/config.ts';
-import type { Digest } from '../oci/digest.ts';
+import type { PlannedCopy } from './copy-selected.ts';
+import { copySelected } from './copy-selected.ts';
 import { omittedContent } from '../image/omitted-content.ts';
-import { proveAll } from '../image/prove.ts';
 import { contentsOf } from '../image/contents.ts';
-import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { joinPlaces } from '../select/places.ts';
 import { select } from '../select/select.ts';
-import type { Selection } from '../select/selection.ts';
+import type { SelectedImage, Selection } from '../select/selection.ts';
 
 /** Options of {@link merge}. */
 export interface MergeOptions extends Selection {
@@ -55,45 +52,40 @@ export interface MergeResult {
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
-  const { from, to, onProgress, signal } = options;
-  const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
+  const { from, to, signal } = options;
   const chosen = await select(from, options);
   const everywhere = joinPlaces(from);
-  const { bytes, onBlob } = byteCounter();
-  const copying = { done: new Set<Digest>(), onBlob, signal };
-  const images = await to.update(async (content) => {
-    const merged: MergedImage[] = [];
-    for (const placed of chosen) {
-      const { image, root, read, content: own } = placed;
-      onProgress?.({ kind: 'image', name: nameOf(image) });
-      const contents = await contentsOf(chainSources([own, everywhere]), root, {
-        annotations: image.annotations,
-        signal,
-      });
-      // An omitted layer from another layout must be the layer that it stands for.
-      const filled = omittedContent(placed, { signal, others: [everywhere] });
-      const source = chainSources([filled, everywhere]);
-      const receiver = intoSink(source, content, onRead);
-      for (const referrer of await copyAttached(contents, source, everywhere, receiver, copying))
-        content.add(referrer, [], {});
-      // The merged layout calls the images its own: their layers must be what their configs state.
-      const present = new Set(contents.blobs.map(({ digest }) => digest));
-      const layers = read.flatMap((one) => one.layers).filter(({ blob }) => present.has(blob.digest));
-      await proveAll(content, layers, { signal });
-      const annotations = withOrigin(keptAnnotations(image.annotations, contents), options.annotations);
-      const [{ config }] = read;
-      content.add(withPlatform(root, config.value), image.names, annotations);
-      merged.push({
-        ...identify({ ...image, root, annotations }, config.descriptor.digest),
-        platforms: read.map((one) => formatPlatform(configPlatform(one.config.value))),
-      });
-    }
-    return merged;
-  }, options);
+  const plan = async (placed: SelectedImage): Promise<PlannedCopy> => {
+    const { image, read, content } = placed;
+    const { annotations: stated } = image;
+    const contents = await contentsOf(chainSources([content, everywhere]), placed.root, {
+      annotations: stated,
+      signal,
+    });
+    // An omitted layer from another layout must be the layer that it stands for.
+    const filled = omittedContent(placed, { signal, others: [everywhere] });
+    const source = chainSources([filled, everywhere]);
+    // The merged layout calls the images its own: their layers must be what their configs state.
+    const present = new Set(contents.blobs.map(({ digest }) => digest));
+    const layers = read.flatMap((one) => one.layers).filter(({ blob }) => present.has(blob.digest));
+    const annotations = withOrigin(keptAnnotations(stated, contents), options.annotations);
+    return {
+      contents,
+      layers,
+      source,
+      index: everywhere,
+      root: withPlatform(placed.root, read[0].config.value),
+      annotations,
+    };
+  };
+  const { copied: images, bytes } = await copySelected(chosen, to, plan, options);
   const { written: copied, reused } = bytes;
   return {
     layout: to.location,
-    images,
+    images: images.map(({ placed: { read }, identity }) => ({
+      ...identity,
+      platforms: read.map(({ config }) => formatPlatform(configPlatform(config.value))),
+    })),
     bytes: { copied, reused, total: copied + reused },
     seconds: (performance.now() - started) / 1000,
   };

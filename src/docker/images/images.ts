@@ -1,91 +1,18 @@
-import * as v from 'valibot';
 import type { ContentOptions } from '../../content/source.ts';
-import type { EndpointImage, NamedImage } from '../../content/endpoint.ts';
 import { DrayageError } from '../../errors.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
-import { bareDescriptor, descriptorSchema } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
 import { isDigest } from '../../oci/digest.ts';
-import { digestSchema, optional, stringsSchema } from '../../oci/parse.ts';
-import { platformSchema } from '../../oci/platform.ts';
 import { looksLikeImageId, normalizeName } from '../../oci/reference.ts';
-import { familiarNames, parseTagName, registryDigests } from './names.ts';
+import { familiarNames, parseTagName } from './names.ts';
 import { nearestNames } from '../../listing/nearest.ts';
-import { assertOk, drain, readJson } from '../connect/reply.ts';
+import { assertOk, drain } from '../connect/reply.ts';
 import type { DaemonReply, DaemonRequest, Transport } from '../connect/transport.ts';
 import { pause } from '../../stream/signals.ts';
 
-/** A daemon's description of one image. */
-export interface DaemonImage extends EndpointImage {
-  architecture: string;
-  os: string;
-  variant?: string | undefined;
-  /** Bytes as this daemon counts: unpacked; on a containerd store its content. */
-  size: number;
-  /** RFC 3339 time of the build, if known. */
-  created?: string | undefined;
-  /** Of a containerd store, API 1.48 and later: the image's manifests, and whether all content of each is there. */
-  manifests?: DaemonManifest[] | undefined;
-  /** Of a containerd store, API 1.48 and later: the manifest or index that has the ID. */
-  root?: Descriptor | undefined;
-}
-
-/** A manifest of a daemon's image: of the image for one `platform`, or of an attestation, which has none. */
-export interface DaemonManifest extends Pick<Descriptor, 'digest' | 'platform'> {
-  /** Whether the daemon has all of its content. */
-  available: boolean;
-  descriptor?: Descriptor | undefined;
-}
-
-/** One line of a daemon's list of images. */
-export interface ImageSummary extends NamedImage {
-  /** Bytes; see {@link DaemonImage}. */
-  size: number;
-  /** RFC 3339 time of the build. */
-  created: string;
-}
+import type { DaemonImage, ImageSummary } from './description.ts';
+import { readDescription, readList } from './description.ts';
 
 /** The pauses before a failed list is requested again, in ms. */
 const LIST_PAUSES = [20, 50, 100, 200, 400, 800];
-
-/** Older podman omits the algorithm. */
-const idSchema: v.GenericSchema<unknown, Digest> = v.pipe(
-  v.unknown(),
-  v.transform((id) => (typeof id === 'string' && /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id)),
-  digestSchema,
-);
-const namesSchema = v.nullish(v.array(v.string()));
-const manifestSchema = v.looseObject({
-  ID: digestSchema,
-  Available: v.boolean(),
-  Descriptor: optional(descriptorSchema),
-  ImageData: optional(v.looseObject({ Platform: optional(platformSchema) })),
-});
-const imageSchema = v.looseObject({
-  Id: idSchema,
-  RepoTags: namesSchema,
-  RepoDigests: namesSchema,
-  Config: optional(v.looseObject({ Labels: optional(stringsSchema) })),
-  RootFS: optional(v.looseObject({ Layers: optional(v.array(digestSchema)) })),
-  Architecture: v.optional(v.string(), ''),
-  Os: v.optional(v.string(), ''),
-  Variant: optional(v.string()),
-  Size: v.optional(v.number(), 0),
-  Created: optional(v.string()),
-  Descriptor: optional(descriptorSchema),
-  Manifests: optional(v.array(manifestSchema)),
-});
-const listSchema = v.nullable(
-  v.array(
-    v.looseObject({
-      Id: idSchema,
-      RepoTags: namesSchema,
-      RepoDigests: namesSchema,
-      Size: v.optional(v.number(), 0),
-      Created: v.number(),
-    }),
-  ),
-);
 
 /** The images of a daemon and their names. */
 export class Images {
@@ -111,7 +38,7 @@ export class Images {
     { signal, manifests }: ContentOptions & { manifests?: boolean } = {},
   ): Promise<DaemonImage | undefined> {
     const reply = await this.#transport.open({ signal, path: inspectPath(image, manifests) });
-    if (reply.status !== 404) return this.#described(image, reply);
+    if (reply.status !== 404) return readDescription(reply, image, this.#ownDomain);
     await drain(reply);
     return undefined;
   }
@@ -130,14 +57,7 @@ export class Images {
       await pause(milliseconds, signal);
       reply = await this.#transport.open({ signal, path });
     }
-    const images = (await readJson(listSchema, reply, 'the list of images')) ?? [];
-    return images.map(({ Id, RepoTags, RepoDigests, Size, Created }) => ({
-      id: Id,
-      names: familiarNames(RepoTags, this.#ownDomain),
-      ...registryDigests(RepoDigests, this.#ownDomain),
-      size: Size,
-      created: new Date(Created * 1000).toISOString(),
-    }));
+    return readList(reply, this.#ownDomain);
   }
 
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
@@ -157,31 +77,6 @@ export class Images {
     const reply = await this.#about(image, { signal, method: 'DELETE', path, timeout: 0 });
     await assertOk(reply, `to remove ${image}`);
     await drain(reply);
-  }
-
-  async #described(image: string, reply: DaemonReply): Promise<DaemonImage> {
-    const found = await readJson(imageSchema, reply, `inspect of ${image}`);
-    return {
-      id: found.Id,
-      names: familiarNames(found.RepoTags, this.#ownDomain),
-      ...registryDigests(found.RepoDigests, this.#ownDomain),
-      diffIds: found.RootFS?.Layers ?? [],
-      ...(found.Config?.Labels && { labels: found.Config.Labels }),
-      architecture: found.Architecture,
-      os: found.Os,
-      ...(found.Variant && { variant: found.Variant }),
-      size: found.Size,
-      ...(found.Created && { created: found.Created }),
-      ...(found.Manifests && {
-        manifests: found.Manifests.map((manifest) => ({
-          digest: manifest.ID,
-          available: manifest.Available,
-          ...(manifest.Descriptor && { descriptor: bareDescriptor(manifest.Descriptor) }),
-          ...(manifest.ImageData?.Platform && { platform: manifest.ImageData.Platform }),
-        })),
-      }),
-      ...(found.Descriptor && { root: bareDescriptor(found.Descriptor) }),
-    };
   }
 
   async #about(image: string, request: DaemonRequest): Promise<DaemonReply> {

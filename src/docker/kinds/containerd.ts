@@ -12,7 +12,8 @@ import type { Document } from '../../oci/manifest.ts';
 import { buildManifest, toDocument } from '../../oci/manifest.ts';
 import { OCI_CONFIG } from '../../oci/media-types.ts';
 import { cleanupSignal } from '../connect/cleanups.ts';
-import type { DaemonImage, Images } from '../images/images.ts';
+import type { DaemonImage } from '../images/description.ts';
+import type { Images } from '../images/images.ts';
 import type { ImageToLoad, Store, Held, StoreAccess } from './store.ts';
 import { layerFlaw, heldNothing } from './store.ts';
 

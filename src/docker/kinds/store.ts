@@ -5,7 +5,8 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { EndpointImage } from '../../content/endpoint.ts';
 import type { DaemonSigns } from '../connect/greet.ts';
-import type { DaemonImage, Images } from '../images/images.ts';
+import type { DaemonImage } from '../images/description.ts';
+import type { Images } from '../images/images.ts';
 
 /** An image on its way into a daemon. */
 export interface ImageToLoad {

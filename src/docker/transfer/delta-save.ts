@@ -11,7 +11,7 @@ import { parseManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { matchesPlatform } from '../../oci/platform.ts';
 import { readDocument } from '../../stream/document.ts';
-import type { DaemonImage } from '../images/images.ts';
+import type { DaemonImage } from '../images/description.ts';
 import type { SaveTarget } from './open-archive.ts';
 import { requestBlobs } from './request-blobs.ts';
 import { blobName } from '../../oci/layout.ts';

@@ -1,0 +1,70 @@
+import type { ImageIndex } from '../content/image-index.ts';
+import { nameOf } from '../content/image-index.ts';
+import type { ContentSource } from '../content/source.ts';
+import type { ImageStore } from '../content/store.ts';
+import type { ImageContents } from '../image/contents.ts';
+import type { CopiedBy, CopyOptions } from '../image/copy.ts';
+import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
+import type { Layer } from '../image/layer.ts';
+import { proveAll } from '../image/prove.ts';
+import type { ImageIdentity } from '../listing/unique-reference.ts';
+import { identify } from '../listing/unique-reference.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { SelectedImage, Selection } from '../select/selection.ts';
+
+/** How an image is copied, and what the store says of it. */
+export interface PlannedCopy {
+  contents: ImageContents;
+  /** Layers to prove in the store. Default: none. */
+  layers?: readonly Layer[];
+  source: ContentSource;
+  /** Knows what refers to the image. */
+  index: Pick<ImageIndex, 'referrers'>;
+  root: Descriptor;
+  annotations: Record<string, string>;
+}
+
+/** An image that was copied. */
+interface CopiedImage {
+  placed: SelectedImage;
+  identity: ImageIdentity;
+}
+
+/** Options of {@link copySelected}. */
+type CopySelectedOptions = Pick<Selection, 'onProgress'> & Pick<CopyOptions, 'concurrency' | 'signal'>;
+
+/**
+ * Copies selected images with their referrers into a store: all of them, or, after any failure, none. A blob that several
+ * images have is copied once.
+ * @param plan called for each image before its first blob is copied
+ * @returns the stored bytes of all blobs, by how they came
+ */
+export async function copySelected(
+  chosen: readonly SelectedImage[],
+  to: ImageStore,
+  plan: (placed: SelectedImage) => Promise<PlannedCopy>,
+  options: CopySelectedOptions,
+): Promise<{ copied: CopiedImage[]; bytes: Record<CopiedBy, number> }> {
+  const { concurrency, onProgress, signal } = options;
+  const { bytes, onBlob } = byteCounter();
+  const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
+  const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
+  const copied = await to.update(async (content) => {
+    const images: CopiedImage[] = [];
+    for (const placed of chosen) {
+      onProgress?.({ kind: 'image', name: nameOf(placed.image) });
+      const { contents, layers = [], source, index, root, annotations } = await plan(placed);
+      const receiver = intoSink(source, content, onRead);
+      for (const referrer of await copyAttached(contents, source, index, receiver, copying))
+        content.add(referrer, [], {});
+      await proveAll(content, layers, { signal });
+      content.add(root, placed.image.names, annotations);
+      const { config } = placed.read[0];
+      const identity = identify({ ...placed.image, root, annotations }, config.descriptor.digest);
+      images.push({ placed, identity });
+    }
+    return images;
+  }, options);
+  return { copied, bytes };
+}
