@@ -81,6 +81,7 @@ export { chosenCompression } from './ingest/codec.ts';
 export type { BlobCacheOptions } from './layout/blob-cache.ts';
 export { BlobCache } from './layout/blob-cache.ts';
 export type { OpenLayoutOptions, PruneLayoutOptions, UpdateOptions } from './layout/layout.ts';
+export type { WaitOptions } from './layout/wait.ts';
 export { Layout } from './layout/layout.ts';
 export { localFirst } from './layout/local-first.ts';
 export type { SweptBlobs } from './layout/sweep.ts';

@@ -2,7 +2,7 @@ import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { looksLikeImageId, normalizeName } from '../../oci/reference.ts';
-import { familiarNames, parseTagName } from './names.ts';
+import { parseTagName } from './names.ts';
 import { nearestNames } from '../../listing/nearest.ts';
 import { assertOk, drain } from '../connect/reply.ts';
 import type { DaemonReply, DaemonRequest, Transport } from '../connect/transport.ts';
@@ -19,7 +19,7 @@ export class Images {
   readonly #transport: Transport;
   readonly #ownDomain: string | undefined;
 
-  /** @param ownDomain where the daemon keeps its own images; see {@link familiarNames} */
+  /** @param ownDomain where the daemon keeps its own images; see `familiarNames` */
   constructor(transport: Transport, ownDomain: string | undefined) {
     this.#transport = transport;
     this.#ownDomain = ownDomain;

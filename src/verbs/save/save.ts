@@ -1,4 +1,4 @@
-import type { SaveSource } from './sources/source.ts';
+import type { SaveSource, SourceOptions } from './sources/source.ts';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { IngestedLayer, SavedLayer } from '../../content/layer.ts';
 import { takeImages } from './sources/take.ts';
@@ -7,7 +7,7 @@ import { Holdings } from '../../image/holdings.ts';
 import { readImage, withPlatform } from '../../image/image.ts';
 import { Ledger } from '../../image/ledger.ts';
 import { noteProven } from '../../image/prove.ts';
-import type { CodecName } from '../../ingest/codec.ts';
+import type { ChosenCodec, CodecName } from '../../ingest/codec.ts';
 import { chooseCodec } from '../../ingest/codec.ts';
 import { createIngest } from '../../ingest/ingest.ts';
 import type { ImageIdentity } from '../../listing/unique-reference.ts';
@@ -89,26 +89,12 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     const { bases } = omitter;
     const holdings = new Holdings(options.to, stored, ledger, { signal });
     const known = new ContentOverBases(content, holdings, bases, ledger);
-    await using ingest = createIngest(content, {
-      codec,
-      signal,
-      concurrency: options.concurrency,
-      memory: options.memory,
-      findLayer: (diffId) => known.findLayer(diffId),
-      onLayer: (layer) => {
-        noteIngested(layer);
-        const { digest, size } = layer;
-        const status = known.offered.has(digest) ? 'omitted' : layer.status;
-        onProgress?.({ kind: 'layer', digest, size, status });
-      },
-    });
-    const arrived = await takeImages({
+    const arrived = await take(content, {
       ...options,
-      content: known,
-      holdings: stored.length === 0 && bases.length === 0 ? undefined : known,
-      ingest: ingest.layer,
-      // A base's blobs keep their bytes, so manifests are written over them.
-      keepManifests: codec.compression === 'none' && bases.length === 0,
+      known,
+      codec,
+      hasBases: bases.length > 0,
+      isEmpty: stored.length === 0 && bases.length === 0,
       onRead: (bytes) => {
         read += bytes;
         onProgress?.({ kind: 'bytes', direction: 'read', bytes });
@@ -128,6 +114,44 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   }, options);
   const bytes = { read, ...countBytes(images) };
   return { layout: options.to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** What {@link take} needs besides the options. */
+interface TakeOptions extends SaveOptions, Pick<SourceOptions, 'onRead'> {
+  known: ContentOverBases;
+  codec: ChosenCodec;
+  hasBases: boolean;
+  /** Whether nothing is known to be held. */
+  isEmpty: boolean;
+}
+
+/** Takes the images' content into the store; layers on several threads. */
+async function take(
+  content: StoreTransaction,
+  { known, codec, hasBases, isEmpty, ...options }: TakeOptions,
+): Promise<ArrivedImage[]> {
+  const { signal, concurrency, memory, onProgress } = options;
+  await using ingest = createIngest(content, {
+    codec,
+    signal,
+    concurrency,
+    memory,
+    findLayer: (diffId) => known.findLayer(diffId),
+    onLayer: (layer) => {
+      noteIngested(layer);
+      const { digest, size } = layer;
+      const status = known.offered.has(digest) ? 'omitted' : layer.status;
+      onProgress?.({ kind: 'layer', digest, size, status });
+    },
+  });
+  return await takeImages({
+    ...options,
+    content: known,
+    holdings: isEmpty ? undefined : known,
+    ingest: ingest.layer,
+    // A base's blobs keep their bytes, so manifests are written over them.
+    keepManifests: codec.compression === 'none' && !hasBases,
+  });
 }
 
 /**
