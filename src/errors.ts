@@ -116,7 +116,7 @@ export type RefusalReason =
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
  *   receivers
  * - servers: `UNKNOWN_AUTHORITY` of a certificate; `UNNAMED_HOST` if the job does not name `facts.name`;
- *   `TOKEN_SERVER` if `facts.name` is too near to be one
+ *   `TOKEN_SERVER` if `facts.name` is too near to be one; `PLAIN_HTTP` if it would be reached without TLS
  * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
  *   jobs of a pipeline, `JOB_CHOICE`
  * - the input: `BUDGET` if it needs more than a run may spend
@@ -149,6 +149,7 @@ export type ErrorReason =
   | 'UNKNOWN_AUTHORITY'
   | 'UNNAMED_HOST'
   | 'TOKEN_SERVER'
+  | 'PLAIN_HTTP'
   | 'TOKEN_MISSING'
   | 'TOKEN_INVALID'
   | 'TOKEN_FORBIDDEN'

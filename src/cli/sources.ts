@@ -25,6 +25,7 @@ import { unpackArchives } from './unpack.ts';
 /** The options for the source of images. */
 export interface SourceOptions extends JobOptions, CacheOptions {
   ca?: string;
+  plainHttp?: string[];
 }
 
 /** Places to read images from, open until they are closed. */
@@ -119,7 +120,7 @@ async function openJob(
     if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
     const connections = await openConnections(options.ca, context);
     open.push(() => connections[Symbol.asyncDispose]());
-    const gitlab = connectGitLab(connections.dispatcher, context);
+    const gitlab = connectGitLab(connections.dispatcher, context, { plainHttp: new Set(options.plainHttp) });
     open.push(() => gitlab[Symbol.asyncDispose]());
     const job = await gitlab.findJob(query, { signal });
     const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
@@ -140,7 +141,7 @@ async function openJob(
 export function connectGitLab(
   dispatcher: HttpDispatcher,
   { env }: Pick<Context, 'env'>,
-  options: Pick<GitLabOptions, 'retry' | 'timeout'> = {},
+  options: Pick<GitLabOptions, 'plainHttp' | 'retry' | 'timeout'> = {},
 ): GitLab {
   const url = env['CI_API_V4_URL'];
   if (!url) {

@@ -21,6 +21,11 @@ export interface GitLabOptions {
   token?: string | undefined;
   /** An undici dispatcher for all requests. It is not closed here. Default: direct connections. */
   dispatcher?: HttpDispatcher | undefined;
+  /**
+   * Hosts that a redirect may lead to by plain http although the API is reached by https, each with or without its
+   * port. Default: none.
+   */
+  plainHttp?: ReadonlySet<string> | undefined;
   retry?: RetryOptions | undefined;
   /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
   timeout?: number | undefined;
@@ -41,12 +46,14 @@ export interface ApiRequest {
 /** GET requests to one GitLab instance. A token is sent to the API's own origin and nowhere else. */
 export class GitLabApi implements AsyncDisposable {
   readonly retry: Retry;
+  readonly plainHttp: ReadonlySet<string> | undefined;
   readonly onReceived: (bytes: number) => void;
   readonly #base: URL;
   readonly #headers: Readonly<Partial<Record<TokenKind, Record<string, string>>>>;
   readonly #http: Http;
 
-  constructor({ url, jobToken, token, dispatcher, retry, timeout, onReceived }: GitLabOptions) {
+  constructor({ url, jobToken, token, dispatcher, plainHttp, retry, timeout, onReceived }: GitLabOptions) {
+    this.plainHttp = plainHttp;
     this.#base = parseBase(url);
     this.#headers = {
       ...(jobToken !== undefined && { jobToken: { 'job-token': jobToken } }),

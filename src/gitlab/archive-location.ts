@@ -1,6 +1,6 @@
 import type { ContentOptions } from '../content/source.ts';
 import { withoutSecrets } from '../http/address.ts';
-import { MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
+import { assertSecure, MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
 import type { GitLabApi } from './api.ts';
 import { drop } from '../http/reply.ts';
 import type { ArchiveRoute } from './archive-routes.ts';
@@ -29,7 +29,7 @@ export class ArchiveLocation {
    * Requests the archive, or a part of it.
    * @param range `bytes=0-99`
    * @returns the reply: 200, 206 or 416
-   * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`
+   * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TIMEOUT`; `UNSAFE` for a redirect to plain http
    */
   async get(range: string | undefined, options: ContentOptions): Promise<HttpReply> {
     const headers: Record<string, string> = range === undefined ? {} : { range };
@@ -61,6 +61,7 @@ export class ArchiveLocation {
       const target = redirectTarget(reply, url);
       if (target === undefined) return reply;
       drop(reply);
+      assertSecure(url, target, this.#api.plainHttp);
       url = target;
       this.#signed = url;
     }

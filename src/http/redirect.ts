@@ -38,6 +38,22 @@ export function reachedAt(base: URL, { pathname, search }: URL): URL {
   return url;
 }
 
+/**
+ * Refuses a redirect from https to plain http, unless its host is named.
+ * @param plainHttp hosts, each with or without its port
+ * @throws {@link DrayageError} `UNSAFE`
+ */
+export function assertSecure(from: URL, target: URL, plainHttp: ReadonlySet<string> | undefined): void {
+  if (from.protocol !== 'https:' || target.protocol !== 'http:') return;
+  if (plainHttp?.has(target.host) === true || plainHttp?.has(target.hostname) === true) return;
+  throw new DrayageError('UNSAFE', `${withoutSecrets(from)} redirects to plain http: ${target.host}`, {
+    url: withoutSecrets(target),
+    reason: 'PLAIN_HTTP',
+    name: target.host,
+    hint: 'let its storage be reached by https, or permit plain http with that host',
+  });
+}
+
 /** The error for too many redirects. */
 export function redirectsInCircles(from: URL): DrayageError {
   return new DrayageError('UNREACHABLE', `${withoutSecrets(from)} redirects in circles`, {
