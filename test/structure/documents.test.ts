@@ -11,6 +11,12 @@ describe('the documents', () => {
   test.each(DOCUMENTS)('%s links to files and headings that exist', (file) => {
     expect(brokenLinks(file)).toEqual([]);
   });
+
+  test('stop at a file that fails its check: a shell goes on after a failure inside a list', () => {
+    const checks = DOCUMENTS.flatMap((file) => read(file).match(/^.*sha256sum -c.*$/gm) ?? []);
+    expect(checks.length).toBeGreaterThan(5);
+    expect(checks.filter((line) => line.includes('&&') && !line.endsWith('|| exit 1'))).toEqual([]);
+  });
 });
 
 function brokenLinks(file: string): string[] {
