@@ -1,5 +1,5 @@
 import type { Build, Ci, Origin } from '../index.ts';
-import { cis, isDrayageError } from '../index.ts';
+import { cis } from '../index.ts';
 import type { Context } from './context.ts';
 
 type Env = Context['env'];
@@ -23,17 +23,21 @@ export function isGitLab({ env }: Pick<Context, 'env'>): boolean {
   return ciOf(env)?.name === 'gitlab';
 }
 
-/** The job that this is; undefined outside a CI. */
+/**
+ * The job that this is; undefined outside a CI. A job that cannot be read is never none: nothing would be expected then.
+ * @throws {@link DrayageError} `USAGE` for a variable that is absent or malformed
+ */
 export function readJob(env: Env): Job | undefined {
   const ci = ciOf(env);
-  const origin = ci && readable(() => ci.readOrigin(env));
-  return ci && origin && { ci, origin };
+  return ci && { ci, origin: ci.readOrigin(env) };
 }
 
-/** The build that this job makes; undefined outside a CI. */
+/**
+ * The build that this job makes; undefined outside a CI.
+ * @throws {@link DrayageError} `USAGE` for a variable that is absent or malformed
+ */
 export function readBuild(env: Env): Build | undefined {
-  const ci = ciOf(env);
-  return ci && readable(() => ci.readBuild(env));
+  return ciOf(env)?.readBuild(env);
 }
 
 /** The IDs that name this job's layout and this project's cache: those of any CI, also where only they are set. */
@@ -53,14 +57,4 @@ export function jobSecretOf(env: Env): string | undefined {
 /** The git tag that the pipeline runs for: that of any CI. */
 export function gitTagOf(env: Env): string | undefined {
   return cis.map((ci) => ci.gitTag(env)).find((tag) => tag !== undefined);
-}
-
-/** A job whose variables are not all there and well-formed counts as none. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isDrayageError(error, 'USAGE')) return undefined;
-    throw error;
-  }
 }

@@ -46,8 +46,6 @@ export async function readSignaturePolicy(
   const trust = await readTrust(options, context);
   const signer = trust.kind === 'certificate' ? readSigner(options, context) : undefined;
   const job = options.expectSigned === true ? readJob(context.env) : undefined;
-  if (options.expectSigned === true && job === undefined && ciOf(context.env) !== undefined)
-    throw unreadableJob();
   const values = readSignatureExpectations(job?.origin, options, context.env);
   const buildTypes = cis.map(({ buildType }) => buildType);
   return signaturePolicy(trust, { signer, values, buildTypes }, onAuthentic);
@@ -59,16 +57,6 @@ function noteNames({ onProgress }: Pick<Context, 'onProgress'>): OnAuthentic {
     if (name === undefined || provenance.names !== null) return;
     onProgress({ kind: 'note', message: `${name}: the signature covers the image, but not its names` });
   };
-}
-
-function unreadableJob(): DrayageError {
-  return new DrayageError(
-    'USAGE',
-    "--expect-signed means this job's project and commit, and the job cannot be read",
-    {
-      hint: 'pass on all CI_* variables, or none and no GITLAB_CI',
-    },
-  );
 }
 
 function isAsked({

@@ -363,12 +363,13 @@ describe('a save would', () => {
     });
   });
 
-  test('take an incomplete job for none', async () => {
+  test('end at a job that is incomplete', async () => {
     const { CI_PIPELINE_ID: _, ...env } = gitlabJob('7', 'build');
     const fake = await FakeDaemon.start();
     const found = await report(['--host', fake.host], env);
     expect(find(found, 'job')).toMatchObject({
-      status: 'warn',
+      status: 'fail',
+      code: 'USAGE',
       message: expect.stringContaining('CI_PIPELINE_ID is not set'),
     });
   });

@@ -131,3 +131,39 @@ test('a layout over --max-size is refused with the largest layers, and nothing i
   expect(stderr).toContain('the largest layers are ');
   expect((await listFiles(cwd)).map(({ path }) => path)).toEqual([]);
 });
+
+describe('a job whose variables are not all there', () => {
+  const { CI_PROJECT_URL: _, ...INCOMPLETE } = TEST;
+  const MALFORMED = { ...TEST, CI_COMMIT_SHA: 'main' };
+
+  test.each([
+    ['save', '--from', DEMO],
+    ['load', '--to', 'docker-archive:out.tar'],
+    ['fetch', '--job', 'build'],
+    ['sign', '.drayage/123', '--keyless'],
+    ['merge', '-o', 'merged'],
+    ['promote', 'drayage-demo/api:1.0', 'registry.example/app:1'],
+  ])('does not %s as if it were outside of one', async (...args) => {
+    await save();
+    const before = await listFiles(cwd);
+    for (const [env, name] of [
+      [INCOMPLETE, 'CI_PROJECT_URL is not set'],
+      [MALFORMED, 'CI_COMMIT_SHA is malformed'],
+    ] as const) {
+      const { code, stderr } = await run(args, env);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(name)]);
+      expect(stderr).toContain('GITLAB_CI=');
+    }
+    expect(await listFiles(cwd)).toEqual(before);
+    // The way out that the hint names: nothing is expected then.
+    if (args[0] === 'load') expect((await run(args, { ...INCOMPLETE, GITLAB_CI: '' })).code).toBe(0);
+  });
+
+  test.each([['inspect'], ['verify'], ['diff', '.drayage/123', '.drayage/123'], ['prune', '.drayage/123']])(
+    'can %s, which expects nothing',
+    async (...args) => {
+      await save();
+      expect(await run(args, INCOMPLETE)).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+});

@@ -62,5 +62,6 @@ export function readVariables<T>(schema: v.GenericSchema<unknown, T>, env: Env):
   throw new DrayageError('USAGE', `the variables of this GitLab job are incomplete: ${name} ${state}`, {
     reason: 'CI_VARIABLE',
     actual: env[name],
+    hint: 'pass on every CI_* variable; or GITLAB_CI= with no value, to work as outside a job',
   });
 }

@@ -3,6 +3,7 @@ import { count, formatBytes, formatSeconds } from '../format.ts';
 import type { FetchResult, Selection } from '../../index.ts';
 import { DrayageError, fetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
+import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
 import type { LockOptions } from '../places.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
@@ -27,6 +28,7 @@ export async function fetchImages(
 ): Promise<Outcome> {
   const isOfJob = options.job !== undefined || options.jobId !== undefined;
   assertMeaning(isOfJob, paths, options);
+  if (isOfJob) readJob(context.env);
   // Naming a job accepts its images, unless `--expect` says otherwise.
   const selection = await readSelection(options, context, { ownPipeline: false });
   await using bases = openBases(options, context);

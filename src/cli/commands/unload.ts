@@ -1,6 +1,6 @@
 import type { UnloadOptions } from '../../index.ts';
 import { DrayageError, unload } from '../../index.ts';
-import { jobSecretOf, knownCis, readJob } from '../ci.ts';
+import { ciOf, jobSecretOf, knownCis, readIds, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openDaemon } from '../daemon.ts';
 import { parseAge } from '../quantities.ts';
@@ -33,7 +33,8 @@ export async function unloadImages(
 
 function chooseLeases({ olderThan }: UnloadCommandOptions, { env }: Context): UnloadOptions['leases'] {
   if (olderThan !== undefined) return { before: new Date(Date.now() - parseAge(olderThan)) };
-  const job = readJob(env)?.origin.jobId;
+  // The ID is enough, so that a job whose variables are incomplete can be cleaned up, too.
+  const job = ciOf(env) && (readIds(env).jobId ?? readJob(env)?.origin.jobId);
   if (job !== undefined) return { job, secret: jobSecretOf(env) };
   throw new DrayageError(
     'USAGE',

@@ -1,5 +1,4 @@
-import { isDrayageError } from '../../index.ts';
-import { ciOf, knownCis, readJob } from '../ci.ts';
+import { ciOf, knownCis } from '../ci.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
@@ -17,22 +16,9 @@ export async function checkJob({ context: { env } }: DoctorInput): Promise<Check
       };
     }
     facts['ci'] = ci.name;
-    const job = readJob(env);
-    if (job === undefined) return { ...incomplete(() => ci.readOrigin(env)), facts };
-    const { server, projectPath, pipelineId, jobId, jobName, ref, commit } = job.origin;
+    const { server, projectPath, pipelineId, jobId, jobName, ref, commit } = ci.readOrigin(env);
     Object.assign(facts, { server, projectPath, pipelineId, jobId, jobName, ref, commit });
     const message = `${ci.title} job ${jobId} (${jobName}) of pipeline ${pipelineId}, ${projectPath} at ${server}`;
     return { status: 'ok', message, facts };
   });
-}
-
-/** A job whose variables are incomplete counts as none. */
-function incomplete(readOrigin: () => unknown): { status: 'warn'; message: string } {
-  try {
-    readOrigin();
-  } catch (error) {
-    if (!isDrayageError(error)) throw error;
-    return { status: 'warn', message: `${error.message}: this counts as no job` };
-  }
-  return { status: 'warn', message: 'the variables of the job cannot be read' };
 }
