@@ -1,0 +1,85 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Layout } from '../../src/layout/layout.ts';
+import { verify } from '../../src/verbs/verify/verify.ts';
+import { drayage } from '../support/cli.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { gitlabJob } from '../support/gitlab-job.ts';
+import { tempFolderInMemory } from './folders.ts';
+
+const KILLS = 200;
+const DEMO = fixturePath('demo.tar');
+const NAMES = ['drayage-demo/api:1.0', 'drayage-demo/worker:1.0'];
+
+/** Numbers from 0 to 1 that are the same in every run. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Sets back the times of what a killed process left, as if the time had passed after which it counts as gone. */
+function ageLeftovers(folder: string): void {
+  for (const home of readdirSync(folder).filter((name) => name.endsWith('.drayage'))) {
+    for (const name of readdirSync(join(folder, home), { recursive: true, encoding: 'utf8' }))
+      utimesSync(join(folder, home, name), 1000, 1000);
+  }
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  if (!existsSync(join(path, 'index.json'))) return [];
+  await using layout = await Layout.open(path);
+  const { problems } = await verify({ layout });
+  expect(problems).toEqual([]);
+  return (await layout.images()).flatMap(({ names }) => names);
+}
+
+test(
+  `${KILLS} kills at random moments lose nothing that was reported done`,
+  { timeout: 400_000 },
+  async () => {
+    const cwd = tempFolderInMemory();
+    const signing = { CI_COMMIT_REF_PROTECTED: 'true', CI_PIPELINE_SOURCE: 'push', CI_RUNNER_ID: '7' };
+    const env = { ...gitlabJob('123', 'build'), ...signing };
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(join(cwd, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const commands = [
+      ['save', '--from', DEMO, '-o', 'a', NAMES[0] ?? ''],
+      ['save', '--from', DEMO, '-o', 'a', NAMES[1] ?? ''],
+      ['sign', 'a', '--key', 'key.pem'],
+      ['merge', 'a', '-o', 'b'],
+      ['prune', 'b'],
+    ];
+    const next = random(4711);
+    const durations = new Map<number, number>();
+    let done = new Set<string>();
+    let killed = 0;
+    for (let run = 0; killed < KILLS; run++) {
+      const which = run % commands.length;
+      const args = commands[which] ?? [];
+      const started = performance.now();
+      const isKilled = durations.has(which);
+      const delay = (durations.get(which) ?? 0) * next();
+      const result = await drayage(args, {
+        cwd,
+        env,
+        onStart: (child) => void (isKilled && setTimeout(() => child.kill('SIGKILL'), delay)),
+      });
+      if (!isKilled) durations.set(which, performance.now() - started);
+      if (result.code === null) killed += 1;
+      else expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
+      if (result.code === 0 && args[0] === 'save') done = new Set([...done, args.at(-1) ?? '']);
+      const names = await namesIn(join(cwd, 'a'));
+      for (const name of done) expect(names, `after kill ${killed}: ${args.join(' ')}`).toContain(name);
+      await namesIn(join(cwd, 'b'));
+      ageLeftovers(cwd);
+    }
+    for (const args of commands) expect((await drayage(args, { cwd, env })).code).toBe(0);
+    // The reports of the job, and no staging.
+    expect(readdirSync(cwd).toSorted()).toEqual(['.drayage', 'a', 'b', 'key.pem']);
+  },
+);
