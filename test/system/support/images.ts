@@ -50,13 +50,14 @@ export interface TinyImageOptions extends BuildOptions {
    * Default: three layers.
    */
   readonly layers?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** Builds an image of a few KB under all of `tags` (none: an untagged one), and resolves with its Id. */
 export async function buildTinyImage(
   daemon: TestDaemon,
   tags: readonly string[],
-  { layers = ['base', 'middle', 'top'], ...options }: TinyImageOptions = {},
+  { layers = ['base', 'middle', 'top'], labels = {}, ...options }: TinyImageOptions = {},
 ): Promise<string> {
   return inContext(async (context) => {
     for (const [index, text] of layers.entries()) {
@@ -64,7 +65,8 @@ export async function buildTinyImage(
       await writeFile(file, `${text}\n`);
       await utimes(file, FIXED_TIME, FIXED_TIME);
     }
-    const steps = layers.map((_, index) => `COPY file-${index} /file-${index}`);
+    const copies = layers.map((_, index) => `COPY file-${index} /file-${index}`);
+    const steps = [...copies, ...Object.entries(labels).map(([key, value]) => `LABEL ${key}=${value}`)];
     return build(daemon, { context, steps, tags }, options);
   });
 }
