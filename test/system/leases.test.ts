@@ -15,7 +15,7 @@ const PIPELINES = ['1', '2'];
 
 /** The environment of a job on a runner whose jobs share a daemon. */
 function gitlab(job: number | string, pipeline: string): Record<string, string> {
-  return { ...gitlabJob(`${job}`, 'test'), CI_PIPELINE_ID: pipeline };
+  return { ...gitlabJob(`${job}`, 'test'), CI_PIPELINE_ID: pipeline, CI_JOB_TOKEN: `token-${job}` };
 }
 
 let folder: string;
