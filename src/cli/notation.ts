@@ -49,7 +49,10 @@ export function folderOf(text: string): string {
   }
   if (path === '-' || isFile(path)) {
     throw new DrayageError('USAGE', `${text} is no folder, but a layout is required`, {
-      hint: path === '-' ? 'a folder of this name is ./-' : `if it is an archive: docker-archive:${path}`,
+      hint:
+        path === '-'
+          ? 'a folder of this name is ./-'
+          : `if it is an archive, make a layout of it: drayage save --from ${path} -o DIR; load, merge and diff take docker-archive:${path}`,
     });
   }
   if (image === undefined) return path;

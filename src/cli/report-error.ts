@@ -35,7 +35,10 @@ export function describeFailure(error: unknown): Failure {
   const { code, message, facts, retryable } = error;
   const { cause } = facts;
   const hint = hintOf(facts);
-  const why = cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message})` : '';
+  // A message has the code of a system error in parentheses.
+  const texts = [cause instanceof Error ? cause.message : '', `(${String(facts.actual)})`];
+  const isSaid = texts.some((text) => text !== '' && message.includes(text));
+  const why = cause instanceof Error && !isSaid ? ` (${cause.message})` : '';
   return {
     exitCode: exitCodeOf(code),
     lines: [oneLine(message + why), ...(hint === undefined ? [] : [oneLine(hint)])],

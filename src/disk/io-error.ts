@@ -39,13 +39,13 @@ export async function attempt(calls: () => Promise<unknown>): Promise<void> {
 
 /** The error for something other than a regular file or folder. */
 export function linkError(path: string, what: string): DrayageError {
-  return new DrayageError('LINK', `${path} is ${what}: a layout holds regular files and folders only`, {
+  return new DrayageError('LINK', `${path} is ${what}: only regular files and folders are used here`, {
     path,
-    hint: 'remove it, or make the layout again',
+    hint: 'name another place, or put a file or folder of its own there',
   });
 }
 
-const FULL = 'free some space and try again; nothing was changed';
+const FULL = 'free some space and try again';
 const HINTS: Record<string, string> = { ENOSPC: FULL, EDQUOT: FULL };
 
 /** Turns a failed call to the file system into an error. Returns other errors unchanged. */

@@ -21,7 +21,9 @@ describe('the folder of a layout', () => {
     await writeFile(path, 'an archive');
     for (const text of [path, `oci:${path}`]) {
       const { facts } = thrown('USAGE', () => folderOf(text));
-      expect(facts.hint).toBe(`if it is an archive: docker-archive:${path}`);
+      expect(facts.hint).toMatch(
+        `drayage save --from ${path} -o DIR; load, merge and diff take docker-archive:${path}`,
+      );
     }
   });
 

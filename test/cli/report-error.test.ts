@@ -29,6 +29,17 @@ test('a cause that the message tells already is not told again', () => {
   expect(describeFailure(error).lines).toEqual(['cannot write: disk full']);
 });
 
+test('a system error whose code is in the message is not told again', () => {
+  const cause = Object.assign(new Error("ENOENT: no such file or directory, open 'a.tar.b88a.partial'"), {
+    code: 'ENOENT',
+  });
+  const error = new DrayageError('IO', 'cannot write a.tar: no such file or folder (ENOENT)', {
+    actual: 'ENOENT',
+    cause,
+  });
+  expect(describeFailure(error).lines).toEqual(['cannot write a.tar: no such file or folder (ENOENT)']);
+});
+
 test('what is not reachable may be tried again', () => {
   const { exitCode, json } = describeFailure(new DrayageError('UNREACHABLE', 'no daemon'));
   expect(exitCode).toBe(3);

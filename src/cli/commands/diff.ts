@@ -2,7 +2,7 @@ import type { ConfigDifference, DiffLayer, DiffResult, DiffSide } from '../../in
 import { diff } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
-import { isArchive, isFolder, parseNotation } from '../notation.ts';
+import { folderOf, isArchive, isFolder, parseNotation } from '../notation.ts';
 import { openLayout } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
 import { unpackArchives } from '../unpack.ts';
@@ -40,6 +40,7 @@ async function openSide(
   if (place !== undefined)
     return { place, images: image === undefined ? options.image : undefined, ...close };
   await isFolder(path);
+  folderOf(path);
   const images = image === undefined ? options.image : [image];
   return { place: await openLayout(path, context), images, ...close };
 }
