@@ -2,9 +2,9 @@
 //
 //   npm run release                        everything
 //   npm run release -- --no-executables    without the programs that hold a Node of their own (no download)
-//   npm run release -- --out DIR           somewhere else
+//   npm run release -- --out DIR           into another folder, which is empty or holds a release
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pipeline } from 'node:stream/promises';
@@ -24,6 +24,10 @@ const { values } = parseArgs({
 });
 
 const out = resolve(values.out);
+const there = existsSync(out) ? readdirSync(out) : [];
+// Only an earlier release is replaced.
+if (there.length > 0 && !there.includes('SHA256SUMS') && out !== join(ROOT, 'release'))
+  throw new Error(`${out} is not empty and holds no release`);
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 await makeBundle(out);
@@ -32,6 +36,7 @@ makePackage(out);
 makeSbom(out);
 if (values.executables) await makeExecutables(out);
 writeFileSync(join(out, 'SHA256SUMS'), await sums(out));
+console.log(`the release is in ${out}`);
 
 /** As `sha256sum *` prints it. */
 async function sums(folder) {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -49,6 +49,15 @@ describe('a release', () => {
       const [one, other] = [await readFile(join(release, name)), await readFile(join(again, name))];
       expect(one.equals(other), name).toBe(true);
     }
+  });
+
+  test('replaces no folder that holds something else', async () => {
+    const folder = await mkdtemp(join(work, 'mine-'));
+    await writeFile(join(folder, 'thesis.txt'), 'the only copy');
+    const script = join(ROOT, 'scripts/release/main.mjs');
+    const { code, stderr } = await run(process.execPath, [script, '--out', folder], { env: { PATH, HOME } });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('is not empty and holds no release')]);
+    expect(await readdir(folder)).toEqual(['thesis.txt']);
   });
 
   test('lists all of its files in SHA256SUMS', async () => {
