@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ErrorFacts } from './errors.ts';
 import { DrayageError } from './errors.ts';
 
 /** How much a run may spend of each. Beyond it, the run ends with `LIMIT`. */
@@ -30,6 +31,11 @@ const DEFAULTS: Readonly<BudgetLimits> = {
   layouts: 1000,
   expansion: 1024 * MIB,
   expansionRatio: 200,
+};
+
+const MANY: ErrorFacts = {
+  reason: 'BUDGET',
+  hint: 'no image needs so much: find out who made it; or handle fewer at a time',
 };
 
 /** What is counted one by one. */
@@ -99,17 +105,16 @@ export class Budget {
       this.spent.made,
       limit,
       `content that decompresses to over ${expansionRatio} times its size`,
+      {
+        reason: 'EXPANSION',
+        hint: 'find out who made it; if it does hold so much of the same, allow more',
+      },
     );
   }
 
-  #assert(actual: number, expected: number, what: string): void {
+  #assert(actual: number, expected: number, what: string, facts: ErrorFacts = MANY): void {
     if (actual <= expected) return;
-    this.exceeded ??= new DrayageError('LIMIT', `the input has ${what}`, {
-      expected,
-      actual,
-      reason: 'BUDGET',
-      hint: 'no image needs so much: find out who made it; or handle fewer at a time',
-    });
+    this.exceeded ??= new DrayageError('LIMIT', `the input has ${what}`, { expected, actual, ...facts });
     throw this.exceeded;
   }
 }

@@ -119,7 +119,7 @@ export type RefusalReason =
  *   `TOKEN_SERVER` if `facts.name` is too near to be one; `PLAIN_HTTP` if it would be reached without TLS
  * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
  *   jobs of a pipeline, `JOB_CHOICE`
- * - the input: `BUDGET` if it needs more than a run may spend
+ * - the input: `BUDGET` if it needs more than a run may spend, `EXPANSION` if it decompresses to far more than its size
  * - docker: `DAEMON_ADDRESS`
  * - signing: `UNPROVEN_TIME`; `LOG_SERVICE` and `TIMESTAMP_SERVICE` for the one that refused
  */
@@ -157,6 +157,7 @@ export type ErrorReason =
   | 'TOKEN_CANNOT_LIST'
   | 'JOB_CHOICE'
   | 'BUDGET'
+  | 'EXPANSION'
   | 'DAEMON_ADDRESS'
   | 'UNPROVEN_TIME'
   | 'LOG_SERVICE'

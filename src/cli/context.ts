@@ -28,6 +28,7 @@ export interface CommonOptions {
   json?: boolean;
   quiet?: boolean;
   debug?: boolean;
+  maxExpansion?: string;
 }
 
 /** A command, ready to run. */

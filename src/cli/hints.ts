@@ -15,6 +15,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
     'complete them first: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
   BASE_UNREACHABLE: behind(', or save with --thin never'),
   LOCK_HELD: behind(', or wait longer: --lock-timeout 5m'),
+  EXPANSION: behind(': --max-expansion 8GB'),
   LAYOUT_SIZE: behind('; a stronger --level makes it smaller'),
   NO_CODEC: ({ hint, name = 'gzip' }) => hint && `${hint}: --compress ${name}`,
   OTHER_ORIGIN: accept('if that is the image you mean'),

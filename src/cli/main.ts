@@ -1,9 +1,10 @@
-import { withBudget } from '../budget.ts';
+import { Budget, withBudget } from '../budget.ts';
 import type { CommonOptions, Outcome } from './context.ts';
 import { OK } from './exit-code.ts';
 import { completeArguments, createProgram } from './grammar/program.ts';
 import { printJson, printLine, printStack } from './output.ts';
 import { createProgressDisplay } from './progress.ts';
+import { parseSize } from './quantities.ts';
 import { describeFailure, Interruption } from './report-error.ts';
 
 /**
@@ -30,7 +31,9 @@ export async function main(argv: readonly string[]): Promise<number> {
         signal: controller.signal,
         onProgress: common.quiet === true ? () => {} : display.onProgress,
       };
-      const outcome = await withBudget(() => run(context));
+      const { maxExpansion } = common;
+      const limits = maxExpansion === undefined ? {} : { expansion: parseSize(maxExpansion) };
+      const outcome = await withBudget(() => run(context), new Budget(limits));
       display.end();
       printOutcome(outcome, common);
       exitCode = outcome.exitCode ?? OK;

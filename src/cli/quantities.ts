@@ -1,4 +1,4 @@
-import { DrayageError } from '../index.ts';
+import { DrayageError } from '../errors.ts';
 
 const SECOND = 1000;
 const TIME_UNITS = new Map([
@@ -24,9 +24,15 @@ export function parseAge(text: string, what = 'an age'): number {
 
 const SIZE_UNITS: Record<string, number> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
-/** Parses a number of bytes: `500MB`, `1.5 GB`, `2000000`. */
+/**
+ * Parses a number of bytes: `500MB`, `1.5 GB`, `8GiB`, `2000000`.
+ * @throws {@link DrayageError} `USAGE`
+ */
 export function parseSize(text: string): number {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?(?:([kMGT])B?|B)?$/.exec(text) ?? [];
-  if (number !== undefined) return Math.round(Number(number) * (SIZE_UNITS[unit] ?? 1));
+  const [, number, unit = '', binary] = /^(\d+(?:\.\d+)?) ?(?:([kMGT])(i?)B?|B)?$/.exec(text) ?? [];
+  const factor = SIZE_UNITS[unit] ?? 1;
+  // 1 MiB is 1.024 ** 2 MB.
+  const correction = binary === 'i' ? 1.024 ** Math.round(Math.log10(factor) / 3) : 1;
+  if (number !== undefined) return Math.round(Number(number) * factor * correction);
   throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'examples: 500MB, 10GB' });
 }

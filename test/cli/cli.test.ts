@@ -3,10 +3,13 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { InspectResult, SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { save } from '../../src/verbs/save/save.ts';
+import { addSample, imageOf } from '../layout/sample-images.ts';
 import { header } from '../support/archives/tar-bytes.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
@@ -304,3 +307,14 @@ async function damageLayer(): Promise<string> {
   await writeFile(file, bytes);
   return path;
 }
+
+test('content that decompresses to far more than its size ends with 6, unless that is allowed', async () => {
+  const zeros = Buffer.alloc(4_000_000);
+  const image = imageOf([[digestOf(zeros), gzipSync(zeros)]]);
+  const layout = await Layout.create(join(cwd, 'layout'));
+  await layout.update(async (content) => addSample(content, image, ['app:1']));
+  const { code, stderr } = await run(['verify', 'layout', '--max-expansion', '1MB']);
+  expect([code, stderr]).toEqual([6, expect.stringContaining('--max-expansion')]);
+  const allowed = await run(['verify', 'layout'], { env: { DRAYAGE_MAX_EXPANSION: '8GiB' } });
+  expect(allowed.code, allowed.stderr).toBe(0);
+});

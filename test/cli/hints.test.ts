@@ -15,6 +15,7 @@ test.each<[ErrorReason, ErrorFacts, string]>([
     'complete them first: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
   ],
   ['BASE_UNREACHABLE', { hint: 'look at base:1' }, 'look at base:1, or save with --thin never'],
+  ['EXPANSION', { hint: 'allow more' }, 'allow more: --max-expansion 8GB'],
   ['LAYOUT_SIZE', { hint: 'the largest is x' }, 'the largest is x; a stronger --level makes it smaller'],
   [
     'NO_CODEC',

@@ -59,6 +59,10 @@ const COMMON: Options<CommonOptions> = {
   json: ['--json', 'print one JSON document on standard output'],
   quiet: ['-q, --quiet', 'print only references'],
   debug: ['--debug', 'print the stack of an error'],
+  maxExpansion: [
+    '--max-expansion <size>',
+    'how much content may decompress to beyond 200 times its size; default 1 GiB',
+  ],
 };
 
 /** A command by its row. */
