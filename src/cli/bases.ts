@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import { openRegistries } from './registries.ts';
 import type { HostOptions } from './registry-hosts.ts';
-import { openNamed } from './registry-hosts.ts';
+import { onlyNamedHosts } from './registry-hosts.ts';
 
 /** The options for reading base images. */
 export interface BaseOptions extends CacheOptions, RegistryCommandOptions {
@@ -26,7 +26,7 @@ export function lazyRepositories(options: HostOptions, context: Context): Reposi
     return (await opened).registries.repository(reference);
   };
   return {
-    open: openNamed(open, options, context),
+    open: onlyNamedHosts(open, options, context),
     [Symbol.asyncDispose]: async () => (await opened)?.[Symbol.asyncDispose](),
   };
 }

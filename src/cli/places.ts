@@ -24,7 +24,7 @@ export function layoutOf(name: string): string {
 }
 
 /** The option of commands that change layouts. */
-export interface LockOptions {
+export interface LockTimeoutOptions {
   lockTimeout?: string;
 }
 
@@ -32,7 +32,11 @@ export interface LockOptions {
  * Opens the layout to save into, `DIR` or `oci:DIR`. Makes it if there is none.
  * @throws {@link DrayageError} `USAGE` if it is not a layout; `UNSAFE`, `MALFORMED`, `LINK`, `IO`
  */
-export async function createLayout(text: string, context: Context, options: LockOptions): Promise<Layout> {
+export async function createLayout(
+  text: string,
+  context: Context,
+  options: LockTimeoutOptions,
+): Promise<Layout> {
   const path = folderOf(text);
   await refuseLinks(path);
   return Layout.create(path, openOptions(context, options));
@@ -45,7 +49,7 @@ export async function createLayout(text: string, context: Context, options: Lock
 export async function openLayouts(
   texts: readonly string[],
   context: Context,
-  options: LockOptions = {},
+  options: LockTimeoutOptions = {},
 ): Promise<Layout[]> {
   const chosen = texts.length > 0 ? texts.map(folderOf) : await findLayouts(context);
   const layouts = [];
@@ -58,7 +62,11 @@ export async function openLayouts(
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab the error explains what may be
  * wrong with artifacts
  */
-export async function openLayout(path: string, context: Context, options: LockOptions = {}): Promise<Layout> {
+export async function openLayout(
+  path: string,
+  context: Context,
+  options: LockTimeoutOptions = {},
+): Promise<Layout> {
   await refuseLinks(path);
   try {
     return await Layout.open(path, openOptions(context, options));
@@ -69,7 +77,10 @@ export async function openLayout(path: string, context: Context, options: LockOp
   }
 }
 
-function openOptions({ signal, onProgress }: Context, { lockTimeout }: LockOptions): OpenLayoutOptions {
+function openOptions(
+  { signal, onProgress }: Context,
+  { lockTimeout }: LockTimeoutOptions,
+): OpenLayoutOptions {
   const timeout = lockTimeout === undefined ? undefined : parseAge(lockTimeout, 'a time to wait');
   return { signal, onProgress, lockTimeout: timeout };
 }

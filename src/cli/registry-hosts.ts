@@ -44,7 +44,7 @@ export async function namedHosts(
  * Opens repositories of base images at the hosts that this job names. At any other host it opens one that refuses every
  * request, so that content from elsewhere still counts.
  */
-export function openNamed(
+export function onlyNamedHosts(
   open: OpenRepository,
   options: HostOptions,
   context: Pick<Context, 'env'>,

@@ -18,7 +18,7 @@ import type { Job } from './ci.ts';
 import { readJob } from './ci.ts';
 import type { CommonOptions, Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
-import type { LockOptions } from './places.ts';
+import type { LockTimeoutOptions } from './places.ts';
 import { createLayout, defaultLayout, openLayout } from './places.ts';
 import { isFolder, openArchive, parseNotation } from './notation.ts';
 import type { RegistryCommandOptions } from './registries.ts';
@@ -41,7 +41,7 @@ export interface SaveCommandOptions
     VariableOptions,
     SigningOptions,
     RegistryCommandOptions,
-    LockOptions {
+    LockTimeoutOptions {
   iidfile?: string;
   metadataFile?: string;
   from?: string;

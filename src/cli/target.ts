@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { attempt, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 import { DrayageError } from '../index.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { parseNotation } from './notation.ts';
@@ -66,8 +66,8 @@ export async function writeFileWhole(
       await handle.close();
       await onDisk(path, 'write', () => folder.move(temporary, folder, name));
     } catch (error) {
-      await attempt(() => handle.close());
-      await attempt(() => folder.remove(temporary));
+      await ignoreErrors(() => handle.close());
+      await ignoreErrors(() => folder.remove(temporary));
       throw error;
     }
   });

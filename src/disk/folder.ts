@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { canReachByHandle } from './by-handle.ts';
-import { attempt, ifThere, onDisk, toDiskError } from './io-error.ts';
+import { ignoreErrors, ifThere, onDisk, toDiskError } from './io-error.ts';
 import type { Kind } from './kind.ts';
 import { assertFolder, assertKind } from './kind.ts';
 
@@ -97,7 +97,7 @@ export class Folder implements AsyncDisposable {
     try {
       return { folder: await this.#existing(name), isNew };
     } catch (error) {
-      if (isNew) await attempt(() => this.removeEmpty(name));
+      if (isNew) await ignoreErrors(() => this.removeEmpty(name));
       throw error;
     }
   }
@@ -114,7 +114,7 @@ export class Folder implements AsyncDisposable {
       if (systemCode(error) === 'EEXIST') return false;
       throw error;
     }
-    if (mode !== undefined) await attempt(() => this.#setModeOf(name, mode));
+    if (mode !== undefined) await ignoreErrors(() => this.#setModeOf(name, mode));
     return true;
   }
 
@@ -219,7 +219,7 @@ export class Folder implements AsyncDisposable {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await attempt(async () => this.#handle?.close());
+    await ignoreErrors(async () => this.#handle?.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,7 +29,7 @@ export async function ifThere<T>(
 }
 
 /** Runs clean-up that may fail: a later sweep removes what stays behind. */
-export async function attempt(calls: () => Promise<unknown>): Promise<void> {
+export async function ignoreErrors(calls: () => Promise<unknown>): Promise<void> {
   try {
     await calls();
   } catch {

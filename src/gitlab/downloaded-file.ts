@@ -36,10 +36,10 @@ export class DownloadedFile implements RandomAccess {
     temporary: string,
     { signal }: ContentOptions = {},
   ): Promise<DownloadedFile> {
-    const folder = await onDisk(temporary, () => mkdtemp(join(temporary, 'drayage-')));
+    const folder = await onSpool(temporary, () => mkdtemp(join(temporary, 'drayage-')));
     let handle: FileHandle | undefined;
     try {
-      const file = await onDisk(folder, () => open(join(folder, 'artifacts.zip'), 'wx+', 0o600));
+      const file = await onSpool(folder, () => open(join(folder, 'artifacts.zip'), 'wx+', 0o600));
       handle = file;
       const size = await api.retry.run(() => receive(api, location, file, signal), signal);
       return new DownloadedFile(folder, file, size, location.name);
@@ -58,7 +58,7 @@ export class DownloadedFile implements RandomAccess {
     for (let done = 0; done < length;) {
       signal?.throwIfAborted();
       const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - done));
-      const { bytesRead } = await onDisk(this.#folder, () =>
+      const { bytesRead } = await onSpool(this.#folder, () =>
         this.#handle.read(buffer, 0, buffer.length, start + done),
       );
       if (bytesRead === 0) throw new DrayageError('TRUNCATED', `${this.name} ends early`, { url: this.name });
@@ -87,7 +87,7 @@ async function receive(
     for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
       signal?.throwIfAborted();
       const position = size;
-      await onDisk(location.name, () => writeAll(file, chunk, position));
+      await onSpool(location.name, () => writeAll(file, chunk, position));
       size += chunk.length;
       api.onReceived(chunk.length);
     }
@@ -110,7 +110,7 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): 
   }
 }
 
-async function onDisk<T>(what: string, calls: () => Promise<T>): Promise<T> {
+async function onSpool<T>(what: string, calls: () => Promise<T>): Promise<T> {
   try {
     return await calls();
   } catch (error) {

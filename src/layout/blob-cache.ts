@@ -6,7 +6,7 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../content/sour
 import { isDrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { inExisting, openBelow, removeBelow } from '../disk/below.ts';
-import { attempt } from '../disk/io-error.ts';
+import { ignoreErrors } from '../disk/io-error.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
 import { makeCacheFolder, makeOwn } from './cache-folder.ts';
@@ -61,7 +61,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
     const file = this.#file(descriptor);
     const seconds = this.#now() / 1000;
-    await attempt(() => setTimes(file, seconds));
+    await ignoreErrors(() => setTimes(file, seconds));
     return openBlob(file, descriptor, options);
   }
 
@@ -75,7 +75,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
       await verifyBlobFile(file, descriptor, options);
     } catch (error) {
       if (isMismatch(error) || isDrayageError(error, 'LINK'))
-        await attempt(() => removeBelow(file.root, file.names));
+        await ignoreErrors(() => removeBelow(file.root, file.names));
       throw error;
     }
   }
@@ -97,7 +97,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
 
   /** Removes what exceeds the limit, and files of writers that are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await attempt(() => sweepCache(this.path, this.#maxBytes, this.#now()));
+    await ignoreErrors(() => sweepCache(this.path, this.#maxBytes, this.#now()));
   }
 
   async *#keep(
@@ -112,10 +112,10 @@ export class BlobCache implements ContentSource, AsyncDisposable {
         yield chunk;
       }
       // The source has checked every byte by now.
-      if (handle !== undefined) await attempt(() => this.#publish(name, descriptor));
+      if (handle !== undefined) await ignoreErrors(() => this.#publish(name, descriptor));
     } finally {
       await giveUp(handle);
-      await attempt(() => removeBelow(this.path, [PARTIAL, name]));
+      await ignoreErrors(() => removeBelow(this.path, [PARTIAL, name]));
     }
   }
 
@@ -167,5 +167,5 @@ async function append(handle: FileHandle, chunk: Uint8Array): Promise<boolean> {
 }
 
 async function giveUp(handle: FileHandle | undefined): Promise<undefined> {
-  await attempt(async () => handle?.close());
+  await ignoreErrors(async () => handle?.close());
 }

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { Folder } from '../disk/folder.ts';
-import { attempt, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 
 /** Only the owner has access. */
 const MODE = 0o700;
@@ -23,7 +23,7 @@ export async function makeCacheFolder(
   await assertOwner(outer, owners);
   await using folder = (await outer.ensure(name, MODE)).folder;
   await assertOwner(folder, owners);
-  await attempt(() => folder.setMode(MODE));
+  await ignoreErrors(() => folder.setMode(MODE));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { inFolder, namesBelow, removeBelow } from '../disk/below.ts';
-import { attempt } from '../disk/io-error.ts';
+import { ignoreErrors } from '../disk/io-error.ts';
 import { isDigest } from '../oci/digest.ts';
 import { isAlive } from './heartbeat.ts';
 
@@ -24,7 +24,7 @@ interface CachedFile {
  */
 export async function sweepCache(cache: string, maxBytes: number, now: number): Promise<void> {
   for (const { names, used } of await filesIn(cache, [PARTIAL], isPartial))
-    if (!isAlive(used, now, STALE_AFTER)) await attempt(() => removeBelow(cache, names));
+    if (!isAlive(used, now, STALE_AFTER)) await ignoreErrors(() => removeBelow(cache, names));
   const blobs: CachedFile[] = [];
   for (const algorithm of await namesBelow(cache, ['blobs'])) {
     const isBlob = (name: string): boolean => isDigest(`${algorithm}:${name}`);
@@ -35,7 +35,7 @@ export async function sweepCache(cache: string, maxBytes: number, now: number): 
   const lastUse = ({ used }: CachedFile): number => (isAlive(used, now, Infinity) ? used : 0);
   for (const { names, size } of blobs.toSorted((a, b) => lastUse(a) - lastUse(b))) {
     if (total <= maxBytes) return;
-    await attempt(() => removeBelow(cache, names));
+    await ignoreErrors(() => removeBelow(cache, names));
     total -= size;
   }
 }
@@ -47,10 +47,10 @@ async function filesIn(
   isOurs: (name: string) => boolean,
 ): Promise<CachedFile[]> {
   const files: CachedFile[] = [];
-  await attempt(() =>
+  await ignoreErrors(() =>
     inFolder(cache, folders, async (folder) => {
       for (const name of (await folder.names()).filter(isOurs))
-        await attempt(async () => {
+        await ignoreErrors(async () => {
           const stats = await folder.stat(name);
           if (!stats.isDirectory())
             files.push({ names: [...folders, name], size: Number(stats.size), used: Number(stats.mtimeMs) });

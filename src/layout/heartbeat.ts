@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Folder } from '../disk/folder.ts';
-import { attempt, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 
 /**
  * How far a time may be ahead of another that was read before it, in milliseconds. A time further in the future is not
@@ -25,7 +25,7 @@ export class Heartbeat {
   private constructor(path: string, handle: FileHandle, interval: number) {
     this.path = path;
     this.#handle = handle;
-    this.#timer = setInterval(() => void attempt(() => this.beat()), interval);
+    this.#timer = setInterval(() => void ignoreErrors(() => this.beat()), interval);
     this.#timer.unref();
   }
 
@@ -50,6 +50,6 @@ export class Heartbeat {
   /** Stops refreshing; the file stays. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await attempt(() => this.#handle.close());
+    await ignoreErrors(() => this.#handle.close());
   }
 }

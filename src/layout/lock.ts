@@ -4,7 +4,7 @@ import { systemCode } from '../system-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
 import { inFolder, lookBelow, namesBelow, removeBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
-import { attempt, ifThere, toDiskError } from '../disk/io-error.ts';
+import { ignoreErrors, ifThere, toDiskError } from '../disk/io-error.ts';
 import type { WaitOptions } from './wait.ts';
 import { Wait } from './wait.ts';
 
@@ -88,7 +88,7 @@ export async function removeAbandonedLock(home: Folder, now: number): Promise<vo
 
 /** Removes the lock of a staging folder if it is empty: then it belongs to nobody. */
 export async function removeEmptyLock(home: Folder): Promise<void> {
-  await attempt(() => home.removeEmpty(LOCK));
+  await ignoreErrors(() => home.removeEmpty(LOCK));
 }
 
 async function isExclusive(home: Folder, now: () => Promise<number>): Promise<boolean> {
@@ -126,7 +126,7 @@ function heldLock(home: Folder, id: string, heartbeat: Heartbeat): Lock {
     },
     async release() {
       await heartbeat.stop();
-      await attempt(() => removeBelow(home, [LOCK, id]));
+      await ignoreErrors(() => removeBelow(home, [LOCK, id]));
       await removeEmptyLock(home);
     },
   };

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { inExisting, lookBelow, openBelow, removeBelow } from '../disk/below.ts';
-import { attempt, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';
 
@@ -66,7 +66,7 @@ async function writeSynced(staging: Staging, label: string, bytes: Buffer): Prom
     try {
       await handle.writeFile(bytes);
       await handle.sync();
-      await attempt(() => handle.chmod(0o644));
+      await ignoreErrors(() => handle.chmod(0o644));
     } finally {
       await handle.close();
     }

@@ -8,7 +8,7 @@ import { OCTET_STREAM } from '../oci/media-types.ts';
 import { digestMismatch, sizeMismatch } from '../stream/verified.ts';
 import { readBlob } from './blob-file.ts';
 import type { Folder } from '../disk/folder.ts';
-import { attempt, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 
 /** A complete {@link StagedBlob}, for its owner. */
 export interface StagedFile {
@@ -108,7 +108,7 @@ export class StagedBlob implements BlobWriter {
   /** Drops the blob, or waits for a commit that has begun. */
   async close(): Promise<void> {
     await this.abort();
-    await attempt(async () => this.#commit);
+    await ignoreErrors(async () => this.#commit);
   }
 
   async #finish(expected: Partial<Descriptor>): Promise<Descriptor> {
@@ -116,7 +116,7 @@ export class StagedBlob implements BlobWriter {
       this.#owner.assertUsable();
       const descriptor = await this.#check(expected);
       // Readable by everyone, whatever the umask: another job's user reads the artifact.
-      await attempt(() => this.#handle.chmod(0o644));
+      await ignoreErrors(() => this.#handle.chmod(0o644));
       this.#owner.keep(this, { name: this.#name, descriptor, handle: this.#handle });
       return descriptor;
     } catch (error) {
@@ -178,11 +178,11 @@ export class StagedBlob implements BlobWriter {
   }
 
   async #remove(): Promise<void> {
-    await attempt(() => this.#writing);
+    await ignoreErrors(() => this.#writing);
     if (this.#digest === undefined) await this.#fileDigester?.drop();
-    else await attempt(async () => this.#digest);
-    await attempt(() => this.#handle.close());
-    await attempt(() => this.#folder.remove(this.#name));
+    else await ignoreErrors(async () => this.#digest);
+    await ignoreErrors(() => this.#handle.close());
+    await ignoreErrors(() => this.#folder.remove(this.#name));
     this.#owner.dropped(this);
   }
 }

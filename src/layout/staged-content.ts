@@ -5,7 +5,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
 import type { Folder } from '../disk/folder.ts';
-import { attempt, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 import type { StagedBlobOwner, StagedFile } from './staged-blob.ts';
 import { StagedBlob } from './staged-blob.ts';
 import type { Staging } from './staging.ts';
@@ -86,7 +86,7 @@ export class StagedContent {
     const synced = this.#syncing(async () => {
       try {
         if (isFirst) await onDisk(path, 'sync', () => handle.sync());
-        else await attempt(() => folder.remove(name));
+        else await ignoreErrors(() => folder.remove(name));
       } finally {
         await onDisk(path, 'close', () => handle.close());
       }

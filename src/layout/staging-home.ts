@@ -5,7 +5,7 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { inFolder } from '../disk/below.ts';
 import { Folder } from '../disk/folder.ts';
-import { attempt, onDisk, toDiskError } from '../disk/io-error.ts';
+import { ignoreErrors, onDisk, toDiskError } from '../disk/io-error.ts';
 
 /** The staging home of a layout that cannot have it beside itself. */
 export const INNER_HOME = '.drayage-tmp';
@@ -50,7 +50,7 @@ export async function inHome<T>(home: Home, work: (shared: Folder) => Promise<T>
 
 /** Removes a staging home if it is empty. */
 export async function removeEmptyHome(home: Home): Promise<void> {
-  await attempt(async () => {
+  await ignoreErrors(async () => {
     await using parent = await Folder.open(home.parent, home);
     await parent?.removeEmpty(home.name);
   });
@@ -88,7 +88,7 @@ export async function removeTransactionFolder({
   name,
   folder,
 }: TransactionFolder): Promise<void> {
-  await attempt(() => shared.removeTree(name));
+  await ignoreErrors(() => shared.removeTree(name));
   await folder.close();
   await shared.close();
   await removeEmptyHome(home);
@@ -108,7 +108,7 @@ export async function makeParents(folder: string): Promise<string[]> {
 
 /** Removes those folders that are empty. */
 export async function removeEmpty(folders: readonly string[]): Promise<void> {
-  for (const folder of folders) await attempt(() => rmdir(folder));
+  for (const folder of folders) await ignoreErrors(() => rmdir(folder));
 }
 
 async function isOnDeviceOf(target: Folder, { parent, follow }: Home): Promise<boolean> {
@@ -128,9 +128,9 @@ async function canMove(folder: Folder, target: Folder): Promise<boolean> {
   try {
     await folder.make('probe');
     await folder.move('probe', target, INNER_HOME);
-    await attempt(() => target.removeEmpty(INNER_HOME));
+    await ignoreErrors(() => target.removeEmpty(INNER_HOME));
   } catch (error) {
-    await attempt(() => folder.removeEmpty('probe'));
+    await ignoreErrors(() => folder.removeEmpty('probe'));
     // Publishing reports any other failure, if anything is published.
     return systemCode(error) !== 'EXDEV';
   }
@@ -163,7 +163,7 @@ async function makeOnce(home: Home, name: string): Promise<TransactionFolder> {
     if (folder === undefined) throw gone(shared.pathOf(name));
     return { home, shared, name, folder };
   } catch (error) {
-    await attempt(() => shared.removeEmpty(name));
+    await ignoreErrors(() => shared.removeEmpty(name));
     await shared.close();
     throw error;
   }

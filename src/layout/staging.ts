@@ -1,6 +1,6 @@
 import { namesBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
-import { attempt, ifThere } from '../disk/io-error.ts';
+import { ignoreErrors, ifThere } from '../disk/io-error.ts';
 import { Heartbeat, isAlive } from './heartbeat.ts';
 import { removeAbandonedLock, removeEmptyLock, untilNotExclusive } from './lock.ts';
 import type { Home, TransactionFolder } from './staging-home.ts';
@@ -56,7 +56,7 @@ export class Staging {
     try {
       // Another process that made the same parents removes them when it ends, if they are empty then.
       const made = await makeTransactionFolder(layout, () =>
-        attempt(async () => madeParents.push(...(await makeParents(dirname(layout))))),
+        ignoreErrors(async () => madeParents.push(...(await makeParents(dirname(layout))))),
       );
       const staging = new Staging(layout, made, await startLease(made), madeParents);
       await staging.#begin(options);
@@ -107,7 +107,7 @@ export class Staging {
   /** The lease exists now: a process that removes content sees it, or is seen here. */
   async #begin(options: WaitOptions): Promise<void> {
     try {
-      for (const home of homesOf(this.#layout)) await attempt(() => this.#sweep(home));
+      for (const home of homesOf(this.#layout)) await ignoreErrors(() => this.#sweep(home));
       for (const home of homesOf(this.#layout))
         await inHome(home, (shared) => untilNotExclusive(shared, () => this.#lease.beat(), options));
     } catch (error) {
@@ -121,7 +121,7 @@ export class Staging {
     const now = await this.#lease.beat();
     await inHome(home, async (shared) => {
       for (const name of await this.#othersIn(shared))
-        if (!(await isAtWork(shared, name, now))) await attempt(() => shared.removeTree(name));
+        if (!(await isAtWork(shared, name, now))) await ignoreErrors(() => shared.removeTree(name));
       await removeAbandonedLock(shared, now);
     });
     await removeEmptyHome(home);

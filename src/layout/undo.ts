@@ -1,4 +1,4 @@
-import { attempt } from '../disk/io-error.ts';
+import { ignoreErrors } from '../disk/io-error.ts';
 
 /** Undoes changes that were made one after another. */
 export class Undo {
@@ -11,6 +11,6 @@ export class Undo {
 
   /** Undoes every change, the last one first. Continues after a failure. */
   async run(): Promise<void> {
-    for (const step of this.#steps.splice(0).toReversed()) await attempt(step);
+    for (const step of this.#steps.splice(0).toReversed()) await ignoreErrors(step);
   }
 }

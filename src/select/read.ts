@@ -18,7 +18,7 @@ import type { SelectedImage, Selection } from './selection.ts';
 const MAX_DOCUMENTS = 100_000;
 
 /** An image and what was read of it. */
-type ReadImage = Pick<SelectedImage, 'image' | 'root' | 'read'>;
+type ReadPart = Pick<SelectedImage, 'image' | 'root' | 'read'>;
 
 /** Reads the documents of images, and asks the policy about each; with a platform, only about the image for it. */
 export class ImageReader {
@@ -39,7 +39,7 @@ export class ImageReader {
    * @throws {@link DrayageError} `NOT_FOUND` if it is for other platforms, `INCOMPLETE` if its documents are absent; `POLICY`,
    * `LIMIT`; errors of its place for damaged content
    */
-  async read(content: ContentSource, image: StoredImage): Promise<ReadImage | undefined> {
+  async read(content: ContentSource, image: StoredImage): Promise<ReadPart | undefined> {
     const platform = this.#platform;
     const all: Image[] = [];
     for await (const one of this.#images(content, image)) {
@@ -105,7 +105,7 @@ function platformOf({ config }: Image): string {
 }
 
 /** One image of a root. If the root is an index, the annotations name that. */
-function partOf(image: StoredImage, part: Image): ReadImage {
+function partOf(image: StoredImage, part: Image): ReadPart {
   const { descriptor } = part.manifest;
   const isWhole = descriptor.digest === image.root.digest;
   const annotations = { ...annotatePart(descriptor.digest, image.root.digest), ...image.annotations };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { namedHosts, openNamed } from '../../src/cli/registry-hosts.ts';
+import { namedHosts, onlyNamedHosts } from '../../src/cli/registry-hosts.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -53,7 +53,7 @@ test.each<[string, Parameters<typeof namedHosts>[0], Record<string, string>, Rec
 
 test('a host that is not named is not opened, and its repository refuses whatever it is asked', async () => {
   const opened: string[] = [];
-  const open = openNamed(
+  const open = onlyNamedHosts(
     async (reference) => {
       opened.push(reference);
       return Object.assign(new MemoryContent([]), { resolve: async () => expect.fail() });

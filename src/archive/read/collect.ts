@@ -10,7 +10,7 @@ import { MAX_DOCUMENT_SIZE } from '../../oci/parse.ts';
 import { detectCompression, isReadable } from '../../stream/codecs.ts';
 import type { Found } from './contents.ts';
 import { layerDigest } from './contents.ts';
-import { entryName, linkTarget } from '../tar/entry-name.ts';
+import { entryPath, linkTarget } from '../tar/entry-name.ts';
 import { Pending } from './pending.ts';
 import { BLOCK, hasChecksum, isZero, quote } from '../tar/header.ts';
 import type { TarEntry } from '../tar/read.ts';
@@ -70,7 +70,7 @@ class Collector {
   }
 
   async take(entry: TarEntry): Promise<void> {
-    const name = entryName(entry.name);
+    const name = entryPath(entry.name);
     this.#named += Buffer.byteLength(entry.name) + Buffer.byteLength(entry.target);
     if (this.#named > MAX_NAMES) {
       throw new DrayageError('LIMIT', `the names of the archive's entries take up over ${MAX_NAMES} bytes`);

@@ -8,7 +8,7 @@ import { digestAlgorithm, isDigest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/manifest.ts';
 import { assertDocumentSize, readDocument } from '../../stream/document.ts';
 import { digestMismatch, sizeMismatch } from '../../stream/verified.ts';
-import { entryName } from '../tar/entry-name.ts';
+import { entryPath } from '../tar/entry-name.ts';
 import { quote } from '../tar/header.ts';
 import { memoize } from './memoize.ts';
 import { blobName } from '../../oci/layout.ts';
@@ -110,7 +110,7 @@ export class ArchiveContents {
   }
 
   #follow(name: string): { found: FoundContent; at: string } {
-    let at = entryName(name);
+    let at = entryPath(name);
     for (let links = 0; links <= MAX_LINKS; links++) {
       const found = this.#entries.get(at);
       if (found === undefined) throw missing(at, undefined, at === name ? undefined : name);

@@ -10,7 +10,7 @@ const MAX_NAME_LENGTH = 4096;
  * nobody makes them by accident.
  * @throws {@link DrayageError} `MALFORMED`
  */
-export function entryName(name: string): string {
+export function entryPath(name: string): string {
   if (name.length > MAX_NAME_LENGTH) throw outside(name);
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (name === '' || name.startsWith('/') || name.includes('\0') || parts.includes('..')) throw outside(name);
@@ -22,7 +22,7 @@ export function entryName(name: string): string {
  * @throws {@link DrayageError} `MALFORMED` where it leads out of the archive, or is too long
  */
 export function linkTarget(link: { type: 'symlink' | 'hardlink'; name: string; target: string }): string {
-  if (link.type === 'hardlink') return entryName(link.target);
+  if (link.type === 'hardlink') return entryPath(link.target);
   if (link.target.length > MAX_NAME_LENGTH) throw outsideLink(link);
   const parts = link.name.split('/').slice(0, -1);
   if (link.target === '' || link.target.startsWith('/')) throw outsideLink(link);

@@ -5,7 +5,7 @@ import { DrayageError, fetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
-import type { LockOptions } from '../places.ts';
+import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import type { ImageOptions } from '../selection.ts';
@@ -15,7 +15,7 @@ import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */
 export interface FetchCommandOptions
-  extends CommonOptions, ImageOptions, SourceOptions, BaseOptions, SignatureOptions, LockOptions {
+  extends CommonOptions, ImageOptions, SourceOptions, BaseOptions, SignatureOptions, LockTimeoutOptions {
   out?: string;
   complete?: boolean;
 }

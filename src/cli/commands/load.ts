@@ -8,7 +8,7 @@ import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
 import { count, formatBytes } from '../format.ts';
-import type { LockOptions } from '../places.ts';
+import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeDotenvFile } from '../dotenv-file.ts';
@@ -31,7 +31,7 @@ export interface LoadCommandOptions
     BaseOptions,
     SignatureOptions,
     VariableOptions,
-    LockOptions {
+    LockTimeoutOptions {
   tag?: string[];
   to?: string;
   full?: boolean;

@@ -3,7 +3,7 @@ import { DrayageError, merge, originAnnotations } from '../../index.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
-import type { LockOptions } from '../places.ts';
+import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { writeReports } from '../reports.ts';
@@ -21,7 +21,7 @@ export interface MergeCommandOptions
     ImageOptions,
     Omit<SignatureOptions, keyof JobOptions>,
     VariableOptions,
-    LockOptions {
+    LockTimeoutOptions {
   out?: string;
 }
 

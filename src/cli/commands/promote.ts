@@ -7,7 +7,7 @@ import type { PromotionOptions } from '../promotions.ts';
 import { readPromotions } from '../promotions.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import { openRegistries } from '../registries.ts';
-import { openNamed } from '../registry-hosts.ts';
+import { onlyNamedHosts } from '../registry-hosts.ts';
 import type { VariableOptions } from '../reports.ts';
 import { promotionReport, writePromotionReports } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
@@ -52,7 +52,7 @@ export async function promoteImages(
       from: sources.places,
       promotions: readPromotions(args, options, context),
       registries,
-      openBase: openNamed((reference) => registries.repository(reference), options, context),
+      openBase: onlyNamedHosts((reference) => registries.repository(reference), options, context),
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),

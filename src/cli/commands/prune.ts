@@ -3,12 +3,12 @@ import { prune } from '../../index.ts';
 import { parseAge } from '../quantities.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
-import type { LockOptions } from '../places.ts';
+import type { LockTimeoutOptions } from '../places.ts';
 import { openLayouts } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
 
 /** Options of `drayage prune`. */
-export interface PruneCommandOptions extends CommonOptions, ImageOptions, LockOptions {
+export interface PruneCommandOptions extends CommonOptions, ImageOptions, LockTimeoutOptions {
   olderThan?: string;
   dryRun?: boolean;
 }

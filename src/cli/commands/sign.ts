@@ -4,7 +4,7 @@ import { lazyRepositories } from '../bases.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openBaseLayouts } from '../sources.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
-import type { LockOptions } from '../places.ts';
+import type { LockTimeoutOptions } from '../places.ts';
 import { defaultLayout, openLayouts } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
 import type { SigningOptions } from '../signing.ts';
@@ -12,7 +12,7 @@ import { prepareSigning } from '../signing.ts';
 
 /** Options of `drayage sign`. */
 export interface SignCommandOptions
-  extends CommonOptions, ImageOptions, SigningOptions, RegistryCommandOptions, LockOptions {
+  extends CommonOptions, ImageOptions, SigningOptions, RegistryCommandOptions, LockTimeoutOptions {
   base?: string[];
   baseLayout?: string[];
 }

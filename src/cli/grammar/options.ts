@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { CacheOptions } from '../cache.ts';
 import type { JobOptions } from '../job-query.ts';
-import type { LockOptions } from '../places.ts';
+import type { LockTimeoutOptions } from '../places.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
@@ -57,7 +57,7 @@ export const OFFLINE: OptionRow<'offline', boolean> = [
 ];
 
 /** Options of commands that change a layout. */
-export const LOCK: Options<LockOptions> = {
+export const LOCK: Options<LockTimeoutOptions> = {
   lockTimeout: [
     '--lock-timeout <time>',
     'how long to wait for another process that changes the layout, such as 5m; default 60s',

@@ -17,7 +17,7 @@ import type { SourceOptions } from './source.ts';
  * Copies an image from another layout, without the parts that are absent there, and with its referrers.
  * @param done the blobs that were copied before; those of this image are added
  */
-export async function copySelected(
+export async function takeCopies(
   { place, content: source, image, root, read }: SelectedImage,
   { content, onRead, signal }: SourceOptions,
   done: Set<Digest>,

@@ -5,7 +5,7 @@ import type { Digest } from '../../../oci/digest.ts';
 import { nameOf } from '../../../content/image-index.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
-import { copySelected } from './layout.ts';
+import { takeCopies } from './layout.ts';
 import type { SourceOptions } from './source.ts';
 
 /** Takes images out of an archive. */
@@ -20,7 +20,7 @@ export async function fromArchive(
 /** Copies images out of another layout. */
 export async function fromLayout(place: ImagePlace, options: SourceOptions): Promise<ArrivedImage[]> {
   const done = new Set<Digest>();
-  return takeSelected(place, options, (selected) => copySelected(selected, options, done));
+  return takeSelected(place, options, (selected) => takeCopies(selected, options, done));
 }
 
 /** The images that were asked for, or all. */
