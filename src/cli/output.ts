@@ -10,7 +10,7 @@ export interface TextOutput {
 }
 
 /**
- * One line of text that may hold anything from outside: every character is seen, and no address has credentials. All
+ * One line of text that may hold anything from outside: non-printable characters are escaped, and no address has credentials. All
  * text leaves the program through this function or {@link formatJson}.
  */
 export function formatLine(text: string): string {
