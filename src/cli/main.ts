@@ -1,6 +1,7 @@
 import { Budget, withBudget } from '../budget.ts';
+import { diskError } from '../system-error.ts';
 import type { CommonOptions, Outcome } from './context.ts';
-import { OK } from './exit-code.ts';
+import { FAILURE, OK } from './exit-code.ts';
 import { completeArguments, createProgram } from './grammar/program.ts';
 import { printJson, printLine, printStack } from './output.ts';
 import { createProgressDisplay } from './progress.ts';
@@ -15,8 +16,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   const controller = new AbortController();
   const interrupt = (signal: 'SIGINT' | 'SIGTERM'): void => controller.abort(new Interruption(signal));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  process.stdout.on('error', ignoreClosed);
-  process.stderr.on('error', ignoreClosed);
+  let isLost = false;
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader of our output may stop reading: the command itself has finished.
+    if (error.code === 'EPIPE') return;
+    isLost = true;
+    process.exitCode = printFailure(diskError(error, 'cannot write to standard output'), {});
+  });
   const display = createProgressDisplay(process.stderr);
   // Known before parsing, because a mistake in the arguments is reported in this form, too.
   let options: CommonOptions = { json: argv.includes('--json') };
@@ -39,10 +46,10 @@ export async function main(argv: readonly string[]): Promise<number> {
       exitCode = outcome.exitCode ?? OK;
     });
     await program.parseAsync(completeArguments(argv, program), { from: 'user' });
-    return exitCode;
+    return isLost ? FAILURE : exitCode;
   } catch (error) {
     display.end();
-    return printFailure(error, options);
+    return isLost ? FAILURE : printFailure(error, options);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
@@ -63,11 +70,6 @@ function printFailure(error: unknown, options: CommonOptions): number {
   for (const line of rest) printLine(process.stderr, `  ${line}`);
   if (options.debug === true && error instanceof Error) printStack(process.stderr, error);
   return exitCode;
-}
-
-/** The reader of our output may stop reading: the command itself has finished. */
-function ignoreClosed(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
 }
 
 /** The parser prints help and version, and then ends the run with an error. */

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, open, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -317,4 +317,14 @@ test('content that decompresses to far more than its size ends with 6, unless th
   expect([code, stderr]).toEqual([6, expect.stringContaining('--max-expansion')]);
   const allowed = await run(['verify', 'layout'], { env: { DRAYAGE_MAX_EXPANSION: '8GiB' } });
   expect(allowed.code, allowed.stderr).toBe(0);
+});
+
+describe.skipIf(!existsSync('/dev/full'))('standard output that is full', () => {
+  test.each([['inspect'], ['load', '--to', '-']])('ends %s with a line, and no stack', async (...args) => {
+    await demoLayout();
+    await using full = await open('/dev/full', 'w');
+    const { code, stderr } = await run(args, { stdout: full.fd });
+    const lines = ['drayage: cannot write to standard output: no space left on the device (ENOSPC)'];
+    expect([code, stderr.trimEnd().split('\n')]).toEqual([1, lines]);
+  });
 });

@@ -21,7 +21,10 @@ describe('before the command is known, there are loaded', () => {
     const files = loaded.filter((name) => name.endsWith('.ts'));
     expect(
       files.filter(
-        (name) => !/^(?:(?:errors|budget)\.ts|text\/[a-z-]+\.ts|cli\/(?:grammar\/)?[a-z-]+\.ts)$/.test(name),
+        (name) =>
+          !/^(?:(?:errors|system-error|budget)\.ts|text\/[a-z-]+\.ts|cli\/(?:grammar\/)?[a-z-]+\.ts)$/.test(
+            name,
+          ),
       ),
     ).toEqual([]);
   });
