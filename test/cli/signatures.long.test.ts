@@ -312,15 +312,15 @@ describe('what is expected is asked', () => {
   });
 
   test.each([
-    ['dropped as a whole', { DRAYAGE_EXPECT: 'none' }],
-    ['those of a job that cannot be read', { CI_COMMIT_SHA: '' }],
-  ])('and may not be %s', async (_, env) => {
+    ['dropped as a whole', { DRAYAGE_EXPECT: 'none' }, '--expect-signed'],
+    ['those of a job that cannot be read', { CI_COMMIT_SHA: '' }, 'CI_COMMIT_SHA is not set'],
+  ])('and may not be %s', async (_, env, words) => {
     expect(await save('--sign', '--key', 'key.pem')).toMatchObject({ code: 0 });
     const { code, stderr } = await run(['load', ...OUT, ...KEY, '--expect-signed'], {
       ...TAKING_JOB,
       ...env,
     });
-    expect([code, stderr]).toEqual([2, expect.stringContaining('--expect-signed')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(words)]);
     expect(await written()).toBe(false);
   });
 
