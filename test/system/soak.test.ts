@@ -40,6 +40,9 @@ function freshCargo(): TestCargo {
   return makeCargo({ layers: ['shared by all', randomBytes(2 * MB)], compress: false });
 }
 
+/** What only the jobs know, such as their token: with it, names that were asked for are given back, too. */
+const SECRET = 'of the jobs';
+
 /** Loads an image of its own and saves it again, with a fault on the way; then gives it back. */
 async function round(daemon: DockerDaemon, layout: Layout, job: string, fault: Fault): Promise<string> {
   const cargo = freshCargo();
@@ -57,7 +60,7 @@ async function round(daemon: DockerDaemon, layout: Layout, job: string, fault: F
       to: daemon,
       names: 'unique',
       tags: ['asked/for:1'],
-      lease: { job, now: new Date() },
+      lease: { job, secret: SECRET, now: new Date() },
       signal: loading.signal,
       onProgress: ({ kind }) => void (fault === 'load stopped' && kind === 'bytes' && loading.abort(STOP)),
     });
@@ -73,7 +76,7 @@ async function round(daemon: DockerDaemon, layout: Layout, job: string, fault: F
   } catch (error) {
     return error === STOP ? 'stopped' : String(error instanceof Error && 'code' in error && error.code);
   } finally {
-    await unload({ from: daemon, leases: { job } });
+    await unload({ from: daemon, leases: { job, secret: SECRET } });
   }
 }
 
