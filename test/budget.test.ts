@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { Budget, currentBudget, withBudget } from '../src/budget.ts';
+import { Budget, currentBudget, withBudget, withProcessBudget } from '../src/budget.ts';
 import { DrayageError } from '../src/errors.ts';
 import { parseLayoutIndex } from '../src/oci/image-index.ts';
 import { countBytes } from '../src/stream/drain.ts';
@@ -109,4 +109,16 @@ test('errors of the work are not changed, and outside of a run there is no budge
   const error = new DrayageError('NOT_FOUND', 'nothing');
   await expect(withBudget(async () => Promise.reject(error))).rejects.toBe(error);
   expect(currentBudget()).toBeUndefined();
+});
+
+test('a process that does one run has one budget, for work of any kind', async () => {
+  const budget = new Budget({ documents: 1 });
+  const work = withProcessBudget(async () => {
+    await readText('[1]');
+    await withBudget(async () => readText('[2]'));
+  }, budget);
+  await expect(work).rejects.toThrow(LIMIT);
+  expect(budget.spent.documents).toBe(2);
+  await expect(readText('[3]')).resolves.toBeUndefined();
+  expect(budget.spent.documents).toBe(2);
 });

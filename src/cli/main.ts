@@ -1,4 +1,4 @@
-import { Budget, withBudget } from '../budget.ts';
+import { Budget, withProcessBudget } from '../budget.ts';
 import { diskError } from '../system-error.ts';
 import type { CommonOptions, Outcome } from './context.ts';
 import { FAILURE, OK } from './exit-code.ts';
@@ -40,7 +40,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       };
       const { maxExpansion } = common;
       const limits = maxExpansion === undefined ? {} : { expansion: parseSize(maxExpansion) };
-      const outcome = await withBudget(() => run(context), new Budget(limits));
+      const outcome = await withProcessBudget(() => run(context), new Budget(limits));
       display.end();
       printOutcome(outcome, common);
       exitCode = outcome.exitCode ?? OK;
