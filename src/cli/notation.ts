@@ -52,7 +52,7 @@ export function folderOf(text: string): string {
       hint:
         path === '-'
           ? 'a folder of this name is ./-'
-          : `if it is an archive, make a layout of it: drayage save --from ${path} -o DIR; load, merge and diff take docker-archive:${path}`,
+          : `if it is an archive, make a layout of it: drayage save --from ${shellWord(path)} -o DIR; load, merge and diff take ${shellWord(`docker-archive:${path}`)}`,
     });
   }
   if (image === undefined) return path;
