@@ -18,6 +18,8 @@ export interface BudgetLimits {
   expansion: number;
   /** Decompressed bytes for each compressed byte. */
   expansionRatio: number;
+  /** Bytes of downloads that do not say how large they are. */
+  unsized: number;
 }
 
 const MIB = 1024 * 1024;
@@ -31,6 +33,7 @@ const DEFAULTS: Readonly<BudgetLimits> = {
   layouts: 1000,
   expansion: 1024 * MIB,
   expansionRatio: 200,
+  unsized: 16 * 1024 * MIB,
 };
 
 const MANY: ErrorFacts = {
@@ -62,6 +65,7 @@ export class Budget {
     layouts: 0,
     read: 0,
     made: 0,
+    unsized: 0,
   };
   /** The first expense that was too much. */
   exceeded: DrayageError | undefined;
@@ -110,6 +114,16 @@ export class Budget {
         hint: 'find out who made it; if it does hold so much of the same, allow more',
       },
     );
+  }
+
+  /**
+   * Spends bytes of a download whose server does not say how large it is.
+   * @throws {@link DrayageError} `LIMIT`
+   */
+  spendUnsized(bytes: number): void {
+    this.spent.unsized += bytes;
+    const limit = this.#limits.unsized;
+    this.#assert(this.spent.unsized, limit, `over ${limit / MIB} MiB of a size that its server does not say`);
   }
 
   #assert(actual: number, expected: number, what: string, facts: ErrorFacts = MANY): void {

@@ -9,6 +9,8 @@ export interface Context {
   stdout: NodeJS.WritableStream;
   signal: AbortSignal;
   onProgress: OnProgress;
+  /** How long a server or a daemon may be silent, in milliseconds. Default: the library's. */
+  idleTimeout?: number | undefined;
 }
 
 /** Result of a command. */
@@ -29,6 +31,7 @@ export interface CommonOptions {
   quiet?: boolean;
   debug?: boolean;
   maxExpansion?: string;
+  idleTimeout?: string;
 }
 
 /** A command, ready to run. */

@@ -20,9 +20,9 @@ export async function findDaemon(
 /** Connects to a daemon that was found. */
 export async function connectTo(
   address: FoundDockerHost['address'],
-  { signal, onProgress }: Pick<Context, 'signal' | 'onProgress'>,
+  { signal, onProgress, idleTimeout }: Pick<Context, 'signal' | 'onProgress' | 'idleTimeout'>,
 ): Promise<DockerDaemon> {
-  return connectDocker({ ...address, signal, onProgress });
+  return connectDocker({ ...address, signal, onProgress, idleTimeout });
 }
 
 /** In CI, a daemon on a socket is the runner's own: other jobs use it, so their tags must not move. */

@@ -32,6 +32,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   NOT_VOUCHED: '--attach copies it',
   UNREAD_CODEC: 'for those, save with --compress gzip',
   UNKNOWN_AUTHORITY: 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE',
+  IDLE: behind(': --idle-timeout 5m'),
   TOKEN_SERVER: ({ name = 'HOST' }) => `if it is its token server: DRAYAGE_REGISTRIES=${shellWord(name)}`,
   PLAIN_HTTP: ({ name = 'HOST' }) => `use https there, or permit it: --plain-http ${shellWord(name)}`,
   TOKEN_MISSING: behind('; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)'),

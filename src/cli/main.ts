@@ -1,11 +1,12 @@
 import { Budget, withProcessBudget } from '../budget.ts';
+import { DrayageError } from '../errors.ts';
 import { diskError } from '../system-error.ts';
 import type { CommonOptions, Outcome } from './context.ts';
 import { FAILURE, OK } from './exit-code.ts';
 import { completeArguments, createProgram } from './grammar/program.ts';
 import { printJson, printLine, printStack } from './output.ts';
 import { createProgressDisplay } from './progress.ts';
-import { parseSize } from './quantities.ts';
+import { parseAge, parseSize } from './quantities.ts';
 import { describeFailure, Interruption } from './report-error.ts';
 
 /**
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
         stdout: process.stdout,
         signal: controller.signal,
         onProgress: common.quiet === true ? () => {} : display.onProgress,
+        idleTimeout: idleTimeoutOf(common),
       };
       const { maxExpansion } = common;
       const limits = maxExpansion === undefined ? {} : { expansion: parseSize(maxExpansion) };
@@ -53,6 +55,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
+}
+
+/** @throws {@link DrayageError} `USAGE` */
+function idleTimeoutOf({ idleTimeout }: CommonOptions): number | undefined {
+  if (idleTimeout === undefined) return undefined;
+  const milliseconds = parseAge(idleTimeout, 'a time to wait');
+  if (milliseconds > 0) return milliseconds;
+  throw new DrayageError('USAGE', 'no server answers in no time: --idle-timeout 0', {
+    hint: 'an example: 5m',
+  });
 }
 
 function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): void {

@@ -42,7 +42,8 @@ export async function openRegistries(
     ends.push(() => connections[Symbol.asyncDispose]());
     const { dispatcher } = connections;
     const onWarning = (message: string): void => context.onProgress({ kind: 'note', message });
-    return { credentials, dispatcher, plainHttp: hosts, tokenServers, onWarning };
+    const { idleTimeout } = context;
+    return { credentials, dispatcher, plainHttp: hosts, tokenServers, idleTimeout, onWarning };
   });
   const close = async (): Promise<void> => {
     await registries[Symbol.asyncDispose]();

@@ -140,8 +140,8 @@ async function openJob(
  */
 export function connectGitLab(
   dispatcher: HttpDispatcher,
-  { env }: Pick<Context, 'env'>,
-  options: Pick<GitLabOptions, 'plainHttp' | 'retry' | 'timeout'> = {},
+  { env, idleTimeout }: Pick<Context, 'env' | 'idleTimeout'>,
+  options: Pick<GitLabOptions, 'plainHttp' | 'retry' | 'idleTimeout'> = {},
 ): GitLab {
   const url = env['CI_API_V4_URL'];
   if (!url) {
@@ -150,6 +150,7 @@ export function connectGitLab(
     });
   }
   return new GitLab({
+    idleTimeout,
     ...options,
     url,
     jobToken: env['CI_JOB_TOKEN'] || undefined,

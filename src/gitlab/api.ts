@@ -27,8 +27,8 @@ export interface GitLabOptions {
    */
   plainHttp?: ReadonlySet<string> | undefined;
   retry?: RetryOptions | undefined;
-  /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
-  timeout?: number | undefined;
+  /** How long a server may be silent, or send next to nothing, in milliseconds. Default one minute. */
+  idleTimeout?: number | undefined;
   /** Called with the number of bytes of each chunk that arrives. */
   onReceived?: ((bytes: number) => void) | undefined;
 }
@@ -52,14 +52,23 @@ export class GitLabApi implements AsyncDisposable {
   readonly #headers: Readonly<Partial<Record<TokenKind, Record<string, string>>>>;
   readonly #http: Http;
 
-  constructor({ url, jobToken, token, dispatcher, plainHttp, retry, timeout, onReceived }: GitLabOptions) {
+  constructor({
+    url,
+    jobToken,
+    token,
+    dispatcher,
+    plainHttp,
+    retry,
+    idleTimeout,
+    onReceived,
+  }: GitLabOptions) {
     this.plainHttp = plainHttp;
     this.#base = parseBase(url);
     this.#headers = {
       ...(jobToken !== undefined && { jobToken: { 'job-token': jobToken } }),
       ...(token !== undefined && { token: { 'private-token': token } }),
     };
-    this.#http = new Http(dispatcher, timeout);
+    this.#http = new Http(dispatcher, idleTimeout);
     this.retry = new Retry(retry);
     this.onReceived = onReceived ?? (() => {});
   }
@@ -122,8 +131,9 @@ export class GitLabApi implements AsyncDisposable {
   ): Promise<T[]> {
     const found: T[] = [];
     const glue = path.includes('?') ? '&' : '?';
-    for (let page: string | undefined = '1'; page !== undefined;) {
-      const query: string = `${path}${glue}per_page=100&page=${encodeURIComponent(page)}`;
+    let page: string | undefined = '1';
+    for (let count = 1; page !== undefined; count++) {
+      const query: string = `${path}${glue}per_page=${PAGE_SIZE}&page=${encodeURIComponent(page)}`;
       const { value, nextPage }: { value: T[]; nextPage: string | undefined } = await this.json(
         schema,
         { path: query, as },
@@ -132,7 +142,7 @@ export class GitLabApi implements AsyncDisposable {
       found.push(...value);
       // An empty page ends the list, so that a server which numbers its pages in circles ends, too.
       page = value.length === 0 ? undefined : nextPage;
-      assertBounded(found.length, path);
+      assertBounded(Math.max(found.length, count * PAGE_SIZE), path);
     }
     return found;
   }
@@ -169,6 +179,7 @@ const REFUSALS: Record<number, Pick<ErrorFacts, 'reason' | 'hint'>> = {
 
 /** The longest list that is read: far above the number of a pipeline's jobs or an artifact's files. */
 const MAX_ITEMS = 500_000;
+const PAGE_SIZE = 100;
 
 function assertBounded(count: number, path: string): void {
   if (count <= MAX_ITEMS) return;

@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContentOptions } from '../content/source.ts';
+import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import { diskError } from '../system-error.ts';
 import type { GitLabApi } from './api.ts';
@@ -86,6 +87,7 @@ async function receive(
   try {
     for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
       signal?.throwIfAborted();
+      if (Number.isNaN(expected)) currentBudget()?.spendUnsized(chunk.length);
       const position = size;
       await onSpool(location.name, () => writeAll(file, chunk, position));
       size += chunk.length;

@@ -4,7 +4,8 @@ import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from './address.ts';
 import { withFewConnections } from './connections.ts';
-import { networkError } from './network-error.ts';
+import { exchange } from './exchange.ts';
+import { idleError, networkError } from './network-error.ts';
 import type { HttpReply } from './reply.ts';
 
 /** An undici dispatcher, for connections through a proxy or with custom certificates. */
@@ -20,27 +21,29 @@ export interface HttpRequest extends ContentOptions {
   headers?: Readonly<Record<string, string>> | undefined;
   /** Bytes, or a stream of bytes. The stream is destroyed if the request fails. */
   body?: Uint8Array | string | AsyncIterable<Uint8Array> | undefined;
-  /** How long to wait for the headers of a reply, in milliseconds. Default: the client's timeout. */
-  timeout?: number | undefined;
+  /** Whether the server may work for long before it replies, as after an upload. Default false. */
+  isLong?: boolean | undefined;
 }
 
-/** How long to wait for the headers of a reply, and then for each piece of its body, in milliseconds. */
-const DEFAULT_TIMEOUT = 60_000;
+/** How long a server may be silent, in milliseconds. */
+const DEFAULT_IDLE_TIMEOUT = 60_000;
+/** How many times as long it may be silent if it works for long. */
+const LONG = 5;
 
 /** Sends single requests. Follows no redirect and never retries. */
 export class Http implements AsyncDisposable {
   readonly #dispatcher: Dispatcher | undefined;
   #own: Agent | undefined;
   #limited: Dispatcher | undefined;
-  readonly #timeout: number;
+  readonly #idleTimeout: number;
 
   /**
    * @param dispatcher is not closed here; without one, connections are direct and are closed at the end
-   * @param timeout in milliseconds
+   * @param idleTimeout how long a server may be silent, or send next to nothing, in milliseconds; default one minute
    */
-  constructor(dispatcher: HttpDispatcher | undefined, timeout: number = DEFAULT_TIMEOUT) {
+  constructor(dispatcher: HttpDispatcher | undefined, idleTimeout: number = DEFAULT_IDLE_TIMEOUT) {
     this.#dispatcher = dispatcher && withFewConnections(asDispatcher(dispatcher));
-    this.#timeout = timeout;
+    this.#idleTimeout = idleTimeout;
   }
 
   /**
@@ -49,28 +52,22 @@ export class Http implements AsyncDisposable {
    */
   async send(
     url: URL,
-    { method = 'GET', headers = {}, body, signal, timeout = this.#timeout }: HttpRequest = {},
+    { method = 'GET', headers = {}, body, signal, isLong = false }: HttpRequest = {},
   ): Promise<HttpReply> {
     signal?.throwIfAborted();
     try {
-      const { Agent, request } = await import('undici');
-      const reply = await request(url, {
-        method,
+      const { Agent } = await import('undici');
+      return await exchange(url, {
         dispatcher: this.#dispatcher ?? this.#direct(Agent),
+        method,
         // The bytes of a file are requested: a content encoding would move their offsets.
         headers: { 'user-agent': 'drayage', 'accept-encoding': 'identity', ...headers },
-        headersTimeout: timeout,
-        bodyTimeout: this.#timeout,
-        ...(body !== undefined && { body: asBody(body) }),
-        ...(signal && { signal }),
+        body: body === undefined ? undefined : asBody(body),
+        signal,
+        replyTimeout: isLong ? LONG * this.#idleTimeout : this.#idleTimeout,
+        idleTimeout: this.#idleTimeout,
+        late: (what) => idleError(withoutSecrets(url), what, { url: withoutSecrets(url) }),
       });
-      const values = (name: string): string[] => [reply.headers[name] ?? []].flat();
-      return {
-        status: reply.statusCode,
-        header: (name) => values(name)[0],
-        headers: values,
-        body: reply.body,
-      };
     } catch (error) {
       signal?.throwIfAborted();
       throw networkError(withoutSecrets(url), error);

@@ -1,7 +1,9 @@
+import type { ErrorFacts } from '../errors.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 
 const ADDRESS = 'check the address; HTTPS_PROXY and NO_PROXY set a proxy';
+const PATIENCE = 'try again, or allow more time';
 const CERTIFICATE = 'trust the certificate authority of this server';
 
 const PLAIN = 'check the address: the server may support plain http only';
@@ -43,16 +45,21 @@ const PASSING: Record<string, string> = {
   UND_ERR_CLOSED: 'the connection was ended',
 };
 
-const TIMEOUTS: ReadonlySet<string> = new Set([
-  'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-]);
+const TIMEOUTS: ReadonlySet<string> = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** Whether the code of an error means that a server is connected, and silent. */
+export function isSilence(code: string): boolean {
+  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
+}
 
 /** Why a connection failed, in words, by the code of its error; undefined for any other code. */
 export function networkReason(code: string): string | undefined {
   return LASTING[code]?.[0] ?? PASSING[code];
+}
+
+/** The error for a server that is silent, or sends next to nothing. */
+export function idleError(peer: string, what: string, facts: ErrorFacts): DrayageError {
+  return new DrayageError('TIMEOUT', `${peer} ${what}`, { ...facts, reason: 'IDLE', hint: PATIENCE });
 }
 
 /** Turns a network failure into an error. Returns anything else unchanged. */
@@ -69,6 +76,7 @@ export function networkError(url: string, cause: unknown): unknown {
     });
   }
   if (why === undefined) return cause;
+  if (isSilence(code)) return idleError(url, 'did not answer in time', { url, cause });
   // Whoever connects through a proxy names it in the error.
   const through = 'proxy' in cause && typeof cause.proxy === 'string' ? `the proxy ${cause.proxy} for ` : '';
   return new DrayageError(

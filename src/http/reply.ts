@@ -10,8 +10,10 @@ export interface HttpReply {
   header(name: string): string | undefined;
   /** All values of a header. */
   headers(name: string): string[];
-  /** Fails if the connection breaks before the end. */
+  /** Fails if the connection breaks before the end, or brings next to nothing for too long. */
   body: Readable;
+  /** Makes the body fail if it does not arrive whole soon: for what is read into memory. */
+  expectDocument: () => void;
 }
 
 /** Discards a reply without reading its body. */
@@ -26,12 +28,13 @@ export function drop(reply: HttpReply): void {
  * @throws {@link DrayageError} `LIMIT`, `UNREACHABLE`, `TIMEOUT`
  */
 export async function readWhole(
-  { body }: HttpReply,
+  { body, expectDocument }: Pick<HttpReply, 'body' | 'expectDocument'>,
   url: string,
   limit: number = MAX_DOCUMENT_SIZE,
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  expectDocument();
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       size += chunk.length;

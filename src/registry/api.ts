@@ -34,8 +34,8 @@ export interface RegistryOptions {
   /** An undici dispatcher for all requests. It is not closed here. Default: direct connections. */
   dispatcher?: HttpDispatcher | undefined;
   retry?: RetryOptions | undefined;
-  /** How long to wait for a reply, and then for each piece of it, in milliseconds. Default one minute. */
-  timeout?: number | undefined;
+  /** How long a server may be silent, or send next to nothing, in milliseconds. Default one minute. */
+  idleTimeout?: number | undefined;
   /** The size of the pieces of an upload in several requests, in bytes. Default 8 MiB; a registry may ask for more. */
   chunkSize?: number | undefined;
   /** Called with each warning of the registry, once. */
@@ -43,7 +43,7 @@ export interface RegistryOptions {
 }
 
 /** A request to a registry. */
-export interface RegistryRequest extends Pick<HttpRequest, 'method' | 'headers' | 'timeout' | 'signal'> {
+export interface RegistryRequest extends Pick<HttpRequest, 'method' | 'headers' | 'isLong' | 'signal'> {
   /** A path below `/v2/`, or a whole address that the registry has named. */
   to: string | URL;
   /** The permissions it needs: `repository:group/app:pull,push`. */
@@ -72,13 +72,13 @@ export class RegistryApi implements AsyncDisposable {
   #base: Promise<URL> | undefined;
 
   constructor(host: string, options: RegistryOptions = {}) {
-    const { credentials = async () => undefined, dispatcher, timeout } = options;
+    const { credentials = async () => undefined, dispatcher, idleTimeout } = options;
     this.host = host;
     this.chunkSize = options.chunkSize ?? DEFAULT_CHUNK;
     this.retry = new Retry(options.retry);
     this.#plainHttp = options.plainHttp?.has(host) === true;
     this.#onWarning = options.onWarning ?? (() => {});
-    this.#http = new Http(dispatcher, timeout);
+    this.#http = new Http(dispatcher, idleTimeout);
     this.#authorization = new Authorization({
       http: this.#http,
       host,
@@ -167,7 +167,7 @@ export class RegistryApi implements AsyncDisposable {
   /** Follows redirects to any host. */
   async #visit(
     url: URL,
-    { method, headers, body, signal, timeout }: RegistryRequest,
+    { method, headers, body, signal, isLong }: RegistryRequest,
     authorization?: string,
   ): Promise<HttpReply> {
     return this.#http.send(url, {
@@ -175,7 +175,7 @@ export class RegistryApi implements AsyncDisposable {
       headers: { ...headers, ...(authorization !== undefined && { authorization }) },
       ...(body !== undefined && { body: await body() }),
       signal,
-      timeout,
+      isLong,
     });
   }
 

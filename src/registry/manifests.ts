@@ -13,8 +13,6 @@ import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
 const ACCEPT = [OCI_INDEX, OCI_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST].join(', ');
-/** A registry checks everything that a manifest names before it answers. */
-const PUT_TIMEOUT = 300_000;
 const IMMOVABLE = /\bimmutab|\boverwrit|already exists/i;
 
 /**
@@ -85,7 +83,8 @@ export async function putManifest(
     scopes: [repositoryScope(repository, 'pull', 'push')],
     headers: { 'content-type': descriptor.mediaType },
     body: async () => bytes,
-    timeout: PUT_TIMEOUT,
+    // The registry first checks everything that the manifest names.
+    isLong: true,
     signal,
   });
   const what = `${name}${isDigest(reference) ? '@' : ':'}${reference}`;

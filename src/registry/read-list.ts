@@ -39,7 +39,8 @@ export async function readList<T>(
 ): Promise<T[] | undefined> {
   const { max, what, signal } = options;
   const found: T[] = [];
-  for (let to: string | URL | undefined = first; to !== undefined;) {
+  let to: string | URL | undefined = first;
+  for (let count = 1; to !== undefined; count++) {
     const from: string | URL = to;
     const page: Page<T> | undefined = await repository.api.retry.run(
       () => readPage(repository, from, options),
@@ -47,7 +48,9 @@ export async function readList<T>(
     );
     if (page === undefined) return undefined;
     for (const item of page.items) found.push(item);
-    if (found.length > max) throw new DrayageError('LIMIT', `${what}: there are over ${max}`);
+    // A server must not make pages of nothing but a next page.
+    if (Math.max(found.length, count) > max)
+      throw new DrayageError('LIMIT', `${what}: there are over ${max}`);
     to = page.items.length === 0 ? undefined : page.next;
   }
   return found;

@@ -21,8 +21,6 @@ export interface Payload {
   open: () => Promise<NonNullable<HttpRequest['body']>>;
 }
 
-/** At the end of an upload, the registry may move and hash all of it before it answers. */
-const COMMIT_TIMEOUT = 300_000;
 /**
  * The largest piece that is held in memory because a registry requires it, in bytes. Each upload holds one, and for a
  * moment twice that; several uploads run at a time.
@@ -160,7 +158,8 @@ export class UploadSession {
       scopes: this.#scopes(),
       headers: { 'content-type': BYTES, 'content-length': String(size), ...headers },
       ...(payload !== undefined && size > 0 && { body: payload.open }),
-      timeout: COMMIT_TIMEOUT,
+      // At the end, the registry may move and hash all of it before it answers.
+      isLong: true,
       signal,
     });
   }

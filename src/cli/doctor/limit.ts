@@ -64,7 +64,7 @@ async function limitOf({ ci, origin }: Job, { options, context }: DoctorInput): 
     return assumed("only an administrator's DRAYAGE_GITLAB_TOKEN may read the real one");
   try {
     await using connections = await openConnections(options.ca, context);
-    const quick = { retry: { attempts: 1 }, timeout: PATIENCE };
+    const quick = { retry: { attempts: 1 }, idleTimeout: PATIENCE };
     await using gitlab = connectGitLab(connections.dispatcher, context, quick);
     const { signal } = context;
     return (

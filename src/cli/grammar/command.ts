@@ -63,6 +63,10 @@ const COMMON: Options<CommonOptions> = {
     '--max-expansion <size>',
     'how much content may decompress to beyond 200 times its size; default 1 GiB',
   ],
+  idleTimeout: [
+    '--idle-timeout <time>',
+    'how long a server may be silent, such as 5m; default 60s, for a daemon 2m, and 15 times as long while it packs or unpacks',
+  ],
 };
 
 /** A command by its row. */

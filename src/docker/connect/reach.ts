@@ -22,6 +22,11 @@ export interface ReachOptions extends DaemonAddress, ContentOptions {
   connectTimeout?: number | undefined;
   /** The ssh program for `ssh://` addresses. Default `ssh`, on the PATH. */
   sshCommand?: string | undefined;
+  /**
+   * How long the daemon may be silent, or send next to nothing, in ms; 15 times as long while it packs, takes, unpacks
+   * or removes an image. Default two minutes.
+   */
+  idleTimeout?: number | undefined;
   /** Reports what is waited for. */
   onProgress?: OnProgress | undefined;
 }
@@ -49,7 +54,11 @@ export async function reachDaemon<Kind>(
   const patience = startPatience(wait, signal);
   const isTls = tls !== undefined && host.origin.startsWith('https:');
   const material = isTls ? await certificates(tls, patience, options) : undefined;
-  const transport = new Transport(host, connectTimeout, { tls: material, sshCommand });
+  const transport = new Transport(host, connectTimeout, {
+    tls: material,
+    sshCommand,
+    idleTimeout: options.idleTimeout,
+  });
   const isNotUpYet = (error: unknown): error is DrayageError => mayStart(error, isTls);
   try {
     const facts = await untilThere(

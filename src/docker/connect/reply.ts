@@ -23,7 +23,7 @@ export async function readJson<T>(
   what: string,
 ): Promise<T> {
   await assertOk(reply, what);
-  const bytes = await readWhole(reply.body, what);
+  const bytes = await readWhole(reply, what);
   try {
     return checkDocument(schema, parseJson(bytes, what), what);
   } catch (cause) {
@@ -39,7 +39,25 @@ export async function readJson<T>(
 
 /** Reads a reply to its end, so that its connection can be reused. */
 export async function drain(reply: DaemonReply): Promise<void> {
-  for await (const _ of reply.body) void _;
+  reply.expectDocument();
+  for await (const _ of bounded(reply.body, 'a request')) void _;
+}
+
+/**
+ * Passes on the chunks of a reply that should be small.
+ * @throws {@link DrayageError} `LIMIT`
+ */
+export async function* bounded(body: Readable, what: string): AsyncGenerator<Buffer, void, undefined> {
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_REPLY_SIZE) {
+      throw new DrayageError('LIMIT', `docker answers ${what} with over ${MAX_REPLY_SIZE} bytes`, {
+        expected: MAX_REPLY_SIZE,
+      });
+    }
+    yield chunk;
+  }
 }
 
 /**
@@ -54,7 +72,7 @@ export async function assertOk(reply: DaemonReply, what: string): Promise<void> 
 
 /** The message in a daemon's error reply, in one line. */
 export async function errorMessage(reply: DaemonReply): Promise<string> {
-  const bytes = await readWhole(reply.body, 'an error');
+  const bytes = await readWhole(reply, 'an error');
   const text = bytes.toString();
   try {
     return oneLine(v.parse(errorSchema, parseJson(bytes, 'an error')).message);
@@ -69,17 +87,9 @@ export function oneLine(text: string): string {
   return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;
 }
 
-async function readWhole(body: Readable, what: string): Promise<Buffer> {
+async function readWhole(reply: DaemonReply, what: string): Promise<Buffer> {
+  reply.expectDocument();
   const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_REPLY_SIZE) {
-      throw new DrayageError('LIMIT', `docker answers ${what} with over ${MAX_REPLY_SIZE} bytes`, {
-        expected: MAX_REPLY_SIZE,
-      });
-    }
-    chunks.push(chunk);
-  }
+  for await (const chunk of bounded(reply.body, what)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

@@ -1,6 +1,6 @@
 import { DrayageError } from '../../errors.ts';
 import { systemCode } from '../../system-error.ts';
-import { networkReason } from '../../http/network-error.ts';
+import { idleError, isSilence, networkReason } from '../../http/network-error.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
 import { certificateHint, tlsError } from './tls-error.ts';
@@ -34,8 +34,12 @@ const CLOSED: ReadonlySet<string> = new Set([
   'UND_ERR_ABORTED',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
-const WAITED: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const ENDED: ReadonlySet<string> = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
+
+/** The error for a daemon that is silent, or sends next to nothing. */
+export function daemonIdle({ name }: DockerHost, what: string, cause?: unknown): DrayageError {
+  return idleError(`docker at ${name}`, what, { url: name, cause });
+}
 
 /** Whether a connection was open and is now closed. */
 export function isClosed(cause: unknown): boolean {
@@ -73,8 +77,7 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
       hint,
     });
   }
-  if (WAITED.has(code))
-    return new DrayageError('TIMEOUT', `docker at ${host.name} did not answer in time`, facts);
+  if (isSilence(code)) return daemonIdle(host, 'did not answer in time', cause);
   if (ENDED.has(code))
     return new DrayageError('UNREACHABLE', `the connection to docker at ${host.name} was ended`, facts);
   return cause;

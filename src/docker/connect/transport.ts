@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { PassThrough, pipeline } from 'node:stream';
 import type { Agent, buildConnector } from 'undici';
 import type { ContentOptions } from '../../content/source.ts';
+import { exchange } from '../../http/exchange.ts';
+import type { HttpReply } from '../../http/reply.ts';
 import type { DockerHost } from './host.ts';
-import { socketError } from './socket-error.ts';
+import { daemonIdle, socketError } from './socket-error.ts';
 import type { SshTarget } from './ssh-target.ts';
 import { SshConnection } from './ssh.ts';
 import type { TlsMaterial } from './tls.ts';
@@ -17,17 +18,15 @@ export interface DaemonRequest extends ContentOptions {
   path: string;
   headers?: Record<string, string> | undefined;
   body?: Readable | undefined;
-  /** How long to wait for the reply's headers, and then for each piece of its body, in ms; 0 means forever. Default two minutes. */
+  /**
+   * How long the daemon may be silent, or send next to nothing, in ms; 0 means that the caller ends it. Default:
+   * {@link Transport.idleTimeout}.
+   */
   timeout?: number | undefined;
 }
 
 /** The reply to an {@link DaemonRequest}. Its `body` must be read or destroyed. */
-export interface DaemonReply {
-  status: number;
-  header(name: string): string | undefined;
-  /** Fails if the connection breaks before the end. */
-  body: Readable;
-}
+export type DaemonReply = Omit<HttpReply, 'headers'>;
 
 /** Options of {@link Transport}. */
 export interface TransportOptions {
@@ -35,21 +34,23 @@ export interface TransportOptions {
   tls?: TlsMaterial | undefined;
   /** The ssh program. Default `ssh`, on the PATH. */
   sshCommand?: string | undefined;
+  /** How long the daemon may be silent, in ms. Default two minutes. */
+  idleTimeout?: number | undefined;
 }
 
-const DEFAULT_TIMEOUT = 120_000;
+const DEFAULT_IDLE_TIMEOUT = 120_000;
+/** How many times as long a document may take to arrive whole. */
+const DOCUMENT = 5;
+/** How many times as long a daemon may be silent while it packs, takes, unpacks or removes an image. */
+const WORK = 15;
 /** How long a connection through ssh is kept for the next request, in ms: a new one costs a handshake. */
 const SSH_KEEP_ALIVE = 60_000;
-/**
- * How many chunks of a reply pass at once; docker sends chunks of 32 KiB. Whenever undici is paused while it parses, it
- * reads up to 64 KiB more and copies everything that waits. With one chunk at a time, an archive would pile up in
- * memory, and take time by the square of its size.
- */
-const CHUNKS = 16;
 
 /** HTTP to one daemon, with as many connections as there are concurrent requests. */
 export class Transport {
   readonly host: DockerHost;
+  /** How long the daemon may be silent, in ms. */
+  readonly idleTimeout: number;
   readonly #options: Agent.Options;
   #agent: Agent | undefined;
   readonly #tls: TlsMaterial | undefined;
@@ -58,6 +59,7 @@ export class Transport {
   /** @param connectTimeout in ms; ssh has its own */
   constructor(host: DockerHost, connectTimeout: number, options: TransportOptions = {}) {
     this.host = host;
+    this.idleTimeout = options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
     this.#tls = options.tls;
     this.#options =
       host.ssh === undefined
@@ -66,6 +68,11 @@ export class Transport {
             connect: sshConnector(host.ssh, host.name, options.sshCommand),
             keepAliveTimeout: SSH_KEEP_ALIVE,
           };
+  }
+
+  /** How long the daemon may be silent while it packs, takes, unpacks or removes an image, in ms. */
+  get workTimeout(): number {
+    return WORK * this.idleTimeout;
   }
 
   /** All further requests use this version of the API. */
@@ -79,26 +86,24 @@ export class Transport {
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; also from the reply's body
    */
   async open(request: DaemonRequest): Promise<DaemonReply> {
-    const { method = 'GET', path, headers, body, signal, timeout = DEFAULT_TIMEOUT } = request;
+    const { method = 'GET', path, headers = {}, body, signal, timeout = this.idleTimeout } = request;
     signal?.throwIfAborted();
     try {
-      // Loading undici takes 0.1 s and 20 MB: only for those who use a daemon.
-      const { Agent, request: send } = await import('undici');
+      const { Agent } = await import('undici');
       this.#agent ??= new Agent(this.#options);
-      const reply = await send(`${this.host.origin}${this.#prefix}${path}`, {
+      return await exchange(`${this.host.origin}${this.#prefix}${path}`, {
         dispatcher: this.#agent,
         method,
-        headersTimeout: timeout,
-        bodyTimeout: timeout,
-        ...(headers && { headers }),
-        ...(body && { body }),
-        ...(signal && { signal }),
+        headers,
+        body,
+        signal,
+        replyTimeout: timeout,
+        // While it works, it may also be silent between the pieces of its reply.
+        idleTimeout: timeout === 0 ? this.workTimeout : timeout,
+        documentTimeout: DOCUMENT * this.idleTimeout,
+        late: (what) => daemonIdle(this.host, what),
+        explain: (error) => this.#explained(error, signal),
       });
-      return {
-        status: reply.statusCode,
-        header: (name) => [reply.headers[name.toLowerCase()] ?? []].flat()[0],
-        body: this.#checked(reply.body, signal),
-      };
     } catch (error) {
       throw this.#explained(error, signal);
     }
@@ -107,17 +112,6 @@ export class Transport {
   /** Closes all connections at once; pending requests fail. */
   async close(): Promise<void> {
     await this.#agent?.destroy();
-  }
-
-  #checked(body: Readable, signal: AbortSignal | undefined): Readable {
-    const checked = new PassThrough({
-      // Object mode keeps chunks as they are; byte mode would copy them.
-      objectMode: true,
-      highWaterMark: CHUNKS,
-      destroy: (error, callback) => callback(error && asError(this.#explained(error, signal))),
-    });
-    pipeline(body, checked, () => undefined);
-    return checked;
   }
 
   #explained(error: unknown, signal: AbortSignal | undefined): unknown {
@@ -150,5 +144,3 @@ function sshConnector(target: SshTarget, name: string, command = 'ssh'): buildCo
     );
   };
 }
-
-/** A stream fails only with errors, but an abort's reason may be anything. */

@@ -74,7 +74,12 @@ export class Images {
   async remove(image: string, options: ContentOptions & { force?: boolean } = {}): Promise<void> {
     const { signal, force = false } = options;
     const path = `/images/${imageSegment(image)}?force=${force}`;
-    const reply = await this.#about(image, { signal, method: 'DELETE', path, timeout: 0 });
+    const reply = await this.#about(image, {
+      signal,
+      method: 'DELETE',
+      path,
+      timeout: this.#transport.workTimeout,
+    });
     await assertOk(reply, `to remove ${image}`);
     await drain(reply);
   }

@@ -19,7 +19,7 @@ export interface SaveTarget {
 }
 
 /**
- * Opens an archive as docker writes it. There is no time limit, but a daemon that stops answering ends the stream.
+ * Opens an archive as docker writes it. A daemon may pack for long, but one that stops answering ends the stream.
  * @param names names with their tags, or IDs; a bare name would bring all its tags
  * @param platform only the image for this platform, if the daemon can choose
  */
@@ -34,7 +34,7 @@ export async function openArchive(
   const watch = watchDaemon(transport, interval, signal);
   try {
     const path = `/images/get?${query.join('&')}`;
-    const reply = await transport.open({ path, signal: watch.signal, timeout: 0 });
+    const reply = await transport.open({ path, signal: watch.signal, timeout: transport.workTimeout });
     await assertOk(reply, `to save ${names.join(', ')}`);
     return reply.body.once('close', () => watch.stop());
   } catch (error) {

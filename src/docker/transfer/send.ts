@@ -1,16 +1,22 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
 import type { LoadOptions } from '../../content/endpoint.ts';
+import { IdleWatch, idleFor } from '../../stream/idle.ts';
 import { readLoadReply } from './load-reply.ts';
-import { assertOk } from '../connect/reply.ts';
+import { assertOk, bounded } from '../connect/reply.ts';
+import { daemonIdle } from '../connect/socket-error.ts';
 import type { Transport } from '../connect/transport.ts';
+import type { Watch } from './watch.ts';
 import { watchDaemon } from './watch.ts';
+
+/** How many bytes of an archive a slow daemon unpacks in a millisecond: 1 MiB in a second. */
+const UNPACKED = 1024 * 1.024;
 
 /**
  * Sends an archive to be loaded, and reads the daemon's reply. If the archive itself fails, that error is thrown, and
  * the daemon sees a body that is cut, never one that ends.
  * @returns the number of bytes sent
- * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, and those of the archive
+ * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, `TIMEOUT`, and those of the archive
  */
 export async function sendArchive(
   { transport, interval }: { transport: Transport; interval: number },
@@ -18,26 +24,46 @@ export async function sendArchive(
   { signal, onSent }: LoadOptions,
 ): Promise<number> {
   let bytesSent = 0;
+  const watch = watchDaemon(transport, interval, signal);
   const counted = new Transform({
     transform: (chunk: Uint8Array, _encoding, callback) => {
       bytesSent += chunk.length;
+      taking.passed(chunk.length);
       onSent?.(chunk.length);
       callback(null, chunk);
     },
   });
+  const taking = watchTaking(transport, counted, watch);
+  // Only the daemon knows how far it is: a bound for all of its work, whatever it says meanwhile.
+  let late: NodeJS.Timeout | undefined;
+  counted.once('end', () => {
+    const limit = transport.workTimeout + bytesSent / UNPACKED;
+    const what = `has not loaded the image in ${Math.round(limit / 1000)} s`;
+    late = setTimeout(() => watch.end(daemonIdle(transport.host, what)), limit).unref();
+  });
   // The request, whose body is the archive, reports its errors; later ones do not matter.
   archive.on('error', () => undefined);
-  pipeline(archive, counted, () => undefined);
-  const watch = watchDaemon(transport, interval, signal);
+  pipeline(archive, counted, () => taking.stop());
   try {
     await post(transport, counted, watch.signal);
     return bytesSent;
   } catch (error) {
     throw watch.signal.aborted ? watch.signal.reason : error;
   } finally {
+    clearTimeout(late);
     watch.stop();
     archive.destroy();
   }
+}
+
+/** Ends a load if the daemon takes next to nothing of the archive. */
+function watchTaking(transport: Transport, sent: Readable, watch: Watch): IdleWatch {
+  const limit = transport.workTimeout;
+  return new IdleWatch({
+    limit,
+    isWaiting: () => sent.readableLength > 0,
+    onIdle: () => watch.end(daemonIdle(transport.host, idleFor(limit, 'took'))),
+  });
 }
 
 async function post(transport: Transport, body: Readable, signal: AbortSignal): Promise<void> {
@@ -51,5 +77,5 @@ async function post(transport: Transport, body: Readable, signal: AbortSignal): 
     timeout: 0,
   });
   await assertOk(reply, 'the image');
-  await readLoadReply(reply.body);
+  await readLoadReply(bounded(reply.body, 'the image'));
 }

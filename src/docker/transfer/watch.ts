@@ -7,6 +7,8 @@ import { eitherSignal } from '../../stream/signals.ts';
 export interface Watch {
   /** Fires with the caller's reason, or with `UNREACHABLE` when the daemon stops answering. */
   readonly signal: AbortSignal;
+  /** Ends the request with another reason. */
+  end(reason: Error): void;
   stop(): void;
 }
 
@@ -14,8 +16,8 @@ export interface Watch {
 const MAX_FAILURES = 3;
 
 /**
- * Pings a daemon every `interval` ms, on a separate connection, until it is stopped. Saving and loading have no time
- * limit, because a daemon is silent while it packs and unpacks.
+ * Pings a daemon every `interval` ms, on a separate connection, until it is stopped. Saving and loading have long
+ * time limits, because a daemon is silent while it packs and unpacks.
  */
 export function watchDaemon(transport: Transport, interval: number, signal: AbortSignal | undefined): Watch {
   const dead = new AbortController();
@@ -32,6 +34,7 @@ export function watchDaemon(transport: Transport, interval: number, signal: Abor
   next();
   return {
     signal: eitherSignal(signal, dead.signal),
+    end: (reason) => dead.abort(reason),
     stop: () => {
       clearTimeout(timer);
       timer = undefined;

@@ -1,0 +1,104 @@
+import type { Readable } from 'node:stream';
+import { Transform, pipeline } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { asError } from '../errors.ts';
+import { IdleWatch, idleFor } from '../stream/idle.ts';
+import type { HttpReply } from './reply.ts';
+
+/** One request and its reply, with the time limits of both. */
+export interface Exchange {
+  dispatcher: Dispatcher;
+  method: Dispatcher.HttpMethod;
+  headers: Readonly<Record<string, string>>;
+  body?: Uint8Array | string | Readable | undefined;
+  signal: AbortSignal | undefined;
+  /** How long to wait for the headers of the reply, in milliseconds; 0 for ever. */
+  replyTimeout: number;
+  /** How long the body of the reply may bring next to nothing, in milliseconds; 0 for ever. */
+  idleTimeout: number;
+  /** How long a document may take to arrive whole, in milliseconds. Default: five times as long. */
+  documentTimeout?: number | undefined;
+  /** The error for a server that is too slow, by what it did: `sent under 64 KiB in 60 s`. */
+  late: (what: string) => Error;
+  /** What the reply's body throws for a failure. Default: the failure. */
+  explain?: (error: unknown) => unknown;
+}
+
+/**
+ * How many chunks of a reply pass at once; docker sends chunks of 32 KiB. Whenever undici is paused while it parses, it
+ * reads up to 64 KiB more and copies everything that waits. With one chunk at a time, an archive would pile up in
+ * memory, and take time by the square of its size.
+ */
+const CHUNKS = 16;
+/** A document must have arrived whole after this many times the idle time-out. */
+const DOCUMENT = 5;
+
+/**
+ * Sends a request; resolves when the reply begins. All requests to registries, GitLab and daemons are sent here, so that
+ * one place ends those that never do. Its errors are those of undici, and `late`.
+ */
+export async function exchange(url: URL | string, request: Exchange): Promise<HttpReply> {
+  const { dispatcher, method, headers, body, signal, replyTimeout, idleTimeout, late } = request;
+  const { documentTimeout = DOCUMENT * idleTimeout } = request;
+  // Loading undici takes 0.1 s and 20 MB: only for those who send a request.
+  const { request: send } = await import('undici');
+  let sinceInfo: number | undefined;
+  const reply = await send(url, {
+    dispatcher,
+    method,
+    headers,
+    headersTimeout: replyTimeout,
+    // The watch of the body decides.
+    bodyTimeout: 0,
+    ...(body !== undefined && { body }),
+    ...(signal && { signal }),
+    onInfo: () => {
+      // Each interim reply begins undici's time limit again.
+      sinceInfo ??= performance.now();
+      if (replyTimeout > 0 && performance.now() - sinceInfo > replyTimeout)
+        throw late('sends interim replies only');
+    },
+  });
+  const values = (name: string): string[] => [reply.headers[name.toLowerCase()] ?? []].flat();
+  const arriving = arrivingBody(reply.body, request);
+  return {
+    status: reply.statusCode,
+    header: (name) => values(name)[0],
+    headers: values,
+    body: arriving,
+    expectDocument: () => endAfter(arriving, documentTimeout, late),
+  };
+}
+
+/** The body of a reply, which fails if it brings next to nothing for too long. */
+function arrivingBody(body: Readable, { idleTimeout, late, explain = same }: Exchange): Readable {
+  const arriving = new Transform({
+    // Object mode keeps chunks as they are; byte mode would copy them.
+    objectMode: true,
+    highWaterMark: CHUNKS,
+    transform: (chunk: Uint8Array, _, callback) => {
+      watch.passed(chunk.length);
+      callback(null, chunk);
+    },
+    destroy: (error, callback) => callback(error && asError(explain(error))),
+  });
+  const watch = new IdleWatch({
+    limit: idleTimeout,
+    isWaiting: () => arriving.readableLength === 0,
+    onIdle: () => arriving.destroy(late(idleFor(idleTimeout, 'sent'))),
+  });
+  pipeline(body, arriving, () => watch.stop());
+  return arriving;
+}
+
+function endAfter(body: Readable, limit: number, late: Exchange['late']): void {
+  if (limit === 0) return;
+  const timer = setTimeout(() => {
+    body.destroy(late(`has not sent a whole document in ${Math.round(limit / 100) / 10} s`));
+  }, limit).unref();
+  body.once('close', () => clearTimeout(timer));
+}
+
+function same(error: unknown): unknown {
+  return error;
+}
