@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { variableOf } from '../../src/cli/grammar/command.ts';
 import { createProgram } from '../../src/cli/grammar/program.ts';
 
-const EVERYWHERE = ['json', 'quiet', 'debug', 'maxExpansion'];
+const EVERYWHERE = ['json', 'quiet', 'debug', 'maxExpansion', 'idleTimeout'];
 
 function commandsOf(): readonly Command[] {
   return createProgram(async () => {}).commands;

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { readdir } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Budget, withBudget } from '../../src/budget.ts';
 import type { GitLabOptions } from '../../src/gitlab/api.ts';
 import type { JobArtifact } from '../../src/gitlab/artifact.ts';
 import { describeBytes } from '../contract/content.ts';
@@ -213,6 +214,26 @@ describe('an artifact without ranges', () => {
     };
     const { read } = await open(fake, {}, await temporaryFolder());
     expect((await read()).equals(LARGE)).toBe(true);
+  });
+
+  test('counts against the budget where its size is not stated', async () => {
+    const fake = await fakeWith({ ranges: false });
+    fake.faults.storage = (request, response) => {
+      if (request.headers.range !== undefined) return 'pass';
+      response.writeHead(200);
+      response.end(ARCHIVES.stored);
+      return undefined;
+    };
+    const temporary = await temporaryFolder();
+    const download = async (budget: Budget): Promise<unknown> =>
+      withBudget(() => open(fake, {}, temporary), budget);
+    const enough = new Budget({ unsized: ARCHIVES.stored.length });
+    await download(enough);
+    expect(enough.spent.unsized).toBe(ARCHIVES.stored.length);
+    const budget = new Budget({ unsized: 1_000_000 });
+    await expect(download(budget)).rejects.toMatchObject({ code: 'LIMIT', facts: { reason: 'BUDGET' } });
+    expect(budget.spent.unsized).toBeLessThan(2_000_000);
+    expect(await readdir(temporary)).toHaveLength(1);
   });
 
   test('is refused where there is no folder for it', async () => {

@@ -64,9 +64,14 @@ export async function reachDaemon<Kind>(
     const facts = await untilThere(
       patience,
       () =>
-        refusedPlainly(transport, material, () => greet(transport, connectTimeout, identify, { signal }), {
-          signal,
-        }),
+        refusedPlainly(
+          transport,
+          material,
+          () => greet(transport, Math.min(connectTimeout, transport.idleTimeout), identify, { signal }),
+          {
+            signal,
+          },
+        ),
       isNotUpYet,
       () => tell(options, 'daemon', host.name),
     );
