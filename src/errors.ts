@@ -104,7 +104,7 @@ export type RefusalReason =
  * Why, if the code alone does not say what to do; for a {@link DrayageError}, or a note among the progress events.
  * Stable, like the code.
  *
- * - which image: `NO_IMAGE_GIVEN`, `SEVERAL_IMAGES` if one is required, `TWO_IMAGES` under one name, `NO_IMAGE` in a
+ * - which image: `NO_IMAGE_GIVEN`, `NOTHING_NAMED` in the layout of a builder, `SEVERAL_IMAGES` if one is required, `TWO_IMAGES` under one name, `NO_IMAGE` in a
  *   layout
  * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this
  *   runtime, whose best one is `facts.name`
@@ -127,6 +127,7 @@ export type RefusalReason =
 export type ErrorReason =
   | RefusalReason
   | 'NO_IMAGE_GIVEN'
+  | 'NOTHING_NAMED'
   | 'SEVERAL_IMAGES'
   | 'TWO_IMAGES'
   | 'NO_IMAGE'

@@ -8,6 +8,7 @@ type Facts = Readonly<ErrorFacts>;
 /** The command line's hint for each reason: a text, or the library's hint with words after it. */
 const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | undefined)>> = {
   NO_IMAGE_GIVEN: 'drayage save IMAGE…, --iidfile, --metadata-file or --from',
+  NOTHING_NAMED: behind('; name them: drayage save IMAGE…, --metadata-file or --iidfile'),
   SEVERAL_IMAGES: behind(' with --image'),
   TWO_IMAGES: behind(' with --image'),
   NO_IMAGE: 'drayage inspect lists the images',

@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -74,6 +75,17 @@ function isFile(path: string): boolean {
 export async function openArchive(path: string): Promise<Readable> {
   await isFolder(path);
   return createReadStream(path, { highWaterMark: 256 * 1024 });
+}
+
+/** Whether two paths lead to one folder, however they are spelled. */
+export async function isSameFolder(a: string, b: string): Promise<boolean> {
+  const [one, other] = [await look(a), await look(b)];
+  if (one === undefined || other === undefined) return false;
+  return one.isDirectory() && one.dev === other.dev && one.ino === other.ino;
+}
+
+async function look(path: string): Promise<BigIntStats | undefined> {
+  return stat(path, { bigint: true }).catch(() => undefined);
 }
 
 /**

@@ -43,6 +43,20 @@ export async function createLayout(
 }
 
 /**
+ * Opens a layout that a builder wrote, to save its images where they are.
+ * @throws {@link DrayageError} `MALFORMED`, `LINK`, `IO`
+ */
+export async function adoptLayout(
+  text: string,
+  context: Context,
+  options: LockTimeoutOptions,
+): Promise<Layout> {
+  const path = folderOf(text);
+  await refuseLinks(path);
+  return Layout.adopt(path, openOptions(context, options));
+}
+
+/**
  * Opens the named layouts, `DIR` or `oci:DIR`, or every one below `.drayage`.
  * @throws {@link DrayageError} `USAGE` if one is not a layout; and as {@link openLayout} does
  */

@@ -9,7 +9,7 @@ import type {
   SignResult,
   ThinOptions,
 } from '../index.ts';
-import { DrayageError, originAnnotations, pulledImages, save } from '../index.ts';
+import { originAnnotations, pulledImages, save } from '../index.ts';
 import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
@@ -19,8 +19,8 @@ import { readJob } from './ci.ts';
 import type { CommonOptions, Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import type { LockTimeoutOptions } from './places.ts';
-import { createLayout, defaultLayout, openLayout } from './places.ts';
-import { isFolder, openArchive, parseNotation } from './notation.ts';
+import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.ts';
+import { folderOf, isFolder, isSameFolder, openArchive, parseNotation } from './notation.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import type { VariableOptions } from './reports.ts';
 import type { PlatformOptions } from './selection.ts';
@@ -80,9 +80,10 @@ export async function runSave(
   const { ids, described, platform, maxSize } = await readRequest(options);
   const job = readJob(env);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
-  const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
+  const out = options.out ?? defaultLayout(env);
+  const layout = await openTarget(out, options, context);
   await using bases = await openBaseLayouts(options.baseLayout, context);
-  await using source = await openSource(options, context);
+  await using source = await openSource(options, layout, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
   await using repositories = lazyRepositories(options, context);
@@ -96,6 +97,9 @@ export async function runSave(
       ...(source.image === undefined ? [] : [source.image]),
     ],
     names: found,
+    built: daemon === undefined ? described : undefined,
+    // A signature vouches for every layer: reading them once proves and hashes them.
+    prove: signing !== undefined,
     // A copy must not turn another job's image into this job's.
     policy: signing?.policy,
     platform,
@@ -154,12 +158,7 @@ export interface SaveRequest {
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `IO`
  */
 export async function readRequest(options: SaveCommandOptions): Promise<SaveRequest> {
-  const { iidfile, metadataFile, from, maxSize } = options;
-  if (metadataFile !== undefined && from !== undefined) {
-    throw new DrayageError('USAGE', `--metadata-file has no meaning with --from ${from}`, {
-      hint: 'it names images of a daemon',
-    });
-  }
+  const { iidfile, metadataFile, maxSize } = options;
   return {
     ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
     described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
@@ -184,7 +183,26 @@ interface OpenSource extends AsyncDisposable {
   image?: string;
 }
 
-async function openSource({ from, host }: SaveCommandOptions, context: Context): Promise<OpenSource> {
+/** The layout to save into. If the images come from it, a builder wrote it. */
+async function openTarget(out: string, options: SaveCommandOptions, context: Context): Promise<Layout> {
+  const source = layoutFolder(options.from);
+  if (source === undefined || !(await isSameFolder(source, folderOf(out))))
+    return createLayout(out, context, options);
+  return adoptLayout(out, context, options);
+}
+
+/** The folder in a source that may be a layout. */
+function layoutFolder(from: string | undefined): string | undefined {
+  if (from === undefined || from === '-') return undefined;
+  const { kind, path } = parseNotation(from);
+  return kind === undefined || kind === 'oci' ? path : undefined;
+}
+
+async function openSource(
+  { from, host }: SaveCommandOptions,
+  layout: Layout,
+  context: Context,
+): Promise<OpenSource> {
   if (from === undefined) {
     const daemon = await openDaemon(host, context);
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
@@ -192,7 +210,9 @@ async function openSource({ from, host }: SaveCommandOptions, context: Context):
   if (from === '-') return archiveSource(context.stdin);
   const { kind, path, image } = parseNotation(from);
   if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
-    return { from: await openLayout(path, context), image, [Symbol.asyncDispose]: nothing };
+    const isTarget = await isSameFolder(path, layout.path);
+    const place = isTarget ? layout : await openLayout(path, context);
+    return { from: place, image, [Symbol.asyncDispose]: nothing };
   }
   return { ...archiveSource(await openArchive(path)), image };
 }

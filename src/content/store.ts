@@ -38,4 +38,9 @@ export interface ImageStore extends ContentSource, ImageIndex {
    * absent; `LOCKED` if somebody else changes the store meanwhile; errors of `work`
    */
   update<T>(work: (transaction: StoreTransaction) => Promise<T>, options?: ContentOptions): Promise<T>;
+  /**
+   * Removes those of these blobs that nothing in the index leads to. A store without this may keep more than is needed.
+   * @throws {@link DrayageError} `LOCKED` if somebody else changes the store meanwhile
+   */
+  discard?(digests: ReadonlySet<Digest>, options?: ContentOptions): Promise<void>;
 }

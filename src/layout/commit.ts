@@ -12,7 +12,7 @@ import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts
 import { inExisting } from '../disk/below.ts';
 import type { Lock } from './lock.ts';
 import { notFound } from '../listing/lookup.ts';
-import { makeLayout, publishBlobs } from './publish.ts';
+import { makeLayout, markLayout, publishBlobs } from './publish.ts';
 import { incomplete, reach } from './reach.ts';
 import { renewRoot } from './renew.ts';
 import { prepareReplacement } from './small-file.ts';
@@ -28,6 +28,12 @@ const HASHED_AT_ONCE = 4;
 
 /** All that the images of a transaction need, by digest. */
 type Needed = ReadonlyMap<Digest, Descriptor>;
+
+/**
+ * What an update may find at the layout's path besides a layout: `create` makes one where there is nothing, `adopt` adds the
+ * `oci-layout` that a builder left out.
+ */
+export type OpenedFor = 'open' | 'create' | 'adopt';
 
 /** The input of a commit. */
 export interface CommitContext extends ContentOptions {
@@ -58,17 +64,16 @@ export async function prepareCommit(context: CommitContext): Promise<Needed> {
 /**
  * Applies a transaction to a layout whose lock is held. It takes effect when index.json is replaced. After a failure
  * everything is undone, unless the lock was lost.
- * @param mayCreate whether to make the layout if there is none
  */
 export async function commit(
   context: CommitContext,
   needed: Needed,
   lock: Lock,
-  mayCreate: boolean,
+  openedFor: OpenedFor,
 ): Promise<void> {
   const undo = new Undo();
   try {
-    await openForWriting(context, lock, mayCreate, undo);
+    await openForWriting(context, lock, openedFor, undo);
     // Already hashed: this only checks whether a file was removed or changed since.
     await checkNeeded(context, needed);
     await apply(context, needed, lock, undo);
@@ -83,12 +88,13 @@ export async function commit(
 async function openForWriting(
   { stored: { root }, staging }: CommitContext,
   lock: Lock,
-  mayCreate: boolean,
+  openedFor: OpenedFor,
   undo: Undo,
 ): Promise<void> {
   const state = await folderState(root);
-  if (state === 'layout' || !mayCreate) await checkLayoutFile(root);
-  else if (state === 'other') throw unsafeFolder(root);
+  if (state === 'unmarked' && openedFor === 'adopt') await markLayout(root, staging, undo);
+  else if (state === 'layout' || openedFor !== 'create') await checkLayoutFile(root);
+  else if (state === 'other' || state === 'unmarked') throw unsafeFolder(root);
   else await makeLayout(root, staging, lock, undo);
 }
 

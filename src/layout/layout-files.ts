@@ -8,23 +8,27 @@ import { Folder } from '../disk/folder.ts';
 import { ifThere } from '../disk/io-error.ts';
 import { readSmallFile } from './small-file.ts';
 import { INNER_HOME } from './staging-home.ts';
-import { INDEX_FILE, LAYOUT_FILE, LAYOUT_VERSION } from '../oci/layout.ts';
+import { BLOBS_FOLDER, INDEX_FILE, LAYOUT_FILE, LAYOUT_VERSION } from '../oci/layout.ts';
+
+/** See {@link folderState}. */
+export type FolderState = 'nothing' | 'empty' | 'layout' | 'unmarked' | 'other';
 
 /** The index.json of a layout without images. */
 export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
 
 /**
  * What is at a layout's path: nothing, an empty folder (which may contain what a killed update left of a new layout), a
- * layout, or something else.
+ * layout, a layout without its `oci-layout` (older builders leave it out), or something else.
  * @throws {@link DrayageError} `LINK`, `IO`
  */
-export async function folderState(path: string): Promise<'nothing' | 'empty' | 'layout' | 'other'> {
+export async function folderState(path: string): Promise<FolderState> {
   await using folder = await Folder.open(path);
   const found = folder && (await ifThere(path, 'read the folder', () => folder.names()));
   if (found === undefined) return 'nothing';
   const names = found.filter((name) => name !== INNER_HOME);
   if (names.length === 0 || (names.length === 1 && names[0] === LAYOUT_FILE)) return 'empty';
-  return names.includes(LAYOUT_FILE) ? 'layout' : 'other';
+  if (names.includes(LAYOUT_FILE)) return 'layout';
+  return names.includes(INDEX_FILE) && names.includes(BLOBS_FOLDER) ? 'unmarked' : 'other';
 }
 
 /**

@@ -8,6 +8,7 @@ import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { OpenedFor } from './commit.ts';
 import { commit, prepareCommit, unsafeFolder } from './commit.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { IndexFile } from './index-file.ts';
@@ -15,7 +16,8 @@ import { checkLayoutFile, EMPTY_INDEX, folderState } from './layout-files.ts';
 import { acquireLock } from './lock.ts';
 import { Staging } from './staging.ts';
 import { StoredContent } from './stored-content.ts';
-import type { SweptBlobs } from './sweep.ts';
+import { discard } from './discard.ts';
+import type { AloneContext, SweptBlobs } from './sweep.ts';
 import { sweep } from './sweep.ts';
 import { Transaction } from './transaction.ts';
 import type { WaitOptions } from './wait.ts';
@@ -42,16 +44,16 @@ export class Layout implements ImageStore, AsyncDisposable {
   readonly #stored: StoredContent;
   readonly #listing: Listing;
   readonly #indexFile: IndexFile;
-  readonly #mayCreate: boolean;
+  readonly #openedFor: OpenedFor;
   readonly #wait: Omit<WaitOptions, 'signal'>;
 
-  private constructor(path: string, mayCreate: boolean, { lockTimeout, onProgress }: OpenLayoutOptions) {
+  private constructor(path: string, openedFor: OpenedFor, { lockTimeout, onProgress }: OpenLayoutOptions) {
     this.path = path;
     this.#wait = { lockTimeout, onProgress };
     this.#stored = new StoredContent(path);
     this.#indexFile = new IndexFile(path);
     this.#listing = new Listing({ content: this, index: () => this.#index(), place: path });
-    this.#mayCreate = mayCreate;
+    this.#openedFor = openedFor;
   }
 
   /**
@@ -60,9 +62,26 @@ export class Layout implements ImageStore, AsyncDisposable {
    * index.json is missing or malformed; `LINK`, `IO`
    */
   static async open(path: string, options: OpenLayoutOptions = {}): Promise<Layout> {
+    return Layout.#openExisting(path, 'open', options);
+  }
+
+  /**
+   * Opens a layout that a builder wrote, as {@link Layout.open} does. Its `oci-layout` may be missing, because older builders
+   * leave it out: the first update that succeeds adds it.
+   * @throws {@link DrayageError} as {@link Layout.open}
+   */
+  static async adopt(path: string, options: OpenLayoutOptions = {}): Promise<Layout> {
+    return Layout.#openExisting(path, 'adopt', options);
+  }
+
+  static async #openExisting(
+    path: string,
+    openedFor: OpenedFor,
+    options: OpenLayoutOptions,
+  ): Promise<Layout> {
     options.signal?.throwIfAborted();
     currentBudget()?.spend('layouts', 1);
-    const layout = new Layout(resolvePath(path), false, options);
+    const layout = new Layout(resolvePath(path), openedFor, options);
     if ((await folderState(layout.path)) === 'nothing') {
       throw new DrayageError('NOT_FOUND', `no image layout: ${layout.path} does not exist`, {
         path: layout.path,
@@ -80,9 +99,9 @@ export class Layout implements ImageStore, AsyncDisposable {
    */
   static async create(path: string, options: OpenLayoutOptions = {}): Promise<Layout> {
     options.signal?.throwIfAborted();
-    const layout = new Layout(resolvePath(path), true, options);
+    const layout = new Layout(resolvePath(path), 'create', options);
     const state = await folderState(layout.path);
-    if (state === 'other') throw unsafeFolder(layout.path);
+    if (state === 'other' || state === 'unmarked') throw unsafeFolder(layout.path);
     if (state === 'layout') await layout.#check();
     return layout;
   }
@@ -166,21 +185,16 @@ export class Layout implements ImageStore, AsyncDisposable {
     choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
     options: PruneLayoutOptions = {},
   ): Promise<SweptBlobs> {
-    const { signal, dryRun = false } = options;
-    signal?.throwIfAborted();
-    await this.#check();
-    const wait = this.#waitOptions(options);
-    const staging = await Staging.open(this.path, wait);
-    try {
-      const lock = await acquireLock(staging.home, staging.folder, { ...wait, exclusive: true });
-      try {
-        return await sweep({ stored: this.#stored, staging, lock, dryRun, signal }, choose);
-      } finally {
-        await lock.release();
-      }
-    } finally {
-      await staging.remove();
-    }
+    const { dryRun = false } = options;
+    return this.#alone(options, (context) => sweep({ ...context, dryRun }, choose));
+  }
+
+  /**
+   * Removes those of these blobs that no image needs: nothing in index.json leads to them, except images that omit them.
+   * @throws {@link DrayageError} as {@link Layout.prune}
+   */
+  async discard(digests: ReadonlySet<Digest>, options: UpdateOptions = {}): Promise<void> {
+    await this.#alone(options, (context) => discard(context, digests));
   }
 
   /**
@@ -202,6 +216,25 @@ export class Layout implements ImageStore, AsyncDisposable {
   /** Nothing is held open; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** Runs work while no other process may change the layout. */
+  async #alone<T>(options: UpdateOptions, work: (context: AloneContext) => Promise<T>): Promise<T> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    await this.#check();
+    const wait = this.#waitOptions(options);
+    const staging = await Staging.open(this.path, wait);
+    try {
+      const lock = await acquireLock(staging.home, staging.folder, { ...wait, exclusive: true });
+      try {
+        return await work({ stored: this.#stored, staging, lock, signal });
+      } finally {
+        await lock.release();
+      }
+    } finally {
+      await staging.remove();
+    }
+  }
+
   async #commit(staging: Staging, transaction: Transaction, options: UpdateOptions): Promise<void> {
     const { signal } = options;
     const isThere = (await folderState(this.path)) === 'layout';
@@ -210,7 +243,7 @@ export class Layout implements ImageStore, AsyncDisposable {
     const needed = await prepareCommit(context);
     const lock = await acquireLock(staging.home, staging.folder, this.#waitOptions(options));
     try {
-      await commit(context, needed, lock, this.#mayCreate);
+      await commit(context, needed, lock, this.#openedFor);
     } finally {
       await lock.release();
     }
@@ -222,12 +255,13 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   async #check(): Promise<void> {
-    await checkLayoutFile(this.path);
+    const mayLackMark = this.#openedFor === 'adopt' && (await folderState(this.path)) === 'unmarked';
+    if (!mayLackMark) await checkLayoutFile(this.path);
     await this.#index();
   }
 
   async #index(): Promise<LayoutIndex> {
-    if (this.#mayCreate && (await folderState(this.path)) !== 'layout') return EMPTY_INDEX;
+    if (this.#openedFor === 'create' && (await folderState(this.path)) !== 'layout') return EMPTY_INDEX;
     return this.#indexFile.read();
   }
 }

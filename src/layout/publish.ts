@@ -25,13 +25,20 @@ export async function makeLayout(root: string, staging: Staging, lock: Lock, und
   await using parent = await openExisting(dirname(root), { follow: true });
   await (await openOrMake(parent, basename(root), undo, { follow: true })).close();
   const index = Buffer.from(JSON.stringify(EMPTY_INDEX));
-  await (
-    await prepareReplacement(staging, root, LAYOUT_FILE, LAYOUT_BYTES)
-  )(undo);
+  await markLayout(root, staging, undo);
   const replaceIndex = await prepareReplacement(staging, root, INDEX_FILE, index);
   // A process that took the lock over may have made the layout, and put images in it.
   await lock.assertHeld();
   await replaceIndex(undo);
+}
+
+/**
+ * Writes the `oci-layout` of a folder.
+ * @throws {@link DrayageError} `IO`, `LINK`
+ */
+export async function markLayout(root: string, staging: Staging, undo: Undo): Promise<void> {
+  const mark = await prepareReplacement(staging, root, LAYOUT_FILE, LAYOUT_BYTES);
+  await mark(undo);
 }
 
 /** The blobs to publish. */

@@ -15,11 +15,15 @@ import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
 import { Undo } from './undo.ts';
 
-/** The input of {@link sweep}. */
-export interface SweepContext extends ContentOptions {
+/** A layout that no other process changes: the lock is held for this one alone. */
+export interface AloneContext extends ContentOptions {
   stored: StoredContent;
   staging: Staging;
   lock: Lock;
+}
+
+/** The input of {@link sweep}. */
+export interface SweepContext extends AloneContext {
   /** Only reports what would be removed. */
   dryRun: boolean;
 }
@@ -42,7 +46,7 @@ export async function sweep(
   context: SweepContext,
   choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
 ): Promise<SweptBlobs> {
-  const { stored, staging, lock, dryRun, signal } = context;
+  const { stored, staging, dryRun, signal } = context;
   await checkLayoutFile(stored.root);
   const before = await readLayoutIndex(stored.root);
   assertAllRead(before, stored.root);
@@ -54,18 +58,16 @@ export async function sweep(
   if (!dryRun) {
     await assertAlone(staging);
     if (after.manifests.length < before.manifests.length) await replaceIndex(context, before, after);
-    for (const { digest } of removed) {
-      signal?.throwIfAborted();
-      // A process that took the lock over may need blobs that nothing names yet.
-      await lock.assertHeld();
-      await removeBlob(stored.root, digest);
-    }
+    await removeBlobs(
+      context,
+      removed.map(({ digest }) => digest),
+    );
   }
   return { removed: sum(removed), kept: sum(blobs.filter(({ digest }) => needed.has(digest))) };
 }
 
 /** The content of an unread entry is unknown: it may need any blob. */
-function assertAllRead({ unread: [entry] }: LayoutIndex, path: string): void {
+export function assertAllRead({ unread: [entry] }: LayoutIndex, path: string): void {
   if (entry === undefined) return;
   throw new DrayageError(
     'UNSUPPORTED',
@@ -96,7 +98,7 @@ async function replaceIndex(
  * Checks that no other process is about to change the layout: it may need blobs that nothing names yet. Processes that
  * begin from now on wait while the lock is held.
  */
-async function assertAlone(staging: Staging): Promise<void> {
+export async function assertAlone(staging: Staging): Promise<void> {
   const [other] = await staging.others();
   if (other === undefined) return;
   throw new DrayageError('LOCKED', `another process is at work on the layout: ${other}`, {
@@ -121,10 +123,22 @@ async function listBlobs(root: string): Promise<{ digest: Digest; size: number }
   return found;
 }
 
-async function removeBlob(root: string, digest: Digest): Promise<void> {
-  const names = blobNames(digest);
-  await removeBelow(root, names);
-  forgetBlob(blobPath({ root, names }));
+/**
+ * Removes blobs.
+ * @throws {@link DrayageError} `LOCKED` if the lock was lost; `IO`, `LINK`
+ */
+export async function removeBlobs(
+  { stored: { root }, lock, signal }: AloneContext,
+  digests: Iterable<Digest>,
+): Promise<void> {
+  for (const digest of digests) {
+    signal?.throwIfAborted();
+    // A process that took the lock over may need blobs that nothing names yet.
+    await lock.assertHeld();
+    const names = blobNames(digest);
+    await removeBelow(root, names);
+    forgetBlob(blobPath({ root, names }));
+  }
 }
 
 function sum(blobs: readonly { size: number }[]): { blobs: number; bytes: number } {

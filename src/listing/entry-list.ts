@@ -22,6 +22,8 @@ export class EntryList {
   readonly #byDigest = new Groups<Digest>();
   readonly #byName = new Groups<string>();
   readonly #nameless = new Groups<Digest>();
+  /** Named by another tool's word only. */
+  readonly #foreign = new Groups<Digest>();
   /** What the entries of a digest say about omitted layers, since it was added here. */
   readonly #omitted = new Map<Digest, string | undefined>();
   #next = 0;
@@ -45,6 +47,7 @@ export class EntryList {
     // For a document that belongs to an image by its name, only the name says so.
     const own = isCosignEntry({ ...root, annotations: given }) ? given : withoutNames(given);
     this.#setOmitted(root.digest, own[OMITTED_LAYERS]);
+    this.#setForeign(root, own);
     const nameless = this.#nameless.of(root.digest);
     if (names.length === 0) {
       const [at] = nameless;
@@ -81,6 +84,14 @@ export class EntryList {
     }
   }
 
+  /** An entry that another tool named states the same as those that are named here: readers take the first one's word. */
+  #setForeign(root: Descriptor, own: Record<string, string>): void {
+    for (const at of this.#foreign.of(root.digest)) {
+      const said = this.#entries.get(at)?.annotations?.[REF_NAME];
+      if (said !== undefined) this.#put(at, toEntry(root, { ...own, [REF_NAME]: said }));
+    }
+  }
+
   /** Replaces the entry that has this name, if it is the same image; otherwise appends. */
   #setName(name: string, added: Descriptor): void {
     const isTaken = (at: number): boolean => isPossiblySame(this.#entries.get(at)?.platform, added.platform);
@@ -103,6 +114,7 @@ export class EntryList {
     this.#byDigest.add(entry.digest, at);
     if (name !== undefined) this.#byName.add(name, at);
     else if (entry.annotations?.[REF_NAME] === undefined) this.#nameless.add(entry.digest, at);
+    else if (!isCosignEntry(entry)) this.#foreign.add(entry.digest, at);
   }
 
   #delete(at: number): void {
@@ -111,6 +123,7 @@ export class EntryList {
     this.#entries.delete(at);
     this.#byDigest.delete(entry.digest, at);
     this.#nameless.delete(entry.digest, at);
+    this.#foreign.delete(entry.digest, at);
     this.#byName.delete(entryName(entry) ?? '', at);
   }
 }

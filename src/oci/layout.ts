@@ -11,8 +11,10 @@ export const LAYOUT_BYTES: Buffer = Buffer.from(JSON.stringify({ imageLayoutVers
 export const INDEX_FILE = 'index.json';
 /** The file by which `docker load` reads an archive; a layout may have it, too. */
 export const DOCKER_MANIFEST_FILE = 'manifest.json';
+/** The folder of a layout's content (image-layout.md#blobs). */
+export const BLOBS_FOLDER = 'blobs';
 
 /** Where a layout keeps content: its path there (image-layout.md#blobs). */
 export function blobName(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+  return `${BLOBS_FOLDER}/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }

@@ -7,7 +7,7 @@ import { Layout } from '../../src/layout/layout.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import { once } from '../../src/stream/tap.ts';
-import type { SavedImage } from '../../src/verbs/save/save.ts';
+import type { SavedImage } from '../../src/verbs/save/options.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeSigstore, identityToken } from '../support/fake-sigstore.ts';
 import { fixturePath } from '../support/fixtures.ts';

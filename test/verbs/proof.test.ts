@@ -21,7 +21,7 @@ import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import type { PromoteOptions, PromoteResult } from '../../src/verbs/promote/promote.ts';
 import { promote } from '../../src/verbs/promote/promote.ts';
-import type { SaveOptions, SaveResult } from '../../src/verbs/save/save.ts';
+import type { SaveOptions, SaveResult } from '../../src/verbs/save/options.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import type { SignOptions, SignResult } from '../../src/verbs/sign.ts';
 import { sign } from '../../src/verbs/sign.ts';

@@ -1,90 +1,53 @@
-import type { SaveSource, SourceOptions } from './sources/source.ts';
+import { chooseCodec } from '../../ingest/codec.ts';
+import type { ChosenCodec } from '../../ingest/codec.ts';
+import { createIngest } from '../../ingest/ingest.ts';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { IngestedLayer, SavedLayer } from '../../content/layer.ts';
-import { takeImages } from './sources/take.ts';
-import type { ImageStore, StoreTransaction } from '../../content/store.ts';
+import type { StoreTransaction } from '../../content/store.ts';
 import { Holdings } from '../../image/holdings.ts';
-import { readImage, withPlatform } from '../../image/image.ts';
 import { Ledger } from '../../image/ledger.ts';
 import { noteProven } from '../../image/prove.ts';
-import type { ChosenCodec, CodecName } from '../../ingest/codec.ts';
-import { chooseCodec } from '../../ingest/codec.ts';
-import { createIngest } from '../../ingest/ingest.ts';
-import type { ImageIdentity } from '../../listing/unique-reference.ts';
-import { identify } from '../../listing/unique-reference.ts';
-import { withOrigin } from '../../ci/origin.ts';
-import { CREATED } from '../../oci/annotations.ts';
-import { configPlatform } from '../../oci/config.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { formatPlatform } from '../../oci/platform.ts';
 import type { LayerStatus } from '../../progress.ts';
-import { checkSize } from '../../image/size-check.ts';
-import type { Selection } from '../../select/selection.ts';
+import { AdoptedContent, NeededByOthers } from './adopted-content.ts';
+import type { SavedImage, SaveOptions, SaveResult } from './options.ts';
+import { adoptImages } from './sources/adopt.ts';
+import type { SourceOptions } from './sources/source.ts';
+import { takeImages } from './sources/take.ts';
+import { storeImages } from './store-images.ts';
 import { ContentOverBases } from './thin/content-over-bases.ts';
-import type { OmitOptions } from './thin/omitter.ts';
 import { Omitter } from './thin/omitter.ts';
 
-/** Options of {@link save}. */
-export interface SaveOptions extends Selection, OmitOptions {
-  from: SaveSource;
-  /** Names or digests. From a daemon at least one; from an archive or a layout, default: all. */
-  images?: readonly string[] | undefined;
-  /**
-   * Names under which a daemon's images were built, by the text in `images` that requests them. The images get these
-   * names, whatever the daemon calls them now. Default: the requested name.
-   */
-  names?: ReadonlyMap<string, readonly string[]> | undefined;
-  /**
-   * Requests all images from a daemon at once: it sends shared layers once. Docker's own store then loses count of
-   * these layers and never frees them, so use this for a daemon that is thrown away. Default false.
-   */
-  oneRequest?: boolean | undefined;
-  /** The layout to save into. */
-  to: ImageStore;
-  /** The compression of uncompressed layers. Default `auto`: zstd if the runtime has it built in, else gzip. */
-  compress?: CodecName | undefined;
-  /** Compression level; default 1. */
-  level?: number | undefined;
-  /** How many threads hash and compress. Default: the number of cores, or the container's CPU quota. */
-  concurrency?: number | undefined;
-  /** Bytes of layers in memory at once while they are hashed and compressed. Default 32 MiB. */
-  memory?: number | undefined;
-  /** Annotations for every image, such as the origin of the saving job. */
-  annotations?: Readonly<Record<string, string>> | undefined;
-}
-
-/** A saved image. */
-export interface SavedImage extends ImageIdentity {
-  /** Another tool's word for it, if it was requested by that word. */
-  foundAs?: string | undefined;
-  /** `os/architecture[/variant]` */
-  platform: string;
-  layers: SavedLayer[];
-}
-
-/** Result of {@link save}. */
-export interface SaveResult {
-  /** The layout's folder. */
-  layout: string;
-  images: SavedImage[];
-  /** Bytes read from the source; stored bytes of layers, each counted once. */
-  bytes: { read: number; written: number; reused: number; omitted: number; total: number };
-  seconds: number;
-}
-
 /**
- * Saves images into a layout: all of them, or, after any failure, none.
+ * Saves images into a layout: all of them, or, after any failure, none. If they come from the same layout, because a builder
+ * wrote it, they are adopted: nothing is copied, only what their entries state changes. Which images they are must be said
+ * then. Omitted blobs are removed after that.
  * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`,
- * `LIMIT`, `IO`
+ * `LIMIT`, `IO`; `USAGE` if no image is named of a daemon, or of the same layout
  */
 export async function save(options: SaveOptions): Promise<SaveResult> {
   const started = performance.now();
+  const ledger = new Ledger();
+  const { images, read } = isAdoption(options)
+    ? await saveAdopted(options, ledger)
+    : await saveArrived(options, ledger);
+  const bytes = { read, ...countBytes(images) };
+  return { layout: options.to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Images that were saved, and the bytes that were read from their source. */
+interface Saved {
+  images: SavedImage[];
+  read: number;
+}
+
+/** Saves images from elsewhere. */
+async function saveArrived(options: SaveOptions, ledger: Ledger): Promise<Saved> {
   const { onProgress, signal } = options;
   const codec = chooseCodec(options.compress, options.level);
   const stored = (await options.to.images(options)).map(({ root }) => root);
   let read = 0;
   const images = await options.to.update(async (content) => {
-    const ledger = new Ledger();
     const omitter = await Omitter.prepare(options, ledger);
     const { bases } = omitter;
     const holdings = new Holdings(options.to, stored, ledger, { signal });
@@ -102,18 +65,31 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     });
     const before = await options.to.images({ signal });
     const arrivals = await omitter.settle(arrived, before, { content, holdings });
-    const saved: SavedImage[] = [];
-    // One after the other, so that the index lists them in the order of their arrival.
-    for (const arrival of arrivals) saved.push(await store(arrival, content, options));
-    await checkSize(
-      content,
-      [...before, ...arrivals].map(({ root, annotations }) => ({ ...root, annotations })),
-      options,
-    );
-    return saved;
+    return storeImages(arrivals, before, content, options);
   }, options);
-  const bytes = { read, ...countBytes(images) };
-  return { layout: options.to.location, images, bytes, seconds: (performance.now() - started) / 1000 };
+  return { images, read };
+}
+
+/** Saves images that are in the layout already. */
+async function saveAdopted(options: SaveOptions, ledger: Ledger): Promise<Saved> {
+  const { to, signal } = options;
+  const { images, dropped } = await to.update(async (transaction) => {
+    const content = new AdoptedContent(transaction);
+    const omitter = await Omitter.prepare(options, ledger);
+    const { adopted, others } = await adoptImages(to, content, options);
+    const holdings = new NeededByOthers(to, others, { signal });
+    const arrivals = await omitter.settle(adopted, others, { content, holdings });
+    return { images: await storeImages(arrivals, others, content, options), dropped: content.dropped };
+  }, options);
+  // Only now, because until here the layout must stay readable as its builder left it.
+  if (dropped.size > 0) await to.discard?.(dropped, { signal });
+  return { images, read: 0 };
+}
+
+/** Whether the images are in the layout already. */
+function isAdoption({ from, to }: SaveOptions): boolean {
+  if ('archive' in from || 'load' in from) return false;
+  return from === to || ('location' in from && from.location === to.location);
 }
 
 /** What {@link take} needs besides the options. */
@@ -161,26 +137,6 @@ async function take(
 function noteIngested({ received, uncompressedSize, diffId, status, ...blob }: IngestedLayer): void {
   const isOwn = status === 'written' || received.digest === blob.digest;
   if (isOwn && uncompressedSize !== null) noteProven({ diffId, blob }, uncompressedSize);
-}
-
-/** Adds an arrived image to the layout's index, and describes it. */
-async function store(
-  { root, names, foundAs, layers, referrers, ...arrival }: ArrivedImage,
-  content: StoreTransaction,
-  options: SaveOptions,
-): Promise<SavedImage> {
-  const { config } = await readImage(content, root, options);
-  const { created } = config.value;
-  const own = { ...(created && { [CREATED]: created }), ...options.annotations };
-  const annotations = withOrigin(arrival.annotations, own);
-  content.add(withPlatform(root, config.value), names, annotations);
-  for (const referrer of referrers) content.add(referrer, [], {});
-  return {
-    ...identify({ root, names, annotations }, config.descriptor.digest),
-    ...(foundAs !== undefined && { foundAs }),
-    platform: formatPlatform(configPlatform(config.value)),
-    layers,
-  };
 }
 
 function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {

@@ -5,6 +5,7 @@ import type { Digest } from '../../../oci/digest.ts';
 import { nameOf } from '../../../content/image-index.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
+import { findBuilt } from './built.ts';
 import { takeCopies } from './layout.ts';
 import type { SourceOptions } from './source.ts';
 
@@ -30,12 +31,15 @@ async function takeSelected(
   take: (selected: SelectedImage) => Promise<ArrivedImage>,
 ): Promise<ArrivedImage[]> {
   const images = new Map<Digest, ArrivedImage>();
-  for (const selected of await select([place], options)) {
+  const built = await findBuilt(place, options.built ?? [], options);
+  const asked = [...(options.images ?? []), ...built.keys()];
+  for (const selected of await select([place], { ...options, images: asked })) {
     options.onProgress?.({ kind: 'image', name: nameOf(selected.image) });
     const image = await take(selected);
+    const given = built.get(selected.image.root.digest) ?? [];
     // Two images may become one: manifests that differ in the compression of their layers.
     const same = images.get(image.root.digest);
-    const names = [...new Set([...(same?.names ?? []), ...image.names])];
+    const names = [...new Set([...(same?.names ?? []), ...image.names, ...given])];
     images.set(image.root.digest, { ...(same ?? image), names });
   }
   return [...images.values()];

@@ -4,6 +4,7 @@ import type { ContentSink } from '../../../content/sink.ts';
 import type { ContentSource } from '../../../content/source.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { Holdings } from '../../../image/holdings.ts';
+import type { BuiltImage } from './built.ts';
 import type { Selection } from '../../../select/selection.ts';
 
 /** The source of a save: a daemon, an archive's bytes, or another layout. */
@@ -14,6 +15,8 @@ export interface SourceOptions extends Selection {
   from: SaveSource;
   /** Further names of a daemon's images, by the text that requests them. */
   names?: ReadonlyMap<string, readonly string[]>;
+  /** Images of an archive or a layout that a build made. */
+  built?: readonly BuiltImage[];
   /** Requests all images from a daemon at once. */
   oneRequest?: boolean;
   /** The target of the content. */

@@ -28,7 +28,7 @@ interface Whereabouts {
 export interface OmitLayersOptions extends ContentOptions {
   content: StoreTransaction;
   /** What the store had before. */
-  holdings: Holdings;
+  holdings: Pick<Holdings, 'findBlobs'>;
   /** Layers of these bases may be omitted. */
   bases: readonly Base[];
   /** Further bases, whose layers were counted as held: layers that only they have are copied. */

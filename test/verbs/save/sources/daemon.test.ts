@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../../../src/layout/layout.ts';
 import type { ProgressEvent } from '../../../../src/progress.ts';
-import type { SaveResult } from '../../../../src/verbs/save/save.ts';
+import type { SaveResult } from '../../../../src/verbs/save/options.ts';
 import { save } from '../../../../src/verbs/save/save.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
 import { makeCargo } from '../../../docker/cargo.ts';

@@ -8,7 +8,7 @@ import { inspect } from '../../../../src/verbs/inspect.ts';
 import { Layout } from '../../../../src/layout/layout.ts';
 import { load } from '../../../../src/verbs/load/load.ts';
 import type { Descriptor } from '../../../../src/oci/descriptor.ts';
-import type { SaveOptions } from '../../../../src/verbs/save/save.ts';
+import type { SaveOptions } from '../../../../src/verbs/save/options.ts';
 import { save } from '../../../../src/verbs/save/save.ts';
 import { joinPlaces } from '../../../../src/select/places.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';

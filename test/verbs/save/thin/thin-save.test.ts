@@ -10,7 +10,7 @@ import { Layout } from '../../../../src/layout/layout.ts';
 import { load } from '../../../../src/verbs/load/load.ts';
 import type { Descriptor } from '../../../../src/oci/descriptor.ts';
 import type { ProgressEvent } from '../../../../src/progress.ts';
-import type { SaveOptions, SaveResult } from '../../../../src/verbs/save/save.ts';
+import type { SaveOptions, SaveResult } from '../../../../src/verbs/save/options.ts';
 import { save } from '../../../../src/verbs/save/save.ts';
 import { drain } from '../../../../src/stream/drain.ts';
 import { once } from '../../../../src/stream/tap.ts';
