@@ -75,3 +75,21 @@ test('changes in one list give what changes in one list after the other give', (
   }
   expect(entries.map(({ digest }) => digest)).toEqual(['b', 'a', 'c'].map((text) => manifest(text).digest));
 });
+
+test("an image that is added states the same in its entry with another tool's word, which stays", () => {
+  const foreign = (word: string): Descriptor => ({
+    ...manifest('a'),
+    annotations: { 'org.opencontainers.image.ref.name': word, old: '1' },
+  });
+  const signature = { ...foreign(`sha256-${'a'.repeat(64)}.sig`), ...manifest('b') };
+  const list = new EntryList([foreign('latest'), signature]);
+  list.add(manifest('a'), ['app:1'], { x: '1' });
+  list.add(manifest('b'), [], {});
+  const [first, , third] = list.entries;
+  expect(first?.annotations).toEqual({ 'org.opencontainers.image.ref.name': 'latest', x: '1' });
+  expect(third?.annotations).toEqual({ ...nameAnnotations('app:1'), x: '1' });
+  expect(list.entries).toContainEqual(signature);
+  const unnamed = new EntryList([foreign('latest')]);
+  unnamed.add(manifest('a'), [], { x: '1' });
+  expect(unnamed.entries).toEqual([first]);
+});

@@ -54,8 +54,12 @@ const environment = (name: string, id: string): Record<string, string> => ({
 });
 
 /** Runs `build`, ships its artifact, and runs `test`; what GitLab would not do after a failure is not done. */
-async function run(pipeline: string, env: Record<string, string> = {}): Promise<{ build: Ran; test?: Ran }> {
-  const jobs = merge(COMPONENT, inputs, pipeline);
+async function run(
+  pipeline: string,
+  env: Record<string, string> = {},
+  given: Record<string, string> = {},
+): Promise<{ build: Ran; test?: Ran }> {
+  const jobs = merge(COMPONENT, { ...inputs, ...given }, pipeline);
   const job = (name: string): Job => jobs.get(name) ?? {};
   const [from, to] = [join(home, 'build'), join(home, 'test')];
   const ofBuild = { ...environment('build', '123'), DRAYAGE_FROM: fixturePath('demo.tar'), ...env };
@@ -81,7 +85,14 @@ describe('the component', () => {
     expect(COMPONENT).toHaveLength(2);
     expect(Object.keys(COMPONENT[0] ?? {})).toEqual(['spec']);
     const declared = Object.entries(inputsOf(COMPONENT));
-    expect(declared.map(([name]) => name)).toEqual(['url', 'sha256', 'expire_in', 'access', 'compress']);
+    expect(declared.map(([name]) => name)).toEqual([
+      'url',
+      'sha256',
+      'expire_in',
+      'access',
+      'compress',
+      'adopt',
+    ]);
     for (const [name, { description, default: value, regex = '', options }] of declared) {
       expect(description).not.toBe('');
       expect(value === undefined).toBe(name === 'url' || name === 'sha256');
@@ -160,6 +171,25 @@ ${TEST}`);
     expect(tested).toMatchObject({ code: 0 });
     expect(tested?.output).toContain('got drayage-demo/api:pipeline-4711-');
     expect(tested?.output).toContain('test cleans up\n');
+  });
+
+  test('as a builder wrote it into the layout of the job, if the input says so', async () => {
+    const layout = join(home, 'written');
+    await program('builder', `mkdir -p .drayage && cp -r ${layout} ".drayage/$CI_JOB_ID"`);
+    const args = ['save', '--from', fixturePath('demo.tar'), '--out', layout];
+    expect(spawnSync(process.execPath, [BIN, ...args], { env: { PATH } }).status).toBe(0);
+    const job = `
+build:
+  extends: .drayage-save
+  script:
+    - builder
+    - !reference [.drayage-save, script]
+${TEST}`;
+    const env = { DRAYAGE_FROM: '', DRAYAGE_IMAGES: 'drayage-demo/api:1.0' };
+    const { build, test: tested } = await run(job, env, { adopt: 'true' });
+    expect(build).toMatchObject({ code: 0 });
+    expect(build.output).toContain('drayage-demo/worker:1.0: not adopted');
+    expect(tested?.output).toContain('got drayage-demo/api:pipeline-4711-');
   });
 
   test('compressed as the input says, unless the job says otherwise', async () => {

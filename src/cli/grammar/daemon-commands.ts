@@ -29,7 +29,7 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
   ],
   from: [
     '--from <source>',
-    'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input) instead of a daemon',
+    'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input) instead of a daemon; adopts images in place if it is the folder that is saved into',
   ],
   out: ['-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'],
   thin: [
@@ -64,7 +64,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
     name: 'save',
     summary: 'daemon (or archive, or layout) -> layout',
     description: 'Saves images into an OCI image layout: all of them, or, after any failure, none.',
-    arguments: [['[image...]', 'names or IDs; default for an archive or a layout: all images']],
+    arguments: [['[image...]', 'names or IDs; default for an archive or another layout: all images']],
     load: async () => (await import('../commands/save.ts')).saveImages,
     options: SAVE,
   }),
