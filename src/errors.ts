@@ -106,7 +106,8 @@ export type RefusalReason =
  *
  * - which image: `NO_IMAGE_GIVEN`, `NOTHING_NAMED` in the layout of a builder, `SEVERAL_IMAGES` if one is required, `TWO_IMAGES` under one name, `NO_IMAGE` in a
  *   layout
- * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`, `LAYOUT_SIZE`, `NO_CODEC` in this
+ * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`,
+ *   `BASE_JOB_UNREACHABLE`, `BASE_UNOPENED` by this caller, `LAYOUT_SIZE`, `NO_CODEC` in this
  *   runtime, whose best one is `facts.name`
  * - folders: `LOCK_HELD` by another process, `CACHE_OWNER` who is not trusted
  * - the job: `CI_VARIABLE` for one that is absent or malformed
@@ -133,6 +134,8 @@ export type ErrorReason =
   | 'NO_IMAGE'
   | 'OMITTED_DIFFER'
   | 'BASE_UNREACHABLE'
+  | 'BASE_JOB_UNREACHABLE'
+  | 'BASE_UNOPENED'
   | 'LAYOUT_SIZE'
   | 'LOCK_HELD'
   | 'CACHE_OWNER'

@@ -1,5 +1,6 @@
 import type { ContentSource, OpenBase, OpenRepository } from '../index.ts';
 import { DrayageError, localFirst } from '../index.ts';
+import { lazyArtifacts } from './base-jobs.ts';
 import type { CacheOptions, OpenCache } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
@@ -36,19 +37,25 @@ export interface Bases extends AsyncDisposable {
   open: OpenBase;
 }
 
-/** The bases of images: from the cache, then from their registries, unless `--offline` forbids that. */
+/** The bases of images: from the cache, then from registries and artifacts, unless `--offline` forbids that. */
 export function openBases(options: BaseOptions, context: Context): Bases {
   const repositories = lazyRepositories(options, context);
+  const artifacts = lazyArtifacts(options, context);
   let cache: Promise<OpenCache> | undefined;
+  const openRemote: OpenBase = async ({ name, job }, own) => {
+    if (options.offline === true) return refusing();
+    return job === undefined ? repositories.open(name, own) : artifacts.openJob(job, own);
+  };
   return {
-    open: async ({ name }, { signal }) => {
+    open: async (base, own) => {
       cache ??= openCache(options, context);
       const { cache: kept } = await cache;
-      const remote = options.offline === true ? refusing() : await repositories.open(name, { signal });
-      return localFirst([kept], kept.filledFrom(remote));
+      const remote = await openRemote(base, own);
+      return remote && localFirst([kept], kept.filledFrom(remote));
     },
     [Symbol.asyncDispose]: async () => {
       await repositories[Symbol.asyncDispose]();
+      await artifacts[Symbol.asyncDispose]();
       await (await cache)?.[Symbol.asyncDispose]();
     },
   };
@@ -58,7 +65,7 @@ function refusing(): ContentSource {
   return {
     has: async () => false,
     open: async () => {
-      throw new DrayageError('UNREACHABLE', '--offline forbids asking its registry');
+      throw new DrayageError('UNREACHABLE', '--offline forbids asking for it');
     },
   };
 }

@@ -10,6 +10,8 @@ import type {
   ThinOptions,
 } from '../index.ts';
 import { originAnnotations, pulledImages, save } from '../index.ts';
+import type { BaseJobOptions } from './base-jobs.ts';
+import { lazyArtifacts, openBaseJobs } from './base-jobs.ts';
 import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
@@ -41,6 +43,7 @@ export interface SaveCommandOptions
     VariableOptions,
     SigningOptions,
     RegistryCommandOptions,
+    BaseJobOptions,
     LockTimeoutOptions {
   iidfile?: string;
   metadataFile?: string;
@@ -83,6 +86,8 @@ export async function runSave(
   const out = options.out ?? defaultLayout(env);
   const layout = await openTarget(out, options, context);
   await using bases = await openBaseLayouts(options.baseLayout, context);
+  await using artifacts = lazyArtifacts(options, context);
+  await using jobs = await openBaseJobs(options, artifacts, context);
   await using source = await openSource(options, layout, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
@@ -106,6 +111,7 @@ export async function runSave(
     oneRequest: options.oneRequest,
     to: layout,
     baseLayouts: bases.layouts,
+    baseJobs: jobs.layouts,
     thin: thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
@@ -121,6 +127,8 @@ export async function runSave(
   const signed = await signing?.sign(layout, [...new Set(digests)], {
     others: bases.layouts,
     bases: options.base,
+    baseJobs: jobs.layouts,
+    openJob: artifacts.openJob,
     openRepository: repositories.open,
   });
   return { layout, job, result, signed };

@@ -31,7 +31,7 @@ export interface SigningOptions {
 type SignImages = (
   layout: SignOptions['to'],
   images: readonly string[] | undefined,
-  omitted: Pick<SignOptions, 'others' | 'bases' | 'openRepository'>,
+  omitted: Pick<SignOptions, 'others' | 'bases' | 'baseJobs' | 'openJob' | 'openRepository'>,
 ) => Promise<SignResult>;
 
 /** Everything needed to sign. */

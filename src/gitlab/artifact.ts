@@ -33,6 +33,19 @@ export class JobArtifact implements AsyncDisposable {
     this.layouts = layouts;
   }
 
+  /** The layout in a folder of the artifact, whether or not it is among {@link layouts}; undefined for none. */
+  layoutAt(folder: string): ArtifactLayout | undefined {
+    const known = this.layouts.find((layout) => layout.folder === folder);
+    if (known !== undefined || !layoutFolders(this.#files).includes(folder)) return known;
+    return new ArtifactLayout({ files: this.#files, folder });
+  }
+
+  /** Whether another artifact has the same files, by their names and sizes. */
+  hasSameFiles(other: JobArtifact): boolean {
+    const [own, others] = [this.#files.sizes, other.#files.sizes];
+    return own.size === others.size && [...own].every(([path, size]) => others.get(path) === size);
+  }
+
   /** Closes everything. Removes a downloaded file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#files[Symbol.asyncDispose]();

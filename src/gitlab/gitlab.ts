@@ -5,6 +5,8 @@ import type { JobArtifact, OpenArtifactOptions } from './artifact.ts';
 import { openArtifact } from './artifact.ts';
 import type { ArtifactLimit } from './artifact-limit.ts';
 import { readArtifactLimit } from './artifact-limit.ts';
+import type { LocatedArtifact } from './locate-artifact.ts';
+import { locateArtifact } from './locate-artifact.ts';
 import type { FoundJob, JobQuery } from './jobs.ts';
 import { findJob } from './jobs.ts';
 
@@ -32,6 +34,15 @@ export class GitLab implements AsyncDisposable {
    */
   async openArtifact(job: FoundJob, options?: OpenArtifactOptions): Promise<JobArtifact> {
     return openArtifact(this.#api, job, options);
+  }
+
+  /**
+   * Opens the artifact of a job so that others can find it again: by its ID. Close it before closing this.
+   * @throws {@link DrayageError} as {@link findJob} and {@link openArtifact}; `UNSUPPORTED` if the ID of a job that was
+   * named by a branch cannot be determined
+   */
+  async locateArtifact(query: JobQuery, options?: OpenArtifactOptions): Promise<LocatedArtifact> {
+    return locateArtifact(this.#api, query, options);
   }
 
   /**

@@ -2,6 +2,8 @@ import type { Digest } from '../oci/digest.ts';
 
 /** How many of the first layers are omitted: another place holds them. */
 export const OMITTED_LAYERS = 'dev.drayage.omitted-layers';
+/** In which artifacts of earlier jobs further omitted layers are: JSON, see docs/format.md. */
+export const BASE_JOBS = 'dev.drayage.base-jobs';
 /** Digest of the original index, when only some of its manifests were available. */
 export const ORIGINAL_INDEX = 'dev.drayage.original-index';
 

@@ -2,6 +2,8 @@ import { nameOf } from '../content/image-index.ts';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
+import type { JobPlace } from './base-jobs.ts';
+import { baseJobsOf, describeJob } from './base-jobs.ts';
 import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
 import { prove } from './prove.ts';
@@ -14,17 +16,23 @@ import type { StoredImage } from '../content/image-index.ts';
 
 /** The base of an image, as a layout names it. Nobody vouches for it: its content is checked. */
 export interface BaseReference {
-  /** Full name: `docker.io/library/node:22`. */
+  /** Full name: `docker.io/library/node:22`. For a job's artifact, the job in words. */
   name: string;
+  /** The artifact that has the layers, if it is one. */
+  job?: JobPlace | undefined;
   /** The digest of its manifest or index when the image was saved. */
   digest?: string | undefined;
 }
 
 /**
- * Opens the place where the layers of a base image are read. They are read twice, so the place should keep them.
+ * Opens the place where the layers of a base are read. They are read twice, so the place should keep them.
+ * @returns undefined if it opens no base of this kind
  * @throws {@link DrayageError} if it cannot be reached, or must not be
  */
-export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise<ContentSource>;
+export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise<ContentSource | undefined>;
+
+/** Opens the layout in the artifact of an earlier job. */
+export type OpenJob = (job: JobPlace, options: ContentOptions) => Promise<ContentSource>;
 
 /** Options of {@link omittedContent}. */
 export interface OmittedContentOptions extends ContentOptions {
@@ -67,8 +75,9 @@ class OmittedContent implements ContentSource {
   readonly #placed: ReadImage;
   readonly #omitted: ReadonlyMap<Digest, Layer>;
   readonly #options: OmittedContentOptions;
-  #base: Promise<ContentSource> | undefined;
-  #isTold = false;
+  /** The bases that were opened, each with its name. */
+  readonly #bases = new Map<string, Promise<ContentSource | undefined>>();
+  readonly #told = new Set<string>();
 
   constructor(placed: ReadImage, omitted: ReadonlyMap<Digest, Layer>, options: OmittedContentOptions) {
     this.#placed = placed;
@@ -93,14 +102,18 @@ class OmittedContent implements ContentSource {
   async #openBase(layer: Layer, options: OpenOptions): Promise<Readable> {
     const { openBase, onProgress, signal } = this.#options;
     const { blob } = layer;
-    const reference = this.#reference();
+    const reference = this.#reference(blob.digest);
     if (openBase === undefined || reference === undefined) throw this.#nowhere(blob, reference);
+    const name = fullName(reference);
     try {
-      this.#base ??= openBase(reference, { signal });
-      const bytes = await openProven(await this.#base, layer, options);
-      const message = `${nameOf(this.#placed.image)}: omitted layers are read from its base ${fullName(reference)}`;
-      if (!this.#isTold) onProgress?.({ kind: 'note', message });
-      this.#isTold = true;
+      const opening = this.#bases.get(name) ?? openBase(reference, { signal });
+      this.#bases.set(name, opening);
+      const base = await opening;
+      if (base === undefined) throw this.#nowhere(blob, reference);
+      const bytes = await openProven(base, layer, options);
+      const message = `${nameOf(this.#placed.image)}: omitted layers are read from its base ${name}`;
+      if (!this.#told.has(name)) onProgress?.({ kind: 'note', message });
+      this.#told.add(name);
       const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
       // A stream that nobody reads has not consumed it.
       named.once('close', () => bytes.destroy());
@@ -123,8 +136,11 @@ class OmittedContent implements ContentSource {
     }
   }
 
-  #reference(): BaseReference | undefined {
-    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = this.#placed.image.annotations;
+  #reference(blob: Digest): BaseReference | undefined {
+    const { image } = this.#placed;
+    const job = baseJobsOf(image).get(blob);
+    if (job !== undefined) return { name: describeJob(job), job };
+    const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = image.annotations;
     return name === undefined ? undefined : { name, digest };
   }
 
@@ -133,14 +149,14 @@ class OmittedContent implements ContentSource {
     return new DrayageError(
       'NOT_FOUND',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and no other layout has it${from}`,
-      { hint: 'also name the layout that the image was saved against, or load its base first' },
+      { reason: 'BASE_UNOPENED', hint: 'also name the layout that the image was saved against, or load its base first' },
     );
   }
 
   /** Damage is reported as such; any other failure means that the base did not deliver, or must not be asked. */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
-    if (isDamage(error) || !isDrayageError(error)) return error;
-    const isForbidden = error.facts.reason === 'UNNAMED_HOST';
+    if (isDamage(error) || !isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
+    const isForbidden = error.code === 'POLICY';
     return new DrayageError(
       isForbidden ? 'POLICY' : 'UNREACHABLE',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and cannot be read from its base ${fullName(reference)}: ${error.message}`,
@@ -149,8 +165,12 @@ class OmittedContent implements ContentSource {
         digest,
         cause: error,
         ...(!isForbidden && {
-          reason: 'BASE_UNREACHABLE',
-          hint: `make sure that ${reference.name} exists and that this job may pull it`,
+          ...(reference.job === undefined
+            ? {
+                reason: 'BASE_UNREACHABLE',
+                hint: `make sure that ${reference.name} exists and that this job may pull it`,
+              }
+            : { reason: 'BASE_JOB_UNREACHABLE', hint: 'run the job that saved the image again, without this base' }),
         }),
       },
     );

@@ -2,13 +2,16 @@ import { DrayageError } from '../errors.ts';
 import { BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { OMITTED_LAYERS } from './annotations.ts';
+import { BASE_JOBS, OMITTED_LAYERS } from './annotations.ts';
+import type { JobPlace } from './base-jobs.ts';
+import { baseJobsAnnotation, baseJobsOf, describeJob } from './base-jobs.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 
 /**
- * The blobs of a manifest's omitted layers, as the image's annotations state their number. One that occurs again above
- * is also omitted there, because every blob is stored once.
+ * The blobs of a manifest's omitted layers, as the image's annotations state them: the first ones by their number, and
+ * those of base jobs by their digests. One that occurs again above is also omitted there, because every blob is stored
+ * once.
  * @param layers of the manifest, bottom first
  * @throws {@link DrayageError} `MALFORMED`
  */
@@ -16,22 +19,48 @@ export function omittedBlobs(
   layers: readonly Descriptor[],
   image: { root: Descriptor; annotations?: Annotations },
 ): Set<Digest> {
-  return new Set(layers.slice(0, statedCount(image)).map(({ digest }) => digest));
+  const jobs = baseJobsOf(image);
+  const first = layers.slice(0, statedCount(image));
+  return new Set([...first, ...layers.filter(({ digest }) => jobs.has(digest))].map(({ digest }) => digest));
 }
 
 /**
- * Which layers an image omits, in words: `2 of docker.io/library/node:22`, or `none`.
+ * Which layers an image omits, in words: `2 of docker.io/library/node:22`, `3 of job 4711 of group/app`, or `none`.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function describeOmitted(image: { root: Descriptor; annotations: Annotations }): string {
   const count = statedCount(image);
-  return count === 0 ? 'none' : `${count} of ${image.annotations[BASE_NAME] ?? 'another layout'}`;
+  const said = count === 0 ? [] : [`${count} of ${image.annotations[BASE_NAME] ?? 'another layout'}`];
+  const jobs = [...baseJobsOf(image).values()].map(describeJob);
+  for (const job of new Set(jobs)) said.push(`${jobs.filter((other) => other === job).length} of ${job}`);
+  return said.length === 0 ? 'none' : said.join(', ');
 }
 
-/** The annotations with this number of omitted layers as they state it; undefined states none. */
-export function withOmitted(annotations: Annotations, count: string | undefined): Record<string, string> {
-  const { [OMITTED_LAYERS]: _, ...rest } = annotations;
-  return count === undefined ? rest : { ...rest, [OMITTED_LAYERS]: count };
+/** What annotations state about omitted layers, and nothing else. */
+export type Omission = Readonly<Partial<Record<typeof OMITTED_LAYERS | typeof BASE_JOBS, string>>>;
+
+/** States this number of first layers as omitted, and these blobs as those of jobs. */
+export function omissionOf(count: number, jobs: ReadonlyMap<Digest, JobPlace> = new Map()): Omission {
+  const places = baseJobsAnnotation(jobs);
+  return {
+    ...(count > 0 && { [OMITTED_LAYERS]: String(count) }),
+    ...(places !== undefined && { [BASE_JOBS]: places }),
+  };
+}
+
+/** What an image's annotations state about its omitted layers; undefined if they state none. */
+export function statedOmission({
+  [OMITTED_LAYERS]: count,
+  [BASE_JOBS]: jobs,
+}: Annotations): Omission | undefined {
+  if (count === undefined && jobs === undefined) return undefined;
+  return { ...(count !== undefined && { [OMITTED_LAYERS]: count }), ...(jobs !== undefined && { [BASE_JOBS]: jobs }) };
+}
+
+/** The annotations with this omission in place of their own; undefined for none. */
+export function withOmission(annotations: Annotations, omission: Omission | undefined): Record<string, string> {
+  const { [OMITTED_LAYERS]: _, [BASE_JOBS]: __, ...rest } = annotations;
+  return { ...rest, ...omission };
 }
 
 /** The annotations of an image where its contents are copied to: they speak of omitted layers only if some still are. */
@@ -39,7 +68,7 @@ export function keptAnnotations(
   annotations: Annotations,
   { omitted }: { omitted: readonly Descriptor[] },
 ): Record<string, string> {
-  return omitted.length > 0 ? { ...annotations } : withOmitted(annotations, undefined);
+  return omitted.length > 0 ? { ...annotations } : withOmission(annotations, undefined);
 }
 
 function statedCount({

@@ -1,10 +1,12 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
+import type { JobLayout } from './base-job.ts';
+import { BaseJob } from './base-job.ts';
 import type { OpenRepository } from './base-image.ts';
 import { BaseImage } from './base-image.ts';
 import type { Layer } from './layer.ts';
 import { Ledger } from './ledger.ts';
-import type { OpenBase, ReadImage } from './omitted-content.ts';
+import type { OpenBase, OpenJob, ReadImage } from './omitted-content.ts';
 import { omittedContent, omittedLayersOf } from './omitted-content.ts';
 import { isProven, proveAll } from './prove.ts';
 import { configPlatform } from '../oci/config.ts';
@@ -18,6 +20,10 @@ export interface ProveContentsOptions extends ContentOptions {
   others?: readonly ContentSource[] | undefined;
   /** Opens registries of base images. Default: no base is read. */
   openRepository?: OpenRepository | undefined;
+  /** Opens the artifact of an earlier job. Default: none is read. */
+  openJob?: OpenJob | undefined;
+  /** Trusted layouts of earlier jobs: omitted layers that they state are not read. Default: none. */
+  baseJobs?: readonly JobLayout[] | undefined;
   /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
   bases?: readonly string[] | undefined;
   /** Proves only layers in these blobs. Default: all. */
@@ -33,7 +39,7 @@ export interface ProveContentsOptions extends ContentOptions {
  * place has an omitted layer; `UNREACHABLE` if its base cannot deliver it; `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`
  */
 export async function proveContents(placed: ReadImage, options: ProveContentsOptions = {}): Promise<Layer[]> {
-  const { openRepository, others, only, signal, onProgress } = options;
+  const { others, only, signal, onProgress } = options;
   const omitted = omittedLayersOf(placed);
   const [here, elsewhere]: [Layer[], Layer[]] = [[], []];
   for (const layer of placed.read.flatMap(({ layers }) => layers)) {
@@ -47,18 +53,25 @@ export async function proveContents(placed: ReadImage, options: ProveContentsOpt
   if (elsewhere.length > 0) await stateBases(placed, ledger, options);
   const isStated = (layer: Layer): boolean => ledger.standing(layer) === 'stated';
   const unstated = elsewhere.filter((layer) => !isStated(layer));
-  const openBase: OpenBase | undefined = openRepository && (({ name }, own) => openRepository(name, own));
-  const source = omittedContent(placed, { others, openBase, signal, onProgress });
+  const source = omittedContent(placed, { others, openBase: baseOpener(options), signal, onProgress });
   await proveAll(source, [...here, ...unstated], { signal });
   return elsewhere.filter(isStated);
+}
+
+/** Opens bases of both kinds; undefined if none may be opened. */
+function baseOpener({ openRepository, openJob }: ProveContentsOptions): OpenBase | undefined {
+  if (openRepository === undefined && openJob === undefined) return undefined;
+  return async ({ name, job }, options) =>
+    job === undefined ? openRepository?.(name, options) : openJob?.(job, options);
 }
 
 /** Adds the statements of the bases that the user named. A base without the platform states nothing for it. */
 async function stateBases(
   { read }: ReadImage,
   ledger: Ledger,
-  { bases = [], openRepository, signal }: ProveContentsOptions,
+  { bases = [], baseJobs = [], openRepository, signal }: ProveContentsOptions,
 ): Promise<void> {
+  for (const layout of baseJobs) await BaseJob.open(layout, ledger, { signal });
   if (openRepository === undefined) return;
   for (const { config } of read) {
     for (const reference of bases) {

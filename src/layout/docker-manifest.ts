@@ -2,7 +2,7 @@ import type { DockerImage } from '../archive/docker-manifest.ts';
 import { blobEntry, formatDockerManifest } from '../archive/docker-manifest.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
-import { OMITTED_LAYERS } from '../image/annotations.ts';
+import { statedOmission } from '../image/omitted-layers.ts';
 import type { Image } from '../image/image.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -24,7 +24,7 @@ export async function dockerManifest(
   const items = new Map<Digest, DockerImage>();
   const taken = new Set<string>();
   for (const { root, names, annotations } of listImages(entries)) {
-    if (OMITTED_LAYERS in annotations) return undefined;
+    if (statedOmission(annotations) !== undefined) return undefined;
     const found = await completeImages(source, root, options);
     if (found === undefined) return undefined;
     for (const image of found) {

@@ -1,5 +1,5 @@
-import { OMITTED_LAYERS } from '../image/annotations.ts';
-import { withOmitted } from '../image/omitted-layers.ts';
+import type { Omission } from '../image/omitted-layers.ts';
+import { statedOmission, withOmission } from '../image/omitted-layers.ts';
 import { REF_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -25,7 +25,7 @@ export class EntryList {
   /** Named by another tool's word only. */
   readonly #foreign = new Groups<Digest>();
   /** What the entries of a digest say about omitted layers, since it was added here. */
-  readonly #omitted = new Map<Digest, string | undefined>();
+  readonly #omissions = new Map<Digest, string | undefined>();
   #next = 0;
 
   constructor(entries: readonly Descriptor[]) {
@@ -46,7 +46,7 @@ export class EntryList {
     const given = { ...root.annotations, ...annotations };
     // For a document that belongs to an image by its name, only the name says so.
     const own = isCosignEntry({ ...root, annotations: given }) ? given : withoutNames(given);
-    this.#setOmitted(root.digest, own[OMITTED_LAYERS]);
+    this.#setOmission(root.digest, statedOmission(own));
     this.#setForeign(root, own);
     const nameless = this.#nameless.of(root.digest);
     if (names.length === 0) {
@@ -74,13 +74,14 @@ export class EntryList {
   }
 
   /** Omission is a fact of the image: whoever adds it last decides it for all of its names. */
-  #setOmitted(digest: Digest, omitted: string | undefined): void {
-    const isSet = this.#omitted.has(digest) && this.#omitted.get(digest) === omitted;
-    this.#omitted.set(digest, omitted);
-    for (const at of isSet ? [] : this.#byDigest.of(digest)) {
+  #setOmission(digest: Digest, omission: Omission | undefined): void {
+    const stated = JSON.stringify(omission);
+    if (this.#omissions.has(digest) && this.#omissions.get(digest) === stated) return;
+    this.#omissions.set(digest, stated);
+    for (const at of this.#byDigest.of(digest)) {
       const entry = this.#entries.get(at);
-      if (entry === undefined || entry.annotations?.[OMITTED_LAYERS] === omitted) continue;
-      this.#put(at, toEntry(entry, withOmitted(entry.annotations ?? {}, omitted)));
+      if (entry === undefined || JSON.stringify(statedOmission(entry.annotations ?? {})) === stated) continue;
+      this.#put(at, toEntry(entry, withOmission(entry.annotations ?? {}, omission)));
     }
   }
 

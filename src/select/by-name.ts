@@ -2,7 +2,7 @@ import type { ImagePlace, PlacedImage } from '../content/image-index.ts';
 import { overlay, withDocuments } from '../content/overlay.ts';
 import type { Voucher } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
-import { OMITTED_LAYERS } from '../image/annotations.ts';
+import { statedOmission } from '../image/omitted-layers.ts';
 import type { Digest } from '../oci/digest.ts';
 import { combineImages } from './combine.ts';
 import { joinPlaces } from './places.ts';
@@ -26,7 +26,7 @@ export function mergeByRoot(found: readonly VouchedImage[]): VouchedImage[] {
   }
   return [...byRoot.values()].map((same) => {
     const names = [...new Set(same.flatMap(({ image }) => image.names))];
-    const best = same.find(({ image }) => !(OMITTED_LAYERS in image.annotations)) ?? same[0];
+    const best = same.find(({ image }) => statedOmission(image.annotations) === undefined) ?? same[0];
     const { foundAs } = same.find(({ image }) => image.foundAs !== undefined)?.image ?? {};
     const image = { ...best.image, names, foundAs };
     return { place: placeOf([best, ...same]), image, vouchers: vouchersOf(same) };

@@ -1,5 +1,6 @@
 import type { PromotedImage, PromoteResult, RegistryRepository } from '../../index.ts';
 import { isDrayageError, promote } from '../../index.ts';
+import { lazyArtifacts } from '../base-jobs.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
@@ -42,6 +43,7 @@ export async function promoteImages(
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
+  await using artifacts = lazyArtifacts(options, context);
   const job = readJob(context.env);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
@@ -53,6 +55,7 @@ export async function promoteImages(
       promotions: readPromotions(args, options, context),
       registries,
       openBase: onlyNamedHosts((reference) => registries.repository(reference), options, context),
+      openJob: artifacts.openJob,
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),

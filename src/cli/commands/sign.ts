@@ -1,5 +1,6 @@
 import type { SignResult } from '../../index.ts';
 import { DrayageError } from '../../index.ts';
+import { lazyArtifacts } from '../base-jobs.ts';
 import { lazyRepositories } from '../bases.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openBaseLayouts } from '../sources.ts';
@@ -28,10 +29,12 @@ export async function signImages(
   if (layout === undefined) throw new DrayageError('NOT_FOUND', 'no layout to sign');
   await using bases = await openBaseLayouts(options.baseLayout, context);
   await using repositories = lazyRepositories(options, context);
+  await using artifacts = lazyArtifacts(options, context);
   const result = await sign(layout, options.image, {
     others: bases.layouts,
     bases: options.base,
     openRepository: repositories.open,
+    openJob: artifacts.openJob,
   });
   return { json: result, text: describeSigned(result), quiet: result.images.map(({ referrer }) => referrer) };
 }

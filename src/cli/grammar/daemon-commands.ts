@@ -42,6 +42,17 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
     '--base-layout <dir...>',
     'omit the layers that this layout or archive has; load needs it, too',
   ],
+  baseJob: [
+    '--base-job <name...>',
+    'omit the layers that the artifact of this job of an earlier pipeline has; load reads them there; none for none',
+  ],
+  ref: [
+    '--ref <name...>',
+    'the branch or tag of the base job: its latest successful pipeline; default $CI_DEFAULT_BRANCH',
+  ],
+  project: ['--project <id>', 'the project of the base job, its ID or path; default $CI_PROJECT_ID'],
+  pipeline: ['--pipeline <id>', 'the pipeline of the base job', { conflicts: 'ref' }],
+  keep: ['--keep <time>', 'how long the layout is needed: a base job that expires before is not used; default 1d'],
   compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
   level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
   platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],

@@ -4,6 +4,8 @@ import { DrayageError } from '../../errors.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { OpenRepository } from '../../image/base-image.ts';
+import { baseJobsOf } from '../../image/base-jobs.ts';
+import type { OpenJob } from '../../image/omitted-content.ts';
 import type { Registries, TaggedRepository } from '../../registry/registries.ts';
 import { baseRepositories } from './base-repositories.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
@@ -40,6 +42,8 @@ export interface PlanOptions extends Omit<Selection, 'images' | 'as'> {
   from: readonly ImagePlace[];
   registries: Registries;
   openBase?: OpenRepository;
+  /** Opens the artifact of an earlier job. Default: none is read. */
+  openJob?: OpenJob | undefined;
   ifAbsent?: boolean;
   /** Referrers to copy although nobody vouched for them. */
   attach?: readonly string[];
@@ -87,8 +91,22 @@ async function gather(
   const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = annotations;
   const openBase = baseRepositories(targets, options);
   const bases = contents.omitted.length > 0 && name !== undefined ? [await openBase(name, { signal })] : [];
+  const jobs = await openJobs(placed, contents, options);
   const base = name === undefined || digest === undefined ? name : `${name}@${digest}`;
-  return { contents, referrers, sources: [content, ...blobs, ...from, ...bases], base };
+  return { contents, referrers, sources: [content, ...blobs, ...from, ...jobs, ...bases], base };
+}
+
+/** The artifacts of earlier jobs that omitted layers are read from. */
+async function openJobs(
+  { image }: SelectedImage,
+  { omitted }: ImageContents,
+  { openJob, signal }: PlanOptions,
+): Promise<ContentSource[]> {
+  if (openJob === undefined) return [];
+  const places = baseJobsOf(image);
+  const needed = omitted.flatMap(({ digest }) => places.get(digest) ?? []);
+  const distinct = new Map(needed.map((place) => [JSON.stringify(place), place]));
+  return Promise.all([...distinct.values()].map((place) => openJob(place, { signal })));
 }
 
 /** The referrers to copy with an image. */

@@ -1,5 +1,6 @@
 import type { ContentSource } from '../../content/source.ts';
 import type { OpenRepository } from '../../image/base-image.ts';
+import type { OpenJob } from '../../image/omitted-content.ts';
 import { proveContents } from '../../image/prove-contents.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
@@ -40,6 +41,8 @@ export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
    * does.
    */
   openBase?: OpenRepository | undefined;
+  /** Opens the artifact of an earlier job that omitted layers are in. Default: none is read. */
+  openJob?: OpenJob | undefined;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
   /**
@@ -137,7 +140,7 @@ async function promotionsOf({
  */
 async function proveUnknown(
   { content, image, root, read, vouchers = [], targets }: Planned,
-  { from, blobs = [], registries, openBase, bases, signal, onProgress }: PromoteOptions,
+  { from, blobs = [], registries, openBase, openJob, bases, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
   const unread = new Set(vouchers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
   if (vouchers.length > 0 && unread.size === 0) return;
@@ -147,7 +150,8 @@ async function proveUnknown(
   if (held.every(Boolean)) return;
   const openRepository = baseRepositories(targets, { registries, openBase });
   const others = [...blobs, ...from];
-  await proveContents({ content, image, read }, { others, openRepository, bases, only, signal, onProgress });
+  const options = { others, openRepository, openJob, bases, only, signal, onProgress };
+  await proveContents({ content, image, read }, options);
 }
 
 /** Says once for each compression who cannot pull such layers. */

@@ -1,4 +1,5 @@
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
+import type { JobPlace } from '../../../image/base-jobs.ts';
 import type { Layer } from '../../../image/layer.ts';
 
 /** A place of layers that an image may omit: another layout, or an image in a registry. The ledger knows its pairs. */
@@ -9,6 +10,8 @@ export interface Base {
   holds(layer: Layer, options?: ContentOptions): Promise<boolean>;
   /** The annotations of an image that omits these layers: where they are, unless the base has them itself. */
   annotationsFor(omitted: readonly Layer[]): Record<string, string>;
+  /** The job whose artifact has the layer, if a reader finds it there. */
+  jobOf?(layer: Layer): JobPlace | undefined;
 }
 
 /** The first base that holds a layer, and which of the layers that is. */

@@ -7,7 +7,9 @@ import { copyContents, intoSink } from '../../../image/copy.ts';
 import type { Holdings } from '../../../image/holdings.ts';
 import { images } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
-import { omittedBlobs, withOmitted } from '../../../image/omitted-layers.ts';
+import type { JobPlace } from '../../../image/base-jobs.ts';
+import { baseJobsOf } from '../../../image/base-jobs.ts';
+import { omissionOf, omittedBlobs, withOmission } from '../../../image/omitted-layers.ts';
 import { proveAll } from '../../../image/prove.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
@@ -20,6 +22,8 @@ interface Whereabouts {
   isStored: boolean;
   /** Whether it may be omitted: a base of the image has it, or the image's own place omits it. */
   isElsewhere: boolean;
+  /** The job whose artifact has it: then it is omitted wherever it is among the layers. */
+  job?: JobPlace | undefined;
   /** Where it can be read. */
   base?: Base;
 }
@@ -36,8 +40,8 @@ export interface OmitLayersOptions extends ContentOptions {
 }
 
 /**
- * Decides how many of the first layers of an image are omitted: as many as another place or this store has. Other
- * layers that only a base has are copied, and proven.
+ * Decides which layers of an image are omitted: as many of the first ones as another place or this store has, and those
+ * that are in the artifact of a job. Other layers that only a base has are copied, and proven.
  * @returns the image to add: annotated, with the status of each layer
  * @throws {@link DrayageError} errors of a base for unreadable content; as {@link proveAll}
  */
@@ -48,19 +52,20 @@ export async function omitLayers(image: ArrivedImage, options: OmitLayersOptions
   const found = await locate(image, stacks, options);
   const count = Math.min(...stacks.map((layers) => countOmitted(layers, found)));
   const below = new Set(stacks.flatMap((layers) => digestsOf(layers, count)));
+  const jobs = jobsOf(found);
   const omitted = stacks
     .flat()
-    .filter(({ blob }) => below.has(blob.digest) && found.get(blob.digest)?.isStored !== true);
+    .filter(({ blob: { digest } }) => (below.has(digest) && !isStored(found, digest)) || jobs.has(digest));
   const needed = stacks.flatMap((layers) => {
     const own = new Set(digestsOf(layers, count));
-    return layers.filter(({ blob }) => !own.has(blob.digest));
+    return layers.filter(({ blob }) => !own.has(blob.digest) && !jobs.has(blob.digest));
   });
   const brought = await copyFromBases(needed, found, content, { signal });
   const digests = new Set(digestsOf(omitted));
   const layers = image.layers.map((layer) => told(layer, digests, brought));
-  const stated = omitted.length === 0 ? undefined : String(count);
   const said = bases.toReversed().map((base) => base.annotationsFor(omitted));
-  const annotations = withOmitted(Object.assign({}, image.annotations, ...said), stated);
+  const stated = omissionOf(omitted.some(({ blob }) => !jobs.has(blob.digest)) ? count : 0, jobs);
+  const annotations = withOmission(Object.assign({}, image.annotations, ...said), stated);
   return { ...image, annotations, layers };
 }
 
@@ -72,22 +77,35 @@ async function locate(
   const layers = new Map(stacks.flat().map((layer) => [layer.blob.digest, layer]));
   const stored = await holdings.findBlobs(blobsOf([...layers.values()]));
   const absent = new Set(stacks.flatMap((stack) => [...omittedBlobs(blobsOf(stack), image)]));
+  const known = baseJobsOf(image);
   const found = new Map<Digest, Whereabouts>();
   for (const [digest, layer] of layers) {
     const isStored = stored.get(digest)?.blob.digest === digest;
     const own = isStored ? undefined : await findInBases(bases, [layer], { signal });
     const other = own ?? (isStored ? undefined : await findInBases(spare, [layer], { signal }));
     const wasOmitted = absent.has(digest) && !(await content.has(layer.blob, { signal }));
-    found.set(digest, { isStored, isElsewhere: own !== undefined || wasOmitted, base: other?.base });
+    const job = isStored ? undefined : (own?.base.jobOf?.(layer) ?? (wasOmitted ? known.get(digest) : undefined));
+    found.set(digest, { isStored, isElsewhere: own !== undefined || wasOmitted, job, base: other?.base });
   }
   return found;
 }
 
-/** Up to the last layer that is elsewhere, if every layer below it is there or here. */
+function isStored(found: ReadonlyMap<Digest, Whereabouts>, digest: Digest): boolean {
+  return found.get(digest)?.isStored === true;
+}
+
+function jobsOf(found: ReadonlyMap<Digest, Whereabouts>): Map<Digest, JobPlace> {
+  const jobs = new Map<Digest, JobPlace>();
+  for (const [digest, { job }] of found) if (job !== undefined) jobs.set(digest, job);
+  return jobs;
+}
+
+/** Up to the last layer that is elsewhere and not in a job's artifact, if every layer below it is there or here. */
 function countOmitted(layers: readonly Layer[], found: ReadonlyMap<Digest, Whereabouts>): number {
   const known = layers.map(({ blob }) => found.get(blob.digest));
   const end = known.findIndex((where) => where?.isStored !== true && where?.isElsewhere !== true);
-  return known.slice(0, end < 0 ? undefined : end).findLastIndex((where) => where?.isStored === false) + 1;
+  const below = known.slice(0, end < 0 ? undefined : end);
+  return below.findLastIndex((where) => where?.isStored === false && where.job === undefined) + 1;
 }
 
 /** The blobs of the first layers. */

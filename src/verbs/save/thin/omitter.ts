@@ -2,6 +2,8 @@ import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
 import type { ContentOptions } from '../../../content/source.ts';
+import type { JobLayout } from '../../../image/base-job.ts';
+import { BaseJob } from '../../../image/base-job.ts';
 import { footprint } from '../../../image/footprint.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
@@ -34,6 +36,11 @@ export interface OmitOptions extends SizeLimits, Pick<Selection, 'images' | 'pla
    */
   baseLayouts?: readonly ImagePlace[] | undefined;
   /**
+   * Layouts in the artifacts of earlier jobs: layers that they state are omitted, and recorded with the image. Those of
+   * the first layout that has a layer count. Default: none.
+   */
+  baseJobs?: readonly JobLayout[] | undefined;
+  /**
    * Omits the layers of an image's base that a registry has now. They are read there when needed. Default: none are
    * omitted for that reason.
    */
@@ -65,9 +72,10 @@ export class Omitter {
    * @param ledger receives what the bases say about their layers
    */
   static async prepare(options: OmitOptions, ledger: Ledger): Promise<Omitter> {
-    const { baseLayouts = [], thin, signal, onProgress } = options;
+    const { baseLayouts = [], baseJobs = [], thin, signal, onProgress } = options;
     const layouts: Base[] = [];
     for (const layout of baseLayouts) layouts.push(await BaseLayout.open(layout, ledger, { signal }));
+    for (const layout of baseJobs) layouts.push(await BaseJob.open(layout, ledger, { signal }));
     const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
     const finder = thin && new BaseFinder(thin, ledger, onNote, { signal });
     const found = finder !== undefined && thin?.when === 'always' ? await findBefore(finder, options) : [];

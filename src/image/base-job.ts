@@ -1,0 +1,83 @@
+import type { ImagePlace } from '../content/image-index.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { JobPlace } from './base-jobs.ts';
+import { baseJobsOf } from './base-jobs.ts';
+import { images, isUnreadable } from './image.ts';
+import type { Layer } from './layer.ts';
+import type { Ledger } from './ledger.ts';
+import { omittedBlobs } from './omitted-layers.ts';
+import { pairOf } from './prove.ts';
+
+/** A layout in the artifact of an earlier job. */
+export interface JobLayout {
+  place: ImagePlace;
+  /** Where a reader of the saved layout finds it. */
+  at: JobPlace;
+}
+
+/**
+ * A layout in the artifact of an earlier job that the user named: its pairs are stated. Only its documents are read.
+ * Layers that it omits itself are recorded at their own place, if that is a job's artifact, too.
+ */
+export class BaseJob {
+  readonly source: ContentSource;
+  /** By the pair. */
+  readonly #places = new Map<string, JobPlace>();
+  readonly #layers: Layer[] = [];
+
+  private constructor(layout: ContentSource) {
+    this.source = layout;
+  }
+
+  /**
+   * Reads the documents of all images. A damaged one states nothing.
+   * @param ledger receives what the layout states
+   */
+  static async open(layout: JobLayout, ledger: Ledger, options: ContentOptions = {}): Promise<BaseJob> {
+    const base = new BaseJob(layout.place);
+    for (const image of await layout.place.images(options)) {
+      try {
+        const jobs = baseJobsOf(image);
+        for await (const { manifest, layers } of images(layout.place, image.root, options)) {
+          const omitted = omittedBlobs(manifest.value.layers, image);
+          for (const layer of layers) await base.#learn(layer, { omitted, jobs }, layout, options);
+        }
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+      }
+    }
+    ledger.state(base.#layers);
+    return base;
+  }
+
+  /** What it states. */
+  get layers(): readonly Layer[] {
+    return this.#layers;
+  }
+
+  async holds(layer: Layer): Promise<boolean> {
+    return this.#places.has(pairOf(layer));
+  }
+
+  jobOf(layer: Layer): JobPlace | undefined {
+    return this.#places.get(pairOf(layer));
+  }
+
+  annotationsFor(): Record<string, string> {
+    return {};
+  }
+
+  async #learn(
+    layer: Layer,
+    { omitted, jobs }: { omitted: ReadonlySet<string>; jobs: ReadonlyMap<string, JobPlace> },
+    { place, at }: JobLayout,
+    options: ContentOptions,
+  ): Promise<void> {
+    const { digest } = layer.blob;
+    const isThere = await place.has(layer.blob, options);
+    const where = isThere ? at : omitted.has(digest) ? jobs.get(digest) : undefined;
+    if (where === undefined || this.#places.has(pairOf(layer))) return;
+    this.#places.set(pairOf(layer), where);
+    this.#layers.push(layer);
+  }
+}

@@ -1,0 +1,75 @@
+import * as v from 'valibot';
+import { DrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isDigest } from '../oci/digest.ts';
+import { parseJson } from '../oci/json.ts';
+import { optional } from '../oci/parse.ts';
+import { BASE_JOBS } from './annotations.ts';
+
+type Annotations = Readonly<Record<string, string>>;
+
+/** The layout of an earlier job, inside that job's artifact. */
+export interface JobPlace {
+  /** Address of the CI server, without a slash at the end: `https://gitlab.example`. */
+  server: string;
+  /** ID or full path of the job's project. */
+  project: string;
+  /** ID of the job. */
+  job: string;
+  /** The folder of the layout in the artifact: `.drayage/4711`; empty if the artifact itself is the layout. */
+  path: string;
+  /** When the artifact expires, as ISO 8601; absent if the server does not say. */
+  expires?: string | undefined;
+}
+
+/** A place in words, without its time: `job 4711 of group/app`. */
+export function describeJob({ job, project }: JobPlace): string {
+  return `job ${job} of ${project}`;
+}
+
+/** An address with a scheme and without credentials; no name that climbs out of the artifact. */
+const placeSchema = v.looseObject({
+  server: v.pipe(v.string(), v.regex(/^https?:\/\/[^\s@]{1,500}$/)),
+  project: v.pipe(v.string(), v.regex(/^[\w.~-]+(?:\/[\w.~-]+)*$/), v.maxLength(500)),
+  job: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),
+  path: v.pipe(v.string(), v.regex(/^(?:(?!\.{1,2}(?:\/|$))[\w.@~+ -]+(?:\/(?!$)|$))*$/), v.maxLength(500)),
+  expires: optional(v.pipe(v.string(), v.isoTimestamp())),
+  blobs: v.pipe(v.array(v.custom<Digest>((digest) => typeof digest === 'string' && isDigest(digest))), v.maxLength(10_000)),
+});
+
+const schema = v.pipe(v.array(placeSchema), v.maxLength(1000));
+
+/**
+ * Where an image says that its omitted blobs are: in the artifacts of which earlier jobs. Nobody vouches for it: the
+ * content is proven when it is read.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function baseJobsOf(image: { root: Descriptor; annotations?: Annotations | undefined }): Map<Digest, JobPlace> {
+  const text = image.annotations?.[BASE_JOBS];
+  const places = new Map<Digest, JobPlace>();
+  if (text === undefined) return places;
+  const what = `${BASE_JOBS} of ${image.root.digest}`;
+  const read = v.safeParse(schema, parseJson(Buffer.from(text), what));
+  if (!read.success) {
+    throw new DrayageError('MALFORMED', `${what} names no jobs: ${v.getDotPath(read.issues[0]) ?? 'it is no list'}`, {
+      digest: image.root.digest,
+    });
+  }
+  for (const { server, project, job, path, expires, blobs } of read.output)
+    for (const digest of blobs) places.set(digest, { server, project, job, path, expires });
+  return places;
+}
+
+/** The annotation that records these places; undefined for none. */
+export function baseJobsAnnotation(places: ReadonlyMap<Digest, JobPlace>): string | undefined {
+  const byPlace = new Map<string, JobPlace & { blobs: Digest[] }>();
+  for (const [digest, { server, project, job, path, expires }] of places) {
+    const place = { server, project, job, path, ...(expires !== undefined && { expires }) };
+    const key = JSON.stringify(place);
+    const entry = byPlace.get(key) ?? { ...place, blobs: [] };
+    entry.blobs.push(digest);
+    byPlace.set(key, entry);
+  }
+  return byPlace.size === 0 ? undefined : JSON.stringify([...byPlace.values()]);
+}
