@@ -1,5 +1,13 @@
 import { tmpdir } from 'node:os';
-import type { GitLab, JobArtifact, JobLayout, JobPlace, JobQuery, LocatedArtifact, OpenJob } from '../index.ts';
+import type {
+  GitLab,
+  JobArtifact,
+  JobLayout,
+  JobPlace,
+  JobQuery,
+  LocatedArtifact,
+  OpenJob,
+} from '../index.ts';
 import { DrayageError, isDrayageError } from '../index.ts';
 import type { Context } from './context.ts';
 import { openConnections } from './http.ts';
@@ -69,7 +77,9 @@ export function lazyArtifacts(options: ConnectionOptions, context: Context): Art
   const gitlab = async (): Promise<GitLab> => (connected ??= connect());
   const open = async (jobId: string, project: string): Promise<JobArtifact> => {
     const found = { kind: 'id' as const, jobId, project };
-    const artifact = await (await gitlab()).openArtifact(found, { signal: context.signal, temporary: tmpdir() });
+    const artifact = await (
+      await gitlab()
+    ).openArtifact(found, { signal: context.signal, temporary: tmpdir() });
     closing.push(() => artifact[Symbol.asyncDispose]());
     return artifact;
   };
@@ -111,16 +121,24 @@ export async function openBaseJobs(
   const layouts: JobLayout[] = [];
   const onNote = (message: string): void => context.onProgress({ kind: 'note', message });
   for (const query of queries) {
-    const what = 'ref' in query ? `job ${query.name} of ${query.ref}` : `job ${query.name} of pipeline ${query.pipeline}`;
+    const what =
+      'ref' in query
+        ? `job ${query.name} of ${query.ref}`
+        : `job ${query.name} of pipeline ${query.pipeline}`;
     try {
-      const found = await (await artifacts.gitlab()).locateArtifact(query, {
+      const found = await (
+        await artifacts.gitlab()
+      ).locateArtifact(query, {
         signal: context.signal,
         temporary: tmpdir(),
       });
       opened.push(found);
-      if (found.expires === undefined) onNote(`base ${what}: GitLab does not say until when its artifact is kept`);
+      if (found.expires === undefined)
+        onNote(`base ${what}: GitLab does not say until when its artifact is kept`);
       else if (Date.parse(found.expires) < Date.now() + keep) {
-        onNote(`base ${what} is not used: its artifact expires at ${found.expires}, before this one; --keep says how long this one is needed`);
+        onNote(
+          `base ${what} is not used: its artifact expires at ${found.expires}, before this one; --keep says how long this one is needed`,
+        );
         continue;
       }
       layouts.push(...layoutsOf(found, query.project, context.env));
@@ -162,7 +180,8 @@ function otherServer({ server, job }: JobPlace): DrayageError {
 
 /** Refuses options that would be ignored. */
 function refuseWithoutBase({ ref, project, pipeline, keep }: BaseJobOptions): [] {
-  const [option] = Object.entries({ ref, project, pipeline, keep }).find(([, value]) => value !== undefined) ?? [];
+  const [option] =
+    Object.entries({ ref, project, pipeline, keep }).find(([, value]) => value !== undefined) ?? [];
   if (option === undefined) return [];
   throw usage(`--${option} has no meaning without a base job`, 'use --base-job');
 }

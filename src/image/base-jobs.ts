@@ -25,7 +25,7 @@ export interface JobPlace {
 
 /** A place in words, without its time: `job 4711 of group/app`. */
 export function describeJob({ job, project }: JobPlace): string {
-  return `job ${job} of ${project}`;
+  return `job ${job} of ${/^\d+$/.test(project) ? `project ${project}` : project}`;
 }
 
 /** An address with a scheme and without credentials; no name that climbs out of the artifact. */
@@ -35,7 +35,10 @@ const placeSchema = v.looseObject({
   job: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),
   path: v.pipe(v.string(), v.regex(/^(?:(?!\.{1,2}(?:\/|$))[\w.@~+ -]+(?:\/(?!$)|$))*$/), v.maxLength(500)),
   expires: optional(v.pipe(v.string(), v.isoTimestamp())),
-  blobs: v.pipe(v.array(v.custom<Digest>((digest) => typeof digest === 'string' && isDigest(digest))), v.maxLength(10_000)),
+  blobs: v.pipe(
+    v.array(v.custom<Digest>((digest) => typeof digest === 'string' && isDigest(digest))),
+    v.maxLength(10_000),
+  ),
 });
 
 const schema = v.pipe(v.array(placeSchema), v.maxLength(1000));
@@ -45,16 +48,23 @@ const schema = v.pipe(v.array(placeSchema), v.maxLength(1000));
  * content is proven when it is read.
  * @throws {@link DrayageError} `MALFORMED`
  */
-export function baseJobsOf(image: { root: Descriptor; annotations?: Annotations | undefined }): Map<Digest, JobPlace> {
+export function baseJobsOf(image: {
+  root: Descriptor;
+  annotations?: Annotations | undefined;
+}): Map<Digest, JobPlace> {
   const text = image.annotations?.[BASE_JOBS];
   const places = new Map<Digest, JobPlace>();
   if (text === undefined) return places;
   const what = `${BASE_JOBS} of ${image.root.digest}`;
   const read = v.safeParse(schema, parseJson(Buffer.from(text), what));
   if (!read.success) {
-    throw new DrayageError('MALFORMED', `${what} names no jobs: ${v.getDotPath(read.issues[0]) ?? 'it is no list'}`, {
-      digest: image.root.digest,
-    });
+    throw new DrayageError(
+      'MALFORMED',
+      `${what} names no jobs: ${v.getDotPath(read.issues[0]) ?? 'it is no list'}`,
+      {
+        digest: image.root.digest,
+      },
+    );
   }
   for (const { server, project, job, path, expires, blobs } of read.output)
     for (const digest of blobs) places.set(digest, { server, project, job, path, expires });

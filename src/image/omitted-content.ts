@@ -149,7 +149,10 @@ class OmittedContent implements ContentSource {
     return new DrayageError(
       'NOT_FOUND',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and no other layout has it${from}`,
-      { reason: 'BASE_UNOPENED', hint: 'also name the layout that the image was saved against, or load its base first' },
+      {
+        reason: 'BASE_UNOPENED',
+        hint: 'also name the layout that the image was saved against, or load its base first',
+      },
     );
   }
 
@@ -170,7 +173,10 @@ class OmittedContent implements ContentSource {
                 reason: 'BASE_UNREACHABLE',
                 hint: `make sure that ${reference.name} exists and that this job may pull it`,
               }
-            : { reason: 'BASE_JOB_UNREACHABLE', hint: 'run the job that saved the image again, without this base' }),
+            : {
+                reason: 'BASE_JOB_UNREACHABLE',
+                hint: 'run the job that saved the image again, without this base',
+              }),
         }),
       },
     );

@@ -54,11 +54,17 @@ export function statedOmission({
   [BASE_JOBS]: jobs,
 }: Annotations): Omission | undefined {
   if (count === undefined && jobs === undefined) return undefined;
-  return { ...(count !== undefined && { [OMITTED_LAYERS]: count }), ...(jobs !== undefined && { [BASE_JOBS]: jobs }) };
+  return {
+    ...(count !== undefined && { [OMITTED_LAYERS]: count }),
+    ...(jobs !== undefined && { [BASE_JOBS]: jobs }),
+  };
 }
 
 /** The annotations with this omission in place of their own; undefined for none. */
-export function withOmission(annotations: Annotations, omission: Omission | undefined): Record<string, string> {
+export function withOmission(
+  annotations: Annotations,
+  omission: Omission | undefined,
+): Record<string, string> {
   const { [OMITTED_LAYERS]: _, [BASE_JOBS]: __, ...rest } = annotations;
   return { ...rest, ...omission };
 }

@@ -30,6 +30,8 @@ export interface FakeGitLabOptions {
   redirect?: boolean;
   /** Who may list the jobs of a pipeline. Default both. */
   mayList?: ('job-token' | 'private-token')[];
+  /** Whether it describes a job to a job token. Default false. */
+  describes?: boolean;
   /** Whether it has the licence without which the project's routes are closed to job tokens. Default true. */
   licensed?: boolean;
   /** Has it speak TLS. */
@@ -135,6 +137,7 @@ export class FakeGitLab {
     if (route.kind === 'jobs') return this.#list(as, url, response);
     if (route.kind === 'ref')
       return this.#archive(this.#named(url.searchParams.get('job')), request, response);
+    if (route.kind === 'job') return this.#describe(as, this.#job(first), response);
     if (route.kind === 'archive') return this.#archive(this.#job(first), request, response);
     if (route.kind === 'tree') return this.#tree(this.#job(first), url, response);
     return this.#file(this.#job(first), decodeURIComponent(second), response);
@@ -159,6 +162,15 @@ export class FakeGitLab {
       artifacts_expire_at: expireAt ?? null,
     }));
     page(all, url, response);
+  }
+
+  /** GitLab describes other jobs to other tokens than a job's only. */
+  #describe(as: 'job-token' | 'private-token', job: FakeJob | undefined, response: ServerResponse): void {
+    if (as === 'job-token' && this.options.describes !== true) return status(response, 403);
+    if (job === undefined) return status(response, 404);
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ id: job.id, name: job.name, artifacts_expire_at: job.expireAt ?? null }));
   }
 
   #archive(job: FakeJob | undefined, request: IncomingMessage, response: ServerResponse): void {
@@ -218,6 +230,7 @@ const ROUTES = [
   { kind: 'runner', pattern: /^jobs\/(\d+)\/artifacts$/ },
   { kind: 'jobs', pattern: /^projects\/[^/]+\/pipelines\/(\d+)\/jobs$/ },
   { kind: 'ref', pattern: /^projects\/[^/]+\/jobs\/artifacts\/([^/]+)\/download$/ },
+  { kind: 'job', pattern: /^projects\/[^/]+\/jobs\/(\d+)$/ },
   { kind: 'archive', pattern: /^projects\/[^/]+\/jobs\/(\d+)\/artifacts$/ },
   { kind: 'tree', pattern: /^projects\/[^/]+\/jobs\/(\d+)\/artifacts\/tree$/ },
   { kind: 'file', pattern: /^projects\/[^/]+\/jobs\/(\d+)\/artifacts\/(.+)$/ },

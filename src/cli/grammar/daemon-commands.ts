@@ -52,7 +52,10 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
   ],
   project: ['--project <id>', 'the project of the base job, its ID or path; default $CI_PROJECT_ID'],
   pipeline: ['--pipeline <id>', 'the pipeline of the base job', { conflicts: 'ref' }],
-  keep: ['--keep <time>', 'how long the layout is needed: a base job that expires before is not used; default 1d'],
+  keep: [
+    '--keep <time>',
+    'how long the layout is needed: a base job that expires before is not used; default 1d',
+  ],
   compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
   level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
   platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],

@@ -84,7 +84,9 @@ async function locate(
     const own = isStored ? undefined : await findInBases(bases, [layer], { signal });
     const other = own ?? (isStored ? undefined : await findInBases(spare, [layer], { signal }));
     const wasOmitted = absent.has(digest) && !(await content.has(layer.blob, { signal }));
-    const job = isStored ? undefined : (own?.base.jobOf?.(layer) ?? (wasOmitted ? known.get(digest) : undefined));
+    const job = isStored
+      ? undefined
+      : (own?.base.jobOf?.(layer) ?? (wasOmitted ? known.get(digest) : undefined));
     found.set(digest, { isStored, isElsewhere: own !== undefined || wasOmitted, job, base: other?.base });
   }
   return found;

@@ -3,12 +3,15 @@ import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { JobLayout } from '../../../image/base-job.ts';
+import { baseJobsOf, describeJob } from '../../../image/base-jobs.ts';
 import { BaseJob } from '../../../image/base-job.ts';
 import { footprint } from '../../../image/footprint.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
+import { megabytes } from '../../../image/size-check.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
+import type { OnProgress } from '../../../progress.ts';
 import type { Selection } from '../../../select/selection.ts';
 import type { SaveSource } from '../sources/source.ts';
 import type { Base } from './base.ts';
@@ -98,6 +101,7 @@ export class Omitter {
     if (finder === undefined || thin?.when !== 'always') {
       images = await inTurn(images, (image) => omitLayers(image, options));
       dropOmitted(images, store.content);
+      for (const image of images) noteJobs(image, onProgress);
       if (finder === undefined || !(await this.#exceeds(store.content, [...before, ...images])))
         return images;
     }
@@ -117,6 +121,23 @@ export class Omitter {
     if (budget === Infinity) return false;
     const roots = images.map(({ root, annotations }) => ({ ...root, annotations }));
     return (await footprint(content, roots, { signal })).bytes > budget;
+  }
+}
+
+/** Says which jobs have the omitted layers of an image, and what that saves. */
+function noteJobs(image: ArrivedImage, onProgress: OnProgress | undefined): void {
+  const jobs = baseJobsOf(image);
+  const total = image.layers.reduce((sum, { size }) => sum + size, 0);
+  const places = [...jobs.values()];
+  for (const what of new Set(places.map(describeJob))) {
+    const layers = image.layers.filter(({ digest, status }) => {
+      const job = status === 'omitted' ? jobs.get(digest) : undefined;
+      return job !== undefined && describeJob(job) === what;
+    });
+    const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+    const until = places.find((place) => describeJob(place) === what)?.expires ?? 'an unknown time';
+    const message = `${image.names[0] ?? image.id}: ${layers.length} of ${image.layers.length} layers (${megabytes(size)} of ${megabytes(total)}) are omitted: ${what} has them until ${until}`;
+    if (layers.length > 0) onProgress?.({ kind: 'note', message });
   }
 }
 
