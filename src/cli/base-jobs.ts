@@ -174,7 +174,9 @@ function serverOf(env: Context['env']): string {
 
 function otherServer({ server, job }: JobPlace): DrayageError {
   return new DrayageError('POLICY', `job ${job} is one of ${server}, which is not the GitLab of this job`, {
-    url: server,
+    reason: 'UNNAMED_HOST',
+    name: server,
+    hint: 'read it in a job of that server; or complete the layout there: drayage fetch --complete',
   });
 }
 

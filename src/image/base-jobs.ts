@@ -1,10 +1,8 @@
 import * as v from 'valibot';
-import { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { parseJson } from '../oci/json.ts';
-import { optional } from '../oci/parse.ts';
+import { optional, parseDocument } from '../oci/parse.ts';
 import { BASE_JOBS } from './annotations.ts';
 
 type Annotations = Readonly<Record<string, string>>;
@@ -44,8 +42,8 @@ const placeSchema = v.looseObject({
 const schema = v.pipe(v.array(placeSchema), v.maxLength(1000));
 
 /**
- * Where an image says that its omitted blobs are: in the artifacts of which earlier jobs. Nobody vouches for it: the
- * content is proven when it is read.
+ * Where an image says that its omitted blobs are, by their digests. Nobody vouches for it: the content is proven when it
+ * is read.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function baseJobsOf(image: {
@@ -56,17 +54,7 @@ export function baseJobsOf(image: {
   const places = new Map<Digest, JobPlace>();
   if (text === undefined) return places;
   const what = `${BASE_JOBS} of ${image.root.digest}`;
-  const read = v.safeParse(schema, parseJson(Buffer.from(text), what));
-  if (!read.success) {
-    throw new DrayageError(
-      'MALFORMED',
-      `${what} names no jobs: ${v.getDotPath(read.issues[0]) ?? 'it is no list'}`,
-      {
-        digest: image.root.digest,
-      },
-    );
-  }
-  for (const { server, project, job, path, expires, blobs } of read.output)
+  for (const { server, project, job, path, expires, blobs } of parseDocument(schema, Buffer.from(text), what))
     for (const digest of blobs) places.set(digest, { server, project, job, path, expires });
   return places;
 }

@@ -1,6 +1,7 @@
 import { nameOf } from '../content/image-index.ts';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import type { ErrorFacts } from '../errors.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
 import type { JobPlace } from './base-jobs.ts';
 import { baseJobsOf, describeJob } from './base-jobs.ts';
@@ -159,7 +160,7 @@ class OmittedContent implements ContentSource {
   /** Damage is reported as such; any other failure means that the base did not deliver, or must not be asked. */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
     if (isDamage(error) || !isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
-    const isForbidden = error.code === 'POLICY';
+    const isForbidden = error.facts.reason === 'UNNAMED_HOST';
     return new DrayageError(
       isForbidden ? 'POLICY' : 'UNREACHABLE',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and cannot be read from its base ${fullName(reference)}: ${error.message}`,
@@ -167,20 +168,19 @@ class OmittedContent implements ContentSource {
         ...error.facts,
         digest,
         cause: error,
-        ...(!isForbidden && {
-          ...(reference.job === undefined
-            ? {
-                reason: 'BASE_UNREACHABLE',
-                hint: `make sure that ${reference.name} exists and that this job may pull it`,
-              }
-            : {
-                reason: 'BASE_JOB_UNREACHABLE',
-                hint: 'run the job that saved the image again, without this base',
-              }),
-        }),
+        ...(!isForbidden && adviceFor(reference)),
       },
     );
   }
+}
+
+function adviceFor({ name, job }: BaseReference): Pick<ErrorFacts, 'reason' | 'hint'> {
+  if (job !== undefined)
+    return {
+      reason: 'BASE_JOB_UNREACHABLE',
+      hint: 'run the job that saved the image again, without this base',
+    };
+  return { reason: 'BASE_UNREACHABLE', hint: `make sure that ${name} exists and that this job may pull it` };
 }
 
 /** Opens the blob of a layer that is proven, or that the reader will prove. */

@@ -1,5 +1,5 @@
-import { OMITTED_LAYERS } from '../image/annotations.ts';
 import { contentsOf } from '../image/contents.ts';
+import { statedOmission } from '../image/omitted-layers.ts';
 import { reachable } from '../image/reachable.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -44,5 +44,5 @@ async function neededBy(
 }
 
 function omits({ annotations = {} }: Descriptor): boolean {
-  return OMITTED_LAYERS in annotations;
+  return statedOmission(annotations) !== undefined;
 }

@@ -32,7 +32,7 @@ const TABLE: Record<string, Rule> = {
   http: { level: 3, packages: ['node:dns', 'node:net', 'node:stream', 'undici'] },
   ci: { level: 3 },
   'ci/gitlab': { level: 4, packages: ['valibot'] },
-  image: { level: 4, packages: ['node:stream', 'p-limit'] },
+  image: { level: 4, packages: ['node:stream', 'p-limit', 'valibot'] },
   listing: { level: 5 },
   'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
   archive: { level: 6, packages: ['valibot'] },

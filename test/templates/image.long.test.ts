@@ -92,6 +92,7 @@ describe('the component', () => {
       'access',
       'compress',
       'adopt',
+      'base_job',
     ]);
     for (const [name, { description, default: value, regex = '', options }] of declared) {
       expect(description).not.toBe('');

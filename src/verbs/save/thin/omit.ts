@@ -55,7 +55,10 @@ export async function omitLayers(image: ArrivedImage, options: OmitLayersOptions
   const jobs = jobsOf(found);
   const omitted = stacks
     .flat()
-    .filter(({ blob: { digest } }) => (below.has(digest) && !isStored(found, digest)) || jobs.has(digest));
+    .filter(
+      ({ blob: { digest } }) =>
+        (below.has(digest) && found.get(digest)?.isStored !== true) || jobs.has(digest),
+    );
   const needed = stacks.flatMap((layers) => {
     const own = new Set(digestsOf(layers, count));
     return layers.filter(({ blob }) => !own.has(blob.digest) && !jobs.has(blob.digest));
@@ -90,10 +93,6 @@ async function locate(
     found.set(digest, { isStored, isElsewhere: own !== undefined || wasOmitted, job, base: other?.base });
   }
   return found;
-}
-
-function isStored(found: ReadonlyMap<Digest, Whereabouts>, digest: Digest): boolean {
-  return found.get(digest)?.isStored === true;
 }
 
 function jobsOf(found: ReadonlyMap<Digest, Whereabouts>): Map<Digest, JobPlace> {
