@@ -191,7 +191,8 @@ export class Folder implements AsyncDisposable {
     if (depth === 0) throw new DrayageError('LIMIT', `${this.pathOf(name)} is too deep`);
     await using inner = await this.folder(name);
     for (const child of (await inner?.names()) ?? []) await inner?.removeTree(child, depth - 1);
-    return this.removeEmpty(name);
+    // Awaited here: a failure while the inner folder is being closed would have no handler.
+    await this.removeEmpty(name);
   }
 
   /** Sets the mode of this folder. */

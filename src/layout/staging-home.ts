@@ -67,8 +67,9 @@ export async function makeTransactionFolder(
 ): Promise<TransactionFolder> {
   const [outer, inner] = homesOf(layout);
   await using target = await Folder.open(layout);
-  if (target === undefined) return makeIn(outer, remakeParents);
-  if (!(await isOnDeviceOf(target, outer))) return makeIn(inner);
+  // Awaited here: a failure while the folder is being closed would have no handler.
+  if (target === undefined) return await makeIn(outer, remakeParents);
+  if (!(await isOnDeviceOf(target, outer))) return await makeIn(inner);
   try {
     const made = await makeIn(outer, remakeParents);
     if (await canMove(made.folder, target)) return made;
@@ -77,7 +78,7 @@ export async function makeTransactionFolder(
   } catch (error) {
     const refused = ['EACCES', 'EPERM', 'EROFS'].includes(diskCode(error) ?? '');
     if (!refused) throw error;
-    return makeIn(inner);
+    return await makeIn(inner);
   }
 }
 
