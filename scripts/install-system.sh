@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the system tests need, on Debian 12 as root. You can run it again: it skips what is installed already.
 #
-#   - from the machine's own suite: docker.io (20.10), podman, skopeo, umoci, docker-registry, zstd, pigz, gzip; git, rsync and
+#   - from the machine's own suite: docker.io (20.10), podman, buildah, skopeo, umoci, docker-registry, zstd, pigz, gzip; git, rsync and
 #     docker-compose for pipelines; zip, unzip, time and openssl for the benchmarks
 #   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 but not installed: a newer docker with its containerd, libc and
 #     libraries
@@ -15,7 +15,7 @@ set -eu
 
 test_root=${DRAYAGE_TEST_ROOT:-/var/lib/drayage-test}
 docker_root=$test_root/docker-28
-packages='docker.io podman skopeo umoci docker-registry zstd pigz gzip util-linux tar'
+packages='docker.io podman buildah skopeo umoci docker-registry zstd pigz gzip util-linux tar'
 # For gitlab-ci-local and its jobs.
 pipeline_packages='git rsync docker-compose'
 # For the benchmarks: what the runner does to artifacts, and a stopwatch.

@@ -1,9 +1,13 @@
 import type * as Promises from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
-import { snapshot, tempFolderInMemory } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { ageLeftovers, snapshot, tempFolderInMemory } from './folders.ts';
+import { save } from '../../src/verbs/save/save.ts';
+import { verify } from '../../src/verbs/verify/verify.ts';
+import { buildkitEntry, writeBuilderLayout } from '../support/builder-layout.ts';
+import { MemoryRegistry } from '../support/memory-registry.ts';
+import { addSample, contentOf, sampleImage } from './sample-images.ts';
 
 /** The file system's faults: the call with this number fails, alone or with all that follow. */
 const faults = vi.hoisted(() => ({
@@ -53,6 +57,8 @@ vi.mock('node:fs/promises', async (original) => {
 
 /** Some fifty updates each: long where others use the disk. */
 const SLOW = { timeout: 120_000 };
+/** A hundred adoptions each, and as many checks of their layers. */
+const SLOWER = { timeout: 300_000 };
 
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
@@ -124,6 +130,83 @@ describe.each([
       const hasApp = images.some(({ names }) => names.includes('app:latest'));
       expect(images, `call ${i}`).toHaveLength((isNew ? 0 : 1) + (hasApp ? 1 : 0));
       for (const [descriptor] of hasApp ? APP.blobs : []) await again.verifyBlob(descriptor);
+    }
+  });
+});
+
+/** A layout as an older builder leaves it. */
+async function written(): Promise<string> {
+  const path = join(tempFolderInMemory(), 'layout');
+  const entries = [buildkitEntry(APP, 'app', '1')];
+  await writeBuilderLayout(path, { content: [APP], entries, isMarked: false });
+  return path;
+}
+
+/** It is what the builder left, or the image is ours; in any case it is whole. */
+async function assertWhole(path: string, call: number): Promise<boolean> {
+  const layout = await Layout.adopt(path);
+  const [image] = await layout.images();
+  const isOurs = image?.annotations['origin'] === 'here';
+  expect((await verify({ layout })).problems, `call ${call}`).toEqual([]);
+  const [bottom = APP.root, top = APP.root] = APP.layers;
+  await layout.verifyBlob(top);
+  if (!isOurs) await layout.verifyBlob(bottom);
+  return isOurs;
+}
+
+describe('an adoption that omits layers', () => {
+  const NAME = 'registry.example/base:1';
+  const base = sampleImage(['base']);
+  const registry = new MemoryRegistry();
+  registry.push(NAME, base.root, contentOf([base]));
+
+  async function adopt(path: string): Promise<void> {
+    const layout = await Layout.adopt(path);
+    const thin = { when: 'always', openRepository: registry.open, asked: [NAME] } as const;
+    await save({ from: layout, to: layout, images: ['app:1'], thin, annotations: { origin: 'here' } });
+  }
+
+  /** How many calls a fault can hit; the adoption succeeds. */
+  async function count(): Promise<number> {
+    const path = await written();
+    faults.count = 0;
+    await adopt(path);
+    return faults.count;
+  }
+
+  async function assertDone(path: string, call: number): Promise<void> {
+    ageLeftovers(dirname(path));
+    await adopt(path);
+    expect(await assertWhole(path, call)).toBe(true);
+    expect(snapshot(path).filter((line) => line.includes('blobs/sha256/'))).toHaveLength(
+      APP.blobs.length - 1,
+    );
+  }
+
+  test('leaves the layout of the builder or ours, whichever call fails', SLOWER, async () => {
+    const calls = await count();
+    expect(calls).toBeGreaterThan(20);
+    for (let i = 1; i <= calls; i++) {
+      const path = await written();
+      const before = snapshot(path);
+      Object.assign(faults, { count: 0, failAt: i, code: 'EIO' });
+      const error = await adopt(path).catch((thrown: unknown) => thrown);
+      faults.failAt = Infinity;
+      const isOurs = await assertWhole(path, i);
+      if (error !== undefined && !isOurs) expect(snapshot(path), `call ${i}`).toEqual(before);
+      await assertDone(path, i);
+    }
+  });
+
+  test('leaves one of the two, whichever call it is killed at', SLOWER, async () => {
+    const calls = await count();
+    for (let i = 1; i <= calls; i++) {
+      const path = await written();
+      Object.assign(faults, { count: 0, failAt: i, forGood: true });
+      await adopt(path).catch(() => {});
+      Object.assign(faults, { failAt: Infinity, forGood: false });
+      await assertWhole(path, i);
+      await assertDone(path, i);
     }
   });
 });

@@ -8,6 +8,7 @@ import {
   readlinkSync,
   realpathSync,
   rmSync,
+  utimesSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -43,4 +44,12 @@ function describe(path: string): string {
   if (stats.isSymbolicLink()) return `link to ${readlinkSync(path)}`;
   if (stats.isDirectory()) return `folder ${mode}`;
   return `file ${mode} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+}
+
+/** Sets back the times of what a killed process left, as if the time had passed after which it counts as gone. */
+export function ageLeftovers(folder: string): void {
+  for (const home of readdirSync(folder).filter((name) => name.endsWith('.drayage'))) {
+    for (const name of readdirSync(join(folder, home), { recursive: true, encoding: 'utf8' }))
+      utimesSync(join(folder, home, name), 1000, 1000);
+  }
 }

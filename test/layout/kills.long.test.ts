@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
@@ -7,7 +7,9 @@ import { verify } from '../../src/verbs/verify/verify.ts';
 import { drayage } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
-import { tempFolderInMemory } from './folders.ts';
+import { buildkitEntry, writeBuilderLayout } from '../support/builder-layout.ts';
+import { ageLeftovers, tempFolderInMemory } from './folders.ts';
+import { sampleImage } from './sample-images.ts';
 
 const KILLS = 200;
 const DEMO = fixturePath('demo.tar');
@@ -20,14 +22,6 @@ function random(seed: number): () => number {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
   };
-}
-
-/** Sets back the times of what a killed process left, as if the time had passed after which it counts as gone. */
-function ageLeftovers(folder: string): void {
-  for (const home of readdirSync(folder).filter((name) => name.endsWith('.drayage'))) {
-    for (const name of readdirSync(join(folder, home), { recursive: true, encoding: 'utf8' }))
-      utimesSync(join(folder, home, name), 1000, 1000);
-  }
 }
 
 async function namesIn(path: string): Promise<string[]> {
@@ -53,7 +47,11 @@ test(
       ['sign', 'a', '--key', 'key.pem'],
       ['merge', 'a', '-o', 'b'],
       ['prune', 'b'],
+      ['save', '--from', 'built', '-o', 'built', 'app:1'],
     ];
+    const built = sampleImage(['base', 'app']);
+    const entries = [buildkitEntry(built, 'app', '1')];
+    await writeBuilderLayout(join(cwd, 'built'), { content: [built], entries });
     const next = random(4711);
     const durations = new Map<number, number>();
     let done = new Set<string>();
@@ -72,14 +70,15 @@ test(
       if (!isKilled) durations.set(which, performance.now() - started);
       if (result.code === null) killed += 1;
       else expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-      if (result.code === 0 && args[0] === 'save') done = new Set([...done, args.at(-1) ?? '']);
+      if (result.code === 0 && args[2] === DEMO) done = new Set([...done, args.at(-1) ?? '']);
       const names = await namesIn(join(cwd, 'a'));
       for (const name of done) expect(names, `after kill ${killed}: ${args.join(' ')}`).toContain(name);
       await namesIn(join(cwd, 'b'));
+      expect(await namesIn(join(cwd, 'built'))).toEqual(['app:1']);
       ageLeftovers(cwd);
     }
     for (const args of commands) expect((await drayage(args, { cwd, env })).code).toBe(0);
     // The reports of the job, and no staging.
-    expect(readdirSync(cwd).toSorted()).toEqual(['.drayage', 'a', 'b', 'key.pem']);
+    expect(readdirSync(cwd).toSorted()).toEqual(['.drayage', 'a', 'b', 'built', 'key.pem']);
   },
 );
