@@ -1,8 +1,11 @@
+import { isNativeError } from 'node:util/types';
+
 /**
  * What went wrong, for programs. Match on this, never on the message.
  *
  * - `USAGE`, `AMBIGUOUS`, `UNSAFE`: the request cannot be carried out as it is.
  * - `UNREACHABLE`, `TIMEOUT`: something outside did not answer; safe to retry.
+ * - `DENIED`: a server requires other credentials (401, 403). `REFUSED`: it does not take the request (400, 405, …).
  * - `NOT_FOUND`: a named image, blob or file does not exist.
  * - `DIGEST_MISMATCH`, `SIZE_MISMATCH`: bytes do not match their descriptor or diffID.
  * - `TRUNCATED`, `INCOMPLETE`, `MALFORMED`: an archive, a layout or a document is cut, lacks a part, or breaks its
@@ -22,6 +25,8 @@ export type ErrorCode =
   | 'UNSAFE'
   | 'UNREACHABLE'
   | 'TIMEOUT'
+  | 'DENIED'
+  | 'REFUSED'
   | 'LOCKED'
   | 'NOT_FOUND'
   | 'DIGEST_MISMATCH'
@@ -203,6 +208,9 @@ export interface ErrorFacts {
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'TIMEOUT', 'LOCKED']);
 
+/** Marks the errors of every copy of this library in a process. */
+const BRAND = Symbol.for('drayage.error');
+
 /** The one error class of this library: a stable `code`, a message of one line, and the facts as fields. */
 export class DrayageError extends Error {
   /** Stable identification; see {@link ErrorCode}. */
@@ -220,6 +228,7 @@ export class DrayageError extends Error {
     this.name = 'DrayageError';
     this.code = code;
     this.facts = facts;
+    Object.defineProperty(this, BRAND, { value: true });
   }
 
   /** What to do next, if that is known. */
@@ -233,9 +242,24 @@ export class DrayageError extends Error {
   }
 }
 
-/** Whether `error` is a {@link DrayageError}, with one of `codes` if any are given. */
+/**
+ * Whether `error` is a {@link DrayageError}, with one of `codes` if any are given. Also true for an error of another copy
+ * of this library, and of another realm, such as that of a test runner.
+ */
 export function isDrayageError(error: unknown, ...codes: ErrorCode[]): error is DrayageError {
-  return error instanceof DrayageError && (codes.length === 0 || codes.includes(error.code));
+  return isBranded(error) && (codes.length === 0 || codes.includes(error.code));
+}
+
+function isBranded(error: unknown): error is DrayageError {
+  return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/**
+ * Whether a value is an error. Test runners give a module globals of its own, and Node's errors are none of that
+ * `Error`: so `instanceof` does not tell.
+ */
+export function isError(value: unknown): value is Error {
+  return isNativeError(value) || value instanceof Error;
 }
 
 /** Whether `error` says that bytes do not match a descriptor or diffID. Their content was not examined. */
@@ -260,5 +284,5 @@ export function isUnusable(error: unknown): error is DrayageError {
 
 /** Anything that was thrown, or a signal's reason, as an error. */
 export function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason });
+  return isError(reason) ? reason : new Error(String(reason), { cause: reason });
 }

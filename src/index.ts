@@ -142,7 +142,7 @@ export { prune } from './verbs/prune.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './verbs/save/options.ts';
 export { save } from './verbs/save/save.ts';
 export type { BuiltImage } from './verbs/save/sources/built.ts';
-export type { SaveSource } from './verbs/save/sources/source.ts';
+export type { ArchiveBytes, SaveSource } from './verbs/save/sources/source.ts';
 export type { BaseSearch, PulledImage } from './verbs/save/thin/base-finder.ts';
 export type { OmitOptions, ThinOptions } from './verbs/save/thin/omitter.ts';
 export { pulledImages } from './verbs/save/thin/pulled-images.ts';

@@ -1,9 +1,9 @@
 import type { ErrorFacts } from './errors.ts';
-import { DrayageError, isDrayageError } from './errors.ts';
+import { DrayageError, isDrayageError, isError } from './errors.ts';
 
 /** The code of a Node system error (`ENOENT`, `ECONNREFUSED`), if `error` is one. */
 export function systemCode(error: unknown): string | undefined {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code: unknown = isError(error) && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
 
@@ -20,6 +20,13 @@ const DISK_WORDS: Record<string, string> = {
   ENOTDIR: 'a part of the path is not a folder',
   EISDIR: 'it is a folder',
   ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the path is too long',
+  EEXIST: 'something is there already',
+  ENOTEMPTY: 'the folder is not empty',
+  EBUSY: 'it is in use',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  ESTALE: 'the network file system has lost it',
 };
 
 /** Whether `error` says that there is no such file or folder. */
@@ -35,7 +42,31 @@ export function isNoFile(error: unknown): boolean {
 export function diskError(error: unknown, message: string, facts: ErrorFacts = {}): unknown {
   const code = systemCode(error);
   if (code === undefined || isDrayageError(error)) return error;
+  return new DrayageError('IO', `${message}: ${inWords(code)}`, { ...facts, actual: code, cause: error });
+}
+
+/**
+ * The same for a file that somebody has named: `NOT_FOUND` if there is none.
+ * @param message what cannot be done
+ */
+export function fileError(error: unknown, message: string, facts: ErrorFacts = {}): unknown {
+  const code = systemCode(error);
+  if (code === undefined || !isNoFile(error)) return diskError(error, message, facts);
+  const all = { ...facts, actual: code, cause: error };
+  return new DrayageError('NOT_FOUND', `${message}: ${inWords(code)}`, all);
+}
+
+/**
+ * The error for a failed call of the system that nobody has put into words. Returns any other error unchanged.
+ */
+export function callError(error: unknown): unknown {
+  if (!isError(error) || !('syscall' in error)) return error;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+  const call = String(error.syscall);
+  return diskError(error, path === undefined ? `${call} failed` : `${call} ${path} failed`, { path });
+}
+
+function inWords(code: string): string {
   const words = DISK_WORDS[code];
-  const why = words === undefined ? code : `${words} (${code})`;
-  return new DrayageError('IO', `${message}: ${why}`, { ...facts, actual: code, cause: error });
+  return words === undefined ? code : `${words} (${code})`;
 }

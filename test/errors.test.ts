@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../src/errors.ts';
 import {
@@ -6,6 +7,7 @@ import {
   isAbsentOrDamaged,
   isDamage,
   isDrayageError,
+  isError,
   isMismatch,
   isUnusable,
 } from '../src/errors.ts';
@@ -17,6 +19,8 @@ const RETRYABLE = {
   UNSAFE: false,
   UNREACHABLE: true,
   TIMEOUT: true,
+  DENIED: false,
+  REFUSED: false,
   LOCKED: true,
   NOT_FOUND: false,
   DIGEST_MISMATCH: false,
@@ -56,6 +60,16 @@ describe('DrayageError', () => {
     expect(new DrayageError('IO', 'x').hint).toBeUndefined();
   });
 
+  test('is one in every copy of the library and in every realm', () => {
+    const brand = Symbol.for('drayage.error');
+    const foreign = Object.assign(new Error('x'), { code: 'IO', facts: {}, [brand]: true });
+    expect(isDrayageError(foreign)).toBe(true);
+    expect(isDrayageError(foreign, 'IO')).toBe(true);
+    expect(isDrayageError(foreign, 'USAGE')).toBe(false);
+    expect(isDrayageError(runInNewContext("Object.assign(new Error('x'), { code: 'IO' })"))).toBe(false);
+    expect(Object.keys(new DrayageError('IO', 'x')).toSorted()).toEqual(['code', 'facts', 'name']);
+  });
+
   test.each(CODES)('%s is retryable as said above', (code) => {
     expect(new DrayageError(code, 'x').retryable).toBe(RETRYABLE[code]);
   });
@@ -83,8 +97,26 @@ test.each([
   ['an error with a number as its code', Object.assign(new Error('x'), { code: 5 }), undefined],
   ['an object that is no error', { code: 'ENOENT' }, undefined],
   ['null', null, undefined],
+  [
+    'an error of another realm',
+    runInNewContext("Object.assign(new Error('x'), { code: 'ENOENT' })"),
+    'ENOENT',
+  ],
 ])('the system code of %s', (_, error, code) => {
   expect(systemCode(error)).toBe(code);
+});
+
+test.each([
+  [new Error('x'), true],
+  [new TypeError('x'), true],
+  [new DrayageError('IO', 'x'), true],
+  [new DOMException('x'), true],
+  [runInNewContext("new RangeError('x')"), true],
+  [{ name: 'Error', message: 'x' }, false],
+  ['x', false],
+  [undefined, false],
+])('whether %s is an error, of whatever realm: %s', (value, expected) => {
+  expect(isError(value)).toBe(expected);
 });
 
 describe('what an error says of content', () => {

@@ -1,5 +1,5 @@
 import type { ErrorReason } from '../errors.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
@@ -94,22 +94,22 @@ function serviceOf(error: unknown, { fulcioUrl, rekorUrl, tsaUrl }: Services): S
 }
 
 function causeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return isError(error) && error.cause !== undefined ? error.cause : error;
 }
 
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return isError(cause) ? cause.message : String(cause);
 }
 
 function statusOf(cause: unknown): number | undefined {
-  const status: unknown = cause instanceof Error && 'statusCode' in cause ? cause.statusCode : undefined;
+  const status: unknown = isError(cause) && 'statusCode' in cause ? cause.statusCode : undefined;
   return typeof status === 'number' ? status : undefined;
 }
 
 /** The code of the network's error; a client that gave up itself states it in `type`. */
 function networkCode(cause: unknown): string | undefined {
   const code = systemCode(cause);
-  if (code !== 'FETCH_ERROR' || !(cause instanceof Error && 'type' in cause)) return code;
+  if (code !== 'FETCH_ERROR' || !(isError(cause) && 'type' in cause)) return code;
   return String(cause.type);
 }
 

@@ -1,4 +1,4 @@
-import { asError, isDrayageError } from '../errors.ts';
+import { asError, isDrayageError, isError } from '../errors.ts';
 import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
 
@@ -21,9 +21,9 @@ export function asRefusal<T>(verify: () => T): T {
     return verify();
   } catch (error) {
     if (isDrayageError(error)) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = isError(error) && 'code' in error ? String(error.code) : '';
     const why = asError(error).message;
-    const isShape = error instanceof Error && error.name === 'ValidationError';
+    const isShape = isError(error) && error.name === 'ValidationError';
     const reason = REASONS[code] ?? (isShape || 'fields' in Object(error) ? 'BUNDLE_SHAPE' : 'EVIDENCE');
     throw refusal(reason, `the signature is not valid: ${why}`, { cause: error });
   }

@@ -1,5 +1,3 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobCache } from '../index.ts';
 import { assertOwnCache, cacheOwners } from './cache-owner.ts';
@@ -7,6 +5,7 @@ import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { refuseLinks } from './workspace.ts';
 import { parseSize } from './quantities.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 /** The options of the cache folder. */
 export interface CacheOptions {
@@ -35,11 +34,10 @@ export async function openCache(
     const cache = await openKept(folder, options, { env, user });
     return { cache, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
   }
-  // The folder for temporary files may be a link.
-  const temporary = await realpath(await mkdtemp(join(tmpdir(), 'drayage-')));
+  const temporary = await makeTemporaryFolder();
   return {
-    cache: await BlobCache.open(temporary, { maxBytes: Number.MAX_SAFE_INTEGER, now: Date.now }),
-    [Symbol.asyncDispose]: () => rm(temporary, { recursive: true, force: true, maxRetries: 3 }),
+    cache: await BlobCache.open(temporary.path, { maxBytes: Number.MAX_SAFE_INTEGER, now: Date.now }),
+    [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 }
 

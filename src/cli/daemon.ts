@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import type { DockerDaemon, FoundDockerHost } from '../index.ts';
 import { connectDocker, findDockerHost } from '../index.ts';
 import type { Context } from './context.ts';
+import { homeOf } from './home.ts';
 
 /** Connects to the daemon of `--host`, otherwise to that of docker's variables, contexts and defaults. */
 export async function openDaemon(host: string | undefined, context: Context): Promise<DockerDaemon> {
@@ -14,7 +14,7 @@ export async function findDaemon(
   host: string | undefined,
   { env }: Pick<Context, 'env'>,
 ): Promise<FoundDockerHost> {
-  return findDockerHost({ ...env, HOME: homedir() }, { host });
+  return findDockerHost({ ...env, HOME: homeOf(env) }, { host });
 }
 
 /** Connects to a daemon that was found. */

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { DrayageError } from '../errors.ts';
-import { diskError, isNoFile } from '../system-error.ts';
+import { fileError } from '../system-error.ts';
 
 /**
  * Reads a file that the user named.
@@ -10,9 +9,6 @@ import { diskError, isNoFile } from '../system-error.ts';
  */
 export async function readGiven(path: string, what: string, hint?: string): Promise<Buffer> {
   return readFile(path).catch((cause: unknown) => {
-    const message = `${what} ${path} cannot be read`;
-    throw isNoFile(cause)
-      ? new DrayageError('NOT_FOUND', message, { path, cause, hint })
-      : diskError(cause, message, { path, hint });
+    throw fileError(cause, `${what} ${path} cannot be read`, { path, hint });
   });
 }

@@ -101,7 +101,11 @@ async function readAuthorities(
   return [...rootCertificates, ...found];
 }
 
-async function readAuthority(path: string): Promise<string> {
+/**
+ * Reads the certificates that `--ca` names.
+ * @throws {@link DrayageError} `NOT_FOUND`, `IO`, `MALFORMED`
+ */
+export async function readAuthority(path: string): Promise<string> {
   const text = (await readGiven(path, 'the certificates')).toString();
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
   throw new DrayageError('MALFORMED', `${path} does not contain a certificate`, {

@@ -1,3 +1,4 @@
+import { isError } from '../errors.ts';
 import { Budget, withProcessBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import { diskError } from '../system-error.ts';
@@ -5,9 +6,9 @@ import type { CommonOptions, Outcome } from './context.ts';
 import { FAILURE, OK } from './exit-code.ts';
 import { completeArguments, createProgram } from './grammar/program.ts';
 import { printJson, printLine, printStack } from './output.ts';
+import { Interruption } from './interruption.ts';
 import { createProgressDisplay } from './progress.ts';
 import { parseAge, parseSize } from './quantities.ts';
-import { describeFailure, Interruption } from './report-error.ts';
 
 /**
  * Runs the command line. Progress and errors go to standard error, the result to standard output.
@@ -23,7 +24,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     // The reader of our output may stop reading: the command itself has finished.
     if (error.code === 'EPIPE') return;
     isLost = true;
-    process.exitCode = printFailure(diskError(error, 'cannot write to standard output'), {});
+    process.exitCode = FAILURE;
+    void printFailure(diskError(error, 'cannot write to standard output'), {});
   });
   const display = createProgressDisplay(process.stderr);
   // Known before parsing, because a mistake in the arguments is reported in this form, too.
@@ -51,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return isLost ? FAILURE : exitCode;
   } catch (error) {
     display.end();
-    return isLost ? FAILURE : printFailure(error, options);
+    return isLost ? FAILURE : await printFailure(error, options);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
@@ -72,21 +74,23 @@ function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): v
   for (const line of options.quiet === true ? quiet : text) printLine(process.stdout, line);
 }
 
-function printFailure(error: unknown, options: CommonOptions): number {
+/** Prints an error. Its words are loaded only now: most runs do not fail. */
+async function printFailure(error: unknown, options: CommonOptions): Promise<number> {
   const shown = isShownAlready(error);
   if (shown !== undefined) return shown;
+  const { describeFailure } = await import('./report-error.ts');
   const { exitCode, lines, json } = describeFailure(error);
   if (options.json === true) printJson(process.stdout, json);
   const [first, ...rest] = lines;
   printLine(process.stderr, `drayage: ${first}`);
   for (const line of rest) printLine(process.stderr, `  ${line}`);
-  if (options.debug === true && error instanceof Error) printStack(process.stderr, error);
+  if (options.debug === true && isError(error)) printStack(process.stderr, error);
   return exitCode;
 }
 
 /** The parser prints help and version, and then ends the run with an error. */
 function isShownAlready(error: unknown): number | undefined {
   const shown = ['commander.helpDisplayed', 'commander.help', 'commander.version'];
-  if (!(error instanceof Error && 'code' in error && shown.includes(String(error.code)))) return undefined;
+  if (!(isError(error) && 'code' in error && shown.includes(String(error.code)))) return undefined;
   return 'exitCode' in error ? Number(error.exitCode) : OK;
 }

@@ -1,8 +1,9 @@
 import type { BigIntStats } from 'node:fs';
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { DrayageError } from '../index.ts';
+import { fileError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
 
 /** A place in skopeo's notation: `oci:DIR:NAME`, `oci-archive:FILE:NAME`, `docker-archive:FILE:NAME`. */
@@ -27,6 +28,7 @@ export function isArchive(text: string): boolean {
  * @throws {@link DrayageError} `USAGE` for a kind without a path
  */
 export function parseNotation(text: string): Notation {
+  if (text === '') throw new DrayageError('USAGE', 'an empty text names no layout and no archive');
   const kind = KINDS.find((one) => text.startsWith(`${one}:`));
   if (kind === undefined) return { kind, path: text, image: undefined };
   const rest = text.slice(kind.length + 1);
@@ -71,10 +73,15 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Opens an archive. The stream reports failures. */
+/**
+ * Opens an archive.
+ * @throws {@link DrayageError} `NOT_FOUND`, `IO`
+ */
 export async function openArchive(path: string): Promise<Readable> {
-  await isFolder(path);
-  return createReadStream(path, { highWaterMark: 256 * 1024 });
+  const handle = await open(path).catch((cause: unknown) => {
+    throw fileError(cause, `${path} cannot be read`, { path });
+  });
+  return handle.createReadStream({ highWaterMark: 256 * 1024 });
 }
 
 /** Whether two paths lead to one folder, however they are spelled. */
@@ -90,12 +97,12 @@ async function look(path: string): Promise<BigIntStats | undefined> {
 
 /**
  * Whether a path is a folder.
- * @throws {@link DrayageError} `NOT_FOUND`
+ * @throws {@link DrayageError} `NOT_FOUND`, `IO`
  */
 export async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch (cause) {
-    throw new DrayageError('NOT_FOUND', `${path} cannot be read`, { path, cause });
+    throw fileError(cause, `${path} cannot be read`, { path });
   }
 }

@@ -5,6 +5,7 @@ import type { OpenLayoutOptions } from '../index.ts';
 import { DrayageError, isDrayageError, Layout } from '../index.ts';
 import { isGitLab, readIds } from './ci.ts';
 import type { Context } from './context.ts';
+import { diskError, systemCode } from '../system-error.ts';
 import { parseAge } from './quantities.ts';
 import { folderOf } from './notation.ts';
 import { refuseLinks } from './workspace.ts';
@@ -102,11 +103,11 @@ function openOptions(
 /**
  * The layouts below `.drayage`: at least one.
  * @param but a folder that does not count
- * @throws {@link DrayageError} `NOT_FOUND`, `LINK`
+ * @throws {@link DrayageError} `NOT_FOUND`, `LINK`, `IO`
  */
 export async function findLayouts(context: Context, but?: string): Promise<string[]> {
   await refuseLinks(HOME);
-  const entries = await readdir(HOME, { withFileTypes: true }).catch((): Dirent[] => []);
+  const entries = await listHome();
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
   const paths = folders.map((entry) => join(HOME, entry.name)).toSorted();
   const counting = paths.filter((path) => but === undefined || resolve(path) !== resolve(but));
@@ -117,4 +118,14 @@ export async function findLayouts(context: Context, but?: string): Promise<strin
     path: HOME,
     hint: 'name a layout, or make one with drayage save',
   });
+}
+
+/** What is in `.drayage`; nothing if there is no such folder. What cannot be read is never taken for absent. */
+async function listHome(): Promise<Dirent[]> {
+  try {
+    return await readdir(HOME, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw diskError(error, `cannot read the folder ${HOME}`, { path: HOME });
+  }
 }

@@ -1,17 +1,19 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Credentials } from '../index.ts';
+import type { Credentials, DrayageError } from '../index.ts';
 import {
   chainCredentials,
   cis,
   dockerConfigCredentials,
   dockerConfigHosts,
+  isDrayageError,
   knownCredentials,
   Registries,
 } from '../index.ts';
 import type { Context } from './context.ts';
+import { homeOf } from './home.ts';
 import { openConnections } from './http.ts';
+import { diskError, isNoFile } from '../system-error.ts';
 
 /** The options of commands that speak to registries. */
 export interface RegistryCommandOptions {
@@ -27,7 +29,7 @@ const CERTIFICATES = '/etc/docker/certs.d';
 
 /**
  * Registries as this machine and this job know them: through the proxy, with the authorities of `--ca` and of docker's
- * `certs.d`, and with the credentials of docker's config.json, of DOCKER_AUTH_CONFIG and of the CI job, in this order.
+ * `certs.d`, and with the credentials of DOCKER_AUTH_CONFIG, of docker's config.json and of the CI job, in this order.
  */
 export async function openRegistries(
   { ca, plainHttp, registries: named = [] }: RegistryCommandOptions,
@@ -52,7 +54,7 @@ export async function openRegistries(
   return { registries, [Symbol.asyncDispose]: close };
 }
 
-/** A place that has credentials for registries. */
+/** A place that has credentials for registries, or should have them. */
 export interface CredentialSource {
   /** For people: the path of the file, the name of the variable. */
   name: string;
@@ -60,20 +62,20 @@ export interface CredentialSource {
   hosts: readonly string[];
   /** Docker's common store, which may know further hosts. */
   store?: string | undefined;
+  /** Why it cannot be read. Its `credentials` then fail in the same way. */
+  unread?: DrayageError | undefined;
   credentials: Credentials;
 }
 
 /**
- * Every place that has credentials, the first that knows a registry wins. Reads no secret yet.
- * @throws {@link DrayageError} `MALFORMED`
+ * Every place that has credentials, the first that knows a registry wins: as for docker's client, the variable goes
+ * before the file. Reads no secret yet. One that cannot be read blocks neither the others nor public registries.
  */
 export async function credentialSources({ env }: Pick<Context, 'env'>): Promise<CredentialSource[]> {
-  const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
-  const file = await readFile(path, 'utf8').catch(() => undefined);
   const variable = env['DOCKER_AUTH_CONFIG'];
   return [
-    ...(file === undefined ? [] : [dockerConfig(file, path, env)]),
     ...(variable ? [dockerConfig(variable, 'DOCKER_AUTH_CONFIG', env)] : []),
+    ...(await configFile(env)),
     ...cis.flatMap((ci) => {
       const known = ci.credentials?.(env) ?? new Map();
       const source = { hosts: [...known.keys()], credentials: knownCredentials(known) };
@@ -82,12 +84,37 @@ export async function credentialSources({ env }: Pick<Context, 'env'>): Promise<
   ];
 }
 
+/** Docker's configuration: none if there is no such file. */
+async function configFile(env: Context['env']): Promise<CredentialSource[]> {
+  const home = homeOf(env);
+  const folder = env['DOCKER_CONFIG'] || (home && join(home, '.docker'));
+  if (!folder) return [];
+  const path = join(folder, 'config.json');
+  try {
+    const text = await readFile(path, 'utf8');
+    // docker's client writes a new file only when it has something to say.
+    return text.trim() === '' ? [] : [dockerConfig(text, path, env)];
+  } catch (error) {
+    if (isNoFile(error)) return [];
+    return [unreadSource(path, diskError(error, `${path} cannot be read`, { path }))];
+  }
+}
+
 function dockerConfig(text: string, name: string, env: Context['env']): CredentialSource {
-  return {
-    name,
-    ...dockerConfigHosts(text, name),
-    credentials: dockerConfigCredentials(text, { name, env }),
+  try {
+    const hosts = dockerConfigHosts(text, name);
+    return { name, ...hosts, credentials: dockerConfigCredentials(text, { name, env }) };
+  } catch (error) {
+    return unreadSource(name, error);
+  }
+}
+
+function unreadSource(name: string, error: unknown): CredentialSource {
+  if (!isDrayageError(error)) throw error;
+  const credentials = async (): Promise<never> => {
+    throw error;
   };
+  return { name, hosts: [], unread: error, credentials };
 }
 
 async function openCredentials(context: Context): Promise<Credentials> {

@@ -20,7 +20,7 @@ export interface HostOptions extends RegistryCommandOptions {
 /**
  * The registries that may be asked for base images: those that this job or this machine names. A name in an image or a
  * layout is no reason to ask its host.
- * @throws {@link DrayageError} `MALFORMED` for docker's configuration; `USAGE` for an invalid reference
+ * @throws {@link DrayageError} `USAGE` for an invalid reference
  */
 export async function namedHosts(
   { base = [], plainHttp = [], registries = [] }: HostOptions,

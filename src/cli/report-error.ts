@@ -1,7 +1,9 @@
 import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
 import type { DrayageError } from '../errors.ts';
-import { isDrayageError } from '../errors.ts';
+import { isDrayageError, isError } from '../errors.ts';
 import { hintOf } from './hints.ts';
+import { Interruption } from './interruption.ts';
+import { callError } from '../system-error.ts';
 
 /** The end of a failed run. */
 export interface Failure {
@@ -12,33 +14,23 @@ export interface Failure {
   json: { error: Record<string, unknown> };
 }
 
-/** A signal that ends a run. */
-export class Interruption extends Error {
-  readonly exitCode: number;
-
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super(signal === 'SIGINT' ? 'interrupted' : 'terminated');
-    this.name = 'Interruption';
-    this.exitCode = signal === 'SIGINT' ? 130 : 143;
-  }
-}
-
 /** The exit code and text of an error. */
-export function describeFailure(error: unknown): Failure {
+export function describeFailure(thrown: unknown): Failure {
+  const error = callError(thrown);
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
   if (isCommanderError(error)) {
     const failure = plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
     return { ...failure, lines: [...failure.lines, 'see drayage --help'] };
   }
   if (!isDrayageError(error))
-    return plain(FAILURE, 'INTERNAL', error instanceof Error ? error.message : String(error));
+    return plain(FAILURE, 'INTERNAL', isError(error) ? error.message : String(error));
   const { code, message, facts, retryable } = error;
   const { cause } = facts;
   const hint = hintOf(facts);
   // A message has the code of a system error in parentheses.
-  const texts = [cause instanceof Error ? cause.message : '', `(${String(facts.actual)})`];
+  const texts = [isError(cause) ? cause.message : '', `(${String(facts.actual)})`];
   const isSaid = texts.some((text) => text !== '' && message.includes(text));
-  const why = cause instanceof Error && !isSaid ? ` (${cause.message})` : '';
+  const why = isError(cause) && !isSaid ? ` (${cause.message})` : '';
   return {
     exitCode: exitCodeOf(code),
     lines: [oneLine(message + why), ...(hint === undefined ? [] : [oneLine(hint)])],
@@ -61,5 +53,5 @@ function oneLine(text: string): string {
 }
 
 function isCommanderError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
+  return isError(error) && 'code' in error && String(error.code).startsWith('commander.');
 }

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Layout, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
 import { formatDotenvReport, imageVariables, inspect, originAnnotations } from '../index.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
+import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
 import { writeFileWhole } from './target.ts';
@@ -105,6 +105,6 @@ async function writeReportFiles(
 
 async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {
   await refuseLinks(path);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolders(dirname(path));
   await writeFileWhole(path, Readable.from([text]), signal);
 }

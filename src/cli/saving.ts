@@ -9,9 +9,16 @@ import type {
   SignResult,
   ThinOptions,
 } from '../index.ts';
-import { originAnnotations, pulledImages, save } from '../index.ts';
 import type { BaseJobOptions } from './base-jobs.ts';
 import { lazyArtifacts, openBaseJobs } from './base-jobs.ts';
+import {
+  chosenCompression,
+  DrayageError,
+  originAnnotations,
+  parseReference,
+  pulledImages,
+  save,
+} from '../index.ts';
 import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
@@ -81,6 +88,7 @@ export async function runSave(
 ): Promise<DoneSave> {
   const { env, signal, onProgress } = context;
   const { ids, described, platform, maxSize } = await readRequest(options);
+  if (options.from === undefined) assertNames(names, [...ids, ...described]);
   const job = readJob(env);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const out = options.out ?? defaultLayout(env);
@@ -167,12 +175,20 @@ export interface SaveRequest {
  */
 export async function readRequest(options: SaveCommandOptions): Promise<SaveRequest> {
   const { iidfile, metadataFile, maxSize } = options;
+  chosenCompression(options.compress, options.level);
   return {
     ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
     described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
     platform: readPlatform(options),
     maxSize: maxSize === undefined ? undefined : parseSize(maxSize),
   };
+}
+
+/** Refuses what no daemon can be asked for, before it is connected to. */
+function assertNames(names: readonly string[], others: readonly unknown[]): void {
+  if (names.length + others.length === 0)
+    throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
+  for (const name of names) parseReference(name);
 }
 
 /** A digest always means one image, but any job of the daemon can move a name. */
@@ -215,16 +231,16 @@ async function openSource(
     const daemon = await openDaemon(host, context);
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
-  if (from === '-') return archiveSource(context.stdin);
+  if (from === '-') return archiveSource(context.stdin, 'standard input');
   const { kind, path, image } = parseNotation(from);
   if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
     const isTarget = await isSameFolder(path, layout.path);
     const place = isTarget ? layout : await openLayout(path, context);
     return { from: place, image, [Symbol.asyncDispose]: nothing };
   }
-  return { ...archiveSource(await openArchive(path)), image };
+  return { ...archiveSource(await openArchive(path), path), image };
 }
 
-function archiveSource(archive: Readable): OpenSource {
-  return { from: { archive }, [Symbol.asyncDispose]: async () => void archive.destroy() };
+function archiveSource(archive: Readable, name: string): OpenSource {
+  return { from: { archive, name }, [Symbol.asyncDispose]: async () => void archive.destroy() };
 }

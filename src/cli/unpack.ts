@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ImagePlace, StoredImage } from '../index.ts';
 import { Layout, overlay, save } from '../index.ts';
 import type { Context } from './context.ts';
 import { openArchive, parseNotation } from './notation.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 /** Archives as layouts, until they are closed. */
 export interface UnpackedArchives extends AsyncDisposable {
@@ -23,27 +22,33 @@ export async function unpackArchives(
   { signal, onProgress }: Context,
 ): Promise<UnpackedArchives> {
   if (archives.length === 0) return { layouts: [], places: [], [Symbol.asyncDispose]: async () => {} };
-  const folder = await mkdtemp(join(tmpdir(), 'drayage-'));
-  const close = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  const folder = await makeTemporaryFolder();
   try {
     const layouts: Layout[] = [];
     const places: ImagePlace[] = [];
     for (const [i, text] of archives.entries()) {
       const { path, image } = parseNotation(text);
-      const to = await Layout.create(join(folder, String(i)));
+      const to = await Layout.create(join(folder.path, String(i)));
       const archive = await openArchive(path);
       const images = image === undefined ? undefined : [image];
       try {
-        const saved = await save({ from: { archive }, images, to, compress: 'none', signal, onProgress });
+        const saved = await save({
+          from: { archive, name: path },
+          images,
+          to,
+          compress: 'none',
+          signal,
+          onProgress,
+        });
         places.push(askedAs(to, saved.images[0]?.foundAs));
       } finally {
         archive.destroy();
       }
       layouts.push(to);
     }
-    return { layouts, places, [Symbol.asyncDispose]: close };
+    return { layouts, places, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
   } catch (error) {
-    await close();
+    await folder[Symbol.asyncDispose]();
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import { withoutSecrets } from '../http/address.ts';
 import type { HttpDispatcher } from '../http/http.ts';
 import { Http } from '../http/http.ts';
 import type { HttpReply } from '../http/reply.ts';
+import { refusalCode } from '../http/refusal-code.ts';
 import { drop, readWhole } from '../http/reply.ts';
 import type { RetryOptions } from '../http/retry.ts';
 import { passingError, Retry } from '../http/retry.ts';
@@ -149,16 +150,15 @@ export class GitLabApi implements AsyncDisposable {
 
   /**
    * The error for a reply that refuses the request. `NOT_FOUND`: the resource does not exist or is not visible (GitLab
-   * answers both alike). `UNREACHABLE`: the token was not accepted, or any other reason.
+   * answers both alike). `DENIED`: the token was not accepted.
    */
   refusal(reply: HttpReply, url: URL): DrayageError {
     drop(reply);
     const { status } = reply;
     const facts = { url: withoutSecrets(url), status };
     const message = `${facts.url} answers ${status}`;
-    if (status === 404 || status === 410) return new DrayageError('NOT_FOUND', message, facts);
     const refusal = url.origin === this.#base.origin ? REFUSALS[status] : undefined;
-    return new DrayageError('UNREACHABLE', message, { ...facts, ...refusal });
+    return new DrayageError(refusalCode(status), message, { ...facts, ...refusal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

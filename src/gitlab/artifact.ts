@@ -121,7 +121,7 @@ function noArtifact(job: FoundJob, refusals: readonly DrayageError[]): DrayageEr
   const what = job.kind === 'id' ? `job ${job.jobId}` : `job ${job.name} of ${job.ref}`;
   const [first] = refusals;
   if (first === undefined) {
-    return new DrayageError('UNREACHABLE', `no token for the artifact of ${what}`, {
+    return new DrayageError('DENIED', `no token for the artifact of ${what}`, {
       reason: 'TOKEN_MISSING',
       hint: 'every job has CI_JOB_TOKEN',
     });

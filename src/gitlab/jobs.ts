@@ -80,7 +80,7 @@ async function listJobs(
       refused = error;
     }
   }
-  throw new DrayageError('UNREACHABLE', `job ${options.name} cannot be looked up in its pipeline`, {
+  throw new DrayageError('DENIED', `job ${options.name} cannot be looked up in its pipeline`, {
     ...refused?.facts,
     ...(refused && { cause: refused }),
     reason: api.has('token') ? 'TOKEN_CANNOT_LIST' : 'JOB_TOKEN_CANNOT_LIST',

@@ -1,7 +1,7 @@
 // A Node that is too old has no crc32. It must still load this file, to say so.
 import * as zlib from 'node:zlib';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
 import { STREAM_BUFFERS, through } from '../stream/through.ts';
 import type { Passage } from '../stream/through.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
@@ -52,7 +52,7 @@ export class ZipFiles implements ArtifactFiles {
     const entry = this.#entries.get(path);
     if (entry === undefined)
       throw new DrayageError('NOT_FOUND', `${this.name} holds no ${path}`, { entry: path });
-    if (entry instanceof DrayageError) throw entry;
+    if (isDrayageError(entry)) throw entry;
     if (entry.method === 'deflated') {
       yield* sliceBytes(this.#inflated(entry, signal), offset);
     } else {

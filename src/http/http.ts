@@ -86,7 +86,7 @@ export class Http implements AsyncDisposable {
 }
 
 function asBody(body: NonNullable<HttpRequest['body']>): Uint8Array | string | Readable {
-  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  if (typeof body === 'string' || ArrayBuffer.isView(body)) return body;
   return body instanceof Readable ? body : Readable.from(body, { objectMode: false });
 }
 

@@ -1,5 +1,5 @@
 import type { ErrorFacts } from '../errors.ts';
-import { DrayageError, isDrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 
 const ADDRESS = 'check the address; HTTPS_PROXY and NO_PROXY set a proxy';
@@ -64,7 +64,7 @@ export function idleError(peer: string, what: string, facts: ErrorFacts): Drayag
 
 /** Turns a network failure into an error. Returns anything else unchanged. */
 export function networkError(url: string, cause: unknown): unknown {
-  if (!(cause instanceof Error) || isDrayageError(cause)) return cause;
+  if (!isError(cause) || isDrayageError(cause)) return cause;
   const code = systemCode(cause) ?? systemCode(cause.cause) ?? '';
   const why = networkReason(code);
   const hint = LASTING[code]?.[1];
@@ -94,6 +94,6 @@ export function networkError(url: string, cause: unknown): unknown {
 /** Whether a retry would fail in the same way. */
 export function isLasting(error: DrayageError): boolean {
   const { cause } = error;
-  const code = systemCode(cause) ?? (cause instanceof Error ? systemCode(cause.cause) : undefined);
+  const code = systemCode(cause) ?? (isError(cause) ? systemCode(cause.cause) : undefined);
   return code !== undefined && code in LASTING;
 }

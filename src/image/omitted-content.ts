@@ -162,7 +162,7 @@ class OmittedContent implements ContentSource {
     if (isDamage(error) || !isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
     const isForbidden = error.facts.reason === 'UNNAMED_HOST';
     return new DrayageError(
-      isForbidden ? 'POLICY' : 'UNREACHABLE',
+      isDrayageError(error, 'POLICY', 'DENIED', 'REFUSED') ? error.code : 'UNREACHABLE',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and cannot be read from its base ${fullName(reference)}: ${error.message}`,
       {
         ...error.facts,

@@ -44,7 +44,7 @@ export function chooseCodec(name: CodecName = 'auto', level?: number): ChosenCod
 
 /**
  * The compression that a save chooses.
- * @throws {@link DrayageError} `USAGE` for a level out of range; `UNSUPPORTED` for a codec that this runtime cannot write
+ * @throws {@link DrayageError} `USAGE` for a level out of range, and for a codec that this runtime cannot write
  */
 export function chosenCompression(name?: CodecName, level?: number): Compression {
   return chooseCodec(name, level).compression;

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { Folder } from '../disk/folder.ts';
+import { makeFolders } from '../disk/make-folders.ts';
 import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 
 /** Only the owner has access. */
@@ -17,7 +17,7 @@ export async function makeCacheFolder(
   name: string,
   owners: readonly number[] | undefined,
 ): Promise<void> {
-  await onDisk(parent, 'make the folder', () => mkdir(parent, { recursive: true, mode: MODE }));
+  await makeFolders(parent, MODE);
   await using outer = await Folder.open(parent);
   if (outer === undefined) throw gone(parent);
   await assertOwner(outer, owners);

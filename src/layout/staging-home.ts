@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { inFolder } from '../disk/below.ts';
 import { Folder } from '../disk/folder.ts';
+import { makeFolders } from '../disk/make-folders.ts';
 import { ignoreErrors, onDisk, toDiskError } from '../disk/io-error.ts';
 
 /** The staging home of a layout that cannot have it beside itself. */
@@ -97,7 +98,7 @@ export async function removeTransactionFolder({
 
 /** Makes a folder and its parents. Returns those that were made, innermost first. */
 export async function makeParents(folder: string): Promise<string[]> {
-  const first = await onDisk(folder, 'make the folder', () => mkdir(folder, { recursive: true }));
+  const first = await makeFolders(folder);
   if (first === undefined) return [];
   const made = [folder];
   for (let path = folder; path !== first && path !== dirname(path);) {

@@ -1,6 +1,6 @@
 import type { ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
 import { images } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -120,7 +120,7 @@ async function* presentImages(
     yield* images(source, root, options);
   } catch (error) {
     // If the walk cannot be finished, what it reached has been searched.
-    if (!(error instanceof DrayageError) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
+    if (!isDrayageError(error) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
   }
 }
 

@@ -28,7 +28,7 @@ export function parseJson(bytes: Uint8Array, what: string, { depth = MAX_DEPTH }
     assertOneMeaning(text, what, depth);
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    if (cause instanceof DrayageError) throw cause;
+    if (isDrayageError(cause)) throw cause;
     throw new DrayageError('MALFORMED', `${what} is not JSON`, { cause });
   }
 }

@@ -85,6 +85,7 @@ export class RegistryApi implements AsyncDisposable {
       credentials,
       secrets: this.#secrets,
       tokenServers: options.tokenServers,
+      onWarning: (message) => this.#onWarning(`${host}: no credentials are used: ${message}`),
     });
   }
 
@@ -131,6 +132,7 @@ export class RegistryApi implements AsyncDisposable {
       url: what,
       host: this.host,
       shown: reply.status === 401 && (await this.#authorization.hasCredential({}).catch(() => false)),
+      unread: this.#authorization.unread,
       facts,
       conceal: (text) => this.#secrets.conceal(text),
     });

@@ -1,5 +1,5 @@
 import type { ContentOptions } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Http } from '../http/http.ts';
 import type { HttpReply } from '../http/reply.ts';
 import type { Challenge } from './challenge.ts';
@@ -18,6 +18,8 @@ export interface AuthorizationOptions {
   /** Learns which texts must not be shown. */
   secrets: Secrets;
   tokenServers?: ReadonlySet<string> | undefined;
+  /** Called once if the credential cannot be read. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 /** A token, or a request for one. */
@@ -38,6 +40,7 @@ export class Authorization {
   readonly #options: AuthorizationOptions;
   #challenge: Challenge | undefined;
   #credential: Promise<Credential | undefined> | undefined;
+  #unread: DrayageError | undefined;
   /** By scopes. Those in a challenge are not requested: a registry must not widen what a request needs. */
   readonly #tokens = new Map<string, HeldToken>();
 
@@ -92,13 +95,9 @@ export class Authorization {
       return false;
     if (!('password' in credential)) {
       const { host } = this.#options;
-      throw new DrayageError(
-        'UNREACHABLE',
-        `${host} requires a password, but there is only an identity token`,
-        {
-          hint: `docker login ${shellWord(host)}`,
-        },
-      );
+      throw new DrayageError('DENIED', `${host} requires a password, but there is only an identity token`, {
+        hint: `docker login ${shellWord(host)}`,
+      });
     }
     this.#challenge = challenge;
     return true;
@@ -107,6 +106,11 @@ export class Authorization {
   /** Whether there is a credential for this registry. */
   async hasCredential(options: ContentOptions): Promise<boolean> {
     return (await this.#find(options)) !== undefined;
+  }
+
+  /** Why the credential of this registry could not be read; undefined if it was not looked up, or could be. */
+  get unread(): DrayageError | undefined {
+    return this.#unread;
   }
 
   #request(
@@ -119,7 +123,8 @@ export class Authorization {
     const { http, host, secrets, tokenServers } = this.#options;
     const ask = async (): Promise<string> => {
       const credential = await this.#find(options);
-      const request = { ...options, http, host, challenge, scopes, credential, base, tokenServers };
+      const unread = this.#unread;
+      const request = { ...options, http, host, challenge, scopes, credential, unread, base, tokenServers };
       const { value, expiresIn } = await requestToken(request);
       secrets.add(value);
       held.freshUntil = performance.now() + expiresIn * 1000 * FRESH;
@@ -133,7 +138,10 @@ export class Authorization {
     return held;
   }
 
-  /** Looked up once, when it is first needed. */
+  /**
+   * Looked up once, when it is first needed. As for docker's client, one that cannot be read is none: the registry may
+   * not need it, and says so if it does.
+   */
   async #find(options: ContentOptions): Promise<Credential | undefined> {
     const { credentials, host, secrets } = this.#options;
     this.#credential ??= credentials(host, options);
@@ -145,7 +153,12 @@ export class Authorization {
       return found;
     } catch (error) {
       this.#credential = undefined;
-      throw error;
+      options.signal?.throwIfAborted();
+      if (!isDrayageError(error)) throw error;
+      if (this.#unread === undefined) this.#options.onWarning?.(error.message);
+      this.#unread = error;
+      this.#credential = Promise.resolve(undefined);
+      return undefined;
     }
   }
 }

@@ -1,4 +1,6 @@
 import type { ContentOptions } from '../content/source.ts';
+import type { DrayageError } from '../errors.ts';
+import { isDrayageError } from '../errors.ts';
 
 /** A credential: a user name and a password (or an access token instead), or an identity token of OAuth 2. */
 export type Credential = { username: string; password: string } | { identityToken: string };
@@ -10,13 +12,24 @@ export type Credential = { username: string; password: string } | { identityToke
  */
 export type Credentials = (host: string, options?: ContentOptions) => Promise<Credential | undefined>;
 
-/** Asks the stores one after the other; the first that knows the registry wins. */
+/**
+ * Asks the stores one after the other; the first that knows the registry wins. One that fails is passed over, and its
+ * error is thrown if no other knows the registry.
+ */
 export function chainCredentials(stores: readonly Credentials[]): Credentials {
   return async (host, options) => {
+    let failure: DrayageError | undefined;
     for (const store of stores) {
-      const found = await store(host, options);
-      if (found !== undefined) return found;
+      try {
+        const found = await store(host, options);
+        if (found !== undefined) return found;
+      } catch (error) {
+        options?.signal?.throwIfAborted();
+        if (!isDrayageError(error)) throw error;
+        failure ??= error;
+      }
     }
+    if (failure !== undefined) throw failure;
     return undefined;
   };
 }

@@ -50,17 +50,37 @@ export interface DockerConfigOptions extends HelperOptions {
 export function dockerConfigCredentials(text: string, options: DockerConfigOptions): Credentials {
   const config = parseConfig(text, options.name);
   return async (host, { signal }: ContentOptions = {}) => {
-    const key = host === DOCKER_HUB ? DOCKER_HUB_KEY : host;
-    const helper = config.credHelpers?.[host] ?? config.credHelpers?.[key] ?? config.credsStore;
-    if (helper !== undefined && helper !== '') {
-      const answer = await askCredentialHelper(helper, key, { ...options, signal });
-      if (answer !== undefined) {
-        const { username, secret } = answer;
-        return username === TOKEN_USER ? { identityToken: secret } : { username, password: secret };
-      }
+    let failure: unknown;
+    try {
+      const found = await askHelper(config, host, { ...options, signal });
+      if (found !== undefined) return found;
+    } catch (error) {
+      failure = error;
     }
-    return credentialIn(config, host, options.name);
+    const found = credentialIn(config, host, options.name);
+    if (found === undefined && failure !== undefined) throw failure;
+    return found;
   };
+}
+
+/** Asks the helper of this registry, else the common store; undefined if there is none, or if it knows nothing. */
+async function askHelper(
+  { credHelpers = {}, credsStore }: DockerConfig,
+  host: string,
+  options: HelperOptions,
+): Promise<Credential | undefined> {
+  const key = keyOf(host);
+  const helper = credHelpers[key] ?? credHelpers[host] ?? credsStore;
+  if (helper === undefined || helper === '') return undefined;
+  const answer = await askCredentialHelper(helper, key, options);
+  if (answer === undefined) return undefined;
+  const { username, secret } = answer;
+  return username === TOKEN_USER ? { identityToken: secret } : { username, password: secret };
+}
+
+/** The key under which docker's client keeps a registry. */
+function keyOf(host: string): string {
+  return host === DOCKER_HUB ? DOCKER_HUB_KEY : host;
 }
 
 /** The registries that such a document names. With a common store, others may be in it. */
@@ -105,14 +125,26 @@ function parseConfig(text: string, name: string): DockerConfig {
   );
 }
 
-function credentialIn({ auths }: DockerConfig, host: string, name: string): Credential | undefined {
-  for (const [key, entry] of Object.entries(auths ?? {})) {
-    if (entry === null || hostOf(key) !== host) continue;
-    if (entry.identitytoken) return { identityToken: entry.identitytoken };
-    if (entry.auth) return decodeAuth(entry.auth, host, name);
-    if (entry.username && entry.password) return { username: entry.username, password: entry.password };
+/**
+ * The credential in `auths`. As for docker's client, the registry's own key goes before addresses of it, as older
+ * clients wrote them, even if nothing is in it. Among addresses, one without a further path goes first.
+ */
+function credentialIn({ auths = {} }: DockerConfig, host: string, name: string): Credential | undefined {
+  const own = keyOf(host);
+  const others = Object.keys(auths).filter((key) => hostOf(key) === host);
+  const [whole, deeper] = [others.filter(isWhole), others.filter((key) => !isWhole(key))];
+  for (const key of Object.hasOwn(auths, own) ? [own] : [...whole, ...deeper]) {
+    const entry = auths[key];
+    if (entry?.identitytoken) return { identityToken: entry.identitytoken };
+    if (entry?.auth) return decodeAuth(entry.auth, host, name);
+    if (entry?.username && entry.password) return { username: entry.username, password: entry.password };
   }
   return undefined;
+}
+
+/** Whether a key means a registry, not a path in it: `https://registry.example/v2/`. */
+function isWhole(key: string): boolean {
+  return /^(?:https?:\/\/)?[^/]*(?:\/(?:v[12]\/?)?)?$/.test(key);
 }
 
 /** Keys are hosts, or addresses as older `docker login` wrote them: `https://registry.example/v2/`. */

@@ -3,6 +3,7 @@ import type { ErrorFacts } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { readWhole } from '../http/reply.ts';
+import { refusalCode } from '../http/refusal-code.ts';
 import { parseJson } from '../oci/json.ts';
 
 /** How much of a refusal is read, in bytes, and how much of its text is quoted, in characters. */
@@ -41,6 +42,8 @@ export interface Refused {
   host: string;
   /** Whether a credential was sent. */
   shown: boolean;
+  /** Why the credential that there should be cannot be read. */
+  unread?: DrayageError | undefined;
   /** Facts to add. */
   facts?: ErrorFacts;
   /** Removes secrets from a text. */
@@ -49,23 +52,31 @@ export interface Refused {
 
 /**
  * The error for a refusal: `NOT_FOUND` if something does not exist, `DIGEST_MISMATCH` if the registry got other bytes
- * than announced, else `UNREACHABLE`, because another credential or another time may help.
+ * than announced, `DENIED` if another credential may help, `REFUSED` for a request that it does not take, else
+ * `UNREACHABLE`, because another time may help.
  */
 export function refusalError(
   status: number,
   problems: readonly RegistryProblem[],
-  { url, host, shown, facts = {}, conceal }: Refused,
+  { url, host, shown, unread, facts = {}, conceal }: Refused,
 ): DrayageError {
   const said = problems.map(({ code, message }) => [code, message].filter((text) => text !== '').join(': '));
   const text = conceal(said.join('; ')).replaceAll(/\s+/g, ' ').slice(0, MAX_TEXT);
   const message = `${url} answers ${status}${text === '' ? '' : ` (${text})`}`;
   const all = { url, status, ...facts };
-  if (status === 404 || status === 410) return new DrayageError('NOT_FOUND', message, all);
+  const refused = refusalCode(status);
+  if (refused === 'NOT_FOUND') return new DrayageError(refused, message, all);
   if (problems.some(({ code }) => code === 'DIGEST_INVALID')) {
     return new DrayageError('DIGEST_MISMATCH', message, { hint: 'the bytes changed on the way', ...all });
   }
-  const hint = hintFor(status, host, shown);
-  return new DrayageError('UNREACHABLE', message, { hint, ...all });
+  const hint = unreadHint(status, unread) ?? hintFor(status, host, shown);
+  return new DrayageError(refused, message, { hint, ...all });
+}
+
+/** What to do about a credential that cannot be read, if that is why a request was denied. */
+export function unreadHint(status: number, unread: DrayageError | undefined): string | undefined {
+  if (unread === undefined || refusalCode(status) !== 'DENIED') return undefined;
+  return unread.hint === undefined ? unread.message : `${unread.message}: ${unread.hint}`;
 }
 
 function hintFor(status: number, host: string, shown: boolean): string | undefined {

@@ -12,6 +12,8 @@ import type { Challenge } from './challenge.ts';
 import type { Credential } from './credentials.ts';
 import type { RealmOptions } from './realm.ts';
 import { realmOf } from './realm.ts';
+import { unreadHint } from './refusal.ts';
+import { refusalCode } from '../http/refusal-code.ts';
 
 /** A request for a token. */
 export interface TokenRequest extends ContentOptions, RealmOptions {
@@ -21,6 +23,8 @@ export interface TokenRequest extends ContentOptions, RealmOptions {
   /** `repository:group/app:pull,push` */
   scopes: readonly string[];
   credential: Credential | undefined;
+  /** Why the credential that there should be cannot be read. */
+  unread?: DrayageError | undefined;
 }
 
 /** A token for some scopes. */
@@ -42,7 +46,7 @@ const tokenSchema = v.looseObject({
 /**
  * Requests a token from a registry's token server, once. The credential is sent to the address in the registry's
  * challenge, as the protocol says and {@link realmOf} permits; no redirect is followed.
- * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`; `UNSAFE` if that server must not be asked
+ * @throws {@link DrayageError} `DENIED`, `REFUSED`, `UNREACHABLE`, `TIMEOUT`; `UNSAFE` if that server must not be asked
  */
 export async function requestToken(request: TokenRequest): Promise<Token> {
   const url = await realmOf(request.challenge, request);
@@ -84,13 +88,18 @@ export function basic({ username, password }: { username: string; password: stri
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-function refused({ status }: HttpReply, url: string, { host, credential }: TokenRequest): DrayageError {
-  return new DrayageError('UNREACHABLE', `the token server of ${host} answers ${status}`, {
+function refused(
+  { status }: HttpReply,
+  url: string,
+  { host, credential, unread }: TokenRequest,
+): DrayageError {
+  return new DrayageError(refusalCode(status), `the token server of ${host} answers ${status}`, {
     url,
     status,
     hint:
-      credential === undefined
+      unreadHint(status, unread) ??
+      (credential === undefined
         ? `it requires credentials: docker login ${host}`
-        : `it does not accept the credentials, or they lack a permission: docker login ${host}`,
+        : `it does not accept the credentials, or they lack a permission: docker login ${host}`),
   });
 }

@@ -103,7 +103,7 @@ async function sendRest(
 }
 
 function takesNotWhole(error: unknown): boolean {
-  if (!isDrayageError(error, 'UNREACHABLE')) return false;
+  if (!isDrayageError(error, 'REFUSED', 'DENIED', 'UNREACHABLE')) return false;
   const refused = isDrayageError(error.cause) ? error.cause : error;
   return NOT_WHOLE.has(refused.facts.status ?? 0);
 }

@@ -174,8 +174,8 @@ export class UploadSession {
 
 /** A token server that forbids reading the other repository may issue no token at all. */
 function undefinedIfRefused(error: unknown): undefined {
-  const status = isDrayageError(error, 'UNREACHABLE') ? (error.facts.status ?? 0) : 0;
-  if (![400, 401, 403, 404].includes(status)) throw error;
+  const status = isDrayageError(error) ? error.facts.status : undefined;
+  if (![400, 401, 403, 404].includes(status ?? 0)) throw error;
 }
 
 /**

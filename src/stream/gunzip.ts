@@ -1,5 +1,5 @@
 import { createGunzip } from 'node:zlib';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { boundedExpansion } from './expansion.ts';
 import type { Passage } from './through.ts';
@@ -37,6 +37,6 @@ function gzipError(cause: unknown, what: string): unknown {
   if (code === 'Z_BUF_ERROR')
     return new DrayageError('TRUNCATED', `${what} ends within its gzip data`, { cause });
   if (code?.startsWith('Z_') !== true || code === 'Z_MEM_ERROR') return cause;
-  const reason = cause instanceof Error ? cause.message : code;
+  const reason = isError(cause) ? cause.message : code;
   return new DrayageError('MALFORMED', `${what} is not valid gzip: ${reason}`, { cause });
 }

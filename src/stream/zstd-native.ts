@@ -1,4 +1,4 @@
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
@@ -58,6 +58,6 @@ function zstdError(cause: unknown, what: string): unknown {
   const code = systemCode(cause);
   const damaged =
     code === 'ERR_BUFFER_TOO_LARGE' || /^Z(?:STD_error)?_(?!.*memory_allocation)/.test(code ?? '');
-  if (!damaged || !(cause instanceof Error)) return cause;
+  if (!damaged || !isError(cause)) return cause;
   return new DrayageError('MALFORMED', `${what} is not valid zstd: ${cause.message}`, { cause });
 }

@@ -148,8 +148,8 @@ describe('the report', () => {
     const { stdout } = await doctor([], env);
     expect(find(found, 'credentials')?.facts).toEqual({
       sources: [
-        { name: join(home, '.docker/config.json'), hosts: ['registry.example', 'ecr.example'], store: null },
         { name: 'DOCKER_AUTH_CONFIG', hosts: ['variable.example'], store: null },
+        { name: join(home, '.docker/config.json'), hosts: ['registry.example', 'ecr.example'], store: null },
         { name: 'the variables of GitLab', hosts: ['registry.gitlab.example'], store: null },
       ],
     });

@@ -66,11 +66,11 @@ describe('fetch', () => {
     expect(await (await Layout.open(join(cwd, out))).images()).toMatchObject([{ names: ['app:1'] }]);
   });
 
-  test('says what to set where the pipeline cannot be looked into, ending with 3', async () => {
+  test('says what to set where the pipeline cannot be looked into, ending with 1', async () => {
     const { fake, env } = await fakeGitLab({ mayList: ['private-token'] });
     const refused = await run(['fetch', '--job', 'build'], { env });
     expect([refused.code, refused.stderr]).toEqual([
-      3,
+      1,
       expect.stringMatching(/--job-id.*DRAYAGE_GITLAB_TOKEN.*needs: \[build\]/) as string,
     ]);
     expect(fake.seen.filter(({ url }) => url.includes('/artifacts/'))).toEqual([]);
@@ -104,7 +104,7 @@ describe('fetch', () => {
     const { fake, env } = await fakeGitLab();
     fake.faults.storage = (_, response) => void response.writeHead(403).end();
     const { code, stdout, stderr } = await run(['fetch', '--job', 'build', '--json', '--debug'], { env });
-    expect(code).toBe(3);
+    expect(code).toBe(1);
     expect(stdout + stderr).not.toMatch(/secret|signature/);
   });
 });

@@ -14,7 +14,7 @@ test('one that does not exist is not found', async () => {
   const path = join(await temporaryFolder(), 'key');
   await expect(readGiven(path, 'the key', 'make one')).rejects.toMatchObject({
     code: 'NOT_FOUND',
-    message: `the key ${path} cannot be read`,
+    message: `the key ${path} cannot be read: no such file or folder (ENOENT)`,
     facts: { path, hint: 'make one' },
   });
 });

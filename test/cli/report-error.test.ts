@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
-import { describeFailure, Interruption } from '../../src/cli/report-error.ts';
+import { Interruption } from '../../src/cli/interruption.ts';
+import { describeFailure } from '../../src/cli/report-error.ts';
 import { DrayageError } from '../../src/errors.ts';
 
 test('an error is a line, its hint another, and its facts fields', () => {

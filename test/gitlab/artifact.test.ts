@@ -268,7 +268,7 @@ describe('the way to an artifact', () => {
 
   test('without any token is an error that says what to set', async () => {
     await expect(open(await fakeWith(), { jobToken: undefined })).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'DENIED',
       facts: { reason: 'TOKEN_MISSING', hint: expect.stringContaining('CI_JOB_TOKEN') as string },
     });
   });
@@ -276,7 +276,7 @@ describe('the way to an artifact', () => {
   test('with a token that is not valid is an error that says so, at once', async () => {
     const fake = await fakeWith();
     await expect(open(fake, { jobToken: 'old' })).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'DENIED',
       facts: { status: 401, hint: expect.stringContaining('CI_JOB_TOKEN') as string },
     });
     expect(fake.seen).toHaveLength(2);

@@ -54,7 +54,7 @@ describe('a job', () => {
   test('whose pipeline no token may list: what to set is said, and no other pipeline is taken', async () => {
     const fake = await FakeGitLab.start({ jobs: [BUILD], mayList: [] });
     await expect(clientOf(fake).findJob(QUERY)).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'DENIED',
       facts: {
         status: 403,
         reason: 'JOB_TOKEN_CANNOT_LIST',

@@ -2,13 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { describeBytes, chunksOf } from '../contract/content.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { IDENTITY_TOKEN } from '../support/fake-registry-tokens.ts';
-import { always, registryOf } from './registries.ts';
+import { DrayageError } from '../../src/errors.ts';
+import { chainCredentials } from '../../src/registry/credentials.ts';
+import { always, PLANTED, registryOf } from './registries.ts';
 
 const SMALL = Buffer.from('a small blob');
 const BLOB = describeBytes(SMALL);
 
 async function never(): Promise<never> {
   throw new Error('was asked for');
+}
+
+async function unread(): Promise<never> {
+  throw new DrayageError('NOT_FOUND', 'docker-credential-x cannot be run', { hint: 'install it' });
 }
 
 describe('a token', () => {
@@ -33,7 +39,7 @@ describe('a token', () => {
     const repository = registryOf(fake, { credentials: undefined }).repository('app');
     expect(await repository.has(BLOB)).toBe(false);
     await expect(repository.put(BLOB, chunksOf(SMALL))).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'DENIED',
       facts: { status: 401, hint: expect.stringContaining('docker login') },
     });
   });
@@ -125,10 +131,47 @@ describe('a password', () => {
     const credentials = always({ username: 'me', password: 'planted-wrong' });
     const reading = registryOf(fake, { credentials }).repository('app').has(BLOB);
     await expect(reading).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'DENIED',
       facts: { status: 401, hint: expect.stringContaining('does not accept') },
     });
     expect(fake.requests()).toHaveLength(2);
+  });
+
+  test.each(['basic', 'token'] as const)(
+    'that cannot be read is told where the registry requires one (%s)',
+    async (auth) => {
+      const fake = await FakeRegistry.start({ auth });
+      const registry = registryOf(fake, { credentials: unread });
+      const error: unknown = await registry
+        .repository('app')
+        .has(BLOB)
+        .catch((caught: unknown) => caught);
+      expect(error).toMatchObject({
+        code: 'DENIED',
+        retryable: false,
+        facts: { status: 401, hint: 'docker-credential-x cannot be run: install it' },
+      });
+      expect(registry.warnings).toEqual([
+        `${fake.host}: no credentials are used: docker-credential-x cannot be run`,
+      ]);
+    },
+  );
+
+  test('that cannot be read does not block a registry that is open for reading', async () => {
+    const fake = await FakeRegistry.start({ auth: 'token', anonymous: true });
+    const registry = registryOf(fake, { credentials: unread });
+    expect(await registry.repository('app').has(BLOB)).toBe(false);
+    expect(await registry.repository('other').has(BLOB)).toBe(false);
+    expect(registry.warnings).toHaveLength(1);
+  });
+
+  test('of the next store serves where a store fails', async () => {
+    const fake = await FakeRegistry.start({ auth: 'basic' });
+    const credentials = chainCredentials([unread, always(PLANTED)]);
+    const registry = registryOf(fake, { credentials });
+    expect(await registry.repository('app').has(BLOB)).toBe(false);
+    expect(registry.warnings).toEqual([]);
+    await expect(chainCredentials([unread])('r.example')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('is not looked for where the registry wants none', async () => {

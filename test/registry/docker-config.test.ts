@@ -55,8 +55,32 @@ describe('auths', () => {
     ],
     ['another port', 'r.example', { 'r.example:5000': { auth: base64('me:pw') } }, undefined],
     ['an empty entry', 'r.example', { 'r.example': {} }, undefined],
+    ['another host', 'r.example', { 'r.example.evil': { auth: base64('me:pw') } }, undefined],
   ])('of %s', async (_, host, auths, expected) => {
     expect(await find({ auths }, host)).toEqual(expected);
+  });
+
+  const OWN = { auth: base64('own:pw') };
+  const OTHER = { auth: base64('other:pw') };
+  const HUB = 'https://index.docker.io/v1/';
+  test.each<[string, string, object, string | undefined]>([
+    ['a path in it', 'r.example', { 'r.example/a/b': OTHER, 'r.example': OWN }, 'own'],
+    ['an address of it', 'r.example', { 'https://r.example/v2/': OTHER, 'r.example': OWN }, 'own'],
+    ['a path, even if it is empty', 'r.example', { 'r.example/a': OTHER, 'r.example': {} }, undefined],
+    ['a path, even if it is null', 'r.example', { 'r.example/a': OTHER, 'r.example': null }, undefined],
+    ['another spelling of Docker Hub', 'docker.io', { 'index.docker.io': OTHER, [HUB]: OWN }, 'own'],
+  ])("a registry's own key goes before %s", async (_, host, auths, username) => {
+    const expected = username === undefined ? undefined : { username, password: 'pw' };
+    expect(await find({ auths }, host)).toEqual(expected);
+  });
+
+  test.each([
+    ['r.example', { 'r.example/a/b': OTHER, 'https://r.example/v1/': OWN }],
+    ['r.example', { 'r.example/a/b': OTHER, 'http://r.example': OWN }],
+    ['docker.io', { 'docker.io/library': OTHER, 'docker.io': OWN }],
+    ['r.example', { 'r.example/a/b': OWN }],
+  ])('for %s the address of a registry goes before a path in it: %j', async (host, auths) => {
+    expect(await find({ auths }, host)).toEqual({ username: 'own', password: 'pw' });
   });
 
   test.each([
@@ -123,6 +147,28 @@ describe('helpers', () => {
       password: 'pw',
     });
     expect(await find({ credsStore: 'vault' }, 'r.example', env)).toBeUndefined();
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['r.example', { 'r.example': 'vault' }],
+    ['docker.io', { 'https://index.docker.io/v1/': 'vault' }],
+    ['docker.io', { 'docker.io': 'vault' }],
+  ])('of %s: %j', async (host, credHelpers) => {
+    const env = await helper(answer('me', 'pw'));
+    expect(await find({ credHelpers }, host, env)).toEqual({ username: 'me', password: 'pw' });
+  });
+
+  test('an empty name means that the store is not asked for this registry', async () => {
+    const config = { credsStore: 'absent', credHelpers: { 'r.example': '' } };
+    expect(await find(config, 'r.example')).toBeUndefined();
+  });
+
+  test('what the file holds serves where a helper is missing', async () => {
+    const auths = { 'r.example': { auth: base64('me:pw') } };
+    expect(await find({ credsStore: 'absent', auths }, 'r.example')).toEqual({
+      username: 'me',
+      password: 'pw',
+    });
   });
 
   test.each([

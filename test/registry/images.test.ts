@@ -154,7 +154,7 @@ test.each([
       message: expect.stringContaining(message),
     });
     await expect(repository.putManifest(IMAGE, IMAGE.descriptor.digest)).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: status === 403 ? 'DENIED' : 'REFUSED',
     });
   },
 );
@@ -170,7 +170,7 @@ describe('a refusal is no rule about a tag', () => {
     fake.faults.registry = (_, response) =>
       void response.writeHead(403).end(JSON.stringify({ errors: [{ code: 'DENIED', message }] }));
     const putting = registryOf(fake).repository(path).putManifest(IMAGE, tag);
-    await expect(putting).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { status: 403 } });
+    await expect(putting).rejects.toMatchObject({ code: 'DENIED', facts: { status: 403 } });
   });
 });
 

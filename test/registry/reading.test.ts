@@ -59,7 +59,7 @@ describe('reading', () => {
     fake.faults.storage = (_, response) =>
       void response.writeHead(401, { 'www-authenticate': 'Basic realm="give"' }).end();
     await expect(registryOf(fake).repository('app').open(BLOB)).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'DENIED',
     });
     const storage = fake.seen.filter(({ server }) => server === 'storage');
     expect(storage.map(({ authorization }) => authorization)).toEqual([undefined]);

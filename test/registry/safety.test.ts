@@ -112,7 +112,7 @@ test.each(['basic', 'token'] as const)(
       .repository('app')
       .describe('1')
       .catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining('DENIED: ') });
+    expect(error).toMatchObject({ code: 'DENIED', message: expect.stringContaining('DENIED: ') });
     expect(registry.warnings).toHaveLength(1);
     const shown = String(error) + JSON.stringify(error) + registry.warnings.join();
     for (const secret of [PASSWORD, ...fake.tokens.issued.keys(), 'cGxhbnRlZC'])

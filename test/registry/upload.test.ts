@@ -215,7 +215,7 @@ describe('a blob of another repository', () => {
     const registry = registryOf(fake);
     const mountFrom = registry.repository('base');
     const uploading = registry.repository('app').upload(BLOB, SOURCE, { mountFrom });
-    await expect(uploading).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { status: 403 } });
+    await expect(uploading).rejects.toMatchObject({ code: 'DENIED', facts: { status: 403 } });
   });
 
   test('of another registry is not asked for', async () => {

@@ -16,7 +16,7 @@ interface Rule {
  * `verbs/save`. What is in a folder below that belongs to the same room.
  */
 const TABLE: Record<string, Rule> = {
-  errors: { level: 0 },
+  errors: { level: 0, packages: ['node:util'] },
   text: { level: 0 },
   'system-error': { level: 1 },
   budget: { level: 1, packages: ['node:async_hooks'] },
@@ -90,7 +90,7 @@ const TABLE: Record<string, Rule> = {
   verbs: { level: 10, packages: ['node:stream'] },
   index: { level: 11 },
   exports: { level: 11 },
-  'cli/doctor': { level: 12, also: ['cli'], packages: ['node:fs', 'node:os', 'node:path'] },
+  'cli/doctor': { level: 12, also: ['cli'], packages: ['node:fs', 'node:path'] },
   'cli/commands': { level: 12, also: ['cli', 'cli/doctor'], packages: ['node:path', 'node:stream'] },
   'cli/grammar': { level: 12, also: ['cli', 'cli/commands'], packages: ['commander'] },
   cli: {
@@ -202,9 +202,13 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
   return to === from || TABLE[to] !== undefined;
 }
 
-/** A command is loaded when it is chosen, and with it all that it needs: the grammar alone loads anything later. */
+/**
+ * A command is loaded when it is chosen, and with it all that it needs: the grammar alone loads anything later. Only the
+ * words of errors are loaded by `main`, once a run has failed.
+ */
 function isLoadedInTime(file: string, { specifier, kind }: Import): boolean {
   const to = roomOf(resolve(file, specifier));
+  if (file === 'cli/main.ts' && specifier === './report-error.ts') return kind === 'dynamic';
   if (roomOf(file) !== 'cli/grammar') return kind !== 'dynamic';
   return to === 'cli/commands' ? kind !== 'static' : kind === 'type' || (kind === 'static' && to !== 'index');
 }

@@ -30,6 +30,16 @@ function callsElsewhere(file: string, text: string): string[] {
   return found;
 }
 
+test('only errors.ts asks by its class whether a value is an error: test runners have classes of their own', () => {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  const asking = files.filter((file) =>
+    /\binstanceof (?:Error|DrayageError|Uint8Array|Buffer)\b/.test(readFileSync(new URL(file, SRC), 'utf8')),
+  );
+  expect(asking).toEqual(['errors.ts']);
+});
+
 describe('a question that one room answers', () => {
   test('is answered nowhere else', () => {
     const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) =>

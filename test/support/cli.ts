@@ -12,6 +12,8 @@ export interface CliOptions {
   cwd: string;
   /** Added to an environment that has only PATH and HOME. */
   env?: Record<string, string>;
+  /** The user that runs it. */
+  uid?: number | undefined;
   /** Standard input. */
   input?: AsyncIterable<Uint8Array>;
   /** Where standard output goes instead of the result, as a file descriptor. */
@@ -33,6 +35,7 @@ export async function drayage(args: readonly string[], options: CliOptions): Pro
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd: options.cwd,
     env: { PATH, HOME, ...options.env },
+    uid: options.uid,
     stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
   });
   options.onStart?.(child);

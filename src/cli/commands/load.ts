@@ -1,3 +1,4 @@
+import { isError } from '../../errors.ts';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
@@ -144,7 +145,7 @@ async function writeToStdout(archive: Readable, { stdout, signal }: Context): Pr
   try {
     await pipeline(archive, stdout, { signal, end: false });
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EPIPE')) throw cause;
+    if (!(isError(cause) && 'code' in cause && cause.code === 'EPIPE')) throw cause;
     throw new DrayageError('IO', 'the reader of standard output stopped before the end of the archive', {
       cause,
     });

@@ -27,12 +27,11 @@ export async function checkHosts({ options, context }: DoctorInput): Promise<Che
 /** The credentials for registries: where they are, never what they are. */
 export async function checkCredentials({ context }: DoctorInput): Promise<Check> {
   return examine('credentials', 'warn', async (facts) => {
-    const sources = (await credentialSources(context)).map(({ name, hosts, store }) => ({
-      name,
-      hosts,
-      store: store ?? null,
-    }));
+    const all = await credentialSources(context);
+    const sources = all.map(({ name, hosts, store = null }) => ({ name, hosts, store }));
     facts['sources'] = sources;
+    const unread = all.find((source) => source.unread !== undefined)?.unread;
+    if (unread !== undefined) throw unread;
     const found = sources.filter(({ hosts, store }) => hosts.length > 0 || store !== null).map(describe);
     const message = found.length === 0 ? 'no credentials for registries' : found.join('; ');
     return { status: 'ok', message, facts };

@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SaveResult } from '../../index.ts';
 import { formatBytes, count } from '../format.ts';
 import { makeReports } from '../reports.ts';
 import { runSave } from '../saving.ts';
+import { makeTemporaryFolder } from '../temporary-folder.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
@@ -35,23 +34,19 @@ export async function trySave({ names, options, context }: DoctorInput): Promise
     context.onProgress(event);
   };
   const trialContext = { ...context, onProgress };
-  const folder = await mkdtemp(join(tmpdir(), 'drayage-'));
   let result: SaveResult | undefined;
-  try {
-    const check = await examine('images', 'fail', async (facts) => {
-      const out = join(folder, 'layout');
-      const { layout, job, result: saved } = await runSave(names, { ...options, out }, trialContext, 'trial');
-      if (job !== undefined) await makeReports(layout, job, options, trialContext);
-      result = saved;
-      Object.assign(facts, { images: saved.images.map(describe), bytes: saved.bytes, notes });
-      const { total } = saved.bytes;
-      const message = `${count(saved.images.length, 'image')} can be saved: ${formatBytes(total)} of layers`;
-      return { status: 'ok', message, facts };
-    });
-    return { check, result, notes };
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  }
+  const check = await examine('images', 'fail', async (facts) => {
+    await using folder = await makeTemporaryFolder();
+    const out = join(folder.path, 'layout');
+    const { layout, job, result: saved } = await runSave(names, { ...options, out }, trialContext, 'trial');
+    if (job !== undefined) await makeReports(layout, job, options, trialContext);
+    result = saved;
+    Object.assign(facts, { images: saved.images.map(describe), bytes: saved.bytes, notes });
+    const { total } = saved.bytes;
+    const message = `${count(saved.images.length, 'image')} can be saved: ${formatBytes(total)} of layers`;
+    return { status: 'ok', message, facts };
+  });
+  return { check, result, notes };
 }
 
 function describe({ name, id, layers }: SaveResult['images'][number]): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommonOptions, Context, Outcome, Run } from '../context.ts';
+import type { ValueKind } from '../commands/values.ts';
 import { assertNode } from '../node-version.ts';
 
 /** Runs a command and shows its result. */
@@ -17,8 +18,8 @@ interface CommandRow<T extends CommonOptions> {
   arguments: readonly (readonly [syntax: string, description: string])[];
   /** All options beside {@link COMMON}. */
   options: Options<Omit<NoInfer<T>, keyof CommonOptions>>;
-  /** Whether it also runs on a Node that is too old, to say so. Default false. */
-  anyNode?: boolean;
+  /** Whether it also runs on a Node that is too old, or with values that cannot be meant, to say so. Default false. */
+  reportsMistakes?: boolean;
   load: () => Promise<(args: readonly string[], options: T, context: Context) => Promise<Outcome>>;
 }
 
@@ -50,6 +51,8 @@ interface OptionDetails {
   conflicts?: string | string[];
   /** Takes in a value, with what was taken in before. */
   parse?(value: string, before: unknown): unknown;
+  /** What a value must be. It is checked before the command does anything. */
+  is?: ValueKind;
   /** False where no variable may say it. */
   variable?: false;
 }
@@ -77,12 +80,24 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
     for (const option of Object.values<AnyRow>({ ...row.options, ...COMMON }))
       made.addOption(optionOf(option));
     return made.action(async () => {
-      if (row.anyNode !== true) assertNode(process.versions.node);
-      const run = await row.load();
       const options = made.opts<T>();
+      if (row.reportsMistakes !== true) {
+        assertNode(process.versions.node);
+        await checkKinds(row.options, options);
+      }
+      const run = await row.load();
       await execute((context) => run(made.args, options, context), options);
     });
   };
+}
+
+async function checkKinds(rows: object, options: object): Promise<void> {
+  const values = new Map<string, unknown>(Object.entries(options));
+  const given = Object.entries<AnyRow>({ ...rows }).flatMap(([key, [, , details]]) => {
+    const value = values.get(key);
+    return details?.is === undefined || value === undefined ? [] : [[details.is, value] as const];
+  });
+  if (given.length > 0) await (await import('../commands/values.ts')).checkValues(given);
 }
 
 /** An option that is also a variable: `--out` is DRAYAGE_OUT. */

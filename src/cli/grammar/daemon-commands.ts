@@ -37,7 +37,7 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
     'omit the layers of base images that a registry has; default auto',
     { choices: ['auto', 'always', 'never'] },
   ],
-  base: ['--base <ref...>', 'the base image, in its registry'],
+  base: ['--base <ref...>', 'the base image, in its registry', { is: 'reference' }],
   baseLayout: [
     '--base-layout <dir...>',
     'omit the layers that this layout or archive has; load needs it, too',
@@ -50,7 +50,7 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
   compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
   level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
   platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],
-  maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB'],
+  maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB', { is: 'size' }],
   oneRequest: [
     '--one-request',
     'request all images from the daemon at once; leaks disk space on a long-lived daemon',
@@ -86,7 +86,11 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
     load: async () => (await import('../commands/load.ts')).loadImages,
     options: {
       image: IMAGE,
-      tag: ['--tag <ref...>', 'give the loaded image further names; needs exactly one image'],
+      tag: [
+        '--tag <ref...>',
+        'give the loaded image further names; needs exactly one image',
+        { is: 'reference' },
+      ],
       platform: ['--platform <platform>', 'load only the image for this platform of a multi-platform image'],
       to: [
         '--to <target>',
@@ -118,7 +122,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       'Says what a save with the same arguments would find here: Node, job, daemon, limits, credentials, hosts, cache. ' +
       'With images it also tries that save, and keeps nothing. Ends with the exit code of that save.',
     arguments: [['[image...]', 'names or IDs, as for save']],
-    anyNode: true,
+    reportsMistakes: true,
     load: async () => (await import('../commands/doctor.ts')).diagnoseHere,
     options: { ...SAVE, ...CACHE },
   }),
@@ -134,6 +138,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       olderThan: [
         '--older-than <age>',
         "remove any job's tags that are older than this, such as 30m, 24h, 7d",
+        { is: 'age' },
       ],
       host: HOST,
     },

@@ -58,7 +58,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
       olderThan: [
         '--older-than <age>',
         'remove images older than this (24h, 7d), of those in --image or of all',
-        { variable: false },
+        { is: 'age', variable: false },
       ],
       dryRun: ['--dry-run', 'only report what would be removed'],
       ...LOCK,

@@ -49,6 +49,7 @@ export const HOST: OptionRow<'host', string> = [
 export const BASE: OptionRow<'base', string[]> = [
   '--base <ref...>',
   'trust this base image: its layers are not read where the layout omits them',
+  { is: 'reference' },
 ];
 
 export const OFFLINE: OptionRow<'offline', boolean> = [
@@ -61,6 +62,7 @@ export const LOCK: Options<LockTimeoutOptions> = {
   lockTimeout: [
     '--lock-timeout <time>',
     'how long to wait for another process that changes the layout, such as 5m; default 60s',
+    { is: 'time' },
   ],
 };
 
@@ -69,12 +71,13 @@ export const VARIABLES: Options<VariableOptions> = {
   env: [
     '--env <key...>',
     'write a further variable, KEY or KEY=IMAGE: the reference; for KEY_DIGEST the digest, for KEY_ID the ID',
+    { is: 'variable' },
   ],
 };
 
 /** Options of commands that use registries. */
 export const REGISTRY: Options<RegistryCommandOptions> = {
-  ca: ['--ca <file>', 'also trust these certificate authorities'],
+  ca: ['--ca <file>', 'also trust these certificate authorities', { is: 'authorities' }],
   plainHttp: [
     '--plain-http <host[:port]...>',
     'use plain http with this registry, even outside the loopback',
@@ -95,7 +98,11 @@ export const CACHE: Options<CacheOptions> = {
     'which projects share the cache; default project',
     { choices: ['project', 'shared'] },
   ],
-  cacheSize: ['--cache-size <size>', 'the maximum size of the cache, such as 20GB; default 10 GiB'],
+  cacheSize: [
+    '--cache-size <size>',
+    'the maximum size of the cache, such as 20GB; default 10 GiB',
+    { is: 'size' },
+  ],
 };
 
 /** Options of commands that read a job's artifact. */

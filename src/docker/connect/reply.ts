@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
-import { DrayageError } from '../../errors.ts';
+import { DrayageError, isError } from '../../errors.ts';
 import { parseJson } from '../../oci/json.ts';
 import { checkDocument } from '../../oci/parse.ts';
 import type { DaemonReply } from './transport.ts';
@@ -29,7 +29,7 @@ export async function readJson<T>(
   } catch (cause) {
     throw new DrayageError(
       'DAEMON',
-      `docker answered ${what} with something unexpected: ${cause instanceof Error ? cause.message : ''}`,
+      `docker answered ${what} with something unexpected: ${isError(cause) ? cause.message : ''}`,
       {
         cause,
       },

@@ -1,4 +1,4 @@
-import { DrayageError } from '../../errors.ts';
+import { DrayageError, isDrayageError, isError } from '../../errors.ts';
 import { systemCode } from '../../system-error.ts';
 import { idleError, isSilence, networkReason } from '../../http/network-error.ts';
 import type { DockerHost } from './host.ts';
@@ -48,7 +48,7 @@ export function isClosed(cause: unknown): boolean {
 
 /** Turns a failure of the connection to a daemon into an error. Returns anything else unchanged. */
 export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial): unknown {
-  if (!(cause instanceof Error) || cause instanceof DrayageError) return cause;
+  if (!isError(cause) || isDrayageError(cause)) return cause;
   const untrusted = tls && tlsError(host, tls, cause);
   if (untrusted !== undefined) return untrusted;
   const facts = { url: host.name, cause };

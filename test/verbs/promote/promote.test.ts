@@ -292,7 +292,7 @@ describe('a tag', () => {
     two.faults.registry = ({ method }, response) =>
       method === 'PUT' ? void response.writeHead(403).end() : 'pass';
     const promoting = promoteTo(await layoutOf(APP), [`${one.host}/app:1`, `${two.host}/app:1`]);
-    await expect(promoting).rejects.toMatchObject({ code: 'UNREACHABLE', facts: { status: 403 } });
+    await expect(promoting).rejects.toMatchObject({ code: 'DENIED', facts: { status: 403 } });
     expect(one.store.repository('app').tags.size).toBe(0);
   });
 

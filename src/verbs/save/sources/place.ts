@@ -7,15 +7,29 @@ import { select } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 import { findBuilt } from './built.ts';
 import { takeCopies } from './layout.ts';
-import type { SourceOptions } from './source.ts';
+import type { ArchiveBytes, SourceOptions } from './source.ts';
+import { DrayageError, isDrayageError } from '../../../errors.ts';
+import { diskError } from '../../../system-error.ts';
 
 /** Takes images out of an archive. */
 export async function fromArchive(
-  bytes: AsyncIterable<Uint8Array>,
+  { archive: bytes, name }: ArchiveBytes,
   options: SourceOptions,
 ): Promise<ArrivedImage[]> {
-  const archive = await readArchive(bytes, options);
-  return takeSelected(archive.place, options, (selected) => archive.store(selected));
+  try {
+    const archive = await readArchive(bytes, options);
+    return await takeSelected(archive.place, options, (selected) => archive.store(selected));
+  } catch (error) {
+    throw name === undefined ? error : naming(name, error);
+  }
+}
+
+/** The error of an archive, which then names it; one that names another file stays as it is. */
+function naming(name: string, error: unknown): unknown {
+  if (!isDrayageError(error)) return diskError(error, `${name} cannot be read`, { path: name });
+  const { code, message, facts } = error;
+  if (facts.path !== undefined || message.includes(name)) return error;
+  return new DrayageError(code, `${name}: ${message}`, { ...facts, path: name });
 }
 
 /** Copies images out of another layout. */

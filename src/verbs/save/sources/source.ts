@@ -7,8 +7,15 @@ import type { Holdings } from '../../../image/holdings.ts';
 import type { BuiltImage } from './built.ts';
 import type { Selection } from '../../../select/selection.ts';
 
+/** The bytes of an archive. */
+export interface ArchiveBytes {
+  archive: AsyncIterable<Uint8Array>;
+  /** Names it in errors: the path of its file. Default: errors do not name it. */
+  name?: string | undefined;
+}
+
 /** The source of a save: a daemon, an archive's bytes, or another layout. */
-export type SaveSource = ImageEndpoint | { archive: AsyncIterable<Uint8Array> } | ImagePlace;
+export type SaveSource = ImageEndpoint | ArchiveBytes | ImagePlace;
 
 /** Where images come from and where their content goes. */
 export interface SourceOptions extends Selection {

@@ -16,6 +16,6 @@ export async function takeImages(options: SourceOptions): Promise<ArrivedImage[]
 
 async function takeFrom(options: SourceOptions): Promise<ArrivedImage[]> {
   const { from } = options;
-  if ('archive' in from) return fromArchive(from.archive, options);
+  if ('archive' in from) return fromArchive(from, options);
   return 'load' in from ? fromDaemon(from, options) : fromLayout(from, options);
 }
