@@ -56,16 +56,6 @@ export function fileError(error: unknown, message: string, facts: ErrorFacts = {
   return new DrayageError('NOT_FOUND', `${message}: ${inWords(code)}`, all);
 }
 
-/**
- * The error for a failed call of the system that nobody has put into words. Returns any other error unchanged.
- */
-export function callError(error: unknown): unknown {
-  if (!isError(error) || !('syscall' in error)) return error;
-  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
-  const call = String(error.syscall);
-  return diskError(error, path === undefined ? `${call} failed` : `${call} ${path} failed`, { path });
-}
-
 function inWords(code: string): string {
   const words = DISK_WORDS[code];
   return words === undefined ? code : `${words} (${code})`;

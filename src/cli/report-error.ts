@@ -3,7 +3,7 @@ import type { DrayageError } from '../errors.ts';
 import { isDrayageError, isError } from '../errors.ts';
 import { hintOf } from './hints.ts';
 import { Interruption } from './interruption.ts';
-import { callError } from '../system-error.ts';
+import { diskError } from '../system-error.ts';
 
 /** The end of a failed run. */
 export interface Failure {
@@ -54,4 +54,14 @@ function oneLine(text: string): string {
 
 function isCommanderError(error: unknown): error is Error & { code: string } {
   return isError(error) && 'code' in error && String(error.code).startsWith('commander.');
+}
+
+/**
+ * The error for a failed call of the system that nobody has put into words. Returns any other error unchanged.
+ */
+function callError(error: unknown): unknown {
+  if (!isError(error) || !('syscall' in error)) return error;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+  const call = String(error.syscall);
+  return diskError(error, path === undefined ? `${call} failed` : `${call} ${path} failed`, { path });
 }

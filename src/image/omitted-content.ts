@@ -161,8 +161,9 @@ class OmittedContent implements ContentSource {
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
     if (isDamage(error) || !isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
     const isForbidden = error.facts.reason === 'UNNAMED_HOST';
+    const isDenied = isDrayageError(error, 'DENIED', 'REFUSED');
     return new DrayageError(
-      isDrayageError(error, 'POLICY', 'DENIED', 'REFUSED') ? error.code : 'UNREACHABLE',
+      isForbidden || isDenied ? error.code : 'UNREACHABLE',
       `layer ${digest} of ${nameOf(this.#placed.image)} is omitted from its layout, and cannot be read from its base ${fullName(reference)}: ${error.message}`,
       {
         ...error.facts,

@@ -365,11 +365,12 @@ describe('an image without its base', () => {
   test.each([
     ['is gone', new DrayageError('NOT_FOUND', 'no such repository')],
     ['refuses us', new DrayageError('POLICY', 'denied')],
+    ['needs another credential', new DrayageError('DENIED', 'denied')],
   ])('is out of reach where the base %s, and that is named', async (_, refusal) => {
     registry.refusal = refusal;
     const daemon = new MemoryEndpoint();
     await expect(load({ from: [layout], to: daemon, openBase })).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: refusal.code === 'DENIED' ? 'DENIED' : 'UNREACHABLE',
       message: expect.stringContaining(`base ${NAME}@${BASE.root.digest}: ${refusal.message}`) as string,
       facts: { digest: BASE.layers[0]?.digest },
     });
