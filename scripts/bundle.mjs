@@ -24,5 +24,7 @@ await bundle.write({
   cleanDir: true,
   entryFileNames: '[name].js',
   chunkFileNames: 'chunks/[name].js',
+  // The declarations hold the documentation; every run would read it here.
+  comments: { jsdoc: false },
 });
 chmodSync(path('dist/cli/bin.js'), 0o755);
