@@ -75,7 +75,7 @@ export async function* readBlob(
   const handle = await openBelow(file.root, file.names);
   if (handle === undefined) throw blobNotFound(file, descriptor);
   try {
-    const before = await handle.stat({ bigint: true });
+    const before = await stateOf(handle, path);
     if (before.size !== BigInt(descriptor.size)) {
       throw sizeMismatch(descriptor, Number(before.size), `blob ${path}`);
     }
@@ -106,7 +106,7 @@ async function* remembered(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   forgetBlob(path);
   yield* verified(bytes, descriptor, `blob ${path}`);
-  if (stampOf(await handle.stat({ bigint: true })) === stampOf(before)) {
+  if (stampOf(await stateOf(handle, path)) === stampOf(before)) {
     rememberBlob(path, descriptor.digest, before);
   }
 }
@@ -121,7 +121,7 @@ async function* unchanged(
   { handle, path, before }: Reading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* bytes;
-  if (stampOf(await handle.stat({ bigint: true })) === stampOf(before)) return;
+  if (stampOf(await stateOf(handle, path)) === stampOf(before)) return;
   forgetBlob(path);
   throw new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
     path,
@@ -136,6 +136,10 @@ export function blobNotFound(file: BlobFile, descriptor: Descriptor): DrayageErr
     path,
     digest: descriptor.digest,
   });
+}
+
+async function stateOf(handle: FileHandle, path: string): Promise<BigIntStats> {
+  return onDisk(path, 'read', () => handle.stat({ bigint: true }));
 }
 
 async function* readFrom(

@@ -16,7 +16,8 @@ export async function readSmallFile(root: string, name: string): Promise<Buffer 
   const handle = await openBelow(root, [name]);
   if (handle === undefined) return undefined;
   try {
-    assertSmall(path, (await handle.stat()).size);
+    const { size } = await onDisk(path, 'read', () => handle.stat());
+    assertSmall(path, size);
     const bytes = await onDisk(path, 'read', () => handle.readFile());
     assertSmall(path, bytes.length);
     return bytes;

@@ -15,9 +15,17 @@ const faults = vi.hoisted(() => ({
   failAt: Infinity,
   forGood: false,
   code: 'ENOSPC',
+  /** Whether calls that only read fail, too. */
+  reads: false,
   guard<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
     return async (...args) => {
       this.check();
+      return call(...args);
+    };
+  },
+  guardRead<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      if (this.reads) this.check();
       return call(...args);
     };
   },
@@ -38,12 +46,20 @@ vi.mock('node:fs/promises', async (original) => {
       writev: faults.guard(handle.writev.bind(handle)),
       writeFile: faults.guard(handle.writeFile.bind(handle)),
       sync: faults.guard(handle.sync.bind(handle)),
+      read: faults.guardRead(handle.read.bind(handle)),
+      readFile: faults.guardRead(handle.readFile.bind(handle)),
+      stat: faults.guardRead(handle.stat.bind(handle)),
     });
   };
-  const { mkdir, rename, rm, rmdir, unlink } = real;
+  const { mkdir, rename, rm, rmdir, unlink, lstat, stat, readdir, realpath, readFile } = real;
   return {
     ...real,
     open,
+    lstat: faults.guardRead(lstat),
+    stat: faults.guardRead(stat),
+    readdir: faults.guardRead(readdir),
+    realpath: faults.guardRead(realpath),
+    readFile: faults.guardRead(readFile),
     mkdir: faults.guard(mkdir),
     rename: faults.guard(rename),
     // Cleaning up works on a full disk, and does not when the process is dead.
@@ -64,7 +80,7 @@ const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
 
 beforeEach(() => {
-  Object.assign(faults, { count: 0, failAt: Infinity, forGood: false, code: 'ENOSPC' });
+  Object.assign(faults, { count: 0, failAt: Infinity, forGood: false, code: 'ENOSPC', reads: false });
 });
 
 async function place(isNew: boolean): Promise<{ folder: string; layout: Layout }> {
@@ -91,10 +107,17 @@ describe.each([
   ['a new layout', true],
   ['a layout', false],
 ])('an update of %s', (_, isNew) => {
-  test.each(['ENOSPC', 'EACCES', 'EIO'])(
-    'changes nothing where whichever call fails with %s',
+  test.each([
+    ['ENOSPC', false],
+    ['EACCES', false],
+    ['EROFS', false],
+    ['EIO', true],
+    ['EMFILE', true],
+  ])(
+    'changes nothing where whichever call fails with %s (calls that read, too: %s)',
     SLOW,
-    async (code) => {
+    async (code, reads) => {
+      faults.reads = reads;
       const calls = await countCalls(isNew);
       expect(calls).toBeGreaterThan(20);
       for (let i = 1; i <= calls; i++) {
