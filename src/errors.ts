@@ -122,7 +122,8 @@ export type RefusalReason =
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
  *   receivers
  * - servers: `UNKNOWN_AUTHORITY` of a certificate; `UNNAMED_HOST` if the job does not name `facts.name`;
- *   `TOKEN_SERVER` if `facts.name` is too near to be one; `PLAIN_HTTP` if it would be reached without TLS; `IDLE` if it
+ *   `TOKEN_SERVER` if `facts.name` is too near to be one; `NEAR_HOST` if another server leads to it, and only this
+ *   job can reach it; `PLAIN_HTTP` if it would be reached without TLS; `IDLE` if it
  *   is silent, or sends next to nothing
  * - GitLab: `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_FORBIDDEN`; `JOB_TOKEN_CANNOT_LIST` and `TOKEN_CANNOT_LIST` the
  *   jobs of a pipeline, `JOB_CHOICE`
@@ -160,6 +161,7 @@ export type ErrorReason =
   | 'UNNAMED_HOST'
   | 'TOKEN_SERVER'
   | 'PLAIN_HTTP'
+  | 'NEAR_HOST'
   | 'IDLE'
   | 'TOKEN_MISSING'
   | 'TOKEN_INVALID'

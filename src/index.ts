@@ -71,6 +71,7 @@ export { GitLab } from './gitlab/gitlab.ts';
 export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
 export type { LocatedArtifact } from './gitlab/locate-artifact.ts';
 export { isLoopback } from './http/address.ts';
+export { judgedLookup } from './http/nearness.ts';
 export type { HttpDispatcher } from './http/http.ts';
 export type { RetryOptions } from './http/retry.ts';
 export type { BaseRepository, OpenRepository } from './image/base-image.ts';

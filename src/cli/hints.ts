@@ -36,6 +36,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   UNKNOWN_AUTHORITY: 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE',
   IDLE: behind(': --idle-timeout 5m'),
   TOKEN_SERVER: ({ name = 'HOST' }) => `if it is its token server: DRAYAGE_REGISTRIES=${shellWord(name)}`,
+  NEAR_HOST: ({ name = 'HOST' }) => `if it is its storage: DRAYAGE_REGISTRIES=${shellWord(name)}`,
   PLAIN_HTTP: ({ name = 'HOST' }) => `use https there, or permit it: --plain-http ${shellWord(name)}`,
   TOKEN_MISSING: behind('; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)'),
   TOKEN_INVALID: behind(', and DRAYAGE_GITLAB_TOKEN may have expired'),

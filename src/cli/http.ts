@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
 import type { Context } from './context.ts';
-import { DrayageError, isLoopback } from '../index.ts';
+import { DrayageError, isLoopback, judgedLookup } from '../index.ts';
 import { readGiven } from './given-file.ts';
 
 /** Connections to servers. */
@@ -25,7 +25,7 @@ export async function openConnections(
   const ca = await readAuthorities(caFile, env, more);
   const { Agent } = await import('undici');
   const proxied = await throughProxies(env, ca);
-  const direct = new Agent(ca && { connect: { ca } });
+  const direct = new Agent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
   return {
     dispatcher: proxied.compose(
       (dispatch) => (options, handler) =>
@@ -56,7 +56,8 @@ async function throughProxies(env: Context['env'], ca: string[] | undefined): Pr
       ...proxiesOf(env),
       proxyTunnel: false,
       clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
-      ...(ca && { connect: { ca }, requestTls: { ca }, proxyTls: { ca } }),
+      connect: { ...(ca && { ca }), lookup: judgedLookup },
+      ...(ca && { requestTls: { ca }, proxyTls: { ca } }),
     });
   } catch (cause) {
     throw new DrayageError('USAGE', 'the address of the proxy is not valid', {

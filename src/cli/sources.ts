@@ -26,6 +26,7 @@ import { unpackArchives } from './unpack.ts';
 export interface SourceOptions extends JobOptions, CacheOptions {
   ca?: string;
   plainHttp?: string[];
+  registries?: string[];
 }
 
 /** Places to read images from, open until they are closed. */
@@ -120,7 +121,10 @@ async function openJob(
     if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
     const connections = await openConnections(options.ca, context);
     open.push(() => connections[Symbol.asyncDispose]());
-    const gitlab = connectGitLab(connections.dispatcher, context, { plainHttp: new Set(options.plainHttp) });
+    const gitlab = connectGitLab(connections.dispatcher, context, {
+      plainHttp: new Set(options.plainHttp),
+      storage: new Set(options.registries),
+    });
     open.push(() => gitlab[Symbol.asyncDispose]());
     const job = await gitlab.findJob(query, { signal });
     const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
@@ -141,7 +145,7 @@ async function openJob(
 export function connectGitLab(
   dispatcher: HttpDispatcher,
   { env, idleTimeout }: Pick<Context, 'env' | 'idleTimeout'>,
-  options: Pick<GitLabOptions, 'plainHttp' | 'retry' | 'idleTimeout'> = {},
+  options: Pick<GitLabOptions, 'plainHttp' | 'storage' | 'retry' | 'idleTimeout'> = {},
 ): GitLab {
   const url = env['CI_API_V4_URL'];
   if (!url) {

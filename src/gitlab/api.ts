@@ -6,6 +6,9 @@ import { parseDocument } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';
 import type { HttpDispatcher } from '../http/http.ts';
 import { Http } from '../http/http.ts';
+import { assertMayLeadTo } from '../http/led-to.ts';
+import { freeHost } from '../http/nearness.ts';
+import { assertSecure } from '../http/redirect.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { refusalCode } from '../http/refusal-code.ts';
 import { drop, readWhole } from '../http/reply.ts';
@@ -27,6 +30,11 @@ export interface GitLabOptions {
    * port. Default: none.
    */
   plainHttp?: ReadonlySet<string> | undefined;
+  /**
+   * Hosts of storage that a redirect may lead to although only this job can reach them, each with or without its port.
+   * Default: none, except where the API is as near.
+   */
+  storage?: ReadonlySet<string> | undefined;
   retry?: RetryOptions | undefined;
   /** How long a server may be silent, or send next to nothing, in milliseconds. Default one minute. */
   idleTimeout?: number | undefined;
@@ -47,24 +55,19 @@ export interface ApiRequest {
 /** GET requests to one GitLab instance. A token is sent to the API's own origin and nowhere else. */
 export class GitLabApi implements AsyncDisposable {
   readonly retry: Retry;
-  readonly plainHttp: ReadonlySet<string> | undefined;
+  readonly #plainHttp: ReadonlySet<string> | undefined;
+  readonly #storage: ReadonlySet<string>;
   readonly onReceived: (bytes: number) => void;
   readonly #base: URL;
   readonly #headers: Readonly<Partial<Record<TokenKind, Record<string, string>>>>;
   readonly #http: Http;
 
-  constructor({
-    url,
-    jobToken,
-    token,
-    dispatcher,
-    plainHttp,
-    retry,
-    idleTimeout,
-    onReceived,
-  }: GitLabOptions) {
-    this.plainHttp = plainHttp;
-    this.#base = parseBase(url);
+  constructor(options: GitLabOptions) {
+    const { jobToken, token, dispatcher, plainHttp, storage = [], retry, idleTimeout, onReceived } = options;
+    this.#plainHttp = plainHttp;
+    this.#storage = new Set([...(plainHttp ?? []), ...storage]);
+    this.#base = parseBase(options.url);
+    freeHost(this.#base.hostname);
     this.#headers = {
       ...(jobToken !== undefined && { jobToken: { 'job-token': jobToken } }),
       ...(token !== undefined && { token: { 'private-token': token } }),
@@ -82,6 +85,15 @@ export class GitLabApi implements AsyncDisposable {
   /** The address of a request. */
   address(path: string): URL {
     return new URL(path, this.#base);
+  }
+
+  /**
+   * Refuses a redirect that this API must not make a job follow.
+   * @throws {@link DrayageError} `UNSAFE`
+   */
+  async assertMayLeadTo(from: URL, target: URL): Promise<void> {
+    assertSecure(from, target, this.#plainHttp);
+    await assertMayLeadTo(target, { base: this.#base, trusted: this.#storage });
   }
 
   /**

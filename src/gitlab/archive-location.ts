@@ -1,6 +1,6 @@
 import type { ContentOptions } from '../content/source.ts';
 import { withoutSecrets } from '../http/address.ts';
-import { assertSecure, MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
+import { MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
 import type { GitLabApi } from './api.ts';
 import { drop } from '../http/reply.ts';
 import type { ArchiveRoute } from './archive-routes.ts';
@@ -61,7 +61,7 @@ export class ArchiveLocation {
       const target = redirectTarget(reply, url);
       if (target === undefined) return reply;
       drop(reply);
-      assertSecure(url, target, this.#api.plainHttp);
+      await this.#api.assertMayLeadTo(url, target);
       url = target;
       this.#signed = url;
     }

@@ -5,6 +5,7 @@ import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from './address.ts';
 import { withFewConnections } from './connections.ts';
 import { exchange } from './exchange.ts';
+import { judgedLookup } from './nearness.ts';
 import { idleError, networkError } from './network-error.ts';
 import type { HttpReply } from './reply.ts';
 
@@ -76,7 +77,7 @@ export class Http implements AsyncDisposable {
 
   /** Direct connections, made with the first request: undici takes long to load. */
   #direct(Direct: typeof Agent): Dispatcher {
-    this.#own ??= new Direct();
+    this.#own ??= new Direct({ connect: { lookup: judgedLookup } });
     return (this.#limited ??= withFewConnections(this.#own));
   }
 

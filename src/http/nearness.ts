@@ -1,4 +1,6 @@
+import { lookup as lookupAll } from 'node:dns';
 import { lookup } from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
 import { BlockList, isIP } from 'node:net';
 
 /**
@@ -47,14 +49,66 @@ export function nearnessOf(address: string): Nearness {
  * @param hostname as in a URL: a name, an IPv4 address, or an IPv6 address in brackets
  * @returns undefined if no address is known here, as behind a proxy that resolves names
  */
-export async function nearnessOfHost(
-  hostname: string,
-  resolve: Lookup = systemLookup,
-): Promise<Nearness | undefined> {
+export async function nearnessOfHost(hostname: string, resolve?: Lookup): Promise<Nearness | undefined> {
+  const found = await nearnessesOf(hostname, resolve);
+  return ORDER.findLast((nearness) => found.has(nearness));
+}
+
+/** As {@link nearnessOfHost}, by the farthest of its addresses. */
+export async function farthestOfHost(hostname: string, resolve?: Lookup): Promise<Nearness | undefined> {
+  const found = await nearnessesOf(hostname, resolve);
+  return ORDER.find((nearness) => found.has(nearness));
+}
+
+/** Whether an address is one that a server of this nearness may lead to. */
+export function mayBeAt(nearness: Nearness, own: Nearness): boolean {
+  return nearness !== 'never' && ORDER.indexOf(nearness) <= ORDER.indexOf(own);
+}
+
+/** How near the addresses of a name may be, for names that servers have led to. */
+const limits = new Map<string, Nearness>();
+/** Names that jobs have named themselves: they may be anywhere. */
+const free = new Set<string>();
+
+/** From now on, a name is connected only at addresses that a server of this nearness may lead to. */
+export function limitHost(hostname: string, own: Nearness): void {
+  const before = limits.get(hostname);
+  if (free.has(hostname)) return;
+  if (before === undefined || mayBeAt(own, before)) limits.set(hostname, own);
+}
+
+/** A name that the job itself names may be anywhere. */
+export function freeHost(hostname: string): void {
+  free.add(hostname);
+  limits.delete(hostname);
+}
+
+/**
+ * Resolves names for connections. A name that was judged may have other addresses by the time that it is connected: those
+ * that are too near are left out, so the address that is connected is one that was judged.
+ */
+export const judgedLookup: LookupFunction = (hostname, options, callback) => {
+  lookupAll(hostname, { ...options, all: true }, (error, found) => {
+    if (error !== null) return callback(error, []);
+    const limit = limits.get(hostname);
+    const addresses =
+      limit === undefined ? found : found.filter(({ address }) => mayBeAt(nearnessOf(address), limit));
+    const [first] = addresses;
+    if (first === undefined) return callback(tooNear(hostname), []);
+    return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
+  });
+};
+
+/** The system's words for an address that is not connected. */
+function tooNear(hostname: string): NodeJS.ErrnoException {
+  const message = `${hostname} has only addresses in a network of this job by now`;
+  return Object.assign(new Error(message), { code: 'EADDRNOTAVAIL' });
+}
+
+async function nearnessesOf(hostname: string, resolve: Lookup = systemLookup): Promise<Set<Nearness>> {
   const literal = hostname.replace(/^\[(.*)\]$/, '$1');
   const addresses = isIP(literal) > 0 ? [literal] : await resolve(hostname).catch(() => []);
-  const found = new Set(addresses.map(nearnessOf));
-  return ORDER.findLast((nearness) => found.has(nearness));
+  return new Set(addresses.map(nearnessOf));
 }
 
 async function systemLookup(hostname: string): Promise<string[]> {

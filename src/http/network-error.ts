@@ -31,6 +31,7 @@ const PASSING: Record<string, string> = {
   EAI_AGAIN: 'the name of the host cannot be resolved now',
   EHOSTUNREACH: 'no route to this host',
   ENETUNREACH: 'no route to this network',
+  EADDRNOTAVAIL: 'its name leads to an address in a network of this job by now',
   ETIMEDOUT: 'no answer in time',
   EPIPE: 'the connection was closed midway',
   ECONNRESET: 'the connection was closed midway',

@@ -15,7 +15,7 @@ import { notFound } from '../listing/lookup.ts';
 import { makeLayout, markLayout, publishBlobs } from './publish.ts';
 import { incomplete, reach } from './reach.ts';
 import { renewRoot } from './renew.ts';
-import { prepareReplacement } from './small-file.ts';
+import { prepareReplacement, readSmallFile } from './small-file.ts';
 import type { Staging } from './staging.ts';
 import { together } from '../stream/together.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -114,7 +114,8 @@ async function apply(context: CommitContext, needed: Needed, lock: Lock, undo: U
 }
 
 /**
- * Replaces index.json, and manifest.json, which follows from it. Both are on disk before either changes.
+ * Replaces index.json, and manifest.json, which follows from it. Both are on disk before either changes. There is no
+ * manifest.json in between: whoever is killed there leaves none that differs.
  * @param steps `publish` moves what the new index.json needs into place
  */
 export async function replaceEntries(
@@ -125,14 +126,31 @@ export async function replaceEntries(
 ): Promise<void> {
   const { root } = stored;
   const docker = await dockerManifest(source, after.manifests, { signal });
-  const replaceDocker = await prepareReplacement(staging, root, DOCKER_MANIFEST_FILE, docker);
+  const { hide, show } = await prepareDockerManifest(staging, root, docker);
   const replaceIndex = await prepareReplacementOfIndex(staging, root, before, after);
   await publish?.();
   await lock.assertHeld();
   signal?.throwIfAborted();
-  await replaceDocker(undo);
+  await hide(undo);
   await replaceIndex(undo);
+  await show(undo);
   await inExisting(root, [], (folder) => folder.sync());
+}
+
+type Step = (undo: Undo) => Promise<void>;
+
+const nothing: Step = async () => {};
+
+async function prepareDockerManifest(
+  staging: Staging,
+  root: string,
+  bytes: Buffer | undefined,
+): Promise<{ hide: Step; show: Step }> {
+  const before = await readSmallFile(root, DOCKER_MANIFEST_FILE);
+  if (bytes !== undefined && before?.equals(bytes) === true) return { hide: nothing, show: nothing };
+  const hide = await prepareReplacement(staging, root, DOCKER_MANIFEST_FILE, undefined);
+  if (bytes === undefined) return { hide, show: nothing };
+  return { hide, show: await prepareReplacement(staging, root, DOCKER_MANIFEST_FILE, bytes) };
 }
 
 async function prepareReplacementOfIndex(

@@ -4,6 +4,8 @@ import { withoutSecrets } from '../http/address.ts';
 import type { HttpDispatcher, HttpRequest } from '../http/http.ts';
 import { Http } from '../http/http.ts';
 import { MAX_REDIRECTS, redirectsInCircles, redirectTarget } from '../http/redirect.ts';
+import { assertMayLeadTo } from '../http/led-to.ts';
+import { freeHost } from '../http/nearness.ts';
 import type { HttpReply } from '../http/reply.ts';
 import { drop } from '../http/reply.ts';
 import type { RetryOptions } from '../http/retry.ts';
@@ -27,8 +29,8 @@ export interface RegistryOptions {
    */
   plainHttp?: ReadonlySet<string> | undefined;
   /**
-   * Hosts of token servers that a registry may name even if they are on this machine or in a private network, each with
-   * or without its port. Default: none.
+   * Hosts of token servers, and of storage, that a registry may lead to even if they are on this machine or in a private
+   * network, each with or without its port. Default: none.
    */
   tokenServers?: ReadonlySet<string> | undefined;
   /** An undici dispatcher for all requests. It is not closed here. Default: direct connections. */
@@ -64,6 +66,7 @@ export class RegistryApi implements AsyncDisposable {
   readonly retry: Retry;
   readonly chunkSize: number;
   readonly #plainHttp: boolean;
+  readonly #trusted: ReadonlySet<string> | undefined;
   readonly #http: Http;
   readonly #authorization: Authorization;
   readonly #secrets = new Secrets();
@@ -77,6 +80,7 @@ export class RegistryApi implements AsyncDisposable {
     this.chunkSize = options.chunkSize ?? DEFAULT_CHUNK;
     this.retry = new Retry(options.retry);
     this.#plainHttp = options.plainHttp?.has(host) === true;
+    this.#trusted = options.tokenServers;
     this.#onWarning = options.onWarning ?? (() => {});
     this.#http = new Http(dispatcher, idleTimeout);
     this.#authorization = new Authorization({
@@ -108,6 +112,7 @@ export class RegistryApi implements AsyncDisposable {
     const base = await this.#address(request);
     const { method = 'GET' } = request;
     let url = await this.address(request.to, request);
+    if (url.origin !== base.origin) await this.#assertMayLeadTo(url, base);
     for (let i = 0; i <= MAX_REDIRECTS; i++) {
       const reply =
         url.origin === base.origin ? await this.#ask(url, request) : await this.#visit(url, request);
@@ -120,6 +125,7 @@ export class RegistryApi implements AsyncDisposable {
       if (target === undefined) return reply;
       drop(reply);
       if (target.protocol === 'http:' && base.protocol === 'https:') throw unsafeRedirect(url, target);
+      await this.#assertMayLeadTo(target, base);
       url = target;
     }
     throw redirectsInCircles(url);
@@ -166,7 +172,11 @@ export class RegistryApi implements AsyncDisposable {
     return reply;
   }
 
-  /** Follows redirects to any host. */
+  async #assertMayLeadTo(url: URL, base: URL): Promise<void> {
+    await assertMayLeadTo(url, { base, trusted: this.#trusted });
+  }
+
+  /** Sends a request to any host. */
   async #visit(
     url: URL,
     { method, headers, body, signal, isLong }: RegistryRequest,
@@ -184,7 +194,9 @@ export class RegistryApi implements AsyncDisposable {
   async #address(options: ContentOptions): Promise<URL> {
     this.#base ??= registryAddress(this.host, this.#plainHttp, this.#http, options);
     try {
-      return await this.#base;
+      const base = await this.#base;
+      freeHost(base.hostname);
+      return base;
     } catch (error) {
       this.#base = undefined;
       throw error;

@@ -1,7 +1,7 @@
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from '../http/address.ts';
+import { mayLeadTo } from '../http/led-to.ts';
 import type { Lookup } from '../http/nearness.ts';
-import { nearnessOfHost } from '../http/nearness.ts';
 import type { Challenge } from './challenge.ts';
 
 /** Which token servers a registry may name. */
@@ -40,7 +40,9 @@ export async function realmOf(challenge: Challenge, options: RealmOptions): Prom
       url: withoutSecrets(url),
     });
   }
-  if (!(await mayAsk(url, options))) {
+  if (
+    !(await mayLeadTo(url, { base, trusted: options.tokenServers, loopback: false, lookup: options.lookup }))
+  ) {
     throw new DrayageError('UNSAFE', `${host} names a token server in a network of this job: ${url.host}`, {
       url: withoutSecrets(url),
       reason: 'TOKEN_SERVER',
@@ -49,13 +51,4 @@ export async function realmOf(challenge: Challenge, options: RealmOptions): Prom
     });
   }
   return url;
-}
-
-async function mayAsk(url: URL, { base, tokenServers, lookup }: RealmOptions): Promise<boolean> {
-  if (url.host === base.host) return true;
-  if (tokenServers?.has(url.host) === true || tokenServers?.has(url.hostname) === true) return true;
-  const nearness = await nearnessOfHost(url.hostname, lookup);
-  if (nearness !== 'private') return nearness === 'public' || nearness === undefined;
-  const own = await nearnessOfHost(base.hostname, lookup);
-  return own === 'private' || own === 'loopback';
 }

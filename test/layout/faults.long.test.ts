@@ -153,6 +153,7 @@ describe.each([
       const hasApp = images.some(({ names }) => names.includes('app:latest'));
       expect(images, `call ${i}`).toHaveLength((isNew ? 0 : 1) + (hasApp ? 1 : 0));
       for (const [descriptor] of hasApp ? APP.blobs : []) await again.verifyBlob(descriptor);
+      if (images.length > 0) expect((await verify({ layout: again })).problems, `call ${i}`).toEqual([]);
     }
   });
 });

@@ -15,6 +15,7 @@ import type { Platform } from '../../oci/platform.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
 import { drain } from '../../stream/drain.ts';
 import { readDocument } from '../../stream/document.ts';
+import { pause } from '../../stream/signals.ts';
 import { refusalOf } from '../../select/select.ts';
 import type { Selection } from '../../select/selection.ts';
 import { assertDockerManifest } from './docker-manifest.ts';
@@ -34,6 +35,11 @@ export interface VerifiedImage {
 
 /** For a descriptor that states no platform. */
 const ANY: Platform = { os: '', architecture: '' };
+
+/** How often a layout that others change is read. */
+const MAX_ROUNDS = 5;
+/** How long a change of a layout takes to be complete, in ms. */
+const SETTLED = 100;
 
 /** Result of {@link verify}. */
 export interface VerifyResult {
@@ -72,9 +78,21 @@ type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Dig
 /**
  * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. If all of
  * that is intact, manifest.json must name the same images. Continues after a problem, to name them all. Who made an image
- * is checked for each by itself, if `policy` or `authenticate` is given.
+ * is checked for each by itself, if `policy` or `authenticate` is given. A problem counts only if the layout was not
+ * changed meanwhile: otherwise it is read once more.
  */
-export async function verify({ layout, ...selection }: VerifyOptions): Promise<VerifyResult> {
+export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const { layout, signal } = options;
+  for (let round = 1; ; round++) {
+    const before = JSON.stringify(await layout.entries());
+    const result = await verifyOnce(options);
+    if (result.problems.length === 0 || round === MAX_ROUNDS) return result;
+    await pause(SETTLED, signal);
+    if (JSON.stringify(await layout.entries()) === before) return result;
+  }
+}
+
+async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<VerifyResult> {
   const { signal, onProgress } = selection;
   const options = { signal };
   const checked = new Map<string, boolean>();
