@@ -16,8 +16,6 @@ const DISK_WORDS: Record<string, string> = {
   EROFS: 'the file system is read-only',
   EXDEV: 'the two places are on different file systems or mounts',
   EIO: 'the device failed',
-  EMFILE: 'this process has too many open files',
-  ENFILE: 'the system has too many open files',
   ENOENT: 'no such file or folder',
   ENOTDIR: 'a part of the path is not a folder',
   EISDIR: 'it is a folder',

@@ -34,6 +34,7 @@ const PINNED: Record<string, string[]> = {
     'isImageVariable',
     'isLoopback',
     'joinPlaces',
+    'judgedLookup',
     'keySigner',
     'keylessSigner',
     'knownCredentials',
