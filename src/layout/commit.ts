@@ -115,7 +115,7 @@ async function apply(context: CommitContext, needed: Needed, lock: Lock, undo: U
 
 /**
  * Replaces index.json, and manifest.json, which follows from it. Both are on disk before either changes. There is no
- * manifest.json in between: whoever is killed there leaves none that differs.
+ * manifest.json in between, so a kill does not leave one that differs from index.json.
  * @param steps `publish` moves what the new index.json needs into place
  */
 export async function replaceEntries(
