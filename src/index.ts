@@ -90,7 +90,7 @@ export { Layout } from './layout/layout.ts';
 export { localFirst } from './layout/local-first.ts';
 export type { SweptBlobs } from './layout/sweep.ts';
 export type { Attached } from './listing/attached.ts';
-export type { ImageIdentity } from './listing/unique-reference.ts';
+export type { ImageIdentity, OnPlanned, PlannedIdentity } from './listing/unique-reference.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';
 export { isDigest } from './oci/digest.ts';

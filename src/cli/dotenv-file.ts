@@ -1,8 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables, isImageVariable } from '../index.ts';
-import { diskError, systemCode } from '../system-error.ts';
+import { diskError, fileError, systemCode } from '../system-error.ts';
 import { writeFileWhole } from './target.ts';
 import { refuseLinks } from './workspace.ts';
 
@@ -23,6 +25,19 @@ export async function writeDotenvFile(
   // One byte is one character, so that lines in any encoding stay as they are.
   const bytes = Buffer.concat([Buffer.from(kept, 'latin1'), Buffer.from(formatVariables(variables))]);
   await writeFileWhole(path, Readable.from([bytes]), signal, mode);
+}
+
+/**
+ * Whether {@link writeDotenvFile} could write these variables there.
+ * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`, `NOT_FOUND`
+ */
+export async function checkDotenvFile(path: string): Promise<void> {
+  await refuseLinks(path);
+  await readExisting(path);
+  const folder = dirname(resolve(path));
+  await access(folder, constants.W_OK | constants.X_OK).catch((error: unknown) => {
+    throw fileError(error, `cannot write ${path}`, { path });
+  });
 }
 
 async function readExisting(path: string): Promise<{ text: string; mode?: number }> {

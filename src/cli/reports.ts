@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import type { Layout, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
-import { formatDotenvReport, imageVariables, inspect, originAnnotations } from '../index.ts';
+import type { Layout, OnPlanned, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
+import { formatDotenvReport, imageVariables, inspect, isImageVariable, originAnnotations } from '../index.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { makeFolders } from '../disk/make-folders.ts';
@@ -9,10 +10,38 @@ import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
 import { writeFileWhole } from './target.ts';
 import { refuseLinks } from './workspace.ts';
+import { diskError, isNoFile } from '../system-error.ts';
+
+const REPORT = join(HOME, 'report.env');
 
 /** The option for further variables. */
 export interface VariableOptions {
   env?: string[];
+}
+
+/**
+ * Checks the reports that {@link writeReports} would write, before the layout changes.
+ * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`, `NOT_FOUND`, `IO`
+ */
+export function reportPlan(
+  layout: Layout,
+  { ci, origin }: Job,
+  options: VariableOptions,
+  { signal }: Context,
+): OnPlanned {
+  return async (planned) => {
+    const taken = new Set(planned.flatMap(({ names }) => names));
+    const digests = new Set(planned.map(({ digest }) => digest));
+    const there = (await layout.entries()).length === 0 ? [] : await imagesOf(layout, origin, signal);
+    const kept = there.flatMap(({ names, ...image }) => {
+      const left = names.filter((name) => !taken.has(name));
+      const isGone = digests.has(image.digest) || (names.length > 0 && left.length === 0);
+      return isGone ? [] : [{ ...image, name: left[0] ?? null }];
+    });
+    const images = [...kept, ...planned];
+    const wanted = await wantedVariables(images, options);
+    formatDotenvReport(imageVariables(images, wanted), ci.dotenvLimits);
+  };
 }
 
 /**
@@ -41,7 +70,8 @@ export async function makeReports(
   { signal, onProgress }: Context,
 ): Promise<{ variables: string; links: string | undefined }> {
   const images = await imagesOf(layout, origin, signal);
-  const report = formatDotenvReport(imageVariables(images, options.env), ci.dotenvLimits);
+  const wanted = await wantedVariables(images, options);
+  const report = formatDotenvReport(imageVariables(images, wanted), ci.dotenvLimits);
   if (report.dropped > 0) {
     const message = `the dotenv report has no room for ${report.dropped} of the variables; it contains those of references`;
     onProgress({ kind: 'note', message });
@@ -85,12 +115,42 @@ export function promotionReport(
 }
 
 /** The images of this job in a layout. Earlier jobs may have used the same folder. */
-async function imagesOf(layout: Layout, origin: Origin, signal: AbortSignal): Promise<ShippedImage[]> {
+async function imagesOf(
+  layout: Layout,
+  origin: Origin,
+  signal: AbortSignal,
+): Promise<(ShippedImage & { names: string[] })[]> {
   const { images } = await inspect({ from: [layout], signal });
   const ours = Object.entries(originAnnotations(origin));
   return images
     .filter(({ annotations }) => ours.every(([key, value]) => annotations[key] === value))
-    .map(({ names, ref, id, digest }) => ({ name: names[0] ?? null, ref, id, digest }));
+    .map(({ names, ref, id, digest }) => ({ name: names[0] ?? null, names, ref, id, digest }));
+}
+
+/** The further variables of this command, and before them those that earlier commands of the job wrote for these images. */
+async function wantedVariables(
+  images: readonly ShippedImage[],
+  { env = [] }: VariableOptions,
+): Promise<string[]> {
+  const earlier = (await readReport()).flatMap(([key, value]) => {
+    const image = images.find(({ ref, id, digest }) => [ref, id, digest].includes(value));
+    return image === undefined || isImageVariable(key) ? [] : [`${key}=${image.digest}`];
+  });
+  const requested = new Set(env.map((text) => text.split('=')[0]));
+  return [...earlier.filter((text) => !requested.has(text.split('=')[0])), ...env];
+}
+
+/** The variables of the report that is there. */
+async function readReport(): Promise<[key: string, value: string][]> {
+  await refuseLinks(REPORT);
+  const text = await readFile(REPORT, 'utf8').catch((error: unknown) => {
+    if (isNoFile(error)) return '';
+    throw diskError(error, `cannot read ${REPORT}`, { path: REPORT });
+  });
+  return text.split('\n').flatMap((line) => {
+    const [, key, value] = /^([A-Za-z_]\w*)=(.+)$/.exec(line) ?? [];
+    return key === undefined || value === undefined ? [] : [[key, value] as [string, string]];
+  });
 }
 
 async function writeReportFiles(
@@ -98,7 +158,7 @@ async function writeReportFiles(
   links: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  await writeText(join(HOME, 'report.env'), variables, signal);
+  await writeText(REPORT, variables, signal);
   if (links === undefined) return;
   await writeText(join(HOME, 'annotations.json'), `${formatJson(JSON.parse(links))}\n`, signal);
 }

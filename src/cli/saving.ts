@@ -32,6 +32,7 @@ import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.t
 import { folderOf, isFolder, isSameFolder, openArchive, parseNotation } from './notation.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import type { VariableOptions } from './reports.ts';
+import { reportPlan } from './reports.ts';
 import type { PlatformOptions } from './selection.ts';
 import { readPlatform } from './selection.ts';
 import type { SigningOptions } from './signing.ts';
@@ -124,6 +125,7 @@ export async function runSave(
     compress: options.compress,
     level: options.level,
     annotations: job && originAnnotations(job.origin),
+    onPlanned: job && mode === 'real' ? reportPlan(layout, job, options, context) : undefined,
     maxSize,
     // Without a limit of the user's, the default limit of the CI gets a note. A trial compares sizes itself.
     warnSize: maxSize === undefined && mode === 'real' ? job?.ci.sizeLimit?.(job.origin) : undefined,

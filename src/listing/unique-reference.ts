@@ -30,6 +30,14 @@ export interface ImageIdentity {
   digest: Digest;
 }
 
+/** An image before it is stored or loaded, with all its names. */
+export interface PlannedIdentity extends ImageIdentity {
+  names: readonly string[];
+}
+
+/** Called with all images that a verb is about to store or load. An error that it throws stops the verb: nothing changes. */
+export type OnPlanned = (images: readonly PlannedIdentity[]) => void | Promise<void>;
+
 /** Identifies an image whose config has this digest. */
 export function identify(image: StoredImage, id: Digest): ImageIdentity {
   return { name: image.names[0] ?? null, ref: uniqueReference(image, id), id, digest: image.root.digest };

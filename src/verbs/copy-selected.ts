@@ -7,7 +7,7 @@ import type { CopiedBy, CopyOptions } from '../image/copy.ts';
 import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
 import type { Layer } from '../image/layer.ts';
 import { proveAll } from '../image/prove.ts';
-import type { ImageIdentity } from '../listing/unique-reference.ts';
+import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
 import { identify } from '../listing/unique-reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -32,7 +32,8 @@ interface CopiedImage {
 }
 
 /** Options of {@link copySelected}. */
-type CopySelectedOptions = Pick<Selection, 'onProgress'> & Pick<CopyOptions, 'concurrency' | 'signal'>;
+type CopySelectedOptions = Pick<Selection, 'onProgress'> &
+  Pick<CopyOptions, 'concurrency' | 'signal'> & { onPlanned?: OnPlanned };
 
 /**
  * Copies selected images with their referrers into a store: all of them, or, after any failure, none. A blob that several
@@ -46,7 +47,7 @@ export async function copySelected(
   plan: (placed: SelectedImage) => Promise<PlannedCopy>,
   options: CopySelectedOptions,
 ): Promise<{ copied: CopiedImage[]; bytes: Record<CopiedBy, number> }> {
-  const { concurrency, onProgress, signal } = options;
+  const { concurrency, onPlanned, onProgress, signal } = options;
   const { bytes, onBlob } = byteCounter();
   const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
   const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
@@ -64,6 +65,7 @@ export async function copySelected(
       const identity = identify({ ...placed.image, root, annotations }, config.descriptor.digest);
       images.push({ placed, identity });
     }
+    await onPlanned?.(images.map(({ placed, identity }) => ({ ...identity, names: placed.image.names })));
     return images;
   }, options);
   return { copied, bytes };

@@ -2,7 +2,7 @@ import type { ImagePlace } from '../content/image-index.ts';
 import { chainSources } from '../content/source.ts';
 import { withPlatform } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
-import type { ImageIdentity } from '../listing/unique-reference.ts';
+import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
 import { withOrigin } from '../ci/origin.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { PlannedCopy } from './copy-selected.ts';
@@ -23,6 +23,8 @@ export interface MergeOptions extends Selection {
   to: ImageStore;
   /** Annotations for every image, such as the origin of the merging job. */
   annotations?: Readonly<Record<string, string>> | undefined;
+  /** Called before the layout changes. An error that it throws stops the merge. */
+  onPlanned?: OnPlanned | undefined;
 }
 
 /** An image of the merged layout. */

@@ -57,6 +57,55 @@ describe('the reports of a job', () => {
     );
   });
 
+  test('keep what earlier saves of the job asked for', async () => {
+    await save(BUILD, 'drayage-demo/api:1.0', '--env', 'API', '--env', 'API_ID', '--env', 'KEY');
+    await save(BUILD, 'drayage-demo/worker:1.0', '--env', 'KEY=drayage-demo/worker:1.0');
+    const lines = await report();
+    expect(lines.find((line) => line.startsWith('API='))).toMatch(/^API=drayage-demo\/api:pipeline-4711-/);
+    expect(lines.find((line) => line.startsWith('API_ID='))).toMatch(/^API_ID=sha256:/);
+    expect(lines.filter((line) => line.startsWith('KEY='))).toEqual([
+      expect.stringMatching(/^KEY=drayage-demo\/worker:/),
+    ]);
+    expect(lines).toHaveLength(9);
+  });
+
+  test.each([
+    [['--env', 'KEY'], /KEY needs one image/],
+    [['--env', 'KEY=nope:1'], /no image "nope:1" for a variable/],
+  ])('that cannot be written stop the save before the layout changes: %j', async (args, message) => {
+    const { code, stderr } = await save(BUILD, ...args);
+    expect([code === 0, stderr]).toEqual([false, expect.stringMatching(message)]);
+    expect(await listFiles(cwd)).toEqual([]);
+    await save(BUILD, 'drayage-demo/api:1.0');
+    const before = await listFiles(cwd);
+    const second = await save(BUILD, 'drayage-demo/worker:1.0', ...args);
+    expect([second.code === 0, second.stderr]).toEqual([false, expect.stringMatching(message)]);
+    expect(await listFiles(cwd)).toEqual(before);
+  });
+
+  test('that cannot be written stop a merge before the layout changes', async () => {
+    await run(['save', '--from', DEMO, '-o', 'a'], BUILD);
+    const before = await listFiles(cwd);
+    const { code } = await run(['merge', 'a', '-o', 'b', '--env', 'KEY'], BUILD);
+    expect(code).toBe(2);
+    expect(await listFiles(cwd)).toEqual(before);
+  });
+
+  test('of two images that would share a variable stop the save before the layout changes', async () => {
+    await run(['load', `docker-archive:${DEMO}`, '-i', 'drayage-demo/api:1.0', '--to', 'oci:m:team/a.b:1']);
+    await run([
+      'load',
+      `docker-archive:${DEMO}`,
+      '-i',
+      'drayage-demo/worker:1.0',
+      '--to',
+      'oci:m:team/a-b:1',
+    ]);
+    const { code, stderr } = await run(['save', '--from', 'm'], BUILD);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('would both be DRAYAGE_TEAM_A_B_REF')]);
+    expect((await listFiles(cwd)).filter(({ path }) => path.startsWith('.drayage'))).toEqual([]);
+  });
+
   test('are not written outside a job', async () => {
     await save({});
     const files = (await listFiles(cwd)).map(({ path }) => path);

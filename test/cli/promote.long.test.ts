@@ -209,7 +209,7 @@ describe('credentials', () => {
     const fake = await FakeRegistry.start({ auth: 'token' });
     await save();
     const { code, stderr } = await run(['promote', API, `${fake.host}/api:1`]);
-    expect(code).toBe(3);
+    expect(code).toBe(1);
     expect(stderr).toContain(`docker login ${fake.host}`);
   });
 });

@@ -1,7 +1,7 @@
 import { isError } from '../../errors.ts';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ImagePlace, LoadedImage, OpenBase, Selection } from '../../index.ts';
+import type { ImagePlace, LoadedImage, OpenBase, PlannedIdentity, Selection } from '../../index.ts';
 import { DrayageError, exportArchive, imageVariables, joinPlaces, load, save } from '../../index.ts';
 import { jobSecretOf, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
@@ -12,7 +12,7 @@ import { count, formatBytes } from '../format.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
-import { writeDotenvFile } from '../dotenv-file.ts';
+import { checkDotenvFile, writeDotenvFile } from '../dotenv-file.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import type { ImageOptions, PlatformOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
@@ -56,6 +56,7 @@ export async function loadImages(
 ): Promise<Outcome> {
   const target = options.to === undefined ? undefined : parseTarget(options.to, { ...options, ...context });
   if (target !== undefined) refuseDaemonOptions(options, target);
+  if (options.dotenv !== undefined) await checkDotenvFile(options.dotenv);
   const selection = await readSelection(options, context);
   await using sources = await openSources(paths, options, context);
   await using bases = openBases(options, context);
@@ -92,7 +93,10 @@ async function loadIntoDaemon(
   const job = readJob(context.env)?.origin.jobId;
   const lease = job === undefined ? undefined : { job, now: new Date(), secret: jobSecretOf(context.env) };
   const { tag: tags, full } = options;
-  const result = await load({ ...choice, to: daemon, names, tags, full, lease });
+  // Images whose variables cannot be written are not loaded.
+  const onPlanned = (images: readonly PlannedIdentity[]): void =>
+    void (options.dotenv !== undefined && imageVariables(images, options.env));
+  const result = await load({ ...choice, to: daemon, names, tags, full, lease, onPlanned });
   if (options.dotenv !== undefined)
     await writeDotenvFile(options.dotenv, imageVariables(result.images, options.env), context.signal);
   return {
@@ -104,9 +108,10 @@ async function loadIntoDaemon(
 
 /** On a shared daemon the name may belong to another job's image, so it is not shown. */
 function describeImage(image: LoadedImage, shared: boolean): string {
-  const { name, ref, moved } = image;
+  const { name, ref, tags, moved } = image;
   const parts = [`${ref}: ${describeTransfer(image)}, verified`];
-  if (!shared && name !== null) parts.push(`also ${name}`);
+  const also = new Set([...(shared || name === null ? [] : [name]), ...tags]);
+  if (also.size > 0) parts.push(`also ${[...also].join(', ')}`);
   for (const { name: taken, from } of moved)
     parts.push(`${taken} was ${from.replace(/^\w+:/, '').slice(0, 12)}`);
   return parts.join('; ');

@@ -6,7 +6,7 @@ import { count, formatBytes, formatSeconds } from '../format.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
-import { writeReports } from '../reports.ts';
+import { reportPlan, writeReports } from '../reports.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import type { ImageOptions } from '../selection.ts';
@@ -44,6 +44,7 @@ export async function mergeLayouts(
       from: from.places,
       to,
       annotations: job && originAnnotations(job.origin),
+      onPlanned: job && reportPlan(to, job, options, context),
     });
     if (job !== undefined) await writeReports(to, job, options, context);
     const { copied, total } = result.bytes;

@@ -3,7 +3,7 @@ import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
 import type { Leaseholder } from './lease.ts';
 import { leaseReference } from './lease.ts';
-import type { ImageIdentity } from '../../listing/unique-reference.ts';
+import type { ImageIdentity, OnPlanned } from '../../listing/unique-reference.ts';
 import { identify } from '../../listing/unique-reference.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
@@ -40,10 +40,14 @@ export interface LoadVerbOptions extends Selection {
   full?: boolean | undefined;
   /** The job that holds what it loads until it unloads it, beside other jobs of the same daemon. Default: no lease. */
   lease?: Leaseholder | undefined;
+  /** Called before anything is sent. An error that it throws stops the load. */
+  onPlanned?: OnPlanned | undefined;
 }
 
 /** A loaded image. */
 export interface LoadedImage extends LoadResult, ImageIdentity {
+  /** The names of {@link LoadVerbOptions.tags}. */
+  tags: readonly string[];
   /** Stored bytes of all its layers. */
   bytesTotal: number;
 }
@@ -62,8 +66,8 @@ export interface LoadVerbResult {
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
-  const chosen = await select(options.from, options);
   const tags = (options.tags ?? []).map(normalizeName);
+  const chosen = await select(options.from, options);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} images are chosen`, {
       reason: 'SEVERAL_IMAGES',
@@ -71,6 +75,9 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
     });
   }
   const prefer = await options.to.platform(options);
+  await options.onPlanned?.(
+    chosen.map((placed) => ({ ...identityOf(placed, prefer), names: [...placed.image.names, ...tags] })),
+  );
   const images: LoadedImage[] = [];
   for (const entry of chosen) images.push(await loadOne(entry, tags, prefer, options));
   return { images, seconds: (performance.now() - started) / 1000 };
@@ -85,7 +92,7 @@ async function loadOne(
   const { signal, onProgress, openBase } = options;
   const { image: stored, root } = placed;
   const image = imageFor(placed, prefer);
-  const identity = identify(stored, image.config.descriptor.digest);
+  const identity = identityOf(placed, prefer);
   const { ref } = identity;
   onProgress?.({ kind: 'image', name: identity.name ?? ref });
   const source = omittedContent(placed, { signal, onProgress, openBase, others: options.from });
@@ -98,7 +105,11 @@ async function loadOne(
       onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
     }),
   );
-  return { ...identity, ...result, bytesTotal: layerBytes(image) };
+  return { ...identity, ...result, tags, bytesTotal: layerBytes(image) };
+}
+
+function identityOf(placed: SelectedImage, prefer: Platform): ImageIdentity {
+  return identify(placed.image, imageFor(placed, prefer).config.descriptor.digest);
 }
 
 /**

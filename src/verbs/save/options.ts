@@ -1,7 +1,7 @@
 import type { SavedLayer } from '../../content/layer.ts';
 import type { ImageStore } from '../../content/store.ts';
 import type { CodecName } from '../../ingest/codec.ts';
-import type { ImageIdentity } from '../../listing/unique-reference.ts';
+import type { ImageIdentity, OnPlanned } from '../../listing/unique-reference.ts';
 import type { Selection } from '../../select/selection.ts';
 import type { BuiltImage } from './sources/built.ts';
 import type { SaveSource } from './sources/source.ts';
@@ -44,6 +44,8 @@ export interface SaveOptions extends Selection, OmitOptions {
   memory?: number | undefined;
   /** Annotations for every image, such as the origin of the saving job. */
   annotations?: Readonly<Record<string, string>> | undefined;
+  /** Called when all images have arrived, before the layout changes. An error that it throws stops the save. */
+  onPlanned?: OnPlanned | undefined;
 }
 
 /** A saved image. */

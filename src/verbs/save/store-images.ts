@@ -11,7 +11,10 @@ import { formatPlatform } from '../../oci/platform.ts';
 import type { SavedImage, SaveOptions } from './options.ts';
 
 /** What is stated of each saved image, and how large they may be. */
-type StoreOptions = Pick<SaveOptions, 'annotations' | 'maxSize' | 'warnSize' | 'onProgress' | 'signal'>;
+type StoreOptions = Pick<
+  SaveOptions,
+  'annotations' | 'onPlanned' | 'maxSize' | 'warnSize' | 'onProgress' | 'signal'
+>;
 
 /** Adds arrived images to the index, and checks the size of the layout. */
 export async function storeImages(
@@ -29,6 +32,7 @@ export async function storeImages(
     all.map(({ root, annotations }) => ({ ...root, annotations })),
     options,
   );
+  await options.onPlanned?.(saved.map((image, i) => ({ ...image, names: arrivals[i]?.names ?? [] })));
   return saved;
 }
 

@@ -42,6 +42,37 @@ describe('load', () => {
   let daemon: MemoryEndpoint;
   beforeEach(() => void (daemon = new MemoryEndpoint()));
 
+  test('says which further names an image got', async () => {
+    const layout = await layoutOf([APP, 'app:1']);
+    const { images } = await load({ from: [layout], to: daemon, tags: ['other', 'registry.example/app:2'] });
+    expect(images.map(({ tags }) => tags)).toEqual([['other:latest', 'registry.example/app:2']]);
+  });
+
+  test('sends nothing if the plan is refused', async () => {
+    const layout = await layoutOf([APP, 'app:1']);
+    const planned: unknown[] = [];
+    const loading = load({
+      from: [layout],
+      to: daemon,
+      tags: ['other:1'],
+      onPlanned: (images) => {
+        planned.push(...images);
+        throw new Error('not like this');
+      },
+    });
+    await expect(loading).rejects.toThrow('not like this');
+    expect(planned).toEqual([
+      {
+        name: 'app:1',
+        names: ['app:1', 'other:1'],
+        ref: `app:drayage-${short(APP.configDigest)}`,
+        id: APP.configDigest,
+        digest: APP.root.digest,
+      },
+    ]);
+    expect(daemon.loads).toEqual([]);
+  });
+
   test('the unique tag comes first, then the names it was saved under', async () => {
     const layout = await layoutOf([APP, 'app:1', 'app:latest']);
     const { images, seconds } = await load({ from: [layout], to: daemon });
@@ -61,6 +92,7 @@ describe('load', () => {
         layersPresent: 0,
         bytesSent: 4096,
         moved: [],
+        tags: [],
         bytesTotal: APP.layers.reduce((sum, { size }) => sum + size, 0),
       },
     ]);
