@@ -7,6 +7,7 @@ import { findNodes } from './nodes.ts';
 import { parseOptions, type SectionName, USAGE } from './options.ts';
 import { runRace } from './race.ts';
 import { storeTable } from './report.ts';
+import { adoptRaces } from './sections/adopt.ts';
 import { deltaRaces } from './sections/delta.ts';
 import { endToEndRaces } from './sections/endtoend.ts';
 import { growthRaces } from './sections/growth.ts';
@@ -26,6 +27,7 @@ const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>>
   delta: deltaRaces,
   growth: growthRaces,
   promote: promoteRaces,
+  adopt: adoptRaces,
 };
 
 /** Runs the sections; a section that cannot be set up is told and does not stop the others. */

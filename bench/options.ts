@@ -10,6 +10,7 @@ export const SECTIONS = [
   'delta',
   'growth',
   'promote',
+  'adopt',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];
 

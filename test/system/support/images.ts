@@ -44,6 +44,13 @@ export async function buildLargeImages(
   return { ...base, first: firstId, second: await buildOne(second, names.second) };
 }
 
+/** Puts what the first of the large images is built of into a folder, and returns the steps of its Dockerfile. */
+export async function largeContext(context: string): Promise<string[]> {
+  const { first } = await largeLayers();
+  for (const tar of first) await link(tar, join(context, basename(tar)));
+  return first.map((tar) => `ADD ${basename(tar)} /`);
+}
+
 export interface TinyImageOptions extends BuildOptions {
   /**
    * The text of the one file in each layer. Images with equal leading texts share those layers.
