@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FetchResult, SaveResult } from '../../src/index.ts';
@@ -12,6 +13,7 @@ import type { CliResult } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { PASSWORD, USER } from '../support/fake-registry-tokens.ts';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const BASE = makeCargo({ layers: ['base', 'middle'] });
@@ -80,6 +82,21 @@ describe('save', () => {
     const { images, bytes } = await saveThin('--thin', 'always', '--base', base);
     expect(images[0]?.layers.map(({ status }) => status)).toEqual(['omitted', 'omitted', 'written']);
     expect(bytes.omitted).toBe((BASE.layers[0]?.size ?? 0) + (BASE.layers[1]?.size ?? 0));
+  });
+
+  test.each([
+    ['taken at its word', () => ['--base', base], '2 layers of its base not read by the signer'],
+    ['read', () => [], 'signed by key'],
+  ])('and sign with a base that is %s are told apart by verify', async (how, named, line) => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    await writeFile(join(cwd, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    env = { ...env, ...SIGNING_JOB };
+    await saveThin('--thin', 'always', '--base', base);
+    expect(await run('sign', 'thin', '--key', 'key.pem', ...named())).toMatchObject({ code: 0 });
+    const key = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const { code, stdout } = await run('verify', 'thin', '--key', key);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(line)]);
+    if (how === 'read') expect(stdout).not.toContain('not read by the signer');
   });
 
   test('does not ask the host that a label names', async () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readImage } from '../../src/image/image.ts';
@@ -184,6 +185,12 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
       async (to) => [...save(to), 'app:1', '--max-size', '1'],
       [6],
     ],
+    [
+      'a base that a label names, for a layout of a limited size',
+      'limited',
+      async (to) => [...save(to), 'app:1', '--max-size', '10MB'],
+      [0],
+    ],
     ['a base layout', 'layout', async (to) => [...save(to), 'app:1', '--base-layout', 'base-forged'], [0]],
     [
       'a folder that is saved into',
@@ -206,7 +213,15 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
     async (_, layout, arrange, expected) => {
       const { code, stderr } = await cli(await arrange(layout), SIGNING_JOB);
       expect([expected.includes(code ?? 1), stderr]).toEqual([true, expect.anything()]);
-      if (code === 6) return;
+      if (code === 6) {
+        // Nothing was saved, so nobody gets anything.
+        for (const [receiver, receive] of receivers) {
+          const [result, bytes] = await receive(layout);
+          expect([receiver, result.code === 0]).toEqual([receiver, false]);
+          expectOurs(bytes);
+        }
+        return;
+      }
       for (const [receiver, receive] of receivers) {
         const [result, bytes] = await receive(layout);
         expect([receiver, expected.includes(result.code ?? 1), result.stderr]).toEqual([
@@ -214,6 +229,46 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
           true,
           expect.anything(),
         ]);
+        expectOurs(bytes);
+      }
+    },
+    240_000,
+  );
+
+  test.skipIf(skip || kind !== 'docker-28-containerd')(
+    'do not come in by a hostile image in the store of the daemon',
+    async () => {
+      // A containerd store unpacks only what is for its own platform: so it takes layers that no diffID describes.
+      await forge(join(cwd, 'app-real'), join(cwd, 'store-forged'), 'evil:1');
+      const layout = await Layout.open(join(cwd, 'store-forged'));
+      const [image] = await layout.images();
+      const { manifest, config } = await readImage(layout, image?.root ?? expect.fail());
+      const text = (await buffer(await layout.open(config.descriptor))).toString();
+      const foreign = Buffer.from(text.replace(/"architecture":"[^"]*"/, '"architecture":"s390x"'));
+      const descriptor = { ...config.descriptor, digest: digestOf(foreign), size: foreign.length };
+      const forged = buildManifest(descriptor, manifest.value.layers);
+      await layout.update(async (content) => {
+        await content.put(descriptor, once(foreign));
+        await content.put(forged.descriptor, once(forged.bytes));
+        content.remove(image?.root.digest ?? expect.fail());
+        content.add(forged.descriptor, ['evil:1'], {});
+      });
+      await rm(join(cwd, 'store-forged/manifest.json'), { force: true });
+      const archive = join(cwd, 'evil.tar');
+      await run('tar', ['-C', join(cwd, 'store-forged'), '-cf', archive, '.'], { env: {} });
+      await daemon.docker(['load', '-i', archive]);
+      const { stdout } = await daemon.docker(['image', 'ls', '--quiet', '--filter', 'reference=evil:1']);
+      expect(stdout.trim()).not.toBe('');
+      for (const args of [[], ['--platform', 'linux/s390x'], ['--compress', 'none']]) {
+        const { code, stderr } = await cli([...save('from-store'), 'evil:1', ...args], SIGNING_JOB);
+        expect([args, code, stderr]).toEqual([args, 4, expect.anything()]);
+      }
+      // What it has of the hostile image does not stand for layers of a true one, either.
+      const saved = await cli([...save('from-store'), 'app:1'], SIGNING_JOB);
+      expect([saved.code, saved.stderr]).toEqual([0, expect.anything()]);
+      for (const [receiver, receive] of receivers) {
+        const [result, bytes] = await receive('from-store');
+        expect([receiver, result.code, result.stderr]).toEqual([receiver, 0, expect.anything()]);
         expectOurs(bytes);
       }
     },
