@@ -25,6 +25,7 @@ import type { BuiltImage } from './built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from './built-images.ts';
 import type { Job } from './ci.ts';
 import { readJob } from './ci.ts';
+import { collectLessOften } from './collector.ts';
 import type { CommonOptions, Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import type { LockTimeoutOptions } from './places.ts';
@@ -99,6 +100,7 @@ export async function runSave(
   await using jobs = await openBaseJobs(options, artifacts, context);
   await using source = await openSource(options, layout, context);
   const { daemon } = source;
+  if (daemon === undefined) collectLessOften();
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
   await using repositories = lazyRepositories(options, context);
   if (mode === 'real' && daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);

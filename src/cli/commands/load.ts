@@ -8,6 +8,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
+import { collectLessOften } from '../collector.ts';
 import { count, formatBytes } from '../format.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout } from '../places.ts';
@@ -54,6 +55,7 @@ export async function loadImages(
   options: LoadCommandOptions,
   context: Context,
 ): Promise<Outcome> {
+  collectLessOften();
   const target = options.to === undefined ? undefined : parseTarget(options.to, { ...options, ...context });
   if (target !== undefined) refuseDaemonOptions(options, target);
   if (options.dotenv !== undefined) await checkDotenvFile(options.dotenv);

@@ -1,0 +1,21 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * Sets up V8's garbage collector for a run. A run allocates mostly short-lived buffers; the rest of the heap is small.
+ * Generations that grow keep buffers alive: a fifth to a quarter more memory, and more the longer a run takes. With the
+ * smallest generations, V8 marks the whole heap with every 10 MB of buffers, which costs a fifth of all CPU time. With
+ * this factor the peak is about 8 MB higher, and most of that cost is gone.
+ */
+export function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--optimize-for-size');
+  setFlagsFromString('--heap-growing-percent=130');
+}
+
+/**
+ * Lets buffers pile up until collections of the young generation free them: the whole heap is marked a fifth as often.
+ * Not for a save from a daemon, whose peak would grow with the image.
+ */
+export function collectLessOften(): void {
+  setFlagsFromString('--heap-growing-percent=300');
+}
