@@ -4,6 +4,7 @@ import type { Dispatcher, Pool } from 'undici';
 import type { Context } from './context.ts';
 import { DrayageError, isLoopback, judgedLookup } from '../index.ts';
 import { readGiven } from './given-file.ts';
+import { loadClient, loadProxies } from '../undici.ts';
 
 /** Connections to servers. */
 interface Connections extends AsyncDisposable {
@@ -23,9 +24,12 @@ export async function openConnections(
   more: readonly string[] = [],
 ): Promise<Connections> {
   const ca = await readAuthorities(caFile, env, more);
-  const { Agent } = await import('undici');
-  const proxied = await throughProxies(env, ca);
+  const { Agent } = await loadClient();
   const direct = new Agent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
+  const { httpProxy, httpsProxy } = proxiesOf(env);
+  if (httpProxy === '' && httpsProxy === '')
+    return { dispatcher: direct, [Symbol.asyncDispose]: async () => direct.destroy() };
+  const proxied = await throughProxies(env, ca);
   return {
     dispatcher: proxied.compose(
       (dispatch) => (options, handler) =>
@@ -49,7 +53,7 @@ export function proxiesOf(env: Context['env']): { httpProxy: string; httpsProxy:
 }
 
 async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
-  const { EnvHttpProxyAgent, Pool: ProxyPool } = await import('undici');
+  const { EnvHttpProxyAgent, Pool: ProxyPool } = await loadProxies();
   try {
     return new EnvHttpProxyAgent({
       // Each is given even if it is empty; otherwise undici reads the environment itself.

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
+import { loadClient } from '../undici.ts';
 import { withoutSecrets } from './address.ts';
 import { withFewConnections } from './connections.ts';
 import { exchange } from './exchange.ts';
@@ -57,9 +58,8 @@ export class Http implements AsyncDisposable {
   ): Promise<HttpReply> {
     signal?.throwIfAborted();
     try {
-      const { Agent } = await import('undici');
       return await exchange(url, {
-        dispatcher: this.#dispatcher ?? this.#direct(Agent),
+        dispatcher: this.#dispatcher ?? (await this.#direct()),
         method,
         // The bytes of a file are requested: a content encoding would move their offsets.
         headers: { 'user-agent': 'drayage', 'accept-encoding': 'identity', ...headers },
@@ -76,7 +76,8 @@ export class Http implements AsyncDisposable {
   }
 
   /** Direct connections, made with the first request: undici takes long to load. */
-  #direct(Direct: typeof Agent): Dispatcher {
+  async #direct(): Promise<Dispatcher> {
+    const { Agent: Direct } = await loadClient();
     this.#own ??= new Direct({ connect: { lookup: judgedLookup } });
     return (this.#limited ??= withFewConnections(this.#own));
   }

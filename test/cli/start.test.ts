@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { drayage } from '../support/cli.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { loadedWith } from '../structure/import-table.ts';
 
 /** The files of a folder in which the command line is, by their paths. */
@@ -41,5 +45,38 @@ describe('before the command is known, there are loaded', () => {
     expect(total).toBeGreaterThan(10_000);
     // Measured: 45.1 kB.
     expect(total).toBeLessThan(47_000);
+  });
+});
+
+describe('a command that sends one request loads', () => {
+  /** Prints the CommonJS files that a run has loaded. */
+  const REPORT = `import { createRequire } from 'node:module';
+    process.on('exit', () => console.error(JSON.stringify(Object.keys(createRequire('/').cache))));`;
+
+  async function loadedBy(env: Record<string, string> = {}): Promise<string[]> {
+    const server = createServer((_, response) => response.writeHead(404).end());
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = server.address();
+    const host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    const { stderr } = await drayage(['untag', `${host}/app:1`], {
+      cwd: await temporaryFolder(),
+      env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(REPORT)}`, ...env },
+    });
+    const files: string[] = JSON.parse(/^\[.*\]$/m.exec(stderr)?.[0] ?? '');
+    return files.flatMap((file) => /\/undici\/(.+)$/.exec(file)?.[1] ?? []);
+  }
+
+  test('the client of undici, without fetch, WebSocket and mocks', async () => {
+    const loaded = await loadedBy();
+    expect(loaded).toContain('lib/dispatcher/client-h1.js');
+    // Measured: 26; the index has 111.
+    expect(loaded.length).toBeLessThan(32);
+  });
+
+  test('what a proxy needs only if one is set', async () => {
+    const loaded = await loadedBy({ HTTP_PROXY: 'http://127.0.0.1:1' });
+    expect(loaded).toContain('lib/dispatcher/proxy-agent.js');
+    expect(loaded.length).toBeLessThan(50);
   });
 });

@@ -21,6 +21,7 @@ const TABLE: Record<string, Rule> = {
   'system-error': { level: 1 },
   budget: { level: 1, packages: ['node:async_hooks'] },
   progress: { level: 1 },
+  undici: { level: 1, packages: ['undici'] },
   oci: { level: 1, also: ['budget'], packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
   stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
@@ -110,7 +111,7 @@ const TABLE: Record<string, Rule> = {
 };
 
 /** The rooms that cli may import from besides its own. */
-const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk'];
+const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk', 'undici'];
 
 /** Source files by their path in src: `oci/digest.ts`. */
 export type Sources = ReadonlyMap<string, string>;

@@ -10,6 +10,7 @@ import type { SshTarget } from './ssh-target.ts';
 import { SshConnection } from './ssh.ts';
 import type { TlsMaterial } from './tls.ts';
 import { asError } from '../../errors.ts';
+import { loadClient } from '../../undici.ts';
 
 /** One request to a daemon. */
 export interface DaemonRequest extends ContentOptions {
@@ -89,8 +90,8 @@ export class Transport {
     const { method = 'GET', path, headers = {}, body, signal, timeout = this.idleTimeout } = request;
     signal?.throwIfAborted();
     try {
-      const { Agent } = await import('undici');
-      this.#agent ??= new Agent(this.#options);
+      const { Agent: Direct } = await loadClient();
+      this.#agent ??= new Direct(this.#options);
       return await exchange(`${this.host.origin}${this.#prefix}${path}`, {
         dispatcher: this.#agent,
         method,

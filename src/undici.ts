@@ -1,0 +1,61 @@
+import type { Agent, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+
+/** What a client of HTTP needs of undici. */
+interface Client {
+  Agent: typeof Agent;
+  /** Sends a request through the dispatcher that is its `this`. */
+  request: (this: Dispatcher, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>;
+}
+
+/** What connections through a proxy need of undici. */
+interface Proxies {
+  EnvHttpProxyAgent: typeof EnvHttpProxyAgent;
+  Pool: typeof Pool;
+}
+
+/**
+ * Loads the client. The index of undici also loads fetch, WebSocket, caches and mocks, which takes three times as long:
+ * only the files that are used are loaded. They are not a part of undici's promised interface, so a version that has
+ * them elsewhere is loaded by its index.
+ */
+export async function loadClient(parts: () => Promise<Client> = clientParts): Promise<Client> {
+  return parts().catch(async () => {
+    const { Agent, Dispatcher } = await import('undici');
+    // oxlint-disable-next-line typescript/unbound-method -- it is called with a dispatcher
+    return { Agent, request: Dispatcher.prototype.request };
+  });
+}
+
+/** Loads what connections through a proxy need, as {@link loadClient} does. */
+export async function loadProxies(parts: () => Promise<Proxies> = proxyParts): Promise<Proxies> {
+  return parts().catch(async () => {
+    const { EnvHttpProxyAgent, Pool } = await import('undici');
+    return { EnvHttpProxyAgent, Pool };
+  });
+}
+
+/** Sends a request through a dispatcher. Resolves when the reply begins. */
+export async function send(
+  dispatcher: Dispatcher,
+  url: URL,
+  options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
+): Promise<Dispatcher.ResponseData> {
+  const { request } = await loadClient();
+  return request.call(dispatcher, { ...options, origin: url.origin, path: url.pathname + url.search });
+}
+
+async function clientParts(): Promise<Client> {
+  const [{ default: Agent }, { default: request }] = await Promise.all([
+    import('undici/lib/dispatcher/agent.js'),
+    import('undici/lib/api/api-request.js'),
+  ]);
+  return { Agent, request };
+}
+
+async function proxyParts(): Promise<Proxies> {
+  const [{ default: EnvHttpProxyAgent }, { default: Pool }] = await Promise.all([
+    import('undici/lib/dispatcher/env-http-proxy-agent.js'),
+    import('undici/lib/dispatcher/pool.js'),
+  ]);
+  return { EnvHttpProxyAgent, Pool };
+}
