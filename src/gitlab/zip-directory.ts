@@ -36,7 +36,8 @@ export async function readZipDirectory(
   file: RandomAccess,
   { signal }: ContentOptions = {},
 ): Promise<Map<string, ZipEntry | DrayageError>> {
-  const entries: Entry[] = [];
+  const files = new Map<string, ZipEntry | DrayageError>();
+  const starts: number[] = [];
   try {
     const { fromRandomAccessReaderPromise } = await import('yauzl');
     const { ZipWindow } = await import('./zip-window.ts');
@@ -45,28 +46,49 @@ export async function readZipDirectory(
       decodeStrings: false,
     });
     if (zip.entryCount > MAX_ENTRIES) throw tooMany(file, zip.entryCount);
-    for await (const entry of zip.eachEntry()) entries.push(entry);
+    for await (const entry of zip.eachEntry()) {
+      starts.push(entry.relativeOffsetOfLocalHeader);
+      const path = entry.fileNameRaw.toString();
+      if (path.endsWith('/')) continue;
+      // Only what is needed of an entry is kept: there may be many.
+      files.set(path, files.has(path) ? twice(file, path) : toFile(file, entry, path));
+    }
   } catch (cause) {
     signal?.throwIfAborted();
     if (isDrayageError(cause)) throw cause;
     const why = asError(cause).message;
     throw damaged(file, `is not a readable zip: ${why}`, cause);
   }
-  return toFiles(file, entries);
+  setEnds(file, files, Float64Array.from(starts).toSorted());
+  return files;
 }
 
-function toFiles(file: RandomAccess, entries: readonly Entry[]): Map<string, ZipEntry | DrayageError> {
-  const files = new Map<string, ZipEntry | DrayageError>();
-  const starts = entries.map((entry) => entry.relativeOffsetOfLocalHeader).toSorted((a, b) => a - b);
-  const ends = new Map(starts.map((start, i) => [start, starts[i + 1] ?? file.size]));
-  for (const entry of entries) {
-    const path = entry.fileNameRaw.toString();
-    if (path.endsWith('/')) continue;
-    const known = files.get(path);
-    const end = ends.get(entry.relativeOffsetOfLocalHeader) ?? 0;
-    files.set(path, known === undefined ? toFile(file, entry, path, end) : twice(file, path));
+/**
+ * Sets where each file must end: where the next entry begins. A file that does not is an error.
+ * @param starts of all entries, sorted
+ */
+function setEnds(
+  file: RandomAccess,
+  files: Map<string, ZipEntry | DrayageError>,
+  starts: Float64Array,
+): void {
+  for (const [path, entry] of files) {
+    if (isDrayageError(entry)) continue;
+    entry.end = starts[firstAfter(starts, entry.start)] ?? file.size;
+    if (entry.start + LOCAL_HEADER + Buffer.byteLength(path) + entry.compressedSize <= entry.end) continue;
+    files.set(path, damaged(file, `holds ${path} where another file is`));
   }
-  return files;
+}
+
+/** The index of the first of these sorted numbers that is larger. */
+function firstAfter(sorted: Float64Array, value: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The kind of file in a Unix mode, `S_IFMT`; 0 if the zip was not made on Unix. */
@@ -74,7 +96,7 @@ function typeOf(entry: Entry): number {
   return entry.versionMadeBy >> 8 === UNIX ? (entry.externalFileAttributes >>> 16) & 0o170000 : 0;
 }
 
-function toFile(file: RandomAccess, entry: Entry, path: string, end: number): ZipEntry | DrayageError {
+function toFile(file: RandomAccess, entry: Entry, path: string): ZipEntry | DrayageError {
   const { uncompressedSize: size, compressedSize, crc32, relativeOffsetOfLocalHeader: start } = entry;
   const type = typeOf(entry);
   if (type !== 0 && type !== REGULAR) {
@@ -84,10 +106,7 @@ function toFile(file: RandomAccess, entry: Entry, path: string, end: number): Zi
   if (method === undefined || (entry.generalPurposeBitFlag & ENCRYPTED) !== 0) {
     return damaged(file, `holds ${path} in an unsupported form`);
   }
-  if (start + LOCAL_HEADER + entry.fileNameLength + compressedSize > end) {
-    return damaged(file, `holds ${path} where another file is`);
-  }
-  return { path, size, compressedSize, method, crc32, start, end };
+  return { path, size, compressedSize, method, crc32, start, end: file.size };
 }
 
 function twice(file: RandomAccess, path: string): DrayageError {
