@@ -41,7 +41,7 @@ export async function ignoreErrors(calls: () => Promise<unknown>): Promise<void>
 export function linkError(path: string, what: string): DrayageError {
   return new DrayageError('LINK', `${path} is ${what}: only regular files and folders are used here`, {
     path,
-    hint: 'name another place, or put a file or folder of its own there',
+    hint: 'name another place, or make a copy without links: cp -rL FROM TO',
   });
 }
 

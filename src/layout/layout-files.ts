@@ -8,7 +8,13 @@ import { Folder } from '../disk/folder.ts';
 import { ifThere } from '../disk/io-error.ts';
 import { readSmallFile } from './small-file.ts';
 import { INNER_HOME } from './staging-home.ts';
-import { BLOBS_FOLDER, INDEX_FILE, LAYOUT_FILE, LAYOUT_VERSION } from '../oci/layout.ts';
+import {
+  BLOBS_FOLDER,
+  DOCKER_MANIFEST_FILE,
+  INDEX_FILE,
+  LAYOUT_FILE,
+  LAYOUT_VERSION,
+} from '../oci/layout.ts';
 
 /** See {@link folderState}. */
 export type FolderState = 'nothing' | 'empty' | 'layout' | 'unmarked' | 'other';
@@ -38,8 +44,7 @@ export async function folderState(path: string): Promise<FolderState> {
 export async function checkLayoutFile(root: string): Promise<void> {
   const path = join(root, LAYOUT_FILE);
   const bytes = await readSmallFile(root, LAYOUT_FILE);
-  if (bytes === undefined)
-    throw malformed(`${root} is not an image layout: it has no file ${LAYOUT_FILE}`, root);
+  if (bytes === undefined) throw await noLayout(root);
   if (bytes.length === 0) throw malformed(`${path} is empty`, path);
   const value = parseJson(bytes, path);
   const version: unknown =
@@ -54,6 +59,16 @@ export async function checkLayoutFile(root: string): Promise<void> {
     LAYOUT_VERSION,
     actual,
   );
+}
+
+async function noLayout(root: string): Promise<DrayageError> {
+  const isUnpacked = (await readSmallFile(root, DOCKER_MANIFEST_FILE).catch(() => undefined)) !== undefined;
+  return new DrayageError('MALFORMED', `${root} is not an image layout: it has no file ${LAYOUT_FILE}`, {
+    path: root,
+    hint: isUnpacked
+      ? 'it looks like an unpacked archive of docker save: pack it with tar -C DIR -cf FILE . and name that FILE'
+      : undefined,
+  });
 }
 
 /**

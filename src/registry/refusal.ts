@@ -67,7 +67,10 @@ export function refusalError(
   const refused = refusalCode(status);
   if (refused === 'NOT_FOUND') return new DrayageError(refused, message, all);
   if (problems.some(({ code }) => code === 'DIGEST_INVALID')) {
-    return new DrayageError('DIGEST_MISMATCH', message, { hint: 'the bytes changed on the way', ...all });
+    return new DrayageError('DIGEST_MISMATCH', message, {
+      hint: 'the bytes changed on the way, or it does not take digests of this algorithm',
+      ...all,
+    });
   }
   const hint = unreadHint(status, unread) ?? hintFor(status, host, shown);
   return new DrayageError(refused, message, { hint, ...all });

@@ -91,7 +91,7 @@ test('an archive entry in it is a layer', async () => {
   const bytes = await buffer(await content.open(await stored(LAYER, content)));
   await using ingest = createIngest(content, { codec: chooseCodec(NAME) });
   const archive = Readable.from([tar(entry('layer', bytes))]);
-  const entries = await collect(archive, { ingest: ingest.layer, content });
+  const { entries } = await collect(archive, { ingest: ingest.layer, content });
   expect(entries.get('layer')).toMatchObject({ kind: 'layer', layer: { diffId: digestOf(LAYER) } });
 });
 

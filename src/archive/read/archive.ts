@@ -110,6 +110,11 @@ export class Archive {
     };
   }
 
+  /** Whether the manifest was written here: then all parts of its image have arrived. */
+  isWritten({ digest }: Descriptor): boolean {
+    return this.#written.has(digest);
+  }
+
   /** The document that is kept: the index, the only manifest, or none. */
   async #kept(part: PresentPart): Promise<Descriptor | undefined> {
     const { root, contents } = part;

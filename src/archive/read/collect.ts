@@ -4,7 +4,7 @@ import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { writeBlob } from '../../content/sink.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { digestOf } from '../../oci/digest.ts';
+import { createDigester, digestOf } from '../../oci/digest.ts';
 import type { Compression } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE } from '../../oci/parse.ts';
 import { detectCompression, isReadable } from '../../stream/codecs.ts';
@@ -25,6 +25,13 @@ export interface CollectOptions extends ContentOptions {
   expected?: readonly (readonly Digest[])[];
 }
 
+/** What an archive held. */
+interface Collected {
+  entries: Map<string, Found>;
+  /** The error to throw if something is missing: the archive ended between two entries, without its end. */
+  unended: DrayageError | undefined;
+}
+
 /** How much is held in memory over all, in bytes. What goes beyond it is stored. */
 const MAX_HELD = 64 * 1024 * 1024;
 /** How much of names and of links' targets is held in memory over all, in bytes. */
@@ -32,24 +39,23 @@ const MAX_NAMES = 32 * 1024 * 1024;
 
 /**
  * Takes an archive's entries as they pass, without knowing yet what any of them is for: layers are ingested, small files
- * held, others stored as they are, links remembered.
- * @throws {@link DrayageError} as of {@link readTar}; also `MALFORMED` for names that occur twice or lead elsewhere, and
+ * held, others stored as they are, links remembered. An entry may come again with the same content.
+ * @throws {@link DrayageError} as of {@link readTar}; also `MALFORMED` for names that lead elsewhere or have two contents, and
  * whatever `ingest` and `content` throw
  */
-export async function collect(
-  bytes: AsyncIterable<Uint8Array>,
-  options: CollectOptions,
-): Promise<Map<string, Found>> {
+export async function collect(bytes: AsyncIterable<Uint8Array>, options: CollectOptions): Promise<Collected> {
   const collector = new Collector(options);
+  let unended: DrayageError | undefined;
   try {
-    for await (const entry of readTar(bytes)) await collector.take(entry);
+    for await (const entry of readTar(bytes, { onUnended: (error) => (unended = error) }))
+      await collector.take(entry);
   } catch (error) {
     // What came first is what went wrong; later failures most likely follow from it.
     await collector.settle().catch(() => undefined);
     throw error;
   }
   await collector.settle();
-  return collector.entries;
+  return { entries: collector.entries, unended };
 }
 
 class Collector {
@@ -75,9 +81,10 @@ class Collector {
     if (this.#named > MAX_NAMES) {
       throw new DrayageError('LIMIT', `the names of the archive's entries take up over ${MAX_NAMES} bytes`);
     }
-    this.#claim(name, entry.type === 'directory');
+    const isNew = this.#claim(name, entry.type);
     if (entry.type === 'directory') return;
-    if (entry.type === 'file') await this.#takeFile(name, entry);
+    if (!isNew) await this.#assertSame(name, entry);
+    else if (entry.type === 'file') await this.#takeFile(name, entry);
     else
       this.entries.set(name, {
         kind: 'link',
@@ -90,11 +97,30 @@ class Collector {
     await this.#pending.settle(this.#options.signal);
   }
 
-  /** Directories may come again and again; a file or a link has its name for itself. */
-  #claim(name: string, isDirectory: boolean): void {
-    const taken = this.#names.has(name) || (!isDirectory && (name === '' || this.#folders.has(name)));
-    if (taken) throw new DrayageError('MALFORMED', `the archive holds ${quote(name)} twice`, { entry: name });
-    (isDirectory ? this.#folders : this.#names).add(name);
+  /** @returns whether a file or a link of this name is the first one */
+  #claim(name: string, type: TarEntry['type']): boolean {
+    const isDirectory = type === 'directory';
+    const isOther = isDirectory ? this.#names.has(name) : name === '' || this.#folders.has(name);
+    if (isOther) throw twoContents(name);
+    const names = isDirectory ? this.#folders : this.#names;
+    return !names.has(name) && names.add(name).has(name);
+  }
+
+  /** Readers take either one of two entries of a name, so both must say the same. */
+  async #assertSame(name: string, { type, target, bytes }: TarEntry): Promise<void> {
+    let same: (found: Found | undefined) => boolean;
+    if (type === 'file') {
+      const digester = createDigester();
+      for await (const chunk of bytes) digester.update(chunk);
+      const digest = digester.digest();
+      same = (found) => found !== undefined && found.kind !== 'link' && found.received.digest === digest;
+    } else {
+      const leadsTo = linkTarget({ type: type === 'symlink' ? type : 'hardlink', name, target });
+      same = (found) => found?.kind === 'link' && found.target === leadsTo;
+    }
+    // The first one may still be on its way.
+    await this.settle();
+    if (!same(this.entries.get(name))) throw twoContents(name);
   }
 
   async #takeFile(name: string, entry: TarEntry): Promise<void> {
@@ -138,4 +164,10 @@ function layerCompression(head: Uint8Array): Compression | undefined {
   const detected = detectCompression(head);
   if (detected !== 'none') return isReadable(detected) ? detected : undefined;
   return head.length >= BLOCK && (hasChecksum(head) || isZero(head)) ? 'none' : undefined;
+}
+
+function twoContents(name: string): DrayageError {
+  return new DrayageError('MALFORMED', `the archive holds ${quote(name)} twice, with different contents`, {
+    entry: name,
+  });
 }

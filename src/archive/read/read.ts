@@ -8,6 +8,7 @@ import { CODECS, detectCompression, MAGIC_BYTES, refuseForeign } from '../../str
 import { abortable } from '../../stream/abortable.ts';
 import { TailReader } from '../tar/tail-reader.ts';
 import { Archive } from './archive.ts';
+import { openUnended } from './unended.ts';
 import { collect } from './collect.ts';
 import { blobName } from '../../oci/layout.ts';
 import { ArchiveContents } from './contents.ts';
@@ -40,6 +41,8 @@ export interface ReadArchiveOptions extends ContentOptions {
  * Where there is a manifest.json it is the truth, as it is for docker; else index.json. All that is used is checked: the
  * digests that entries' names promise, and each layer's diffID. Memory does not grow with the archive.
  *
+ * An archive without its end is read if all that it names has arrived; otherwise it was cut off.
+ *
  * On an error it is for the caller to drop what was stored. The source is destroyed then.
  * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNSUPPORTED`,
  * `LIMIT`; errors of the source, of `ingest` and of `content` as they are; `signal.reason`
@@ -49,7 +52,7 @@ export async function readArchive(
   options: ReadArchiveOptions,
 ): Promise<Archive> {
   const reader = new TailReader(abortable(bytes, options.signal), ({ length }) => options.onRead?.(length));
-  const entries = await collect(await uncompressed(reader), options);
+  const { entries, unended } = await collect(await uncompressed(reader), options);
   options.signal?.throwIfAborted();
   for (const [digest, blob] of options.stored ?? []) {
     // What did come counts.
@@ -60,7 +63,8 @@ export async function readArchive(
       isLayer ? { kind: 'layer', layer: blob, received: blob.received } : { kind: 'stored', received: blob },
     );
   }
-  return Archive.open(new ArchiveContents(entries, options), options);
+  const contents = new ArchiveContents(entries, options);
+  return unended === undefined ? Archive.open(contents, options) : openUnended(contents, unended, options);
 }
 
 async function uncompressed(reader: TailReader): Promise<AsyncIterable<Uint8Array>> {

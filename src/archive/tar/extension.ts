@@ -1,11 +1,15 @@
 import { DrayageError } from '../../errors.ts';
 import { decodeText } from './header.ts';
+import type { Sparse } from './sparse.ts';
+import { SparseRecords } from './sparse.ts';
 
 /** What headers that extend others may override. */
 export interface Extension {
   name?: string;
   target?: string;
   size?: number;
+  /** That the file is stored without its zeros. */
+  sparse?: Sparse;
 }
 
 /** How long a header that extends another may be, in bytes. */
@@ -18,20 +22,25 @@ const EQUALS = 0x3d;
 
 /**
  * Reads the records of a pax header (POSIX pax, "pax Extended Header"): `<length> <key>=<value>\n`, again and again.
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED` for sparse files
+ * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED` for sparse files of other versions than 0.0, 0.1 and 1.0
  */
 export function parsePax(content: Uint8Array): Extension {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
   const extension: Extension = {};
+  const sparse = new SparseRecords();
   let count = 0;
-  for (let offset = 0; offset < bytes.length; count++) {
-    if (count === MAX_RECORDS)
-      throw new DrayageError('LIMIT', `a pax header has over ${MAX_RECORDS} records`);
+  for (let offset = 0; offset < bytes.length;) {
     const end = recordEnd(bytes, offset);
-    applyRecord(extension, bytes.subarray(bytes.indexOf(SPACE, offset) + 1, end - 1));
+    const { key, value } = keyAndValue(bytes.subarray(bytes.indexOf(SPACE, offset) + 1, end - 1));
+    // A sparse file has a record for each of its parts; the header's size bounds them.
+    if (SparseRecords.describes(key)) sparse.add(key, value);
+    else if (count++ < MAX_RECORDS) applyRecord(extension, key, value);
+    else throw new DrayageError('LIMIT', `a pax header has over ${MAX_RECORDS} records`);
     offset = end;
   }
-  return extension;
+  const found = sparse.read();
+  if (found.name !== undefined) checkName(found.name, 'a pax GNU.sparse.name');
+  return { ...extension, ...found };
 }
 
 /**
@@ -56,17 +65,17 @@ function recordEnd(bytes: Buffer, offset: number): number {
   return end;
 }
 
-function applyRecord(extension: Extension, record: Buffer): void {
+function keyAndValue(record: Buffer): { key: string; value: Buffer } {
   const equals = record.indexOf(EQUALS);
   const key = record.toString('latin1', 0, Math.max(equals, 0));
-  const value = record.subarray(equals + 1);
   if (key === '') throw new DrayageError('MALFORMED', 'a pax header has a record without a key');
+  return { key, value: record.subarray(equals + 1) };
+}
+
+function applyRecord(extension: Extension, key: string, value: Buffer): void {
   if (key === 'path') set(extension, 'name', paxName(value, key));
   else if (key === 'linkpath') set(extension, 'target', paxName(value, key));
   else if (key === 'size') set(extension, 'size', paxSize(value));
-  else if (key.startsWith('GNU.sparse.')) {
-    throw new DrayageError('UNSUPPORTED', 'a tar archive holds a sparse file, which no image archive does');
-  }
 }
 
 function set<K extends keyof Extension>(extension: Extension, key: K, value: Extension[K]): void {
@@ -77,8 +86,12 @@ function set<K extends keyof Extension>(extension: Extension, key: K, value: Ext
 
 function paxName(value: Buffer, key: string): string {
   const text = decodeText(value, `a pax ${key}`);
-  if (text === '' || text.includes('\0') || text.includes('\n')) throw badName(`a pax ${key}`);
+  checkName(text, `a pax ${key}`);
   return text;
+}
+
+function checkName(text: string, what: string): void {
+  if (text === '' || text.includes('\0') || text.includes('\n')) throw badName(what);
 }
 
 function paxSize(value: Buffer): number {

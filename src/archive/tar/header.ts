@@ -90,11 +90,19 @@ export function quote(name: string): string {
 function parseType(flag: string, name: string): HeaderType {
   const type = TYPES[flag];
   if (type === undefined) {
+    if (flag === 'S') throw oldSparse(name);
     const message = `tar entry ${quote(name)} is of type ${quote(flag)}, which no image archive holds`;
     throw new DrayageError('UNSUPPORTED', message, { entry: name });
   }
   // Before there was a type for directories, they were files whose names end so.
   return type === 'file' && name.endsWith('/') ? 'directory' : type;
+}
+
+function oldSparse(name: string): DrayageError {
+  return new DrayageError('UNSUPPORTED', `tar entry ${quote(name)} is a sparse file in the old GNU format`, {
+    entry: name,
+    hint: 'make the archive with tar without -S, or with --format=posix',
+  });
 }
 
 function parseSize(field: Uint8Array, name: string): number {

@@ -1,9 +1,13 @@
 import { DrayageError } from '../../errors.ts';
-import { appendedMessage } from './daemon-message.ts';
+import type { EntryBytes } from './body.ts';
+import { Body, ExpandedBody, skipPadding } from './body.ts';
+import { daemonError, truncated } from './cut-off.ts';
 import type { Extension } from './extension.ts';
 import { MAX_EXTENSION_SIZE, parseLongName, parsePax } from './extension.ts';
 import type { EntryType, TarHeader } from './header.ts';
 import { BLOCK, hasChecksum, isZero, parseHeader, quote } from './header.ts';
+import { notTar } from './not-tar.ts';
+import type { Sparse } from './sparse.ts';
 import { TailReader } from './tail-reader.ts';
 
 /** An entry of a tar archive. */
@@ -11,7 +15,7 @@ export interface TarEntry {
   type: EntryType;
   /** As it stands in the archive. */
   name: string;
-  /** Bytes of content; 0 for anything that is not a file. */
+  /** Bytes of content, of a sparse file with its zeros; 0 for anything that is not a file. */
   size: number;
   /** Where a link points to; else empty. */
   target: string;
@@ -19,18 +23,20 @@ export interface TarEntry {
   bytes: EntryBytes;
 }
 
-/** The content of an entry. */
-interface EntryBytes extends AsyncIterable<Uint8Array> {
-  /** Resolves when the last byte was given out. */
-  readonly drained: Promise<void>;
-  /** The next `count` bytes, which stay to be read; fewer only where fewer are left. */
-  peek(count: number): Promise<Uint8Array>;
-}
-
 /** How many entries an archive may have. */
 const MAX_ENTRIES = 100_000;
 /** How much of what should not be there is looked at, in bytes. */
 const READ_SIZE = 64 * 1024;
+
+/** Options of {@link readTar}. */
+interface ReadTarOptions {
+  /**
+   * Called when an archive ends between two entries, without its two zero blocks: it may be cut off, which only its content
+   * can tell. Default: it is an error.
+   * @param error to be thrown if something is missing
+   */
+  onUnended?: (error: DrayageError) => void;
+}
 
 /**
  * Reads a tar archive (ustar, GNU or pax) entry by entry, in one pass, pulling no more than is asked for.
@@ -43,16 +49,28 @@ const READ_SIZE = 64 * 1024;
  * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `UNSUPPORTED` for kinds of entries that image archives do not hold,
  * `LIMIT`
  */
-export async function* readTar(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry, void, undefined> {
+export async function* readTar(
+  bytes: AsyncIterable<Uint8Array>,
+  { onUnended }: ReadTarOptions = {},
+): AsyncGenerator<TarEntry, void, undefined> {
   const reader = bytes instanceof TailReader ? bytes : new TailReader(bytes);
   try {
     for (let count = 0; ; count++) {
-      const header = await nextHeader(reader);
-      if (header === undefined) return await readEnd(reader);
+      const header = await nextHeader(reader, count === 0);
+      if (header === 'end') return;
+      if (header === 'unended') {
+        const error = truncated(reader, 'the archive, between two entries');
+        if (onUnended === undefined || count === 0) throw error;
+        onUnended(error);
+        return;
+      }
       if (count === MAX_ENTRIES)
         throw new DrayageError('LIMIT', `the archive has over ${MAX_ENTRIES} entries`);
       const body = new Body(reader, header);
-      yield { ...header, bytes: body };
+      const { sparse, ...entry } = header;
+      yield sparse === undefined
+        ? { ...entry, bytes: body }
+        : { ...entry, size: sparse.size, bytes: new ExpandedBody(body, sparse) };
       await body.finish();
     }
   } finally {
@@ -60,19 +78,19 @@ export async function* readTar(bytes: AsyncIterable<Uint8Array>): AsyncGenerator
   }
 }
 
-type EntryHeader = TarHeader & { type: EntryType };
+type EntryHeader = TarHeader & { type: EntryType; sparse?: Sparse };
 
-/** The next entry's header, with all that extends it; undefined at the first of the two zero blocks. */
-async function nextHeader(reader: TailReader): Promise<EntryHeader | undefined> {
+/** The next entry's header, with all that extends it; or how the archive ends. */
+async function nextHeader(reader: TailReader, isFirst: boolean): Promise<EntryHeader | 'end' | 'unended'> {
   const extension: Extension = {};
   for (let extended = false; ; extended = true) {
-    const block = await readBlock(reader);
-    if (isZero(block)) {
-      if (extended)
-        throw new DrayageError('MALFORMED', 'the archive ends after a header that extends another');
-      return undefined;
-    }
-    if (!hasChecksum(block)) throw await noHeader(reader);
+    const block = await reader.read(BLOCK);
+    if (isZero(block) && extended)
+      throw block.length < BLOCK
+        ? truncated(reader, 'a tar header')
+        : new DrayageError('MALFORMED', 'the archive ends after a header that extends another');
+    if (isZero(block)) return block.length < BLOCK ? 'unended' : readEnd(reader);
+    if (!hasChecksum(block)) throw await noHeader(reader, block, isFirst && !extended);
     const header = parseHeader(block);
     if (isEntry(header)) return extend(header, extension);
     await readExtension(reader, header, extension);
@@ -94,7 +112,7 @@ async function readExtension(reader: TailReader, header: TarHeader, extension: E
   if (content.length < header.size) throw truncated(reader, 'a tar header');
   await skipPadding(reader, header.size, 'a tar header');
   const found = parseExtension(header, content);
-  for (const key of ['name', 'target', 'size'] as const) {
+  for (const key of ['name', 'target', 'size', 'sparse'] as const) {
     if (found[key] !== undefined && extension[key] !== undefined)
       throw new DrayageError('MALFORMED', `a tar entry has its ${key} stated twice`);
   }
@@ -120,93 +138,37 @@ function extend(header: EntryHeader, extension: Extension): EntryHeader {
       actual: entry.size,
     });
   }
+  if (entry.sparse !== undefined && entry.type !== 'file') {
+    throw new DrayageError('MALFORMED', `tar entry ${quote(entry.name)} is a sparse ${entry.type}`, {
+      entry: entry.name,
+    });
+  }
   return entry;
 }
 
-class Body implements EntryBytes, AsyncIterator<Uint8Array, void, undefined> {
-  readonly drained: Promise<void>;
-  readonly #reader: TailReader;
-  readonly #header: TarHeader;
-  #onDrained = (): void => {};
-  #left: number;
-
-  constructor(reader: TailReader, header: TarHeader) {
-    this.#reader = reader;
-    this.#header = header;
-    this.#left = header.size;
-    this.drained = new Promise((resolve) => {
-      this.#onDrained = resolve;
-    });
-    if (this.#left === 0) this.#onDrained();
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async peek(count: number): Promise<Uint8Array> {
-    return this.#reader.peek(Math.min(count, this.#left));
-  }
-
-  async next(): Promise<IteratorResult<Uint8Array, void>> {
-    if (this.#left === 0) return { done: true, value: undefined };
-    const value = await this.#reader.some(this.#left);
-    if (value.length === 0) throw truncated(this.#reader, `tar entry ${quote(this.#header.name)}`);
-    this.#left -= value.length;
-    if (this.#left === 0) this.#onDrained();
-    return { done: false, value };
-  }
-
-  /** Passes over what was not read, and the padding. */
-  async finish(): Promise<void> {
-    const what = `tar entry ${quote(this.#header.name)}`;
-    const skipped = await this.#reader.skip(this.#left);
-    if (skipped < this.#left) throw truncated(this.#reader, what);
-    this.#left = 0;
-    await skipPadding(this.#reader, this.#header.size, what);
-  }
-}
-
-async function skipPadding(reader: TailReader, size: number, what: string): Promise<void> {
-  const padding = (BLOCK - (size % BLOCK)) % BLOCK;
-  if ((await reader.skip(padding)) < padding) throw truncated(reader, what);
-}
-
-async function readBlock(reader: TailReader): Promise<Uint8Array> {
-  const block = await reader.read(BLOCK);
-  if (block.length === BLOCK) return block;
-  throw truncated(reader, block.length === 0 ? 'the archive, between two entries' : 'a tar header');
-}
-
 /** Reads the second zero block, and makes sure that nothing follows. */
-async function readEnd(reader: TailReader): Promise<void> {
-  if (!isZero(await readBlock(reader))) {
+async function readEnd(reader: TailReader): Promise<'end' | 'unended'> {
+  const second = await reader.read(BLOCK);
+  if (!isZero(second)) {
+    if (second.length < BLOCK) throw truncated(reader, 'a tar header');
     throw new DrayageError('MALFORMED', 'the archive has a zero block between its entries');
   }
+  if (second.length < BLOCK) return 'unended';
   for (;;) {
     const piece = await reader.some(READ_SIZE);
-    if (piece.length === 0) return;
-    if (!isZero(piece)) throw await noHeader(reader, 'the archive goes on after its end');
+    if (piece.length === 0) return 'end';
+    if (isZero(piece)) continue;
+    await reader.skip(READ_SIZE);
+    throw daemonError(reader) ?? new DrayageError('MALFORMED', 'the archive goes on after its end');
   }
 }
 
 /** The error for bytes that are no tar header: a daemon's message, where it is one. */
-async function noHeader(
-  reader: TailReader,
-  message = 'not a tar archive, or a damaged one',
-): Promise<DrayageError> {
+async function noHeader(reader: TailReader, block: Uint8Array, isFirst: boolean): Promise<DrayageError> {
   await reader.skip(READ_SIZE);
-  return daemonError(reader) ?? new DrayageError('MALFORMED', message);
-}
-
-function truncated(reader: TailReader, where: string): DrayageError {
-  return (
-    daemonError(reader) ?? new DrayageError('TRUNCATED', `the archive is cut off: it ends inside ${where}`)
-  );
-}
-
-function daemonError(reader: TailReader): DrayageError | undefined {
-  const message = appendedMessage(reader.tail());
-  if (message === undefined) return undefined;
-  return new DrayageError('TRUNCATED', `the daemon broke its archive off: ${message}`, { actual: message });
+  const said = daemonError(reader);
+  if (said !== undefined) return said;
+  if (isFirst) return notTar(block);
+  if (block.length < BLOCK) return truncated(reader, 'a tar header');
+  return new DrayageError('MALFORMED', 'the archive is damaged: what follows an entry is no tar header');
 }

@@ -16,7 +16,7 @@ import {
 import { plainIngest } from '../../support/archives/plain-ingest.ts';
 import { APP, BASE, CONFIG, PRODUCED } from '../../support/archives/producers.ts';
 import { inChunks, readBytes } from '../../support/archives/read-bytes.ts';
-import { entry, hardlink, header, pax, symlink, tar } from '../../support/archives/tar-bytes.ts';
+import { END, entry, hardlink, header, pax, symlink, tar } from '../../support/archives/tar-bytes.ts';
 
 const LISTED = json([{ Config: 'c.json', RepoTags: ['temp'], Layers: ['base', 'app'] }]);
 const PARTS = {
@@ -37,7 +37,11 @@ const options = (): { content: MemoryContent; ingest: ReturnType<typeof plainIng
 
 describe('damage', () => {
   test('cut anywhere: an error that says so', async () => {
-    for (let length = 0; length < small.length; length += length % 512 === 0 ? 211 : 512 - (length % 512)) {
+    for (
+      let length = 0;
+      length < small.length - END.length;
+      length += length % 512 === 0 ? 211 : 512 - (length % 512)
+    ) {
       const reading = readBytes(small.subarray(0, length), { chunk: 1000 });
       await expect(reading, `cut at ${length}`).rejects.toMatchObject({ code: 'TRUNCATED' });
     }
@@ -70,12 +74,29 @@ describe('damage', () => {
       'MALFORMED',
       { expected: 2, actual: 1 },
     ],
-    ['an entry twice', tar(...Object.values(PARTS), PARTS.app), 'MALFORMED', { entry: 'app' }],
     [
-      'an entry twice, with ./',
-      tar(...Object.values(PARTS), entry('./app', APP)),
+      'an entry twice, with other content',
+      tar(...Object.values(PARTS), entry('app', BASE)),
       'MALFORMED',
       { entry: 'app' },
+    ],
+    [
+      'an entry twice, with ./ and other content',
+      tar(...Object.values(PARTS), entry('./app', BASE)),
+      'MALFORMED',
+      { entry: 'app' },
+    ],
+    [
+      'a file and a link of one name',
+      tar(...Object.values(PARTS), symlink('app', 'base')),
+      'MALFORMED',
+      { entry: 'app' },
+    ],
+    [
+      'a link twice, to different targets',
+      tar(...Object.values(PARTS), symlink('l', 'base'), symlink('l', 'app')),
+      'MALFORMED',
+      { entry: 'l' },
     ],
     [
       'a file and a folder of one name',
@@ -496,4 +517,61 @@ test('the same archive in chunks of one byte gives the same', async () => {
   for (const { archive } of PRODUCED) {
     expect((await readBytes(archive, { chunk: 1 })).images).toEqual((await readBytes(archive)).images);
   }
+});
+
+describe('an entry that comes again with the same content is read once', () => {
+  const link = symlink('l', 'app');
+  test.each<[string, Buffer[]]>([
+    ['a layer', [PARTS.app]],
+    ['a layer, with ./', [entry('./app', APP)]],
+    ['a config', [PARTS.config]],
+    ['manifest.json', [PARTS.manifest]],
+    ['a link', [link, link]],
+    ['all of them', Object.values(PARTS)],
+  ])('%s', async (_title, again) => {
+    const { images } = await readBytes(tar(...Object.values(PARTS), ...again), { chunk: 700 });
+    expect(images).toEqual((await readBytes(small)).images);
+  });
+});
+
+describe('an archive without its end', () => {
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: descriptor(CONFIG, OCI_CONFIG),
+    layers: [BASE, APP].map((layer) => descriptor(layer, OCI_LAYER)),
+  });
+  const oci = [
+    entry('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
+    index(descriptor(manifest, OCI_MANIFEST)),
+    ...[manifest, CONFIG, BASE, APP].map(blob),
+  ];
+
+  test.each<[string, Buffer[], Buffer]>([
+    ['of docker save', Object.values(PARTS), Buffer.alloc(0)],
+    ['of docker save, with part of its end', Object.values(PARTS), Buffer.alloc(700)],
+    ['that is an OCI layout', oci, Buffer.alloc(0)],
+  ])('is read, if all has arrived that it names: %s', async (_title, parts, end) => {
+    const { images } = await readBytes(Buffer.concat([...parts, end]));
+    expect(images).toEqual((await readBytes(tar(...parts))).images);
+  });
+
+  const absent = { ...descriptor(Buffer.from('absent'), OCI_MANIFEST) };
+  const top = json({
+    schemaVersion: 2,
+    mediaType: OCI_INDEX,
+    manifests: [descriptor(manifest, OCI_MANIFEST), absent],
+  });
+  test.each<[string, Buffer[]]>([
+    ['the last layer', oci.slice(0, -1)],
+    ['index.json', [...oci.slice(0, 1), ...oci.slice(2)]],
+    ['oci-layout', oci.slice(1)],
+    ['manifest.json', [PARTS.config, PARTS.base, PARTS.app]],
+    [
+      'a child of its index',
+      [...oci.slice(0, 1), index(descriptor(top, OCI_INDEX)), blob(top), ...oci.slice(2)],
+    ],
+  ])('was cut off, if it lacks %s', async (_title, parts) => {
+    await expect(readBytes(Buffer.concat(parts))).rejects.toMatchObject({ code: 'TRUNCATED' });
+  });
 });

@@ -165,9 +165,18 @@ describe('refused', () => {
   test.each([
     ['a checksum that is wrong', bad({ checksum: 1 }), 'MALFORMED'],
     ['no tar at all', Buffer.from('hello '.repeat(200)), 'MALFORMED'],
+    [
+      'no header behind an entry',
+      Buffer.concat([entry('a'), Buffer.from('hello '.repeat(200))]),
+      'MALFORMED',
+    ],
     ['a v7 header', bad({ magic: '\0\0\0\0\0\0\0\0' }), 'UNSUPPORTED'],
     ['a sparse file', bad({ type: 'S' }), 'UNSUPPORTED'],
-    ['a sparse file of pax', Buffer.concat([pax({ 'GNU.sparse.major': '1' }), entry('a')]), 'UNSUPPORTED'],
+    [
+      'a sparse file of an unknown version',
+      Buffer.concat([pax({ 'GNU.sparse.major': '2' }), entry('a')]),
+      'UNSUPPORTED',
+    ],
     ['a device', bad({ type: '3', size: 0 }), 'UNSUPPORTED'],
     ['an unknown type', bad({ type: 'Z' }), 'UNSUPPORTED'],
     ['a blank size', bad({ size: ' '.repeat(12) }), 'MALFORMED'],

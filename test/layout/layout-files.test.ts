@@ -1,0 +1,34 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkLayoutFile } from '../../src/layout/layout-files.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'drayage-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+test('an unpacked docker archive is no layout, with how to pack it', async () => {
+  await writeFile(join(folder, 'manifest.json'), '[]');
+  await expect(checkLayoutFile(folder)).rejects.toMatchObject({
+    code: 'MALFORMED',
+    hint: expect.stringContaining('tar -C DIR -cf FILE .'),
+  });
+});
+
+test('another folder is no layout, without a hint', async () => {
+  await expect(checkLayoutFile(folder)).rejects.toMatchObject({ code: 'MALFORMED', hint: undefined });
+});
+
+test('a link in a layout is refused, with how to copy it without links', async () => {
+  await writeFile(join(folder, 'other'), '{"imageLayoutVersion":"1.0.0"}');
+  await symlink('other', join(folder, 'oci-layout'));
+  await expect(checkLayoutFile(folder)).rejects.toMatchObject({
+    code: 'LINK',
+    hint: expect.stringContaining('cp -rL'),
+  });
+});
