@@ -101,7 +101,7 @@ function parseType(flag: string, name: string): HeaderType {
 function oldSparse(name: string): DrayageError {
   return new DrayageError('UNSUPPORTED', `tar entry ${quote(name)} is a sparse file in the old GNU format`, {
     entry: name,
-    hint: 'make the archive with tar without -S, or with --format=posix',
+    hint: 'make the archive with tar without -S, or in its format posix',
   });
 }
 
