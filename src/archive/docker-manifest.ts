@@ -4,7 +4,7 @@ import { parseJson } from '../oci/json.ts';
 import { checkDocument, foldKey } from '../oci/parse.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { blobName, DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
-import { taggedName } from '../oci/reference.ts';
+import { namesAmong } from '../oci/reference.ts';
 
 /** An entry of manifest.json: one image. */
 export interface DockerImage {
@@ -17,8 +17,17 @@ export interface DockerImage {
 }
 
 const strings = v.nullish(v.array(v.string()));
+/** A `null` is an empty text, as in Go, and so no name. */
+const repoTags = v.nullish(
+  v.array(
+    v.pipe(
+      v.nullable(v.string()),
+      v.transform((text) => text ?? ''),
+    ),
+  ),
+);
 const manifestSchema = v.nullable(
-  v.array(v.object({ config: v.string(), repotags: strings, layers: strings })),
+  v.array(v.object({ config: v.string(), repotags: repoTags, layers: strings })),
 );
 
 /**
@@ -37,7 +46,7 @@ export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) 
   return (found ?? []).map(({ config, repotags, layers }) => ({
     config,
     layers: layers ?? [],
-    names: namesIn(repotags ?? [], onOther),
+    names: namesAmong(repotags ?? [], onOther),
   }));
 }
 
@@ -48,17 +57,6 @@ function lowerKeys(image: unknown): unknown {
     throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
   }
   return Object.fromEntries(lowered);
-}
-
-/** A text with a digest is a reference, but not a name. */
-function namesIn(texts: readonly string[], onOther?: (text: string) => void): string[] {
-  const names = new Set<string>();
-  for (const text of texts) {
-    const name = taggedName(text);
-    if (name === undefined) onOther?.(text);
-    else names.add(name);
-  }
-  return [...names];
 }
 
 /** The entry of an image over the blobs of a layout. */

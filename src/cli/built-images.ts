@@ -21,10 +21,15 @@ const PROVENANCE = 'buildx.build.provenance';
 /** Reads the image ID that `docker build --iidfile` wrote. */
 export async function readImageId(path: string): Promise<string> {
   const id = (await readBuildFile(path, 'the image ID file', '--iidfile')).toString().trim();
-  if (isDigest(id)) return id;
+  const digest = /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id;
+  if (isDigest(digest)) return digest;
   throw new DrayageError('MALFORMED', `${path} does not contain an image ID`, {
     path,
     actual: id.slice(0, 100),
+    hint:
+      id === ''
+        ? 'it is empty: the build failed, or its builder kept the image to itself: build with --load'
+        : undefined,
   });
 }
 

@@ -69,14 +69,15 @@ export async function sweep(
 /** The content of an unread entry is unknown: it may need any blob. */
 export function assertAllRead({ unread: [entry] }: LayoutIndex, path: string): void {
   if (entry === undefined) return;
-  throw new DrayageError(
-    'UNSUPPORTED',
-    `${path} names content by a digest of an unknown algorithm: ${entry.digest}`,
-    {
-      path,
-      hint: 'the blobs that it needs are unknown: remove the entry with the tool that wrote it, then prune',
-    },
-  );
+  const { digest } = entry ?? {};
+  const what =
+    typeof digest === 'string' && digest !== ''
+      ? `names content in a way that is not read: ${digest.slice(0, 200)}`
+      : 'has an entry without a digest';
+  throw new DrayageError('UNSUPPORTED', `${path} ${what}`, {
+    path,
+    hint: 'the blobs that it needs are unknown: remove the entry with the tool that wrote it, then prune',
+  });
 }
 
 async function replaceIndex(

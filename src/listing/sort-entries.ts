@@ -1,5 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { noteUnread } from '../oci/image-index.ts';
 import type { LayoutEntries } from '../oci/image-index.ts';
 import { cosignSubjects, isCosignEntry } from './cosign-entry.ts';
 import type { ListedImage } from './entries.ts';
@@ -23,7 +24,7 @@ interface Context {
 
 /**
  * Decides which entries of an index.json are images. These are skipped with one line each: artifacts, unnamed entries
- * that another entry lists, entries with a digest of an unknown algorithm. Signatures and other referrers get no line,
+ * that another entry lists, entries that name no content that could be read. Signatures and other referrers get no line,
  * because they are copied with their subject, unless the subject is absent.
  */
 export async function sortEntries(
@@ -51,7 +52,7 @@ export async function sortEntries(
     if (reason !== undefined) notes.push(`${labelOf(image)} is skipped: ${reason}`);
     else if (kind.kind === 'image') images.push(image);
   }
-  const unknown = unread.map(({ digest }) => `${digest} is skipped: its digest algorithm is unknown`);
+  const unknown = unread.map(noteUnread);
   return { images, notes: [...notes, ...unknown] };
 }
 

@@ -47,7 +47,14 @@ const configSchema: v.GenericSchema<unknown, ImageConfig> = documentObject(
     created: optional(v.string()),
     config: optional(runSchema),
     rootfs: documentObject({ diff_ids: v.nullish(v.array(digestSchema), []) }, ['type']),
-    history: optional(v.array(historySchema)),
+    history: optional(
+      v.array(
+        v.pipe(
+          v.nullable(historySchema),
+          v.transform((entry): HistoryEntry => entry ?? {}),
+        ),
+      ),
+    ),
   },
   CONFIG_KEYS.split(' '),
 );

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
 import { digestAlgorithm, digestOf } from './digest.ts';
-import { digestSchema, documentObject, optional, sizeSchema, stringsSchema } from './parse.ts';
+import { digestSchema, documentObject, optional, optionalType, sizeSchema, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 import { platformSchema } from './platform.ts';
 
@@ -27,7 +27,7 @@ export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.pipe(
     size: sizeSchema,
     annotations: optional(stringsSchema),
     platform: optional(platformSchema),
-    artifactType: optional(v.string()),
+    artifactType: optionalType,
     urls: optional(v.array(v.string())),
     data: optional(v.string()),
   }),

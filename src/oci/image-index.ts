@@ -6,7 +6,17 @@ import { parseJson } from './json.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
 import type { Document } from './manifest.ts';
 import { toDocument } from './manifest.ts';
-import { checkDocument, documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
+import {
+  checkDocument,
+  documentObject,
+  foldKey,
+  list,
+  optional,
+  optionalType,
+  parseDocument,
+  schemaVersion,
+  stringsSchema,
+} from './parse.ts';
 
 /** An image index (OCI image-spec, image-index.md) or a Docker manifest list. */
 export interface Index {
@@ -19,9 +29,9 @@ export interface Index {
 }
 
 const indexSchema: v.GenericSchema<unknown, Index> = documentObject({
-  schemaVersion: v.literal(2),
+  schemaVersion: v.optional(schemaVersion, 2),
   mediaType: optional(v.picklist([OCI_INDEX, DOCKER_MANIFEST_LIST])),
-  artifactType: optional(v.string()),
+  artifactType: optionalType,
   manifests: list(descriptorSchema),
   subject: optional(descriptorSchema),
   annotations: optional(stringsSchema),
@@ -32,24 +42,24 @@ const indexSchema: v.GenericSchema<unknown, Index> = documentObject({
 /** The entries of a layout's index.json. */
 export interface LayoutEntries {
   manifests: Descriptor[];
-  /** Entries with a digest of an unknown algorithm, unchanged. */
+  /** Entries that name no content that could be read, unchanged. */
   unread: UnreadEntry[];
 }
 
 /** A layout's index.json (OCI image-spec, image-layout.md#indexjson-file). */
 export interface LayoutIndex extends Index, LayoutEntries {}
 
-/** An entry with a digest of an unknown algorithm. Its other properties are not checked. */
-export interface UnreadEntry {
-  digest: string;
-  [key: string]: unknown;
-}
+/**
+ * An entry with a digest of an unknown algorithm, or without what names content: a media type, a digest, a size. Its other
+ * properties are not checked.
+ */
+export type UnreadEntry = Readonly<Partial<Record<string, unknown>>> | null;
 
 /** A digest of any algorithm (OCI image-spec, descriptor.md#digests). */
 const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
 
 /**
- * Reads a layout's index.json. Entries with a digest of an unknown algorithm are kept apart.
+ * Reads a layout's index.json. Entries that name no content that could be read are kept apart.
  * @throws {@link DrayageError} `MALFORMED`; `LIMIT` beyond the run's budget
  */
 export function parseLayoutIndex(bytes: Uint8Array, what: string): LayoutIndex {
@@ -74,9 +84,35 @@ export function formatLayoutIndex({ unread, ...index }: LayoutIndex): string {
 }
 
 function isUnread(entry: unknown): entry is UnreadEntry {
-  if (typeof entry !== 'object' || entry === null || !('digest' in entry)) return false;
-  const { digest } = entry;
-  return typeof digest === 'string' && ANY_DIGEST.test(digest) && !/^sha(?:256|512):/.test(digest);
+  return entry === null || (isObject(entry) && reasonUnread(entry) !== undefined);
+}
+
+function isObject(value: unknown): value is Readonly<Partial<Record<string, unknown>>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** One line about an unread entry. */
+export function noteUnread(entry: UnreadEntry): string {
+  const digest = entry?.['digest'];
+  const name = typeof digest === 'string' && digest !== '' ? digest.slice(0, 200) : 'an entry of index.json';
+  return `${name} is skipped: ${entry === null ? 'it is null' : reasonUnread(entry)}`;
+}
+
+function reasonUnread(entry: Readonly<Partial<Record<string, unknown>>>): string | undefined {
+  const { mediaType, digest, size } = entry;
+  // A key in other spelling may be what another program reads.
+  const known = new Set(['mediatype', 'digest', 'size']);
+  if (Object.keys(entry).some((key) => known.has(foldKey(key)) && !/^(?:mediaType|digest|size)$/.test(key)))
+    return undefined;
+  if (isNothing(digest)) return 'it has no digest';
+  if (typeof digest === 'string' && ANY_DIGEST.test(digest) && !/^sha(?:256|512):/.test(digest))
+    return 'its digest algorithm is unknown';
+  if (isNothing(mediaType)) return 'it has no media type';
+  return isNothing(size) ? 'it has no size' : undefined;
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || value === '';
 }
 
 /**

@@ -5,7 +5,15 @@ import { bareDescriptor, descriptorSchema } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { digestOf } from './digest.ts';
 import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
-import { documentObject, list, optional, parseDocument, stringsSchema } from './parse.ts';
+import {
+  documentObject,
+  list,
+  optional,
+  optionalType,
+  parseDocument,
+  schemaVersion,
+  stringsSchema,
+} from './parse.ts';
 
 /** An image manifest, OCI (manifest.md) or its Docker schema 2 equivalent. */
 export interface Manifest {
@@ -31,9 +39,9 @@ export interface ParsedDocument<T> extends Document {
 }
 
 const manifestSchema: v.GenericSchema<unknown, Manifest> = documentObject({
-  schemaVersion: v.literal(2),
+  schemaVersion: v.optional(schemaVersion, 2),
   mediaType: optional(v.picklist([OCI_MANIFEST, DOCKER_MANIFEST])),
-  artifactType: optional(v.string()),
+  artifactType: optionalType,
   config: descriptorSchema,
   layers: list(descriptorSchema),
   subject: optional(descriptorSchema),

@@ -37,6 +37,18 @@ function isEmpty(value: unknown): boolean {
   return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
+/** The version of manifests and indexes. Go reads an absent one, too. */
+export const schemaVersion: v.GenericSchema<unknown, 2> = v.pipe(
+  v.unknown(),
+  v.transform((value) => (value === undefined || value === null || value === 0 ? 2 : value)),
+  v.literal(2),
+);
+
+/** A type that may be stated; an empty one is not stated. */
+export const optionalType: v.GenericSchema<unknown, string | undefined> = optional(
+  v.pipe(v.string(), v.minLength(1)),
+);
+
 /** A required list; `null`, Go's empty list, is an empty list. */
 export function list<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[]> {
   return v.pipe(

@@ -104,6 +104,20 @@ export function taggedName(text: string): string | undefined {
   return isReference(text) && parseReference(text).digest === undefined ? normalizeName(text) : undefined;
 }
 
+/**
+ * The familiar names among texts that come from data, each once. Data is not a request: what cannot be a name is skipped.
+ * @param onOther gets each text that is not a name, or has a digest
+ */
+export function namesAmong(texts: readonly string[], onOther?: (text: string) => void): string[] {
+  const names = new Set<string>();
+  for (const text of texts) {
+    const name = taggedName(text);
+    if (name === undefined) onOther?.(text);
+    else names.add(name);
+  }
+  return [...names];
+}
+
 function suffix({ tag, digest }: Reference): string {
   return (tag === undefined ? '' : `:${tag}`) + (digest === undefined ? '' : `@${digest}`);
 }

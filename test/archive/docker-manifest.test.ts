@@ -14,6 +14,21 @@ test.each([
   ]);
 });
 
+test.each([
+  null,
+  '',
+  'App:1',
+  'app:1@sha256:' + 'a'.repeat(64),
+  '<none>:<none>',
+  `${'a'.repeat(300)}:1`,
+  'a b',
+])('of RepoTags, %s is skipped: it cannot be a name', (text) => {
+  const others: string[] = [];
+  const bytes = json([{ ...IMAGE, RepoTags: [text, 'app:1'] }]);
+  expect(parseDockerManifest(bytes, (other) => others.push(other))[0]?.names).toEqual(['app:1']);
+  expect(others).toEqual([text ?? '']);
+});
+
 test.each(['repotags', 'REPOTAGS', 'RepoTag\u017F'])(
   'manifest.json with RepoTags and %s is refused',
   (key) => {

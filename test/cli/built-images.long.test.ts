@@ -43,6 +43,10 @@ const saveBuilt = async (metadata: unknown, env: Record<string, string> = {}): P
   await writeFile(join(cwd, 'build.json'), text);
   return save(['--metadata-file', 'build.json'], env);
 };
+const saveId = async (text: string): Promise<CliResult> => {
+  await writeFile(join(cwd, 'iid'), text);
+  return save(['--iidfile', 'iid']);
+};
 const saved = async (): Promise<[string, string[]][]> => {
   const { images } = await drayageJson<InspectResult>(['inspect', 'out'], { cwd });
   return images.map(({ id, names }) => [id, names]);
@@ -63,6 +67,13 @@ describe('--metadata-file', () => {
       stderr: '',
     });
     expect(await saved()).toEqual([[api, ['api:latest', 'registry.example/api:2']]]);
+  });
+
+  test('of an untagged build on a containerd store saves it without a name, and says so', async () => {
+    const dangling = `moby-dangling@${api}`;
+    const { code, stderr } = await saveBuilt(built(api, dangling));
+    expect([code, stderr]).toEqual([0, expect.stringContaining(dangling)]);
+    expect(await saved()).toEqual([[api, []]]);
   });
 
   test('goes by the manifest where that is what the daemon calls an image', async () => {
@@ -98,9 +109,12 @@ describe('--metadata-file', () => {
     expect(fake.seen).toEqual([]);
   });
 
-  test('has no meaning for an archive', async () => {
-    const { code, stderr } = await save(['--metadata-file', 'build.json', '--from', DEMO]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining('--metadata-file')]);
+  test('finds the image in an archive, too', async () => {
+    await writeFile(join(cwd, 'build.json'), JSON.stringify(built(worker, 'built:1')));
+    expect(await save(['--metadata-file', 'build.json', '--from', DEMO])).toMatchObject({ code: 0 });
+    const [[id, names] = []] = await saved();
+    expect([id, names]).toEqual([worker, expect.arrayContaining(['built:1'])]);
+    expect(fake.seen).toEqual([]);
   });
 });
 
@@ -118,5 +132,19 @@ describe('a name on a daemon that jobs share', () => {
 
   test('is nobody else’s outside CI', async () => {
     expect(await save(['api'])).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('--iidfile', () => {
+  test('holds a digest, or its hex, with or without a line end', async () => {
+    for (const text of [api, `${api}\n`, api.slice('sha256:'.length), ` ${api}\r\n`]) {
+      expect(await saveId(text), text).toMatchObject({ code: 0 });
+      expect(await saved()).toEqual([[api, []]]);
+    }
+  });
+
+  test('that is empty has a hint', async () => {
+    const { code, stderr } = await saveId('\n');
+    expect([code, stderr]).toEqual([4, expect.stringContaining('build with --load')]);
   });
 });

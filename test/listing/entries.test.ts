@@ -85,6 +85,22 @@ describe('beside an image is passed over, with a line,', () => {
       BLAKE3,
       `${BLAKE3.digest} is skipped: its digest algorithm is unknown`,
     ],
+    ['null', [], null, 'an entry of index.json is skipped: it is null'],
+    ['no digest', [], { ...BLAKE3, digest: null }, 'an entry of index.json is skipped: it has no digest'],
+    ['an empty digest', [], { ...BLAKE3, digest: '' }, 'an entry of index.json is skipped: it has no digest'],
+    [
+      'an empty media type',
+      [],
+      { ...ARM.root, mediaType: '' },
+      `${ARM.root.digest} is skipped: it has no media type`,
+    ],
+    [
+      'no media type',
+      [],
+      { ...ARM.root, mediaType: undefined },
+      `${ARM.root.digest} is skipped: it has no media type`,
+    ],
+    ['no size', [], { ...ARM.root, size: null }, `${ARM.root.digest} is skipped: it has no size`],
     [
       'what refers to something else',
       [sampleReferrer(CHART.root)],
@@ -145,6 +161,12 @@ describe('an entry whose digest is not read', () => {
     const layout = await layoutOf([APP], [BLAKE3, named(APP, 'app:1')]);
     await expect(prune({ layout, images: ['app:1'] })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     expect(await layout.has(APP.config)).toBe(true);
+  });
+
+  test('is malformed if another program may read another digest', async () => {
+    const entry = { ...BLAKE3, Digest: APP.root.digest };
+    const layout = await layoutOf([APP], [named(APP, 'app:1'), { ...entry, digest: undefined }]);
+    await expect(layout.images()).rejects.toMatchObject({ code: 'MALFORMED' });
   });
 
   test.each(['sha256:abc', 'blake3', 'blake3:', 'BLAKE3:aa', `sha512:${'a'.repeat(64)}`])(

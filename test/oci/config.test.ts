@@ -29,6 +29,11 @@ test.each(['created', 'config', 'history', 'variant', 'os.version'])(
   },
 );
 
+test('a null step of the history is a step about which nothing is known', () => {
+  const { history } = parseConfig(json({ ...CONFIG, history: [null, { created_by: 'x' }] }), 'x');
+  expect(history).toEqual([{}, { created_by: 'x' }]);
+});
+
 test('a config with null labels has none', () => {
   expect(parseConfig(json({ ...CONFIG, config: { Labels: null } }), 'x').config?.Labels).toBeUndefined();
 });

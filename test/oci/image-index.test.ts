@@ -33,6 +33,13 @@ describe('an index', () => {
   });
 });
 
+test.each([undefined, null, 0])(
+  'an index with schema version %s is of version 2, as for Go',
+  (schemaVersion) => {
+    expect(parseIndex(json({ ...INDEX, schemaVersion }), 'x')).toEqual(INDEX);
+  },
+);
+
 describe('not an index', () => {
   test.each([
     ['manifests and layers at once', { layers: [] }, 'an index must not have "layers"'],
@@ -40,7 +47,7 @@ describe('not an index', () => {
     ['manifests and a config at once', { config: CHILD }, 'an index must not have "config"'],
     ['the media type of a manifest', { mediaType: OCI_MANIFEST }, 'mediaType: '],
     ['schema version 1', { schemaVersion: 1 }, 'schemaVersion: '],
-    ['no schema version', { schemaVersion: undefined }, 'schemaVersion: '],
+    ['schema version "2"', { schemaVersion: '2' }, 'schemaVersion: '],
     ['no children', { manifests: undefined }, 'manifests: '],
     ['a null child', { manifests: [null] }, 'manifests.0: '],
     ['a child of negative size', { manifests: [{ ...CHILD, size: -1 }] }, 'manifests.0.size: '],

@@ -46,6 +46,19 @@ describe('a manifest', () => {
   });
 });
 
+test.each([undefined, null, 0])(
+  'a manifest with schema version %s is of version 2, as for Go',
+  (schemaVersion) => {
+    expect(parseManifest(json({ ...MANIFEST, schemaVersion }), 'x')).toEqual(MANIFEST);
+  },
+);
+
+test('a manifest with an empty artifact type has none', () => {
+  expect(parseManifest(json({ ...MANIFEST, artifactType: '' }), 'x')).toMatchObject({
+    artifactType: undefined,
+  });
+});
+
 describe('not a manifest', () => {
   test.each([
     ['layers and manifests at once', { manifests: [] }, 'a manifest must not have "manifests"'],

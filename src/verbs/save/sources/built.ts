@@ -1,8 +1,9 @@
-import type { ImageIndex, StoredImage } from '../../../content/image-index.ts';
+import type { ImageIndex, ListOptions, StoredImage } from '../../../content/image-index.ts';
 import type { ContentOptions } from '../../../content/source.ts';
+import type { ProgressEvent } from '../../../progress.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import { taggedName } from '../../../oci/reference.ts';
+import { namesAmong } from '../../../oci/reference.ts';
 
 /** An image that a build made, as the builder's metadata describe it. */
 export interface BuiltImage {
@@ -34,17 +35,24 @@ export async function findImage(
 export async function findBuilt(
   place: Pick<ImageIndex, 'resolve'>,
   built: readonly BuiltImage[],
-  options: ContentOptions,
+  { onProgress, ...options }: ListOptions,
 ): Promise<Map<Digest, string[]>> {
   const found = new Map<Digest, string[]>();
   for (const { digests, names } of built) {
     let root: Digest | undefined;
     for (const digest of digests) root ??= (await findImage(place, digest, options))?.[0]?.root.digest;
     if (root === undefined) throw notBuilt(digests);
-    const all = [...(found.get(root) ?? []), ...names.flatMap((name) => taggedName(name) ?? [])];
+    const given = namesAmong(names, (name) => onProgress?.(skipped(name)));
+    const all = [...(found.get(root) ?? []), ...given];
     found.set(root, [...new Set(all)]);
   }
   return found;
+}
+
+/** The note about a text that a builder calls a name. */
+export function skipped(text: string): ProgressEvent {
+  const message = `the builder calls the image ${JSON.stringify(text.slice(0, 200))}, which cannot be a name: it is saved without it`;
+  return { kind: 'note', message };
 }
 
 function notBuilt(digests: readonly Digest[]): DrayageError {

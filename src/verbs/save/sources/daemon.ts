@@ -4,12 +4,13 @@ import { DrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../../../oci/platform.ts';
-import { isIdOf, normalizeName, taggedName } from '../../../oci/reference.ts';
+import { isIdOf, namesAmong, taggedName } from '../../../oci/reference.ts';
 import { oneAhead } from '../../../stream/one-ahead.ts';
 import type { SourceOptions } from './source.ts';
 import type { WantedImage } from './daemon-plan.ts';
 import { DaemonSave } from './daemon-plan.ts';
 import { notForPlatform } from '../../../select/read.ts';
+import { skipped } from './built.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Reads images from a daemon, in the requested order; an image that is requested twice is read once. */
@@ -55,7 +56,7 @@ async function inspectAll(daemon: ImageEndpoint, options: SourceOptions): Promis
   for (const text of images) {
     const image = await daemon.inspect(text, { signal, platforms: platform !== undefined });
     const { names, digest } = wanted.get(image.id) ?? { names: [], digest: digestFor(text, image, platform) };
-    const given = (options.names?.get(text) ?? []).map(normalizeName);
+    const given = namesAmong(options.names?.get(text) ?? [], (name) => options.onProgress?.(skipped(name)));
     const all = new Set([...names, ...nameAsked(text, image), ...given]);
     wanted.set(image.id, { image, names: [...all], digest });
   }

@@ -40,7 +40,7 @@ export async function findNamed(
     const { roots, names } = await findText(store, listed, text, { onProgress, signal });
     for (const root of roots) await add(root, names);
   }
-  for (const [root, names] of await findBuilt(store, built, { signal })) await add(root, names);
+  for (const [root, names] of await findBuilt(store, built, { onProgress, signal })) await add(root, names);
   return named;
 }
 

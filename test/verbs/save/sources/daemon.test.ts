@@ -54,6 +54,28 @@ describe('an image that the layout holds', () => {
     expect(await told()).toEqual(coming);
   });
 
+  test('is saved without what its builder calls it, if that cannot be a name', async () => {
+    const { daemon, layout } = await start();
+    const notes: string[] = [];
+    const onProgress = (event: ProgressEvent): void => {
+      if (event.kind === 'note') notes.push(event.message);
+    };
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const others = [
+      `moby-dangling@${digest}`,
+      `app:1@${digest}`,
+      'App:1',
+      '<none>:<none>',
+      '',
+      'a'.repeat(300),
+    ];
+    const names = new Map([[APP.configDigest, [...others, 'built:2']]]);
+    await save({ from: daemon, images: [APP.configDigest], names, to: layout, onProgress });
+    expect((await layout.images()).map((image) => image.names)).toEqual([['built:2']]);
+    expect(notes).toHaveLength(others.length);
+    expect(notes[0]).toContain('"moby-dangling@sha256:');
+  });
+
   test('gets the name by which it is asked for', async () => {
     const { daemon, layout } = await start();
     await save({ from: daemon, images: [APP.configDigest], to: layout });
