@@ -52,7 +52,7 @@ export function chainSources(sources: readonly ContentSource[]): ContentSource {
   return {
     has: async (descriptor, options) => (await find(descriptor, options)) !== undefined,
     open: async (descriptor, options) => {
-      const source = (await find(descriptor, options)) ?? sources[0];
+      const source = (await find(descriptor, options)) ?? sources.at(-1);
       if (source === undefined) throw new DrayageError('NOT_FOUND', `no place holds ${descriptor.digest}`);
       return source.open(descriptor, options);
     },

@@ -12,6 +12,7 @@ import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { omittedBlobs } from './omitted-layers.ts';
+import { isNonDistributable } from '../oci/media-types.ts';
 import type { OnProgress } from '../progress.ts';
 import type { StoredImage } from '../content/image-index.ts';
 
@@ -69,7 +70,10 @@ export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> 
  */
 export function omittedContent(placed: ReadImage, options: OmittedContentOptions = {}): ContentSource {
   const omitted = omittedLayersOf(placed);
-  return omitted.size === 0 ? placed.content : new OmittedContent(placed, omitted, options);
+  const mayLack = placed.read.some(({ manifest }) =>
+    manifest.value.layers.some(({ mediaType }) => isNonDistributable(mediaType)),
+  );
+  return omitted.size > 0 || mayLack ? new OmittedContent(placed, omitted, options) : placed.content;
 }
 
 class OmittedContent implements ContentSource {
@@ -93,8 +97,12 @@ class OmittedContent implements ContentSource {
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
     const { content } = this.#placed;
     const layer = this.#omitted.get(descriptor.digest);
-    if (layer === undefined || (await content.has(descriptor, options)))
+    if (await content.has(descriptor, options)) return content.open(descriptor, options);
+    if (layer === undefined) {
+      const remote = this.#nonDistributable(descriptor.digest);
+      if (remote !== undefined) throw this.#elsewhere(remote);
       return content.open(descriptor, options);
+    }
     for (const other of this.#options.others ?? [])
       if (await other.has(descriptor, options)) return openProven(other, layer, options);
     return this.#openBase(layer, options);
@@ -154,6 +162,21 @@ class OmittedContent implements ContentSource {
         reason: 'BASE_UNOPENED',
         hint: 'also name the layout that the image was saved against, or load its base first',
       },
+    );
+  }
+
+  #nonDistributable(digest: Digest): Descriptor | undefined {
+    const layers = this.#placed.read.flatMap(({ manifest }) => manifest.value.layers);
+    return layers.find((layer) => layer.digest === digest && isNonDistributable(layer.mediaType));
+  }
+
+  /** The image's author wanted it to be read elsewhere. */
+  #elsewhere({ digest, urls = [] }: Descriptor): DrayageError {
+    const where = urls.length > 0 ? `: it is at ${urls.join(', ')}` : '';
+    return new DrayageError(
+      'NOT_FOUND',
+      `layer ${digest} of ${nameOf(this.#placed.image)} is not distributable and absent${where}`,
+      { digest, hint: 'build the image with distributable layers, or load that layer into the daemon first' },
     );
   }
 

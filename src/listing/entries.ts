@@ -7,6 +7,7 @@ import { isCosignEntry } from './cosign-entry.ts';
 import type { RemovedEntries } from './entry-list.ts';
 import { EntryList } from './entry-list.ts';
 import { entryNames, withoutNames } from './names.ts';
+import { REF_NAME } from '../oci/annotations.ts';
 
 /** An image with everything that finds it. */
 export interface ListedImage extends StoredImage {
@@ -63,9 +64,10 @@ export function groupEntries(entries: readonly Descriptor[]): ListedImage[] {
   return [...images.values()];
 }
 
-/** An image without the words of other tools. */
-export function bare({ root, names, annotations }: ListedImage): StoredImage {
-  return { root, names, annotations };
+/** An image without the words of other tools; one that has no name keeps the first word among its annotations. */
+export function bare({ root, names, annotations, foreign: [word] }: ListedImage): StoredImage {
+  const isNamed = names.length > 0 || word === undefined;
+  return { root, names, annotations: isNamed ? annotations : { ...annotations, [REF_NAME]: word } };
 }
 
 function isImageEntry(entry: Descriptor): boolean {

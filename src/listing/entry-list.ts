@@ -38,7 +38,8 @@ export class EntryList {
   }
 
   /**
-   * Adds an image: one entry for each name, or one unnamed entry if the image has no name and no entry yet. A name that
+   * Adds an image: one entry for each name, or one unnamed entry if the image has no name and no entry yet; that keeps another
+   * tool's word for it, if the annotations state one. A name that
    * another image has for the same platform moves here. Adding the same thing twice changes nothing.
    * @throws {@link DrayageError} `USAGE` for an invalid name
    */
@@ -50,9 +51,12 @@ export class EntryList {
     this.#setForeign(root, own);
     const nameless = this.#nameless.of(root.digest);
     if (names.length === 0) {
+      // Another tool's word for an image that has no name is all that people know it by.
+      const { foreign } = entryNames({ ...root, annotations: given });
+      const entry = toEntry(root, foreign === undefined ? own : { ...own, [REF_NAME]: foreign });
       const [at] = nameless;
-      if (at !== undefined) this.#put(at, toEntry(root, own));
-      else if (this.#byDigest.of(root.digest).length === 0) this.#append(toEntry(root, own));
+      if (at !== undefined) this.#put(at, entry);
+      else if (this.#byDigest.of(root.digest).length === 0) this.#append(entry);
       return;
     }
     for (const at of nameless) this.#delete(at);

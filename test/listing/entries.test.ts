@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
@@ -9,6 +10,7 @@ import { buildManifest } from '../../src/oci/manifest.ts';
 import { OCI_CONFIG } from '../../src/oci/media-types.ts';
 import { select } from '../../src/select/select.ts';
 import { prune } from '../../src/verbs/prune.ts';
+import { save } from '../../src/verbs/save/save.ts';
 import { describeBytes } from '../contract/content.ts';
 import type { SampleImage } from '../layout/sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
@@ -176,4 +178,31 @@ describe('an entry whose digest is not read', () => {
       await expect(layout.images()).rejects.toMatchObject({ code: 'MALFORMED' });
     },
   );
+});
+
+describe("another tool's word for an index, with its children in index.json,", () => {
+  test('stays when it is saved, out of a folder or an archive', async () => {
+    const layout = await layoutOf([APP, ARM, BOTH], [named(BOTH, 'v1'), APP.root, ARM.root]);
+    const out = await temporaryFolder();
+    const bare = await Layout.create(join(out, 'from-folder'));
+    await save({ from: layout, to: bare });
+    execFileSync('tar', [
+      '-C',
+      layout.path,
+      '--exclude=./manifest.json',
+      '-cf',
+      join(out, 'layout.tar'),
+      '.',
+    ]);
+    const archive = createReadStream(join(out, 'layout.tar'));
+    const again = await Layout.create(join(out, 'from-archive'));
+    await save({ from: { archive }, to: again });
+    for (const copy of [bare, again]) {
+      const entries = await copy.entries();
+      expect(entries.map(({ digest }) => digest)).toEqual([BOTH.root.digest]);
+      expect(entries[0]?.annotations).toMatchObject({ 'org.opencontainers.image.ref.name': 'v1' });
+      const [chosen] = await select([copy], { images: ['v1'] });
+      expect(chosen?.root.digest).toBe(BOTH.root.digest);
+    }
+  });
 });

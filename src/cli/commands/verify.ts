@@ -76,7 +76,7 @@ function originIn({ names, root, annotations }: StoredImage, provenance: Provena
 }
 
 function describeLayout(
-  { layout, entries, blobs, bytes, omitted, problems, origins }: VerifiedLayout,
+  { layout, entries, blobs, bytes, omitted, nonDistributable, problems, origins }: VerifiedLayout,
   isOriginChecked: boolean,
 ): string[] {
   const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
@@ -92,6 +92,10 @@ function describeLayout(
   return [
     ...origins.flatMap(describeOrigin),
     ...problems.map(({ message }) => message),
+    ...nonDistributable.map(
+      ({ digest, urls }) =>
+        `layer ${digest} is not distributable and absent${urls.length > 0 ? `: it is at ${urls.join(', ')}` : ''}`,
+    ),
     `${read}: ${verdict}`,
     ...hints,
   ].map((line) => `${layout}: ${line}`);

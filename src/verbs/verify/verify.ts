@@ -51,6 +51,8 @@ export interface VerifyResult {
   bytes: number;
   /** Omitted layers, each once, and their stored bytes. They were not read. */
   omitted: { layers: number; bytes: number };
+  /** Absent layers that may not be distributed, each once, and where they are. They were not read. */
+  nonDistributable: { digest: Digest; urls: string[] }[];
   /** Every problem; empty if the content is intact. */
   problems: DrayageError[];
   /** All images. A refused one is no problem of the content. */
@@ -64,6 +66,8 @@ interface Verification {
   problems: DrayageError[];
   /** Stored bytes of omitted layers. */
   omitted: Map<Digest, number>;
+  /** The addresses of absent non-distributable layers. */
+  elsewhere: Map<Digest, string[]>;
   /** The layers that configs name, by their blobs. */
   layers: Map<Digest, Layer[]>;
   options: ContentOptions;
@@ -97,6 +101,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const options = { signal };
   const checked = new Map<string, boolean>();
   const omitted = new Map<Digest, number>();
+  const elsewhere = new Map<Digest, string[]>();
   const problems: DrayageError[] = [];
   const counts = { entries: 0, blobs: 0, bytes: 0 };
   const check: Check = async (descriptor, read, diffId) => {
@@ -110,7 +115,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     onProgress?.({ kind: 'bytes', direction: 'read', bytes: descriptor.size });
     return isIntact;
   };
-  const verification = { layout, check, problems, omitted, layers: new Map(), options };
+  const verification = { layout, check, problems, omitted, elsewhere, layers: new Map(), options };
   for (const entry of await layout.entries()) {
     counts.entries += 1;
     const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
@@ -124,11 +129,12 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   for (const image of await layout.images(options)) {
     images.push({ image, refusal: (await refusalOf({ place: layout, image }, selection)) ?? null });
   }
-  return { ...counts, omitted: { layers: omitted.size, bytes }, problems, images };
+  const nonDistributable = [...elsewhere].map(([digest, urls]) => ({ digest, urls }));
+  return { ...counts, omitted: { layers: omitted.size, bytes }, nonDistributable, problems, images };
 }
 
 async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
-  const { layout, check, problems, omitted, layers, options } = verification;
+  const { layout, check, problems, omitted, elsewhere, layers, options } = verification;
   const onDamaged = (error: DrayageError): void => void problems.push(error);
   const { annotations } = root;
   const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
@@ -145,6 +151,7 @@ async function verifyRoot(root: Descriptor, verification: Verification): Promise
   // The other documents were checked when they were read.
   for (const { descriptor } of contents.documents) await check(descriptor, async () => {});
   for (const { digest, size } of contents.omitted) omitted.set(digest, size);
+  for (const { digest, urls = [] } of contents.nonDistributable) elsewhere.set(digest, urls);
   for (const blob of contents.blobs) {
     for (const layer of layers.get(blob.digest) ?? [undefined]) {
       const isRead = layer === undefined || isProven(layer);
@@ -170,7 +177,7 @@ async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOp
   const bytes = await layout.open(entry, options);
   if (entry.size > MAX_DOCUMENT_SIZE) return drain(bytes);
   const stated = statedMediaType(await readDocument(bytes, entry));
-  if (stated === undefined || stated === entry.mediaType) return;
+  if (stated === undefined || stated === entry.mediaType || entry.mediaType === '') return;
   throw new DrayageError(
     'MALFORMED',
     `index.json calls ${entry.digest} ${entry.mediaType}, but it is ${stated}`,
