@@ -2,6 +2,7 @@
 // chunks. With hundreds of files, a short run spent half of its time on finding them. Packages stay imports where the
 // sources have them, so that only the commands which need a package load it.
 import { chmodSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -11,12 +12,47 @@ const files = [...Object.values(bin), ...Object.values(exports).flatMap((entry) 
 // The command line as a function, for tests of what it loads.
 const entries = [...files.map((file) => /dist\/(.+)\.js$/.exec(file)[1]), 'cli/main'];
 
+const index = path('src/index.ts');
+/** The files that the index exports from, by exported name. */
+const origins = new Map();
+for (const [, names, file] of readFileSync(index, 'utf8').matchAll(/^export \{([^}]+)\} from '(.+)';$/gm))
+  for (const name of namesIn(names)) origins.set(name, resolve(index, '..', file));
+
+/**
+ * Lets the command line import from the files behind the index. Through the index, every command would load the whole
+ * library.
+ */
+const besideIndex = {
+  name: 'beside-index',
+  transform: {
+    filter: { id: /\/src\/cli\/.+\.ts$/ },
+    handler: (code, id) =>
+      code.replaceAll(/^import \{([^}]+)\} from '([^']+)';$/gm, (statement, names, file) =>
+        resolve(id, '..', file) === index ? namesIn(names).map(importOf).join(' ') : statement,
+      ),
+  },
+};
+
+function importOf(name) {
+  const file = origins.get(name);
+  if (file === undefined) throw new Error(`src/index.ts does not export ${name} from a file`);
+  return `import { ${name} } from ${JSON.stringify(file)};`;
+}
+
+function namesIn(list) {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
 const bundle = await rolldown({
   input: Object.fromEntries(entries.map((name) => [name, path(`src/${name}.ts`)])),
   platform: 'node',
   // The helpers behind `await using` belong to the compiler; no package has them, so they are bundled.
   external: (id) => /^[^./]/.test(id) && !id.startsWith('@oxc-project/'),
   transform: { target: 'es2023' },
+  plugins: [besideIndex],
 });
 await bundle.write({
   dir: path('dist'),

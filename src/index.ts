@@ -24,6 +24,7 @@ export { originAnnotations, originOf } from './ci/origin.ts';
 export { ownImages } from './ci/own-images.ts';
 export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';
 export { imageVariables, isImageVariable } from './ci/variables.ts';
+export { cis } from './cis.ts';
 export type {
   EndpointImage,
   ImageEndpoint,
@@ -155,9 +156,3 @@ export type { UntaggedReference, UntagOptions, UntagResult } from './verbs/untag
 export { untag } from './verbs/untag.ts';
 export type { VerifiedImage, VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
 export { verify } from './verbs/verify/verify.ts';
-
-import type { Ci } from './ci/ci.ts';
-import { gitlab } from './ci/gitlab/gitlab.ts';
-
-/** The supported CIs. Another one is a folder beside `ci/gitlab`, and a row here. */
-export const cis: readonly Ci[] = [gitlab];

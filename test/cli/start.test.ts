@@ -48,6 +48,26 @@ describe('before the command is known, there are loaded', () => {
   });
 });
 
+describe('with a command, there is loaded what it needs:', () => {
+  const built = filesIn('dist');
+  const main = loadedWith(built, 'cli/main.js').map((name) => built.get(name) ?? '');
+  const commands = main.flatMap((text) => [...text.matchAll(/import\("\.\/([a-z0-9-]+\.js)"\)/g)]);
+
+  test.each([
+    // Measured: 224, 124, 651 and 589 kB. Through the index, each would load 670 to 760 kB.
+    ['inspect', 235],
+    ['untag', 130],
+    ['load', 684],
+    ['promote', 618],
+  ])('%s, below %i kB', (command, limit) => {
+    const chunk = commands.find(([, name]) => name?.replace(/\d*\.js$/, '') === command)?.[1] ?? '';
+    const sizes = loadedWith(built, `chunks/${chunk}`).map((name) => built.get(name)?.length ?? 0);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    expect(total).toBeGreaterThan(10_000);
+    expect(total).toBeLessThan(limit * 1000);
+  });
+});
+
 describe('a command that sends one request loads', () => {
   /** Prints the CommonJS files that a run has loaded. */
   const REPORT = `import { createRequire } from 'node:module';

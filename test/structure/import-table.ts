@@ -35,6 +35,7 @@ const TABLE: Record<string, Rule> = {
   'ci/gitlab': { level: 4, packages: ['valibot'] },
   image: { level: 4, packages: ['node:stream', 'p-limit', 'valibot'] },
   listing: { level: 5 },
+  cis: { level: 5 },
   'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
   archive: { level: 6, packages: ['valibot'] },
   'archive/read': { level: 7, packages: ['node:stream', 'valibot'] },

@@ -1,0 +1,5 @@
+import type { Ci } from './ci/ci.ts';
+import { gitlab } from './ci/gitlab/gitlab.ts';
+
+/** The supported CIs. Another one is a folder beside `ci/gitlab`, and a row here. */
+export const cis: readonly Ci[] = [gitlab];
