@@ -31,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   // Known before parsing, because a mistake in the arguments is reported in this form, too.
   let options: CommonOptions = { json: argv.includes('--json') };
   let exitCode = OK;
+  let command: string | undefined;
   try {
     const program = createProgram(async (run, common) => {
       options = common;
@@ -49,11 +50,12 @@ export async function main(argv: readonly string[]): Promise<number> {
       printOutcome(outcome, common);
       exitCode = outcome.exitCode ?? OK;
     });
+    command = program.commands.map((one) => one.name()).find((name) => name === argv[0]);
     await program.parseAsync(completeArguments(argv, program), { from: 'user' });
     return isLost ? FAILURE : exitCode;
   } catch (error) {
     display.end();
-    return isLost ? FAILURE : await printFailure(error, options);
+    return isLost ? FAILURE : await printFailure(error, options, command);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
@@ -75,11 +77,11 @@ function printOutcome({ json, text, quiet }: Outcome, options: CommonOptions): v
 }
 
 /** Prints an error. Its words are loaded only now: most runs do not fail. */
-async function printFailure(error: unknown, options: CommonOptions): Promise<number> {
+async function printFailure(error: unknown, options: CommonOptions, command?: string): Promise<number> {
   const shown = isShownAlready(error);
   if (shown !== undefined) return shown;
   const { describeFailure } = await import('./report-error.ts');
-  const { exitCode, lines, json } = describeFailure(error);
+  const { exitCode, lines, json } = describeFailure(error, command);
   if (options.json === true) printJson(process.stdout, json);
   const [first, ...rest] = lines;
   printLine(process.stderr, `drayage: ${first}`);

@@ -108,8 +108,11 @@ function openOptions(
 export async function findLayouts(context: Context, but?: string): Promise<string[]> {
   await refuseLinks(HOME);
   const entries = await listHome();
-  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
-  const paths = folders.map((entry) => join(HOME, entry.name)).toSorted();
+  const isLayout = entries.some((entry) => entry.isFile() && entry.name === 'oci-layout');
+  const folders = entries.filter(({ name }) => !name.startsWith('.') && !(isLayout && name === 'blobs'));
+  const below = folders.filter((entry) => entry.isDirectory()).map((entry) => join(HOME, entry.name));
+  // Somebody may have saved into the folder of layouts itself.
+  const paths = [...(isLayout ? [HOME] : []), ...below.toSorted()];
   const counting = paths.filter((path) => but === undefined || resolve(path) !== resolve(but));
   if (counting.length > 0) return counting;
   const message = `no layout below ${HOME}${paths.length > 0 ? `, except ${paths.join()}` : ''}`;

@@ -22,17 +22,17 @@ export function parseAge(text: string, what = 'an age'): number {
   });
 }
 
-const SIZE_UNITS: Record<string, number> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+const SIZE_UNITS: Record<string, number> = { '': 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
 /**
  * Parses a number of bytes: `500MB`, `1.5 GB`, `8GiB`, `2000000`.
  * @throws {@link DrayageError} `USAGE`
  */
 export function parseSize(text: string): number {
-  const [, number, unit = '', binary] = /^(\d+(?:\.\d+)?) ?(?:([kMGT])(i?)B?|B)?$/.exec(text) ?? [];
+  const [, number, unit = '', binary] = /^(\d+(?:\.\d+)?) ?(?:([kKMGT])(i?)B?|B)?$/.exec(text) ?? [];
   const factor = SIZE_UNITS[unit] ?? 1;
   // 1 MiB is 1.024 ** 2 MB.
   const correction = binary === 'i' ? 1.024 ** Math.round(Math.log10(factor) / 3) : 1;
   if (number !== undefined) return Math.round(Number(number) * factor * correction);
-  throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'examples: 500MB, 10GB' });
+  throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'examples: 500MB, 8GiB' });
 }

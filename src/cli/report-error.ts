@@ -14,13 +14,19 @@ export interface Failure {
   json: { error: Record<string, unknown> };
 }
 
-/** The exit code and text of an error. */
-export function describeFailure(thrown: unknown): Failure {
+/**
+ * The exit code and text of an error.
+ * @param command the one that was run, if it is known
+ */
+export function describeFailure(thrown: unknown, command?: string): Failure {
   const error = callError(thrown);
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
   if (isCommanderError(error)) {
     const failure = plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
-    return { ...failure, lines: [...failure.lines, 'see drayage --help'] };
+    return {
+      ...failure,
+      lines: [...failure.lines, `see drayage ${command === undefined ? '' : `${command} `}--help`],
+    };
   }
   if (!isDrayageError(error))
     return plain(FAILURE, 'INTERNAL', isError(error) ? error.message : String(error));

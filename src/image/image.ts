@@ -81,7 +81,7 @@ export async function readConfig(
   return {
     manifest,
     config: { descriptor, bytes, value },
-    layers: pairLayers(manifest.value, value.rootfs.diff_ids),
+    layers: pairLayers(manifest.value, value.rootfs.diff_ids, manifest.descriptor.digest),
   };
 }
 

@@ -81,17 +81,19 @@ export function toDocument(mediaType: string, text: string): Document {
 
 /**
  * Pairs each layer's diffID with its blob, as `manifest.layers[i]` and `config.rootfs.diff_ids[i]` claim.
+ * @param digest that of the manifest, for the error
  * @throws {@link DrayageError} `MALFORMED` if their counts differ
  */
 export function pairLayers(
   manifest: Manifest,
   diffIds: readonly Digest[],
+  digest?: Digest,
 ): { diffId: Digest; blob: Descriptor }[] {
   if (manifest.layers.length !== diffIds.length) {
     throw new DrayageError(
       'MALFORMED',
-      `manifest has ${manifest.layers.length} layers, its config ${diffIds.length} diff_ids`,
-      { expected: diffIds.length, actual: manifest.layers.length },
+      `${digest === undefined ? 'a manifest' : `the manifest ${digest}`} has ${manifest.layers.length} layers, its config ${manifest.config.digest} has ${diffIds.length} diff_ids`,
+      { digest, expected: diffIds.length, actual: manifest.layers.length },
     );
   }
   return manifest.layers.flatMap((blob, i) => {

@@ -32,6 +32,8 @@ export interface InspectedLayer {
   sharedBy: number;
   /** Whether its layout omits it. */
   omitted: boolean;
+  /** Whether it is absent although its layout does not omit it: the layout is incomplete. */
+  missing: boolean;
 }
 
 /** One image; each platform of a multi-platform image is listed separately. */
@@ -53,7 +55,7 @@ export interface InspectedImage extends Omit<ImageIdentity, 'name'> {
 export interface InspectResult {
   images: InspectedImage[];
   /**
-   * Stored bytes of layers. `stored`: each counted once, without omitted ones. `unshared`: counted for every image that
+   * Stored bytes of layers. `stored`: each counted once, without omitted and missing ones. `unshared`: counted for every image that
    * has it. `omitted`: omitted layers that none of the inspected places has, each counted once.
    */
   bytes: { stored: number; unshared: number; omitted: number };
@@ -63,6 +65,7 @@ interface FoundImage {
   stored: StoredImage;
   image: Image;
   omitted: ReadonlySet<Digest>;
+  missing: ReadonlySet<Digest>;
   attached: Attached[];
 }
 
@@ -76,9 +79,11 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     const { annotations } = stored;
     const contents = await contentsOf(content, stored.root, { annotations, signal: options.signal });
     const omitted = new Set(contents.omitted.map(({ digest }) => digest));
+    const missing = new Set<Digest>();
+    for (const blob of contents.blobs) if (!(await content.has(blob, options))) missing.add(blob.digest);
     for (const image of read) {
       const attached = await attachedTo(place, contents, image, options);
-      found.push({ stored, image, omitted, attached });
+      found.push({ stored, image, omitted, missing, attached });
     }
   }
   const users = new Map<Digest, number>();
@@ -92,9 +97,9 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
 }
 
 function countBytes(layers: readonly InspectedLayer[]): InspectResult['bytes'] {
-  const present = layers.filter(({ omitted }) => !omitted);
+  const present = layers.filter(({ omitted, missing }) => !omitted && !missing);
   const sizes = new Map(present.map(({ digest, size }) => [digest, size]));
-  const absent = layers.filter(({ digest }) => !sizes.has(digest));
+  const absent = layers.filter(({ digest, omitted }) => omitted && !sizes.has(digest));
   const missed = new Map(absent.map(({ digest, size }) => [digest, size]));
   return {
     stored: sum(sizes.values()),
@@ -108,7 +113,7 @@ function sum(sizes: Iterable<number>): number {
 }
 
 function describe(
-  { stored, image, omitted, attached }: FoundImage,
+  { stored, image, omitted, missing, attached }: FoundImage,
   users: ReadonlyMap<Digest, number>,
 ): InspectedImage {
   const { config, layers } = image;
@@ -129,6 +134,7 @@ function describe(
       createdBy: origins[i]?.createdBy ?? null,
       sharedBy: users.get(digest) ?? 1,
       omitted: omitted.has(digest),
+      missing: missing.has(digest),
     })),
     attached,
   };

@@ -72,4 +72,5 @@ test('a mistake in the arguments says where to look them up', () => {
     lines: ["unknown option '--x'", 'see drayage --help'],
     json: { error: { code: 'USAGE', message: "unknown option '--x'" } },
   });
+  expect(describeFailure(error, 'save').lines).toEqual(["unknown option '--x'", 'see drayage save --help']);
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -165,4 +165,42 @@ describe('wrong values need no daemon to be found', () => {
     const { code, stdout } = await run(['doctor', '--max-size', 'large'], { env: NOWHERE });
     expect([code, stdout]).toEqual([2, expect.stringContaining('fail  request      not a size: large')]);
   });
+});
+
+test('a mistake in the arguments of a command points to the help of that command', async () => {
+  expect((await run(['save', '--nope'])).stderr).toContain('see drayage save --help');
+  expect((await run(['help', 'sve'])).stderr).toContain('see drayage --help');
+});
+
+test('a layout in .drayage itself is found like those below it', async () => {
+  await run(['save', '--from', DEMO, '-o', '.drayage']);
+  const { code, stdout } = await run(['inspect', '-q']);
+  expect([code, stdout.trim().split('\n').length]).toEqual([0, 2]);
+  await run(['save', '--from', DEMO, '-o', '.drayage/images', 'drayage-demo/api:1.0']);
+  const { stdout: both } = await run(['inspect', '--json']);
+  expect((JSON.parse(both) as { layouts: string[] }).layouts).toEqual([
+    join(cwd, '.drayage'),
+    join(cwd, '.drayage/images'),
+  ]);
+});
+
+test('inspect says which layers are missing, and counts none of their bytes', async () => {
+  await layoutAt('lay');
+  const { stdout: whole } = await run(['inspect', 'lay', '--json']);
+  type Shown = {
+    images: { layers: { digest: string; size: number; missing: boolean }[] }[];
+    bytes: { stored: number };
+  };
+  const before = JSON.parse(whole) as Shown;
+  const layer = before.images[0]?.layers[0];
+  await rm(join(cwd, 'lay/blobs', ...(layer?.digest ?? '').split(':')));
+  const after = JSON.parse((await run(['inspect', 'lay', '--json'])).stdout) as Shown;
+  expect(before.images[0]?.layers.some(({ missing }) => missing)).toBe(false);
+  expect(after.images[0]?.layers.map(({ missing }) => missing)).toEqual(
+    after.images[0]?.layers.map(({ digest }) => digest === layer?.digest),
+  );
+  expect(after.bytes.stored).toBe(before.bytes.stored - (layer?.size ?? 0));
+  const { stdout } = await run(['inspect', 'lay']);
+  expect(stdout).toMatch(new RegExp(`${layer?.digest ?? ''} .*missing`));
+  expect(stdout).toContain('1 layer missing: the layout is incomplete');
 });

@@ -102,6 +102,8 @@ describe('layers and diffIDs', () => {
     const diffIds = Array.from({ length: count }, () => fakeDigest('d'));
     const error = thrown('MALFORMED', () => pairLayers(manifest, diffIds));
     expect(error.facts).toMatchObject({ expected: count, actual: 2 });
+    const named = thrown('MALFORMED', () => pairLayers(manifest, diffIds, fakeDigest('f')));
+    expect(named.message).toContain(`the manifest ${fakeDigest('f')} has 2 layers`);
   });
 });
 

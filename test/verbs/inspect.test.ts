@@ -38,6 +38,7 @@ test('images are told with their names, digests and layers, and what they share'
         createdBy: null,
         sharedBy: i === 0 ? 2 : 1,
         omitted: false,
+        missing: false,
       })),
     },
     expect.objectContaining({

@@ -40,12 +40,19 @@ export async function inspectLayouts(
   }
   if (html !== undefined) await writeFileWhole(html, Readable.from([page]), context.signal);
   const { stored, unshared, omitted } = result.bytes;
+  const layers = result.images.flatMap((image) => image.layers);
+  const missing = new Set(layers.filter((layer) => layer.missing).map(({ digest }) => digest));
   const omittedText = omitted > 0 ? `, ${formatBytes(omitted)} omitted` : '';
   return {
     json: { layouts: layouts.map(({ path }) => path), ...result },
     text: [
       ...result.images.flatMap(describeImage),
       `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${omittedText}`,
+      ...(missing.size === 0
+        ? []
+        : [
+            `${count(missing.size, 'layer')} missing: the layout is incomplete; drayage verify names what is wrong`,
+          ]),
       ...(html === undefined ? [] : [`${html}: written`]),
     ],
     quiet: result.images.map(({ ref }) => ref),
@@ -67,7 +74,13 @@ function describeImage(image: InspectedImage): string[] {
   ];
 }
 
-function describeLayer({ digest, size, sharedBy, omitted }: InspectedImage['layers'][number]): string {
+function describeLayer({
+  digest,
+  size,
+  sharedBy,
+  omitted,
+  missing,
+}: InspectedImage['layers'][number]): string {
   const shared = sharedBy > 1 ? `  shared by ${sharedBy}` : '';
-  return `  layer     ${digest}  ${formatBytes(size)}${shared}${omitted ? '  omitted' : ''}`;
+  return `  layer     ${digest}  ${formatBytes(size)}${shared}${omitted ? '  omitted' : ''}${missing ? '  missing' : ''}`;
 }

@@ -119,13 +119,12 @@ function describeImage(image: LoadedImage, shared: boolean): string {
   return parts.join('; ');
 }
 
-/** `2 of 9 layers sent (35 MB of 429 MB)`. Sent layers may be uncompressed, so this may exceed the stored size. */
-function describeTransfer({ status, layersSent, layersPresent, bytesSent, bytesTotal }: LoadedImage): string {
+/** `2 of 9 layers sent (35 MB)`: bytes as they were sent. Stored bytes differ, since sent layers may be uncompressed. */
+function describeTransfer({ status, layersSent, layersPresent, bytesSent }: LoadedImage): string {
   if (status === 'present') return 'already there';
   const bytes = formatBytes(bytesSent);
   if (layersPresent === 0) return `${count(layersSent, 'layer')} sent (${bytes})`;
-  const total = bytesTotal > bytesSent ? ` of ${formatBytes(bytesTotal)}` : '';
-  return `${layersSent} of ${count(layersSent + layersPresent, 'layer')} sent (${bytes}${total})`;
+  return `${layersSent} of ${count(layersSent + layersPresent, 'layer')} sent (${bytes})`;
 }
 
 async function writeTo(

@@ -3,6 +3,8 @@ import { DrayageError } from '../../errors.ts';
 import { parseJson } from '../../oci/json.ts';
 import { oneLine } from '../connect/reply.ts';
 
+const DEPTH = 'docker takes 127 layers at most: let fewer instructions of the Dockerfile make layers';
+
 /** The longest line that is read, in bytes. */
 const MAX_LINE_LENGTH = 1024 * 1024;
 
@@ -29,7 +31,10 @@ export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<vo
   }
   if (failure !== undefined) {
     const actual = oneLine(failure);
-    throw new DrayageError('DAEMON', `docker could not load the image: ${actual}`, { actual });
+    throw new DrayageError('DAEMON', `docker could not load the image: ${actual}`, {
+      actual,
+      hint: /max depth exceeded/i.test(actual) ? DEPTH : undefined,
+    });
   }
   if (loaded) return;
   const said = last === '' ? 'it says nothing' : `it says ${oneLine(last)}`;

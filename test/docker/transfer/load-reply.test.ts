@@ -46,6 +46,15 @@ describe.each([1, 2, 7, 100_000])('the reply to a load, in chunks of %i', (size)
   });
 });
 
+test('an image with too many layers gets a hint', async () => {
+  const read = async (text: string): Promise<void> => readLoadReply(chunks(text, 100));
+  await expect(read('{"error":"max depth exceeded"}\n')).rejects.toMatchObject({
+    code: 'DAEMON',
+    facts: { hint: expect.stringContaining('127 layers') },
+  });
+  await expect(read('{"error":"other"}\n')).rejects.toMatchObject({ facts: { hint: undefined } });
+});
+
 test('a reply without a line end is given up at some size', async () => {
   await expect(readLoadReply(chunks('x'.repeat(2_000_000), 65_536))).rejects.toMatchObject({
     code: 'DAEMON',
