@@ -47,11 +47,13 @@ describe.each([1, 2, 7, 100_000])('the reply to a load, in chunks of %i', (size)
 });
 
 test('an image with too many layers gets a hint', async () => {
-  await expect(readLoadReply(chunks('{"error":"max depth exceeded"}\n', 100)).rejects.toMatchObject({
+  await expect(readLoadReply(chunks('{"error":"max depth exceeded"}\n', 100))).rejects.toMatchObject({
     code: 'DAEMON',
     facts: { hint: expect.stringContaining('127 layers') },
   });
-  await expect(readLoadReply(chunks('{"error":"other"}\n', 100)).rejects.toMatchObject({ facts: { hint: undefined } });
+  await expect(readLoadReply(chunks('{"error":"other"}\n', 100))).rejects.toMatchObject({
+    facts: { hint: undefined },
+  });
 });
 
 test('a reply without a line end is given up at some size', async () => {
