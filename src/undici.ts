@@ -26,12 +26,13 @@ export async function loadClient(parts: () => Promise<Client> = clientParts): Pr
   });
 }
 
-/** Loads what connections through a proxy need, as {@link loadClient} does. */
-export async function loadProxies(parts: () => Promise<Proxies> = proxyParts): Promise<Proxies> {
-  return parts().catch(async () => {
-    const { EnvHttpProxyAgent, Pool } = await import('undici');
-    return { EnvHttpProxyAgent, Pool };
-  });
+/**
+ * Loads what connections through a proxy need: the whole of undici, because a tunnel uses methods that only its index gives to
+ * dispatchers.
+ */
+export async function loadProxies(): Promise<Proxies> {
+  const { EnvHttpProxyAgent, Pool } = await import('undici');
+  return { EnvHttpProxyAgent, Pool };
 }
 
 /** Sends a request through a dispatcher. Resolves when the reply begins. */
@@ -50,12 +51,4 @@ async function clientParts(): Promise<Client> {
     import('undici/lib/api/api-request.js'),
   ]);
   return { Agent, request };
-}
-
-async function proxyParts(): Promise<Proxies> {
-  const [{ default: EnvHttpProxyAgent }, { default: Pool }] = await Promise.all([
-    import('undici/lib/dispatcher/env-http-proxy-agent.js'),
-    import('undici/lib/dispatcher/pool.js'),
-  ]);
-  return { EnvHttpProxyAgent, Pool };
 }
