@@ -34,5 +34,5 @@ export function parseSize(text: string): number {
   // 1 MiB is 1.024 ** 2 MB.
   const correction = binary === 'i' ? 1.024 ** Math.round(Math.log10(factor) / 3) : 1;
   if (number !== undefined) return Math.round(Number(number) * factor * correction);
-  throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'examples: 500MB, 8GiB' });
+  throw new DrayageError('USAGE', `not a size: ${text}`, { hint: 'examples: 500MB, 10GB, 8GiB' });
 }

@@ -155,10 +155,10 @@ describe('a layout without its base', () => {
     expect(fake.seen).toEqual([]);
   });
 
-  test('is exit 3 where the registry refuses us, without a secret in the message', async () => {
+  test('is exit 1 where the registry refuses us, since no retry helps, without a secret in the message', async () => {
     env = { DRAYAGE_REGISTRIES: fake.host };
     const { code, stderr } = await run('load', 'thin', '--to', 'docker-archive:app.tar');
-    expect(code).toBe(3);
+    expect(code).toBe(1);
     expect(stderr).toContain(`cannot be read from its base ${base}@${BASE.root.digest}`);
     expect(stderr).not.toContain(PASSWORD);
   });
