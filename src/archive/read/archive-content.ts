@@ -15,7 +15,7 @@ import { blobName } from '../../oci/layout.ts';
 import { missing } from './contents.ts';
 
 /**
- * How an archive has a blob: stored under its own digest (or in memory), or as a layer that was compressed on the way in
+ * How an archive has a blob: stored as it came (or in memory), or as a layer that was compressed on the way in
  * and can be restored.
  */
 export type Availability = 'kept' | 'restorable' | 'absent';
@@ -55,8 +55,14 @@ export class ArchiveContent implements ContentSource {
     const stored = found.kind === 'layer' ? found.layer : found.received;
     const bytes = await this.#store.open(stored, { signal: this.#signal });
     if (stored.digest === descriptor.digest) return bytes;
+    if (stored.digest === found.received.digest) return toStream(verified(bytes, descriptor));
     const codec = CODECS[layerCompression(stored.mediaType) ?? 'none'];
     return toStream(verified(codec.decompress(bytes, `blob ${stored.digest}`), descriptor));
+  }
+
+  /** The sha256 of a blob that has arrived, whatever names it. */
+  received(descriptor: Descriptor): Digest {
+    return this.#find(descriptor)?.received.digest ?? descriptor.digest;
   }
 
   /** What could be done for a blob. */
@@ -64,7 +70,7 @@ export class ArchiveContent implements ContentSource {
     if (this.#written.has(descriptor.digest)) return 'kept';
     const found = this.#find(descriptor);
     if (found === undefined) return 'absent';
-    if (found.kind !== 'layer' || found.layer.digest === descriptor.digest) return 'kept';
+    if (found.kind !== 'layer' || found.layer.digest === found.received.digest) return 'kept';
     return found.received.digest === found.layer.diffId ? 'restorable' : 'absent';
   }
 
@@ -76,7 +82,8 @@ export class ArchiveContent implements ContentSource {
     if (this.#stored.has(descriptor.digest)) return;
     const found = this.#written.has(descriptor.digest) ? undefined : this.#contents.blob(descriptor);
     const isStored =
-      found?.kind === 'stored' || (found?.kind === 'layer' && found.layer.digest === descriptor.digest);
+      (found?.kind === 'stored' && found.received.digest === descriptor.digest) ||
+      (found?.kind === 'layer' && found.layer.digest === descriptor.digest);
     if (!isStored)
       await this.#store.put(bareDescriptor(descriptor), await this.open(descriptor), {
         signal: this.#signal,

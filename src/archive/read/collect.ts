@@ -4,12 +4,13 @@ import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { writeBlob } from '../../content/sink.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { createDigester, digestOf } from '../../oci/digest.ts';
+import { createDigester, digestAlgorithm, digestOf } from '../../oci/digest.ts';
 import type { Compression } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE } from '../../oci/parse.ts';
 import { detectCompression, isReadable } from '../../stream/codecs.ts';
 import type { Found } from './contents.ts';
-import { layerDigest } from './contents.ts';
+import { layerDigest, promisedDigest } from './contents.ts';
+import { tap } from '../../stream/tap.ts';
 import { entryPath, linkTarget } from '../tar/entry-name.ts';
 import { Pending } from './pending.ts';
 import { BLOCK, hasChecksum, isZero, quote } from '../tar/header.ts';
@@ -135,24 +136,30 @@ class Collector {
   /** Goes on as soon as the layer's last byte has been read: what remains to be done for it overlaps with the next one. */
   async #ingest(name: string, { size, bytes }: TarEntry, compression: Compression): Promise<void> {
     await this.#pending.run(bytes.drained, async () => {
-      const promised = layerDigest(name) ?? this.#expected.get(name);
-      const layer = await this.#options.ingest(bytes, { entry: name, size, promised, compression });
-      this.entries.set(name, { kind: 'layer', layer, received: layer.received });
+      const named = namedBytes(name, bytes);
+      // Layers are known by their sha256.
+      const promised =
+        named.digest === undefined ? (layerDigest(name) ?? this.#expected.get(name)) : undefined;
+      const layer = await this.#options.ingest(named.bytes, { entry: name, size, promised, compression });
+      this.entries.set(name, { kind: 'layer', layer, received: layer.received, ...named.digest?.() });
     });
   }
 
   async #hold(name: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of bytes) chunks.push(chunk);
+    const named = namedBytes(name, bytes);
+    for await (const chunk of named.bytes) chunks.push(chunk);
     const held = Buffer.concat(chunks);
     this.#held += held.length;
     const received = { digest: digestOf(held), size: held.length };
-    this.entries.set(name, { kind: 'held', bytes: held, received });
+    this.entries.set(name, { kind: 'held', bytes: held, received, ...named.digest?.() });
   }
 
   async #store(name: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const writer = await this.#options.content.begin({ signal: this.#options.signal });
-    this.entries.set(name, { kind: 'stored', received: await writeBlob(writer, bytes) });
+    const named = namedBytes(name, bytes);
+    const received = await writeBlob(writer, named.bytes);
+    this.entries.set(name, { kind: 'stored', received, ...named.digest?.() });
   }
 }
 
@@ -164,6 +171,20 @@ function layerCompression(head: Uint8Array): Compression | undefined {
   const detected = detectCompression(head);
   if (detected !== 'none') return isReadable(detected) ? detected : undefined;
   return head.length >= BLOCK && (hasChecksum(head) || isZero(head)) ? 'none' : undefined;
+}
+
+/** Hashes bytes as their entry's name promises, if that is another digest than the sha256 of each entry. */
+function namedBytes(
+  name: string,
+  bytes: AsyncIterable<Uint8Array>,
+): { bytes: AsyncIterable<Uint8Array>; digest?: () => { sha512: Digest } } {
+  const promised = promisedDigest(name);
+  if (promised === undefined || digestAlgorithm(promised) !== 'sha512') return { bytes };
+  const digester = createDigester('sha512');
+  return {
+    bytes: tap(bytes, (chunk) => digester.update(chunk)),
+    digest: () => ({ sha512: digester.digest() }),
+  };
 }
 
 function twoContents(name: string): DrayageError {

@@ -16,13 +16,17 @@ import { blobName } from '../../oci/layout.ts';
 /** The digest and the size of an entry's bytes, as they came. */
 type Received = IngestedLayer['received'];
 
+/** The digest of an entry whose name promises a sha512, beside the sha256 that each entry has. */
+interface Named {
+  sha512?: Digest;
+}
+
 /** An entry that was not taken for a layer: in memory where it is small, or stored as it came. */
-type FoundFile =
-  | { kind: 'held'; bytes: Buffer; received: Received }
-  | { kind: 'stored'; received: Descriptor };
+type FoundFile = Named &
+  ({ kind: 'held'; bytes: Buffer; received: Received } | { kind: 'stored'; received: Descriptor });
 
 /** An entry with content. A layer was taken for one by its first bytes. */
-type FoundContent = FoundFile | { kind: 'layer'; layer: IngestedLayer; received: Received };
+type FoundContent = FoundFile | (Named & { kind: 'layer'; layer: IngestedLayer; received: Received });
 
 /** An entry of an archive that has passed. A link may be symbolic or hard. */
 export type Found = FoundContent | { kind: 'link'; target: string };
@@ -65,7 +69,7 @@ export class ArchiveContents {
   async document(name: string, mediaType: string): Promise<Document> {
     const { found, at } = this.#follow(name);
     if (found.kind === 'layer') throw malformed(name, 'is a layer where a document should be');
-    assertNamed(at, found.received);
+    assertNamed(at, found);
     const { digest, size } = found.received;
     return { descriptor: { mediaType, digest, size }, bytes: await this.#bytes(found) };
   }
@@ -76,7 +80,7 @@ export class ArchiveContents {
    */
   async layer(name: string): Promise<IngestedLayer> {
     const { found, at } = this.#follow(name);
-    assertNamed(at, found.received);
+    assertNamed(at, found);
     return found.kind === 'layer' ? found.layer : this.#lateLayer({ at, found });
   }
 
@@ -88,10 +92,10 @@ export class ArchiveContents {
     const name = blobName(descriptor.digest);
     if (!this.has(name)) return undefined;
     const { found } = this.#follow(name);
-    assertSha256(descriptor.digest);
     const { received } = found;
     const what = `archive entry ${name}`;
-    if (received.digest !== descriptor.digest) throw digestMismatch(descriptor, received.digest, what);
+    const actual = digestLike(descriptor.digest, found);
+    if (actual !== descriptor.digest) throw digestMismatch(descriptor, actual, what);
     if (received.size !== descriptor.size) throw sizeMismatch(descriptor, received.size, what);
     return found;
   }
@@ -149,7 +153,7 @@ export class ArchiveContents {
 }
 
 /** The digest that an entry's name promises, if it promises one. */
-function promisedDigest(name: string): Digest | undefined {
+export function promisedDigest(name: string): Digest | undefined {
   const [blobs, algorithm, hex, ...rest] = name.split('/');
   const digest = `${algorithm}:${hex}`;
   return blobs === 'blobs' && rest.length === 0 && isDigest(digest) ? digest : undefined;
@@ -164,22 +168,21 @@ export function layerDigest(name: string): Digest | undefined {
   return isDigest(digest) ? digest : promisedDigest(name);
 }
 
-function assertNamed(name: string, received: Received): void {
+function assertNamed(name: string, found: FoundContent): void {
   const digest = promisedDigest(name);
-  if (digest === undefined || digest === received.digest) return;
-  assertSha256(digest);
-  const { message, facts } = digestMismatch(
-    { digest, size: received.size },
-    received.digest,
-    `archive entry ${name}`,
-  );
+  if (digest === undefined) return;
+  const actual = digestLike(digest, found);
+  if (digest === actual) return;
+  const expected = { digest, size: found.received.size };
+  const { message, facts } = digestMismatch(expected, actual, `archive entry ${name}`);
   throw new DrayageError('DIGEST_MISMATCH', message, { ...facts, entry: name });
 }
 
-/** What passed was digested as sha256, once; it cannot be read again. */
-function assertSha256(digest: Digest): void {
-  if (digestAlgorithm(digest) === 'sha256') return;
-  throw new DrayageError('UNSUPPORTED', `archives with ${digestAlgorithm(digest)} blobs are not read`, {
+/** An entry's digest by the algorithm of another. What passed cannot be read again: links from other names have none. */
+function digestLike(digest: Digest, { received, sha512 }: FoundContent): Digest {
+  if (digestAlgorithm(digest) === 'sha256') return received.digest;
+  if (sha512 !== undefined) return sha512;
+  throw new DrayageError('UNSUPPORTED', 'archives with links between blobs of two algorithms are not read', {
     digest,
   });
 }

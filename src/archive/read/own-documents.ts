@@ -48,7 +48,8 @@ export class OwnDocuments {
           if (node.kind !== 'manifest' || !isImageManifest(node.document)) continue;
           const { config, layers } = node.document.value;
           const isWhole = [config, ...layers].every((blob) => content.availability(blob) !== 'absent');
-          if (isWhole) note(byBlobs, keyOf(config, layers), entry);
+          const received = (blob: Descriptor): { digest: Digest } => ({ digest: content.received(blob) });
+          if (isWhole) note(byBlobs, keyOf(received(config), layers.map(received)), entry);
         }
         readable.add(entry.root.digest);
       } catch (error) {

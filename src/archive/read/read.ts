@@ -4,6 +4,7 @@ import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { digestAlgorithm } from '../../oci/digest.ts';
 import { CODECS, detectCompression, MAGIC_BYTES, refuseForeign } from '../../stream/codecs.ts';
 import { abortable } from '../../stream/abortable.ts';
 import { TailReader } from '../tar/tail-reader.ts';
@@ -57,11 +58,13 @@ export async function readArchive(
   for (const [digest, blob] of options.stored ?? []) {
     // What did come counts.
     if (entries.has(blobName(digest))) continue;
-    const isLayer = 'diffId' in blob;
-    entries.set(
-      blobName(digest),
-      isLayer ? { kind: 'layer', layer: blob, received: blob.received } : { kind: 'stored', received: blob },
-    );
+    const named = digestAlgorithm(digest) === 'sha512' ? { sha512: digest } : {};
+    entries.set(blobName(digest), {
+      ...('diffId' in blob
+        ? { kind: 'layer', layer: blob, received: blob.received }
+        : { kind: 'stored', received: blob }),
+      ...named,
+    });
   }
   const contents = new ArchiveContents(entries, options);
   return unended === undefined ? Archive.open(contents, options) : openUnended(contents, unended, options);

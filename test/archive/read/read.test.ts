@@ -252,17 +252,6 @@ describe('an OCI layout', () => {
       tar(layout, index({ ...descriptor(manifest, OCI_MANIFEST), size: 1 }), ...blobs),
       'SIZE_MISMATCH',
     ],
-    [
-      'with sha512',
-      tar(
-        layout,
-        index({ mediaType: OCI_MANIFEST, size: manifest.length, digest: digestOf(manifest, 'sha512') }),
-        ...blobs,
-        pax({ path: `blobs/sha512/${digestOf(manifest, 'sha512').slice(7)}` }),
-        entry('x', manifest),
-      ),
-      'UNSUPPORTED',
-    ],
   ])('%s is refused', async (_title, archive, code) => {
     await expect(readBytes(archive)).rejects.toMatchObject({ code });
   });
@@ -573,5 +562,55 @@ describe('an archive without its end', () => {
     ],
   ])('was cut off, if it lacks %s', async (_title, parts) => {
     await expect(readBytes(Buffer.concat(parts))).rejects.toMatchObject({ code: 'TRUNCATED' });
+  });
+});
+
+describe('an archive with sha512 blobs', () => {
+  const named = (bytes: Buffer, mediaType: string): object => ({
+    ...descriptor(bytes, mediaType),
+    digest: digestOf(bytes, 'sha512'),
+  });
+  const at = (bytes: Buffer, digest = digestOf(bytes, 'sha512')): Buffer =>
+    Buffer.concat([pax({ path: `blobs/sha512/${digest.slice(7)}` }), entry('x', bytes)]);
+  const zipped = [BASE, APP].map((layer) => gzipSync(layer));
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: named(CONFIG, OCI_CONFIG),
+    layers: zipped.map((layer) => named(layer, `${OCI_LAYER}+gzip`)),
+  });
+  const parts = [
+    entry('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
+    index(named(manifest, OCI_MANIFEST)),
+    at(manifest),
+  ];
+  const docker = json([
+    {
+      Config: `blobs/sha512/${digestOf(CONFIG, 'sha512').slice(7)}`,
+      Layers: zipped.map((layer) => `blobs/sha512/${digestOf(layer, 'sha512').slice(7)}`),
+    },
+  ]);
+
+  test.each<[string, Buffer[]]>([
+    ['as an OCI layout', []],
+    ['with a manifest.json', [entry('manifest.json', docker)]],
+  ])('is read byte for byte, under its digests: %s', async (_title, more) => {
+    const archive = tar(...parts, at(CONFIG), ...zipped.map((layer) => at(layer)), ...more);
+    const { images, content } = await readBytes(archive);
+    expect(images).toMatchObject([{ root: { digest: digestOf(manifest, 'sha512') }, isWritten: false }]);
+    for (const bytes of [manifest, CONFIG, ...zipped])
+      expect(content.blobs.get(digestOf(bytes, 'sha512'))).toEqual(bytes);
+  });
+
+  test.each<[string, Buffer[]]>([
+    [
+      'a layer',
+      [at(CONFIG), at(zipped[1] ?? APP, digestOf(zipped[0] ?? BASE, 'sha512')), at(zipped[1] ?? APP)],
+    ],
+    ['a config', [at(BASE, digestOf(CONFIG, 'sha512')), ...zipped.map((layer) => at(layer))]],
+  ])('is refused, if %s is another one', async (_title, blobs) => {
+    await expect(readBytes(tar(...parts, ...blobs))).rejects.toMatchObject({
+      code: expect.stringMatching(/MISMATCH/),
+    });
   });
 });
