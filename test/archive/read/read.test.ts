@@ -565,24 +565,27 @@ describe('an archive without its end', () => {
   });
 });
 
+const named512 = (bytes: Buffer, mediaType: string): object => ({
+  ...descriptor(bytes, mediaType),
+  digest: digestOf(bytes, 'sha512'),
+});
+const blob512 = (bytes: Buffer, digest = digestOf(bytes, 'sha512')): Buffer =>
+  Buffer.concat([pax({ path: `blobs/sha512/${digest.slice(7)}` }), entry('x', bytes)]);
+
 describe('an archive with sha512 blobs', () => {
-  const named = (bytes: Buffer, mediaType: string): object => ({
-    ...descriptor(bytes, mediaType),
-    digest: digestOf(bytes, 'sha512'),
-  });
-  const at = (bytes: Buffer, digest = digestOf(bytes, 'sha512')): Buffer =>
-    Buffer.concat([pax({ path: `blobs/sha512/${digest.slice(7)}` }), entry('x', bytes)]);
-  const zipped = [BASE, APP].map((layer) => gzipSync(layer));
+  const first = gzipSync(BASE);
+  const second = gzipSync(APP);
+  const zipped = [first, second];
   const manifest = json({
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
-    config: named(CONFIG, OCI_CONFIG),
-    layers: zipped.map((layer) => named(layer, `${OCI_LAYER}+gzip`)),
+    config: named512(CONFIG, OCI_CONFIG),
+    layers: zipped.map((layer) => named512(layer, `${OCI_LAYER}+gzip`)),
   });
   const parts = [
     entry('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
-    index(named(manifest, OCI_MANIFEST)),
-    at(manifest),
+    index(named512(manifest, OCI_MANIFEST)),
+    blob512(manifest),
   ];
   const docker = json([
     {
@@ -595,20 +598,23 @@ describe('an archive with sha512 blobs', () => {
     ['as an OCI layout', []],
     ['with a manifest.json', [entry('manifest.json', docker)]],
   ])('is read byte for byte, under its digests: %s', async (_title, more) => {
-    const archive = tar(...parts, at(CONFIG), ...zipped.map((layer) => at(layer)), ...more);
+    const archive = tar(...parts, blob512(CONFIG), ...zipped.map((layer) => blob512(layer)), ...more);
     const { images, content } = await readBytes(archive);
     expect(images).toMatchObject([{ root: { digest: digestOf(manifest, 'sha512') }, isWritten: false }]);
     for (const bytes of [manifest, CONFIG, ...zipped])
       expect(content.blobs.get(digestOf(bytes, 'sha512'))).toEqual(bytes);
   });
 
-  const [first, second] = zipped as [Buffer, Buffer];
   test.each<[string, Buffer, Buffer[]]>([
-    ['a layer', first, [at(CONFIG), at(second, digestOf(first, 'sha512')), at(second)]],
+    ['a layer', first, [blob512(CONFIG), blob512(second, digestOf(first, 'sha512')), blob512(second)]],
     [
       'a config',
       CONFIG,
-      [at(imageConfig([BASE, APP], { comment: 'x' }), digestOf(CONFIG, 'sha512')), at(first), at(second)],
+      [
+        blob512(imageConfig([BASE, APP], { comment: 'x' }), digestOf(CONFIG, 'sha512')),
+        blob512(first),
+        blob512(second),
+      ],
     ],
   ])('is refused, if %s is another one', async (_title, bytes, blobs) => {
     const expected = digestOf(bytes, 'sha512');
