@@ -128,7 +128,7 @@ describe.skipIf(SKIP).each<RegistryAuth>(['anonymous', 'htpasswd', 'token'])(
         cwd: folder,
         env: { ...env, DOCKER_CONFIG: folder, DOCKER_AUTH_CONFIG: config },
       });
-      expect(code).toBe(auth === 'anonymous' ? 0 : 3);
+      expect(code).toBe(auth === 'anonymous' ? 0 : 1);
       if (auth !== 'anonymous') expect(stderr).toContain('does not accept the credentials');
       expect(stdout + stderr).not.toContain('planted');
       expect(stdout + stderr).not.toContain(wrong);
