@@ -7,6 +7,7 @@ import { MANIFEST, ROOT, run } from './project.mjs';
 /** What a package is built from. */
 const SOURCES = [
   'src',
+  'types',
   'scripts',
   'package.json',
   'package-lock.json',
