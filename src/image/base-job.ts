@@ -50,11 +50,6 @@ export class BaseJob {
     return base;
   }
 
-  /** What it states. */
-  get layers(): readonly Layer[] {
-    return this.#layers;
-  }
-
   async holds(layer: Layer): Promise<boolean> {
     return this.#places.has(pairOf(layer));
   }

@@ -80,7 +80,9 @@ class OmittedContent implements ContentSource {
   readonly #placed: ReadImage;
   readonly #omitted: ReadonlyMap<Digest, Layer>;
   readonly #options: OmittedContentOptions;
-  /** The bases that were opened, each with its name. */
+  /** The places of blobs in the artifacts of jobs. */
+  readonly #jobs: ReadonlyMap<Digest, JobPlace>;
+  /** The bases that were opened. Two layouts of one job are two bases with one name. */
   readonly #bases = new Map<string, Promise<ContentSource | undefined>>();
   readonly #told = new Set<string>();
 
@@ -88,6 +90,7 @@ class OmittedContent implements ContentSource {
     this.#placed = placed;
     this.#omitted = omitted;
     this.#options = options;
+    this.#jobs = baseJobsOf(placed.image);
   }
 
   async has(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
@@ -115,8 +118,9 @@ class OmittedContent implements ContentSource {
     if (openBase === undefined || reference === undefined) throw this.#nowhere(blob, reference);
     const name = fullName(reference);
     try {
-      const opening = this.#bases.get(name) ?? openBase(reference, { signal });
-      this.#bases.set(name, opening);
+      const key = JSON.stringify(reference);
+      const opening = this.#bases.get(key) ?? openBase(reference, { signal });
+      this.#bases.set(key, opening);
       const base = await opening;
       if (base === undefined) throw this.#nowhere(blob, reference);
       const bytes = await openProven(base, layer, options);
@@ -147,7 +151,7 @@ class OmittedContent implements ContentSource {
 
   #reference(blob: Digest): BaseReference | undefined {
     const { image } = this.#placed;
-    const job = baseJobsOf(image).get(blob);
+    const job = this.#jobs.get(blob);
     if (job !== undefined) return { name: describeJob(job), job };
     const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = image.annotations;
     return name === undefined ? undefined : { name, digest };
