@@ -110,7 +110,7 @@ function onlyImage(key: string, images: readonly ShippedImage[]): ShippedImage {
 }
 
 function imageNamed(text: string, images: readonly ShippedImage[]): ShippedImage {
-  const found = images.find(({ name, ref, digest }) => [name, ref, digest].includes(text));
+  const found = images.find(({ name, ref, id, digest }) => [name, ref, id, digest].includes(text));
   const candidates = images.map(labelOf);
   if (found !== undefined) return found;
   throw new DrayageError('NOT_FOUND', `no image ${JSON.stringify(text)} for a variable`, {

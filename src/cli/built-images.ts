@@ -3,6 +3,7 @@ import { DrayageError, isDigest, isDrayageError, parseJson } from '../index.ts';
 import type { Context } from './context.ts';
 import { usedImages } from './provenance.ts';
 import { readGiven } from './given-file.ts';
+import { withAlgorithm } from './image-id.ts';
 
 /** An image that a build made: its possible IDs in a daemon, the likeliest first, and the build's facts about it. */
 export interface BuiltImage {
@@ -21,7 +22,7 @@ const PROVENANCE = 'buildx.build.provenance';
 /** Reads the image ID that `docker build --iidfile` wrote. */
 export async function readImageId(path: string): Promise<string> {
   const id = (await readBuildFile(path, 'the image ID file', '--iidfile')).toString().trim();
-  const digest = /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id;
+  const digest = withAlgorithm(id);
   if (isDigest(digest)) return digest;
   throw new DrayageError('MALFORMED', `${path} does not contain an image ID`, {
     path,

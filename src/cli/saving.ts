@@ -30,6 +30,7 @@ import type { CommonOptions, Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import type { LockTimeoutOptions } from './places.ts';
 import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.ts';
+import { withAlgorithm } from './image-id.ts';
 import { folderOf, isFolder, isSameFolder, openArchive, parseNotation } from './notation.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import type { VariableOptions } from './reports.ts';
@@ -83,12 +84,13 @@ export interface DoneSave {
  * @param mode a `trial` checks that the images can be signed, and signs none
  */
 export async function runSave(
-  names: readonly string[],
+  given: readonly string[],
   options: SaveCommandOptions,
   context: Context,
   mode: 'real' | 'trial' = 'real',
 ): Promise<DoneSave> {
   const { env, signal, onProgress } = context;
+  const names = given.map(withAlgorithm);
   const { ids, described, platform, maxSize } = await readRequest(options);
   if (options.from === undefined) assertNames(names, [...ids, ...described]);
   const job = readJob(env);

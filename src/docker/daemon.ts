@@ -24,6 +24,7 @@ import { loadImage } from './transfer/load.ts';
 import type { SaveTarget } from './transfer/open-archive.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
+import { withImage } from './transfer/by-config.ts';
 import { openSave } from './transfer/save.ts';
 import type { Store } from './kinds/store.ts';
 import type { Transport } from './connect/transport.ts';
@@ -104,12 +105,17 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
 
   /**
    * Finds an image.
-   * @param image a reference (without a tag: `latest`), or an image ID, full or shortened
-   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon
+   * @param image a reference (without a tag: `latest`), or an image ID, full or shortened: the daemon's own, or the
+   * config digest (on a containerd store from API 1.48)
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon; `AMBIGUOUS` if a shortened ID means
+   * several images
    */
   async inspect(image: string, options: InspectImageOptions = {}): Promise<DaemonImage> {
     const manifests = options.platforms === true && this.#target.canChoose;
-    const found = await this.#target.images.inspect(image, { signal: options.signal, manifests });
+    const { images } = this.#target;
+    const found = await withImage(this.#target, image, options, async (own) =>
+      images.inspect(own, { signal: options.signal, manifests }),
+    );
     return options.platforms === true ? { ...found, platforms: this.#target.store.platforms(found) } : found;
   }
 
@@ -123,7 +129,9 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND`; `USAGE` for an invalid name
    */
   async tag(image: string, name: string, options: ContentOptions = {}): Promise<void> {
-    return this.#target.images.tag(image, name, options);
+    return withImage(this.#target, image, options, async (own) =>
+      this.#target.images.tag(own, name, options),
+    );
   }
 
   /**
@@ -131,7 +139,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
    * @throws {@link DrayageError} `NOT_FOUND`; `DAEMON` with status 409 if the image is in use
    */
   async remove(image: string, options: RemoveOptions = {}): Promise<void> {
-    return this.#target.images.remove(image, options);
+    return withImage(this.#target, image, options, async (own) => this.#target.images.remove(own, options));
   }
 
   /** The images that its containers use, running or stopped. */

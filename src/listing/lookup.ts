@@ -14,6 +14,9 @@ import { nearest } from './nearest.ts';
 import { isReferrer } from './referrers.ts';
 import { shellWords } from '../text/shell-word.ts';
 
+/** A digest or its first digits, with or without its algorithm. */
+const SHORT_DIGEST = /^(?:sha256:[0-9a-f]{7,64}|sha512:[0-9a-f]{7,128}|[0-9a-f]{7,128})$/;
+
 /**
  * Resolves a reference among entries. In this order: by a full digest (of a root, of a manifest inside an index, of a
  * config), by name, by another tool's word, by unique tag, by seven or more digits of a digest. A manifest that is found
@@ -36,8 +39,7 @@ export async function resolveImage(
     const unique = await byUniqueTag(content, listed, reference, options);
     if (unique !== undefined) return [unique];
   }
-  const prefix =
-    digest === undefined ? /^(?:sha256:)?([0-9a-f]{7,64})$/.exec(reference)?.[1] : digestHex(digest);
+  const prefix = digest ?? SHORT_DIGEST.exec(reference)?.[0];
   const found = prefix === undefined ? undefined : await byDigest(content, listed, prefix, options);
   return found && [found];
 }
@@ -87,7 +89,7 @@ async function byDigest(
   prefix: string,
   options: ContentOptions,
 ): Promise<StoredImage | undefined> {
-  const fits = (digest: Digest): boolean => digestHex(digest).startsWith(prefix);
+  const fits = (digest: Digest): boolean => digest.startsWith(prefix) || digestHex(digest).startsWith(prefix);
   const found = new Map<Digest, StoredImage>();
   for (const image of listed) {
     if (fits(image.root.digest) && !(await isReferrer(source, image.root, options)))

@@ -133,7 +133,7 @@ export class FakeDaemon {
     else if (route === 'GET /version') json(response, { Version: '28.5.2', Os: 'linux', Arch: 'amd64' });
     else if (route === 'GET /info') json(response, { DriverStatus: this.#driverStatus() });
     else if (route.startsWith('GET /containers/json?all=1')) json(response, this.containers);
-    else if (route.startsWith('GET /images/json')) json(response, this.#list());
+    else if (route.startsWith('GET /images/json')) json(response, this.#list(query.has('manifests')));
     else if (route.startsWith('GET /images/get'))
       this.#image(response, query.get('names') ?? '', () => response.end('tar'));
     else if (route.startsWith('POST /images/load')) await this.#load(request, response);
@@ -150,12 +150,23 @@ export class FakeDaemon {
       : [['Backing Filesystem', 'extfs']];
   }
 
-  #list(): unknown[] {
+  #list(detailed: boolean): unknown[] {
     const listed = this.images.filter(({ unlisted }) => unlisted !== true);
-    return listed.map(({ id, names }) => ({ Id: id, RepoTags: names, Size: 1, Created: 1_700_000_000 }));
+    return listed.map(({ id, names, extra }) => ({
+      Id: id,
+      RepoTags: names,
+      Size: 1,
+      Created: 1_700_000_000,
+      ...(detailed && extra !== undefined && 'Manifests' in extra && { Manifests: extra['Manifests'] }),
+    }));
   }
 
   #image(response: ServerResponse, name: string, use: (image: FakeImage) => void): void {
+    // Podman takes a shortened ID only without its algorithm.
+    if (this.#kind === 'podman' && /^sha256:[0-9a-f]{0,63}$/.test(name)) {
+      json(response, { message: `${name}: invalid format: no 64-byte hexadecimal value` }, 500);
+      return;
+    }
     const image = this.images.find(
       ({ id, names }) => id === name || id.startsWith(`sha256:${name}`) || names.includes(name),
     );

@@ -81,6 +81,20 @@ describe.each(DAEMON_KINDS)('a real %s', (kind) => {
     expect(listed?.names.toSorted()).toEqual(['group/api:1', 'temp:latest']);
   });
 
+  test.skipIf(skip)('finds an image by its ID and by the digest of its config, in every form', async () => {
+    const { configDigest } = await identify(real, 'temp');
+    for (const digest of new Set([built, configDigest])) {
+      for (const text of [digest, digest.slice(7), digest.slice(7, 19), digest.slice(0, 19)]) {
+        expect(`${text} is ${(await daemon.inspect(text)).id}`).toBe(`${text} is ${built}`);
+      }
+    }
+    const before = await daemon.list();
+    for (const text of [`sha256:${'0'.repeat(64)}`, 'sha256:0000000', '000000000000']) {
+      await expect(daemon.inspect(text)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    }
+    expect(await daemon.list()).toEqual(before);
+  });
+
   test.skipIf(skip)('names images and takes names away', async () => {
     await daemon.tag('temp', 'localhost:5000/g/x:2');
     expect((await daemon.inspect('localhost:5000/g/x:2')).id).toBe(built);

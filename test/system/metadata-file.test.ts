@@ -64,6 +64,20 @@ describe.each(['docker-28-graph', 'docker-28-containerd'] as const)(
       expect(images.map(({ name, id }) => [name, id])).toEqual([['app:latest', configDigest]]);
     });
 
+    test.skipIf(skip).each([
+      ['an image ID', '--iidfile'],
+      ['metadata', '--metadata-file'],
+    ])('is saved by %s of a build without a name and without attestations', async (_, option) => {
+      const file = join(folder, option.slice(2));
+      const args = ['buildx', 'build', '--quiet', '--build-arg', `X=${option}`, option, file, folder];
+      // It prints the digest of the config, by which a containerd store itself does not find an image.
+      const { code, stdout } = await daemon.docker(args, { env: { BUILDX_NO_DEFAULT_ATTESTATIONS: '1' } });
+      expect(code).toBe(0);
+      const saving = ['save', option, file, '--out', `of${option}`, '--host', daemon.host];
+      const { images } = await drayageJson<SaveResult>(saving, { cwd: folder });
+      expect(images.map(({ name, id }) => [name, id])).toEqual([[null, stdout.trim()]]);
+    });
+
     test.skipIf(skip)('is saved of every target of a bake', async () => {
       const target = (x: string) => ({ context: folder, args: { X: x }, tags: [`${x}:1`, `${x}:2`] });
       const definition = {

@@ -31,6 +31,14 @@ export interface DaemonManifest extends Pick<Descriptor, 'digest' | 'platform'> 
   descriptor?: Descriptor | undefined;
 }
 
+/** A manifest of a containerd store, and the image that it belongs to. */
+export interface ListedManifest {
+  /** The daemon's ID of the image. */
+  id: Digest;
+  /** With its annotations: BuildKit's state the digest of the config. */
+  descriptor: Descriptor;
+}
+
 /** One line of a daemon's list of images. */
 export interface ImageSummary extends NamedImage {
   /** Bytes; see {@link DaemonImage}. */
@@ -78,6 +86,10 @@ const listSchema = v.nullable(
   ),
 );
 
+const manifestListSchema = v.nullable(
+  v.array(v.looseObject({ Id: idSchema, Manifests: optional(v.array(manifestSchema)) })),
+);
+
 /** Reads a daemon's description of an image. */
 export async function readDescription(
   reply: DaemonReply,
@@ -118,4 +130,14 @@ export async function readList(reply: DaemonReply, ownDomain: string | undefined
     size: Size,
     created: new Date(Created * 1000).toISOString(),
   }));
+}
+
+/** Reads the complete manifests in a daemon's list of images; of a daemon that lists none, nothing. */
+export async function readManifests(reply: DaemonReply): Promise<ListedManifest[]> {
+  const images = (await readJson(manifestListSchema, reply, 'the list of images')) ?? [];
+  return images.flatMap(({ Id, Manifests = [] }) =>
+    Manifests.flatMap(({ Available, Descriptor: descriptor }) =>
+      Available && descriptor !== undefined ? [{ id: Id, descriptor }] : [],
+    ),
+  );
 }

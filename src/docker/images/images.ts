@@ -8,11 +8,14 @@ import { assertOk, drain } from '../connect/reply.ts';
 import type { DaemonReply, DaemonRequest, Transport } from '../connect/transport.ts';
 import { pause } from '../../stream/signals.ts';
 
-import type { DaemonImage, ImageSummary } from './description.ts';
-import { readDescription, readList } from './description.ts';
+import type { DaemonImage, ImageSummary, ListedManifest } from './description.ts';
+import { readDescription, readList, readManifests } from './description.ts';
 
 /** The pauses before a failed list is requested again, in ms. */
 const LIST_PAUSES = [20, 50, 100, 200, 400, 800];
+
+/** A shortened image ID with its algorithm. */
+const SHORT_ID = /^sha256:[0-9a-f]{7,63}$/;
 
 /** The images of a daemon and their names. */
 export class Images {
@@ -37,7 +40,8 @@ export class Images {
     image: string,
     { signal, manifests }: ContentOptions & { manifests?: boolean } = {},
   ): Promise<DaemonImage | undefined> {
-    const reply = await this.#transport.open({ signal, path: inspectPath(image, manifests) });
+    const reply = await this.#ask(image, { signal }, manifests === true ? '/json?manifests=1' : '/json');
+    if (reply === undefined) return undefined;
     if (reply.status !== 404) return readDescription(reply, image, this.#ownDomain);
     await drain(reply);
     return undefined;
@@ -48,7 +52,16 @@ export class Images {
    * @param options.all includes intermediate images
    */
   async list({ signal, all }: ContentOptions & { all?: boolean } = {}): Promise<ImageSummary[]> {
-    const path = all === true ? '/images/json?all=1' : '/images/json';
+    return readList(await this.#openList(all === true ? '?all=1' : '', { signal }), this.#ownDomain);
+  }
+
+  /** The complete manifests in a containerd store of API 1.48 and later. */
+  async manifests({ signal }: ContentOptions = {}): Promise<ListedManifest[]> {
+    return readManifests(await this.#openList('?manifests=1', { signal }));
+  }
+
+  async #openList(query: string, { signal }: ContentOptions): Promise<DaemonReply> {
+    const path = `/images/json${query}`;
     let reply = await this.#transport.open({ signal, path });
     // A containerd store cannot list while it removes the content of an image.
     for (const milliseconds of LIST_PAUSES) {
@@ -57,15 +70,14 @@ export class Images {
       await pause(milliseconds, signal);
       reply = await this.#transport.open({ signal, path });
     }
-    return readList(reply, this.#ownDomain);
+    return reply;
   }
 
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
   async tag(image: string, name: string, { signal }: ContentOptions = {}): Promise<void> {
     const { repository, tag } = parseTagName(name);
     const query = String(new URLSearchParams({ repo: repository, tag }));
-    const path = `/images/${imageSegment(image)}/tag?${query}`;
-    const reply = await this.#about(image, { signal, method: 'POST', path });
+    const reply = await this.#about(image, { signal, method: 'POST' }, `/tag?${query}`);
     await assertOk(reply, `the name ${name}`);
     await drain(reply);
   }
@@ -73,22 +85,45 @@ export class Images {
   /** @throws {@link DrayageError} `NOT_FOUND` with the nearest names, `USAGE`, `DAEMON`, `UNREACHABLE` */
   async remove(image: string, options: ContentOptions & { force?: boolean } = {}): Promise<void> {
     const { signal, force = false } = options;
-    const path = `/images/${imageSegment(image)}?force=${force}`;
-    const reply = await this.#about(image, {
-      signal,
-      method: 'DELETE',
-      path,
-      timeout: this.#transport.workTimeout,
-    });
+    const request = { signal, method: 'DELETE' as const, timeout: this.#transport.workTimeout };
+    const reply = await this.#about(image, request, `?force=${force}`);
     await assertOk(reply, `to remove ${image}`);
     await drain(reply);
   }
 
-  async #about(image: string, request: DaemonRequest): Promise<DaemonReply> {
-    const reply = await this.#transport.open(request);
-    if (reply.status !== 404) return reply;
-    await drain(reply);
+  async #about(image: string, request: Omit<DaemonRequest, 'path'>, rest: string): Promise<DaemonReply> {
+    const reply = await this.#ask(image, request, rest);
+    if (reply !== undefined && reply.status !== 404) return reply;
+    if (reply !== undefined) await drain(reply);
     throw await this.#notFound(image, request);
+  }
+
+  /**
+   * Sends a request about an image.
+   * @param rest of the path, after the image
+   * @returns undefined without a request if no image has such an ID
+   */
+  async #ask(
+    image: string,
+    request: Omit<DaemonRequest, 'path'>,
+    rest: string,
+  ): Promise<DaemonReply | undefined> {
+    const name = SHORT_ID.test(image) ? await this.#fullId(image, request) : givenName(image);
+    // Of the characters in a reference, only the brackets of an IPv6 address need escaping in a path.
+    const segment = name?.replaceAll('[', '%5B').replaceAll(']', '%5D');
+    if (segment === undefined) return undefined;
+    return this.#transport.open({ ...request, path: `/images/${segment}${rest}` });
+  }
+
+  /** The ID with this start. Podman takes a shortened one only without its algorithm, where it may be a name. */
+  async #fullId(start: string, { signal }: ContentOptions): Promise<string | undefined> {
+    const listed = await this.list({ signal, all: true });
+    const ids = new Set(listed.map(({ id }) => id).filter((id) => id.startsWith(start)));
+    if (ids.size > 1) {
+      const candidates = [...ids];
+      throw new DrayageError('AMBIGUOUS', `${start} is the start of several image IDs`, { candidates });
+    }
+    return [...ids][0];
   }
 
   async #notFound(image: string, { signal }: ContentOptions): Promise<DrayageError> {
@@ -110,13 +145,4 @@ export class Images {
  */
 export function givenName(image: string): string {
   return looksLikeImageId(image) ? image : normalizeName(image);
-}
-
-function inspectPath(image: string, manifests = false): string {
-  return `/images/${imageSegment(image)}/json${manifests ? '?manifests=1' : ''}`;
-}
-
-/** As a part of a path. Of the characters in a reference, only the brackets of an IPv6 address need escaping. */
-function imageSegment(image: string): string {
-  return givenName(image).replaceAll('[', '%5B').replaceAll(']', '%5D');
 }

@@ -10,11 +10,9 @@ import type { Document } from '../../oci/manifest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { matchesPlatform } from '../../oci/platform.ts';
-import { readDocument } from '../../stream/document.ts';
 import type { DaemonImage } from '../images/description.ts';
 import type { SaveTarget } from './open-archive.ts';
-import { requestBlobs } from './request-blobs.ts';
-import { blobName } from '../../oci/layout.ts';
+import { requestBlobs, requestDocuments } from './request-blobs.ts';
 import { documentEntries, layoutEntries } from '../../archive/write/layout-entries.ts';
 
 /** Options of {@link openDelta}. */
@@ -63,16 +61,7 @@ async function fetchDocuments(
   wanted: readonly Descriptor[],
   { signal }: DeltaOptions,
 ): Promise<Document[]> {
-  const byName = new Map(wanted.map((descriptor) => [blobName(descriptor.digest), descriptor]));
-  const found = new Map<Digest, Document>();
-  for await (const { name, bytes } of requestBlobs(target, wanted, signal)) {
-    const descriptor = byName.get(name);
-    if (descriptor === undefined) continue;
-    found.set(descriptor.digest, {
-      descriptor: bareDescriptor(descriptor),
-      bytes: await readDocument(bytes, descriptor),
-    });
-  }
+  const found = await requestDocuments(target, wanted, signal);
   return wanted.map(({ digest }) => found.get(digest) ?? missing(digest));
 }
 

@@ -3,10 +3,12 @@ import type { TarEntry } from '../../archive/tar/read.ts';
 import { readTar } from '../../archive/tar/read.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/manifest.ts';
 import { buildManifest, toDocument } from '../../oci/manifest.ts';
 import { OCI_CONFIG, OCI_LAYER } from '../../oci/media-types.ts';
+import { readDocument } from '../../stream/document.ts';
 import type { SaveTarget } from './open-archive.ts';
 import { openArchive } from './open-archive.ts';
 import { sendArchive } from './send.ts';
@@ -49,6 +51,26 @@ export async function* requestBlobs(
     remove();
     await removal;
   }
+}
+
+/**
+ * Asks a containerd store for documents, as {@link requestBlobs}, and reads and checks each.
+ * @returns those that arrived
+ */
+export async function requestDocuments(
+  target: SaveTarget,
+  wanted: readonly Descriptor[],
+  signal: AbortSignal | undefined,
+): Promise<Map<Digest, Document>> {
+  const byName = new Map(wanted.map((descriptor) => [blobName(descriptor.digest), descriptor]));
+  const found = new Map<Digest, Document>();
+  for await (const { name, bytes } of requestBlobs(target, wanted, signal)) {
+    const descriptor = byName.get(name);
+    if (descriptor === undefined) continue;
+    const document = { descriptor: bareDescriptor(descriptor), bytes: await readDocument(bytes, descriptor) };
+    found.set(descriptor.digest, document);
+  }
+  return found;
 }
 
 /** A different image each time, so that nobody else removes it. */

@@ -3,6 +3,7 @@ import type { ContentOptions } from '../../content/source.ts';
 import type { SaveArchiveOptions } from '../../content/endpoint.ts';
 import { isDrayageError, isUnusable } from '../../errors.ts';
 import { isIdOf, parseReference } from '../../oci/reference.ts';
+import { withImage } from './by-config.ts';
 import { openDelta } from './delta-save.ts';
 import type { Images } from '../images/images.ts';
 import { givenName } from '../images/images.ts';
@@ -25,7 +26,12 @@ export async function openSave(
     if (archive !== undefined) return archive;
   }
   const wanted: string[] = [];
-  for (const image of [images].flat()) wanted.push(await savedName(target.images, image, { signal }));
+  for (const image of [images].flat()) {
+    const name = await withImage(target, image, { signal }, async (own) =>
+      savedName(target.images, own, { signal }),
+    );
+    wanted.push(name);
+  }
   return openArchive(target, wanted, platform, { signal });
 }
 

@@ -32,6 +32,21 @@ describe('images of a daemon', () => {
     },
   );
 
+  test.each(['graph', 'podman'] as const)(
+    'a shortened ID with its algorithm means the ID, to %s',
+    async (kind) => {
+      const { fake, daemon } = await withImages(kind, ['a1a1a1a1a1a1:latest']);
+      expect((await daemon.inspect('sha256:a1a1a1a1a1a1')).id).toBe(ID);
+      await daemon.tag('sha256:b2b2b2b', 'b2b2b2b2b2b2:latest');
+      // A name that looks like an ID is not in the way.
+      fake.images.push({ id: `sha256:${'d4'.repeat(32)}`, names: ['b2b2b2b2:latest'], diffIds: [] });
+      expect((await daemon.inspect('sha256:b2b2b2b2')).id).toBe(OTHER);
+      await expect(daemon.inspect('sha256:c3c3c3c')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      fake.images.push({ id: `sha256:${'a1'.repeat(31)}ff`, names: [], diffIds: [] });
+      await expect(daemon.inspect('sha256:a1a1a1a1a1a1')).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+    },
+  );
+
   test('names of podman are those that docker shows', async () => {
     const names = [
       'localhost/temp:latest',

@@ -4,7 +4,7 @@ import { DrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../../../oci/platform.ts';
-import { isIdOf, namesAmong, taggedName } from '../../../oci/reference.ts';
+import { looksLikeImageId, namesAmong, taggedName } from '../../../oci/reference.ts';
 import { oneAhead } from '../../../stream/one-ahead.ts';
 import type { SourceOptions } from './source.ts';
 import type { WantedImage } from './daemon-plan.ts';
@@ -73,9 +73,9 @@ function digestFor(text: string, { id, platforms }: EndpointImage, wanted: Platf
 }
 
 /** The name by which an image was requested; none if it was requested by its ID. */
-function nameAsked(text: string, { id, names }: EndpointImage): string[] {
+function nameAsked(text: string, { names }: EndpointImage): string[] {
   const name = taggedName(text);
-  if (name === undefined || (isIdOf(text, id) && !names.includes(name))) return [];
+  if (name === undefined || (looksLikeImageId(text) && !names.includes(name))) return [];
   // podman calls local images localhost/temp, and also accepts temp.
   const short = name.replace(/^localhost\//, '');
   return [!names.includes(name) && names.includes(short) ? short : name];
