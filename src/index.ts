@@ -92,6 +92,8 @@ export { localFirst } from './layout/local-first.ts';
 export type { SweptBlobs } from './layout/sweep.ts';
 export type { Attached } from './listing/attached.ts';
 export type { ImageIdentity, OnPlanned, PlannedIdentity } from './listing/unique-reference.ts';
+export { MemoryContent } from './memory/memory-content.ts';
+export { MemoryStore } from './memory/memory-store.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';
 export { isDigest } from './oci/digest.ts';

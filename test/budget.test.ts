@@ -7,7 +7,7 @@ import { countBytes } from '../src/stream/drain.ts';
 import { readDocument } from '../src/stream/document.ts';
 import { decompressDetected, measure } from '../src/stream/sniffed.ts';
 import { once } from '../src/stream/tap.ts';
-import { describeBytes } from './contract/content.ts';
+import { describeBytes } from '../src/testing/sample-images.ts';
 
 const LIMIT = expect.objectContaining({ code: 'LIMIT' }) as Error;
 

@@ -6,20 +6,18 @@ import type { Digest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { formatLayoutIndex } from '../oci/image-index.ts';
 import { dockerManifest } from './docker-manifest.ts';
-import { listImages } from '../listing/entries.ts';
-import { EntryList } from '../listing/entry-list.ts';
+import { changeEntries } from '../listing/changes.ts';
 import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
 import { inExisting } from '../disk/below.ts';
 import type { Lock } from './lock.ts';
-import { notFound } from '../listing/lookup.ts';
 import { makeLayout, markLayout, publishBlobs } from './publish.ts';
-import { incomplete, reach } from './reach.ts';
+import { incomplete, reach } from '../image/reach.ts';
 import { renewRoot } from './renew.ts';
 import { prepareReplacement, readSmallFile } from './small-file.ts';
 import type { Staging } from './staging.ts';
 import { together } from '../stream/together.ts';
 import type { StoredContent } from './stored-content.ts';
-import type { IndexChange, Transaction } from './transaction.ts';
+import type { Transaction } from './transaction.ts';
 import { Undo } from './undo.ts';
 import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../oci/layout.ts';
 
@@ -102,7 +100,7 @@ async function apply(context: CommitContext, needed: Needed, lock: Lock, undo: U
   const { stored, staging, transaction, signal } = context;
   const { root } = stored;
   const before = await readLayoutIndex(root);
-  const after = { ...before, manifests: applyChanges(root, before.manifests, transaction.changes) };
+  const after = { ...before, manifests: changeEntries(before.manifests, transaction.changes, root) };
   const roots = transaction.changes.flatMap((change) => (change.kind === 'add' ? [change.root.digest] : []));
   const publish = (): Promise<void> =>
     publishBlobs(root, transaction.staged, { blobs: needed.values(), renewed: new Set(roots) }, undo);
@@ -163,20 +161,6 @@ async function prepareReplacementOfIndex(
   // A file with the same entries in another spelling is not rewritten.
   if (text === formatLayoutIndex(before)) return async () => {};
   return prepareReplacement(staging, root, INDEX_FILE, Buffer.from(text));
-}
-
-function applyChanges(
-  root: string,
-  entries: readonly Descriptor[],
-  changes: readonly IndexChange[],
-): Descriptor[] {
-  const list = new EntryList(entries);
-  for (const change of changes) {
-    if (change.kind === 'add') list.add(change.root, change.names, change.annotations);
-    else if (!list.remove(change.target))
-      throw notFound(Object.values(change.target)[0] ?? '', listImages(list.entries), root);
-  }
-  return list.entries;
 }
 
 /** Checks that everything needed is staged, or stored and intact: by its digest, never by its size alone. */

@@ -6,17 +6,12 @@ import { writeBlob } from '../content/sink.ts';
 import { DrayageError, isAbsentOrDamaged } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isDigest } from '../oci/digest.ts';
 import { hasBlob, openBlob } from './blob-file.ts';
-import { nameAnnotations } from '../listing/names.ts';
+import type { IndexChange } from '../listing/changes.ts';
+import { addition, removal } from '../listing/changes.ts';
 import { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { StoredContent } from './stored-content.ts';
-
-/** A change to index.json. */
-export type IndexChange =
-  | { kind: 'add'; root: Descriptor; names: readonly string[]; annotations: Record<string, string> }
-  | { kind: 'remove'; target: { digest: Digest } | { name: string } };
 
 /** The transaction as the layout uses it. */
 export class Transaction implements StoreTransaction {
@@ -63,8 +58,7 @@ export class Transaction implements StoreTransaction {
 
   add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void {
     this.#assertUsable();
-    names.forEach(nameAnnotations);
-    this.changes.push({ kind: 'add', root, names: [...names], annotations: { ...annotations } });
+    this.changes.push(addition(root, names, annotations));
   }
 
   drop(digest: Digest): void {
@@ -74,8 +68,7 @@ export class Transaction implements StoreTransaction {
 
   remove(nameOrDigest: string): void {
     this.#assertUsable();
-    const target = isDigest(nameOrDigest) ? { digest: nameOrDigest } : { name: nameOrDigest };
-    this.changes.push({ kind: 'remove', target });
+    this.changes.push(removal(nameOrDigest));
   }
 
   /** Ends all use of the transaction. */

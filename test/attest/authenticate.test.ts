@@ -13,10 +13,10 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
 import { OCI_CONFIG, OCI_INDEX } from '../../src/oci/media-types.ts';
 import { once } from '../../src/stream/tap.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { tempFolder } from '../layout/folders.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { bytesOf, expected, keyBundle, keyPair, statement } from './bundles.ts';
 
 const KEYS = keyPair();

@@ -21,7 +21,7 @@ import { Layout } from '../../src/layout/layout.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { sign } from '../../src/verbs/sign.ts';
 import { DIGEST, keyless, keyPair } from '../attest/bundles.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { FakeSigstore, identityToken } from '../support/fake-sigstore.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

@@ -5,7 +5,7 @@ import { originKeys } from '../../src/ci/expectations.ts';
 import { readOrigin } from '../../src/ci/gitlab/job.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { ownImages } from '../../src/ci/own-images.ts';
-import { sampleImage } from '../layout/sample-images.ts';
+import { sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 
 const { root } = sampleImage(['a']);

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { InspectResult, SaveResult } from '../../src/index.ts';
-import { sampleImage } from '../layout/sample-images.ts';
+import { sampleImage } from '../../src/testing/sample-images.ts';
 import { buildkitEntry, entryOf, writeBuilderLayout } from '../support/builder-layout.ts';
 import type { CliResult } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';

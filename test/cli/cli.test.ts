@@ -9,7 +9,7 @@ import type { InspectResult, SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { addSample, imageOf } from '../layout/sample-images.ts';
+import { addSample, imageOf } from '../../src/testing/sample-images.ts';
 import { header } from '../support/archives/tar-bytes.ts';
 import type { CliOptions } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';

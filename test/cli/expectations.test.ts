@@ -3,7 +3,7 @@ import { parseExpectations, readPolicy } from '../../src/cli/expectations.ts';
 import { hintOf } from '../../src/cli/hints.ts';
 import type { Expectations, StoredImage } from '../../src/index.ts';
 import { REVISION } from '../../src/oci/annotations.ts';
-import { sampleImage } from '../layout/sample-images.ts';
+import { sampleImage } from '../../src/testing/sample-images.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 
 const env = { ...gitlabJob('2', 'test'), CI_PIPELINE_ID: '1' };

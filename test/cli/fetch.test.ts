@@ -5,7 +5,7 @@ import type { FetchResult, LoadVerbResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { imageFiles, layoutFiles, named, noise, zipped } from '../gitlab/artifacts.ts';
-import { sampleImage } from '../layout/sample-images.ts';
+import { sampleImage } from '../../src/testing/sample-images.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import type { CliOptions, CliResult } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';

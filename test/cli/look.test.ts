@@ -9,7 +9,7 @@ import { formatHtml } from '../../src/cli/html.ts';
 import { inspect } from '../../src/verbs/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

@@ -11,7 +11,7 @@ import type { Ci } from '../../src/index.ts';
 import { cis } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { harbour, harbourTask } from '../ci/made-up.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { contextOf } from './contexts.ts';
 

@@ -15,7 +15,7 @@ import { readOrigin } from '../../src/ci/gitlab/job.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

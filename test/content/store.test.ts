@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { Layout } from '../../src/layout/layout.ts';
-import { MemoryStore } from '../support/memory-store.ts';
+import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { imageStoreContract } from '../contract/store.ts';
+import { imageStoreContract } from '../../src/testing/store-contract.ts';
+import { runContract } from '../contract/content.ts';
 
-imageStoreContract('a layout', async () => Layout.create(join(await temporaryFolder(), 'layout')));
-imageStoreContract('a store in memory', async () => new MemoryStore());
+runContract(
+  'a layout is a store of images',
+  imageStoreContract(async () => Layout.create(join(await temporaryFolder(), 'layout'))),
+);
+runContract(
+  'a store in memory is a store of images',
+  imageStoreContract(async () => new MemoryStore()),
+);

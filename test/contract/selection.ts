@@ -6,9 +6,10 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { Selection } from '../../src/select/selection.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { sampleAttestation, sampleImage, sampleIndex, withForeignLayer } from '../layout/sample-images.ts';
+import { sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
+import { sampleAttestation, withForeignLayer } from '../layout/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { describeBytes } from './content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 
 /** What a place holds: blobs, and the entries of its index.json. */
 export interface SelectionContent {

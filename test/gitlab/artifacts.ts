@@ -5,8 +5,8 @@ import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';
 import type { FakeGitLab } from '../support/fake-gitlab.ts';
 import { JOB_TOKEN } from '../support/fake-gitlab.ts';
 import type { ZipFileOptions } from '../support/zip-bytes.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { describeBytes } from '../contract/content.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 
 /** The files of a layout that holds these blobs. */
 export function layoutFiles(

@@ -1,6 +1,6 @@
 import type { ContentSource } from '../../src/content/source.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import type { Place } from '../contract/content.ts';
+import type { PlaceUnderTest } from '../../src/testing/content-contract.ts';
 import { contentSourceContract } from '../contract/content.ts';
 import type { FakeGitLabOptions } from '../support/fake-gitlab.ts';
 import { FakeGitLab } from '../support/fake-gitlab.ts';
@@ -13,7 +13,7 @@ import { clientOf, layoutFiles, named, zipped } from './artifacts.ts';
 function artifactOf(
   options: FakeGitLabOptions,
   how: Partial<ZipFileOptions> = {},
-): (blobs: Uint8Array[], damaged: [Descriptor, Uint8Array][]) => Promise<Place<ContentSource>> {
+): (blobs: Uint8Array[], damaged: [Descriptor, Uint8Array][]) => Promise<PlaceUnderTest<ContentSource>> {
   return async (blobs, damaged) => {
     const files = layoutFiles([...named(blobs), ...damaged]);
     const archive = zip(zipped(files, how), { zip64: how.zip64 === true });

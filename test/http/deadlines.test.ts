@@ -6,7 +6,7 @@ import { GitLab } from '../../src/gitlab/gitlab.ts';
 import { Http } from '../../src/http/http.ts';
 import { readWhole } from '../../src/http/reply.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { SLOW, startSlowServer } from '../support/slow-server.ts';
 
 const WAYS = Object.keys(SLOW);

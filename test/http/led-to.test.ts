@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { assertMayLeadTo, mayLeadTo } from '../../src/http/led-to.ts';
 import { freeHost, judgedLookup, limitHost } from '../../src/http/nearness.ts';
 import { GitLab } from '../../src/gitlab/gitlab.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { registryOf } from '../registry/registries.ts';
 import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';

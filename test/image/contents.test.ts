@@ -7,15 +7,9 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { toDocument } from '../../src/oci/manifest.ts';
 import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import {
-  contentOf,
-  sampleAttestation,
-  sampleImage,
-  sampleIndex,
-  sampleReferrer,
-  withForeignLayer,
-} from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { contentOf, sampleAttestation, withForeignLayer } from '../layout/sample-images.ts';
 import { json } from '../oci/documents.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 

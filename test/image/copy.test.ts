@@ -6,7 +6,8 @@ import type { ImageContents } from '../../src/image/contents.ts';
 import { contentsOf } from '../../src/image/contents.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { contentOf, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import { sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { contentOf } from '../layout/sample-images.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
 const APP = sampleImage(['a', 'b', 'c', 'd', 'e', 'f', 'g']);

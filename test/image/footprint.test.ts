@@ -5,7 +5,7 @@ import { Layout } from '../../src/layout/layout.ts';
 import type { HistoryEntry } from '../../src/oci/config.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { addSample, sampleImage, sampleIndex } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const APP = sampleImage(['base', 'app']);

@@ -9,10 +9,10 @@ import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestHex, digestOf } from '../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { tempFolder } from '../layout/folders.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, imageOf, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, imageOf, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 
 let count = 0;
 

@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { images, readImage } from '../../src/image/image.ts';
 import { formatPlatform, parsePlatform } from '../../src/oci/platform.ts';
-import {
-  contentOf,
-  sampleAttestation,
-  sampleImage,
-  sampleIndex,
-  sampleReferrer,
-} from '../layout/sample-images.ts';
+import { sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { contentOf, sampleAttestation } from '../layout/sample-images.ts';
 
 const AMD = sampleImage(['base', 'app'], 'amd64');
 const ARM = sampleImage(['base', 'arm'], 'arm64');

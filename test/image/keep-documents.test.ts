@@ -5,7 +5,8 @@ import { keepDocuments } from '../../src/image/keep-documents.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { contentSourceContract, describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
+import { contentSourceContract } from '../contract/content.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
 contentSourceContract('what keeps documents', async (blobs, damaged) => {

@@ -7,7 +7,7 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_LAYER } from '../../src/oci/media-types.ts';
 import { statingSize } from '../../src/stream/gzip-members.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 import { frame, sizedFrame } from '../stream/zstd-bytes.ts';

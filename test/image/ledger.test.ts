@@ -3,7 +3,7 @@ import type { Layer } from '../../src/image/layer.ts';
 import { Ledger } from '../../src/image/ledger.ts';
 import { noteProven } from '../../src/image/prove.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 
 const pair = (blob: string, layer: string): Layer => ({
   blob: describeBytes(Buffer.from(`blob ${blob}`)),

@@ -4,7 +4,7 @@ import type { Layer } from '../../src/image/layer.ts';
 import { isProven, noteProven, prove, proveAll } from '../../src/image/prove.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_LAYER } from '../../src/oci/media-types.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 

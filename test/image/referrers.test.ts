@@ -6,7 +6,7 @@ import { Layout } from '../../src/layout/layout.ts';
 import { contentsOf } from '../../src/image/contents.ts';
 import { referrersOf } from '../../src/image/referrers.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const [AMD, ARM] = [sampleImage(['a']), sampleImage(['b'], 'arm64')];

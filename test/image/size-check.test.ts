@@ -3,7 +3,7 @@ import { footprint } from '../../src/image/footprint.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { checkSize } from '../../src/image/size-check.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { fixtureArchive } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

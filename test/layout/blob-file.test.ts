@@ -7,7 +7,7 @@ import { drain } from '../../src/stream/drain.ts';
 import { StoredContent } from '../../src/layout/stored-content.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestHex } from '../../src/oci/digest.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { tempFolder } from './folders.ts';
 
 /** Several reads long. */

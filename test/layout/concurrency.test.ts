@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { walk } from '../../src/image/contents.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { tempFolder } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 const WRITERS = 8;
 const IMAGES = 4;

@@ -5,8 +5,9 @@ import type { ContentSource } from '../../src/content/source.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestAlgorithm, digestHex } from '../../src/oci/digest.ts';
-import type { Place } from '../contract/content.ts';
-import { chunksOf, contentSinkContract, contentSourceContract, describeBytes } from '../contract/content.ts';
+import type { PlaceUnderTest } from '../../src/testing/content-contract.ts';
+import { chunksOf, describeBytes } from '../../src/testing/sample-images.ts';
+import { contentSinkContract, contentSourceContract } from '../contract/content.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 import { tempFolder } from './folders.ts';
 
@@ -32,7 +33,7 @@ async function layoutWith(blobs: Uint8Array[], damaged: [Descriptor, Uint8Array]
 async function transactionOf(
   layout: Layout,
   staged: Uint8Array[] = [],
-): Promise<Place<ContentSink & ContentSource>> {
+): Promise<PlaceUnderTest<ContentSink & ContentSource>> {
   return new Promise((resolve, reject) => {
     const update = layout.update(async (transaction) => {
       for (const bytes of staged) await transaction.put(describeBytes(bytes), chunksOf(bytes));

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { tempFolderInMemory } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 const WRITERS = 16;
 /** Each writer moves so many names of its own from image to image. */

@@ -7,7 +7,8 @@ import { save } from '../../src/verbs/save/save.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { buildkitEntry, writeBuilderLayout } from '../support/builder-layout.ts';
 import { MemoryRegistry } from '../support/memory-registry.ts';
-import { addSample, contentOf, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
+import { contentOf } from './sample-images.ts';
 
 /** The file system's faults: the call with this number fails, alone or with all that follow. */
 const faults = vi.hoisted(() => ({

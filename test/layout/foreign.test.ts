@@ -10,7 +10,7 @@ import { images } from '../../src/image/image.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { snapshot, tempFolder } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 

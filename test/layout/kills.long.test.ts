@@ -12,7 +12,7 @@ import { gitlabJob } from '../support/gitlab-job.ts';
 import { zip } from '../support/zip-bytes.ts';
 import { buildkitEntry, writeBuilderLayout } from '../support/builder-layout.ts';
 import { ageLeftovers, tempFolderInMemory } from './folders.ts';
-import { sampleImage } from './sample-images.ts';
+import { sampleImage } from '../../src/testing/sample-images.ts';
 
 const KILLS = 200;
 const DEMO = fixturePath('demo.tar');

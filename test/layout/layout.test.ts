@@ -5,10 +5,11 @@ import { Layout } from '../../src/layout/layout.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { DOCKER_MANIFEST_LIST, OCI_CONFIG } from '../../src/oci/media-types.ts';
-import { chunksOf, describeBytes } from '../contract/content.ts';
+import { chunksOf, describeBytes } from '../../src/testing/sample-images.ts';
 import { snapshot, tempFolder } from './folders.ts';
-import type { SampleImage } from './sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer, withForeignLayer } from './sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { withForeignLayer } from './sample-images.ts';
 import type { OnProgress, ProgressEvent } from '../../src/progress.ts';
 
 const APP = sampleImage(['base', 'app']);

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import { snapshot, tempFolder } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 const APP = sampleImage(['base', 'app']);
 const BASE = APP.layers[0] ?? APP.root;

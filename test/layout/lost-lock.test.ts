@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { placeOf, tempFolder } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 /** What happens once a file was moved to this place, before its mover goes on. */
 const hook = vi.hoisted(() => ({ afterMoveTo: async (_path: string): Promise<void> => {} }));

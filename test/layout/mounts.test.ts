@@ -5,7 +5,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { Staging } from '../../src/layout/staging.ts';
 import { placeOf, tempFolder } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 /** A folder that is a mount of its own, though of the same device; and what happens before a folder is made. */
 const disk = vi.hoisted(() => ({ mount: '', beforeMkdir: (_path: string): void => {} }));

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import type { ProgressEvent } from '../../src/progress.ts';
 import { snapshot, tempFolder } from './folders.ts';
-import { addSample, sampleImage } from './sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 const APP = sampleImage(['base', 'app']);
 

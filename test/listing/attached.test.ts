@@ -4,11 +4,11 @@ import { inspect } from '../../src/verbs/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { chunksOf } from '../contract/content.ts';
+import { chunksOf } from '../../src/testing/sample-images.ts';
 import { fixtureArchive } from '../support/fixtures.ts';
 import { tempFolder } from '../layout/folders.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 
 const IMAGE = sampleImage(['a']);
 const OTHER = sampleImage(['b']);

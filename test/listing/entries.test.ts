@@ -11,9 +11,9 @@ import { OCI_CONFIG } from '../../src/oci/media-types.ts';
 import { select } from '../../src/select/select.ts';
 import { prune } from '../../src/verbs/prune.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { describeBytes } from '../contract/content.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const APP = sampleImage(['base', 'app']);

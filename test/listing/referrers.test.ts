@@ -8,7 +8,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_INDEX } from '../../src/oci/media-types.ts';
 import { tempFolder } from '../layout/folders.ts';
 import { MemoryContent } from '../support/memory-content.ts';
-import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
 
 const IMAGES = ['a', 'b', 'c', 'd'].map((text) => sampleImage([text]));
 

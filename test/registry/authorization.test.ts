@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeBytes, chunksOf } from '../contract/content.ts';
+import { describeBytes, chunksOf } from '../../src/testing/sample-images.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { IDENTITY_TOKEN } from '../support/fake-registry-tokens.ts';
 import { DrayageError } from '../../src/errors.ts';

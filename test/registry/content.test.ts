@@ -3,7 +3,7 @@ import type { ContentSource } from '../../src/content/source.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { RegistryOptions } from '../../src/registry/api.ts';
-import type { Place } from '../contract/content.ts';
+import type { PlaceUnderTest } from '../../src/testing/content-contract.ts';
 import { contentSinkContract, contentSourceContract } from '../contract/content.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistryOptions } from '../support/fake-registry-store.ts';
@@ -16,7 +16,7 @@ function repositoryOf(
 ): (
   blobs: Uint8Array[],
   damaged?: [Descriptor, Uint8Array][],
-) => Promise<Place<ContentSource & ContentSink>> {
+) => Promise<PlaceUnderTest<ContentSource & ContentSink>> {
   return async (blobs, damaged = []) => {
     const fake = await FakeRegistry.start(options);
     const held = fake.store.repository('group/app').blobs;

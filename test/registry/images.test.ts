@@ -3,7 +3,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { once } from '../../src/stream/tap.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { FakeRegistry, firstTimes } from '../support/fake-registry.ts';
 import type { FakeRegistryOptions } from '../support/fake-registry-store.ts';
 import type { RegistryRepository } from '../../src/registry/repository.ts';

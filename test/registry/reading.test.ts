@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { noise } from '../gitlab/artifacts.ts';
 import { FakeRegistry, firstTimes } from '../support/fake-registry.ts';
 import type { FakeRegistryOptions } from '../support/fake-registry-store.ts';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseChallenges } from '../../src/registry/challenge.ts';
 import { realmOf } from '../../src/registry/realm.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { registryOf } from './registries.ts';
 

@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { Authority } from '../support/certificates.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistryOptions } from '../support/fake-registry-store.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { chunksOf, describeBytes } from '../contract/content.ts';
+import { chunksOf, describeBytes } from '../../src/testing/sample-images.ts';
 import { noise } from '../gitlab/artifacts.ts';
 import { FakeRegistry, firstTimes } from '../support/fake-registry.ts';
 import { MemoryContent } from '../support/memory-content.ts';

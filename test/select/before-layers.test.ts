@@ -14,7 +14,7 @@ import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { promote } from '../../src/verbs/promote/promote.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { always, PLANTED } from '../registry/registries.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';

@@ -13,8 +13,8 @@ import { once } from '../../src/stream/tap.ts';
 import { permittedNames, refusalOf, select } from '../../src/select/select.ts';
 import type { Selection } from '../../src/select/selection.ts';
 import { bytesOf, expected, keyBundle, keyPair } from '../attest/bundles.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleIndex } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
 import { ORIGIN, SIGNING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

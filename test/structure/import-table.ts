@@ -44,6 +44,8 @@ const TABLE: Record<string, Rule> = {
     level: 8,
     packages: ['node:crypto', 'node:stream', 'node:fs', 'node:path', 'p-limit'],
   },
+  testing: { level: 6, packages: ['node:assert', 'node:events', 'node:stream', 'node:zlib'] },
+  memory: { level: 6, packages: ['node:stream'] },
   'docker/connect': {
     level: 4,
     packages: [

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestHex } from '../../src/oci/digest.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
 
 /** A layout as a builder writes it, without the help of this project. */
 export interface BuilderLayout {

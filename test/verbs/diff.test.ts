@@ -5,9 +5,9 @@ import { Layout } from '../../src/layout/layout.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { buildManifest } from '../../src/oci/manifest.ts';
 import { OCI_CONFIG, OCI_LAYER } from '../../src/oci/media-types.ts';
-import { describeBytes } from '../contract/content.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function layoutOf(...images: [SampleImage, ...string[]][]): Promise<Layout> {

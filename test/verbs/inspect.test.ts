@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { inspect } from '../../src/verbs/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
-import { addSample, sampleImage, sampleIndex } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -9,7 +9,7 @@ import { save } from '../../src/verbs/save/save.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { drain } from '../../src/stream/drain.ts';
 import { tempFolder } from '../layout/folders.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 

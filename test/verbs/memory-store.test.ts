@@ -10,10 +10,10 @@ import { save } from '../../src/verbs/save/save.ts';
 import { sign } from '../../src/verbs/sign.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
-import { addSample, sampleImage, sampleReferrer } from '../layout/sample-images.ts';
+import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
-import { MemoryStore } from '../support/memory-store.ts';
+import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const APP = makeCargo({ layers: ['base', 'middle', 'app'], compress: false });

@@ -10,8 +10,8 @@ import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { snapshot } from '../layout/folders.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -16,10 +16,10 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { prune } from '../../src/verbs/prune.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { snapshot } from '../layout/folders.ts';
-import type { SampleImage } from '../layout/sample-images.ts';
-import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../layout/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const APP = sampleImage(['base', 'app']);

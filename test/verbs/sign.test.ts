@@ -5,7 +5,7 @@ import { readBuild } from '../../src/ci/gitlab/build.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { SignOptions, SignResult } from '../../src/verbs/sign.ts';
 import { sign } from '../../src/verbs/sign.ts';
-import { addSample, sampleImage } from '../layout/sample-images.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -12,8 +12,14 @@ import type { ProgressEvent } from '../../../src/progress.ts';
 import type { PromoteOptions, PromoteResult } from '../../../src/verbs/promote/promote.ts';
 import { promote } from '../../../src/verbs/promote/promote.ts';
 import { Registries } from '../../../src/registry/registries.ts';
-import type { SampleImage } from '../../layout/sample-images.ts';
-import { addSample, imageOf, sampleImage, sampleIndex, sampleReferrer } from '../../layout/sample-images.ts';
+import type { SampleImage } from '../../../src/testing/sample-images.ts';
+import {
+  addSample,
+  imageOf,
+  sampleImage,
+  sampleIndex,
+  sampleReferrer,
+} from '../../../src/testing/sample-images.ts';
 import { always, PLANTED } from '../../registry/registries.ts';
 import { FakeRegistry } from '../../support/fake-registry.ts';
 import type { FakeRegistryOptions } from '../../support/fake-registry-store.ts';

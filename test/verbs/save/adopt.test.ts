@@ -11,14 +11,9 @@ import type { SaveOptions, SaveResult } from '../../../src/verbs/save/options.ts
 import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { makeCargo } from '../../docker/cargo.ts';
-import type { SampleImage } from '../../layout/sample-images.ts';
-import {
-  imageOf,
-  sampleAttestation,
-  sampleImage,
-  sampleIndex,
-  sampleReferrer,
-} from '../../layout/sample-images.ts';
+import type { SampleImage } from '../../../src/testing/sample-images.ts';
+import { imageOf, sampleImage, sampleIndex, sampleReferrer } from '../../../src/testing/sample-images.ts';
+import { sampleAttestation } from '../../layout/sample-images.ts';
 import { snapshot } from '../../layout/folders.ts';
 import { buildkitEntry, entryOf, writeBuilderLayout } from '../../support/builder-layout.ts';
 import type { BuilderLayout } from '../../support/builder-layout.ts';

@@ -10,8 +10,8 @@ import type { Digest } from '../../../src/oci/digest.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { fixtureArchive } from '../../support/fixtures.ts';
-import type { SampleImage } from '../../layout/sample-images.ts';
-import { addSample, imageOf, sampleImage, sampleIndex } from '../../layout/sample-images.ts';
+import type { SampleImage } from '../../../src/testing/sample-images.ts';
+import { addSample, imageOf, sampleImage, sampleIndex } from '../../../src/testing/sample-images.ts';
 import { listFiles } from '../../support/list-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

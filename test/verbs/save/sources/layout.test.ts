@@ -6,7 +6,7 @@ import { digestOf } from '../../../../src/oci/digest.ts';
 import { buildManifest } from '../../../../src/oci/manifest.ts';
 import { OCI_CONFIG, OCI_LAYER } from '../../../../src/oci/media-types.ts';
 import { fromLayout } from '../../../../src/verbs/save/sources/place.ts';
-import { describeBytes } from '../../../contract/content.ts';
+import { describeBytes } from '../../../../src/testing/sample-images.ts';
 import { makeCargo, makeIndexCargo } from '../../../docker/cargo.ts';
 import { json } from '../../../oci/documents.ts';
 import { MemoryContent } from '../../../support/memory-content.ts';

@@ -1,6 +1,6 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError, isMismatch } from '../errors.ts';
-import { contentsOf } from '../image/contents.ts';
+import { contentsOf } from './contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
