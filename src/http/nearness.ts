@@ -2,6 +2,7 @@ import { lookup as lookupAll } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { BlockList, isIP } from 'node:net';
+import { embeddedIn } from './embedded-address.ts';
 
 /**
  * How near an address is: `never` for those that no server of a job has (unspecified, link-local, metadata services),
@@ -18,13 +19,12 @@ const ORDER: readonly Nearness[] = ['public', 'private', 'loopback', 'never'];
 const NETWORKS: Record<Exclude<Nearness, 'public'>, string> = {
   never:
     '0.0.0.0/8 169.254.0.0/16 224.0.0.0/3 100.100.100.200/32 192.0.0.192/32 168.63.129.16/32 ' +
-    '::/128 fe80::/10 fd00:ec2::254/128 ff00::/8',
+    '::/128 fe80::/10 fd00:ec2::/96 fd20:ce::254/128 ff00::/8',
   loopback: '127.0.0.0/8 ::1/128',
-  private: '10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7 fec0::/10',
+  // 64:ff9b:1::/48 is translated by a network's own rules (RFC 8215).
+  private:
+    '10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 198.18.0.0/15 fc00::/7 fec0::/10 64:ff9b:1::/48',
 };
-
-/** An IPv4 address in an IPv6 address (RFC 6052) is as near as the IPv4 address. */
-const EMBEDDED = '64:ff9b::';
 
 const LISTS = Object.entries(NETWORKS).map(([nearness, networks]) => {
   const list = new BlockList();
@@ -37,11 +37,14 @@ const LISTS = Object.entries(NETWORKS).map(([nearness, networks]) => {
 
 /** How near an IP address is. */
 export function nearnessOf(address: string): Nearness {
-  const bare = address.replace(/%.*$/, '').toLowerCase();
-  const plain = bare.startsWith(EMBEDDED) ? `::ffff:${bare.slice(EMBEDDED.length)}` : bare;
-  const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4';
-  const found = LISTS.find(({ list }) => list.check(plain, family))?.nearness;
-  return ORDER.find((nearness) => nearness === found) ?? 'public';
+  const bare = address.replace(/%.*$/, '');
+  const spellings = isIP(bare) === 6 ? [bare, ...embeddedIn(bare)] : [bare];
+  const found = new Set(
+    LISTS.filter(({ list }) =>
+      spellings.some((one) => list.check(one, isIP(one) === 6 ? 'ipv6' : 'ipv4')),
+    ).map(({ nearness }) => nearness),
+  );
+  return ORDER.findLast((nearness) => found.has(nearness)) ?? 'public';
 }
 
 /**

@@ -20,6 +20,10 @@ test.each<[Nearness, string[]]>([
     'never',
     ['100.100.100.200', '168.63.129.16', '192.0.0.192', '::ffff:169.254.169.254', '64:ff9b::a9fe:a9fe'],
   ],
+  ['never', ['fd20:ce::254', 'fd00:ec2::23', '2002:a9fe:a9fe::1', '::169.254.169.254', '2001:0:7f00:1::']],
+  ['loopback', ['::127.0.0.1', '::7f00:2', '::ffff:0:7f00:1', '64:ff9b:0:0:0:0:7f00:1', '2002:7f00:1::5']],
+  ['private', ['198.18.0.1', '64:ff9b:1::7f00:1', '2002:a00:1::', '::ffff:0:10.0.0.1', '::192.168.0.1']],
+  ['public', ['2002:5db8:d822::1', '64:ff9b::5db8:d822', '::ffff:0:5db8:d822', '2a00:1450::7f00:1']],
 ])('%s: %j', (nearness, addresses) => {
   for (const address of addresses) expect(`${address} ${nearnessOf(address)}`).toBe(`${address} ${nearness}`);
 });
