@@ -18,6 +18,8 @@ export interface BudgetLimits {
   expansion: number;
   /** Decompressed bytes for each compressed byte. */
   expansionRatio: number;
+  /** Memory for all replies that are read whole, in bytes: lists, manifests, tokens. One that is sent again counts again. */
+  replyMemory: number;
   /** Bytes of downloads that do not say how large they are. */
   unsized: number;
 }
@@ -33,6 +35,7 @@ const DEFAULTS: Readonly<BudgetLimits> = {
   layouts: 1000,
   expansion: 1024 * MIB,
   expansionRatio: 200,
+  replyMemory: 96 * MIB,
   unsized: 16 * 1024 * MIB,
 };
 
@@ -63,6 +66,7 @@ export class Budget {
     entries: 0,
     referrers: 0,
     layouts: 0,
+    replyMemory: 0,
     read: 0,
     made: 0,
     unsized: 0,
@@ -91,9 +95,23 @@ export class Budget {
     this.spend('documents', 1);
     if (this.#documents.has(key)) return;
     this.#documents.add(key);
-    this.spent.documentMemory += bytes.length + VALUE * valuesIn(bytes);
+    this.spent.documentMemory += memoryFor(bytes);
     const limit = this.#limits.documentMemory;
     this.#assert(this.spent.documentMemory, limit, `documents that need over ${limit / MIB} MiB of memory`);
+  }
+
+  /**
+   * Spends a reply of a server that was read whole: a server may send pages without end.
+   * @throws {@link DrayageError} `LIMIT`
+   */
+  spendReply(bytes: Uint8Array): void {
+    this.spent.replyMemory += memoryFor(bytes);
+    const limit = this.#limits.replyMemory;
+    this.#assert(
+      this.spent.replyMemory,
+      limit,
+      `replies of servers that need over ${limit / MIB} MiB of memory`,
+    );
   }
 
   /**
@@ -131,6 +149,11 @@ export class Budget {
     this.exceeded ??= new DrayageError('LIMIT', `the input has ${what}`, { expected, actual, ...facts });
     throw this.exceeded;
   }
+}
+
+/** About how much memory a document needs, in bytes: its text, and the values in it. */
+function memoryFor(bytes: Uint8Array): number {
+  return bytes.length + VALUE * valuesIn(bytes);
 }
 
 /** About how many values a JSON text has. Counts what could begin one, also within texts. */

@@ -145,6 +145,7 @@ export class GitLabApi implements AsyncDisposable {
     const found: T[] = [];
     const glue = path.includes('?') ? '&' : '?';
     let page: string | undefined = '1';
+    const known = new Set([page]);
     for (let count = 1; page !== undefined; count++) {
       const query: string = `${path}${glue}per_page=${PAGE_SIZE}&page=${encodeURIComponent(page)}`;
       const { value, nextPage }: { value: T[]; nextPage: string | undefined } = await this.json(
@@ -152,9 +153,11 @@ export class GitLabApi implements AsyncDisposable {
         { path: query, as },
         options,
       );
-      found.push(...value);
-      // An empty page ends the list, so that a server which numbers its pages in circles ends, too.
+      for (const item of value) found.push(item);
+      // An empty page ends the list.
       page = value.length === 0 ? undefined : nextPage;
+      if (page !== undefined && known.has(page)) throw pagesInCircles(this.address(path));
+      if (page !== undefined) known.add(page);
       assertBounded(Math.max(found.length, count * PAGE_SIZE), path);
     }
     return found;
@@ -192,6 +195,12 @@ const REFUSALS: Record<number, Pick<ErrorFacts, 'reason' | 'hint'>> = {
 /** The longest list that is read: far above the number of a pipeline's jobs or an artifact's files. */
 const MAX_ITEMS = 500_000;
 const PAGE_SIZE = 100;
+
+/** The error for a list whose next page is one that was read. */
+function pagesInCircles(from: URL): DrayageError {
+  const url = withoutSecrets(from);
+  return new DrayageError('UNREACHABLE', `${url} numbers its pages in circles`, { url });
+}
 
 function assertBounded(count: number, path: string): void {
   if (count <= MAX_ITEMS) return;

@@ -24,11 +24,11 @@ export const NO_ARTIFACT: string =
   'the usual causes: artifacts:paths does not name the layout, the job failed before it saved, or the artifact has expired (expire_in) or was deleted';
 
 const jobsSchema = v.array(
-  v.looseObject({
+  v.object({
     id: v.pipe(v.number(), v.safeInteger()),
     name: v.string(),
     status: v.string(),
-    artifacts_file: optional(v.looseObject({ filename: optional(v.string()) })),
+    artifacts_file: optional(v.object({ filename: optional(v.string()) })),
     artifacts_expire_at: optional(v.string()),
   }),
 );
@@ -113,7 +113,7 @@ function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): Drayag
       'AMBIGUOUS',
       `job ${name} runs in parallel in pipeline ${pipeline}, as ${parallel.slice(0, 10).join(', ')}`,
       {
-        candidates: parallel,
+        candidates: parallel.slice(0, 50),
         reason: 'JOB_CHOICE',
         hint: `choose one, such as ${shellWords(parallel.slice(0, 1))}`,
       },

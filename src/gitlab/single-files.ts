@@ -11,9 +11,7 @@ import { projectPath } from './jobs.ts';
 import type { Opened } from '../http/resumable.ts';
 import { resumable } from '../http/resumable.ts';
 
-const treeSchema = v.array(
-  v.looseObject({ path: v.string(), type: v.string(), size: v.nullish(sizeSchema, 0) }),
-);
+const treeSchema = v.array(v.object({ path: v.string(), type: v.string(), size: v.nullish(sizeSchema, 0) }));
 
 /** The files of an artifact, each by its own request, for servers that serve no ranges of the archive. */
 export class SingleFiles implements ArtifactFiles {

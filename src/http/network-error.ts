@@ -22,6 +22,7 @@ const LASTING: Record<string, [why: string, hint: string]> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ['it does not speak TLS', PLAIN],
   ERR_SSL_HTTP_REQUEST: ['it does not speak TLS', PLAIN],
   EPROTO: ['it does not speak TLS', PLAIN],
+  UND_ERR_HEADERS_OVERFLOW: ['its reply has too many headers', ADDRESS],
   UND_ERR_PRX_TLS: ['the certificate of the proxy is not valid', CERTIFICATE],
 };
 
@@ -69,7 +70,8 @@ export function networkError(url: string, cause: unknown): unknown {
   const code = systemCode(cause) ?? systemCode(cause.cause) ?? '';
   const why = networkReason(code);
   const hint = LASTING[code]?.[1];
-  if (cause.name === 'HTTPParserError') {
+  // undici asserts that nobody switches protocols without a request for it.
+  if (cause.name === 'HTTPParserError' || code === 'ERR_ASSERTION') {
     return new DrayageError('UNREACHABLE', `the server at ${url} does not speak HTTP`, {
       url,
       cause,

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { networkError } from './network-error.ts';
@@ -25,7 +26,7 @@ export function drop(reply: HttpReply): void {
  * Reads a whole reply.
  * @param url names it in errors
  * @param limit the largest size that is read, in bytes; default 4 MiB
- * @throws {@link DrayageError} `LIMIT`, `UNREACHABLE`, `TIMEOUT`
+ * @throws {@link DrayageError} `LIMIT`, also beyond the run's budget; `UNREACHABLE`, `TIMEOUT`
  */
 export async function readWhole(
   { body, expectDocument }: Pick<HttpReply, 'body' | 'expectDocument'>,
@@ -49,7 +50,9 @@ export async function readWhole(
   } catch (error) {
     throw networkError(url, error);
   }
-  return Buffer.concat(chunks);
+  const bytes = Buffer.concat(chunks);
+  currentBudget()?.spendReply(bytes);
+  return bytes;
 }
 
 /** Content-Range: `bytes 0-0/1234`. */

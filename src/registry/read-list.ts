@@ -7,6 +7,9 @@ import { drop, readWhole } from '../http/reply.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { repositoryScope } from './repository-address.ts';
 
+/** The maximum number of pages of a list. Registries send about 100 items in a page. */
+const MAX_PAGES = 1000;
+
 /** What a list contains, and how to read its pages. */
 interface ReadListOptions<T> extends ContentOptions {
   /** Names the list in errors. */
@@ -39,8 +42,9 @@ export async function readList<T>(
 ): Promise<T[] | undefined> {
   const { max, what, signal } = options;
   const found: T[] = [];
+  const known = new Set<string>();
   let to: string | URL | undefined = first;
-  for (let count = 1; to !== undefined; count++) {
+  while (to !== undefined) {
     const from: string | URL = to;
     const page: Page<T> | undefined = await repository.api.retry.run(
       () => readPage(repository, from, options),
@@ -48,12 +52,19 @@ export async function readList<T>(
     );
     if (page === undefined) return undefined;
     for (const item of page.items) found.push(item);
-    // A server must not make pages of nothing but a next page.
-    if (Math.max(found.length, count) > max)
-      throw new DrayageError('LIMIT', `${what}: there are over ${max}`);
+    if (found.length > max) throw new DrayageError('LIMIT', `${what}: there are over ${max}`);
     to = page.items.length === 0 ? undefined : page.next;
+    if (to !== undefined) assertNewPage(to, known, what);
   }
   return found;
+}
+
+/** A server must not make pages without end: each is another one, and their number is limited. */
+function assertNewPage({ href }: URL, known: Set<string>, what: string): void {
+  if (known.has(href)) throw new DrayageError('UNREACHABLE', `${what}: the registry lists a page twice`);
+  known.add(href);
+  if (known.size < MAX_PAGES) return;
+  throw new DrayageError('LIMIT', `${what}: there are over ${MAX_PAGES} pages`, { expected: MAX_PAGES });
 }
 
 async function readPage<T>(

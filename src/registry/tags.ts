@@ -7,7 +7,7 @@ import type { RepositoryAddress } from './repository-address.ts';
 const PAGE = 1000;
 const MAX_TAGS = 100_000;
 
-const tagsSchema = v.looseObject({ tags: v.optional(list(v.string()), []) });
+const tagsSchema = v.object({ tags: v.optional(list(v.string()), []) });
 
 /**
  * The tags of a repository; empty if there is no such repository.

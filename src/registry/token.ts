@@ -37,6 +37,9 @@ export interface Token {
 /** The life of a token whose server does not state it (distribution, spec/auth/token), in seconds. */
 const DEFAULT_LIFE = 60;
 
+/** A token in a header: visible characters of ASCII (RFC 6750, section 2.1, allows fewer). */
+const TOKEN = /^[\x21-\x7e]{1,16384}$/;
+
 const tokenSchema = v.looseObject({
   token: optional(v.string()),
   access_token: optional(v.string()),
@@ -59,8 +62,9 @@ export async function requestToken(request: TokenRequest): Promise<Token> {
   }
   const parsed = v.safeParse(tokenSchema, parseJson(await readWhole(reply, shown), 'the token'));
   const value = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
-  if (!parsed.success || !value) {
-    throw new DrayageError('UNREACHABLE', `${shown} answers without a token`, { url: shown });
+  if (!parsed.success || !value || !TOKEN.test(value)) {
+    const what = value ? 'with a token that no request can carry' : 'without a token';
+    throw new DrayageError('UNREACHABLE', `${shown} answers ${what}`, { url: shown });
   }
   return { value, expiresIn: parsed.output.expires_in ?? DEFAULT_LIFE };
 }
