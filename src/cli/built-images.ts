@@ -109,5 +109,5 @@ function valuesOf(value: unknown): unknown[] {
 }
 
 async function readBuildFile(path: string, what: string, option: string): Promise<Buffer> {
-  return readGiven(path, what, `write it with docker build ${option}`);
+  return readGiven(path, what, { hint: `write it with docker build ${option}` });
 }

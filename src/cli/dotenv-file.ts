@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables, isImageVariable } from '../index.ts';
-import { diskError, fileError, systemCode } from '../system-error.ts';
+import { fileError } from '../system-error.ts';
 import { writeFileWhole } from './target.ts';
-import { refuseLinks } from './workspace.ts';
+import { readOwnFile, refuseLinks } from './workspace.ts';
 
 /**
  * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and
@@ -18,7 +18,6 @@ export async function writeDotenvFile(
   { references, ids, digests }: ImageVariables,
   signal: AbortSignal,
 ): Promise<void> {
-  await refuseLinks(path);
   const { text, mode } = await readExisting(path);
   const variables = [...references, ...ids, ...digests];
   const kept = linesOfOthers(text, new Set(variables.map(({ key }) => key)));
@@ -41,12 +40,8 @@ export async function checkDotenvFile(path: string): Promise<void> {
 }
 
 async function readExisting(path: string): Promise<{ text: string; mode?: number }> {
-  try {
-    return { text: await readFile(path, 'latin1'), mode: (await stat(path)).mode & 0o777 };
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return { text: '' };
-    throw diskError(error, `cannot read ${path}`, { path });
-  }
+  const file = await readOwnFile(path);
+  return file === undefined ? { text: '' } : { text: file.bytes.toString('latin1'), mode: file.mode };
 }
 
 /** The lines that this load does not replace, each with its end. */

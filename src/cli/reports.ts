@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Layout, OnPlanned, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
@@ -9,8 +8,7 @@ import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
 import { writeFileWhole } from './target.ts';
-import { refuseLinks } from './workspace.ts';
-import { diskError, isNoFile } from '../system-error.ts';
+import { readOwnFile, refuseLinks } from './workspace.ts';
 
 const REPORT = join(HOME, 'report.env');
 
@@ -143,10 +141,7 @@ async function wantedVariables(
 /** The variables of the report that is there. */
 async function readReport(): Promise<[key: string, value: string][]> {
   await refuseLinks(REPORT);
-  const text = await readFile(REPORT, 'utf8').catch((error: unknown) => {
-    if (isNoFile(error)) return '';
-    throw diskError(error, `cannot read ${REPORT}`, { path: REPORT });
-  });
+  const text = (await readOwnFile(REPORT))?.bytes.toString() ?? '';
   return text.split('\n').flatMap((line) => {
     const [, key, value] = /^([A-Za-z_]\w*)=(.+)$/.exec(line) ?? [];
     return key === undefined || value === undefined ? [] : [[key, value] as [string, string]];

@@ -3,10 +3,11 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ignoreErrors, onDisk } from '../disk/io-error.ts';
+import { ignoreErrors, linkError, onDisk } from '../disk/io-error.ts';
 import { DrayageError } from '../index.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { parseNotation } from './notation.ts';
+import { stat } from 'node:fs/promises';
 import { inFolderOf } from './workspace.ts';
 
 /** A target of `--to`. */
@@ -47,9 +48,10 @@ export function parseTarget(
 }
 
 /**
- * Writes a file that appears under its name when it is complete, and replaces an existing one.
+ * Writes a file that appears under its name when it is complete, and replaces an existing one. Only a regular file is
+ * replaced: a device or a pipe would be gone.
  * @param mode its permissions; default: what the process gives to a new file
- * @throws {@link DrayageError} `LINK` for a path through a link in the workspace; `IO`
+ * @throws {@link DrayageError} `LINK` for a path through a link in the workspace, and for a device or a pipe; `IO`
  */
 export async function writeFileWhole(
   path: string,
@@ -57,6 +59,7 @@ export async function writeFileWhole(
   signal: AbortSignal,
   mode?: number,
 ): Promise<void> {
+  await assertReplaceable(path);
   await inFolderOf(path, async (folder, name) => {
     const temporary = `${name}.${randomUUID()}.partial`;
     const handle = await onDisk(path, 'write', () => folder.create(temporary, mode ?? 0o666));
@@ -71,6 +74,12 @@ export async function writeFileWhole(
       throw error;
     }
   });
+}
+
+async function assertReplaceable(path: string): Promise<void> {
+  const stats = await stat(path).catch(() => undefined);
+  if (stats === undefined || stats.isFile() || stats.isDirectory()) return;
+  throw linkError(path, 'no regular file');
 }
 
 function intoFile(path: string, handle: FileHandle): Writable {

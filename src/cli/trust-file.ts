@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readlink, realpath } from 'node:fs/promises';
-import { join, parse, resolve, sep } from 'node:path';
+import { readlink, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, parse, resolve, sep } from 'node:path';
+import { isBelow, Mounts } from '../disk/mounts.ts';
 import { DrayageError } from '../index.ts';
 import { isPrintable } from '../text/printable.ts';
 import { shellWord } from '../text/shell-word.ts';
@@ -22,9 +23,9 @@ const MAX_LINKS = 40;
 /**
  * Reads what is trusted: text in the option itself (PEM or JSON), `FILE`, or `FILE@sha256:HEX` with the digest that the
  * file must have. In a job, a file in the workspace needs its digest: the runner unpacks artifacts of other jobs there,
- * so anybody of them may have replaced it.
+ * so anybody of them may have replaced it. Links, mounts and other names of a file do not hide where it is.
  * @throws {@link DrayageError} `UNSAFE` for a file in the workspace without a digest; `DIGEST_MISMATCH`, `NOT_FOUND`,
- * `IO`
+ * `IO`, `LIMIT`; `USAGE` for a malformed digest
  */
 export async function readTrustFile(
   given: string,
@@ -33,6 +34,7 @@ export async function readTrustFile(
 ): Promise<Buffer> {
   if (/-----BEGIN |^\s*\{/.test(given)) return Buffer.from(given);
   const [, path = given, expected] = /^(.+)@sha256:([0-9a-f]{64})$/s.exec(given) ?? [];
+  if (expected === undefined && given.includes('@sha256:')) throw noDigest(given, option);
   const bytes = await readGiven(path, what);
   const actual = createHash('sha256').update(bytes).digest('hex');
   if (expected !== undefined && expected !== actual) {
@@ -50,6 +52,14 @@ export async function readTrustFile(
   if (expected === undefined && (await isInWorkspace(path, env)))
     throw untrusted(path, `${option} ${shellWord(`${path}@sha256:${actual}`)}`, what);
   return bytes;
+}
+
+/** Another spelling is no name of a file: then nothing would be checked. */
+function noDigest(given: string, option: string): DrayageError {
+  return new DrayageError('USAGE', `${given} does not end with the digest of a file`, {
+    actual: given,
+    hint: `write ${option} FILE@sha256: and 64 digits, 0-9 and a-f`,
+  });
 }
 
 function untrusted(path: string, accepted: string, what: string): DrayageError {
@@ -75,19 +85,27 @@ async function isInWorkspace(path: string, env: Context['env']): Promise<boolean
   // Without a folder of that name, the job's workspace is mounted elsewhere.
   const roots =
     real === undefined || named === undefined ? [await realpath('.'), resolve()] : [real, resolve(named)];
-  const steps = [resolve(path), ...(await stepsTo(resolve(path)))];
-  return steps.some((step) => roots.some((root) => step === root || step.startsWith(withSeparator(root))));
+  const steps = await stepsTo(path);
+  if ([resolve(path), ...steps].some((step) => roots.some((root) => isBelow(step, root)))) return true;
+  const [root = ''] = roots;
+  const mounts = await Mounts.read();
+  return steps.some((step) => mounts.isIn(step, root)) || (await mayHaveNameIn(root, path));
 }
 
-function withSeparator(folder: string): string {
-  return folder.endsWith(sep) ? folder : folder + sep;
+/** Whether a file has further names, and one of them may be in a folder: hard links are within one device. */
+async function mayHaveNameIn(folder: string, path: string): Promise<boolean> {
+  const [file, { dev }] = await Promise.all([stat(path), stat(folder)]);
+  return file.isFile() && file.nlink > 1 && file.dev === dev;
 }
 
-/** Every folder and link that leads to a file, each without links before it, and the file. */
+/**
+ * Every folder and link that leads to a file, each without links before it, and the file. As for the system, `..` is
+ * the folder above what a link leads to.
+ */
 async function stepsTo(path: string): Promise<string[]> {
-  const { root } = parse(path);
+  const { root } = parse(resolve());
   const steps: string[] = [];
-  let names = namesIn(path);
+  let names = namesIn(isAbsolute(path) ? path : `${resolve()}${sep}${path}`);
   let folder = root;
   for (let links = 0; names.length > 0;) {
     const [name = '', ...rest] = names;
@@ -95,8 +113,8 @@ async function stepsTo(path: string): Promise<string[]> {
     steps.push(step);
     const target = await readlink(step).catch(() => undefined);
     if (target !== undefined && links++ < MAX_LINKS) {
-      names = [...namesIn(resolve(folder, target)), ...rest];
-      folder = root;
+      names = [...namesIn(target), ...rest];
+      if (isAbsolute(target)) folder = root;
     } else {
       names = rest;
       folder = step;
@@ -109,5 +127,5 @@ function namesIn(path: string): string[] {
   return path
     .slice(parse(path).root.length)
     .split(sep)
-    .filter((name) => name !== '');
+    .filter((name) => name !== '' && name !== '.');
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { link as hardLink, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readTrustFile } from '../../src/cli/trust-file.ts';
@@ -68,6 +68,19 @@ describe('in a job, without a digest, a file is refused', () => {
     await expect(read(join(builds, 'alias/keys/key.pub'), named)).rejects.toMatchObject({ code: 'UNSAFE' });
   });
 
+  test('through a link outside and the folder above what it leads to', async () => {
+    await symlink(join(builds, 'app/keys'), join(builds, 'app.tmp/deep'));
+    await writeFile(join(builds, 'app/planted.pub'), PEM);
+    await expect(read(`${builds}/app.tmp/deep/../planted.pub`)).rejects.toMatchObject({ code: 'UNSAFE' });
+  });
+
+  test('that has further names, because one of them may be in the workspace', async () => {
+    const path = join(builds, 'app.tmp/hard');
+    await hardLink(join(builds, 'app/keys/key.pub'), path);
+    await expect(read(path)).rejects.toMatchObject({ code: 'UNSAFE' });
+    expect(String(await read(`${path}@sha256:${HEX}`))).toBe(PEM);
+  });
+
   test.each([
     ['is not set', {}],
     ['is empty', { CI_PROJECT_DIR: '' }],
@@ -113,6 +126,19 @@ describe('a digest', () => {
       },
     });
   });
+
+  test.each([HEX.toUpperCase(), HEX.slice(1), `${HEX}0`, ''])(
+    'in another form is no name of a file: %s',
+    async (hex) => {
+      const path = join(builds, `app.tmp/key.pub@sha256:${hex}`);
+      await writeFile(path, PEM);
+      for (const own of [env, {}])
+        await expect(read(path, own)).rejects.toMatchObject({
+          code: 'USAGE',
+          facts: { hint: expect.stringContaining('--key FILE@sha256:') as string },
+        });
+    },
+  );
 
   test('is checked outside a job, too', async () => {
     const path = join(builds, 'app.tmp/key.pub');
