@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { optional, parseDocument } from '../oci/parse.ts';
+import { documentObject, optional, parseDocument } from '../oci/parse.ts';
 import { BASE_JOBS } from './annotations.ts';
 
 type Annotations = Readonly<Record<string, string>>;
@@ -27,7 +27,7 @@ export function describeJob({ job, project }: JobPlace): string {
 }
 
 /** An address with a scheme and without credentials; no name that climbs out of the artifact. */
-const placeSchema = v.looseObject({
+const placeSchema = documentObject({
   server: v.pipe(v.string(), v.regex(/^https?:\/\/[^\s@]{1,500}$/)),
   project: v.pipe(v.string(), v.regex(/^[\w.~-]+(?:\/[\w.~-]+)*$/), v.maxLength(500)),
   job: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),

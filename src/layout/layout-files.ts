@@ -3,7 +3,6 @@ import { DrayageError } from '../errors.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import { parseJson } from '../oci/json.ts';
 import { Folder } from '../disk/folder.ts';
 import { ifThere } from '../disk/io-error.ts';
 import { readSmallFile } from './small-file.ts';
@@ -14,6 +13,7 @@ import {
   INDEX_FILE,
   LAYOUT_FILE,
   LAYOUT_VERSION,
+  parseLayoutVersion,
 } from '../oci/layout.ts';
 
 /** See {@link folderState}. */
@@ -46,13 +46,8 @@ export async function checkLayoutFile(root: string): Promise<void> {
   const bytes = await readSmallFile(root, LAYOUT_FILE);
   if (bytes === undefined) throw await noLayout(root);
   if (bytes.length === 0) throw malformed(`${path} is empty`, path);
-  const value = parseJson(bytes, path);
-  const version: unknown =
-    typeof value === 'object' && value !== null && 'imageLayoutVersion' in value
-      ? value.imageLayoutVersion
-      : undefined;
-  if (version === LAYOUT_VERSION) return;
-  const actual = typeof version === 'string' ? version : (JSON.stringify(version) ?? 'no version');
+  const actual = parseLayoutVersion(bytes, path) ?? 'no version';
+  if (actual === LAYOUT_VERSION) return;
   throw malformed(
     `${path} states layout version ${actual}, not ${LAYOUT_VERSION}`,
     path,

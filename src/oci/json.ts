@@ -15,10 +15,13 @@ type Frame = Set<string>;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+/** A number, from where it begins. */
+const NUMBER = /-?\d[\d.eE+-]*/y;
 
 /**
  * Parses JSON so that every parser reads the same: strictly as UTF-8, without a byte order mark, without a key twice
- * in one object, without half a surrogate pair (Go programs replace it), and with limited nesting.
+ * in one object, without half a surrogate pair (Go programs replace it), without a number that is infinite here and
+ * refused there (`1e999`), and with limited nesting.
  * @param what names the document in errors: `manifest.json`, `manifest sha256:…`
  * @throws {@link DrayageError} `MALFORMED`; `LIMIT` if it is nested too deeply
  */
@@ -70,8 +73,19 @@ function assertOneMeaning(text: string, what: string, depth: number): void {
       const isKey = isBeforeColon(text, end);
       assertString(text.slice(i, end), isKey ? open.at(-1) : undefined, what);
       i = end - 1;
+    } else if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
+      i = assertFinite(text, i, what) - 1;
     }
   }
+}
+
+/** @returns the index behind the number */
+function assertFinite(text: string, start: number, what: string): number {
+  NUMBER.lastIndex = start;
+  const [number = '-'] = NUMBER.exec(text) ?? [];
+  if (Math.abs(Number(number)) === Infinity)
+    throw new DrayageError('MALFORMED', `${what} has a number beyond all limits: ${number.slice(0, 40)}`);
+  return start + number.length;
 }
 
 /** The index behind the closing quote. */

@@ -70,6 +70,8 @@ describe('opening a layout', () => {
     ['oci-layout', '{"imageLayoutVersion":"2.0.0"}'],
     ['oci-layout', '{"imageLayoutVersion":1}'],
     ['oci-layout', 'null'],
+    ['oci-layout', '{"imageLayoutVersion":"1.0.0","ImageLayoutVersion":"2.0.0"}'],
+    ['oci-layout', '{"ImageLayoutVersion":"1.0.0"}'],
     ['index.json', ''],
     ['index.json', '[]'],
     ['index.json', '{"schemaVersion":1,"manifests":[]}'],

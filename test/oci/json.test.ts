@@ -63,6 +63,22 @@ describe('half a surrogate pair, which Go replaces,', () => {
   });
 });
 
+describe('a number beyond all limits, which Go refuses,', () => {
+  test.each(['1e999', '-1e999', '{"size":1e400}', `[${'9'.repeat(400)}]`])('is refused: %s', (text) => {
+    expect(thrown('MALFORMED', () => parseJson(Buffer.from(text), 'x')).message).toContain(
+      'beyond all limits',
+    );
+  });
+
+  test.each(['1e308', '-0', '1e-999', '{"a":"1e999","1e999":[0.5,-1E+3]}'])('is none in %s', (text) => {
+    expect(parseJson(Buffer.from(text), 'x')).toEqual(JSON.parse(text));
+  });
+
+  test.each(['-', '1.2.3', '[1-]', '+1', '.5', '01', '1e'])('is none in what is no number: %s', (text) => {
+    expect(thrown('MALFORMED', () => parseJson(Buffer.from(text), 'x')).message).toBe('x is not JSON');
+  });
+});
+
 const lists = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
 describe('nesting', () => {

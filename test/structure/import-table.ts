@@ -38,7 +38,7 @@ const TABLE: Record<string, Rule> = {
   cis: { level: 5 },
   'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
   archive: { level: 6, packages: ['valibot'] },
-  'archive/read': { level: 7, packages: ['node:stream', 'valibot'] },
+  'archive/read': { level: 7, packages: ['node:stream'] },
   'archive/write': { level: 7, packages: ['node:stream'] },
   layout: {
     level: 8,

@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { ImagePlace, StoredImage } from '../../content/image-index.ts';
 import type { SavedLayer } from '../../content/layer.ts';
@@ -20,9 +19,14 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseLayoutIndex } from '../../oci/image-index.ts';
-import { DOCKER_MANIFEST_FILE, INDEX_FILE, LAYOUT_FILE, LAYOUT_VERSION } from '../../oci/layout.ts';
+import {
+  DOCKER_MANIFEST_FILE,
+  INDEX_FILE,
+  LAYOUT_FILE,
+  LAYOUT_VERSION,
+  parseLayoutVersion,
+} from '../../oci/layout.ts';
 import type { Manifest, ParsedDocument } from '../../oci/manifest.ts';
-import { parseDocument } from '../../oci/parse.ts';
 import { ArchiveContent } from './archive-content.ts';
 import type { ArchiveContents } from './contents.ts';
 import { ARCHIVE } from './contents.ts';
@@ -200,8 +204,7 @@ function layersUnder(
 
 async function assertLayoutVersion(contents: ArchiveContents): Promise<void> {
   const { bytes } = await contents.document(LAYOUT_FILE, '');
-  const schema = v.object({ imageLayoutVersion: v.string() });
-  const { imageLayoutVersion: version } = parseDocument(schema, bytes, LAYOUT_FILE);
+  const version = parseLayoutVersion(bytes, LAYOUT_FILE) ?? '';
   if (version === LAYOUT_VERSION) return;
   const actual = version.slice(0, 40);
   throw new DrayageError('UNSUPPORTED', `OCI layouts of version ${JSON.stringify(actual)} are not read`, {
