@@ -9,11 +9,13 @@ const ENDS = ['onResponseEnd', 'onResponseError', 'onRequestUpgrade', 'onComplet
 /** The requests to one host. */
 class Host {
   #running = 0;
+  /** How many have ended whose connection is not free yet. */
+  #ending = 0;
   readonly #waiting: (() => void)[] = [];
 
   /** Begins a request now, or when another one has ended. */
   begin(request: () => void): void {
-    if (this.#running === MAX_CONNECTIONS) {
+    if (this.#running === MAX_CONNECTIONS || this.#ending > this.#waiting.length) {
       this.#waiting.push(request);
       return;
     }
@@ -21,10 +23,17 @@ class Host {
     request();
   }
 
+  /** Ends a request. undici uses its connection again only after one turn of the event loop. */
   end(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#running -= 1;
-    else next();
+    this.#ending += 1;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#ending -= 1;
+        const next = this.#waiting.shift();
+        if (next === undefined) this.#running -= 1;
+        else next();
+      }),
+    );
   }
 }
 
@@ -60,8 +69,7 @@ function endingWith(handler: Dispatcher.DispatchHandler, ended: () => void): Dis
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
         const result: unknown = Reflect.apply(value, target, args);
-        // Later: undici uses the connection again only after one turn of the event loop.
-        if (ENDS.includes(String(name))) setImmediate(() => setImmediate(ended));
+        if (ENDS.includes(String(name))) ended();
         return result;
       };
     },

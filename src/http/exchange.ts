@@ -50,6 +50,8 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
     bodyTimeout: 0,
     ...(body !== undefined && { body }),
     ...(signal && { signal }),
+    // By default undici closes a connection after HEAD, since some servers send a body then. That is noticed all the same.
+    ...(method === 'HEAD' && { reset: false }),
     onInfo: () => {
       // Each interim reply begins undici's time limit again.
       sinceInfo ??= performance.now();
@@ -59,10 +61,12 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
   });
   const values = (name: string): string[] => [reply.headers[name.toLowerCase()] ?? []].flat();
   const arriving = arrivingBody(reply.body, request);
+  const announced = values('content-length')[0];
   return {
     status: reply.statusCode,
     header: (name) => values(name)[0],
     headers: values,
+    size: method === 'HEAD' ? 0 : announced === undefined ? undefined : Number(announced),
     body: arriving,
     expectDocument: () => endAfter(arriving, documentTimeout, late),
   };

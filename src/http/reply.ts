@@ -11,15 +11,25 @@ export interface HttpReply {
   header(name: string): string | undefined;
   /** All values of a header. */
   headers(name: string): string[];
+  /** Announced bytes of the body; undefined if they are not announced. */
+  size: number | undefined;
   /** Fails if the connection breaks before the end, or brings next to nothing for too long. */
   body: Readable;
   /** Makes the body fail if it does not arrive whole soon: for what is read into memory. */
   expectDocument: () => void;
 }
 
-/** Discards a reply without reading its body. */
-export function drop(reply: HttpReply): void {
-  reply.body.on('error', () => {}).destroy();
+/** A body of at most this many bytes is read to its end if nobody needs it, so that its connection can be used again. */
+const MAX_DROPPED = 16 * 1024;
+/** How long that may take, in milliseconds. */
+const DROP_TIMEOUT = 1000;
+
+/** Discards a reply. A long body is not read, which closes its connection. */
+export function drop({ body, size }: Pick<HttpReply, 'body' | 'size'>): void {
+  body.on('error', () => {});
+  if (size === undefined || size > MAX_DROPPED) return void body.destroy();
+  const timer = setTimeout(() => body.destroy(), DROP_TIMEOUT).unref();
+  body.once('close', () => clearTimeout(timer)).resume();
 }
 
 /**

@@ -1,7 +1,9 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { Agent } from 'undici';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { Http } from '../../src/http/http.ts';
 import { drop, readWhole } from '../../src/http/reply.ts';
 
@@ -87,4 +89,78 @@ test('requests beyond eight wait, and take the turn of one that fails or is drop
   await server.arrived(10);
   server.answerAll();
   for (const reply of await Promise.all(more)) expect(reply.status).toBe(200);
+});
+
+describe('a connection is used again', () => {
+  /** A server that counts its connections; it answers as the path says. */
+  async function startCounted(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+    let connections = 0;
+    const open = new Set<Socket>();
+    const server = createServer(answer);
+    server.on('connection', (socket) => {
+      connections += 1;
+      open.add(socket);
+      socket.on('close', () => open.delete(socket));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    cleanups.push(() => server.close().closeAllConnections());
+    const { port } = server.address() as AddressInfo;
+    return { url: new URL(`http://127.0.0.1:${port}/`), connections: () => connections, open };
+  }
+
+  test.each<['HEAD' | 'GET' | 'POST', status: number, body: string]>([
+    ['HEAD', 200, 'x'.repeat(100_000)],
+    ['GET', 401, '{"errors":[{"code":"UNAUTHORIZED"}]}'],
+    ['GET', 307, ''],
+    ['POST', 202, ''],
+  ])('after the reply to %s with %i was dropped', async (method, status, body) => {
+    const { url, connections } = await startCounted((_, response) => {
+      response.writeHead(status, { 'content-length': body.length });
+      response.end(method === 'HEAD' ? undefined : body);
+    });
+    await using http = new Http(undefined);
+    for (let i = 0; i < 5; i++) drop(await http.send(url, { method }));
+    expect(connections()).toBe(1);
+  });
+
+  test.each([
+    ['announced', { 'content-length': 50_000_000 }],
+    ['not announced', {}],
+  ])('but not after a long body of a length that is %s: it is not read', async (_, headers) => {
+    const { url, open } = await startCounted((_request, response) => {
+      response.writeHead(200, headers);
+      response.write(Buffer.alloc(100_000));
+    });
+    await using http = new Http(undefined);
+    drop(await http.send(url));
+    await expect.poll(() => open.size).toBe(0);
+  });
+
+  test('but not where a short body does not come', async () => {
+    const { url, open } = await startCounted((_, response) => {
+      response.writeHead(200, { 'content-length': 10 }).flushHeaders();
+    });
+    await using http = new Http(undefined);
+    drop(await http.send(url));
+    await expect.poll(() => open.size, { timeout: 5000 }).toBe(0);
+  });
+
+  test('but not where a body follows the reply to HEAD, which is no reply to the next request', async () => {
+    const planted = 'HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nplanted';
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (data) => {
+        const isHead = data.toString().startsWith('HEAD');
+        socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n${isHead ? planted : 'real'}`);
+      });
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    cleanups.push(() => server.close());
+    const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await using http = new Http(undefined);
+    for (let i = 0; i < 3; i++) {
+      drop(await http.send(url, { method: 'HEAD' }));
+      expect(String(await readWhole(await http.send(url), 'here'))).toBe('real');
+    }
+  });
 });

@@ -20,25 +20,28 @@ export interface Mounting {
 /**
  * Copies an image into a repository: a blob that it lacks is shared by another repository of its registry, or else read from
  * the nearest place that holds it and uploaded, going on where that breaks off.
+ * @param isHeld whether the repository is known to hold all of it: then it is asked nothing. Default false
  */
 export function intoRepository(
   repository: RegistryRepository,
   image: Pick<Planned, 'contents' | 'sources' | 'base'>,
   mounting: Mounting,
+  { isHeld = false }: { isHeld?: boolean | undefined } = {},
 ): Receiver {
   const omitted = new Set(image.contents.omitted.map(({ digest }) => digest));
   return {
     takeBlob: async (blob, options) => {
-      const by = (await repository.has(blob, options))
-        ? 'reused'
-        : await upload(repository, blob, omitted.has(blob.digest), { ...image, ...mounting, ...options });
+      const by =
+        isHeld || (await repository.has(blob, options))
+          ? 'reused'
+          : await upload(repository, blob, omitted.has(blob.digest), { ...image, ...mounting, ...options });
       const holders = mounting.holders.get(blob.digest) ?? [];
       mounting.holders.set(blob.digest, [...holders, repository]);
       return by;
     },
     takeDocument: async (document, options) => {
       const { descriptor } = document;
-      if (await repository.has(descriptor, options)) return;
+      if (isHeld || (await repository.has(descriptor, options))) return;
       await repository.putManifest(document, descriptor.digest, options);
     },
   };

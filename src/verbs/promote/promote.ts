@@ -9,6 +9,7 @@ import type { OnProgress } from '../../progress.ts';
 import type { Planned } from './plan.ts';
 import { plan } from './plan.ts';
 import { byteCounter } from '../../image/copy.ts';
+import { holdersOf } from './holders.ts';
 import { push } from './push.ts';
 import type { PromotedTag } from './tags.ts';
 import { assertTagsAgree, setTags } from './tags.ts';
@@ -106,9 +107,11 @@ export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   for (const { image, to } of await promotionsOf(options)) planned.push(await plan(image, to, options));
   assertTagsAgree(planned);
   await options.onPlanned?.(planned.map(describePlanned));
-  for (const image of planned) await proveUnknown(image, options);
+  const held = new Map<Planned, ReadonlySet<RegistryRepository>>();
+  for (const image of planned) held.set(image, await holdersOf(image, options));
+  for (const image of planned) await proveUnknown(image, held.get(image), options);
   noteUnread(planned, onProgress);
-  await push(planned, { ...options, onBlob });
+  await push(planned, { ...options, held, onBlob });
   const images: PromotedImage[] = [];
   for (const image of planned) {
     const { names } = image.image;
@@ -139,15 +142,14 @@ async function promotionsOf({
  * blobs proves nothing.
  */
 async function proveUnknown(
-  { content, image, root, read, vouchers = [], targets }: Planned,
+  { content, image, read, vouchers = [], targets }: Planned,
+  holders: ReadonlySet<RegistryRepository> = new Set(),
   { from, blobs = [], registries, openBase, openJob, bases, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
   const unread = new Set(vouchers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
   if (vouchers.length > 0 && unread.size === 0) return;
   const only = vouchers.length > 0 ? unread : undefined;
-  const repositories = [...new Set(targets.map(({ repository }) => repository))];
-  const held = await Promise.all(repositories.map((repository) => repository.has(root, { signal })));
-  if (held.every(Boolean)) return;
+  if (targets.every(({ repository }) => holders.has(repository))) return;
   const openRepository = baseRepositories(targets, { registries, openBase });
   const others = [...blobs, ...from];
   const options = { others, openRepository, openJob, bases, only, signal, onProgress };

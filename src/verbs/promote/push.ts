@@ -20,6 +20,8 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
   /** The places of the images: a repository among them shares blobs. */
   from: readonly ContentSource[];
   mountFrom?: readonly RegistryRepository[];
+  /** The repositories that hold an image already. */
+  held: ReadonlyMap<Planned, ReadonlySet<RegistryRepository>>;
   onBlob: NonNullable<CopyOptions['onBlob']>;
 }
 
@@ -30,7 +32,7 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
  * `UNREACHABLE`, `TIMEOUT`
  */
 export async function push(planned: readonly Planned[], options: PushOptions): Promise<void> {
-  const { concurrency = 4, from, mountFrom = [], onProgress } = options;
+  const { concurrency = 4, from, mountFrom = [], held, onProgress } = options;
   // Uploads may wait for downloads from the same host, which needs connections, too.
   const limit = pLimit(Math.min(concurrency, MAX_UPLOADS));
   const mounting: Mounting = {
@@ -51,7 +53,8 @@ export async function push(planned: readonly Planned[], options: PushOptions): P
       const copying = { limit, done: new Set<Digest>(), onBlob: toldBlob(options), signal };
       for (const image of images) {
         onProgress?.({ kind: 'image', name: nameOf(image.image) });
-        await pushImage(repository, image, mounting, copying);
+        const isHeld = held.get(image)?.has(repository);
+        await pushImage(repository, image, mounting, { ...copying, isHeld });
       }
     }
   });
@@ -70,11 +73,12 @@ async function pushImage(
   repository: RegistryRepository,
   image: Planned,
   mounting: Mounting,
-  copying: CopyOptions,
+  { isHeld, ...copying }: CopyOptions & { isHeld: boolean | undefined },
 ): Promise<void> {
   const { documents, blobs, omitted } = image.contents;
   const receiver = intoRepository(repository, image, mounting);
-  await copyContents({ documents, blobs: [...omitted, ...blobs] }, receiver, copying);
+  const root = intoRepository(repository, image, mounting, { isHeld });
+  await copyContents({ documents, blobs: [...omitted, ...blobs] }, root, copying);
   const listed = new Map<Digest, Set<Digest>>();
   for (const referrer of image.referrers) {
     const { subject, descriptor, contents, tag } = referrer;

@@ -113,6 +113,34 @@ describe('an image is promoted', () => {
     expect(fake.requests(/^(?:PUT|POST|PATCH)/).filter((line) => !line.includes('uploads'))).toHaveLength(2);
   });
 
+  test('again by one request for its manifest and one for each tag', async () => {
+    const fake = await start();
+    const layout = await layoutOf(sampleImage(Array.from({ length: 20 }, (_, i) => `layer ${i}`)));
+    const to = ['1', '1.2', 'latest'].map((tag) => `${fake.host}/app:${tag}`);
+    await promoteTo(layout, to);
+    const before = fake.requests().length;
+    const { images, bytes } = await promoteTo(layout, to);
+    expect(fake.requests().slice(before)).toEqual([
+      `HEAD /v2/app/manifests/${images[0]?.digest}`,
+      ...['1', '1.2', 'latest'].map((tag) => `HEAD /v2/app/manifests/${tag}`),
+    ]);
+    expect(bytes.present).toBe(bytes.total);
+  });
+
+  test('again with the parts of an index that the registry has removed', async () => {
+    const fake = await start();
+    const arm = sampleImage(['base', 'arm'], 'arm64');
+    const index = sampleIndex([APP, arm]);
+    const layout = await layoutOf(index);
+    await promoteTo(layout, [`${fake.host}/app:1`]);
+    const { manifests, blobs } = fake.store.repository('app');
+    manifests.delete(arm.root.digest);
+    for (const { digest } of arm.layers.slice(1)) blobs.delete(digest);
+    const { bytes } = await promoteTo(layout, [`${fake.host}/app:1`]);
+    expect(bytes.sent).toBe(arm.layers[1]?.size);
+    expectWhole(fake, 'app', index);
+  });
+
   test('with all its platforms and what refers to them', async () => {
     for (const referrers of [true, false]) {
       const fake = await start({ referrers });
