@@ -91,23 +91,23 @@ test('requests beyond eight wait, and take the turn of one that fails or is drop
   for (const reply of await Promise.all(more)) expect(reply.status).toBe(200);
 });
 
-describe('a connection is used again', () => {
-  /** A server that counts its connections; it answers as the path says. */
-  async function startCounted(answer: (request: IncomingMessage, response: ServerResponse) => void) {
-    let connections = 0;
-    const open = new Set<Socket>();
-    const server = createServer(answer);
-    server.on('connection', (socket) => {
-      connections += 1;
-      open.add(socket);
-      socket.on('close', () => open.delete(socket));
-    });
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    cleanups.push(() => server.close().closeAllConnections());
-    const { port } = server.address() as AddressInfo;
-    return { url: new URL(`http://127.0.0.1:${port}/`), connections: () => connections, open };
-  }
+/** A server that counts its connections. */
+async function startCounted(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+  let connections = 0;
+  const open = new Set<Socket>();
+  const server = createServer(answer);
+  server.on('connection', (socket) => {
+    connections += 1;
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  cleanups.push(() => server.close().closeAllConnections());
+  const { port } = server.address() as AddressInfo;
+  return { url: new URL(`http://127.0.0.1:${port}/`), connections: () => connections, open };
+}
 
+describe('a connection is used again', () => {
   test.each<['HEAD' | 'GET' | 'POST', status: number, body: string]>([
     ['HEAD', 200, 'x'.repeat(100_000)],
     ['GET', 401, '{"errors":[{"code":"UNAUTHORIZED"}]}'],
