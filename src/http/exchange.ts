@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { asError } from '../errors.ts';
+import { asError, isError } from '../errors.ts';
 import { IdleWatch, idleFor } from '../stream/idle.ts';
 import { send } from '../undici.ts';
 import type { HttpReply } from './reply.ts';
@@ -42,7 +42,7 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
   const { dispatcher, method, headers, body, signal, replyTimeout, idleTimeout, late } = request;
   const { documentTimeout = DOCUMENT * idleTimeout } = request;
   let sinceInfo: number | undefined;
-  const reply = await send(dispatcher, new URL(url), {
+  const options: Parameters<typeof send>[2] = {
     method,
     headers,
     headersTimeout: replyTimeout,
@@ -50,7 +50,7 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
     bodyTimeout: 0,
     ...(body !== undefined && { body }),
     ...(signal && { signal }),
-    // By default undici closes a connection after HEAD, since some servers send a body then. That is noticed all the same.
+    // By default undici closes a connection after HEAD, since some servers send a body then: see below.
     ...(method === 'HEAD' && { reset: false }),
     onInfo: () => {
       // Each interim reply begins undici's time limit again.
@@ -58,6 +58,12 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
       if (replyTimeout > 0 && performance.now() - sinceInfo > replyTimeout)
         throw late('sends interim replies only');
     },
+  };
+  const attempt = async (): Promise<Dispatcher.ResponseData> => send(dispatcher, new URL(url), options);
+  const reply = await attempt().catch((error: unknown) => {
+    // The connection may have held the body of a reply to HEAD. It is closed now.
+    if (isGarbled(error) && (method === 'GET' || method === 'HEAD')) return attempt();
+    throw error;
   });
   const values = (name: string): string[] => [reply.headers[name.toLowerCase()] ?? []].flat();
   const arriving = arrivingBody(reply.body, request);
@@ -99,6 +105,10 @@ function endAfter(body: Readable, limit: number, late: Exchange['late']): void {
     body.destroy(late(`has not sent a whole document in ${Math.round(limit / 100) / 10} s`));
   }, limit).unref();
   body.once('close', () => clearTimeout(timer));
+}
+
+function isGarbled(error: unknown): boolean {
+  return isError(error) && error.name === 'HTTPParserError';
 }
 
 function same(error: unknown): unknown {
