@@ -1,5 +1,4 @@
 import type { PlacedImage } from '../content/image-index.ts';
-import type { Voucher } from '../content/policy.ts';
 import { withSignedOrigin } from '../ci/origin.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
@@ -8,6 +7,7 @@ import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isManifestType } from '../oci/media-types.ts';
+import { factsOf } from './facts.ts';
 import { placeOf } from './by-name.ts';
 import type { VouchedImage } from './by-name.ts';
 import type { Selection } from './selection.ts';
@@ -25,7 +25,7 @@ export interface JudgedImage extends VouchedImage {
  */
 export async function judge(
   found: readonly PlacedImage[],
-  { authenticate, signal }: Pick<Selection, 'authenticate' | 'signal'>,
+  { authenticate, policy, signal }: Pick<Selection, 'authenticate' | 'policy' | 'signal'>,
 ): Promise<JudgedImage[]> {
   if (authenticate === undefined) return [...found];
   const judged: JudgedImage[] = [];
@@ -42,7 +42,7 @@ export async function judge(
     try {
       const vouchers = await authenticate(image, place, { signal });
       const root = await rootOf({ place, image }, { signal });
-      const annotations = withSignedOrigin(image.annotations, signedOf(vouchers)?.origin);
+      const annotations = withSignedOrigin(image.annotations, factsOf(image, vouchers, policy)?.origin);
       judged.push({ ...one, image: { ...image, root, annotations }, vouchers });
     } catch (error) {
       if (!isDrayageError(error)) throw error;
@@ -50,11 +50,6 @@ export async function judge(
     }
   }
   return judged;
-}
-
-/** The facts that the signature of an image states. */
-export function signedOf(vouchers: readonly Voucher[] = []): Voucher['signed'] {
-  return vouchers.find(({ signed }) => signed !== undefined)?.signed;
 }
 
 /** The root with the platform that its config states. Each image below an index states its own. */

@@ -3,7 +3,9 @@ import type { ImagePolicy } from '../content/policy.ts';
 import { isDrayageError } from '../errors.ts';
 import { taggedName } from '../oci/reference.ts';
 import type { JudgedImage } from './judge.ts';
-import { judge, signedOf } from './judge.ts';
+import { withSignedOrigin } from '../ci/origin.ts';
+import { factsOf } from './facts.ts';
+import { judge } from './judge.ts';
 import { findAll } from './places.ts';
 import type { Selection } from './selection.ts';
 
@@ -25,7 +27,7 @@ export async function withLaterRuns(
   );
   // Without names, so that the signature alone says how the image is called.
   const nameless = listed.map(({ place, image }) => ({ place, image: { ...image, names: [] } }));
-  const all = (await judge(nameless, { authenticate, signal })).filter(
+  const all = (await judge(nameless, { authenticate, policy, signal })).filter(
     ({ refusal }) => refusal === undefined,
   );
   return found.map((list, i) => {
@@ -33,14 +35,18 @@ export async function withLaterRuns(
     if (name === undefined) return list;
     const known = new Set(list.map(({ image }) => image.root.digest));
     const hidden = all
-      .filter(({ image, vouchers }) => !known.has(image.root.digest) && isSignedAs(name, vouchers))
-      .map((one) => ({ ...one, image: { ...one.image, names: [name] } }));
+      .filter(({ image }) => !known.has(image.root.digest))
+      .flatMap((one) => signedAs(name, one, policy) ?? []);
     return [...list, ...hidden.filter((one) => replaces(one, list, policy))];
   });
 }
 
-function isSignedAs(name: string, vouchers: JudgedImage['vouchers']): boolean {
-  return signedOf(vouchers)?.names?.includes(name) === true;
+/** An image under a name that was signed; undefined if it was not. */
+function signedAs(name: string, one: JudgedImage, policy: ImagePolicy): JudgedImage | undefined {
+  const image = { ...one.image, names: [name] };
+  const facts = factsOf(image, one.vouchers, policy);
+  if (facts?.names?.includes(name) !== true) return undefined;
+  return { ...one, image: { ...image, annotations: withSignedOrigin(image.annotations, facts.origin) } };
 }
 
 /** Whether the policy drops an image that it takes otherwise, because of another one. */

@@ -56,7 +56,7 @@ export async function permittedNames(
   places: readonly ImagePlace[],
   { onProgress, signal, policy, authenticate }: Selection,
 ): Promise<string[]> {
-  const all = await judge(await findAll(places, { signal }), { authenticate, signal });
+  const all = await judge(await findAll(places, { signal }), { authenticate, policy, signal });
   const chosen = permitted(all, { policy });
   const names = new Set(chosen.flatMap(({ image }) => image.names));
   const others = all.filter(({ image }) => !image.names.some((name) => names.has(name)));
@@ -79,7 +79,7 @@ export async function refusalOf(
 ): Promise<DrayageError | undefined> {
   let isPermitted = false;
   try {
-    const judged = await judge([{ place, image }], { authenticate, signal });
+    const judged = await judge([{ place, image }], { authenticate, policy, signal });
     for (const { refusal } of permitted(judged, { policy })) if (refusal !== undefined) return refusal;
     isPermitted = true;
     if (policy !== undefined) await new ImageReader({ policy, signal }).read(place, image);

@@ -28,6 +28,8 @@ interface Stated {
   image: SampleImage;
   /** The ID of the job's run, which signs. */
   job: string;
+  /** The signed pipeline; default: that of the others. */
+  pipeline?: string;
   /** The names that are signed. */
   names?: string[];
   /** What the index says instead. */
@@ -37,16 +39,22 @@ interface Stated {
   unsigned?: boolean;
 }
 
-async function sign(layout: Layout, { image, job, names = ['app:1'] }: Stated): Promise<void> {
+/** @param at what the referrer states as its date */
+async function sign(
+  layout: Layout,
+  { image, job, names = ['app:1'], pipeline }: Stated,
+  at: Date = new Date(0),
+): Promise<void> {
   const build = readBuild({
     ...SIGNING_JOB,
     CI_JOB_ID: job,
+    ...(pipeline !== undefined && { CI_PIPELINE_ID: pipeline }),
     CI_JOB_URL: `https://gitlab.example/group/app/-/jobs/${job}`,
   });
   const attested = { digest: image.root.digest, ids: [image.config.digest], names };
   const statement = provenanceStatement(attested, build, { finishedAt: new Date(0), version: '1' });
   const bundle = bytesOf(keyBundle(KEYS.privateKey, statement));
-  const { root, documents } = bundleReferrer(image.root, bundle, new Date(0));
+  const { root, documents } = bundleReferrer(image.root, bundle, at);
   await layout.update(async (content) => {
     for (const { descriptor, bytes } of documents) await content.put(descriptor, once(bytes));
     content.add(root, [], {});
@@ -147,6 +155,40 @@ describe('of two runs of a job the signed numbers decide, whatever annotations s
     const place = await layoutOf({ image: OLD, job: '200', as: [] }, later);
     const [one, ...others] = await select([place], await signed({ images: ['app:1'] }));
     expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+  });
+});
+
+describe('of several signatures of one image, what is signed decides, not the date of the referrer', () => {
+  const again = { image: OLD, job: '300' };
+
+  test.each([[[100, 300]], [[300, 100]]])('the last run counts, whichever seems newer: %j', async (dates) => {
+    const place = await layoutOf({ image: OLD, job: '100', unsigned: true });
+    const between = await layoutOf({ image: NEW, job: '200' });
+    const [early = 0, late = 0] = dates;
+    await sign(place, { image: OLD, job: '100' }, new Date(early));
+    await sign(place, again, new Date(late));
+    const chosen = await select([place, between], await signed());
+    expect(chosen.map(({ root }) => root.digest)).toEqual([OLD.root.digest]);
+  });
+
+  test('a run counts only for the names that it signed', async () => {
+    const place = await layoutOf({ image: OLD, job: '100' });
+    const between = await layoutOf({ image: NEW, job: '200' });
+    await sign(place, { ...again, names: ['other:1'] }, new Date(1e12));
+    for (const images of [undefined, ['app:1']]) {
+      const chosen = await select([place, between], await signed({ images }));
+      expect(chosen.map(({ root }) => root.digest)).toEqual([NEW.root.digest]);
+    }
+  });
+
+  test('a run of the expected pipeline is found beside a later one of another', async () => {
+    const place = await layoutOf({ image: OLD, job: '100' });
+    await sign(place, { ...again, pipeline: '4712' }, new Date(1e12));
+    const [one] = await select([place], await signed());
+    expect(one?.image.annotations).toMatchObject({
+      [`${GITLAB}pipeline-id`]: '4711',
+      [`${GITLAB}job-id`]: '100',
+    });
   });
 });
 
