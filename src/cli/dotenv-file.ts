@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables, isImageVariable } from '../index.ts';
 import { fileError } from '../system-error.ts';
-import { writeFileWhole } from './target.ts';
+import { writeFileWhole } from './output-file.ts';
 import { readOwnFile, refuseLinks } from './workspace.ts';
 
 /**

@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
-import { writeFileWhole } from './target.ts';
+import { writeFileWhole } from './output-file.ts';
 import { readOwnFile, refuseLinks } from './workspace.ts';
 
 const REPORT = join(HOME, 'report.env');

@@ -6,7 +6,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { formatHtml } from '../html.ts';
 import { openLayouts } from '../places.ts';
-import { writeFileWhole } from '../target.ts';
+import { writeFileWhole } from '../output-file.ts';
 
 /** Options of `drayage inspect`. */
 export interface InspectCommandOptions extends CommonOptions {

@@ -20,7 +20,8 @@ import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
-import { parseTarget, writeFileWhole } from '../target.ts';
+import { parseTarget } from '../target.ts';
+import { writeFileWhole } from '../output-file.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
