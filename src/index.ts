@@ -124,7 +124,7 @@ export { diff } from './verbs/diff.ts';
 export type { ExportOptions } from './verbs/export.ts';
 export { exportArchive } from './verbs/export.ts';
 export type { FetchOptions, FetchResult } from './verbs/fetch.ts';
-export { fetch } from './verbs/fetch.ts';
+export { fetch, prepareFetch } from './verbs/fetch.ts';
 export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './verbs/inspect.ts';
 export { inspect } from './verbs/inspect.ts';
 export type { Leaseholder } from './verbs/load/lease.ts';

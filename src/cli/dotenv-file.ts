@@ -1,12 +1,8 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables, isImageVariable } from '../index.ts';
-import { fileError } from '../system-error.ts';
-import { writeFileWhole } from './output-file.ts';
-import { readOwnFile, refuseLinks } from './workspace.ts';
+import { assertWritable, writeFileWhole } from './output-file.ts';
+import { readOwnFile } from './workspace.ts';
 
 /**
  * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and
@@ -31,12 +27,8 @@ export async function writeDotenvFile(
  * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`, `NOT_FOUND`
  */
 export async function checkDotenvFile(path: string): Promise<void> {
-  await refuseLinks(path);
+  await assertWritable(path);
   await readExisting(path);
-  const folder = dirname(resolve(path));
-  await access(folder, constants.W_OK | constants.X_OK).catch((error: unknown) => {
-    throw fileError(error, `cannot write ${path}`, { path });
-  });
 }
 
 async function readExisting(path: string): Promise<{ text: string; mode?: number }> {

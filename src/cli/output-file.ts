@@ -1,11 +1,49 @@
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ignoreErrors, linkError, onDisk } from '../disk/io-error.ts';
-import { inFolderOf } from './workspace.ts';
+import { fileError, isNoFile } from '../system-error.ts';
+import { inFolderOf, refuseLinks } from './workspace.ts';
+
+/**
+ * Whether {@link writeFileWhole} could write a file there. A command asks before it changes anything.
+ * @param makesFolders whether the folders of the file are made, too; default false
+ * @throws {@link DrayageError} `LINK`, `IO`; `NOT_FOUND` if there is no such folder
+ */
+export async function assertWritable(
+  path: string,
+  { makesFolders = false }: { makesFolders?: boolean } = {},
+): Promise<void> {
+  await refuseLinks(path);
+  await assertReplaceable(path);
+  try {
+    if (await isThere(path, 'isDirectory')) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    let folder = dirname(resolve(path));
+    if (makesFolders) while (!(await isThere(folder))) folder = dirname(folder);
+    await access(folder, constants.W_OK | constants.X_OK);
+    // What is there may be a file.
+    if (!(await isThere(folder, 'isDirectory')))
+      throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' });
+  } catch (error) {
+    throw fileError(error, `cannot write ${path}`, { path });
+  }
+}
+
+/** Whether something is at a path, also behind a link. */
+async function isThere(path: string, kind?: 'isDirectory'): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    return kind === undefined || stats[kind]();
+  } catch (error) {
+    if (isNoFile(error)) return false;
+    throw error;
+  }
+}
 
 /**
  * Writes a file that appears under its name when it is complete, and replaces an existing one. Only a regular file is
@@ -36,9 +74,13 @@ export async function writeFileWhole(
   });
 }
 
+/** In /dev and /proc, also a name that leads to a regular file is not one: /dev/stdout. */
+const OF_SYSTEM = /^\/(?:dev(?!\/shm\/)|proc)\//;
+
 async function assertReplaceable(path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined);
-  if (stats === undefined || stats.isFile() || stats.isDirectory()) return;
+  const isReplaceable = stats === undefined || stats.isFile() || stats.isDirectory();
+  if (isReplaceable && !OF_SYSTEM.test(resolve(path))) return;
   throw linkError(path, 'no regular file');
 }
 

@@ -7,14 +7,23 @@ import type { Context } from './context.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
-import { writeFileWhole } from './output-file.ts';
+import { assertWritable, writeFileWhole } from './output-file.ts';
 import { readOwnFile, refuseLinks } from './workspace.ts';
 
 const REPORT = join(HOME, 'report.env');
+const LINKS = join(HOME, 'annotations.json');
 
 /** The option for further variables. */
 export interface VariableOptions {
   env?: string[];
+}
+
+/**
+ * Checks that the reports of a job can be written, before the command does anything.
+ * @throws {@link DrayageError} `LINK`, `IO`
+ */
+export async function assertReportsWritable(): Promise<void> {
+  for (const path of [REPORT, LINKS]) await assertWritable(path, { makesFolders: true });
 }
 
 /**
@@ -155,7 +164,7 @@ async function writeReportFiles(
 ): Promise<void> {
   await writeText(REPORT, variables, signal);
   if (links === undefined) return;
-  await writeText(join(HOME, 'annotations.json'), `${formatJson(JSON.parse(links))}\n`, signal);
+  await writeText(LINKS, `${formatJson(JSON.parse(links))}\n`, signal);
 }
 
 async function writeText(path: string, text: string, signal: AbortSignal): Promise<void> {

@@ -34,7 +34,7 @@ import { withAlgorithm } from './image-id.ts';
 import { folderOf, isFolder, isSameFolder, openArchive, parseNotation } from './notation.ts';
 import type { RegistryCommandOptions } from './registries.ts';
 import type { VariableOptions } from './reports.ts';
-import { reportPlan } from './reports.ts';
+import { assertReportsWritable, reportPlan } from './reports.ts';
 import type { PlatformOptions } from './selection.ts';
 import { readPlatform } from './selection.ts';
 import type { SigningOptions } from './signing.ts';
@@ -94,6 +94,7 @@ export async function runSave(
   const { ids, described, platform, maxSize } = await readRequest(options);
   if (options.from === undefined) assertNames(names, [...ids, ...described]);
   const job = readJob(env);
+  if (job !== undefined) await assertReportsWritable();
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const out = options.out ?? defaultLayout(env);
   const layout = await openTarget(out, options, context);

@@ -38,7 +38,7 @@ type CopySelectedOptions = Pick<Selection, 'onProgress'> &
 /**
  * Copies selected images with their referrers into a store: all of them, or, after any failure, none. A blob that several
  * images have is copied once.
- * @param plan called for each image before its first blob is copied
+ * @param plan called for each image before the first blob of any is copied
  * @returns the stored bytes of all blobs, by how they came
  */
 export async function copySelected(
@@ -52,20 +52,24 @@ export async function copySelected(
   const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
   const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
   const copied = await to.update(async (content) => {
-    const images: CopiedImage[] = [];
+    const images: (CopiedImage & { planned: PlannedCopy })[] = [];
     for (const placed of chosen) {
+      const planned = await plan(placed);
+      const { root, annotations } = planned;
+      const { config } = placed.read[0];
+      const identity = identify({ ...placed.image, root, annotations }, config.descriptor.digest);
+      images.push({ placed, identity, planned });
+    }
+    await onPlanned?.(images.map(({ placed, identity }) => ({ ...identity, names: placed.image.names })));
+    for (const { placed, planned } of images) {
       onProgress?.({ kind: 'image', name: nameOf(placed.image) });
-      const { contents, layers = [], source, index, root, annotations } = await plan(placed);
+      const { contents, layers = [], source, index, root, annotations } = planned;
       const receiver = intoSink(source, content, onRead);
       for (const referrer of await copyAttached(contents, source, index, receiver, copying))
         content.add(referrer, [], {});
       await proveAll(content, layers, { signal });
       content.add(root, placed.image.names, annotations);
-      const { config } = placed.read[0];
-      const identity = identify({ ...placed.image, root, annotations }, config.descriptor.digest);
-      images.push({ placed, identity });
     }
-    await onPlanned?.(images.map(({ placed, identity }) => ({ ...identity, names: placed.image.names })));
     return images;
   }, options);
   return { copied, bytes };

@@ -46,9 +46,26 @@ export interface FetchResult {
  * `TIMEOUT`, `IO`
  */
 export async function fetch(options: FetchOptions): Promise<FetchResult> {
+  return (await prepareFetch(options))();
+}
+
+/**
+ * Selects the images of a fetch, and writes nothing yet. So several fetches can be refused before the first one writes.
+ * @returns fetches them
+ * @throws {@link DrayageError} as {@link fetch}
+ */
+export async function prepareFetch(options: FetchOptions): Promise<() => Promise<FetchResult>> {
   const started = performance.now();
-  const { from, to, complete, signal } = options;
-  const chosen = await select(from, options);
+  const chosen = await select(options.from, options);
+  return async () => fetchSelected(chosen, started, options);
+}
+
+async function fetchSelected(
+  chosen: readonly SelectedImage[],
+  started: number,
+  options: FetchOptions,
+): Promise<FetchResult> {
+  const { to, complete, signal } = options;
   const plan = async (placed: SelectedImage): Promise<PlannedCopy> => {
     const { place: index, root } = placed;
     const { annotations: stated } = placed.image;

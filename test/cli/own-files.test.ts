@@ -3,7 +3,7 @@ import { link, lstat, mkdir, symlink, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { writeFileWhole } from '../../src/cli/target.ts';
+import { writeFileWhole } from '../../src/cli/output-file.ts';
 import { readOwnFile } from '../../src/cli/workspace.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

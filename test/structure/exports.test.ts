@@ -54,6 +54,7 @@ const PINNED: Record<string, string[]> = {
     'parseJson',
     'parsePlatform',
     'parseReference',
+    'prepareFetch',
     'promote',
     'prune',
     'pulledImages',

@@ -1,7 +1,7 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes, formatSeconds } from '../format.ts';
 import type { FetchResult, Selection } from '../../index.ts';
-import { DrayageError, fetch } from '../../index.ts';
+import { DrayageError, fetch, prepareFetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
@@ -56,11 +56,13 @@ async function completeLayouts(
   context: Context,
 ): Promise<Outcome> {
   const layouts = await openLayouts(paths, context, options);
-  const results: FetchResult[] = [];
+  const fetches = [];
   for (const layout of layouts) {
     const places = { from: [layout], others: layouts, to: layout };
-    results.push(await fetch({ ...selection, ...places, complete: bases.open }));
+    fetches.push(await prepareFetch({ ...selection, ...places, complete: bases.open }));
   }
+  const results: FetchResult[] = [];
+  for (const fetchPrepared of fetches) results.push(await fetchPrepared());
   return {
     json: { layouts: results },
     text: results.flatMap(describe),

@@ -6,7 +6,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count, formatBytes } from '../format.ts';
 import { formatHtml } from '../html.ts';
 import { openLayouts } from '../places.ts';
-import { writeFileWhole } from '../output-file.ts';
+import { assertWritable, writeFileWhole } from '../output-file.ts';
 
 /** Options of `drayage inspect`. */
 export interface InspectCommandOptions extends CommonOptions {
@@ -25,6 +25,7 @@ export async function inspectLayouts(
       hint: 'write the page to a file: --html FILE',
     });
   }
+  if (html !== undefined && html !== '-') await assertWritable(html);
   const layouts = await openLayouts(paths, context);
   const result = await inspect({ from: layouts, signal: context.signal });
   const page =

@@ -21,7 +21,7 @@ import type { SourceOptions } from '../sources.ts';
 import { openSources } from '../sources.ts';
 import type { Target } from '../target.ts';
 import { parseTarget } from '../target.ts';
-import { writeFileWhole } from '../output-file.ts';
+import { assertWritable, writeFileWhole } from '../output-file.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
@@ -59,6 +59,7 @@ export async function loadImages(
   collectLessOften();
   const target = options.to === undefined ? undefined : parseTarget(options.to, { ...options, ...context });
   if (target !== undefined) refuseDaemonOptions(options, target);
+  if (target?.kind === 'archive') await assertWritable(target.path);
   if (options.dotenv !== undefined) await checkDotenvFile(options.dotenv);
   const selection = await readSelection(options, context);
   await using sources = await openSources(paths, options, context);

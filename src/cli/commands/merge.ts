@@ -6,7 +6,7 @@ import { count, formatBytes, formatSeconds } from '../format.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
-import { reportPlan, writeReports } from '../reports.ts';
+import { assertReportsWritable, reportPlan, writeReports } from '../reports.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import type { ImageOptions } from '../selection.ts';
@@ -32,6 +32,7 @@ export async function mergeLayouts(
   context: Context,
 ): Promise<Outcome> {
   const job = readJob(context.env);
+  if (job !== undefined) await assertReportsWritable();
   const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
   const selection = await readSelection(options, context);
   const to = await createLayout(out, context, options);

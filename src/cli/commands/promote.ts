@@ -10,7 +10,7 @@ import type { RegistryCommandOptions } from '../registries.ts';
 import { openRegistries } from '../registries.ts';
 import { onlyNamedHosts } from '../registry-hosts.ts';
 import type { VariableOptions } from '../reports.ts';
-import { promotionReport, writePromotionReports } from '../reports.ts';
+import { assertReportsWritable, promotionReport, writePromotionReports } from '../reports.ts';
 import type { SignatureOptions } from '../signatures.ts';
 import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../sources.ts';
@@ -39,12 +39,14 @@ export async function promoteImages(
   options: PromoteCommandOptions,
   context: Context,
 ): Promise<Outcome> {
+  const job = readJob(context.env);
+  if (job !== undefined) await assertReportsWritable();
+  const promotions = readPromotions(args, options, context);
   const selection = await readSelection(options, context, { protectedRef: true });
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
   await using artifacts = lazyArtifacts(options, context);
-  const job = readJob(context.env);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
@@ -52,7 +54,7 @@ export async function promoteImages(
     result = await promote({
       ...selection,
       from: sources.places,
-      promotions: readPromotions(args, options, context),
+      promotions,
       registries,
       openBase: onlyNamedHosts((reference) => registries.repository(reference), options, context),
       openJob: artifacts.openJob,

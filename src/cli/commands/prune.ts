@@ -21,9 +21,13 @@ export async function pruneLayouts(
 ): Promise<Outcome> {
   const { image: images, olderThan, dryRun } = options;
   const before = olderThan === undefined ? undefined : new Date(Date.now() - parseAge(olderThan));
+  const opened = await openLayouts(paths, context, options);
+  const pruneOptions = { images, before, signal: context.signal };
+  // What one layout refuses is found before another one changes.
+  if (opened.length > 1 && dryRun !== true)
+    for (const layout of opened) await prune({ ...pruneOptions, layout, dryRun: true });
   const layouts: PruneResult[] = [];
-  for (const layout of await openLayouts(paths, context, options))
-    layouts.push(await prune({ layout, images, before, dryRun, signal: context.signal }));
+  for (const layout of opened) layouts.push(await prune({ ...pruneOptions, layout, dryRun }));
   return {
     json: { layouts },
     text: layouts.flatMap(describe),
