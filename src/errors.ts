@@ -121,6 +121,7 @@ export type RefusalReason =
  * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
  *   receivers
+ * - saving: in notes `NO_BASE` of an image in a registry
  * - servers: `UNKNOWN_AUTHORITY` of a certificate; `UNNAMED_HOST` if the job does not name `facts.name`;
  *   `TOKEN_SERVER` if `facts.name` is too near to be one; `NEAR_HOST` if another server leads to it, and only this
  *   job can reach it; `PLAIN_HTTP` if it would be reached without TLS; `IDLE` if it
@@ -157,6 +158,7 @@ export type ErrorReason =
   | 'TAG_TAKEN'
   | 'NOT_VOUCHED'
   | 'UNREAD_CODEC'
+  | 'NO_BASE'
   | 'UNKNOWN_AUTHORITY'
   | 'UNNAMED_HOST'
   | 'TOKEN_SERVER'

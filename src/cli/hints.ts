@@ -32,6 +32,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
     isPrintable(second) ? `name the second one's variable: --env KEY=${shellWord(second)}` : undefined,
   TAG_TAKEN: behind(', or omit --if-absent to move it'),
   NOT_VOUCHED: '--attach copies it',
+  NO_BASE: 'name it: --base REF',
   UNREAD_CODEC: 'for those, save with --compress gzip',
   UNKNOWN_AUTHORITY: 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE',
   IDLE: behind(': --idle-timeout 5m'),

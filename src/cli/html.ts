@@ -1,5 +1,6 @@
 import type { InspectedImage, InspectResult } from '../index.ts';
-import { count, formatBytes } from './format.ts';
+import { count } from '../text/count.ts';
+import { formatBytes } from '../text/bytes.ts';
 import { formatLine } from './output.ts';
 
 const STYLE = `body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c1c1c;background:#fff}

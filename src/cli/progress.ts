@@ -1,5 +1,5 @@
 import type { OnProgress, ProgressEvent } from '../index.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes } from '../text/bytes.ts';
 import { hintOf } from './hints.ts';
 import type { TextOutput } from './output.ts';
 import { clearStatus, printLine, printLineOver, printStatus, widthOf } from './output.ts';

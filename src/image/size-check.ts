@@ -2,6 +2,7 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import type { Footprint } from './footprint.ts';
 import { footprint } from './footprint.ts';
+import { formatBytes } from '../text/bytes.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { OnProgress } from '../progress.ts';
 
@@ -31,7 +32,7 @@ export async function checkSize(
   if (taken.bytes > maxSize) {
     throw new DrayageError(
       'LIMIT',
-      `the layout would take ${megabytes(taken.bytes)}, more than ${megabytes(maxSize)}`,
+      `the layout would take ${formatCompared(taken.bytes, maxSize)}, more than ${formatCompared(maxSize, taken.bytes)}`,
       {
         expected: maxSize,
         actual: taken.bytes,
@@ -41,18 +42,19 @@ export async function checkSize(
     );
   }
   if (taken.bytes <= warnSize) return;
-  const message = `the layout takes ${megabytes(taken.bytes)}, and artifacts may be limited to ${megabytes(warnSize)}; ${largest(taken)}`;
+  const message = `the layout takes ${formatCompared(taken.bytes, warnSize)}, and artifacts may be limited to ${formatCompared(warnSize, taken.bytes)}; ${largest(taken)}`;
   onProgress?.({ kind: 'note', message });
 }
 
 function largest({ layers }: Footprint): string {
   const named = layers.slice(0, NAMED).map(({ digest, size, createdBy }) => {
-    return `${(createdBy ?? digest).slice(0, 80)} (${megabytes(size)})`;
+    return `${(createdBy ?? digest).slice(0, 80)} (${formatBytes(size)})`;
   });
   return `the largest layers are ${named.join(', ')}`;
 }
 
-/** A number of bytes for people, in decimal units. */
-export function megabytes(bytes: number): string {
-  return bytes < 1e6 ? `${Math.ceil(bytes / 100) / 10} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+/** A size that is compared with another one: exact if both would look the same. */
+function formatCompared(bytes: number, other: number): string {
+  const text = formatBytes(bytes);
+  return text === formatBytes(other) ? `${bytes} B` : text;
 }

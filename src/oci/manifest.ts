@@ -1,3 +1,4 @@
+import { count } from '../text/count.ts';
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import type { Descriptor } from './descriptor.ts';
@@ -92,7 +93,7 @@ export function pairLayers(
   if (manifest.layers.length !== diffIds.length) {
     throw new DrayageError(
       'MALFORMED',
-      `${digest === undefined ? 'a manifest' : `the manifest ${digest}`} has ${manifest.layers.length} layers, its config ${manifest.config.digest} has ${diffIds.length} diff_ids`,
+      `${digest === undefined ? 'a manifest' : `the manifest ${digest}`} has ${count(manifest.layers.length, 'layer')}, its config ${manifest.config.digest} has ${count(diffIds.length, 'diff_id')}`,
       { digest, expected: diffIds.length, actual: manifest.layers.length },
     );
   }

@@ -17,6 +17,9 @@ import type { SelectedImage, Selection } from './selection.ts';
 /** How many documents all chosen images may lead to, those that several share counted for each. */
 const MAX_DOCUMENTS = 100_000;
 
+/** Codes of errors that are about an image's documents. */
+const OF_DOCUMENTS = ['MALFORMED', 'UNSUPPORTED', 'DIGEST_MISMATCH', 'SIZE_MISMATCH'] as const;
+
 /** An image and what was read of it. */
 type ReadPart = Pick<SelectedImage, 'image' | 'root' | 'read'>;
 
@@ -73,7 +76,7 @@ export class ImageReader {
       }
       if (isEmpty && absent !== undefined) throw absent;
     } catch (error) {
-      throw isDrayageError(error, 'NOT_FOUND') ? incomplete(image, error) : error;
+      throw ofImage(image, error);
     }
   }
 }
@@ -122,11 +125,16 @@ async function orAbsent<T>(reading: Promise<T>): Promise<T | DrayageError> {
   }
 }
 
-function incomplete(image: StoredImage, cause: DrayageError): DrayageError {
-  return new DrayageError('INCOMPLETE', `${nameOf(image)} is incomplete: ${cause.message}`, {
-    ...cause.facts,
-    cause,
-  });
+/** An error about the documents of an image, with the name that a person looks for. */
+function ofImage(image: StoredImage, cause: unknown): unknown {
+  const name = nameOf(image);
+  if (isDrayageError(cause, 'NOT_FOUND'))
+    return new DrayageError('INCOMPLETE', `${name} is incomplete: ${cause.message}`, {
+      ...cause.facts,
+      cause,
+    });
+  if (!isDrayageError(cause, ...OF_DOCUMENTS) || cause.message.includes(name)) return cause;
+  return new DrayageError(cause.code, `${name}: ${cause.message}`, { ...cause.facts, cause });
 }
 
 function tooMany(): DrayageError {

@@ -34,8 +34,10 @@ describe('diff', () => {
     const { code, stdout } = await drayage(['diff', ...sides], { cwd });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^in both: 2 layers, \d/);
-    expect(stdout).toContain(`\n- ${result.layers.onlyA[0]?.diffId}  `);
-    expect(stdout).toContain(`\n+ ${result.layers.onlyB[0]?.diffId}  `);
+    // A person looks for the instruction: the digest comes last.
+    const [a, b] = [result.layers.onlyA[0], result.layers.onlyB[0]];
+    expect(stdout).toMatch(new RegExp(`^- .*B  .*${a?.diffId}$`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^\\+ .*B  .*${b?.diffId}$`, 'm'));
     const quiet = await drayage(['diff', ...sides, '-q'], { cwd });
     expect(quiet.stdout.split('\n').slice(0, -1)).toEqual(
       [...result.layers.onlyA, ...result.layers.onlyB].map(({ diffId }) => diffId),

@@ -52,7 +52,7 @@ describe('promote', () => {
     const quiet = await run(['promote', API, `${fake.host}/api:1`, '-q']);
     expect(quiet.stdout).toBe(`${fake.host}/api@${digest}\n`);
     const text = await run(['promote', API, `${fake.host}/api:1`]);
-    expect(text.stdout).toContain(`${fake.host}/api@${digest}: ${fake.host}/api:1, as before\n`);
+    expect(text.stdout).toContain(`${fake.host}/api:1: ${fake.host}/api@${digest}, as before\n`);
     expect(text.stdout).toMatch(/1 image: 0 B sent of /);
   });
 

@@ -58,3 +58,15 @@ test('what the layout holds already counts', async () => {
   await again(await Layout.create(`${await temporaryFolder()}/layout`));
   await expect(again(layout)).rejects.toMatchObject({ code: 'LIMIT' });
 });
+
+test('two sizes that would look the same are exact', async () => {
+  const large = sampleImage(['x'.repeat(20_000)]);
+  await layout.update((transaction) => addSample(transaction, large, ['large:1']));
+  const taken = await footprint(layout, [large.root]);
+  await expect(checkSize(layout, [large.root], { maxSize: taken.bytes - 1 })).rejects.toThrow(
+    `the layout would take ${taken.bytes} B, more than ${taken.bytes - 1} B`,
+  );
+  await expect(checkSize(layout, [large.root], { maxSize: 1 })).rejects.toThrow(
+    /^the layout would take \d[\d.]* k?B, more than 1 B$/,
+  );
+});

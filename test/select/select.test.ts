@@ -8,6 +8,8 @@ import { images as imagesOf } from '../../src/image/image.ts';
 import { findByReference, joinPlaces } from '../../src/select/places.ts';
 import { select, selectEach } from '../../src/select/select.ts';
 import type { SelectedImage } from '../../src/select/selection.ts';
+import { toDocument } from '../../src/oci/manifest.ts';
+import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { once } from '../../src/stream/tap.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
@@ -321,4 +323,27 @@ test('one image of a registry is found by one request for its manifest, however 
   await select([repository], { images: [`${repository.name}:v7`] });
   // Once more to resolve it; then its manifest and its config are read.
   expect(fake.requests().slice(before + 1)).toHaveLength(3);
+});
+
+test('damage of an image is told with its name', async () => {
+  const layout = await layoutOf([APP, 'app:1']);
+  const broken = toDocument(
+    OCI_MANIFEST,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: APP.config,
+      layers: APP.layers.slice(1),
+    }),
+  );
+  await layout.update(async (content) => {
+    await content.put(broken.descriptor, once(broken.bytes));
+    content.add(broken.descriptor, ['web:2'], {});
+  });
+  const error = await select([layout]).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({
+    code: 'MALFORMED',
+    message: `web:2: the manifest ${broken.descriptor.digest} has 1 layer, its config ${APP.config.digest} has 2 diff_ids`,
+    facts: { digest: broken.descriptor.digest },
+  });
 });

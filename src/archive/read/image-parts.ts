@@ -1,3 +1,4 @@
+import { count } from '../../text/count.ts';
 import type { IngestedLayer } from '../../content/layer.ts';
 import { DrayageError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
@@ -77,7 +78,7 @@ export class PartsReader {
     const value = this.#parse(named);
     const { diff_ids: diffIds } = value.rootfs;
     if (diffIds.length !== layers.length) {
-      const message = `the image of ${quote(name)} has ${layers.length} layers, its config ${diffIds.length} diff_ids`;
+      const message = `the image of ${quote(name)} has ${count(layers.length, 'layer')}, its config ${count(diffIds.length, 'diff_id')}`;
       const [expected, actual] = [diffIds.length, layers.length];
       throw new DrayageError('MALFORMED', message, { entry: name, expected, actual });
     }

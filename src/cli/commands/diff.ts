@@ -1,7 +1,8 @@
 import type { ConfigDifference, DiffLayer, DiffResult, DiffSide } from '../../index.ts';
 import { diff } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { count, formatBytes } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import { folderOf, isArchive, isFolder, parseNotation } from '../notation.ts';
 import { openLayout } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
@@ -72,7 +73,7 @@ function section(title: string, mark: string, layers: readonly DiffLayer[]): str
   return [
     title,
     ...layers.map(({ diffId, size, createdBy }) =>
-      `${mark} ${diffId}  ${formatBytes(size)}  ${createdBy ?? ''}`.trimEnd(),
+      [mark, formatBytes(size).padStart(7), createdBy ?? '', diffId].filter((part) => part !== '').join('  '),
     ),
   ];
 }

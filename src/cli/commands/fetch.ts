@@ -1,5 +1,7 @@
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { count, formatBytes, formatSeconds } from '../format.ts';
+import { formatSeconds } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import type { FetchResult, Selection } from '../../index.ts';
 import { DrayageError, fetch, prepareFetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
@@ -91,6 +93,6 @@ function assertMeaning(
 function describe({ layout, images, bytes: { fetched, total }, seconds }: FetchResult): string[] {
   return [
     ...images.map(({ name, id }) => `${name ?? '(no name)'}: ${id}`),
-    `${layout}: ${count(images.length, 'image')}, ${formatBytes(total)}, ${formatBytes(fetched)} of it fetched, in ${formatSeconds(seconds)}`,
+    `${layout}: ${count(images.length, 'image')}, ${formatBytes(total)} of blobs, ${formatBytes(fetched)} fetched, in ${formatSeconds(seconds)}`,
   ];
 }

@@ -2,7 +2,9 @@ import type { MergedImage } from '../../index.ts';
 import { DrayageError, merge, originAnnotations } from '../../index.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { count, formatBytes, formatSeconds } from '../format.ts';
+import { formatSeconds } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
@@ -53,7 +55,7 @@ export async function mergeLayouts(
       json: result,
       text: [
         ...result.images.map(describeImage),
-        `${result.layout}: ${count(result.images.length, 'image')} of ${count(from.layouts.length, 'layout')}, ${formatBytes(total)}, ${formatBytes(copied)} of it copied, in ${formatSeconds(result.seconds)}`,
+        `${result.layout}: ${count(result.images.length, 'image')} of ${count(from.layouts.length, 'layout')}, ${formatBytes(total)} of blobs, ${formatBytes(copied)} copied, in ${formatSeconds(result.seconds)}`,
       ],
       quiet: result.images.map(({ ref }) => ref),
     };

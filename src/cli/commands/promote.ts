@@ -3,7 +3,9 @@ import { isDrayageError, promote } from '../../index.ts';
 import { lazyArtifacts } from '../base-jobs.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { count, formatBytes, formatSeconds } from '../format.ts';
+import { formatSeconds } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import type { PromotionOptions } from '../promotions.ts';
 import { readPromotions } from '../promotions.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
@@ -83,7 +85,7 @@ function outcomeOf(result: PromoteResult): Outcome {
     json: result,
     text: [
       ...images.flatMap(describe),
-      `${count(images.length, 'image')}: ${parts.join(', ')} of ${formatBytes(total)} in ${formatSeconds(seconds)}`,
+      `${count(images.length, 'image')}: ${parts.join(', ')} of ${formatBytes(total)} of blobs, in ${formatSeconds(seconds)}`,
     ],
     quiet: [...new Set(images.flatMap(({ tags }) => tags.map(({ digestRef }) => digestRef)))],
   };
@@ -92,6 +94,6 @@ function outcomeOf(result: PromoteResult): Outcome {
 function describe({ tags }: PromotedImage): string[] {
   return tags.map(({ ref, digestRef, status, was }) => {
     const before = status === 'moved' ? `; it was ${was ?? ''}` : '';
-    return `${digestRef}: ${ref}${status === 'present' ? ', as before' : before}`;
+    return `${ref}: ${digestRef}${status === 'present' ? ', as before' : before}`;
   });
 }

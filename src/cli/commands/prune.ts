@@ -2,7 +2,8 @@ import type { PruneResult } from '../../index.ts';
 import { prune } from '../../index.ts';
 import { parseAge } from '../quantities.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { count, formatBytes } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { openLayouts } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
@@ -41,6 +42,6 @@ function describe({ layout, removed, referrers, freed, kept, dryRun }: PruneResu
   return [
     ...removed.map(({ name, digest }) => `${name ?? '(no name)'}: ${digest} ${verb}`),
     ...(referrers.length > 0 ? [`${count(referrers.length, 'referrer')} of these ${verb}`] : []),
-    `${layout}: ${rest}, ${formatBytes(kept.bytes)} ${dryRun ? 'would stay' : 'stay'}`,
+    `${layout}: ${rest}, ${formatBytes(kept.bytes)} of blobs ${dryRun ? 'would stay' : 'stay'}`,
   ];
 }

@@ -1,6 +1,8 @@
 import type { SavedImage, SaveResult, SignResult } from '../../index.ts';
 import type { Context, Outcome } from '../context.ts';
-import { count, formatBytes, formatSeconds } from '../format.ts';
+import { formatSeconds } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import { writeReports } from '../reports.ts';
 import type { SaveCommandOptions } from '../saving.ts';
 import { runSave } from '../saving.ts';

@@ -2,7 +2,8 @@ import type { Layout, Provenance, StoredImage, VerifyResult } from '../../index.
 import { DrayageError, originOf, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
-import { count, formatBytes } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
@@ -79,7 +80,7 @@ function describeLayout(
   { layout, entries, blobs, bytes, omitted, nonDistributable, problems, origins }: VerifiedLayout,
   isOriginChecked: boolean,
 ): string[] {
-  const read = `${count(entries, 'entry', 'entries')}, ${count(blobs, 'blob')}, ${formatBytes(bytes)}`;
+  const read = `${count(entries, 'entry', 'entries')}, ${formatBytes(bytes)} in ${count(blobs, 'blob')}`;
   const omittedText =
     omitted.layers === 0
       ? ''

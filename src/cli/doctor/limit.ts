@@ -2,7 +2,7 @@ import type { ArtifactLimit } from '../../index.ts';
 import { isDrayageError } from '../../index.ts';
 import type { Job } from '../ci.ts';
 import { readJob } from '../ci.ts';
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import { openConnections } from '../http.ts';
 import { connectGitLab } from '../sources.ts';
 import type { Check } from './check.ts';

@@ -1,4 +1,4 @@
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import { readRequest } from '../saving.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';

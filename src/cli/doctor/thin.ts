@@ -1,5 +1,6 @@
 import type { SaveResult } from '../../index.ts';
-import { count, formatBytes } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import type { Check, Finding } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { SaveResult } from '../../index.ts';
-import { formatBytes, count } from '../format.ts';
+import { count } from '../../text/count.ts';
+import { formatBytes } from '../../text/bytes.ts';
 import { makeReports } from '../reports.ts';
 import { runSave } from '../saving.ts';
 import { makeTemporaryFolder } from '../temporary-folder.ts';

@@ -1,3 +1,4 @@
+import { count } from '../../text/count.ts';
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
@@ -90,7 +91,8 @@ export function heldNothing({ image }: ImageToLoad): Held {
 /** The difference between a daemon's layers and those of the image that it should hold; undefined if there is none. */
 export function layerFlaw(image: Image, found: readonly Digest[]): string | undefined {
   const expected = image.layers.map(({ diffId }) => diffId);
-  if (found.length !== expected.length) return `it has ${found.length} layers, not ${expected.length}`;
+  if (found.length !== expected.length)
+    return `it has ${count(found.length, 'layer')}, not ${expected.length}`;
   const at = expected.findIndex((diffId, i) => diffId !== found[i]);
   return at < 0 ? undefined : `its layer ${at} is ${found[at] ?? 'missing'}, not ${expected[at] ?? 'none'}`;
 }

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { ContentOptions } from '../../../content/source.ts';
+import type { ErrorReason } from '../../../errors.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
@@ -41,6 +42,9 @@ interface BaseQuery {
   platform: Platform;
 }
 
+/** Gets what a user should know of a search. */
+type OnNote = (message: string, reason?: ErrorReason) => void;
+
 /** How many blobs are looked up at a time. */
 const CONCURRENCY = 8;
 /** How many of the daemon's images are tried for one image. */
@@ -53,21 +57,18 @@ export class BaseFinder {
   readonly #search: BaseSearch;
   readonly #ledger: Ledger;
   readonly #options: ContentOptions;
-  readonly #onNote: (message: string) => void;
+  readonly #onNote: OnNote;
   readonly #resolved = new Map<string, Promise<BaseImage>>();
   readonly #there = new Map<BaseImage, Promise<void>>();
   readonly #told = new Set<string>();
   /** Hosts that did not answer: they are not asked again. */
   readonly #silent = new Set<string>();
+  /** Whether a place of bases could not be asked. */
+  #isPartial = false;
   #pulled: Promise<readonly PulledImage[]> | undefined;
 
   /** @param ledger receives the layers of the bases: stated for requested bases, otherwise claimed */
-  constructor(
-    search: BaseSearch,
-    ledger: Ledger,
-    onNote: (message: string) => void,
-    options: ContentOptions = {},
-  ) {
+  constructor(search: BaseSearch, ledger: Ledger, onNote: OnNote, options: ContentOptions = {}) {
     this.#search = search;
     this.#ledger = ledger;
     this.#onNote = onNote;
@@ -92,6 +93,7 @@ export class BaseFinder {
       } catch (error) {
         if (!isDrayageError(error)) throw error;
         if (isSilence(error)) {
+          this.#isPartial = true;
           this.#silent.add(parseReference(reference).domain);
           this.#onNote(
             `${query.name}: the base ${reference} cannot be used: ${error.message}; its registry is not asked again`,
@@ -119,7 +121,11 @@ export class BaseFinder {
   /** Once for an image, by whichever name it is looked up. */
   #tell({ name, diffIds }: BaseQuery, doubts: readonly string[]): void {
     const key = diffIds.join(' ');
-    if (!this.#told.has(key)) for (const doubt of doubts) this.#onNote(`${name}: ${doubt}`);
+    if (this.#told.has(key)) return;
+    for (const doubt of doubts) this.#onNote(`${name}: ${doubt}`);
+    // Where a place could not be asked, that was told instead.
+    if (doubts.length === 0 && !this.#isPartial)
+      this.#onNote(`${name}: no base image was found in a registry`, 'NO_BASE');
     this.#told.add(key);
   }
 
@@ -177,6 +183,7 @@ export class BaseFinder {
       return (await this.#search.pulled?.()) ?? [];
     } catch (error) {
       if (!isDrayageError(error)) throw error;
+      this.#isPartial = true;
       this.#onNote(`no base is sought among the images of the daemon: ${error.message}`);
       return [];
     }

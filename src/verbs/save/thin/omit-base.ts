@@ -1,7 +1,8 @@
+import { count } from '../../../text/count.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import { images, readImage } from '../../../image/image.ts';
 import { omittedBlobs } from '../../../image/omitted-layers.ts';
-import { megabytes } from '../../../image/size-check.ts';
+import { formatBytes } from '../../../text/bytes.ts';
 import { configPlatform } from '../../../oci/config.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { bareDescriptor } from '../../../oci/descriptor.ts';
@@ -80,7 +81,7 @@ function tell(
   const size = omitted.reduce((sum, layer) => sum + layer.size, 0);
   const message =
     omitted.length > 0
-      ? `${name}: ${omitted.length} of ${layers.length} layers (${megabytes(size)}) are omitted: its base ${base.name} has them`
+      ? `${name}: ${omitted.length} of ${count(layers.length, 'layer')} (${formatBytes(size)}) are omitted: its base ${base.name} has them`
       : `${name}: nothing is omitted: its manifest does not name the blobs of its base ${base.name}, or the layout has them`;
   onProgress?.({ kind: 'note', message });
 }

@@ -1,6 +1,8 @@
+import { count } from '../../../text/count.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
+import type { ErrorReason } from '../../../errors.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { JobLayout } from '../../../image/base-job.ts';
 import { baseJobsOf, describeJob } from '../../../image/base-jobs.ts';
@@ -8,7 +10,7 @@ import { BaseJob } from '../../../image/base-job.ts';
 import { footprint } from '../../../image/footprint.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
-import { megabytes } from '../../../image/size-check.ts';
+import { formatBytes } from '../../../text/bytes.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
 import type { OnProgress } from '../../../progress.ts';
@@ -79,7 +81,8 @@ export class Omitter {
     const layouts: Base[] = [];
     for (const layout of baseLayouts) layouts.push(await BaseLayout.open(layout, ledger, { signal }));
     for (const layout of baseJobs) layouts.push(await BaseJob.open(layout, ledger, { signal }));
-    const onNote = (message: string): void => onProgress?.({ kind: 'note', message });
+    const onNote = (message: string, reason?: ErrorReason): void =>
+      onProgress?.({ kind: 'note', message, reason });
     const finder = thin && new BaseFinder(thin, ledger, onNote, { signal });
     const found = finder !== undefined && thin?.when === 'always' ? await findBefore(finder, options) : [];
     return new Omitter(options, layouts, found, finder);
@@ -136,7 +139,7 @@ function noteJobs(image: ArrivedImage, onProgress: OnProgress | undefined): void
     });
     const size = layers.reduce((sum, layer) => sum + layer.size, 0);
     const until = places.find((place) => describeJob(place) === what)?.expires ?? 'an unknown time';
-    const message = `${image.names[0] ?? image.id}: ${layers.length} of ${image.layers.length} layers (${megabytes(size)} of ${megabytes(total)}) are omitted: ${what} has them until ${until}`;
+    const message = `${image.names[0] ?? image.id}: ${layers.length} of ${count(image.layers.length, 'layer')} (${formatBytes(size)} of ${formatBytes(total)}) are omitted: ${what} has them until ${until}`;
     if (layers.length > 0) onProgress?.({ kind: 'note', message });
   }
 }

@@ -106,3 +106,14 @@ test('a daemon that cannot tell of its images costs that source only, and is spo
   expect(await find({ pulled: broken })).toEqual([undefined, undefined]);
   expect(notes).toEqual(['no base is sought among the images of the daemon: the daemon answers 500']);
 });
+
+test('where no base is found, a note says so once for each image, and how to name one', async () => {
+  const reasons: unknown[] = [];
+  const onNote = (message: string, reason?: string): void => void reasons.push([message, reason]);
+  const finder = new BaseFinder({ openRepository: registry.open }, ledger, onNote);
+  for (const { name, cargo } of [...APPS, ...APPS])
+    await finder.find({ name, diffIds: cargo.diffIds, platform: PLATFORM });
+  expect(reasons).toEqual(
+    ['app', 'web'].map((name) => [`${name}: no base image was found in a registry`, 'NO_BASE']),
+  );
+});
