@@ -23,6 +23,11 @@ export interface LayerHint {
   size: number;
   /** The digest that the source claims for them. It decides what is worth storing; the bytes are checked against it. */
   promised?: Digest;
+  /**
+   * Whether the daemon whose image it is stated that digest. If another place has the layer, the bytes are not used, and
+   * so not hashed: the image names the layer, and the place proves or states what it has. Default false.
+   */
+  isStated?: boolean;
   /** Their compression, if their first bytes were read already. Default: it is detected. */
   compression?: Compression;
 }

@@ -37,22 +37,30 @@ export class HeldLayers {
   readonly #source: CheckedSource;
   readonly #options: ContentOptions;
   readonly #known = new Map<string, boolean>();
+  /** Proofs that run. Each is asked for again when it has ended. */
+  #proving: Promise<unknown> = Promise.resolve();
 
   constructor(source: CheckedSource, options: ContentOptions = {}) {
     this.#source = source;
     this.#options = options;
   }
 
-  /** Those of the layers that are held. Proves several at a time. */
-  async among(layers: readonly Layer[]): Promise<Layer[]> {
+  /** Those of the layers that are held. Proves several at a time. A call waits for the ones before it. */
+  async among(layers: readonly Layer[], options?: ContentOptions): Promise<Layer[]> {
+    const proving = this.#proving.then(async () => this.#proveNew(layers, options));
+    this.#proving = proving.catch(() => undefined);
+    await proving;
+    return layers.filter((layer) => this.#known.get(pairOf(layer)) === true);
+  }
+
+  async #proveNew(layers: readonly Layer[], options: ContentOptions = this.#options): Promise<void> {
     const isNew = (layer: Layer): boolean => !this.#known.has(pairOf(layer));
     for (const layer of layers.filter(isNew))
       if (isProven(layer)) this.#known.set(pairOf(layer), await this.isIntact(layer.blob));
     const unproven = layers.filter(isNew);
     const onUnusable = (layer: Layer): void => void this.#known.set(pairOf(layer), false);
-    await proveAll(this.#source, unproven, { ...this.#options, onUnusable });
+    await proveAll(this.#source, unproven, { ...options, onUnusable });
     for (const layer of unproven.filter(isNew)) this.#known.set(pairOf(layer), true);
-    return layers.filter((layer) => this.#known.get(pairOf(layer)) === true);
   }
 
   /** Whether a blob is present and intact. */
@@ -101,6 +109,16 @@ export class Holdings {
     for (const layer of this.#ledger.ofLayer(diffId))
       if ((await this.#held.among([layer])).length > 0) return layer.blob;
     return undefined;
+  }
+
+  /**
+   * Proves what the store has of layers, several at a time: {@link findLayer} then answers at once. For layers that are
+   * about to arrive.
+   */
+  async prepare(diffIds: readonly Digest[], options?: ContentOptions): Promise<void> {
+    await this.#learn();
+    const first = [...new Set(diffIds)].flatMap((diffId) => this.#ledger.ofLayer(diffId).slice(0, 1));
+    await this.#held.among(first, options);
   }
 
   /** Finds an image by its ID: the digest of its root, of its manifest or of its config. */

@@ -10,6 +10,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { ociLayerType } from '../oci/media-types.ts';
 import { CODECS } from '../stream/codecs.ts';
+import { countBytes } from '../stream/drain.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
@@ -30,8 +31,8 @@ export interface IngestOptions extends ContentOptions {
   memory?: number;
   /** Finds the intact blob of a layer that is stored already. */
   findLayer?: (diffId: Digest) => Promise<Descriptor | undefined>;
-  /** Called when a layer is done. */
-  onLayer?: (layer: IngestedLayer) => void;
+  /** Called when a layer is done, and whether its bytes were hashed. */
+  onLayer?: (layer: IngestedLayer, isHashed: boolean) => void;
 }
 
 /** Turns layers into blobs. Its threads end when it is disposed of; they never keep the process alive. */
@@ -102,21 +103,25 @@ class LayerIngest implements Ingest {
     compression: Compression,
     hint: LayerHint,
   ): Promise<IngestedLayer> {
-    const layer = await this.#ingest(bytes, compression, hint);
+    const { promised, isStated = false } = hint;
+    const found = compression === 'none' && promised !== undefined ? await this.#find(promised) : undefined;
+    const isDrained = found !== undefined && promised !== undefined && isStated;
+    const layer = isDrained
+      ? plainLayer({ digest: promised, size: await countBytes(bytes) }, found, 'reused')
+      : await this.#ingest(bytes, { compression, found }, hint);
     this.#known.set(layer.diffId, layer);
-    this.#options.onLayer?.(layer);
+    this.#options.onLayer?.(layer, !isDrained);
     return layer;
   }
 
   async #ingest(
     bytes: AsyncIterable<Uint8Array>,
-    compression: Compression,
+    { compression, found }: { compression: Compression; found: Descriptor | undefined },
     hint: LayerHint,
   ): Promise<IngestedLayer> {
     if (compression !== 'none')
       return this.#writing((writer) => this.#keep(bytes, compression, hint, writer));
-    const blob = hint.promised && (await this.#find(hint.promised));
-    if (blob !== undefined) return this.#hashOnly(bytes, blob, hint);
+    if (found !== undefined) return this.#hashOnly(bytes, found, hint);
     return this.#writing((writer) =>
       this.#options.codec.compression === 'none' ? this.#copy(bytes, writer) : this.#pack(bytes, writer),
     );

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import type { IngestedLayer } from '../../src/content/layer.ts';
 import type { CodecName } from '../../src/ingest/codec.ts';
 import type { Compression } from '../../src/oci/media-types.ts';
+import { OCI_LAYER } from '../../src/oci/media-types.ts';
 import { chooseCodec } from '../../src/ingest/codec.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { Layout } from '../../src/layout/layout.ts';
@@ -150,6 +151,35 @@ test('a layer that is promised to be one that is stored is hashed only', async (
     code: 'DIGEST_MISMATCH',
     facts: { expected: diffId, actual: digestOf(other), entry: hint.entry },
   });
+});
+
+test('a layer that a daemon states, and that is stored, only passes: nothing is hashed, and that is told', async () => {
+  const bytes = sample(3_000_000);
+  const diffId = digestOf(bytes);
+  const blob = { mediaType: `${OCI_LAYER}+gzip`, digest: digestOf(Buffer.from('blob')), size: 4 };
+  const heard: [string, boolean][] = [];
+  const content = new MemoryContent();
+  await using ingest = createIngest(content, {
+    codec: chooseCodec('gzip'),
+    findLayer: async (asked) => (asked === diffId ? blob : undefined),
+    onLayer: ({ status }, isHashed) => heard.push([status, isHashed]),
+  });
+  const other = Buffer.from(bytes).fill(0, 1_000_000);
+  const stated = { ...hint, promised: diffId, isStated: true };
+  expect(await ingest.layer(chunked(other, 50_000), stated)).toEqual({
+    received: { digest: diffId, size: bytes.length },
+    diffId,
+    uncompressedSize: bytes.length,
+    ...blob,
+    status: 'reused',
+  });
+  // What is not stored is hashed, whoever states it.
+  const unknown = { ...stated, promised: digestOf(Buffer.from('unknown')) };
+  expect(await ingest.layer(chunked(other, 50_000), unknown)).toMatchObject({ diffId: digestOf(other) });
+  expect(heard).toEqual([
+    ['reused', false],
+    ['written', true],
+  ]);
 });
 
 test('a promise of what is not stored changes nothing', async () => {

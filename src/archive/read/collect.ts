@@ -67,6 +67,7 @@ class Collector {
   readonly #pending = new Pending();
   readonly #options: CollectOptions;
   readonly #expected: ReadonlyMap<string, Digest>;
+  readonly #stated: ReadonlySet<Digest>;
   #held = 0;
   #named = 0;
 
@@ -74,6 +75,7 @@ class Collector {
     this.#options = options;
     const expected = (options.expected ?? []).flatMap((diffIds) => [...v1LayerNames(diffIds)]);
     this.#expected = new Map(expected);
+    this.#stated = new Set(options.expected?.flat());
   }
 
   async take(entry: TarEntry): Promise<void> {
@@ -140,7 +142,9 @@ class Collector {
       // Layers are known by their sha256.
       const promised =
         named.digest === undefined ? (layerDigest(name) ?? this.#expected.get(name)) : undefined;
-      const layer = await this.#options.ingest(named.bytes, { entry: name, size, promised, compression });
+      const isStated = promised !== undefined && this.#stated.has(promised);
+      const hint = { entry: name, size, promised, isStated, compression };
+      const layer = await this.#options.ingest(named.bytes, hint);
       this.entries.set(name, { kind: 'layer', layer, received: layer.received, ...named.digest?.() });
     });
   }

@@ -113,8 +113,8 @@ async function take(
     concurrency,
     memory,
     findLayer: (diffId) => known.findLayer(diffId),
-    onLayer: (layer) => {
-      noteIngested(layer);
+    onLayer: (layer, isHashed) => {
+      if (isHashed) noteIngested(layer);
       const { digest, size } = layer;
       const status = known.offered.has(digest) ? 'omitted' : layer.status;
       onProgress?.({ kind: 'layer', digest, size, status });

@@ -29,8 +29,10 @@ test('layers of docker 20.10 are known before they are read, but for the one at 
   const tops = stacks.map((diffIds) => diffIds.at(-1));
   const hints = await hintsOf(stacks);
   expect(hints.filter(([{ promised }]) => promised !== undefined)).not.toEqual([]);
-  for (const [{ promised }, diffId] of hints)
+  for (const [{ promised, isStated }, diffId] of hints) {
     expect(promised).toBe(tops.some((top) => top === diffId) ? undefined : diffId);
+    expect(isStated).toBe(promised !== undefined);
+  }
 });
 
 test.each([

@@ -62,6 +62,7 @@ export class DaemonSave {
       return new Set(lacks.keys());
     };
     const archive = this.#request(wanted.image.id, this.#held.isEmpty ? undefined : held);
+    if (lacks.size === 0) this.#prepare([wanted]);
     await archive.then((stream) => stream.on('error', ignore), ignore);
     return lacks.size > 0 ? { wanted, kind: 'delta', archive, lacks } : { wanted, kind: 'whole', archive };
   }
@@ -91,6 +92,7 @@ export class DaemonSave {
     }
     const asked = wanted.filter((one) => !held.has(one));
     const ids = asked.map(({ image }) => image.id);
+    this.#prepare(asked);
     const sent = asked.length > 0 ? await this.#read(asked, this.#request(ids)) : undefined;
     const images: ArrivedImage[] = [];
     for (const one of wanted) {
@@ -118,6 +120,13 @@ export class DaemonSave {
       isWritten: false,
       referrers: [],
     };
+  }
+
+  /** Proves layers that are held while the daemon packs them. A failure shows when one is asked for. */
+  #prepare(wanted: readonly WantedImage[]): void {
+    const { holdings, signal } = this.#options;
+    const diffIds = wanted.flatMap(({ image }) => image.diffIds);
+    holdings?.prepare(diffIds, { signal }).catch(ignore);
   }
 
   /** Images are requested by ID, because a tag may move meanwhile. */

@@ -43,10 +43,9 @@ async function oneByOne(
       for (const image of wanted) images.push(await save.take(await save.plan(image)));
     }
     return images;
-  } catch (error) {
-    // Also ends the request that is one ahead.
-    stop.abort(error);
-    throw error;
+  } finally {
+    // Ends what is still running: the request that is one ahead, and proofs that nobody waits for.
+    stop.abort(new Error('the save has ended'));
   }
 }
 

@@ -29,7 +29,7 @@ export interface SourceOptions extends Selection {
   /** The target of the content. */
   content: ContentSource & ContentSink;
   /** What the store holds already. Absent if it is empty. */
-  holdings?: Pick<Holdings, 'findImage' | 'findBlobs'>;
+  holdings?: Pick<Holdings, 'findImage' | 'findBlobs' | 'prepare'>;
   ingest: IngestLayer;
   /** Keeps a daemon's own manifests over uncompressed layers. */
   keepManifests: boolean;

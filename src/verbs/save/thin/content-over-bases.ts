@@ -14,7 +14,7 @@ import { findInBases } from './base.ts';
  * compressed or stored. `omitLayers` reads those that an image needs after all.
  */
 export class ContentOverBases
-  implements ContentSource, ContentSink, Pick<Holdings, 'findImage' | 'findBlobs'>
+  implements ContentSource, ContentSink, Pick<Holdings, 'findImage' | 'findBlobs' | 'prepare'>
 {
   /** The bases of blobs that were reported as held. */
   readonly offered: Map<Digest, Base> = new Map<Digest, Base>();
@@ -62,6 +62,10 @@ export class ContentOverBases
     return (
       (await this.#holdings.findLayer(diffId)) ?? (await this.#offer(this.#ledger.ofLayer(diffId)))?.blob
     );
+  }
+
+  async prepare(diffIds: readonly Digest[], options?: ContentOptions): Promise<void> {
+    await this.#holdings.prepare(diffIds, options);
   }
 
   async findImage(id: Digest): Promise<HeldImage | undefined> {
