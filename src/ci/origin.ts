@@ -96,6 +96,15 @@ export function withSignedOrigin(
   return { ...signed, ...kept };
 }
 
+/** Annotations that do not say which run of a job saved the image. */
+export function withoutRun(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !isOfRun(key)));
+}
+
+function isOfRun(annotation: string): boolean {
+  return ciOf(annotation) !== undefined && /\.(?:job-id|run)$/.test(annotation);
+}
+
 function ciOf(annotation: string): string | undefined {
   return ANNOTATION.exec(annotation)?.[1];
 }

@@ -1,5 +1,5 @@
 import type { PlacedImage } from '../content/image-index.ts';
-import { withSignedOrigin } from '../ci/origin.ts';
+import { originOf, withoutRun, withSignedOrigin } from '../ci/origin.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
 import { readImage } from '../image/image.ts';
@@ -21,7 +21,8 @@ export interface JudgedImage extends VouchedImage {
 /**
  * Checks the signature of each image, before any is chosen: the signed origin and the config's platform take the place of
  * annotations and of the index's platform, which whoever writes to a place can change. Without a required signature,
- * the images are as they are. Copies of one image share their referrers; the names of each are checked separately.
+ * the images are as they are. If the run of one image is signed, annotations give none to others, so that they replace
+ * no image. Copies of one image share their referrers; the names of each are checked separately.
  */
 export async function judge(
   found: readonly PlacedImage[],
@@ -29,6 +30,7 @@ export async function judge(
 ): Promise<JudgedImage[]> {
   if (authenticate === undefined) return [...found];
   const judged: JudgedImage[] = [];
+  const signedRuns = new Set<JudgedImage>();
   const copies = new Map<Digest, PlacedImage[]>();
   for (const one of found) {
     const { digest } = one.image.root;
@@ -42,14 +44,26 @@ export async function judge(
     try {
       const vouchers = await authenticate(image, place, { signal });
       const root = await rootOf({ place, image }, { signal });
-      const annotations = withSignedOrigin(image.annotations, factsOf(image, vouchers, policy)?.origin);
-      judged.push({ ...one, image: { ...image, root, annotations }, vouchers });
+      const origin = factsOf(image, vouchers, policy)?.origin;
+      const annotations = withSignedOrigin(image.annotations, origin);
+      const accepted = { ...one, image: { ...image, root, annotations }, vouchers };
+      judged.push(accepted);
+      if (isRun(origin)) signedRuns.add(accepted);
     } catch (error) {
       if (!isDrayageError(error)) throw error;
       judged.push({ ...one, refusal: error });
     }
   }
-  return judged;
+  if (signedRuns.size === 0) return judged;
+  return judged.map((one) => (signedRuns.has(one) || one.refusal !== undefined ? one : withoutRunOf(one)));
+}
+
+function isRun(origin: Readonly<Record<string, string>> = {}): boolean {
+  return originOf(origin).jobId !== undefined;
+}
+
+function withoutRunOf(one: JudgedImage): JudgedImage {
+  return { ...one, image: { ...one.image, annotations: withoutRun(one.image.annotations) } };
 }
 
 /** The root with the platform that its config states. Each image below an index states its own. */

@@ -28,6 +28,8 @@ interface Stated {
   image: SampleImage;
   /** The ID of the job's run, which signs. */
   job: string;
+  /** Whether the statement is that of another tool, which states no job. */
+  isForeign?: boolean;
   /** The signed pipeline; default: that of the others. */
   pipeline?: string;
   /** The names that are signed. */
@@ -42,7 +44,7 @@ interface Stated {
 /** @param at what the referrer states as its date */
 async function sign(
   layout: Layout,
-  { image, job, names = ['app:1'], pipeline }: Stated,
+  { image, job, names = ['app:1'], pipeline, isForeign }: Stated,
   at: Date = new Date(0),
 ): Promise<void> {
   const build = readBuild({
@@ -52,7 +54,8 @@ async function sign(
     CI_JOB_URL: `https://gitlab.example/group/app/-/jobs/${job}`,
   });
   const attested = { digest: image.root.digest, ids: [image.config.digest], names };
-  const statement = provenanceStatement(attested, build, { finishedAt: new Date(0), version: '1' });
+  const own = isForeign === true ? { ...build, buildType: 'https://tool.example/build/v1' } : build;
+  const statement = provenanceStatement(attested, own, { finishedAt: new Date(0), version: '1' });
   const bundle = bytesOf(keyBundle(KEYS.privateKey, statement));
   const { root, documents } = bundleReferrer(image.root, bundle, at);
   await layout.update(async (content) => {
@@ -190,6 +193,18 @@ describe('of several signatures of one image, what is signed decides, not the da
       [`${GITLAB}job-id`]: '100',
     });
   });
+});
+
+test('an image whose signature states no job replaces none whose run is signed, whatever its annotations state', async () => {
+  const places = [
+    await layoutOf({ image: OLD, job: '999', isForeign: true }),
+    await layoutOf({ image: NEW, job: '200' }),
+  ];
+  const authenticate = signaturePolicy(await loadTrust(KEYS), expected({}));
+  const selection = await signed({ authenticate });
+  await expect(select(places, selection)).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+  const [alone] = await select(places.slice(0, 1), selection);
+  expect(alone?.image.annotations).toMatchObject({ [`${GITLAB}job-id`]: '999' });
 });
 
 test('an image of another pipeline is passed over by what is signed, and one of ours is refused for its signature', async () => {
