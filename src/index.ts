@@ -26,14 +26,18 @@ export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';
 export { imageVariables, isImageVariable } from './ci/variables.ts';
 export { cis } from './cis.ts';
 export type {
+  DaemonIdentity,
   EndpointImage,
   ImageEndpoint,
   ImageTags,
   ImageUse,
   InspectImageOptions,
+  LastingEndpoint,
   LoadOptions,
   LoadResult,
   NamedImage,
+  ReferOptions,
+  ReferredImage,
   SaveArchiveOptions,
 } from './content/endpoint.ts';
 export type {
@@ -77,6 +81,8 @@ export type { HttpDispatcher } from './http/http.ts';
 export type { RetryOptions } from './http/retry.ts';
 export type { BaseRepository, OpenRepository } from './image/base-image.ts';
 export type { Layer } from './image/layer.ts';
+export type { ImageReference } from './image/reference.ts';
+export { daemonTitle } from './image/reference.ts';
 export type { JobLayout } from './image/base-job.ts';
 export type { JobPlace } from './image/base-jobs.ts';
 export type { BaseReference, OpenBase, OpenJob } from './image/omitted-content.ts';
@@ -125,7 +131,13 @@ export type { ExportOptions } from './verbs/export.ts';
 export { exportArchive } from './verbs/export.ts';
 export type { FetchOptions, FetchResult } from './verbs/fetch.ts';
 export { fetch, prepareFetch } from './verbs/fetch.ts';
-export type { InspectedImage, InspectedLayer, InspectOptions, InspectResult } from './verbs/inspect.ts';
+export type {
+  InspectedImage,
+  InspectedLayer,
+  InspectedReference,
+  InspectOptions,
+  InspectResult,
+} from './verbs/inspect.ts';
 export { inspect } from './verbs/inspect.ts';
 export type { Leaseholder } from './verbs/load/lease.ts';
 export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './verbs/load/load.ts';
@@ -139,12 +151,15 @@ export type {
   PromoteResult,
   Promotion,
 } from './verbs/promote/promote.ts';
+export type { OpenReference } from './verbs/promote/plan.ts';
 export { promote } from './verbs/promote/promote.ts';
 export type { PromotedTag } from './verbs/promote/tags.ts';
 export type { PruneOptions, PruneResult } from './verbs/prune.ts';
 export { prune } from './verbs/prune.ts';
 export type { SavedImage, SaveOptions, SaveResult } from './verbs/save/options.ts';
 export { save } from './verbs/save/save.ts';
+export type { ReferredSave, SaveReferenceOptions, SaveReferenceResult } from './verbs/save-reference.ts';
+export { saveReference } from './verbs/save-reference.ts';
 export type { BuiltImage } from './verbs/save/sources/built.ts';
 export type { ArchiveBytes, SaveSource } from './verbs/save/sources/source.ts';
 export type { BaseSearch, PulledImage } from './verbs/save/thin/base-finder.ts';
@@ -154,7 +169,9 @@ export type { SignedImage, SignOptions, SignResult } from './verbs/sign.ts';
 export { sign } from './verbs/sign.ts';
 export type { KeptName, UnloadOptions, UnloadResult } from './verbs/unload.ts';
 export { unload } from './verbs/unload.ts';
+export type { TakeReferredOptions } from './verbs/take-referred.ts';
+export { takeReferred } from './verbs/take-referred.ts';
 export type { UntaggedReference, UntagOptions, UntagResult } from './verbs/untag.ts';
 export { untag } from './verbs/untag.ts';
-export type { VerifiedImage, VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
+export type { VerifiedImage, VerifiedReference, VerifyOptions, VerifyResult } from './verbs/verify/verify.ts';
 export { verify } from './verbs/verify/verify.ts';

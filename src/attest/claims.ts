@@ -22,6 +22,8 @@ export interface Claims {
   names?: readonly string[];
   /** Blobs of layers that the signer has not read; undefined if the statement does not say. */
   unreadLayers?: readonly Digest[] | undefined;
+  /** False if the signer has read no layer; undefined if the statement does not say. */
+  layersRead?: boolean | undefined;
 }
 
 /** The statements that are read. */
@@ -65,6 +67,7 @@ const predicateSchema = documentObject({
     internalParameters: documentObject({
       pipelineId: text,
       unreadLayers: v.optional(v.pipe(v.array(digestSchema), v.maxLength(MAX_LAYERS))),
+      layersRead: v.optional(v.boolean()),
     }),
     resolvedDependencies: v.array(documentObject({ digest: documentObject({ gitCommit: text }) })),
   }),
@@ -141,6 +144,7 @@ function readClaims(predicate: unknown, buildTypes: readonly BuildType[]): Claim
     invocation: runDetails.metadata.invocationId ?? runDetails.metadata.invocationID,
     pipeline: internalParameters.pipelineId,
     unreadLayers: internalParameters.unreadLayers,
+    layersRead: internalParameters.layersRead,
     names: externalParameters.imageRefs,
   };
 }

@@ -21,6 +21,8 @@ export interface Provenance {
   names: readonly string[] | null;
   /** Blobs of layers that the signer has not read, as the statement says: a base states them. */
   unreadLayers: readonly Digest[];
+  /** False if the signer has read no layer, because the image stays in a daemon: `unreadLayers` are diffIDs then. */
+  layersRead: boolean;
   /** Claims of the job itself, whoever signed. */
   claimed: { jobName: string | null; pipeline: string | null };
 }
@@ -31,7 +33,7 @@ export interface Provenance {
  */
 export function provenanceOf({ predicateType, claims }: Statement, signer: Signer): Provenance {
   const names = claims.names ?? null;
-  const unreadLayers = claims.unreadLayers ?? [];
+  const { unreadLayers = [], layersRead = true } = claims;
   const claimed = { jobName: claims.jobName ?? null, pipeline: claims.pipeline ?? null };
   if (signer.kind === 'key') {
     return {
@@ -41,6 +43,7 @@ export function provenanceOf({ predicateType, claims }: Statement, signer: Signe
       runnerEnvironment: null,
       names,
       unreadLayers,
+      layersRead,
       claimed,
     };
   }
@@ -57,6 +60,7 @@ export function provenanceOf({ predicateType, claims }: Statement, signer: Signe
     runnerEnvironment: signer.runnerEnvironment ?? null,
     names,
     unreadLayers,
+    layersRead,
     claimed,
   };
 }

@@ -1,17 +1,11 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import { bareDescriptor } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
-import { toDocument } from '../oci/manifest.ts';
-import { OCI_MANIFEST } from '../oci/media-types.ts';
+import { buildArtifact, EMPTY_CONFIG } from '../oci/manifest.ts';
 import { BUNDLE_TYPE, PROVENANCE_V1 } from './media-types.ts';
 
 /** The annotation by which cosign finds the image in a layout (`--local-image`). */
 export const COSIGN_IMAGE: Readonly<Record<string, string>> = { kind: 'dev.cosignproject.cosign/image' };
-
-/** The empty config of an artifact (OCI image-spec, manifest.md#guidance-for-an-empty-descriptor). */
-const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
-const EMPTY_BYTES: Buffer = Buffer.from('{}');
 
 /** A signature as a layout or a registry stores it. */
 export interface StoredSignature {
@@ -26,27 +20,20 @@ export interface StoredSignature {
  * `subject`), in the form that cosign writes and reads.
  */
 export function bundleReferrer(subject: Descriptor, bundle: Uint8Array, createdAt: Date): StoredSignature {
-  const config = describe(EMPTY_BYTES, EMPTY_TYPE);
   const layer = describe(bundle, BUNDLE_TYPE);
   const annotations = {
     'dev.sigstore.bundle.content': 'dsse-envelope',
     'dev.sigstore.bundle.predicateType': PROVENANCE_V1,
     'org.opencontainers.image.created': createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
   };
-  const manifest = toDocument(
-    OCI_MANIFEST,
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: OCI_MANIFEST,
-      artifactType: BUNDLE_TYPE,
-      config: config.descriptor,
-      layers: [layer.descriptor],
-      subject: bareDescriptor(subject),
-      annotations,
-    }),
-  );
+  const manifest = buildArtifact({
+    artifactType: BUNDLE_TYPE,
+    layers: [layer.descriptor],
+    subject,
+    annotations,
+  });
   const root = { ...manifest.descriptor, artifactType: BUNDLE_TYPE, annotations };
-  return { root, documents: [config, layer, manifest] };
+  return { root, documents: [EMPTY_CONFIG, layer, manifest] };
 }
 
 function describe(bytes: Uint8Array, mediaType: string): Document {

@@ -14,6 +14,11 @@ export interface AttestedImage {
   names: readonly string[];
   /** Blobs of layers that the signer has not read, because a base that the user named states them. Default: none. */
   unreadLayers?: readonly Digest[] | undefined;
+  /**
+   * Whether `digest` is that of a reference to an image that stays in a daemon: the config digest is a subject, too, and no
+   * layer was read; `unreadLayers` are diffIDs then. Default false.
+   */
+  isReference?: boolean | undefined;
 }
 
 /** The content of a statement besides the image and the job. */
@@ -32,7 +37,10 @@ export interface StatementOptions {
 export function provenanceStatement(image: AttestedImage, build: Build, options: StatementOptions): Buffer {
   const statement = {
     _type: STATEMENT_V1,
-    subject: [{ name: subjectName(image), digest: digestSet(image.digest) }],
+    subject: [image.digest, ...(image.isReference === true ? image.ids : [])].map((digest) => ({
+      name: subjectName(image),
+      digest: digestSet(digest),
+    })),
     predicateType: PROVENANCE_V1,
     predicate: {
       buildDefinition: buildDefinition(image, build),
@@ -42,7 +50,10 @@ export function provenanceStatement(image: AttestedImage, build: Build, options:
   return Buffer.from(JSON.stringify(statement));
 }
 
-function buildDefinition({ names, unreadLayers = [] }: AttestedImage, build: Build): object {
+function buildDefinition(
+  { names, unreadLayers = [], isReference = false }: AttestedImage,
+  build: Build,
+): object {
   const { source, ref } = build.externalParameters;
   return {
     buildType: build.buildType,
@@ -50,6 +61,7 @@ function buildDefinition({ names, unreadLayers = [] }: AttestedImage, build: Bui
     internalParameters: {
       ...build.internalParameters,
       ...(unreadLayers.length > 0 && { unreadLayers }),
+      ...(isReference && { layersRead: false }),
     },
     resolvedDependencies: [{ uri: `git+${source}@${ref}`, digest: { gitCommit: build.origin.commit } }],
   };

@@ -51,6 +51,9 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   JOB_CHOICE: ({ candidates: [first = 'NAME'] = [] }) =>
     isPrintable(first) ? `choose one: --job ${shellWord(first)}` : undefined,
   DAEMON_ADDRESS: behind(' (or --host)'),
+  REFERENCE_ONLY: 'load or promote it in a job on the runner of that daemon, or save it without --sticky',
+  OTHER_DAEMON: behind(': save without --sticky'),
+  REFERRED_IMAGE_GONE: behind('; on a daemon that is cleaned up meanwhile, save without --sticky'),
   UNPROVEN_TIME: behind(': --rekor-url, --tsa-url'),
   LOG_SERVICE: 'check --rekor-url',
   TIMESTAMP_SERVICE: 'check --tsa-url',

@@ -1,4 +1,5 @@
 import type { InspectedImage, InspectResult } from '../index.ts';
+import { daemonTitle } from '../index.ts';
 import { count } from '../text/count.ts';
 import { formatBytes } from '../text/bytes.ts';
 import { formatLine } from './output.ts';
@@ -42,7 +43,8 @@ function formatImage(image: InspectedImage): string {
     ['Digest', image.digest],
     ['Reference', image.ref],
     ['Created', image.created ?? ''],
-    ['Size', formatBytes(image.size)],
+    ['Size', image.reference === undefined ? formatBytes(image.size) : ''],
+    ['Layers', image.reference === undefined ? '' : `in docker of ${daemonTitle(image.reference.daemon)}`],
     ...Object.entries(image.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ];
   const largest = Math.max(1, ...image.layers.map(({ size }) => size));

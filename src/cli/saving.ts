@@ -68,6 +68,8 @@ export interface SaveCommandOptions
   host?: string;
   maxSize?: string;
   sign?: boolean;
+  sticky?: boolean;
+  shared?: boolean;
 }
 
 /** A save that is done. */
@@ -192,7 +194,7 @@ export async function readRequest(options: SaveCommandOptions): Promise<SaveRequ
 }
 
 /** Refuses what no daemon can be asked for, before it is connected to. */
-function assertNames(names: readonly string[], others: readonly unknown[]): void {
+export function assertNames(names: readonly string[], others: readonly unknown[]): void {
   if (names.length + others.length === 0)
     throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
   for (const name of names) parseReference(name);

@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSource } from './source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Document } from '../oci/manifest.ts';
 import type { Platform, PlatformOption } from '../oci/platform.ts';
 import type { Readable } from 'node:stream';
 
@@ -94,6 +95,54 @@ export interface ImageEndpoint {
    * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`
    */
   save(images: string | readonly string[], options?: SaveArchiveOptions): Promise<Readable>;
+}
+
+/** What tells one daemon from another: it stays the same as long as the daemon keeps its images. */
+export interface DaemonIdentity {
+  /** The ID that the daemon gives itself. Copies of one machine may share it. */
+  id: string;
+  /** The name of the daemon's machine. */
+  name: string;
+  /** The folder in which the daemon keeps its images. */
+  root: string;
+}
+
+/** Everything that identifies an image in a daemon, without its layers. */
+export interface ReferredImage {
+  /** The daemon's own ID of the image. */
+  image: Digest;
+  /** The config digest. */
+  id: Digest;
+  /** DiffIDs of its layers, bottom first. */
+  diffIds: readonly Digest[];
+  platform: Platform;
+  /** RFC 3339 time of the build, if known. */
+  created?: string | undefined;
+  /** Labels of the config. */
+  labels?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The documents that lead from `image` to `id`: the manifest; or the index, and the manifest that it lists. Empty if
+   * the daemon's ID is the config digest.
+   */
+  documents: readonly Document[];
+}
+
+/** Options of {@link LastingEndpoint.refer}. */
+export interface ReferOptions extends ContentOptions {
+  /** Documents of the image that need not be read again. Default: none. */
+  known?: readonly Document[] | undefined;
+}
+
+/** A daemon that outlasts a job, so that one job may refer to an image that another job made in it. */
+export interface LastingEndpoint {
+  /** @throws {@link DrayageError} `UNSAFE` if the daemon has no ID that lasts; `UNREACHABLE` */
+  identity(options?: ContentOptions): Promise<DaemonIdentity>;
+  /**
+   * Describes an image. Reads documents at most, never a layer.
+   * @param image a reference (without a tag: `latest`), or an image ID, full or shortened
+   * @throws {@link DrayageError} `NOT_FOUND`; `UNSAFE` if the daemon does not say which config the image has
+   */
+  refer(image: string, options?: ReferOptions): Promise<ReferredImage>;
 }
 
 /** An image in a daemon's list. */

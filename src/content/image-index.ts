@@ -22,6 +22,8 @@ export function nameOf({ names, foundAs, root }: Omit<StoredImage, 'annotations'
 export interface ListOptions extends ContentOptions {
   /** Gets a note for each entry that is skipped. */
   onProgress?: OnProgress | undefined;
+  /** Whether `images` lists references to images in daemons, too, whose layers are not here. Default false. */
+  references?: boolean | undefined;
 }
 
 /** The images of a reference: one image, or all images that share a name, each for its own platform. */

@@ -1,12 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type {
+  DaemonIdentity,
   ImageEndpoint,
   ImageTags,
   ImageUse,
   InspectImageOptions,
+  LastingEndpoint,
   LoadOptions,
   LoadResult,
+  ReferOptions,
+  ReferredImage,
   SaveArchiveOptions,
 } from '../content/endpoint.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -25,6 +29,8 @@ import type { SaveTarget } from './transfer/open-archive.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
 import { withImage } from './transfer/by-config.ts';
+import { readIdentity } from './transfer/identity.ts';
+import { referImage } from './transfer/refer.ts';
 import { openSave } from './transfer/save.ts';
 import type { Store } from './kinds/store.ts';
 import type { Transport } from './connect/transport.ts';
@@ -61,7 +67,7 @@ export async function connectDocker(options: DockerOptions = {}): Promise<Docker
  * Besides the errors of each method, all methods fail with `UNREACHABLE` when the connection breaks, with `DAEMON` and
  * the daemon's message when it refuses, and with `signal.reason` when aborted.
  */
-export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
+export class DockerDaemon implements ImageEndpoint, ImageTags, LastingEndpoint, AsyncDisposable {
   /** Its address, without credentials. */
   readonly host: string;
   /** The kind of its image store. */
@@ -182,6 +188,24 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, AsyncDisposable {
     options: LoadOptions = {},
   ): Promise<LoadResult> {
     return loadImage(this.#target, root, source, names, options);
+  }
+
+  /**
+   * What tells this daemon from others, as long as it keeps its images.
+   * @throws {@link DrayageError} `UNSAFE` for podman, which makes up an ID for each answer
+   */
+  async identity(options: ContentOptions = {}): Promise<DaemonIdentity> {
+    return readIdentity(this.#target, options);
+  }
+
+  /**
+   * Describes an image by everything that identifies it. Of a containerd store, reads its manifest and index.
+   * @param image a reference (without a tag: `latest`), or an image ID, full or shortened
+   * @throws {@link DrayageError} `NOT_FOUND` with the nearest names in the daemon; `UNSAFE` if a containerd store does
+   * not say what the image consists of, as before API 1.48
+   */
+  async refer(image: string, options: ReferOptions = {}): Promise<ReferredImage> {
+    return referImage(this.#target, image, options);
   }
 
   /** Closes all connections. Pending requests fail. Content that must not stay in the daemon is removed first. */

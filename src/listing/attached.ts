@@ -29,7 +29,7 @@ const PREDICATE_TYPES = ['dev.sigstore.bundle.predicateType', 'in-toto.io/predic
 export async function attachedTo(
   index: ImageIndex,
   { root, documents }: Pick<ImageContents, 'root' | 'documents'>,
-  { manifest }: Image,
+  { manifest }: Pick<Image, 'manifest'>,
   options: ContentOptions = {},
 ): Promise<Attached[]> {
   const found = new Map<Digest, Descriptor>();

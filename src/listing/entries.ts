@@ -1,4 +1,5 @@
 import type { StoredImage } from '../content/image-index.ts';
+import { IMAGE_REFERENCE } from '../image/reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
@@ -36,7 +37,7 @@ export function removeImage(entries: readonly Descriptor[], target: RemovedEntri
 
 /**
  * The images that entries name, without reading a document: manifests and indexes, in the order of their first entries.
- * Entries that say that they are artifacts or attestations are skipped.
+ * Entries that say that they are artifacts or attestations are skipped; references to images in daemons are not.
  */
 export function listImages(entries: readonly Descriptor[]): ListedImage[] {
   return groupEntries(entries.filter(isImageEntry));
@@ -75,7 +76,7 @@ function isImageEntry(entry: Descriptor): boolean {
   return (
     !isCosignEntry(entry) &&
     (isManifestType(mediaType) || isIndexType(mediaType)) &&
-    artifactType === undefined &&
+    (artifactType === undefined || artifactType === IMAGE_REFERENCE) &&
     !(platform !== undefined && isUnknownPlatform(platform))
   );
 }

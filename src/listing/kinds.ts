@@ -1,5 +1,6 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isImageManifest, readIndex, readManifest } from '../image/documents.ts';
+import { isReferenceManifest } from '../image/reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
@@ -9,6 +10,8 @@ import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts
 export type EntryKind =
   /** `parts`: the digests that an index lists; empty for a manifest. */
   | { kind: 'image'; parts: readonly Digest[] }
+  /** An image that stays in a daemon. */
+  | { kind: 'reference' }
   /** A signature or an SBOM: it is copied with its subject, if that is known. */
   | { kind: 'referrer'; subject: Digest | undefined }
   /** A Helm chart, a file of ORAS, an attestation; `type` is its artifact type or media type. */
@@ -29,6 +32,7 @@ export async function readKind(
   }
   if (!isManifestType(root.mediaType)) return { kind: 'artifact', type: root.mediaType };
   const document = await readManifest(source, root, options);
+  if (isReferenceManifest(document.value)) return { kind: 'reference' };
   const { subject, artifactType = contentType(document.value) } = document.value;
   const type = isImageManifest(document) ? root.artifactType : artifactType;
   return kindOf(subject, type, { kind: 'image', parts: [] });

@@ -50,7 +50,8 @@ export class Listing implements ImageIndex {
     const { manifests } = await index(options);
     const candidates = manifests.filter((entry) => !isCosignEntry(entry));
     const found = await resolveImage(content, groupEntries(candidates), reference, options);
-    if (found === undefined) throw notFound(reference, (await this.#list(options)).images, place);
+    if (found === undefined)
+      throw notFound(reference, (await this.#list({ ...options, references: true })).images, place);
     const roots = new Set(found.map(({ root }) => root.digest));
     for (const entry of manifests) {
       const { note: message } = entryNames(entry);
@@ -68,10 +69,10 @@ export class Listing implements ImageIndex {
     return [...(this.#walked.referrers.get(descriptor.digest) ?? [])];
   }
 
-  async #list(options: ContentOptions): Promise<{ images: ListedImage[]; notes: string[] }> {
+  async #list(options: ListOptions): Promise<{ images: ListedImage[]; notes: string[] }> {
     options.signal?.throwIfAborted();
     const index = await this.#options.index(options);
-    return sortEntries(index, (root) => this.#kindOf(root, options));
+    return sortEntries(index, (root) => this.#kindOf(root, options), options.references);
   }
 
   /** An unreadable root counts as an image: reading it gives the error. */

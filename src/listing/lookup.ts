@@ -1,7 +1,9 @@
 import type { ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { images } from '../image/image.ts';
+import { images, isUnreadable } from '../image/image.ts';
+import type { ImageReference } from '../image/reference.ts';
+import { readReference } from '../image/reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestHex, isDigest } from '../oci/digest.ts';
@@ -94,12 +96,17 @@ async function byDigest(
   for (const image of listed) {
     if (fits(image.root.digest) && !(await isReferrer(source, image.root, options)))
       note(found, image.root.digest, bare(image));
+    let isImage = false;
     for await (const { manifest, config } of presentImages(source, image.root, options)) {
+      isImage = true;
       const one = manifest.descriptor.digest === image.root.digest ? image.root : manifest.descriptor;
       for (const digest of [manifest.descriptor.digest, config.descriptor.digest]) {
         if (fits(digest)) note(found, digest, { ...bare(image), root: one });
       }
     }
+    const reference = isImage ? undefined : await presentReference(source, image.root, options);
+    if (reference !== undefined && (fits(reference.id) || fits(reference.image)))
+      note(found, reference.id, bare(image));
   }
   const roots = new Set([...found.values()].map(({ root }) => root.digest));
   if (found.size > 1 && roots.size > 1) throw ambiguous(prefix, [...found.keys()]);
@@ -123,6 +130,20 @@ async function* presentImages(
   } catch (error) {
     // If the walk cannot be finished, what it reached has been searched.
     if (!isDrayageError(error) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
+  }
+}
+
+/** The reference that a root is, if it can be read. */
+async function presentReference(
+  source: ContentSource,
+  root: Descriptor,
+  options: ContentOptions,
+): Promise<ImageReference | undefined> {
+  try {
+    return await readReference(source, root, options);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return undefined;
   }
 }
 

@@ -16,6 +16,7 @@ export interface SortedEntries {
 
 /** Facts about all entries together. */
 interface Context {
+  references: boolean;
   /** The index that lists a digest. */
   holders: ReadonlyMap<Digest, ListedImage>;
   /** The digests of all entries. */
@@ -26,10 +27,12 @@ interface Context {
  * Decides which entries of an index.json are images. These are skipped with one line each: artifacts, unnamed entries
  * that another entry lists, entries that name no content that could be read. Signatures and other referrers get no line,
  * because they are copied with their subject, unless the subject is absent.
+ * @param references whether references to images in daemons count as images; otherwise they are skipped
  */
 export async function sortEntries(
   { manifests, unread }: LayoutEntries,
   readKind: (root: Descriptor) => Promise<EntryKind>,
+  references = false,
 ): Promise<SortedEntries> {
   const subjectOf = cosignSubjects(manifests);
   const kinds = new Map<ListedImage, EntryKind>();
@@ -48,9 +51,9 @@ export async function sortEntries(
   const images: ListedImage[] = [];
   const notes = manifests.flatMap((entry) => entryNames(entry).note ?? []);
   for (const [image, kind] of kinds) {
-    const reason = reasonAgainst(image, kind, { holders, entries });
+    const reason = reasonAgainst(image, kind, { holders, entries, references });
     if (reason !== undefined) notes.push(`${labelOf(image)} is skipped: ${reason}`);
-    else if (kind.kind === 'image') images.push(image);
+    else if (kind.kind === 'image' || kind.kind === 'reference') images.push(image);
   }
   const unknown = unread.map(noteUnread);
   return { images, notes: [...notes, ...unknown] };
@@ -59,12 +62,14 @@ export async function sortEntries(
 function reasonAgainst(
   image: ListedImage,
   kind: EntryKind,
-  { holders, entries }: Context,
+  { holders, entries, references }: Context,
 ): string | undefined {
   const holder = holders.get(image.root.digest);
   const isNamed = image.names.length > 0 || image.foreign.length > 0;
   if (holder !== undefined && !isNamed) return `it is part of ${labelOf(holder)}`;
   if (kind.kind === 'artifact') return `it is not an image but ${kind.type}`;
+  if (kind.kind === 'reference')
+    return references ? undefined : 'it is a reference to an image that stays in a daemon';
   if (kind.kind === 'image' || kind.subject === undefined) return undefined;
   const isHere = entries.has(kind.subject) || holders.has(kind.subject);
   return isHere ? undefined : `it refers to ${kind.subject}, which is absent`;

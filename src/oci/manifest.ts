@@ -80,6 +80,29 @@ export function toDocument(mediaType: string, text: string): Document {
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
 }
 
+/** The empty config of an artifact (OCI image-spec, manifest.md#guidance-for-an-empty-descriptor). */
+export const EMPTY_CONFIG: Document = toDocument('application/vnd.oci.empty.v1+json', '{}');
+
+/** What an artifact manifest states. */
+export interface ArtifactManifest extends Pick<Manifest, 'subject' | 'annotations'> {
+  artifactType: string;
+  layers: readonly Descriptor[];
+}
+
+/** Writes the manifest of an artifact (OCI image-spec, manifest.md#guidelines-for-artifact-usage). */
+export function buildArtifact({ artifactType, layers, subject, annotations }: ArtifactManifest): Document {
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    artifactType,
+    config: EMPTY_CONFIG.descriptor,
+    layers,
+    subject: subject && bareDescriptor(subject),
+    annotations,
+  };
+  return toDocument(OCI_MANIFEST, JSON.stringify(manifest));
+}
+
 /**
  * Pairs each layer's diffID with its blob, as `manifest.layers[i]` and `config.rootfs.diff_ids[i]` claim.
  * @param digest that of the manifest, for the error

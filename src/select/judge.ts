@@ -3,6 +3,7 @@ import { originOf, withoutRun, withSignedOrigin } from '../ci/origin.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
 import { readImage } from '../image/image.ts';
+import { readReference } from '../image/reference.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -74,6 +75,8 @@ async function rootOf(
   const { platform, ...bare } = root;
   if (platform === undefined) return root;
   if (!isManifestType(root.mediaType)) return bare;
+  const reference = await readReference(place, bare, options);
+  if (reference !== undefined) return { ...bare, platform: reference.platform };
   const { config } = await readImage(place, bare, options);
   return { ...bare, platform: configPlatform(config.value) };
 }

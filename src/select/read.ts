@@ -8,11 +8,12 @@ import { walk } from '../image/contents.ts';
 import { isImageManifest } from '../image/documents.ts';
 import type { Image } from '../image/image.ts';
 import { readConfig } from '../image/image.ts';
+import { readReference, referredConfig } from '../image/reference.ts';
 import { configPlatform } from '../oci/config.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Platform } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
-import type { SelectedImage, Selection } from './selection.ts';
+import type { SelectedImage, SelectedReference, Selection } from './selection.ts';
 
 /** How many documents all chosen images may lead to, those that several share counted for each. */
 const MAX_DOCUMENTS = 100_000;
@@ -22,6 +23,9 @@ const OF_DOCUMENTS = ['MALFORMED', 'UNSUPPORTED', 'DIGEST_MISMATCH', 'SIZE_MISMA
 
 /** An image and what was read of it. */
 type ReadPart = Pick<SelectedImage, 'image' | 'root' | 'read'>;
+
+/** A reference, and what was read of it. */
+type ReadReference = Pick<SelectedReference, 'image' | 'root' | 'reference'>;
 
 /** Reads the documents of images, and asks the policy about each; with a platform, only about the image for it. */
 export class ImageReader {
@@ -57,6 +61,19 @@ export class ImageReader {
     if (platform !== undefined) throw notForPlatform(nameOf(image), platform, all.map(platformOf));
     for (const { config } of all) this.#policy?.check(image, config.value);
     return { image, root: image.root, read: [first, ...others] };
+  }
+
+  /** As {@link read}; also reads a reference to an image in a daemon. */
+  async readAny(content: ContentSource, image: StoredImage): Promise<ReadPart | ReadReference | undefined> {
+    const read = await this.read(content, image);
+    if (read !== undefined) return read;
+    const reference = await readReference(content, image.root, this.#options);
+    if (reference === undefined) return undefined;
+    const platform = this.#platform;
+    if (platform !== undefined && !matchesPlatform(platform, reference.platform))
+      throw notForPlatform(nameOf(image), platform, [formatPlatform(reference.platform)]);
+    this.#policy?.check(image, referredConfig(reference));
+    return { image, root: image.root, reference };
   }
 
   async *#images(content: ContentSource, image: StoredImage): AsyncGenerator<Image, void, undefined> {

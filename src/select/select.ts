@@ -4,6 +4,7 @@ import type { ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { noImage } from '../image/image.ts';
 import { keepDocuments } from '../image/keep-documents.ts';
+import { daemonTitle } from '../image/reference.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
 import type { VouchedImage } from './by-name.ts';
@@ -13,13 +14,14 @@ import type { JudgedImage } from './judge.ts';
 import { judge } from './judge.ts';
 import { ImageReader } from './read.ts';
 import { withLaterRuns } from './later-runs.ts';
-import type { SelectedImage, Selection } from './selection.ts';
+import type { Selected, SelectedImage, Selection } from './selection.ts';
+import { isReference } from './selection.ts';
 
 /**
  * Selects images from several places and reads their documents. Images of several platforms under one name become one
  * multi-platform image, whose index need not be in any place. Policy and signature are checked here, before a layer is
  * read.
- * @throws {@link DrayageError} `NOT_FOUND` if no place has an image, or has it for the platform; `POLICY` if no image
+ * @throws {@link DrayageError} `USAGE` for a reference to an image in a daemon; `NOT_FOUND` if no place has an image, or has it for the platform; `POLICY` if no image
  * of a reference, or no image at all, may be used, or a required signature is missing; `AMBIGUOUS` if one name means
  * different images for one platform, or `as` would name several
  */
@@ -27,6 +29,14 @@ export async function select(
   places: readonly ImagePlace[],
   selection: Selection = {},
 ): Promise<SelectedImage[]> {
+  return wholeImages(await selectAny(places, selection));
+}
+
+/** As {@link select}. An image that stays in a daemon is selected as the reference to it. */
+export async function selectAny(
+  places: readonly ImagePlace[],
+  selection: Selection = {},
+): Promise<Selected[]> {
   const { as, signal } = selection;
   if (as !== undefined) normalizeName(as);
   const found = await combineByName(await findVouched(places, selection), { signal });
@@ -44,7 +54,29 @@ export async function selectEach(
   places: readonly ImagePlace[],
   selection: Selection = {},
 ): Promise<SelectedImage[]> {
+  return wholeImages(await selectEachAny(places, selection));
+}
+
+/** As {@link selectEach}. An image that stays in a daemon is selected as the reference to it. */
+export async function selectEachAny(
+  places: readonly ImagePlace[],
+  selection: Selection = {},
+): Promise<Selected[]> {
   return readEach(await findVouched(places, selection), selection);
+}
+
+/** Refuses references, because layers are needed. A reference is never left out: its image would be missing silently. */
+function wholeImages(selected: readonly Selected[]): SelectedImage[] {
+  return selected.map((one) => {
+    if (!isReference(one)) return one;
+    const name = nameOf(one.image);
+    const where = daemonTitle(one.reference.daemon);
+    throw new DrayageError('USAGE', `${name} is a reference: its layers stay in docker of ${where}`, {
+      reason: 'REFERENCE_ONLY',
+      digest: one.reference.id,
+      hint: 'load or promote it beside that daemon, or save its layers, too',
+    });
+  });
 }
 
 /**
@@ -56,7 +88,8 @@ export async function permittedNames(
   places: readonly ImagePlace[],
   { onProgress, signal, policy, authenticate }: Selection,
 ): Promise<string[]> {
-  const all = await judge(await findAll(places, { signal }), { authenticate, policy, signal });
+  const found = await findAll(places, { signal, references: true });
+  const all = await judge(found, { authenticate, policy, signal });
   const chosen = permitted(all, { policy });
   const names = new Set(chosen.flatMap(({ image }) => image.names));
   const others = all.filter(({ image }) => !image.names.some((name) => names.has(name)));
@@ -82,7 +115,7 @@ export async function refusalOf(
     const judged = await judge([{ place, image }], { authenticate, policy, signal });
     for (const { refusal } of permitted(judged, { policy })) if (refusal !== undefined) return refusal;
     isPermitted = true;
-    if (policy !== undefined) await new ImageReader({ policy, signal }).read(place, image);
+    if (policy !== undefined) await new ImageReader({ policy, signal }).readAny(place, image);
   } catch (error) {
     if (!isDrayageError(error)) throw error;
     if (!isPermitted || isDrayageError(error, 'POLICY')) return error;
@@ -98,7 +131,7 @@ async function findVouched(places: readonly ImagePlace[], selection: Selection):
   const { images = [], onProgress, signal } = selection;
   const lists =
     images.length === 0
-      ? [await judge(await findAll(places, { onProgress, signal }), selection)]
+      ? [await judge(await findAll(places, { onProgress, signal, references: true }), selection)]
       : await findEach(places, images, selection);
   const found = lists.flatMap((list) => permitted(forPlatform(list, selection), selection));
   if (found.length === 0) throw nothing();
@@ -157,15 +190,15 @@ export function namesUnder(as: string | undefined, count: number): string[] | un
 }
 
 /** Reads the documents of images. What was asked for has to be an image; anything else is skipped. */
-async function readEach(found: readonly VouchedImage[], selection: Selection): Promise<SelectedImage[]> {
+async function readEach(found: readonly VouchedImage[], selection: Selection): Promise<Selected[]> {
   const { images = [], platform, onProgress } = selection;
   const reader = new ImageReader(selection);
-  const selected: SelectedImage[] = [];
+  const selected: Selected[] = [];
   const contents = new Map<ImagePlace, ContentSource>();
   for (const one of found) {
     const content = contents.get(one.place) ?? keepDocuments(one.place);
     contents.set(one.place, content);
-    const read = await reader.read(content, one.image);
+    const read = await reader.readAny(content, one.image);
     if (read !== undefined) {
       selected.push({ ...one, ...read, content });
     } else if (images.length > 0) {

@@ -2,7 +2,9 @@ import type { PlacedImage } from '../content/image-index.ts';
 import type { Authenticate, ImagePolicy, Voucher } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Image } from '../image/image.ts';
+import type { ImageReference } from '../image/reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { PlatformOption } from '../oci/platform.ts';
 import type { OnProgress } from '../progress.ts';
 
@@ -20,14 +22,36 @@ export interface Selection extends ContentOptions, PlatformOption {
   onProgress?: OnProgress | undefined;
 }
 
-/** An image that was selected and read. */
-export interface SelectedImage extends PlacedImage {
+/** What was selected, whether its layers are in its place or not. */
+interface SelectedRoot extends PlacedImage {
   /** The image's root, or the manifest for the requested platform. */
   root: Descriptor;
-  /** The images below `root`, in the order of its index. */
-  read: readonly [Image, ...Image[]];
   /** The content of its place, where each document is read once. */
   content: ContentSource;
   /** The referrers that vouch for it; undefined if signatures were not checked. */
   vouchers?: readonly Voucher[] | undefined;
+}
+
+/** An image that was selected and read. */
+export interface SelectedImage extends SelectedRoot {
+  /** The images below `root`, in the order of its index. */
+  read: readonly [Image, ...Image[]];
+}
+
+/** A reference that was selected and read: its image stays in a daemon. */
+export interface SelectedReference extends SelectedRoot {
+  reference: ImageReference;
+}
+
+/** An image, or a reference to one. */
+export type Selected = SelectedImage | SelectedReference;
+
+/** Whether the image stays in a daemon. */
+export function isReference(selected: Selected): selected is SelectedReference {
+  return 'reference' in selected;
+}
+
+/** The config digest: for a multi-platform image that of its first image. */
+export function configOf(selected: Selected): Digest {
+  return isReference(selected) ? selected.reference.id : selected.read[0].config.descriptor.digest;
 }

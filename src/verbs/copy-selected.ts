@@ -11,7 +11,8 @@ import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
 import { identify } from '../listing/unique-reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { SelectedImage, Selection } from '../select/selection.ts';
+import type { Selected, Selection } from '../select/selection.ts';
+import { configOf } from '../select/selection.ts';
 
 /** How an image is copied, and what the store says of it. */
 export interface PlannedCopy {
@@ -27,7 +28,7 @@ export interface PlannedCopy {
 
 /** An image that was copied. */
 interface CopiedImage {
-  placed: SelectedImage;
+  placed: Selected;
   identity: ImageIdentity;
 }
 
@@ -42,9 +43,9 @@ type CopySelectedOptions = Pick<Selection, 'onProgress'> &
  * @returns the stored bytes of all blobs, by how they came
  */
 export async function copySelected(
-  chosen: readonly SelectedImage[],
+  chosen: readonly Selected[],
   to: ImageStore,
-  plan: (placed: SelectedImage) => Promise<PlannedCopy>,
+  plan: (placed: Selected) => Promise<PlannedCopy>,
   options: CopySelectedOptions,
 ): Promise<{ copied: CopiedImage[]; bytes: Record<CopiedBy, number> }> {
   const { concurrency, onPlanned, onProgress, signal } = options;
@@ -56,8 +57,7 @@ export async function copySelected(
     for (const placed of chosen) {
       const planned = await plan(placed);
       const { root, annotations } = planned;
-      const { config } = placed.read[0];
-      const identity = identify({ ...placed.image, root, annotations }, config.descriptor.digest);
+      const identity = identify({ ...placed.image, root, annotations }, configOf(placed));
       images.push({ placed, identity, planned });
     }
     await onPlanned?.(images.map(({ placed, identity }) => ({ ...identity, names: placed.image.names })));

@@ -6,8 +6,9 @@ import type { PlannedCopy } from './copy-selected.ts';
 import { copySelected } from './copy-selected.ts';
 import { contentsOf } from '../image/contents.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
-import { select } from '../select/select.ts';
-import type { SelectedImage, Selection } from '../select/selection.ts';
+import { selectAny } from '../select/select.ts';
+import type { Selected, Selection } from '../select/selection.ts';
+import { isReference } from '../select/selection.ts';
 import type { OpenBase } from '../image/omitted-content.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 
@@ -41,7 +42,7 @@ export interface FetchResult {
 /**
  * Brings images into a store, with what refers to them or to a part of them: only the blobs that it lacks, several at a time,
  * each checked. All of them, or, after any failure, nothing. Bytes, names and annotations stay as they are; only the number
- * of omitted layers goes, if none is omitted.
+ * of omitted layers goes, if none is omitted. A reference to an image in a daemon stays a reference.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `UNREACHABLE`,
  * `TIMEOUT`, `IO`
  */
@@ -56,17 +57,17 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
  */
 export async function prepareFetch(options: FetchOptions): Promise<() => Promise<FetchResult>> {
   const started = performance.now();
-  const chosen = await select(options.from, options);
+  const chosen = await selectAny(options.from, options);
   return async () => fetchSelected(chosen, started, options);
 }
 
 async function fetchSelected(
-  chosen: readonly SelectedImage[],
+  chosen: readonly Selected[],
   started: number,
   options: FetchOptions,
 ): Promise<FetchResult> {
   const { to, complete, signal } = options;
-  const plan = async (placed: SelectedImage): Promise<PlannedCopy> => {
+  const plan = async (placed: Selected): Promise<PlannedCopy> => {
     const { place: index, root } = placed;
     const { annotations: stated } = placed.image;
     const source = contentOf(placed, options);
@@ -86,9 +87,9 @@ async function fetchSelected(
 
 /** The source of an image's content: its place, or all places that may have its omitted layers. */
 function contentOf(
-  placed: SelectedImage,
+  placed: Selected,
   { from, others = [], complete, signal, onProgress }: FetchOptions,
 ): ContentSource {
-  if (complete === undefined) return placed.content;
+  if (complete === undefined || isReference(placed)) return placed.content;
   return omittedContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
 }

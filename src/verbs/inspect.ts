@@ -1,7 +1,9 @@
 import type { StoredImage } from '../content/image-index.ts';
 import { contentsOf } from '../image/contents.ts';
+import { readManifest } from '../image/documents.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
+import type { ImageReference } from '../image/reference.ts';
 import type { ImageIdentity } from '../listing/unique-reference.ts';
 import { identify } from '../listing/unique-reference.ts';
 import { configPlatform } from '../oci/config.ts';
@@ -10,8 +12,9 @@ import { formatPlatform } from '../oci/platform.ts';
 import type { Attached } from '../listing/attached.ts';
 import { attachedTo } from '../listing/attached.ts';
 import type { ImagePlace } from '../content/image-index.ts';
-import { selectEach } from '../select/select.ts';
-import type { Selection } from '../select/selection.ts';
+import { selectEachAny } from '../select/select.ts';
+import type { SelectedReference, Selection } from '../select/selection.ts';
+import { isReference } from '../select/selection.ts';
 
 /** Options of {@link inspect}. */
 export interface InspectOptions extends Selection {
@@ -49,7 +52,12 @@ export interface InspectedImage extends Omit<ImageIdentity, 'name'> {
   layers: InspectedLayer[];
   /** The attached documents: signatures, SBOMs, attestations of its build. They are not verified. */
   attached: Attached[];
+  /** Where the image is, if this is a reference: it stays in a daemon, and no layer is here. Absent otherwise. */
+  reference?: InspectedReference | undefined;
 }
+
+/** An image that stays in a daemon. */
+export type InspectedReference = Pick<ImageReference, 'daemon' | 'image' | 'diffIds'>;
 
 /** Result of {@link inspect}. */
 export interface InspectResult {
@@ -75,7 +83,13 @@ interface FoundImage {
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];
-  for (const { place, content, image: stored, read } of await selectEach(options.from, options)) {
+  const references: InspectedImage[] = [];
+  for (const selected of await selectEachAny(options.from, options)) {
+    if (isReference(selected)) {
+      references.push(await describeReference(selected, options));
+      continue;
+    }
+    const { place, content, image: stored, read } = selected;
     const { annotations } = stored;
     const contents = await contentsOf(content, stored.root, { annotations, signal: options.signal });
     const omitted = new Set(contents.omitted.map(({ digest }) => digest));
@@ -92,7 +106,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
       users.set(digest, (users.get(digest) ?? 0) + 1);
     }
   }
-  const images = found.map((one) => describe(one, users));
+  const images = [...found.map((one) => describe(one, users)), ...references];
   return { images, bytes: countBytes(images.flatMap(({ layers }) => layers)) };
 }
 
@@ -137,5 +151,26 @@ function describe(
       missing: missing.has(digest),
     })),
     attached,
+  };
+}
+
+async function describeReference(
+  { place, content, image: stored, root, reference }: SelectedReference,
+  { signal }: InspectOptions,
+): Promise<InspectedImage> {
+  const contents = await contentsOf(content, root, { signal });
+  const manifest = await readManifest(content, root, { signal });
+  const { name: _, ...identity } = identify(stored, reference.id);
+  const { daemon, image, diffIds, platform, created } = reference;
+  return {
+    names: stored.names,
+    ...identity,
+    platform: formatPlatform(platform),
+    created: created ?? null,
+    annotations: stored.annotations,
+    size: 0,
+    layers: [],
+    attached: await attachedTo(place, contents, { manifest }, { signal }),
+    reference: { daemon, image, diffIds },
   };
 }

@@ -12,8 +12,9 @@ import { contentsOf } from '../image/contents.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { joinPlaces } from '../select/places.ts';
-import { select } from '../select/select.ts';
-import type { SelectedImage, Selection } from '../select/selection.ts';
+import { selectAny } from '../select/select.ts';
+import type { Selected, Selection } from '../select/selection.ts';
+import { isReference } from '../select/selection.ts';
 
 /** Options of {@link merge}. */
 export interface MergeOptions extends Selection {
@@ -47,7 +48,7 @@ export interface MergeResult {
  * Makes one layout of several: all of it, or, after any failure, nothing. An image that several of them hold is copied
  * once. Images of several platforms under one name become one image index, whose bytes depend only on these images.
  * Referrers of an image and of its parts are copied, too. Blobs are copied as they are, checked against their
- * digests, and proven to be the layers that they stand for.
+ * digests, and proven to be the layers that they stand for. References to images in daemons stay references.
  * @throws {@link DrayageError} `AMBIGUOUS` if one name means different images for one platform; `UNSAFE` if such images
  * omit different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`,
  * `LOCKED`, `IO`
@@ -55,28 +56,32 @@ export interface MergeResult {
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
   const { from, to, signal } = options;
-  const chosen = await select(from, options);
+  const chosen = await selectAny(from, options);
   const everywhere = joinPlaces(from);
-  const plan = async (placed: SelectedImage): Promise<PlannedCopy> => {
-    const { image, read, content } = placed;
+  const plan = async (placed: Selected): Promise<PlannedCopy> => {
+    const { image, content } = placed;
     const { annotations: stated } = image;
     const contents = await contentsOf(chainSources([content, everywhere]), placed.root, {
       annotations: stated,
       signal,
     });
+    if (isReference(placed)) {
+      const annotations = withOrigin(stated, options.annotations);
+      return { contents, source: content, index: everywhere, root: placed.root, annotations };
+    }
     // An omitted layer from another layout must be the layer that it stands for.
     const filled = omittedContent(placed, { signal, others: [everywhere] });
     const source = chainSources([filled, everywhere]);
     // The merged layout calls the images its own: their layers must be what their configs state.
     const present = new Set(contents.blobs.map(({ digest }) => digest));
-    const layers = read.flatMap((one) => one.layers).filter(({ blob }) => present.has(blob.digest));
+    const layers = placed.read.flatMap((one) => one.layers).filter(({ blob }) => present.has(blob.digest));
     const annotations = withOrigin(keptAnnotations(stated, contents), options.annotations);
     return {
       contents,
       layers,
       source,
       index: everywhere,
-      root: withPlatform(placed.root, read[0].config.value),
+      root: withPlatform(placed.root, placed.read[0].config.value),
       annotations,
     };
   };
@@ -84,11 +89,13 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
   const { written: copied, reused } = bytes;
   return {
     layout: to.location,
-    images: images.map(({ placed: { read }, identity }) => ({
-      ...identity,
-      platforms: read.map(({ config }) => formatPlatform(configPlatform(config.value))),
-    })),
+    images: images.map(({ placed, identity }) => ({ ...identity, platforms: platformsOf(placed) })),
     bytes: { copied, reused, total: copied + reused },
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+function platformsOf(placed: Selected): string[] {
+  if (isReference(placed)) return [formatPlatform(placed.reference.platform)];
+  return placed.read.map(({ config }) => formatPlatform(configPlatform(config.value)));
 }

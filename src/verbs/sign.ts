@@ -7,10 +7,10 @@ import type { Build } from '../ci/build.ts';
 import type { ProveContentsOptions } from '../image/prove-contents.ts';
 import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
-import type { Layer } from '../image/layer.ts';
 import type { Digest } from '../oci/digest.ts';
-import { selectEach } from '../select/select.ts';
-import type { SelectedImage, Selection } from '../select/selection.ts';
+import { selectEachAny } from '../select/select.ts';
+import type { Selected, Selection } from '../select/selection.ts';
+import { isReference } from '../select/selection.ts';
 import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
@@ -46,15 +46,16 @@ export interface SignResult {
 
 /**
  * Signs images with the job's provenance, as a referrer beside each. All of them, or, after any failure, none. Every
- * layer is proven first, as `proveContents` does; the statement lists those that were not read.
+ * layer is proven first, as `proveContents` does; the statement lists those that were not read. Of a reference, its config
+ * digest is signed, and the statement says that no layer was read.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`; `DIGEST_MISMATCH` if a blob is not the layer
  * that it stands for; errors of `sign`
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
   const { to, signal, onProgress } = options;
-  const chosen = await selectEach([to], options);
-  const unread = new Map<SelectedImage, Layer[]>();
-  for (const placed of chosen) unread.set(placed, await proveContents(placed, options));
+  const chosen = await selectEachAny([to], options);
+  const unread = new Map<Selected, readonly Digest[]>();
+  for (const placed of chosen) unread.set(placed, await unreadLayers(placed, options));
   const signed = await to.update(
     async (content) => {
       const images: SignedImage[] = [];
@@ -69,15 +70,29 @@ export async function sign(options: SignOptions): Promise<SignResult> {
   return { layout: to.location, images: signed };
 }
 
+/** Proves an image's layers. @returns those that were not read: blobs; of a reference all, as diffIDs */
+async function unreadLayers(placed: Selected, options: ProveContentsOptions): Promise<readonly Digest[]> {
+  if (isReference(placed)) return placed.reference.diffIds;
+  return (await proveContents(placed, options)).map(({ blob }) => blob.digest);
+}
+
 async function signOne(
-  { image: { names, annotations }, root, read }: SelectedImage,
-  unread: readonly Layer[],
+  placed: Selected,
+  unread: readonly Digest[],
   content: StoreTransaction,
   { build, now, version, signal, sign: signStatement }: SignOptions,
 ): Promise<SignedImage> {
-  const ids = read.map(({ config }) => config.descriptor.digest);
-  const unreadLayers = [...new Set(unread.map(({ blob }) => blob.digest))];
-  const image: AttestedImage = { digest: root.digest, ids, names, unreadLayers };
+  const { image: stored, root } = placed;
+  const { names, annotations } = stored;
+  const image: AttestedImage = {
+    digest: root.digest,
+    ids: isReference(placed)
+      ? [placed.reference.id]
+      : placed.read.map(({ config }) => config.descriptor.digest),
+    names,
+    unreadLayers: [...new Set(unread)],
+    isReference: isReference(placed),
+  };
   const statement = provenanceStatement(image, build, { finishedAt: now, version });
   const bundle = await signStatement(statement, { signal });
   const referrer = bundleReferrer(root, bundle, now);

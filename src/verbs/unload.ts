@@ -11,10 +11,10 @@ export interface UnloadOptions extends ContentOptions {
   /** The daemon. */
   from: ImageTags;
   /**
-   * Which leases end: those of one job, which knows the secret that they were taken with; or all that were taken before
-   * a time.
+   * Which leases end: those of one job, which knows the secret that they were taken with; those of a pipeline, by its ID,
+   * which hold the images of references; or all that were taken before a time.
    */
-  leases: { job: string; secret?: string | undefined } | { before: Date };
+  leases: { job: string; secret?: string | undefined } | { pipeline: string } | { before: Date };
   /** The present time. A lease that was taken an hour later or more is impossible. Default: no lease is. */
   now?: Date | undefined;
 }
@@ -46,7 +46,7 @@ const MAX_ROUNDS = 3;
  * stopped, keeps its names and leases until a later unload. Nothing is forced.
  *
  * Everybody who reaches the daemon can set a tag that looks like a lease. So a job ends only leases that it sealed with
- * its secret. Without a secret, and for all jobs, only unique tags are removed, because nothing else sets them; other
+ * its secret. Without a secret, for a pipeline, and for all jobs, only unique tags are removed, because nothing else sets them; other
  * names stay, and their leases end. With a time, malformed and impossible leases end too.
  *
  * A job that loads the image meanwhile keeps it. It takes its lease before it sets a name and looks for the name

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { InspectedImage } from '../../index.ts';
-import { DrayageError, inspect } from '../../index.ts';
+import { daemonTitle, DrayageError, inspect } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
@@ -67,7 +67,9 @@ function describeImage(image: InspectedImage): string[] {
     `  id        ${image.id}`,
     `  digest    ${image.digest}`,
     `  platform  ${image.platform}`,
-    `  size      ${formatBytes(image.size)}`,
+    image.reference === undefined
+      ? `  size      ${formatBytes(image.size)}`
+      : `  reference ${count(image.reference.diffIds.length, 'layer')}, all in docker of ${daemonTitle(image.reference.daemon)}`,
     ...image.layers.map(describeLayer),
     ...image.attached.map(
       ({ digest, type, predicateType }) =>

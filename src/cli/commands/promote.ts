@@ -7,6 +7,7 @@ import { formatSeconds } from '../format.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import type { PromotionOptions } from '../promotions.ts';
+import { lazyReferences } from '../references.ts';
 import { readPromotions } from '../promotions.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import { openRegistries } from '../registries.ts';
@@ -33,6 +34,8 @@ export interface PromoteCommandOptions
   mountFrom?: string[];
   attach?: string[];
   base?: string[];
+  /** The daemon that has the images of references. */
+  host?: string;
 }
 
 /** `drayage promote` */
@@ -49,6 +52,7 @@ export async function promoteImages(
   const { registries } = opened;
   await using sources = await openSources(options.from ?? [], options, context, 'once');
   await using artifacts = lazyArtifacts(options, context);
+  await using references = lazyReferences(options.host, context);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
@@ -60,6 +64,7 @@ export async function promoteImages(
       registries,
       openBase: onlyNamedHosts((reference) => registries.repository(reference), options, context),
       openJob: artifacts.openJob,
+      openReference: references.open,
       ifAbsent: options.ifAbsent,
       // A variable holds several, with spaces between them.
       attach: (options.attach ?? []).flatMap((text) => text.split(/\s+/)),

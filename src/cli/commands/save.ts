@@ -6,6 +6,7 @@ import { formatBytes } from '../../text/bytes.ts';
 import { writeReports } from '../reports.ts';
 import type { SaveCommandOptions } from '../saving.ts';
 import { runSave } from '../saving.ts';
+import { runSticky } from '../sticky.ts';
 import { describeSigned } from './sign.ts';
 
 /** `drayage save` */
@@ -14,9 +15,30 @@ export async function saveImages(
   options: SaveCommandOptions,
   context: Context,
 ): Promise<Outcome> {
+  if (options.sticky === true) return saveReferences(names, options, context);
   const { layout, job, result, signed } = await runSave(names, options, context);
   if (job !== undefined) await writeReports(layout, job, options, context);
   return describe(result, signed);
+}
+
+/** `drayage save --sticky` */
+async function saveReferences(
+  names: readonly string[],
+  options: SaveCommandOptions,
+  context: Context,
+): Promise<Outcome> {
+  const { layout, job, result, signed } = await runSticky(names, options, context);
+  await writeReports(layout, job, options, context);
+  const { images, daemon, seconds } = result;
+  return {
+    json: { ...result, ...(signed && { signed: signed.images }) },
+    text: [
+      ...images.map(({ name, id, ref }) => `${name ?? '(no name)'}: ${id}, stays in the daemon as ${ref}`),
+      ...(signed === undefined ? [] : describeSigned(signed)),
+      `${result.layout}: ${count(images.length, 'reference')} to docker of ${daemon.name}, no layer read, in ${formatSeconds(seconds)}`,
+    ],
+    quiet: images.map(({ ref }) => ref),
+  };
 }
 
 function describe(result: SaveResult, signed: SignResult | undefined): Outcome {

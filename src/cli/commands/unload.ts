@@ -8,6 +8,7 @@ import { parseAge } from '../quantities.ts';
 /** Options of `drayage unload`. */
 export interface UnloadCommandOptions extends CommonOptions {
   olderThan?: string;
+  pipeline?: boolean;
   host?: string;
 }
 
@@ -31,11 +32,19 @@ export async function unloadImages(
   };
 }
 
-function chooseLeases({ olderThan }: UnloadCommandOptions, { env }: Context): UnloadOptions['leases'] {
+function chooseLeases(
+  { olderThan, pipeline }: UnloadCommandOptions,
+  { env }: Context,
+): UnloadOptions['leases'] {
   if (olderThan !== undefined) return { before: new Date(Date.now() - parseAge(olderThan)) };
+  if (pipeline === true) return { pipeline: (readJob(env) ?? outsideJob()).origin.pipelineId };
   // The ID is enough, so that a job whose variables are incomplete can be cleaned up, too.
   const job = ciOf(env) && (readIds(env).jobId ?? readJob(env)?.origin.jobId);
   if (job !== undefined) return { job, secret: jobSecretOf(env) };
+  return outsideJob();
+}
+
+function outsideJob(): never {
   throw new DrayageError(
     'USAGE',
     `this is not a ${knownCis} job, and only a job can give back what it has loaded`,

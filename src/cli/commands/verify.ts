@@ -1,5 +1,5 @@
 import type { Layout, Provenance, StoredImage, VerifyResult } from '../../index.ts';
-import { DrayageError, originOf, verify } from '../../index.ts';
+import { daemonTitle, DrayageError, originOf, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count } from '../../text/count.ts';
@@ -77,7 +77,7 @@ function originIn({ names, root, annotations }: StoredImage, provenance: Provena
 }
 
 function describeLayout(
-  { layout, entries, blobs, bytes, omitted, nonDistributable, problems, origins }: VerifiedLayout,
+  { layout, entries, blobs, bytes, omitted, nonDistributable, references, problems, origins }: VerifiedLayout,
   isOriginChecked: boolean,
 ): string[] {
   const read = `${count(entries, 'entry', 'entries')}, ${formatBytes(bytes)} in ${count(blobs, 'blob')}`;
@@ -97,6 +97,10 @@ function describeLayout(
       ({ digest, urls }) =>
         `layer ${digest} is not distributable and absent${urls.length > 0 ? `: it is at ${urls.join(', ')}` : ''}`,
     ),
+    ...references.map(
+      ({ digest, daemon }) =>
+        `${origins.find((one) => one.digest === digest)?.name ?? digest} is a reference: its layers stay in docker of ${daemonTitle(daemon)} and were not read`,
+    ),
     `${read}: ${verdict}`,
     ...hints,
   ].map((line) => `${layout}: ${line}`);
@@ -108,7 +112,7 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
   if (provenance === null) {
     return claimedPipeline === null ? [] : [`${label}: pipeline ${claimedPipeline} (claimed)`];
   }
-  const { signer, commit, job, claimed, unreadLayers: unread } = provenance;
+  const { signer, commit, job, claimed, unreadLayers: unread, layersRead } = provenance;
   const who = signer.kind === 'key' ? `key ${signer.hint}` : signer.identity;
   const parts = [
     `${label}: signed by ${who}`,
@@ -116,7 +120,10 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
     ...(job === null ? [] : [`job ${job}`]),
     ...(claimed.pipeline === null ? [] : [`pipeline ${claimed.pipeline} (claimed)`]),
     ...(provenance.names === null && name !== null ? ['names not covered'] : []),
-    ...(unread.length > 0 ? [`${count(unread.length, 'layer')} of its base not read by the signer`] : []),
+    ...(layersRead ? [] : ['no layer read by the signer']),
+    ...(layersRead && unread.length > 0
+      ? [`${count(unread.length, 'layer')} of its base not read by the signer`]
+      : []),
   ];
   return [parts.join(', ')];
 }

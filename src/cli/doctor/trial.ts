@@ -5,7 +5,8 @@ import { formatBytes } from '../../text/bytes.ts';
 import { makeReports } from '../reports.ts';
 import { runSave } from '../saving.ts';
 import { makeTemporaryFolder } from '../temporary-folder.ts';
-import type { Check } from './check.ts';
+import { runSticky } from '../sticky.ts';
+import type { Check, Finding } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
 
@@ -39,6 +40,8 @@ export async function trySave({ names, options, context }: DoctorInput): Promise
   const check = await examine('images', 'fail', async (facts) => {
     await using folder = await makeTemporaryFolder();
     const out = join(folder.path, 'layout');
+    if (options.sticky === true)
+      return tryReference({ names, options: { ...options, out }, context: trialContext });
     const { layout, job, result: saved } = await runSave(names, { ...options, out }, trialContext, 'trial');
     if (job !== undefined) await makeReports(layout, job, options, trialContext);
     result = saved;
@@ -48,6 +51,15 @@ export async function trySave({ names, options, context }: DoctorInput): Promise
     return { status: 'ok', message, facts };
   });
   return { check, result, notes };
+}
+
+/** Tries to save references, without a tag in the daemon. */
+async function tryReference({ names, options, context }: DoctorInput): Promise<Finding> {
+  const { layout, job, result } = await runSticky(names, options, context, 'trial');
+  await makeReports(layout, job, options, context);
+  const { images, daemon } = result;
+  const message = `${count(images.length, 'image')} can be saved as a reference to docker of ${daemon.name}`;
+  return { status: 'ok', message, facts: { images, daemon } };
 }
 
 function describe({ name, id, layers }: SaveResult['images'][number]): Record<string, unknown> {

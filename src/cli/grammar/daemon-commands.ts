@@ -56,6 +56,11 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
     'request all images from the daemon at once; leaks disk space on a long-lived daemon',
   ],
   host: HOST,
+  sticky: [
+    '--sticky',
+    'save a reference only: the image stays in the daemon, for jobs of this pipeline that share a lasting daemon',
+  ],
+  shared: ['--shared', 'with --sticky: this daemon outlasts the job, although its address is tcp'],
   sign: ['--sign', "sign the saved images with this job's provenance; see drayage sign"],
   ...LOCK,
   ...VARIABLES,
@@ -138,7 +143,13 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       olderThan: [
         '--older-than <age>',
         "remove any job's tags that are older than this, such as 30m, 24h, 7d",
-        { is: 'age' },
+        { is: 'age', conflicts: 'pipeline' },
+      ],
+      // A variable of this name is the pipeline of other commands, and must not end what all jobs need.
+      pipeline: [
+        '--pipeline',
+        'remove the tags of what this pipeline saved with --sticky, unless a job still holds them',
+        { variable: false },
       ],
       host: HOST,
     },

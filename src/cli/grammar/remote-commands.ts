@@ -1,6 +1,6 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, CACHE, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, VARIABLES } from './options.ts';
+import { BASE, CACHE, HOST, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, VARIABLES } from './options.ts';
 
 /** Commands that speak to GitLab and to registries. */
 export const REMOTE_COMMANDS: readonly MakeCommand[] = [
@@ -47,6 +47,7 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
         'if a signature is required, also copy attached documents of this type, unchecked: an artifact type, .sig, .att, .sbom or all',
       ],
       base: BASE,
+      host: HOST,
       mountFrom: ['--mount-from <repository...>', 'mount layers from this repository if it has them'],
       ...VARIABLES,
       ...JOB,

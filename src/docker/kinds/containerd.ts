@@ -30,6 +30,8 @@ export const containerdStore: Store<'containerd'> = {
   title: 'docker with the containerd image store',
   isOf: async (signs) => (await signs.driver()) === 'io.containerd.snapshotter.v1',
   spools: false,
+  hasIdentity: true,
+  namesByConfig: false,
   choosesSince: '1.48',
   platforms: ({ manifests }) =>
     manifests?.flatMap(({ digest, platform, available }) =>

@@ -20,6 +20,8 @@ export const graphStore: Store<'graph'> = {
   title: 'docker with its own image store',
   isOf: () => true,
   spools: true,
+  hasIdentity: true,
+  namesByConfig: true,
   platforms: ({ id, os, architecture, variant }) => [{ platform: { os, architecture, variant }, digest: id }],
   stagedName: (_toLoad, anchor) => anchor,
   probe: probeChain,

@@ -32,6 +32,8 @@ export const podmanStore: Store<'podman'> = {
   isOf: ({ header }) =>
     header('libpod-api-version') !== undefined || header('server')?.startsWith('Libpod') === true,
   ownDomain: 'localhost',
+  // It makes up an ID for each answer.
+  hasIdentity: false,
   stagedName: () => undefined,
   probe: async ({ images }, toLoad, _name, options) => probeImages(images, toLoad, options),
   archive: (toLoad, content, options) =>

@@ -52,6 +52,10 @@ export interface Store<Kind extends string = string> {
   isOf(signs: DaemonSigns): boolean | Promise<boolean>;
   /** The domain under which the daemon keeps its own images, where docker has none. */
   ownDomain?: string;
+  /** Whether the daemon's own ID stays the same from one answer to the next. */
+  hasIdentity: boolean;
+  /** Whether the ID of an image is its config digest. Otherwise it is the digest of its manifest or index. */
+  namesByConfig: boolean;
   /** Whether the daemon packs a whole archive before it sends the first byte. */
   spools: boolean;
   /** The API version since which single blobs, and one platform of several, can be requested. Absent if never. */

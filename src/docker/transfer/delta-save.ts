@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { OutgoingEntry } from '../../archive/tar/write.ts';
 import { writeTar } from '../../archive/tar/write.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import type { SaveArchiveOptions } from '../../content/endpoint.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -55,11 +56,14 @@ function partsOf(
   return chosen?.descriptor && [chosen.descriptor];
 }
 
-/** @throws {@link DrayageError} `NOT_FOUND` if one does not arrive */
-async function fetchDocuments(
+/**
+ * Fetches documents of an image from a containerd store.
+ * @throws {@link DrayageError} `NOT_FOUND` if one does not arrive
+ */
+export async function fetchDocuments(
   target: SaveTarget,
   wanted: readonly Descriptor[],
-  { signal }: DeltaOptions,
+  { signal }: ContentOptions,
 ): Promise<Document[]> {
   const found = await requestDocuments(target, wanted, signal);
   return wanted.map(({ digest }) => found.get(digest) ?? missing(digest));

@@ -1,11 +1,11 @@
 import type { Lease } from './lease.ts';
-import { isOfLoads, isSealedBy } from './lease.ts';
+import { isOfLoads, isSealedBy, pipelineHolder } from './lease.ts';
 
 /** How far the clocks of two hosts may differ, in milliseconds. */
 const MAX_SKEW = 3_600_000;
 
 /** Which leases end. */
-type EndingLeases = { job: string; secret?: string | undefined } | { before: Date };
+type EndingLeases = { job: string; secret?: string | undefined } | { pipeline: string } | { before: Date };
 
 /** What counts as a lease, and which of them end. */
 export interface LeaseRules {
@@ -27,11 +27,13 @@ export function leaseRules(leases: EndingLeases, now: Date | undefined): LeaseRu
       lease.since.getTime() < leases.before.getTime() || !isPossible(lease);
     return { counts: () => true, ends, mayRemove: isOfLoads, sweeps: true };
   }
-  const isOurs = (lease: Lease): boolean => isSealedBy(lease, leases);
+  const holder: { job: string; secret?: string | undefined } =
+    'pipeline' in leases ? { job: pipelineHolder(leases.pipeline) } : leases;
+  const isOurs = (lease: Lease): boolean => isSealedBy(lease, holder);
   return {
-    counts: (lease) => (lease.job === leases.job ? isOurs(lease) : isPossible(lease)),
+    counts: (lease) => (lease.job === holder.job ? isOurs(lease) : isPossible(lease)),
     ends: isOurs,
-    mayRemove: (lease) => leases.secret !== undefined || isOfLoads(lease),
+    mayRemove: (lease) => holder.secret !== undefined || isOfLoads(lease),
     sweeps: false,
   };
 }

@@ -27,6 +27,19 @@ export interface Leaseholder {
   secret?: string | undefined;
 }
 
+/** What a pipeline's leases have in the place of the job: no job has such an ID. */
+export function pipelineHolder(pipeline: string): string {
+  return `pipeline.${pipeline}`;
+}
+
+/**
+ * The pipeline as one that takes leases. Its jobs have no secret in common, so its leases have no seal, and end with unique
+ * tags only.
+ */
+export function pipelineLeaseholder(pipeline: string, now: Date): Leaseholder {
+  return { job: pipelineHolder(pipeline), now };
+}
+
 /**
  * A lease: a job holds one name of an image. It is a tag of that image, so the image stays while a job holds it, and
  * the daemon alone records who does:

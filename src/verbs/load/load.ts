@@ -1,22 +1,19 @@
-import type { ImageEndpoint, ImageTags, LoadResult, NamedImage } from '../../content/endpoint.ts';
-import { DrayageError, isDrayageError } from '../../errors.ts';
-import type { Image } from '../../image/image.ts';
+import type { ImageEndpoint, ImageTags, LastingEndpoint, LoadResult } from '../../content/endpoint.ts';
+import { DrayageError } from '../../errors.ts';
 import type { Leaseholder } from './lease.ts';
-import { leaseReference } from './lease.ts';
+import { loadReference } from './load-reference.ts';
+import { putHeld } from './put-held.ts';
 import type { ImageIdentity, OnPlanned } from '../../listing/unique-reference.ts';
 import { identify } from '../../listing/unique-reference.ts';
-import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { normalizeName } from '../../oci/reference.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import { imageFor } from '../../select/read.ts';
-import { select } from '../../select/select.ts';
-import type { SelectedImage, Selection } from '../../select/selection.ts';
+import { selectAny } from '../../select/select.ts';
+import type { Selected, SelectedImage, Selection } from '../../select/selection.ts';
+import { isReference } from '../../select/selection.ts';
 import type { OpenBase } from '../../image/omitted-content.ts';
 import { omittedContent } from '../../image/omitted-content.ts';
-
-/** How often an image is loaded at most, when other jobs interfere. */
-const MAX_ATTEMPTS = 3;
 
 /**
  * Options of {@link load}. Default of `platform`: all images that the daemon can hold; if that is one, the image for
@@ -27,8 +24,8 @@ export interface LoadVerbOptions extends Selection {
   from: readonly ImagePlace[];
   /** Opens the base of an image whose first layers all of the layouts omit. Default: that is an error. */
   openBase?: OpenBase | undefined;
-  /** The daemon. */
-  to: ImageEndpoint & Pick<ImageTags, 'list'>;
+  /** The daemon. To load references it needs all of the methods: docker daemons have them. */
+  to: ImageEndpoint & Pick<ImageTags, 'list'> & Partial<ImageTags & LastingEndpoint>;
   /**
    * The names of an image besides its unique tag: `restore` its saved names, as `docker load` does; `unique` none, for
    * a shared daemon. Default `restore`.
@@ -60,14 +57,14 @@ export interface LoadVerbResult {
 
 /**
  * Puts images into a daemon and verifies them there. Each gets a unique tag first; its names move after it was
- * verified.
+ * verified. Of a reference, the image must be in this daemon: it is held against the reference, and only gets names.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`;
- * `UNREACHABLE`, also for an unreadable base
+ * `UNREACHABLE`, also for an unreadable base, and for a reference to an image that this daemon does not have
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
   const tags = (options.tags ?? []).map(normalizeName);
-  const chosen = await select(options.from, options);
+  const chosen = await selectAny(options.from, options);
   if (tags.length > 0 && chosen.length > 1) {
     throw new DrayageError('AMBIGUOUS', `a tag for one image, but ${chosen.length} images are chosen`, {
       reason: 'SEVERAL_IMAGES',
@@ -79,77 +76,44 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
     chosen.map((placed) => ({ ...identityOf(placed, prefer), names: [...placed.image.names, ...tags] })),
   );
   const images: LoadedImage[] = [];
-  for (const entry of chosen) images.push(await loadOne(entry, tags, prefer, options));
+  for (const entry of chosen) {
+    const identity = identityOf(entry, prefer);
+    const names = options.names === 'unique' ? [] : entry.image.names;
+    const wanted = [...new Set([identity.ref, ...names, ...tags])];
+    options.onProgress?.({ kind: 'image', name: identity.name ?? identity.ref });
+    const result = isReference(entry)
+      ? await loadReference(entry, identity.ref, wanted, options)
+      : await loadContent(entry, identity.ref, wanted, options);
+    images.push({ ...identity, ...result, tags, bytesTotal: bytesOf(entry, prefer) });
+  }
   return { images, seconds: (performance.now() - started) / 1000 };
 }
 
-async function loadOne(
+/** Loads an image whose layers are in the layouts. */
+async function loadContent(
   placed: SelectedImage,
-  tags: readonly string[],
-  prefer: Platform,
+  unique: string,
+  wanted: readonly string[],
   options: LoadVerbOptions,
-): Promise<LoadedImage> {
+): Promise<LoadResult> {
   const { signal, onProgress, openBase } = options;
-  const { image: stored, root } = placed;
-  const image = imageFor(placed, prefer);
-  const identity = identityOf(placed, prefer);
-  const { ref } = identity;
-  onProgress?.({ kind: 'image', name: identity.name ?? ref });
   const source = omittedContent(placed, { signal, onProgress, openBase, others: options.from });
-  const restored = options.names === 'unique' ? [] : stored.names;
-  const wanted = [...new Set([ref, ...restored, ...tags])];
-  const result = await putHeld(options, ref, wanted, async (names) =>
-    options.to.load(root, source, names, {
+  return putHeld(options, unique, wanted, async (names) =>
+    options.to.load(placed.root, source, names, {
       signal,
       full: options.full,
       onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
     }),
   );
-  return { ...identity, ...result, tags, bytesTotal: layerBytes(image) };
 }
 
-function identityOf(placed: SelectedImage, prefer: Platform): ImageIdentity {
-  return identify(placed.image, imageFor(placed, prefer).config.descriptor.digest);
+function identityOf(placed: Selected, prefer: Platform): ImageIdentity {
+  const id = isReference(placed) ? placed.reference.id : imageFor(placed, prefer).config.descriptor.digest;
+  return identify(placed.image, id);
 }
 
-/**
- * Loads an image under its names. With a leaseholder, each name comes after its lease: the daemon gets the image under
- * the first lease, so that it is held before anybody sees it. Another job may unload the same image at the same time.
- * Then the image may go after it was found and before it is held, a name may go with that job's lease, and podman may
- * fail over a half-removed image. In these cases the image is loaded again, a few times at most.
- */
-async function putHeld(
-  { to, lease, signal }: LoadVerbOptions,
-  unique: string,
-  names: readonly string[],
-  put: (names: readonly string[]) => Promise<LoadResult>,
-): Promise<LoadResult> {
-  if (lease === undefined) return put(names);
-  const images = await to.list({ signal });
-  const held = names.flatMap((name) => [leaseReference(lease, unique, name, images), name]);
-  for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
-    try {
-      const result = await put(held);
-      if (hasNames(await to.list({ signal }), result.daemonId, held)) return result;
-    } catch (error) {
-      if (!isOfOthers(error)) throw error;
-    }
-  }
-  return put(held);
-}
-
-/** Whether other jobs of a daemon may be the reason for a failed load. */
-function isOfOthers(error: unknown): boolean {
-  if (isDrayageError(error, 'DAEMON')) return error.facts.status === 500;
-  return isDrayageError(error, 'NOT_FOUND');
-}
-
-/** Podman shows names in `localhost/` without that prefix. */
-function hasNames(images: readonly NamedImage[], id: Digest, names: readonly string[]): boolean {
-  const there = images.find((image) => image.id === id)?.names ?? [];
-  return names.every((name) => there.includes(name) || there.includes(name.replace(/^localhost\//, '')));
-}
-
-function layerBytes(image: Image): number {
-  return image.layers.reduce((sum, { blob }) => sum + blob.size, 0);
+/** A reference brings no layers. */
+function bytesOf(placed: Selected, prefer: Platform): number {
+  const layers = isReference(placed) ? [] : imageFor(placed, prefer).layers;
+  return layers.reduce((sum, { blob }) => sum + blob.size, 0);
 }

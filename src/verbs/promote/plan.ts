@@ -1,16 +1,18 @@
+import type { ImagePlace, StoredImage } from '../../content/image-index.ts';
 import { nameOf } from '../../content/image-index.ts';
-import type { ContentSource } from '../../content/source.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { OpenRepository } from '../../image/base-image.ts';
+import type { ImageReference } from '../../image/reference.ts';
 import { baseJobsOf } from '../../image/base-jobs.ts';
 import type { OpenJob } from '../../image/omitted-content.ts';
 import type { Registries, TaggedRepository } from '../../registry/registries.ts';
 import { baseRepositories } from './base-repositories.ts';
-import type { ImagePlace } from '../../content/image-index.ts';
-import { select } from '../../select/select.ts';
-import type { SelectedImage, Selection } from '../../select/selection.ts';
+import { select, selectAny } from '../../select/select.ts';
+import type { Selected, SelectedImage, SelectedReference, Selection } from '../../select/selection.ts';
+import { isReference } from '../../select/selection.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import type { Referrer } from '../../image/referrers.ts';
@@ -37,6 +39,16 @@ interface PlannedReferrer extends Referrer {
   tag?: string;
 }
 
+/**
+ * Opens the image of a reference, out of the daemon that has it.
+ * @returns a place that holds this image, and no other
+ */
+export type OpenReference = (
+  reference: ImageReference,
+  image: StoredImage,
+  options?: ContentOptions,
+) => Promise<ImagePlace>;
+
 /** Options of {@link plan}. */
 export interface PlanOptions extends Omit<Selection, 'images' | 'as'> {
   from: readonly ImagePlace[];
@@ -44,6 +56,8 @@ export interface PlanOptions extends Omit<Selection, 'images' | 'as'> {
   openBase?: OpenRepository;
   /** Opens the artifact of an earlier job. Default: none is read. */
   openJob?: OpenJob | undefined;
+  /** Opens the image of a reference, with its layers. Default: references are refused. */
+  openReference?: OpenReference | undefined;
   ifAbsent?: boolean;
   /** Referrers to copy although nobody vouched for them. */
   attach?: readonly string[];
@@ -63,8 +77,12 @@ export async function plan(
   options: PlanOptions,
 ): Promise<Planned> {
   const { from, registries, signal } = options;
-  const [placed, ...others] = await select(from, { ...options, images: image === undefined ? [] : [image] });
-  if (placed === undefined || others.length > 0) throw whichImage([placed ?? [], others].flat());
+  const [found, ...others] = await selectAny(from, {
+    ...options,
+    images: image === undefined ? [] : [image],
+  });
+  if (found === undefined || others.length > 0) throw whichImage([found ?? [], others].flat());
+  const placed = isReference(found) ? await openReferred(found, options) : found;
   const targets: TaggedRepository[] = [];
   for (const reference of to) {
     const { repository, tag } = await registries.tagged(reference);
@@ -75,6 +93,41 @@ export async function plan(
   }
   const id = placed.read[0].config.descriptor.digest;
   return { ...placed, id, targets, ...(await gather(placed, targets, options)) };
+}
+
+/**
+ * The image of a reference, as the daemon has it, under the reference's names. What is attached to the reference is about
+ * the reference, and stays.
+ */
+async function openReferred(
+  { place, root, image, reference, vouchers }: SelectedReference,
+  { openReference, onProgress, signal }: PlanOptions,
+): Promise<SelectedImage> {
+  const name = nameOf(image);
+  if (openReference === undefined) {
+    throw new DrayageError(
+      'USAGE',
+      `${name} is a reference: its layers stay in a daemon, which is not at hand`,
+      {
+        reason: 'REFERENCE_ONLY',
+        hint: 'promote it beside that daemon',
+      },
+    );
+  }
+  const [opened, ...others] = await select([await openReference(reference, image, { signal })], { signal });
+  const isThere = opened?.read.some(({ config }) => config.descriptor.digest === reference.id) === true;
+  if (opened === undefined || others.length > 0 || !isThere) {
+    throw new DrayageError('DIGEST_MISMATCH', `${name}: the daemon sent another image than ${reference.id}`, {
+      expected: reference.id,
+      digest: reference.id,
+    });
+  }
+  const attached = await place.referrers(root, { signal });
+  if (attached.length > 0) {
+    const message = `${name}: ${attached.length} of what is attached to it stays here, as it is about the reference`;
+    onProgress?.({ kind: 'note', message });
+  }
+  return { ...opened, image: { ...image, root: opened.image.root }, vouchers: vouchers && [] };
 }
 
 /** What an image leads to, what goes along with it, and where their blobs are. */
@@ -128,7 +181,7 @@ async function chosenReferrers(
   });
 }
 
-function whichImage(found: readonly SelectedImage[]): DrayageError {
+function whichImage(found: readonly Selected[]): DrayageError {
   const candidates = found.map(({ image }) => nameOf(image));
   return new DrayageError('AMBIGUOUS', `one image at a time is promoted, and ${found.length} fit`, {
     candidates,

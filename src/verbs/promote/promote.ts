@@ -6,7 +6,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import { CODECS } from '../../stream/codecs.ts';
 import type { OnProgress } from '../../progress.ts';
-import type { Planned } from './plan.ts';
+import type { OpenReference, Planned } from './plan.ts';
 import { plan } from './plan.ts';
 import { byteCounter } from '../../image/copy.ts';
 import { holdersOf } from './holders.ts';
@@ -44,6 +44,11 @@ export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   openBase?: OpenRepository | undefined;
   /** Opens the artifact of an earlier job that omitted layers are in. Default: none is read. */
   openJob?: OpenJob | undefined;
+  /**
+   * Opens the image of a reference out of the daemon that has it: `takeReferred` into a store. Its layers are proven before
+   * they are sent. Default: references are refused.
+   */
+  openReference?: OpenReference | undefined;
   /** Refuses to move a tag that means another image. Default false. */
   ifAbsent?: boolean | undefined;
   /**

@@ -1,8 +1,10 @@
 import type { StoredImage } from '../../content/image-index.ts';
+import type { DaemonIdentity } from '../../content/endpoint.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
 import { contentsOf } from '../../image/contents.ts';
+import { readReference } from '../../image/reference.ts';
 import { readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { isProven, prove } from '../../image/prove.ts';
@@ -33,6 +35,13 @@ export interface VerifiedImage {
   refusal: DrayageError | null;
 }
 
+/** A reference, and the daemon that has its image. */
+export interface VerifiedReference {
+  /** The reference's digest. */
+  digest: Digest;
+  daemon: DaemonIdentity;
+}
+
 /** For a descriptor that states no platform. */
 const ANY: Platform = { os: '', architecture: '' };
 
@@ -53,6 +62,8 @@ export interface VerifyResult {
   omitted: { layers: number; bytes: number };
   /** Absent layers that may not be distributed, each once, and where they are. They were not read. */
   nonDistributable: { digest: Digest; urls: string[] }[];
+  /** References to images in daemons, whose layers were not read. */
+  references: VerifiedReference[];
   /** Every problem; empty if the content is intact. */
   problems: DrayageError[];
   /** All images. A refused one is no problem of the content. */
@@ -68,6 +79,7 @@ interface Verification {
   omitted: Map<Digest, number>;
   /** The addresses of absent non-distributable layers. */
   elsewhere: Map<Digest, string[]>;
+  references: Map<Digest, DaemonIdentity>;
   /** The layers that configs name, by their blobs. */
   layers: Map<Digest, Layer[]>;
   options: ContentOptions;
@@ -102,6 +114,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const checked = new Map<string, boolean>();
   const omitted = new Map<Digest, number>();
   const elsewhere = new Map<Digest, string[]>();
+  const references = new Map<Digest, DaemonIdentity>();
   const problems: DrayageError[] = [];
   const counts = { entries: 0, blobs: 0, bytes: 0 };
   const check: Check = async (descriptor, read, diffId) => {
@@ -115,7 +128,16 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     onProgress?.({ kind: 'bytes', direction: 'read', bytes: descriptor.size });
     return isIntact;
   };
-  const verification = { layout, check, problems, omitted, elsewhere, layers: new Map(), options };
+  const verification = {
+    layout,
+    check,
+    problems,
+    omitted,
+    elsewhere,
+    references,
+    layers: new Map(),
+    options,
+  };
   for (const entry of await layout.entries()) {
     counts.entries += 1;
     const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
@@ -126,11 +148,18 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   if (problems.length === 0) await collect(problems, async () => assertDockerManifest(layout, options));
   const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
   const images: VerifiedImage[] = [];
-  for (const image of await layout.images(options)) {
+  for (const image of await layout.images({ ...options, references: true })) {
     images.push({ image, refusal: (await refusalOf({ place: layout, image }, selection)) ?? null });
   }
   const nonDistributable = [...elsewhere].map(([digest, urls]) => ({ digest, urls }));
-  return { ...counts, omitted: { layers: omitted.size, bytes }, nonDistributable, problems, images };
+  return {
+    ...counts,
+    omitted: { layers: omitted.size, bytes },
+    nonDistributable,
+    references: [...references].map(([digest, daemon]) => ({ digest, daemon })),
+    problems,
+    images,
+  };
 }
 
 async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
@@ -148,6 +177,8 @@ async function verifyRoot(root: Descriptor, verification: Verification): Promise
     if (await check(config, () => read(config)))
       await check(manifest.descriptor, () => learnLayers(manifest, verification));
   }
+  const reference = contents.images.length > 0 ? undefined : await readReference(layout, root, options);
+  if (reference !== undefined) verification.references.set(root.digest, reference.daemon);
   // The other documents were checked when they were read.
   for (const { descriptor } of contents.documents) await check(descriptor, async () => {});
   for (const { digest, size } of contents.omitted) omitted.set(digest, size);

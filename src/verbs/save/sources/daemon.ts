@@ -15,8 +15,6 @@ import { eitherSignal } from '../../../stream/signals.ts';
 
 /** Reads images from a daemon, in the requested order; an image that is requested twice is read once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions): Promise<ArrivedImage[]> {
-  if ((options.images ?? []).length === 0)
-    throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
   const wanted = await inspectAll(daemon, options);
   if (options.oneRequest === true) return new DaemonSave(daemon, options).takeTogether(wanted);
   return oneByOne(daemon, wanted, options);
@@ -49,7 +47,16 @@ async function oneByOne(
   }
 }
 
-async function inspectAll(daemon: ImageEndpoint, options: SourceOptions): Promise<WantedImage[]> {
+/**
+ * Finds the requested images, each once, with the names by which they were requested.
+ * @throws {@link DrayageError} `USAGE` if none is requested; `NOT_FOUND`
+ */
+export async function inspectAll(
+  daemon: ImageEndpoint,
+  options: Pick<SourceOptions, 'images' | 'names' | 'platform' | 'signal' | 'onProgress'>,
+): Promise<WantedImage[]> {
+  if ((options.images ?? []).length === 0)
+    throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
   const { images = [], platform, signal } = options;
   const wanted = new Map<Digest, WantedImage>();
   for (const text of images) {
