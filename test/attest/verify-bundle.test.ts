@@ -79,6 +79,7 @@ describe('what is signed with a certificate', () => {
       runnerEnvironment: 'self-hosted',
       names: ['app:1'],
       unreadLayers: [],
+      layersRead: true,
       claimed: { jobName: 'build', pipeline: '4711' },
     });
   });

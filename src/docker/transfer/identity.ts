@@ -15,7 +15,7 @@ const infoSchema = v.looseObject({
 /**
  * What tells a daemon from others. The ID alone does not: docker before 23 keeps it outside its data, and copies of a
  * machine share it.
- * @throws {@link DrayageError} `UNSAFE` if the daemon has none that lasts; `DAEMON`, `UNREACHABLE`
+ * @throws {@link DrayageError} `UNSAFE` if the daemon has no lasting ID; `DAEMON`, `UNREACHABLE`
  */
 export async function readIdentity(
   { transport, store }: { transport: Transport; store: Store },
