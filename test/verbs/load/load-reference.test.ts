@@ -11,7 +11,7 @@ import { fakeDigest } from '../../oci/documents.ts';
 import { ORIGIN } from '../../support/gitlab-job.ts';
 import { LastingDaemon } from '../../support/lasting-daemon.ts';
 import { MemoryEndpoint } from '../../support/memory-endpoint.ts';
-import { MemoryStore } from '../../support/memory-store.ts';
+import { MemoryStore } from '../../../src/memory/memory-store.ts';
 
 const APP = makeCargo({ layers: ['base', 'app'] });
 const OTHER = makeCargo({ layers: ['base', 'other'] });
