@@ -23,6 +23,20 @@ function gitlab(job: number): Record<string, string> {
   return { ...gitlabJob(`${job}`, `job-${job}`), CI_JOB_TOKEN: `token-${job}` };
 }
 
+/** What a docker command prints. */
+async function docker(of: TestDaemon, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await of.docker(args);
+  expect(`${code} ${stderr}`).toBe('0 ');
+  return stdout.trim();
+}
+
+/** Loads an image of so many layers into a daemon. */
+async function fill(of: TestDaemon, name: string, layers: number): Promise<void> {
+  const input = Readable.from(syntheticArchive(name, layers, MIB));
+  const { code, stderr } = await of.docker(['load'], { input });
+  expect(`${code} ${stderr}`).toBe('0 ');
+}
+
 async function sizeOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
@@ -36,22 +50,12 @@ describe.each(KINDS)('references to images in %s', (kind) => {
   const skip = skipReason(kind) !== undefined;
   let folder: string;
   let daemon: TestDaemon;
-  const docker = async (of: TestDaemon, ...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await of.docker(args);
-    expect(`${code} ${stderr}`).toBe('0 ');
-    return stdout.trim();
-  };
   /** Every name with its image. */
   const names = async (of = daemon): Promise<string[]> => {
     const format = '{{.Repository}}:{{.Tag}} {{.ID}}';
     return (await docker(of, 'images', '--all', '--no-trunc', '--format', format)).split('\n').toSorted();
   };
   const host = (of = daemon): string[] => ['--host', of.host];
-  const fill = async (of: TestDaemon, name: string, layers: number): Promise<void> => {
-    const input = Readable.from(syntheticArchive(name, layers, MIB));
-    const { code, stderr } = await of.docker(['load'], { input });
-    expect(`${code} ${stderr}`).toBe('0 ');
-  };
   const saved = async (layout: string, ...args: string[]): Promise<SaveReferenceResult> =>
     drayageJson<SaveReferenceResult>(['save', '--sticky', '-o', layout, ...host(), ...args], {
       cwd: folder,

@@ -139,10 +139,10 @@ describe('a reference is refused, and no name changes,', () => {
   });
 
   test('if the image goes while it is named', async () => {
-    const { tag } = daemon;
+    const tag = daemon.tag.bind(daemon);
     daemon.tag = async (image, name) => {
       if (name === ref) daemon.held.length = 0;
-      return tag.call(daemon, image, name);
+      return tag(image, name);
     };
     await expect(loading()).rejects.toMatchObject({ code: 'UNREACHABLE' });
     expect(daemon.held).toEqual([]);
@@ -167,14 +167,14 @@ describe('a reference is refused, and no name changes,', () => {
 
   test('if a name cannot be set: the others get their meaning back', async () => {
     await daemon.hold(OTHER.root, OTHER.source, ['app:tested']);
-    const { tag } = daemon;
+    const tag = daemon.tag.bind(daemon);
     let fails = true;
     daemon.tag = async (image, name) => {
       if (name === 'app:last' && fails) {
         fails = false;
         throw new DrayageError('DAEMON', 'no space left', { status: 507 });
       }
-      return tag.call(daemon, image, name);
+      return tag(image, name);
     };
     await refused({ tags: ['app:tested', 'app:last'] }, { code: 'DAEMON' });
   });
