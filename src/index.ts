@@ -125,6 +125,7 @@ export type { Registry } from './registry/registry.ts';
 export type { RegistryRepository, UploadBlobOptions } from './registry/repository.ts';
 export { joinPlaces } from './select/places.ts';
 export type { Selection } from './select/selection.ts';
+export type { FillableBytes } from './stream/fillable.ts';
 export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } from './verbs/diff.ts';
 export { diff } from './verbs/diff.ts';
 export type { ExportOptions } from './verbs/export.ts';

@@ -1,10 +1,11 @@
-import type { Readable } from 'node:stream';
 import type { OnProgress } from '../index.ts';
+import type { InputBytes } from '../disk/standard-input.ts';
 
 /** What a command knows about the process; made once, in main. */
 export interface Context {
   env: Readonly<Record<string, string | undefined>>;
-  stdin: Readable;
+  /** Opened when it is first asked for. */
+  readonly stdin: InputBytes;
   /** The target of an archive that is written to standard output. */
   stdout: NodeJS.WritableStream;
   signal: AbortSignal;

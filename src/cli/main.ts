@@ -9,6 +9,7 @@ import { printJson, printLine, printStack } from './output.ts';
 import { Interruption } from './interruption.ts';
 import { createProgressDisplay } from './progress.ts';
 import { parseAge, parseSize } from './quantities.ts';
+import { openStandardInput } from '../disk/standard-input.ts';
 
 /**
  * Runs the command line. Progress and errors go to standard error, the result to standard output.
@@ -37,7 +38,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       options = common;
       const context = {
         env: process.env,
-        stdin: process.stdin,
+        get stdin() {
+          return openStandardInput();
+        },
         stdout: process.stdout,
         signal: controller.signal,
         onProgress: common.quiet === true ? () => {} : display.onProgress,

@@ -1,8 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { existsSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import { DrayageError } from '../index.ts';
+import { FileBytes } from '../disk/file-bytes.ts';
 import { fileError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
 
@@ -77,11 +77,11 @@ function isFile(path: string): boolean {
  * Opens an archive.
  * @throws {@link DrayageError} `NOT_FOUND`, `IO`
  */
-export async function openArchive(path: string): Promise<Readable> {
+export async function openArchive(path: string): Promise<FileBytes> {
   const handle = await open(path).catch((cause: unknown) => {
     throw fileError(cause, `${path} cannot be read`, { path });
   });
-  return handle.createReadStream({ highWaterMark: 256 * 1024 });
+  return new FileBytes(handle);
 }
 
 /** Whether two paths lead to one folder, however they are spelled. */

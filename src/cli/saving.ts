@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type {
   CodecName,
   DockerDaemon,
@@ -25,7 +24,6 @@ import type { BuiltImage } from './built-images.ts';
 import { findBuiltImages, readImageId, readMetadata } from './built-images.ts';
 import type { Job } from './ci.ts';
 import { readJob } from './ci.ts';
-import { collectLessOften } from './collector.ts';
 import type { CommonOptions, Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import type { LockTimeoutOptions } from './places.ts';
@@ -41,6 +39,7 @@ import type { SigningOptions } from './signing.ts';
 import { prepareSigning } from './signing.ts';
 import { parseSize } from './quantities.ts';
 import { openBaseLayouts } from './sources.ts';
+import type { InputBytes } from '../disk/standard-input.ts';
 
 /** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
@@ -105,7 +104,6 @@ export async function runSave(
   await using jobs = await openBaseJobs(options, artifacts, context);
   await using source = await openSource(options, layout, context);
   const { daemon } = source;
-  if (daemon === undefined) collectLessOften();
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
   await using repositories = lazyRepositories(options, context);
   if (mode === 'real' && daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
@@ -250,6 +248,6 @@ async function openSource(
   return { ...archiveSource(await openArchive(path), path), image };
 }
 
-function archiveSource(archive: Readable, name: string): OpenSource {
+function archiveSource(archive: InputBytes, name: string): OpenSource {
   return { from: { archive, name }, [Symbol.asyncDispose]: async () => void archive.destroy() };
 }

@@ -39,9 +39,12 @@ export interface FileDigester {
  */
 export interface BlobWriter {
   /**
-   * Appends; resolves when the next chunk may come. The chunk must not change until the blob is committed or aborted.
+   * Appends; resolves when the next chunk may come. The chunk must not change until it is flushed, or the blob is committed
+   * or aborted.
    */
   write(chunk: Uint8Array): Promise<void>;
+  /** Resolves when the chunks so far may change again. Absent if the writer keeps them to the end. */
+  flush?: (() => Promise<void>) | undefined;
   /**
    * Ends the blob and stores it.
    * @param expected the known facts: another digest or size is an error; `mediaType` is used as it is, default

@@ -11,11 +11,13 @@ import type { Compression } from '../oci/media-types.ts';
 import { ociLayerType } from '../oci/media-types.ts';
 import { CODECS } from '../stream/codecs.ts';
 import { countBytes } from '../stream/drain.ts';
+import { isFillable } from '../stream/fillable.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
 import type { ChosenCodec } from './codec.ts';
 import { compressBlocks } from './compressed-blocks.ts';
+import { canFlush, copyBlocks } from './copied-blocks.ts';
 import { availableCores } from './cores.ts';
 import { BlockHash, fileDigesters } from './hash.ts';
 import { Slots } from './slots.ts';
@@ -144,7 +146,8 @@ class LayerIngest implements Ingest {
 
   /** An uncompressed layer that stays so: the blob and the layer have one digest. */
   async #copy(bytes: AsyncIterable<Uint8Array>, writer: BlobWriter): Promise<IngestedLayer> {
-    for await (const chunk of bytes) await writer.write(chunk);
+    if (isFillable(bytes) && canFlush(writer)) await copyBlocks(this.#slots.blocks(bytes), writer);
+    else for await (const chunk of bytes) await writer.write(chunk);
     const blob = await writer.commit({ mediaType: ociLayerType('none') });
     const { digest, size } = blob;
     const found = await this.#find(digest);

@@ -1,5 +1,7 @@
 import pLimit from 'p-limit';
 import type { LimitFunction } from 'p-limit';
+import type { FillableBytes } from '../stream/fillable.ts';
+import { isFillable } from '../stream/fillable.ts';
 
 /** A block of bytes in shared memory; it counts against the budget until it is released. */
 export interface Slot {
@@ -29,6 +31,31 @@ export class Slots {
    * compressed form is a valid member or frame. The consumer releases each block.
    */
   async *blocks(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Slot, void, undefined> {
+    if (isFillable(bytes)) yield* this.#filled(bytes);
+    else yield* this.#copied(bytes);
+  }
+
+  /** Reads straight into the blocks. */
+  async *#filled(bytes: FillableBytes): AsyncGenerator<Slot, void, undefined> {
+    let block: Filling | undefined;
+    try {
+      for (let any = false; ; any = true) {
+        block = await this.#take();
+        await block.fillFrom(bytes);
+        if (any && block.bytes.length === 0) return;
+        const { isFull } = block;
+        const filled = block;
+        block = undefined;
+        yield filled;
+        if (!isFull) return;
+      }
+    } finally {
+      block?.release();
+      await bytes[Symbol.asyncIterator]().return?.();
+    }
+  }
+
+  async *#copied(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Slot, void, undefined> {
     let block: Filling | undefined;
     let any = false;
     try {
@@ -81,6 +108,15 @@ class Filling implements Slot {
 
   get isFull(): boolean {
     return this.#filled === this.#memory.length;
+  }
+
+  /** Takes bytes until it is full, or they end. */
+  async fillFrom(bytes: FillableBytes): Promise<void> {
+    while (!this.isFull) {
+      const count = await bytes.readInto(this.#memory.subarray(this.#filled));
+      if (count === 0) return;
+      this.#filled += count;
+    }
   }
 
   /** Takes as many bytes as fit. Returns how many. */

@@ -91,8 +91,13 @@ export class StagedBlob implements BlobWriter {
     if (this.#digester === undefined) this.#fileDigester ??= this.#digestFile?.(this.#handle.fd);
     // One batch is written while the next is gathered.
     const before = this.#writing;
-    this.#flush();
+    this.#pass();
     await before;
+  }
+
+  async flush(): Promise<void> {
+    this.#pass();
+    await this.#writing;
   }
 
   async commit(expected: Partial<Descriptor> = {}): Promise<Descriptor> {
@@ -142,7 +147,7 @@ export class StagedBlob implements BlobWriter {
   }
 
   /** Passes on the gathered chunks to be written and hashed. */
-  #flush(): void {
+  #pass(): void {
     const chunks = this.#gathered;
     const position = this.#size;
     this.#size += this.#gatheredSize;
@@ -162,7 +167,7 @@ export class StagedBlob implements BlobWriter {
   }
 
   async #settle(): Promise<Digest> {
-    this.#flush();
+    this.#pass();
     try {
       await this.#writing;
     } catch (error) {

@@ -1,18 +1,30 @@
+import type { FillableBytes } from './fillable.ts';
+import { isFillable } from './fillable.ts';
+
+/** From this many bytes on, they are read into the caller's memory without a chunk in between, if the source can. */
+const DIRECT = 32 * 1024;
+
 /**
  * Reads exact numbers of bytes from chunks of any size. Holds at most one chunk and one result. Iterating yields the
  * unread rest, in the chunks of the source; stopping early releases the source.
  */
-export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undefined> {
+export class ByteReader implements FillableBytes, AsyncIterableIterator<Uint8Array, void, undefined> {
   readonly #source: AsyncIterator<Uint8Array>;
+  readonly #fillable: FillableBytes | undefined;
   readonly #onChunk: ((chunk: Uint8Array) => void) | undefined;
   #chunk: Uint8Array = new Uint8Array(0);
   #pending = false;
   #ended = false;
 
-  /** @param onChunk sees each chunk as it comes from the source */
+  /** @param onChunk sees the bytes as they come from the source; it must not keep them */
   constructor(bytes: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void) {
     this.#source = bytes[Symbol.asyncIterator]();
+    this.#fillable = isFillable(bytes) ? bytes : undefined;
     this.#onChunk = onChunk;
+  }
+
+  get fillsDirectly(): boolean {
+    return this.#fillable !== undefined;
   }
 
   [Symbol.asyncIterator](): this {
@@ -62,6 +74,21 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
     return this.#take(max);
   }
 
+  /** The next bytes as they arrive. A source that can fill memory fills `target` itself; else they are copied once. */
+  async readInto(target: Uint8Array): Promise<number> {
+    const isDirect = this.#chunk.length === 0 && !this.#ended && target.length >= DIRECT;
+    if (!isDirect || this.#fillable === undefined) {
+      const bytes = await this.some(target.length);
+      target.set(bytes);
+      return bytes.length;
+    }
+    const source = this.#fillable;
+    const count = await this.#pull(() => source.readInto(target));
+    if (count === 0) this.#ended = true;
+    else this.#onChunk?.(target.subarray(0, count));
+    return count;
+  }
+
   /** Skips `count` bytes without keeping them. Returns how many there were. */
   async skip(count: number): Promise<number> {
     let missing = count;
@@ -92,7 +119,7 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
   /** Replaces the current chunk by the next one that is not empty. */
   async #fill(): Promise<boolean> {
     while (!this.#ended) {
-      const next = await this.#pull();
+      const next = await this.#pull(() => this.#source.next());
       if (next.done === true) {
         this.#ended = true;
         return false;
@@ -106,10 +133,10 @@ export class ByteReader implements AsyncIterableIterator<Uint8Array, void, undef
     return false;
   }
 
-  async #pull(): Promise<IteratorResult<Uint8Array>> {
+  async #pull<T>(read: () => Promise<T>): Promise<T> {
     this.#pending = true;
     try {
-      return await this.#source.next();
+      return await read();
     } catch (error) {
       this.#ended = true;
       throw error;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Slot } from '../../src/ingest/slots.ts';
 import { Slots } from '../../src/ingest/slots.ts';
-import { CHUNKINGS, source } from '../stream/sources.ts';
+import { CHUNKINGS, FillingSource, source } from '../stream/sources.ts';
 
 const content = Buffer.from(Array.from({ length: 50 }, (_, i) => i));
 
@@ -61,4 +61,25 @@ test('a source that fails gives its room back', async () => {
   }
   await expect(cut(slots, failing())).rejects.toThrow('cut off');
   expect(await cut(slots, source(content, 50))).toHaveLength(3);
+});
+
+test.each([
+  [0, [0]],
+  [20, [20]],
+  [50, [20, 20, 10]],
+])('a source of %i bytes that can fill memory fills the blocks', async (size, lengths) => {
+  for (const step of [7, Infinity]) {
+    const filling = new FillingSource(content.subarray(0, size), step);
+    const blocks = await cut(new Slots(20, 20), filling);
+    expect(blocks.map((block) => block.length)).toEqual(lengths);
+    expect(blocks.flat()).toEqual([...content.subarray(0, size)]);
+    expect(filling.inChunks).toBe(0);
+  }
+});
+
+test('a source that fails while it fills a block gives its room back', async () => {
+  const slots = new Slots(20, 20);
+  const broken = new FillingSource(content.subarray(0, 25), 10, new Error('cut off'));
+  await expect(cut(slots, broken)).rejects.toThrow('cut off');
+  expect(await cut(slots, new FillingSource(content))).toHaveLength(3);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ByteReader } from '../../src/stream/byte-reader.ts';
-import { CHUNKINGS, collect, failure, source } from './sources.ts';
+import { CHUNKINGS, collect, failure, FillingSource, source } from './sources.ts';
 
 const content = Buffer.from(Array.from({ length: 50 }, (_, i) => i));
 
@@ -105,5 +105,40 @@ describe('peek', () => {
     const reader = new ByteReader(source(content, 7, error));
     await reader.peek(10);
     expect(await failure(reader)).toBe(error);
+  });
+});
+
+describe('readInto', () => {
+  test.each(CHUNKINGS)('copies chunks into memory of the caller, $name', async ({ size }) => {
+    const reader = new ByteReader(source(content, size));
+    const target = Buffer.alloc(60);
+    let filled = 0;
+    for (let count = -1; count !== 0; filled += count) count = await reader.readInto(target.subarray(filled));
+    expect(target.subarray(0, filled).equals(content)).toBe(true);
+    expect(reader.fillsDirectly).toBe(false);
+  });
+
+  test('lets a source fill that memory, but for what was read ahead and for small reads', async () => {
+    const bytes = Buffer.alloc(400_000, 'some content');
+    const seen: number[] = [];
+    const filling = new FillingSource(bytes);
+    const reader = new ByteReader(filling, ({ length }) => void seen.push(length));
+    expect((await reader.read(10)).length).toBe(10);
+    const target = Buffer.alloc(300_000);
+    expect(await reader.readInto(target)).toBe(65_526);
+    expect(await reader.readInto(target.subarray(65_526))).toBe(234_474);
+    expect(target.equals(bytes.subarray(10, 300_010))).toBe(true);
+    expect((await reader.readInto(Buffer.alloc(5))) + (await reader.skip(1e6))).toBe(99_990);
+    expect(filling.inChunks).toBe(65_536 + 99_990);
+    expect(seen.reduce((sum, length) => sum + length)).toBe(400_000);
+  });
+
+  test('after the end, or a release, there is nothing', async () => {
+    const reader = new ByteReader(new FillingSource(content));
+    await reader.skip(60);
+    expect(await reader.readInto(Buffer.alloc(100_000))).toBe(0);
+    const other = new ByteReader(new FillingSource(content));
+    await other.release();
+    expect(await other.readInto(Buffer.alloc(100_000))).toBe(0);
   });
 });

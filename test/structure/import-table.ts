@@ -25,7 +25,7 @@ const TABLE: Record<string, Rule> = {
   oci: { level: 1, also: ['budget'], packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
   stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
-  disk: { level: 2, packages: ['node:fs', 'node:path'] },
+  disk: { level: 2, also: ['stream'], packages: ['node:fs', 'node:net', 'node:path', 'node:util'] },
   ingest: {
     level: 3,
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],

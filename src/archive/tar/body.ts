@@ -1,4 +1,5 @@
 import { ByteReader } from '../../stream/byte-reader.ts';
+import type { FillableBytes } from '../../stream/fillable.ts';
 import { truncated } from './cut-off.ts';
 import type { TarHeader } from './header.ts';
 import { BLOCK, quote } from './header.ts';
@@ -15,7 +16,7 @@ export interface EntryBytes extends AsyncIterable<Uint8Array> {
 }
 
 /** The bytes of an entry, as they are stored. */
-export class Body implements EntryBytes, AsyncIterator<Uint8Array, void, undefined> {
+export class Body implements EntryBytes, FillableBytes, AsyncIterator<Uint8Array, void, undefined> {
   readonly drained: Promise<void>;
   readonly #reader: TailReader;
   readonly #header: TarHeader;
@@ -43,10 +44,19 @@ export class Body implements EntryBytes, AsyncIterator<Uint8Array, void, undefin
   async next(): Promise<IteratorResult<Uint8Array, void>> {
     if (this.#left === 0) return { done: true, value: undefined };
     const value = await this.#reader.some(this.#left);
-    if (value.length === 0) throw truncated(this.#reader, `tar entry ${quote(this.#header.name)}`);
-    this.#left -= value.length;
-    if (this.#left === 0) this.#onDrained();
+    this.#passed(value.length);
     return { done: false, value };
+  }
+
+  get fillsDirectly(): boolean {
+    return this.#reader.fillsDirectly;
+  }
+
+  async readInto(target: Uint8Array): Promise<number> {
+    if (this.#left === 0) return 0;
+    const count = await this.#reader.readInto(target.subarray(0, this.#left));
+    this.#passed(count);
+    return count;
   }
 
   /** Passes over what was not read, and the padding. */
@@ -56,6 +66,12 @@ export class Body implements EntryBytes, AsyncIterator<Uint8Array, void, undefin
     if (skipped < this.#left) throw truncated(this.#reader, what);
     this.#left = 0;
     await skipPadding(this.#reader, this.#header.size, what);
+  }
+
+  #passed(count: number): void {
+    if (count === 0) throw truncated(this.#reader, `tar entry ${quote(this.#header.name)}`);
+    this.#left -= count;
+    if (this.#left === 0) this.#onDrained();
   }
 }
 

@@ -5,11 +5,13 @@ import type { ContentSource } from '../../../content/source.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { Holdings } from '../../../image/holdings.ts';
 import type { BuiltImage } from './built.ts';
+import type { FillableBytes } from '../../../stream/fillable.ts';
 import type { Selection } from '../../../select/selection.ts';
 
 /** The bytes of an archive. */
 export interface ArchiveBytes {
-  archive: AsyncIterable<Uint8Array>;
+  /** Read to its end, or destroyed. {@link FillableBytes} are read into memory that is used again. */
+  archive: AsyncIterable<Uint8Array> | FillableBytes;
   /** Names it in errors: the path of its file. Default: errors do not name it. */
   name?: string | undefined;
 }

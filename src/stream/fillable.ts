@@ -1,0 +1,16 @@
+/** Bytes that can also be read into memory that the reader provides, so that no chunk is allocated for them. */
+export interface FillableBytes extends AsyncIterable<Uint8Array> {
+  /** Whether that saves memory: false if the bytes arrive in chunks all the same. */
+  readonly fillsDirectly: boolean;
+  /**
+   * Reads the next bytes into the start of `target`. Returns how many there were: at least one, 0 only at the end of
+   * input. Errors of the source are thrown as they are.
+   * @param target is written to until this settles; not empty
+   */
+  readInto(target: Uint8Array): Promise<number>;
+}
+
+/** Whether bytes are better read into memory of the reader's than in chunks. */
+export function isFillable(bytes: AsyncIterable<Uint8Array>): bytes is FillableBytes {
+  return 'fillsDirectly' in bytes && bytes.fillsDirectly === true;
+}
