@@ -14,7 +14,7 @@ export interface ArrivedImage {
   foundAs?: string;
   /** Its annotations at its source; also the digest of the original index, if this is a part of it. */
   annotations: Record<string, string>;
-  /** Bottom first. For an index, those of the first image. */
+  /** Bottom first. For an index, those of all its images: `layersOfAll`. */
   layers: SavedLayer[];
   /** Whether its manifest was written here, over the layers as they are stored, so that nobody knows it yet. */
   isWritten: boolean;

@@ -41,6 +41,20 @@ export interface IngestedLayer extends SavedLayer {
 /** Turns a layer's bytes into a stored blob, in one pass. */
 export type IngestLayer = (bytes: AsyncIterable<Uint8Array>, hint: LayerHint) => Promise<IngestedLayer>;
 
+/**
+ * The layers of an image of several platforms: those of its first image, bottom first, then of each further image those
+ * that no other before it has. An image may have a layer twice.
+ * @param images the layers of each image
+ */
+export function layersOfAll<T extends Pick<SavedLayer, 'diffId'>>(images: readonly (readonly T[])[]): T[] {
+  const known = new Set<Digest>();
+  return images.flatMap((layers) => {
+    const own = layers.filter(({ diffId }) => !known.has(diffId));
+    for (const { diffId } of own) known.add(diffId);
+    return own;
+  });
+}
+
 /** A layer, described by the blob that stands for it. */
 export function savedLayer(
   { digest, size, mediaType }: Descriptor,

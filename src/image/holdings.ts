@@ -1,3 +1,4 @@
+import { layersOfAll } from '../content/layer.ts';
 import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
 import { isUnusable } from '../errors.ts';
 import { contentsOf } from './contents.ts';
@@ -16,7 +17,7 @@ export interface HeldImage {
   root: Descriptor;
   /** The config digest of the first image below the root. */
   id: Digest;
-  /** The layers of that image, bottom first. */
+  /** The layers of all images below the root: {@link layersOfAll}. */
   layers: Layer[];
 }
 
@@ -169,13 +170,19 @@ export class Holdings {
   }
 
   async #under(root: Descriptor, id: Digest): Promise<HeldImage | undefined> {
+    const ids: Digest[] = [];
+    const stacks: Layer[][] = [];
     for await (const { manifest, config, layers } of images(this.#store, root, this.#options)) {
-      const found = { id: config.descriptor.digest, layers };
-      if (root.digest === id) return { root, ...found };
-      if (found.id === id || manifest.descriptor.digest === id)
-        return { root: bareDescriptor(manifest.descriptor), ...found };
+      const own = config.descriptor.digest;
+      const isIts = own === id || manifest.descriptor.digest === id;
+      if (isIts && root.digest !== id) return { root: bareDescriptor(manifest.descriptor), id: own, layers };
+      ids.push(own);
+      stacks.push(layers);
     }
-    return undefined;
+    const [first] = ids;
+    return root.digest === id && first !== undefined
+      ? { root, id: first, layers: layersOfAll(stacks) }
+      : undefined;
   }
 
   /** Whether all that a root leads to is held. Non-distributable layers may be absent. */

@@ -3,13 +3,13 @@ import type { ImagePlace } from '../../src/content/image-index.ts';
 import { isDrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { isLayerType, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { Selection } from '../../src/select/selection.ts';
 import { save } from '../../src/verbs/save/save.ts';
-import { sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { describeBytes, sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
 import { sampleAttestation, withForeignLayer } from '../layout/sample-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { describeBytes } from '../../src/testing/sample-images.ts';
 
 /** What a place holds: blobs, and the entries of its index.json. */
 export interface SelectionContent {
@@ -24,8 +24,14 @@ export interface SelectionPlace {
   hasIndex?: boolean;
 }
 
-/** What comes of a selection: each image with its names, or the code of the refusal. */
-type Answer = { digest: string; names: string[] }[] | string;
+/** Result of a selection: each image with its names and the number of its layers, or the code of the refusal. */
+type Answer = AnsweredImage[] | string;
+
+interface AnsweredImage {
+  digest: string;
+  names: string[];
+  layers: number;
+}
 
 interface Case {
   content: SelectionContent;
@@ -43,6 +49,9 @@ const BOTH = sampleIndex([
   { ...ARM, root: { ...ARM.root, platform: { os: 'linux', architecture: 'arm64' } } },
 ]);
 const ATTESTED = sampleIndex([ONE, sampleAttestation(ONE)]);
+const SHARED = sampleIndex([sampleImage(['base']), sampleImage(['base', 'arm'], 'arm64')]);
+const TWICE = sampleImage(['one', 'one']);
+const NESTED = sampleIndex([BOTH, sampleImage(['riscv'], 'riscv64')]);
 const FOREIGN = withForeignLayer(['https://layers.example/one']);
 const CHART = artifact(
   'application/vnd.cncf.helm.config.v1+json',
@@ -51,9 +60,10 @@ const CHART = artifact(
 const XZ = artifact(OCI_CONFIG, 'application/vnd.oci.image.layer.v1.tar+xz');
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 
-const answer = ({ root }: { root: Descriptor }, ...names: string[]): { digest: string; names: string[] } => ({
+const answer = ({ root, blobs }: SampleImage, ...names: string[]): AnsweredImage => ({
   digest: root.digest,
   names,
+  layers: blobs.filter(([{ mediaType }]) => isLayerType(mediaType)).length,
 });
 
 const CASES: Record<string, Case> = {
@@ -141,7 +151,7 @@ const CASES: Record<string, Case> = {
       blobs: FOREIGN.blobs.filter(([{ digest }]) => digest !== FOREIGN.layers[0]?.digest),
       entries: [named(FOREIGN.root, 'app:1')],
     },
-    expected: [answer(FOREIGN, 'app:1')],
+    expected: [{ ...answer(FOREIGN, 'app:1'), layers: 0 }],
   },
   'nothing at all that is an image': {
     content: { blobs: CHART.blobs, entries: [named(CHART.root, 'chart:1')] },
@@ -170,6 +180,45 @@ const CASES: Record<string, Case> = {
     // Of what is left of an index, one image stands for itself.
     expected: [answer(ONE, 'app:1')],
     tagged: true,
+  },
+  'an index of which one platform lacks a layer': {
+    content: {
+      blobs: BOTH.blobs.filter(([{ digest }]) => digest !== ARM.layers[0]?.digest),
+      entries: [named(BOTH.root, 'app:1')],
+    },
+    expected: [answer(ONE, 'app:1')],
+    tagged: true,
+  },
+  'an index of which every platform lacks a layer': {
+    content: {
+      blobs: BOTH.blobs.filter(([{ mediaType }]) => !isLayerType(mediaType)),
+      entries: [named(BOTH.root, 'app:1')],
+    },
+    expected: 'NOT_FOUND',
+    tagged: true,
+  },
+  'images of two platforms that share a layer': {
+    content: { blobs: SHARED.blobs, entries: [named(SHARED.root, 'app:1')] },
+    expected: [{ ...answer(SHARED, 'app:1'), layers: 2 }],
+    tagged: true,
+  },
+  'an image with a layer twice': {
+    content: { blobs: TWICE.blobs, entries: [named(TWICE.root, 'app:1')] },
+    expected: [answer(TWICE, 'app:1')],
+    tagged: true,
+  },
+  'an index of indexes': {
+    content: { blobs: NESTED.blobs, entries: [named(NESTED.root, 'app:1')] },
+    expected: [answer(NESTED, 'app:1')],
+    tagged: true,
+  },
+  'an image by another tool’s word': {
+    content: {
+      blobs: [...ONE.blobs, ...TWO.blobs],
+      entries: [worded(ONE.root, 'v1'), worded(TWO.root, 'v2')],
+    },
+    selection: { images: ['v2'] },
+    expected: [answer(TWO)],
   },
   'an image without one of its layers': {
     content: {
@@ -214,9 +263,10 @@ async function chosen(
   try {
     const from = await place.open(content);
     const to = await Layout.create(`${await temporaryFolder()}/to`);
-    await save({ ...selection, from, to, compress: 'none' });
+    const saved = await save({ ...selection, from, to, compress: 'none' });
+    const layers = new Map(saved.images.map((image) => [image.digest, image.layers.length]));
     const images = await to.images();
-    return images.map(({ root: { digest }, names }) => ({ digest, names }));
+    return images.map(({ root: { digest }, names }) => ({ digest, names, layers: layers.get(digest) ?? -1 }));
   } catch (error) {
     if (!isDrayageError(error)) throw error;
     // An archive lacks what is missing; another place is asked for it. Both are exit code 4.
@@ -232,6 +282,10 @@ function named(root: Descriptor, name: string): Descriptor {
       'org.opencontainers.image.ref.name': name,
     },
   };
+}
+
+function worded(root: Descriptor, word: string): Descriptor {
+  return { ...root, annotations: { 'org.opencontainers.image.ref.name': word } };
 }
 
 /** A manifest over a config and one blob of these types. */

@@ -1,7 +1,7 @@
 import type { ArrivedImage } from '../../content/arrived-image.ts';
 import type { ImagePlace, StoredImage } from '../../content/image-index.ts';
 import type { SavedLayer } from '../../content/layer.ts';
-import { savedLayer } from '../../content/layer.ts';
+import { layersOfAll, savedLayer } from '../../content/layer.ts';
 import { placeOf } from '../../content/overlay.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
@@ -96,10 +96,9 @@ export class Archive {
     for (const document of part.written) this.#content.add(document);
     const mayLack = (digest: Digest): boolean => lackedBy(part).has(digest);
     const checked: ImageParts[] = [];
-    // All of them, although only the first one is described: the images of other platforms are stored as well.
     for (const manifest of part.contents.images) checked.push(await this.#parts.oci({ manifest, mayLack }));
-    const [[parts], [manifest]] = [checked, part.contents.images];
-    if (parts === undefined || manifest === undefined) throw noImage(root, [], undefined);
+    const [parts] = checked;
+    if (parts === undefined) throw noImage(root, [], undefined);
     const kept = await this.#kept(part);
     if (kept === undefined) return this.#storeWritten(image, parts);
     return {
@@ -108,7 +107,7 @@ export class Archive {
         parts,
       ),
       root: bareDescriptor(kept),
-      layers: layersUnder(manifest, parts, part),
+      layers: layersOfAll(part.contents.images.map((manifest, i) => layersUnder(manifest, checked[i], part))),
       isWritten: false,
       referrers: await this.#storeKept(kept, annotations),
     };
@@ -189,14 +188,14 @@ function lackedBy({ contents }: PresentPart): ReadonlySet<Digest> {
 /** The layers of an image under the blobs that its own manifest names. Those that may be absent are omitted, or not told. */
 function layersUnder(
   manifest: ParsedDocument<Manifest>,
-  { layers, value }: ImageParts,
+  parts: ImageParts | undefined,
   { contents }: PresentPart,
 ): SavedLayer[] {
   const omitted = new Set(contents.omitted.map(({ digest }) => digest));
   return manifest.value.layers.flatMap((blob, i) => {
-    const layer = layers[i];
+    const layer = parts?.layers[i];
     if (layer !== undefined) return savedLayer(blob, layer);
-    const diffId = value.rootfs.diff_ids[i];
+    const diffId = parts?.value.rootfs.diff_ids[i];
     if (diffId === undefined || !omitted.has(blob.digest)) return [];
     return savedLayer(blob, { diffId, uncompressedSize: null, status: 'omitted' });
   });

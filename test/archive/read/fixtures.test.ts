@@ -8,6 +8,7 @@ import type { MemoryContent } from '../../support/archives/memory-content.ts';
 import { gather } from '../../support/archives/plain-ingest.ts';
 import type { ReadResult } from '../../support/archives/read-bytes.ts';
 import { readBytes } from '../../support/archives/read-bytes.ts';
+import { carriedLayers } from '../../support/fixtures.ts';
 
 const FOLDER = new URL('../../../fixtures/', import.meta.url);
 
@@ -19,7 +20,11 @@ interface ExpectedImage {
 }
 interface Expected {
   images: ExpectedImage[];
-  manifests?: { digest: string; mediaType: string; children?: { digest: string; attestation?: true }[] }[];
+  manifests?: {
+    digest: string;
+    mediaType: string;
+    children?: { digest: string; attestation?: true; configDigest?: string; diffIds?: string[] }[];
+  }[];
 }
 
 const expected: Record<string, Expected> = JSON.parse(
@@ -32,9 +37,9 @@ const complete = Object.entries(expected).filter(([, { images }]) =>
 );
 
 describe('what the real producers wrote is read as docker sees it', () => {
-  test.each(complete)('%s', async (name, { images }) => {
+  test.each(complete)('%s', async (name, { images, manifests }) => {
     const read = await readBytes(await fixture(name));
-    expect(read.images.map(summary)).toEqual(images.map(expectedSummary));
+    expect(read.images.map(summary)).toEqual(images.map((image) => expectedSummary(image, manifests)));
     for (const { root } of read.images) await expectWhole(read.content, root);
   });
 
@@ -114,9 +119,10 @@ function summary({ names, id, layers }: ArrivedImage): unknown {
   return { names: names.toSorted(), config: id, diffIds: layers.map(({ diffId }) => diffId) };
 }
 
-function expectedSummary({ tags, configDigest, diffIds }: ExpectedImage): unknown {
-  const full = tags.filter((tag) => /[:/]/.test(tag) && isReference(tag));
-  return { names: full.map(normalizeName).toSorted(), config: configDigest, diffIds };
+function expectedSummary(image: ExpectedImage, manifests: Expected['manifests']): unknown {
+  const full = image.tags.filter((tag) => /[:/]/.test(tag) && isReference(tag));
+  const names = full.map(normalizeName).toSorted();
+  return { names, config: image.configDigest, diffIds: carriedLayers(image, { manifests }) };
 }
 
 async function expectWhole(content: MemoryContent, root: ArrivedImage['root']): Promise<void> {

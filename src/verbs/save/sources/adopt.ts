@@ -2,7 +2,7 @@ import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { StoredImage } from '../../../content/image-index.ts';
 import { nameOf } from '../../../content/image-index.ts';
 import type { SavedLayer } from '../../../content/layer.ts';
-import { savedLayer } from '../../../content/layer.ts';
+import { layersOfAll, savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../../../content/store.ts';
 import { annotatePart } from '../../../image/annotations.ts';
@@ -11,7 +11,6 @@ import { presentPart } from '../../../image/present-part.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { prove, proveAll } from '../../../image/prove.ts';
 import { referrersOf } from '../../../image/referrers.ts';
-import type { Digest } from '../../../oci/digest.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage, Selection } from '../../../select/selection.ts';
 import { once } from '../../../stream/tap.ts';
@@ -75,18 +74,16 @@ async function adoptOne(
     annotations: { ...annotatePart(part.root.digest, root.digest), ...image.annotations },
     root: part.root,
     id: (part.contents.images[0] ?? read[0].manifest).value.config.digest,
-    layers: await describeLayers(
-      read.flatMap((one) => one.layers),
-      part.contents,
-      content,
-      { proves, signal },
-    ),
+    layers: await describeLayers(layersOfAll(read.map((one) => one.layers)), part.contents, content, {
+      proves,
+      signal,
+    }),
     isWritten: false,
     referrers: referrers.map(({ descriptor }) => descriptor),
   };
 }
 
-/** The layers, bottom first, each diffID once. Without a proof, nobody knows their uncompressed size. */
+/** The layers and their status. Without a proof, nobody knows their uncompressed size. */
 async function describeLayers(
   layers: readonly Layer[],
   { blobs, omitted }: ImageContents,
@@ -96,13 +93,13 @@ async function describeLayers(
   const [present, absent] = [blobs, omitted].map((list) => new Set(list.map(({ digest }) => digest)));
   const held = layers.filter(({ blob }) => present?.has(blob.digest));
   if (proves) await proveAll(content, held, { signal });
-  const described = new Map<Digest, SavedLayer>();
+  const described: SavedLayer[] = [];
   for (const { blob, diffId } of layers) {
     const isHeld = present?.has(blob.digest) === true;
     if (!isHeld && absent?.has(blob.digest) !== true) continue;
     const status = isHeld ? 'reused' : 'omitted';
     const uncompressedSize = isHeld && proves ? await prove(content, { blob, diffId }, { signal }) : null;
-    described.set(diffId, savedLayer(blob, { diffId, uncompressedSize, status }));
+    described.push(savedLayer(blob, { diffId, uncompressedSize, status }));
   }
-  return [...described.values()];
+  return described;
 }

@@ -1,6 +1,6 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { SavedLayer } from '../../../content/layer.ts';
-import { savedLayer } from '../../../content/layer.ts';
+import { layersOfAll, savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
 import { annotatePart } from '../../../image/annotations.ts';
 import type { ImageContents } from '../../../image/contents.ts';
@@ -28,12 +28,10 @@ export async function takeCopies(
   const onBlob = ({ digest }: { digest: Digest }, by: CopiedBy): void => void copied.set(digest, by);
   const receiver = intoSink(source, content, onRead);
   const referrers = await copyAttached(contents, source, place, receiver, { done, onBlob, signal });
-  const layers = await proven(
-    read.flatMap((one) => one.layers),
-    contents,
-    content,
-    { copied, signal },
-  );
+  const layers = await proven(layersOfAll(read.map((one) => one.layers)), contents, content, {
+    copied,
+    signal,
+  });
   return {
     ...image,
     annotations: { ...annotatePart(part.root.digest, root.digest), ...image.annotations },
@@ -45,7 +43,7 @@ export async function takeCopies(
   };
 }
 
-/** Proves the layers that were copied or there, and tells the status of each, bottom first, each diffID once. */
+/** Proves the layers that were copied or there, and tells the status of each. */
 async function proven(
   layers: readonly Layer[],
   { blobs, omitted }: ImageContents,
@@ -55,15 +53,15 @@ async function proven(
   const [present, absent] = [blobs, omitted].map((list) => new Set(list.map(({ digest }) => digest)));
   const held = layers.filter(({ blob }) => present?.has(blob.digest));
   await proveAll(content, held, { signal });
-  const told = new Map<Digest, SavedLayer>();
+  const told: SavedLayer[] = [];
   for (const layer of layers) {
     const { blob, diffId } = layer;
     if (absent?.has(blob.digest)) {
-      told.set(diffId, savedLayer(blob, { diffId, uncompressedSize: null, status: 'omitted' }));
+      told.push(savedLayer(blob, { diffId, uncompressedSize: null, status: 'omitted' }));
     } else if (present?.has(blob.digest)) {
       const status = copied.get(blob.digest) === 'written' ? 'written' : 'reused';
-      told.set(diffId, savedLayer(blob, { diffId, uncompressedSize: await prove(content, layer), status }));
+      told.push(savedLayer(blob, { diffId, uncompressedSize: await prove(content, layer), status }));
     }
   }
-  return [...told.values()];
+  return told;
 }
