@@ -3,7 +3,7 @@ import type { Digest } from './digest.ts';
 import { digestAlgorithm, digestOf } from './digest.ts';
 import { digestSchema, documentObject, optional, optionalType, sizeSchema, stringsSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
-import { platformSchema } from './platform.ts';
+import { optionalPlatform } from './platform.ts';
 
 /** Identifies content by its type, digest and size (OCI image-spec, descriptor.md). */
 export interface Descriptor {
@@ -22,11 +22,11 @@ export interface Descriptor {
 /** Schema of a descriptor; unknown properties are kept. Embedded content must be that of the digest. */
 export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.pipe(
   documentObject({
-    mediaType: v.pipe(v.string(), v.maxLength(255)),
+    mediaType: v.pipe(v.string(), v.maxLength(255, 'longer than 255 characters')),
     digest: digestSchema,
     size: sizeSchema,
     annotations: optional(stringsSchema),
-    platform: optional(platformSchema),
+    platform: optionalPlatform,
     artifactType: optionalType,
     urls: optional(v.array(v.string())),
     data: optional(v.string()),

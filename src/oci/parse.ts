@@ -13,11 +13,13 @@ export const digestSchema: v.GenericSchema<unknown, Digest> = v.custom<Digest>(
   'not a sha256 or sha512 digest',
 );
 
+const NO_SIZE = 'not a whole number of bytes';
+
 /** A size in bytes: a whole number that JavaScript holds exactly, not negative. */
 export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
-  v.number(),
-  v.safeInteger(),
-  v.minValue(0),
+  v.number(NO_SIZE),
+  v.safeInteger(NO_SIZE),
+  v.minValue(0, NO_SIZE),
 );
 
 /**
@@ -111,9 +113,31 @@ export function parseDocument<T>(schema: v.GenericSchema<unknown, T>, bytes: Uin
 export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unknown, what: string): T {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
-  const issue = result.issues[0];
-  const where = v.getDotPath(issue);
-  throw new DrayageError('MALFORMED', `${what}: ${where ? `${where}: ` : ''}${issue.message}`);
+  throw new DrayageError('MALFORMED', `${what}: ${describeIssue(result.issues[0])}`);
+}
+
+/** What values of a JSON type are called; other types are what they are written as. */
+const TYPES: Readonly<Partial<Record<string, string>>> = {
+  string: 'a text',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  Array: 'a list',
+  object: 'an object',
+  Object: 'an object',
+  loose_object: 'an object',
+  record: 'an object',
+};
+
+/** What is wrong with a value, in words. Checks of this project say it themselves. */
+function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const { type, message, input, received, expected } = issue;
+  const path = v.getDotPath(issue);
+  const where = path === null ? '' : `${path}: `;
+  if (!message.startsWith('Invalid ')) return where + message;
+  if (input === undefined) return `${where}it is missing`;
+  const found = TYPES[received] ?? received.slice(0, 200);
+  return `${where}it is ${found}, not ${TYPES[type] ?? (expected ?? 'that').replaceAll(/[()]/g, '').replaceAll(' | ', ' or ')}`;
 }
 
 /**

@@ -4,9 +4,9 @@ import { documentObject, optional } from './parse.ts';
 
 /** The platform of an image (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
-  /** Operating system, Go's name: `linux`. */
+  /** Operating system, Go's name: `linux`. Empty if it is not stated. */
   os: string;
-  /** CPU architecture, Go's name: `amd64`, `arm64`. */
+  /** CPU architecture, Go's name: `amd64`, `arm64`. Empty if it is not stated. */
   architecture: string;
   /** Variant of the architecture: `v7` of `arm`. */
   variant?: string | undefined;
@@ -23,12 +23,19 @@ export interface PlatformOption {
 /** Schema of a platform inside a document. */
 export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject(
   {
-    os: v.string(),
-    architecture: v.string(),
+    // Go reads an absent one as an empty text.
+    os: v.nullish(v.string(), ''),
+    architecture: v.nullish(v.string(), ''),
     variant: optional(v.string()),
     'os.version': optional(v.string()),
   },
   ['os.features'],
+);
+
+/** Schema of a platform that may be stated; one that says nothing is not stated. */
+export const optionalPlatform: v.GenericSchema<unknown, Platform | undefined> = v.pipe(
+  optional(platformSchema),
+  v.transform((platform) => (platform?.os || platform?.architecture ? platform : undefined)),
 );
 
 /** Other names of architectures; some include a variant. */

@@ -8,6 +8,7 @@ import { configPlatform } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
+import type { Platform } from '../oci/platform.ts';
 import { describeOmitted } from '../image/omitted-layers.ts';
 import type { PlatformManifest, PlatformPart } from '../oci/platform-index.ts';
 import { platformIndex } from '../oci/platform-index.ts';
@@ -54,13 +55,18 @@ async function readPart({ source, image }: CombinePart, options: ContentOptions)
     listed.add(descriptor.digest);
     if (isImageManifest(node.document)) {
       const { config } = await readConfig(source, node.document, options);
-      const stated = descriptor.digest === root.digest ? undefined : descriptor.platform;
+      const stated = descriptor.digest === root.digest ? undefined : wholePlatform(descriptor);
       manifests.push({ ...descriptor, platform: stated ?? configPlatform(config.value) });
     } else {
       others.push(descriptor);
     }
   }
   return { root, manifests, others, listed };
+}
+
+/** The platform that a descriptor states; undefined if it does not say all of it. */
+function wholePlatform({ platform }: Descriptor): Platform | undefined {
+  return platform?.os && platform.architecture ? platform : undefined;
 }
 
 /** An annotation of one part is not true for all. */

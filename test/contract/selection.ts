@@ -51,6 +51,10 @@ const BOTH = sampleIndex([
 const ATTESTED = sampleIndex([ONE, sampleAttestation(ONE)]);
 const SHARED = sampleIndex([sampleImage(['base']), sampleImage(['base', 'arm'], 'arm64')]);
 const TWICE = sampleImage(['one', 'one']);
+const VAGUE = sampleIndex([
+  { ...ONE, root: { ...ONE.root, platform: { os: 'linux' } as never } },
+  { ...ARM, root: { ...ARM.root, platform: { architecture: 'arm64', os: null } as never } },
+]);
 const NESTED = sampleIndex([BOTH, sampleImage(['riscv'], 'riscv64')]);
 const FOREIGN = withForeignLayer(['https://layers.example/one']);
 const CHART = artifact(
@@ -210,6 +214,20 @@ const CASES: Record<string, Case> = {
   'an index of indexes': {
     content: { blobs: NESTED.blobs, entries: [named(NESTED.root, 'app:1')] },
     expected: [answer(NESTED, 'app:1')],
+    tagged: true,
+  },
+  'an image whose platform is stated in part': {
+    content: {
+      blobs: ONE.blobs,
+      entries: [{ ...named(ONE.root, 'app:1'), platform: { os: 'linux' } as never }],
+    },
+    selection: { platform: AMD64 },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an image in an index that states its platform in part': {
+    content: { blobs: VAGUE.blobs, entries: [named(VAGUE.root, 'app:1')] },
+    selection: { platform: AMD64 },
+    expected: [answer(ONE, 'app:1')],
     tagged: true,
   },
   'an image by another tool’s word': {

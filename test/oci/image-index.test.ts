@@ -57,9 +57,9 @@ describe('not an index', () => {
       'manifests.0.digest: ',
     ],
     [
-      'a platform without an architecture',
-      { manifests: [{ ...CHILD, platform: { os: 'linux' } }] },
-      'platform',
+      'a platform whose architecture is a number',
+      { manifests: [{ ...CHILD, platform: { os: 'linux', architecture: 5 } }] },
+      'manifests.0.platform.architecture: it is 5, not a text',
     ],
   ])('%s', (_, more, message) => {
     expect(thrown('MALFORMED', () => parseIndex(json({ ...INDEX, ...more }), 'i')).message).toContain(

@@ -17,6 +17,29 @@ describe('a document that breaks its schema', () => {
     expect(error.message).not.toContain('\n');
   });
 
+  test.each<[unknown, string]>([
+    [null, 'it is null, not an object'],
+    [{}, 'layers: it is missing'],
+    [{ layers: {} }, 'layers: it is an object, not a list'],
+    [{ layers: [7] }, 'layers.0: it is 7, not an object'],
+    [{ layers: [{}] }, 'layers.0.size: it is missing'],
+    [{ layers: [{ size: -1 }] }, 'layers.0.size: not a whole number of bytes'],
+    [{ layers: [{ size: null }] }, 'layers.0.size: not a whole number of bytes'],
+    [{ layers: [{ size: 1, type: 7 }] }, 'layers.0.type: it is 7, not "a" or "b"'],
+    [{ layers: [{ size: 1, name: 7 }] }, 'layers.0.name: it is 7, not a text'],
+    [{ layers: [{ size: 1, type: 'c' }] }, 'layers.0.type: it is "c", not "a" or "b"'],
+  ])('says in words what is wrong with %j', (value, words) => {
+    const layer = v.looseObject({
+      size: sizeSchema,
+      type: optional(v.picklist(['a', 'b'])),
+      name: optional(v.string()),
+    });
+    const error = thrown('MALFORMED', () =>
+      parseDocument(v.object({ layers: list(layer) }), json(value), 'm'),
+    );
+    expect(error.message).toBe(`m: ${words}`);
+  });
+
   test.each(['null', '[]', '1', '"x"'])('%s in place of an object', (text) => {
     expect(thrown('MALFORMED', () => parseDocument(schema, Buffer.from(text), 'm.json')).message).toMatch(
       /^m\.json: /,

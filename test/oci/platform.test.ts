@@ -88,7 +88,21 @@ test('a platform in a document keeps what is not known here', () => {
   expect(v.parse(platformSchema, platform)).toEqual(platform);
 });
 
-test.each([[{ os: 'linux' }], [{ architecture: 'arm' }], [{ os: 1, architecture: 'arm' }], ['linux/arm']])(
+test.each([
+  [{ os: 'linux' }, { os: 'linux', architecture: '' }],
+  [
+    { architecture: 'arm', os: null },
+    { os: '', architecture: 'arm' },
+  ],
+  [
+    { os: null, architecture: null, variant: null },
+    { os: '', architecture: '' },
+  ],
+])('%j states what it does not say as empty, as for Go', (value, expected) => {
+  expect(v.parse(platformSchema, value)).toEqual({ variant: undefined, ...expected });
+});
+
+test.each([[{ os: 'linux', architecture: 5 }], [{ os: 1, architecture: 'arm' }], ['linux/arm']])(
   '%j is no platform of a document',
   (value) => {
     expect(v.is(platformSchema, value)).toBe(false);

@@ -97,7 +97,7 @@ export class DockerImages implements ImageIndex {
       root,
       names: [],
       annotations: own?.annotations ?? {},
-      foreign: [],
+      foreign: own?.foreign ?? [],
     };
     this.#listed.set(root.digest, image);
     if (name !== undefined && !image.names.includes(name)) image.names.push(name);

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor, descriptorSchema } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestSchema, optional, stringsSchema } from '../../oci/parse.ts';
-import { platformSchema } from '../../oci/platform.ts';
+import { optionalPlatform } from '../../oci/platform.ts';
 import { familiarNames, registryDigests } from './names.ts';
 import { readJson } from '../connect/reply.ts';
 import type { DaemonReply } from '../connect/transport.ts';
@@ -58,7 +58,7 @@ const manifestSchema = v.looseObject({
   ID: digestSchema,
   Available: v.boolean(),
   Descriptor: optional(descriptorSchema),
-  ImageData: optional(v.looseObject({ Platform: optional(platformSchema) })),
+  ImageData: optional(v.looseObject({ Platform: optionalPlatform })),
 });
 const imageSchema = v.looseObject({
   Id: idSchema,

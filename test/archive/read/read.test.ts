@@ -508,6 +508,28 @@ test('the same archive in chunks of one byte gives the same', async () => {
   }
 });
 
+test('an image without a name keeps the word of another tool, also beside a manifest.json', async () => {
+  const gzipped = gzipSync(APP);
+  const config = imageConfig([APP]);
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: descriptor(config, OCI_CONFIG),
+    layers: [descriptor(gzipped, `${OCI_LAYER}+gzip`)],
+  });
+  const annotations = { 'org.opencontainers.image.ref.name': 'v1', 'example.note': 'kept' };
+  const layout = [
+    entry('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
+    index(descriptor(manifest, OCI_MANIFEST, { annotations })),
+    ...[manifest, config, gzipped].map(blob),
+  ];
+  const nameOf = (bytes: Buffer): string => `blobs/sha256/${digestOf(bytes).slice(7)}`;
+  const docker = json([{ Config: nameOf(config), RepoTags: null, Layers: [nameOf(gzipped)] }]);
+  const both = await readBytes(tar(...layout, entry('manifest.json', docker)));
+  expect(both.images).toMatchObject([{ names: [], annotations }]);
+  expect(both.images).toEqual((await readBytes(tar(...layout))).images);
+});
+
 describe('an entry that comes again with the same content is read once', () => {
   const link = symlink('l', 'app');
   test.each<[string, Buffer[]]>([
