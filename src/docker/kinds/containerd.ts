@@ -15,6 +15,7 @@ import { cleanupSignal } from '../connect/cleanups.ts';
 import type { DaemonImage } from '../images/description.ts';
 import type { Images } from '../images/images.ts';
 import type { ImageToLoad, Store, Held, StoreAccess } from './store.ts';
+import { withSha256Blobs } from './sha256.ts';
 import { layerFlaw, heldNothing } from './store.ts';
 
 /** The repository of the names under which images are sent, until they are verified. */
@@ -37,6 +38,7 @@ export const containerdStore: Store<'containerd'> = {
     manifests?.flatMap(({ digest, platform, available }) =>
       available && platform !== undefined ? [{ platform, digest }] : [],
     ),
+  prepare: withSha256Blobs,
   // The name follows from the content, so that the next load of the image takes over what a killed one left.
   stagedName: ({ root }, anchor) => anchor && `${STAGING}:${digestHex(root.digest).slice(0, 128)}`,
   probe: async (access, toLoad, _name, options) => probeBlobs(access, toLoad, options),

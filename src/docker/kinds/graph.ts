@@ -6,6 +6,7 @@ import { isDrayageError } from '../../errors.ts';
 import type { Image } from '../../image/image.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 import type { Store, ImageToLoad, Held, StoreAccess } from './store.ts';
+import { withSha256Config } from './sha256.ts';
 import { layerFlaw, heldNothing } from './store.ts';
 import type { Readable } from 'node:stream';
 
@@ -23,6 +24,7 @@ export const graphStore: Store<'graph'> = {
   hasIdentity: true,
   namesByConfig: true,
   platforms: ({ id, os, architecture, variant }) => [{ platform: { os, architecture, variant }, digest: id }],
+  prepare: withSha256Config,
   stagedName: (_toLoad, anchor) => anchor,
   probe: probeChain,
   archive: ({ image, source }, { names, omit }, options) =>

@@ -62,6 +62,8 @@ export interface Store<Kind extends string = string> {
   choosesSince?: string;
   /** The platforms of an image; undefined if the daemon does not say. */
   platforms(image: DaemonImage): EndpointImage['platforms'];
+  /** The image with the digests by which the daemon knows it and its content. */
+  prepare(toLoad: ImageToLoad, options: ContentOptions): Promise<ImageToLoad>;
   /**
    * The name under which an image is sent, if its final name is `anchor`. The same name if the daemon names only
    * complete images; another name if it does not; none if names in an archive mean something else.

@@ -25,8 +25,9 @@ export async function loadImage(
   const { signal, full = false } = options;
   const { images, store } = target;
   const wanted = [...new Set(names.map((name) => parseTagName(name).name))];
-  const image = await readImage(source, root, { signal, prefer: target.platform });
-  const toLoad: ImageToLoad = { root, image, source };
+  const read = await readImage(source, root, { signal, prefer: target.platform });
+  const toLoad = await store.prepare({ root, image: read, source }, { signal });
+  const { image } = toLoad;
   const daemonId = store.idOf(toLoad);
   const before = await NamesBefore.ask(images, wanted, { signal });
   const present = !full && (await store.flaw(images, toLoad, { signal })) === undefined;
