@@ -508,6 +508,8 @@ test('the same archive in chunks of one byte gives the same', async () => {
   }
 });
 
+const nameOf = (bytes: Buffer): string => `blobs/sha256/${digestOf(bytes).slice(7)}`;
+
 test('an image without a name keeps the word of another tool, also beside a manifest.json', async () => {
   const gzipped = gzipSync(APP);
   const config = imageConfig([APP]);
@@ -523,7 +525,6 @@ test('an image without a name keeps the word of another tool, also beside a mani
     index(descriptor(manifest, OCI_MANIFEST, { annotations })),
     ...[manifest, config, gzipped].map(blob),
   ];
-  const nameOf = (bytes: Buffer): string => `blobs/sha256/${digestOf(bytes).slice(7)}`;
   const docker = json([{ Config: nameOf(config), RepoTags: null, Layers: [nameOf(gzipped)] }]);
   const both = await readBytes(tar(...layout, entry('manifest.json', docker)));
   expect(both.images).toMatchObject([{ names: [], annotations }]);
