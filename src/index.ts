@@ -1,3 +1,4 @@
+import './disposal.ts';
 export type { OnAuthentic } from './attest/authenticate.ts';
 export { signaturePolicy } from './attest/authenticate.ts';
 export type { CertificateFacts } from './attest/certificate.ts';

@@ -1,10 +1,13 @@
 import type { Agent, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 
+/** What sends requests, of any version of undici. */
+export type AnyDispatcher = Pick<Dispatcher, 'dispatch'>;
+
 /** What a client of HTTP needs of undici. */
 interface Client {
   Agent: typeof Agent;
   /** Sends a request through the dispatcher that is its `this`. */
-  request: (this: Dispatcher, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>;
+  request: (this: AnyDispatcher, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>;
 }
 
 /** What connections through a proxy need of undici. */
@@ -31,13 +34,14 @@ export async function loadClient(parts: () => Promise<Client> = clientParts): Pr
  * dispatchers.
  */
 export async function loadProxies(): Promise<Proxies> {
-  const { EnvHttpProxyAgent, Pool } = await import('undici');
+  // By its file, because Bun has a module of its own under the name undici, without these.
+  const { EnvHttpProxyAgent, Pool } = await import('undici/index.js');
   return { EnvHttpProxyAgent, Pool };
 }
 
 /** Sends a request through a dispatcher. Resolves when the reply begins. */
 export async function send(
-  dispatcher: Dispatcher,
+  dispatcher: AnyDispatcher,
   url: URL,
   options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
 ): Promise<Dispatcher.ResponseData> {

@@ -1,4 +1,5 @@
 /** Docker daemons and podman: images in and out through the Engine API. */
+import '../disposal.ts';
 export type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 export type {
   EndpointImage,

@@ -1,4 +1,5 @@
 /** Registries: images in and out through the OCI distribution-spec. */
+import '../disposal.ts';
 export type { ImageIndex, StoredImage } from '../content/image-index.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from '../content/sink.ts';
 export type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';

@@ -1,4 +1,5 @@
 /** Contracts of stores and places, with which other implementations prove theirs. For any test runner. */
+import '../disposal.ts';
 export type { ContentSink } from '../content/sink.ts';
 export type { ContentSource } from '../content/source.ts';
 export type { ImageStore, StoreTransaction } from '../content/store.ts';

@@ -1,4 +1,6 @@
 import type { Dispatcher } from 'undici';
+import type { AnyDispatcher } from '../undici.ts';
+import { forAnyVersion } from './any-version.ts';
 
 /** The maximum number of connections to one host, over everything that this process does. */
 const MAX_CONNECTIONS = 8;
@@ -43,22 +45,23 @@ const hosts = new Map<string, Host>();
  * Makes a dispatcher use few connections to one host, whoever else does: an input may lead to any number of requests at
  * once. A request takes its turn until its reply has arrived whole, or has failed.
  */
-export function withFewConnections(dispatcher: Dispatcher): Dispatcher {
-  return dispatcher.compose((dispatch) => (options, handler) => {
+export function withFewConnections(dispatcher: AnyDispatcher): AnyDispatcher {
+  const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean => {
     const origin = String(options.origin ?? '');
     const host = hosts.get(origin) ?? new Host();
     hosts.set(origin, host);
     host.begin(() => {
       const ended = once(() => host.end());
       try {
-        dispatch(options, endingWith(handler, ended));
+        dispatcher.dispatch(options, endingWith(forAnyVersion(handler), ended));
       } catch (error) {
         ended();
         throw error;
       }
     });
     return true;
-  });
+  };
+  return { dispatch };
 }
 
 /** A handler that also says when the request has ended. */

@@ -3,12 +3,13 @@ import { Transform, pipeline } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { asError, isError } from '../errors.ts';
 import { IdleWatch, idleFor } from '../stream/idle.ts';
+import type { AnyDispatcher } from '../undici.ts';
 import { send } from '../undici.ts';
 import type { HttpReply } from './reply.ts';
 
 /** One request and its reply, with the time limits of both. */
 export interface Exchange {
-  dispatcher: Dispatcher;
+  dispatcher: AnyDispatcher;
   method: Dispatcher.HttpMethod;
   headers: Readonly<Record<string, string>>;
   body?: Uint8Array | string | Readable | undefined;

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent } from 'undici';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
+import type { AnyDispatcher } from '../undici.ts';
 import { loadClient } from '../undici.ts';
 import { withoutSecrets } from './address.ts';
 import { withFewConnections } from './connections.ts';
@@ -10,7 +11,7 @@ import { judgedLookup } from './nearness.ts';
 import { idleError, networkError } from './network-error.ts';
 import type { HttpReply } from './reply.ts';
 
-/** An undici dispatcher, for connections through a proxy or with custom certificates. */
+/** A dispatcher of undici 6 or newer, for connections through a proxy or with custom certificates. */
 export interface HttpDispatcher {
   /** Sends a request and reports its result to the handler. */
   dispatch(options: object, handler: object): boolean;
@@ -34,9 +35,9 @@ const LONG = 5;
 
 /** Sends single requests. Follows no redirect and never retries. */
 export class Http implements AsyncDisposable {
-  readonly #dispatcher: Dispatcher | undefined;
+  readonly #dispatcher: AnyDispatcher | undefined;
   #own: Agent | undefined;
-  #limited: Dispatcher | undefined;
+  #limited: AnyDispatcher | undefined;
   readonly #idleTimeout: number;
 
   /**
@@ -76,7 +77,7 @@ export class Http implements AsyncDisposable {
   }
 
   /** Direct connections, made with the first request: undici takes long to load. */
-  async #direct(): Promise<Dispatcher> {
+  async #direct(): Promise<AnyDispatcher> {
     const { Agent: Direct } = await loadClient();
     this.#own ??= new Direct({ connect: { lookup: judgedLookup } });
     return (this.#limited ??= withFewConnections(this.#own));
@@ -92,11 +93,7 @@ function asBody(body: NonNullable<HttpRequest['body']>): Uint8Array | string | R
   return body instanceof Readable ? body : Readable.from(body, { objectMode: false });
 }
 
-function asDispatcher(value: HttpDispatcher): Dispatcher {
-  if (isDispatcher(value)) return value;
-  throw new DrayageError('USAGE', 'the dispatcher is not one of undici');
-}
-
-function isDispatcher(value: object): value is Dispatcher {
-  return 'dispatch' in value && 'destroy' in value;
+function asDispatcher(value: HttpDispatcher): HttpDispatcher {
+  if (typeof value.dispatch === 'function') return value;
+  throw new DrayageError('USAGE', 'the dispatcher has no method dispatch');
 }

@@ -17,6 +17,7 @@ interface Rule {
  */
 const TABLE: Record<string, Rule> = {
   errors: { level: 0, packages: ['node:util'] },
+  disposal: { level: 0, packages: ['node:stream'] },
   text: { level: 0 },
   'system-error': { level: 1 },
   budget: { level: 1, packages: ['node:async_hooks'] },
