@@ -80,6 +80,6 @@ test('a folder that is not there is named, and nothing is left behind', async ()
   expect((await save(workspace, 'lay')).code).toBe(0);
   const args = ['load', 'lay', '--to', 'docker-archive:none/a.tar'];
   const { code, stderr } = await drayage(args, { cwd: workspace });
-  expect([code, stderr]).toEqual([1, expect.stringContaining('none')]);
+  expect([code, stderr]).toEqual([4, expect.stringContaining('none')]);
   expect((await readdir(workspace)).toSorted()).toEqual(['folder', 'lay', 'linked']);
 });
