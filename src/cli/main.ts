@@ -33,6 +33,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   let options: CommonOptions = { json: argv.includes('--json') };
   let exitCode = OK;
   let command: string | undefined;
+  const onStandstill = (): void => {
+    process.exitCode = FAILURE;
+    display.end();
+    void printFailure(
+      new Error('the run has come to a standstill: this is a fault of drayage'),
+      options,
+      command,
+    );
+  };
+  process.once('beforeExit', onStandstill);
   try {
     const program = createProgram(async (run, common) => {
       options = common;
@@ -60,7 +70,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     display.end();
     return isLost ? FAILURE : await printFailure(error, options, command);
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('beforeExit', onStandstill);
   }
 }
 

@@ -3,6 +3,12 @@
  */
 export type CompressBlock = (block: Uint8Array) => Promise<Uint8Array>;
 
+/** Options of {@link Codec.decompress}. */
+export interface DecompressOptions {
+  /** Whether the content holds other compressed content, which is decompressed at the same time. Default false. */
+  isContainer?: boolean | undefined;
+}
+
 /** A way to compress layers: a row of the table of codecs. */
 export interface Codec {
   /** Matches the first bytes of compressed content, in hexadecimal. Absent if the content has no magic. */
@@ -22,7 +28,11 @@ export interface Codec {
    * @param what names the content in errors
    * @throws {@link DrayageError} `TRUNCATED`, `MALFORMED`, `UNSUPPORTED`
    */
-  decompress(bytes: AsyncIterable<Uint8Array>, what: string): AsyncIterable<Uint8Array>;
+  decompress(
+    bytes: AsyncIterable<Uint8Array>,
+    what: string,
+    options?: DecompressOptions,
+  ): AsyncIterable<Uint8Array>;
   /** Reads to the end and returns the decompressed size. Believes content that states its size. */
   measure(bytes: AsyncIterable<Uint8Array>, what: string): Promise<number>;
   /**

@@ -7,6 +7,7 @@ import { nativeFrameDecoder } from './zstd-native.ts';
 import { decodeFramePortably } from './zstd-portable.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 import { withOwnWindow } from './zstd-small-frame.ts';
+import type { DecompressOptions } from './codec.ts';
 import { takeWindow } from './zstd-windows.ts';
 
 /** The decoder for the current Node: its own zstd, otherwise one in JavaScript, at a quarter of the speed. */
@@ -21,15 +22,16 @@ export function runtimeFrameDecoder(): DecodeFrame {
  * @param what names the content in errors
  * @param decode decompresses one frame; default: the fastest way that this Node has
  * @throws {@link DrayageError} `TRUNCATED`; `MALFORMED`, also if a frame does not have its stated size; `UNSUPPORTED`
- * for a dictionary or a window over 128 MiB; `LIMIT` beyond the run's budget
+ * for a dictionary or a window over 128 MiB, and as {@link takeWindow}; `LIMIT` beyond the run's budget
  */
 export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   decode: DecodeFrame = runtimeFrameDecoder(),
+  options?: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* boundedExpansion(bytes, async function* (counted) {
-    for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode);
+    for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode, options);
   });
 }
 
@@ -56,10 +58,11 @@ async function* decodeFrame(
   frame: ZstdFrame,
   what: string,
   decode: DecodeFrame,
+  options: DecompressOptions | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const expected = frame.header.contentSize;
   let actual = 0;
-  for await (const chunk of withWindow(frame, what, decode)) {
+  for await (const chunk of withWindow(frame, what, decode, options)) {
     actual += chunk.length;
     if (expected !== undefined && actual > expected) break;
     if (chunk.length > 0) yield chunk;
@@ -81,9 +84,10 @@ async function* withWindow(
   frame: ZstdFrame,
   what: string,
   decode: DecodeFrame,
+  options?: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const small = await withOwnWindow(frame);
-  const release = await takeWindow(small.header.windowSize);
+  const release = await takeWindow(small.header.windowSize, what, options);
   try {
     yield* decode(small, what);
   } finally {

@@ -1,6 +1,6 @@
 import type { Codec, CompressBlock } from './codec.ts';
 import { outputSize } from './codec.ts';
-import { unzstd, unzstdSize } from './unzstd.ts';
+import { runtimeFrameDecoder, unzstd, unzstdSize } from './unzstd.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 
 /** zstd: one frame per block. */
@@ -11,7 +11,7 @@ export const ZSTD: Codec = {
   levels: { max: 19, byDefault: 1 },
   writtenBy: 'Node 22.15 or newer',
   unreadBy: 'docker before 23',
-  decompress: (bytes, what) => unzstd(bytes, what),
+  decompress: (bytes, what, options) => unzstd(bytes, what, runtimeFrameDecoder(), options),
   measure: (bytes, what) => unzstdSize(bytes, what),
   compressor,
 };

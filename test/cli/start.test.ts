@@ -68,6 +68,19 @@ describe('with a command, there is loaded what it needs:', () => {
   });
 });
 
+test('a run that comes to a standstill is a failure, not the end', async () => {
+  const patch = `import files from 'node:fs/promises';
+    import { syncBuiltinESMExports } from 'node:module';
+    for (const name of ['open', 'stat', 'lstat', 'realpath']) files[name] = () => new Promise(() => {});
+    syncBuiltinESMExports();`;
+  const result = await drayage(['inspect', 'layout', '--json'], {
+    cwd: await temporaryFolder(),
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(patch)}` },
+  });
+  expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('standstill') as string });
+  expect(JSON.parse(result.stdout)).toMatchObject({ error: { code: 'INTERNAL' } });
+});
+
 describe('a command that sends one request loads', () => {
   /** Prints the CommonJS files that a run has loaded. */
   const REPORT = `import { createRequire } from 'node:module';

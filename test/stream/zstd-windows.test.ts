@@ -13,12 +13,12 @@ const MIB = 1024 * 1024;
 
 test('windows together have the memory of the largest one, in the order of the requests', async () => {
   const order: string[] = [];
-  const [a, b] = [await takeWindow(64 * MIB), await takeWindow(64 * MIB)];
-  const large = takeWindow(128 * MIB).then((release) => {
+  const [a, b] = [await takeWindow(64 * MIB, 'layer'), await takeWindow(64 * MIB, 'layer')];
+  const large = takeWindow(128 * MIB, 'layer').then((release) => {
     order.push('large');
     return release;
   });
-  const small = takeWindow(1).then((release) => {
+  const small = takeWindow(1, 'layer').then((release) => {
     order.push('small');
     return release;
   });
@@ -29,7 +29,47 @@ test('windows together have the memory of the largest one, in the order of the r
   (await large)();
   (await small)();
   expect(order).toEqual(['large', 'small']);
-  (await takeWindow(128 * MIB))();
+  (await takeWindow(128 * MIB, 'layer'))();
+});
+
+test('a container and its content do not wait for each other', async () => {
+  const held = await takeWindow(128 * MIB, 'the archive', { isContainer: true });
+  const within = [await takeWindow(64 * MIB, 'layer')];
+  await expect(takeWindow(64 * MIB + 1, 'layer')).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  const next = takeWindow(64 * MIB, 'layer');
+  within[0]?.();
+  (await next)();
+  held();
+  const small = await takeWindow(64 * MIB, 'the archive', { isContainer: true });
+  (await takeWindow(128 * MIB, 'layer'))();
+  small();
+});
+
+test.each([
+  [27, 26],
+  [26, 27],
+  [27, 20],
+])('a frame is decompressed while the frame around it is: 2^%d, 2^%d', async (outer, inner) => {
+  const content = Buffer.alloc(3_000_000, 'x');
+  const raw = (bytes: Buffer): Block[] =>
+    Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, i) =>
+      bytes.subarray(i * BLOCK, (i + 1) * BLOCK),
+    );
+  const framed = (bytes: Buffer, windowLog: number): Buffer =>
+    Buffer.concat([frameHeader({ windowLog }), blocks(...raw(bytes))]);
+  const around = unzstd(once(framed(framed(content, inner), outer)), 'archive', decodeFramePortably, {
+    isContainer: true,
+  });
+  expect((await collect(unzstd(around, 'layer', decodeFramePortably))).equals(content)).toBe(true);
+});
+
+test('a request that waits comes to its turn, also when there is less memory by then', async () => {
+  const first = await takeWindow(1, 'layer');
+  const large = takeWindow(128 * MIB, 'layer');
+  const held = await takeWindow(64 * MIB, 'the archive', { isContainer: true });
+  first();
+  (await large)();
+  held();
 });
 
 /** A frame whose header states a window of 128 MiB. */

@@ -75,7 +75,7 @@ async function uncompressed(reader: TailReader): Promise<AsyncIterable<Uint8Arra
     const head = await reader.peek(MAGIC_BYTES);
     if (head.length === 0) throw new DrayageError('TRUNCATED', 'the archive is empty');
     const compression = refuseForeign(detectCompression(head), 'the archive');
-    return CODECS[compression].decompress(reader, 'the archive');
+    return CODECS[compression].decompress(reader, 'the archive', { isContainer: true });
   } catch (error) {
     await reader.release();
     throw error;

@@ -16,6 +16,7 @@ import {
 import { plainIngest } from '../../support/archives/plain-ingest.ts';
 import { APP, BASE, CONFIG, PRODUCED } from '../../support/archives/producers.ts';
 import { inChunks, readBytes } from '../../support/archives/read-bytes.ts';
+import { BLOCK, blocks, frameHeader } from '../../stream/zstd-bytes.ts';
 import { END, entry, hardlink, header, pax, symlink, tar } from '../../support/archives/tar-bytes.ts';
 
 const LISTED = json([{ Config: 'c.json', RepoTags: ['temp'], Layers: ['base', 'app'] }]);
@@ -594,6 +595,44 @@ const named512 = (bytes: Buffer, mediaType: string): object => ({
 });
 const blob512 = (bytes: Buffer, digest = digestOf(bytes, 'sha512')): Buffer =>
   Buffer.concat([pax({ path: `blobs/sha512/${digest.slice(7)}` }), entry('x', bytes)]);
+
+/** One frame of zstd with a window of this size. */
+function windowed(bytes: Buffer, windowLog: number): Buffer {
+  const parts = Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, i) =>
+    bytes.subarray(i * BLOCK, (i + 1) * BLOCK),
+  );
+  return Buffer.concat([frameHeader({ windowLog }), blocks(...parts)]);
+}
+
+describe('layers in zstd within an archive in zstd', () => {
+  const layer = tar(entry('file', Buffer.alloc(400_000, 'x')));
+  const parts = (windowLog: number): Buffer =>
+    tar(
+      entry('manifest.json', json([{ Config: 'c.json', RepoTags: ['app'], Layers: ['layer'] }])),
+      entry('c.json', imageConfig([layer])),
+      entry('layer', windowed(layer, windowLog)),
+      // The archive is still being decompressed when the layer is.
+      entry('more', Buffer.alloc(4_000_000)),
+    );
+
+  test.each([
+    [27, 26],
+    [26, 27],
+    [27, 17],
+  ])('are read, with windows of 2^%d bytes of 2^%d', async (outer, inner) => {
+    const { images } = await readBytes(windowed(parts(inner), outer));
+    expect(images).toHaveLength(1);
+  });
+
+  test('are refused if both windows are among the largest', async () => {
+    const reading = readBytes(windowed(parts(27), 27));
+    await expect(reading).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      hint: expect.stringContaining('zstd -d') as string,
+    });
+    expect((await readBytes(parts(27))).images).toHaveLength(1);
+  });
+});
 
 describe('an archive with sha512 blobs', () => {
   const first = gzipSync(BASE);
