@@ -21,9 +21,17 @@ export function formatLine(text: string): string {
 export function formatJson(document: unknown): string {
   return printable(
     JSON.stringify(document, (_key, value: unknown) =>
-      typeof value === 'string' ? withoutUserinfo(value) : value,
+      typeof value === 'string' ? withoutUserinfo(value) : withSafeKeys(value),
     ),
   );
+}
+
+/** Keys of annotations and labels come from outside, too. */
+function withSafeKeys(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value);
+  if (entries.every(([key]) => withoutUserinfo(key) === key)) return value;
+  return Object.fromEntries(entries.map(([key, item]): [string, unknown] => [withoutUserinfo(key), item]));
 }
 
 /** Writes one line. */

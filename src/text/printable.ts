@@ -1,5 +1,9 @@
-/** Control and format characters, line and paragraph separators, and surrogates that stand alone. */
-const NON_PRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/**
+ * Control and format characters, line and paragraph separators, surrogates that stand alone, and what has no width: fillers,
+ * variation selectors, noncharacters.
+ */
+const NON_PRINTABLE =
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu;
 
 /**
  * Text in which each non-printable character is escaped as `\u001b`: a terminal or a log viewer may obey it, and a

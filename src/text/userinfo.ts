@@ -1,9 +1,13 @@
-/** Up to the host of an address. URL parsers ignore tabs and line breaks. */
-const USERINFO = /:\/\/(?:[^\s/?#]|[\t\r\n])*@/g;
+/**
+ * Up to the host of an address. URL parsers ignore tabs and line breaks, escaped here or not, and take any number of slashes
+ * of either kind for those of the web's schemes.
+ */
+const USERINFO =
+  /(:\/\/|\b(?:https?|wss?|ftp):(?:[\\/\t\r\n]|\\u000[9ad])+|(?<![^\s"'(=<,])\/\/)(?:[^\s/?#]|[\t\r\n])*@/gi;
 /** A password with characters that an address must escape. What follows the colon is not a port. */
 const MALFORMED = /:\/\/[^\s/?#:@[]*:(?!\d*(?:[/?#\s]|$))\S{0,256}@/g;
 
 /** A text in which no address has credentials: `https://user:password@host` becomes `https://host`. */
 export function withoutUserinfo(text: string): string {
-  return text.replaceAll(USERINFO, '://').replaceAll(MALFORMED, '://');
+  return text.replaceAll(USERINFO, '$1').replaceAll(MALFORMED, '://');
 }

@@ -58,6 +58,7 @@ test('a document means the same, but for passwords', () => {
   const value = { a: 'é\u009B', b: ['https://host/'], c: 1, d: null };
   expect(JSON.parse(formatJson(value))).toEqual(value);
   expect(formatJson({ url: 'https://user:a"b@host' })).toBe('{"url":"https://host"}');
+  expect(formatJson({ labels: { 'https://user:a@host': 'x' } })).toBe('{"labels":{"https://host":"x"}}');
 });
 
 test('a line stays as it is if nothing in it is unseen', () => {

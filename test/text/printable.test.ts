@@ -10,6 +10,8 @@ test.each([
   ['\u2028\u2029', String.raw`\u2028\u2029`],
   ['\u{E0041}', String.raw`\udb40\udc41`],
   ['a\uD800b', String.raw`a\ud800b`],
+  ['a\u034F\u115F\u3164\uFE0F\uFFA0', String.raw`a\u034f\u115f\u3164\ufe0f\uffa0`],
+  ['\u{E0100}\uFFFE', String.raw`\udb40\udd00\ufffe`],
 ])('%j is written so that each character is seen', (text, written) => {
   expect(printable(text)).toBe(written);
   expect(isPrintable(text)).toBe(false);

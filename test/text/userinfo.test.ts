@@ -9,6 +9,11 @@ test.each([
   ['https://user:pass/word@host/path', 'https://host/path'],
   ['https://user:12/word?#@host', 'https://user:12/word?#@host'],
   ['http://us\ner:p\tw@host', 'http://host'],
+  ['https:/user:password@host', 'https:/host'],
+  [String.raw`HTTPS:\\user:password@host`, String.raw`HTTPS:\\host`],
+  ['https:\t//user:password@host', 'https:\t//host'],
+  [String.raw`https:/\u000a/user:password@host`, String.raw`https:/\u000a/host`],
+  ['proxy=//user:password@host:80', 'proxy=//host:80'],
 ])('%j is told as %s', (text, told) => {
   expect(withoutUserinfo(text)).toBe(told);
 });
@@ -19,6 +24,9 @@ test.each([
   'http://[::1]:5000/app@sha256:0123',
   'app@sha256:0123',
   'mail me@host',
+  'http:1@sha256:0123',
+  'a // b me@host',
+  'https://host//app@sha256:0123',
 ])('%s has no credentials', (text) => {
   expect(withoutUserinfo(text)).toBe(text);
 });
