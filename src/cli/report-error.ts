@@ -4,6 +4,7 @@ import { isDrayageError, isError } from '../errors.ts';
 import { hintOf } from './hints.ts';
 import { Interruption } from './interruption.ts';
 import { diskError } from '../system-error.ts';
+import { withoutLogin } from '../text/userinfo.ts';
 
 /** The end of a failed run. */
 export interface Failure {
@@ -22,7 +23,12 @@ export function describeFailure(thrown: unknown, command?: string): Failure {
   const error = callError(thrown);
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
   if (isCommanderError(error)) {
-    const failure = plain(USAGE, 'USAGE', error.message.replace(/^error: /, ''));
+    // It repeats the value of an option, which may be an address without a scheme.
+    const said = error.message.replace(
+      /(argument ')([^']*)/,
+      (_, before: string, value: string) => before + withoutLogin(value),
+    );
+    const failure = plain(USAGE, 'USAGE', said.replace(/^error: /, ''));
     return {
       ...failure,
       lines: [...failure.lines, `see drayage ${command === undefined ? '' : `${command} `}--help`],

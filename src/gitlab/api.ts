@@ -14,6 +14,7 @@ import { refusalCode } from '../http/refusal-code.ts';
 import { drop, readWhole } from '../http/reply.ts';
 import type { RetryOptions } from '../http/retry.ts';
 import { passingError, Retry } from '../http/retry.ts';
+import { withoutLogin } from '../text/userinfo.ts';
 
 /** How to reach a GitLab instance. */
 export interface GitLabOptions {
@@ -212,7 +213,8 @@ function parseBase(text: string): URL {
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '') {
     return new URL(`${url.href.replace(/\/+$/, '')}/`);
   }
-  throw new DrayageError('USAGE', `not the address of a GitLab API: ${JSON.stringify(text.slice(0, 200))}`, {
+  const shown = JSON.stringify(withoutLogin(text).slice(0, 200));
+  throw new DrayageError('USAGE', `not the address of a GitLab API: ${shown}`, {
     hint: 'an example: https://gitlab.example/api/v4',
   });
 }

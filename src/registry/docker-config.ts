@@ -98,7 +98,7 @@ export interface DockerConfigHosts {
 export function dockerConfigHosts(text: string, name: string): DockerConfigHosts {
   const { auths = {}, credHelpers = {}, credsStore } = parseConfig(text, name);
   const keys = [...Object.keys(auths), ...Object.keys(credHelpers)];
-  return { hosts: [...new Set(keys.map(hostOf))], store: credsStore || undefined };
+  return { hosts: [...new Set(keys.map(hostOf).filter(isHost))], store: credsStore || undefined };
 }
 
 function parseConfig(text: string, name: string): DockerConfig {
@@ -151,6 +151,11 @@ function isWhole(key: string): boolean {
 function hostOf(key: string): string {
   const host = key.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
   return host === 'index.docker.io' || host === 'registry-1.docker.io' ? DOCKER_HUB : host;
+}
+
+/** An address with a user name names no registry: references have none. */
+function isHost(text: string): boolean {
+  return !text.includes('@');
 }
 
 function decodeAuth(auth: string, host: string, name: string): Credential {

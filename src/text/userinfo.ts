@@ -11,3 +11,8 @@ const MALFORMED = /:\/\/[^\s/?#:@[]*:(?!\d*(?:[/?#\s]|$))\S{0,256}@/g;
 export function withoutUserinfo(text: string): string {
   return text.replaceAll(USERINFO, '$1').replaceAll(MALFORMED, '://');
 }
+
+/** A text that should be an address and is not, without what may be a user and a password: `…@host`. */
+export function withoutLogin(text: string): string {
+  return text.replace(/^.*@/s, '…@');
+}

@@ -74,3 +74,12 @@ test('a mistake in the arguments says where to look them up', () => {
   });
   expect(describeFailure(error, 'save').lines).toEqual(["unknown option '--x'", 'see drayage save --help']);
 });
+
+test('the value of an option is told without a login', () => {
+  const text =
+    "error: option '--plain-http <host>' argument 'user:password@host' is invalid. It must be a host.";
+  const error = new CommanderError(1, 'commander.invalidArgument', text);
+  expect(describeFailure(error).lines[0]).toBe(
+    "option '--plain-http <host>' argument '…@host' is invalid. It must be a host.",
+  );
+});

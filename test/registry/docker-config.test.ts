@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Credential } from '../../src/registry/credentials.ts';
-import { dockerConfigCredentials } from '../../src/registry/docker-config.ts';
+import { dockerConfigHosts, dockerConfigCredentials } from '../../src/registry/docker-config.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -196,4 +196,9 @@ describe('helpers', () => {
   test('a name that is a path is no helper', async () => {
     await expect(find({ credsStore: '../evil' }, 'r.example')).rejects.toMatchObject({ code: 'USAGE' });
   });
+});
+
+test('an address with a user name is not the host of a registry', () => {
+  const text = JSON.stringify({ auths: { 'https://user:password@a.example/v1/': {}, 'b.example': {} } });
+  expect(dockerConfigHosts(text, 'config.json').hosts).toEqual(['b.example']);
 });

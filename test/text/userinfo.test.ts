@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withoutUserinfo } from '../../src/text/userinfo.ts';
+import { withoutLogin, withoutUserinfo } from '../../src/text/userinfo.ts';
 
 test.each([
   ['https://user:password@host/path', 'https://host/path'],
@@ -29,4 +29,9 @@ test.each([
   'https://host//app@sha256:0123',
 ])('%s has no credentials', (text) => {
   expect(withoutUserinfo(text)).toBe(text);
+});
+
+test('what is no address is told without a login', () => {
+  expect(withoutLogin('user:p@ss@host:1')).toBe('…@host:1');
+  expect(withoutLogin('host:1')).toBe('host:1');
 });
