@@ -45,16 +45,17 @@ test('a container and its content do not wait for each other', async () => {
   small();
 });
 
+function raw(bytes: Buffer): Block[] {
+  const count = Math.ceil(bytes.length / BLOCK);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * BLOCK, (i + 1) * BLOCK));
+}
+
 test.each([
   [27, 26],
   [26, 27],
   [27, 20],
 ])('a frame is decompressed while the frame around it is: 2^%d, 2^%d', async (outer, inner) => {
   const content = Buffer.alloc(3_000_000, 'x');
-  const raw = (bytes: Buffer): Block[] =>
-    Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, i) =>
-      bytes.subarray(i * BLOCK, (i + 1) * BLOCK),
-    );
   const framed = (bytes: Buffer, windowLog: number): Buffer =>
     Buffer.concat([frameHeader({ windowLog }), blocks(...raw(bytes))]);
   const around = unzstd(once(framed(framed(content, inner), outer)), 'archive', decodeFramePortably, {
