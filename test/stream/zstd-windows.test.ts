@@ -45,9 +45,11 @@ test('a container and its content do not wait for each other', async () => {
   small();
 });
 
-function raw(bytes: Buffer): Block[] {
+/** One frame of raw blocks with a window of this size. */
+function framed(bytes: Buffer, windowLog: number): Buffer {
   const count = Math.ceil(bytes.length / BLOCK);
-  return Array.from({ length: count }, (_, i) => bytes.subarray(i * BLOCK, (i + 1) * BLOCK));
+  const raw = Array.from({ length: count }, (_, i) => bytes.subarray(i * BLOCK, (i + 1) * BLOCK));
+  return Buffer.concat([frameHeader({ windowLog }), blocks(...raw)]);
 }
 
 test.each([
@@ -56,8 +58,6 @@ test.each([
   [27, 20],
 ])('a frame is decompressed while the frame around it is: 2^%d, 2^%d', async (outer, inner) => {
   const content = Buffer.alloc(3_000_000, 'x');
-  const framed = (bytes: Buffer, windowLog: number): Buffer =>
-    Buffer.concat([frameHeader({ windowLog }), blocks(...raw(bytes))]);
   const around = unzstd(once(framed(framed(content, inner), outer)), 'archive', decodeFramePortably, {
     isContainer: true,
   });
