@@ -73,7 +73,7 @@ export async function takeWindow(
       {
         expected: WITHIN,
         actual: size,
-        hint: 'decompress the archive first: zstd -d --long=27',
+        hint: 'decompress the archive first, with zstd -d',
       },
     );
   }
