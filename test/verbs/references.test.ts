@@ -123,12 +123,12 @@ describe('a signature', () => {
   });
 });
 
-describe('a promotion', () => {
-  async function promoteTo(to: string, options: Partial<PromoteOptions> = {}): Promise<PromoteResult> {
-    await using registries = new Registries(async () => ({ retry: { delay: async () => {} } }));
-    return promote({ from: [layout], promotions: [{ to: [to] }], registries, ...options });
-  }
+async function promoteTo(to: string, options: Partial<PromoteOptions> = {}): Promise<PromoteResult> {
+  await using registries = new Registries(async () => ({ retry: { delay: async () => {} } }));
+  return promote({ from: [layout], promotions: [{ to: [to] }], registries, ...options });
+}
 
+describe('a promotion', () => {
   test('takes the image out of the daemon, and sends its layers', async () => {
     const fake = await FakeRegistry.start();
     const { images } = await promoteTo(`${fake.host}/app:1`, {
