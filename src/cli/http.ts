@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
 import type { Context } from './context.ts';
-import { DrayageError, isLoopback, judgedLookup } from '../index.ts';
+import { DrayageError, isDrayageError, isLoopback, judgedLookup } from '../index.ts';
+import { diskError } from '../system-error.ts';
 import { readGiven } from './given-file.ts';
 import { loadClient, loadProxies } from '../undici.ts';
 
@@ -20,10 +21,11 @@ interface Connections extends AsyncDisposable {
  */
 export async function openConnections(
   caFile: string | undefined,
-  { env }: Pick<Context, 'env'>,
+  context: Pick<Context, 'env' | 'onProgress'>,
   more: readonly string[] = [],
 ): Promise<Connections> {
-  const ca = await readAuthorities(caFile, env, more);
+  const { env } = context;
+  const ca = await readAuthorities(caFile, context, more);
   const { Agent } = await loadClient();
   const direct = new Agent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
   const { httpProxy, httpsProxy } = proxiesOf(env);
@@ -92,18 +94,30 @@ function namingProxy({ host }: URL, options: Pool.Options): Pool.Options {
 /** All authorities; undefined if there are none besides Node's own. */
 async function readAuthorities(
   caFile: string | undefined,
-  env: Context['env'],
+  { env, onProgress }: Pick<Context, 'env' | 'onProgress'>,
   more: readonly string[],
 ): Promise<string[] | undefined> {
   const own = caFile === undefined ? [...more] : [await readAuthority(caFile), ...more];
   const ofRunner = env['CI_SERVER_TLS_CA_FILE'];
-  if (ofRunner) own.push(await readFile(ofRunner, 'utf8').catch(() => ''));
+  if (ofRunner) own.push(await readOrNote(ofRunner, onProgress));
   const found = own.filter((text) => text !== '');
   if (found.length === 0) return undefined;
   // Setting any replaces Node's own, including those of this variable.
   const extra = env['NODE_EXTRA_CA_CERTS'];
-  if (extra) found.push(await readFile(extra, 'utf8').catch(() => ''));
+  if (extra) found.push(await readOrNote(extra, onProgress));
   return [...rootCertificates, ...found];
+}
+
+/** Reads authorities that the environment names. A file that cannot be read is skipped with a line, as Node skips it. */
+export async function readOrNote(path: string, onProgress: Context['onProgress']): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const failure = diskError(error, `the authorities in ${path} are not used, because it cannot be read`);
+    if (!isDrayageError(failure)) throw failure;
+    onProgress({ kind: 'note', message: failure.message });
+    return '';
+  }
 }
 
 /**

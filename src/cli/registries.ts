@@ -12,7 +12,7 @@ import {
 } from '../index.ts';
 import type { Context } from './context.ts';
 import { homeOf } from './home.ts';
-import { openConnections } from './http.ts';
+import { openConnections, readOrNote } from './http.ts';
 import { diskError, isNoFile } from '../system-error.ts';
 
 /** The options of commands that speak to registries. */
@@ -122,9 +122,14 @@ async function openCredentials(context: Context): Promise<Credentials> {
   return chainCredentials(sources.map(({ credentials }) => credentials));
 }
 
-/** The authorities that docker trusts for one registry. */
-async function authoritiesOf(host: string, { env }: Context): Promise<string[]> {
+/** The authorities that docker trusts for one registry. What cannot be read is skipped with a line. */
+async function authoritiesOf(host: string, { env, onProgress }: Context): Promise<string[]> {
   const folder = join(env['DRAYAGE_CERTS_D'] || CERTIFICATES, host);
-  const names = (await readdir(folder).catch((): string[] => [])).filter((name) => name.endsWith('.crt'));
-  return Promise.all(names.toSorted().map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
+  const names = await readdir(folder).catch((error: unknown): string[] => {
+    const failure = diskError(error, `the authorities in ${folder} are not used, because it cannot be read`);
+    if (!isNoFile(error) && isDrayageError(failure)) onProgress({ kind: 'note', message: failure.message });
+    return [];
+  });
+  const files = names.filter((name) => name.endsWith('.crt')).toSorted();
+  return Promise.all(files.map((name) => readOrNote(join(folder, name), onProgress)));
 }

@@ -1,10 +1,14 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openConnections } from '../../src/cli/http.ts';
+import { openRegistries } from '../../src/cli/registries.ts';
 import { Http } from '../../src/http/http.ts';
 import { drop } from '../../src/http/reply.ts';
 import type { FakeProxy } from '../support/fake-proxy.ts';
 import { startProxy } from '../support/fake-proxy.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { contextOf } from './contexts.ts';
 
 /** Asks a registry of this machine that is called by some name, with a proxy in all variables. */
@@ -49,3 +53,25 @@ describe('a proxy', () => {
     });
   });
 });
+
+test.each(['CI_SERVER_TLS_CA_FILE', 'certs.d'])(
+  'authorities of %s that cannot be read are told',
+  async (place) => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'registry.example', 'ca.crt');
+    // A folder is read by nobody, not even by root.
+    await mkdir(path, { recursive: true });
+    const runner = place === 'certs.d' ? '' : path;
+    const context = contextOf({ CI_SERVER_TLS_CA_FILE: runner, DRAYAGE_CERTS_D: folder });
+    if (place === 'certs.d') {
+      await using opened = await openRegistries({}, context);
+      await opened.registries.repository('registry.example/app');
+    } else {
+      await using connections = await openConnections(undefined, context);
+      expect(connections.dispatcher).toBeDefined();
+    }
+    expect(context.notes).toEqual([
+      `the authorities in ${path} are not used, because it cannot be read: it is a folder (EISDIR)`,
+    ]);
+  },
+);
