@@ -1,18 +1,9 @@
-import { tmpdir } from 'node:os';
-import type {
-  GitLab,
-  JobArtifact,
-  JobLayout,
-  JobPlace,
-  JobQuery,
-  LocatedArtifact,
-  OpenJob,
-} from '../index.ts';
+import type { JobLayout, JobQuery, LocatedArtifact } from '../index.ts';
 import { DrayageError, isDrayageError } from '../index.ts';
+import type { Artifacts } from './artifacts.ts';
 import type { Context } from './context.ts';
-import { openConnections } from './http.ts';
+import { serverOf } from './gitlab.ts';
 import { parseAge } from './quantities.ts';
-import { connectGitLab } from './sources.ts';
 
 /** The options that name earlier jobs, whose artifacts hold omitted layers. */
 export interface BaseJobOptions {
@@ -20,12 +11,16 @@ export interface BaseJobOptions {
   ref?: string[];
   project?: string;
   pipeline?: string;
+}
+
+/** Those of a save, which also decides whether a base is kept long enough. */
+export interface OmitJobOptions extends BaseJobOptions {
   keep?: string;
 }
 
-interface ConnectionOptions {
-  ca?: string;
-  plainHttp?: string[];
+/** Those of a command whose `--ref` is about another job. */
+export interface TrustedJobOptions extends BaseJobOptions {
+  baseRef?: string[];
 }
 
 /** How long a base must still be kept, if `--keep` does not say. */
@@ -33,9 +28,70 @@ const KEEP = '1d';
 
 type NamedQuery = Exclude<JobQuery, { jobId: string }>;
 
+/**
+ * Opens the artifacts of the base jobs for a save. One that cannot be used, or expires too early, is told and passed
+ * over: it only saves bytes.
+ * @throws {@link DrayageError} `USAGE`
+ */
+export async function openBaseJobs(
+  options: OmitJobOptions,
+  artifacts: Artifacts,
+  context: Context,
+): Promise<JobLayout[]> {
+  const queries = readBaseJobs(options, context);
+  const keep = parseAge(options.keep ?? KEEP, 'a time');
+  return openAll(queries, artifacts, context, ({ expires }, what) => {
+    if (expires === undefined) {
+      note(context, `base ${what}: GitLab does not say until when its artifact is kept`);
+      return true;
+    }
+    if (Date.parse(expires) >= Date.now() + keep) return true;
+    const why = `its artifact expires at ${expires}, before this one`;
+    note(context, `base ${what} is not used: ${why}; --keep says how long this one is needed`);
+    return false;
+  });
+}
+
+/**
+ * Opens the artifacts of base jobs whose word is taken for layers that a layout omits. One that cannot be used is told
+ * and passed over: then its layers are read.
+ * @throws {@link DrayageError} `USAGE`
+ */
+export async function openTrustedJobs(
+  options: TrustedJobOptions,
+  artifacts: Artifacts,
+  context: Context,
+): Promise<JobLayout[]> {
+  return openAll(readBaseJobs(options, context), artifacts, context, () => true);
+}
+
+async function openAll(
+  queries: readonly NamedQuery[],
+  { gitlab }: Artifacts,
+  context: Context,
+  mayUse: (found: LocatedArtifact, what: string) => boolean,
+): Promise<JobLayout[]> {
+  const layouts: JobLayout[] = [];
+  for (const query of queries) {
+    const { name } = query;
+    const what = 'ref' in query ? `job ${name} of ${query.ref}` : `job ${name} of pipeline ${query.pipeline}`;
+    try {
+      const found = await gitlab.locateArtifact(query);
+      if (mayUse(found, what)) layouts.push(...layoutsOf(found, query.project, context));
+    } catch (error) {
+      if (!isDrayageError(error) || error.code === 'USAGE') throw error;
+      note(context, `base ${what} is not used: ${error.message}`);
+    }
+  }
+  return layouts;
+}
+
 /** The jobs that options name, in the order in which they are tried. */
-function readBaseJobs(options: BaseJobOptions, { env }: Pick<Context, 'env'>): NamedQuery[] {
-  const { baseJob = [], pipeline, ref } = options;
+function readBaseJobs(
+  options: OmitJobOptions & TrustedJobOptions,
+  { env }: Pick<Context, 'env'>,
+): NamedQuery[] {
+  const { baseJob = [], pipeline, ref = options.baseRef } = options;
   if (baseJob.length === 0) return refuseWithoutBase(options);
   const names = baseJob.filter((name) => name !== 'none');
   if (names.length === 0) return [];
@@ -52,138 +108,27 @@ function readBaseJobs(options: BaseJobOptions, { env }: Pick<Context, 'env'>): N
   return names.flatMap((name) => refs.map((one) => ({ name, project, ref: one })));
 }
 
-/** Artifacts of earlier jobs on this job's GitLab. None is asked before it is needed. */
-export interface Artifacts extends AsyncDisposable {
-  gitlab: () => Promise<GitLab>;
-  /**
-   * Opens the layout in an artifact. Each artifact is opened once.
-   * @throws {@link DrayageError} also `POLICY` for another server
-   */
-  openJob: OpenJob;
-}
-
-/** Connects to this job's GitLab when the first artifact is needed. */
-export function lazyArtifacts(options: ConnectionOptions, context: Context): Artifacts {
-  const closing: (() => PromiseLike<unknown>)[] = [];
-  const opened = new Map<string, Promise<JobArtifact>>();
-  let connected: Promise<GitLab> | undefined;
-  const connect = async (): Promise<GitLab> => {
-    const connections = await openConnections(options.ca, context);
-    closing.push(() => connections[Symbol.asyncDispose]());
-    const gitlab = connectGitLab(connections.dispatcher, context, { plainHttp: new Set(options.plainHttp) });
-    closing.push(() => gitlab[Symbol.asyncDispose]());
-    return gitlab;
-  };
-  const gitlab = async (): Promise<GitLab> => (connected ??= connect());
-  const open = async (jobId: string, project: string): Promise<JobArtifact> => {
-    const found = { kind: 'id' as const, jobId, project };
-    const artifact = await (
-      await gitlab()
-    ).openArtifact(found, { signal: context.signal, temporary: tmpdir() });
-    closing.push(() => artifact[Symbol.asyncDispose]());
-    return artifact;
-  };
-  return {
-    gitlab,
-    openJob: async (place) => {
-      const { server, project, job, path } = place;
-      if (server !== serverOf(context.env)) throw otherServer(place);
-      const key = `${project} ${job}`;
-      const artifact = opened.get(key) ?? open(job, project);
-      opened.set(key, artifact);
-      const layout = (await artifact).layoutAt(path);
-      if (layout !== undefined) return layout;
-      throw new DrayageError('NOT_FOUND', `the artifact of job ${job} has no layout ${path}`, { path });
-    },
-    [Symbol.asyncDispose]: async () => {
-      for (const end of closing.splice(0).toReversed()) await end();
-    },
-  };
-}
-
-/** Layouts of base jobs, open until they are closed. */
-export interface BaseJobs extends AsyncDisposable {
-  layouts: JobLayout[];
-}
-
-/**
- * Opens the artifacts of the base jobs. One that cannot be used is told and passed over: it only saves bytes.
- * @throws {@link DrayageError} `USAGE`
- */
-export async function openBaseJobs(
-  options: BaseJobOptions,
-  artifacts: Artifacts,
-  context: Context,
-): Promise<BaseJobs> {
-  const queries = readBaseJobs(options, context);
-  const keep = parseAge(options.keep ?? KEEP, 'a time');
-  const opened: LocatedArtifact[] = [];
-  const layouts: JobLayout[] = [];
-  const onNote = (message: string): void => context.onProgress({ kind: 'note', message });
-  for (const query of queries) {
-    const what =
-      'ref' in query
-        ? `job ${query.name} of ${query.ref}`
-        : `job ${query.name} of pipeline ${query.pipeline}`;
-    try {
-      const found = await (
-        await artifacts.gitlab()
-      ).locateArtifact(query, {
-        signal: context.signal,
-        temporary: tmpdir(),
-      });
-      opened.push(found);
-      if (found.expires === undefined)
-        onNote(`base ${what}: GitLab does not say until when its artifact is kept`);
-      else if (Date.parse(found.expires) < Date.now() + keep) {
-        onNote(
-          `base ${what} is not used: its artifact expires at ${found.expires}, before this one; --keep says how long this one is needed`,
-        );
-        continue;
-      }
-      layouts.push(...layoutsOf(found, query.project, context.env));
-    } catch (error) {
-      if (!isDrayageError(error) || error.code === 'USAGE') throw error;
-      onNote(`base ${what} is not used: ${error.message}`);
-    }
-  }
-  return {
-    layouts,
-    [Symbol.asyncDispose]: async () => {
-      for (const { artifact } of opened) await artifact[Symbol.asyncDispose]();
-    },
-  };
-}
-
 function layoutsOf(
   { artifact, jobId, expires }: LocatedArtifact,
   project: string,
-  env: Context['env'],
+  context: Context,
 ): JobLayout[] {
-  const server = serverOf(env);
+  const server = serverOf(context);
   return artifact.layouts.map((layout) => ({
     place: layout.over(layout),
     at: { server, project, job: jobId, path: layout.folder, expires },
   }));
 }
 
-/** The address of this job's GitLab, as layouts record it. */
-function serverOf(env: Context['env']): string {
-  return (env['CI_API_V4_URL'] ?? '').replace(/\/+$/, '').replace(/\/api\/v4$/, '');
-}
-
-function otherServer({ server, job }: JobPlace): DrayageError {
-  return new DrayageError('POLICY', `job ${job} is one of ${server}, which is not the GitLab of this job`, {
-    reason: 'UNNAMED_HOST',
-    name: server,
-    hint: 'read it in a job of that server; or complete the layout there: drayage fetch --complete',
-  });
+function note({ onProgress }: Context, message: string): void {
+  onProgress({ kind: 'note', message });
 }
 
 /** Refuses options that would be ignored. */
-function refuseWithoutBase({ ref, project, pipeline, keep }: BaseJobOptions): [] {
-  const [option] =
-    Object.entries({ ref, project, pipeline, keep }).find(([, value]) => value !== undefined) ?? [];
+function refuseWithoutBase(options: OmitJobOptions & TrustedJobOptions): [] {
+  const { ref, baseRef, project, pipeline, keep } = options;
+  const given = { ref, 'base-ref': baseRef, project, pipeline, keep };
+  const [option] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (option === undefined) return [];
   throw usage(`--${option} has no meaning without a base job`, 'use --base-job');
 }

@@ -1,6 +1,6 @@
 import type { ContentSource, OpenBase, OpenRepository } from '../index.ts';
 import { DrayageError, localFirst } from '../index.ts';
-import { lazyArtifacts } from './base-jobs.ts';
+import { lazyArtifacts } from './artifacts.ts';
 import type { CacheOptions, OpenCache } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';

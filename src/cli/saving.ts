@@ -8,8 +8,9 @@ import type {
   SignResult,
   ThinOptions,
 } from '../index.ts';
-import type { BaseJobOptions } from './base-jobs.ts';
-import { lazyArtifacts, openBaseJobs } from './base-jobs.ts';
+import { lazyArtifacts } from './artifacts.ts';
+import type { OmitJobOptions } from './base-jobs.ts';
+import { openBaseJobs } from './base-jobs.ts';
 import {
   chosenCompression,
   DrayageError,
@@ -52,7 +53,7 @@ export interface SaveCommandOptions
     VariableOptions,
     SigningOptions,
     RegistryCommandOptions,
-    BaseJobOptions,
+    OmitJobOptions,
     LockTimeoutOptions {
   iidfile?: string;
   metadataFile?: string;
@@ -101,7 +102,7 @@ export async function runSave(
   const layout = await openTarget(out, options, context);
   await using bases = await openBaseLayouts(options.baseLayout, context);
   await using artifacts = lazyArtifacts(options, context);
-  await using jobs = await openBaseJobs(options, artifacts, context);
+  const baseJobs = await openBaseJobs(options, artifacts, context);
   await using source = await openSource(options, layout, context);
   const { daemon } = source;
   const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
@@ -125,7 +126,7 @@ export async function runSave(
     oneRequest: options.oneRequest,
     to: layout,
     baseLayouts: bases.layouts,
-    baseJobs: jobs.layouts,
+    baseJobs,
     thin: thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
@@ -142,7 +143,7 @@ export async function runSave(
   const signed = await signing?.sign(layout, [...new Set(digests)], {
     others: bases.layouts,
     bases: options.base,
-    baseJobs: jobs.layouts,
+    baseJobs,
     openJob: artifacts.openJob,
     openRepository: repositories.open,
   });

@@ -1,20 +1,11 @@
-import { tmpdir } from 'node:os';
-import type {
-  ArtifactLayout,
-  BlobCache,
-  FoundJob,
-  GitLabOptions,
-  HttpDispatcher,
-  ImagePlace,
-  JobQuery,
-  Layout,
-} from '../index.ts';
-import { DrayageError, GitLab, isDrayageError, localFirst } from '../index.ts';
+import type { ArtifactLayout, BlobCache, FoundJob, ImagePlace, JobQuery, Layout } from '../index.ts';
+import { isDrayageError, localFirst } from '../index.ts';
 import type { CacheOptions } from './cache.ts';
 import { openCache } from './cache.ts';
 import { isGitLab } from './ci.ts';
 import type { Context } from './context.ts';
-import { openConnections } from './http.ts';
+import type { GitLabConnectionOptions } from './gitlab.ts';
+import { lazyGitLab } from './gitlab.ts';
 import type { JobOptions } from './job-query.ts';
 import { readJobQuery } from './job-query.ts';
 import { isArchive } from './notation.ts';
@@ -23,11 +14,7 @@ import { notShipped } from './artifact-errors.ts';
 import { unpackArchives } from './unpack.ts';
 
 /** The options for the source of images. */
-export interface SourceOptions extends JobOptions, CacheOptions {
-  ca?: string;
-  plainHttp?: string[];
-  registries?: string[];
-}
+export interface SourceOptions extends JobOptions, CacheOptions, GitLabConnectionOptions {}
 
 /** Places to read images from, open until they are closed. */
 export interface Sources extends AsyncDisposable {
@@ -109,7 +96,6 @@ async function openJob(
   options: SourceOptions & { reads: 'once' | 'often' },
   context: Context,
 ): Promise<Sources> {
-  const { signal } = context;
   const open: (() => PromiseLike<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const end of open.splice(0).toReversed()) await end();
@@ -119,16 +105,10 @@ async function openJob(
     const isKept = options.cache !== undefined || options.reads === 'often';
     const cached = isKept ? await openCache(options, context) : undefined;
     if (cached !== undefined) open.push(() => cached[Symbol.asyncDispose]());
-    const connections = await openConnections(options.ca, context);
-    open.push(() => connections[Symbol.asyncDispose]());
-    const gitlab = connectGitLab(connections.dispatcher, context, {
-      plainHttp: new Set(options.plainHttp),
-      storage: new Set(options.registries),
-    });
+    const gitlab = lazyGitLab(options, context);
     open.push(() => gitlab[Symbol.asyncDispose]());
-    const job = await gitlab.findJob(query, { signal });
-    const artifact = await gitlab.openArtifact(job, { signal, temporary: tmpdir() });
-    open.push(() => artifact[Symbol.asyncDispose]());
+    const job = await gitlab.findJob(query);
+    const artifact = await gitlab.openArtifact(job);
     const places = artifact.layouts.map((layout) => chained(layout, locals, cached?.cache));
     const home = homeOf(job, artifact.layouts);
     return { places, restored: [], home, [Symbol.asyncDispose]: close };
@@ -136,31 +116,6 @@ async function openJob(
     await close();
     throw error;
   }
-}
-
-/**
- * The GitLab instance of this job, or of these variables.
- * @throws {@link DrayageError} `USAGE`
- */
-export function connectGitLab(
-  dispatcher: HttpDispatcher,
-  { env, idleTimeout }: Pick<Context, 'env' | 'idleTimeout'>,
-  options: Pick<GitLabOptions, 'plainHttp' | 'storage' | 'retry' | 'idleTimeout'> = {},
-): GitLab {
-  const url = env['CI_API_V4_URL'];
-  if (!url) {
-    throw new DrayageError('USAGE', 'no GitLab instance given: CI_API_V4_URL is not set', {
-      hint: 'every job has it; elsewhere set it to https://<host>/api/v4',
-    });
-  }
-  return new GitLab({
-    idleTimeout,
-    ...options,
-    url,
-    jobToken: env['CI_JOB_TOKEN'] || undefined,
-    token: env['DRAYAGE_GITLAB_TOKEN'] || undefined,
-    dispatcher,
-  });
 }
 
 /** The images of an artifact's layout, with content from disk if it is there. */

@@ -8,12 +8,17 @@ export interface TemporaryFolder extends AsyncDisposable {
   path: string;
 }
 
+/** The folder that temporary files are in. */
+export function temporaryParent(): string {
+  return tmpdir();
+}
+
 /**
  * Makes a folder for temporary files.
  * @throws {@link DrayageError} `IO`
  */
 export async function makeTemporaryFolder(): Promise<TemporaryFolder> {
-  const parent = tmpdir();
+  const parent = temporaryParent();
   try {
     // The folder for temporary files may be a link.
     const path = await realpath(await mkdtemp(join(parent, 'drayage-')));

@@ -1,6 +1,7 @@
 import type { PromotedImage, PromoteResult, RegistryRepository } from '../../index.ts';
 import { isDrayageError, promote } from '../../index.ts';
-import { lazyArtifacts } from '../base-jobs.ts';
+import { lazyArtifacts } from '../artifacts.ts';
+import { openTrustedJobs } from '../base-jobs.ts';
 import { readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { formatSeconds } from '../format.ts';
@@ -36,6 +37,8 @@ export interface PromoteCommandOptions
   base?: string[];
   /** The daemon that has the images of references. */
   host?: string;
+  baseJob?: string[];
+  baseRef?: string[];
 }
 
 /** `drayage promote` */
@@ -53,6 +56,8 @@ export async function promoteImages(
   await using sources = await openSources(options.from ?? [], options, context, 'once');
   await using artifacts = lazyArtifacts(options, context);
   await using references = lazyReferences(options.host, context);
+  const { baseJob, baseRef } = options;
+  const baseJobs = await openTrustedJobs({ baseJob, baseRef }, artifacts, context);
   const mountFrom: RegistryRepository[] = [];
   for (const name of options.mountFrom ?? []) mountFrom.push(await registries.repository(name));
   let result: PromoteResult;
@@ -71,6 +76,7 @@ export async function promoteImages(
       // An image that cannot be reported is not promoted.
       onPlanned: async (images) => void (job && promotionReport(images, job.ci, options)),
       bases: options.base,
+      baseJobs,
       mountFrom,
     });
   } catch (error) {

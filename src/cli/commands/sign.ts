@@ -1,6 +1,8 @@
 import type { SignResult } from '../../index.ts';
 import { DrayageError } from '../../index.ts';
-import { lazyArtifacts } from '../base-jobs.ts';
+import { lazyArtifacts } from '../artifacts.ts';
+import type { BaseJobOptions } from '../base-jobs.ts';
+import { openTrustedJobs } from '../base-jobs.ts';
 import { lazyRepositories } from '../bases.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { openBaseLayouts } from '../sources.ts';
@@ -13,7 +15,13 @@ import { prepareSigning } from '../signing.ts';
 
 /** Options of `drayage sign`. */
 export interface SignCommandOptions
-  extends CommonOptions, ImageOptions, SigningOptions, RegistryCommandOptions, LockTimeoutOptions {
+  extends
+    CommonOptions,
+    ImageOptions,
+    SigningOptions,
+    RegistryCommandOptions,
+    BaseJobOptions,
+    LockTimeoutOptions {
   base?: string[];
   baseLayout?: string[];
 }
@@ -33,6 +41,7 @@ export async function signImages(
   const result = await sign(layout, options.image, {
     others: bases.layouts,
     bases: options.base,
+    baseJobs: await openTrustedJobs(options, artifacts, context),
     openRepository: repositories.open,
     openJob: artifacts.openJob,
   });

@@ -1,6 +1,16 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, IMAGE, LOCK, REGISTRY, SIGNATURE, SIGNING, VARIABLES } from './options.ts';
+import {
+  BASE,
+  BASE_JOB,
+  IMAGE,
+  JOB_OF_BASE,
+  LOCK,
+  REGISTRY,
+  SIGNATURE,
+  SIGNING,
+  VARIABLES,
+} from './options.ts';
 
 /** Commands about layouts alone. */
 export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
@@ -15,6 +25,8 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
       image: IMAGE,
       base: BASE,
       baseLayout: ['--base-layout <dir...>', 'read omitted layers from this layout or archive'],
+      baseJob: BASE_JOB,
+      ...JOB_OF_BASE,
       ...SIGNING,
       ...LOCK,
       ...REGISTRY,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { BaseJobOptions } from '../base-jobs.ts';
 import type { CacheOptions } from '../cache.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { LockTimeoutOptions } from '../places.ts';
@@ -51,6 +52,18 @@ export const BASE: OptionRow<'base', string[]> = [
   'trust this base image: its layers are not read where the layout omits them',
   { is: 'reference' },
 ];
+
+export const BASE_JOB: OptionRow<'baseJob', string[]> = [
+  '--base-job <name...>',
+  "trust this earlier job's artifact: its layers are not read where the layout omits them; none for no base",
+];
+
+/** Options that say of which pipeline a base job is. */
+export const JOB_OF_BASE: Options<Omit<BaseJobOptions, 'baseJob'>> = {
+  ref: ['--ref <name...>', 'branches of the base job; default $CI_DEFAULT_BRANCH'],
+  project: ['--project <id>', 'the project of the base job; default $CI_PROJECT_ID'],
+  pipeline: ['--pipeline <id>', 'the pipeline of the base job', { conflicts: 'ref' }],
+};
 
 export const OFFLINE: OptionRow<'offline', boolean> = [
   '--offline',

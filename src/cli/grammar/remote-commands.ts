@@ -1,6 +1,18 @@
 import type { MakeCommand } from './command.ts';
 import { command } from './command.ts';
-import { BASE, CACHE, HOST, IMAGE, JOB, LOCK, OFFLINE, REGISTRY, SIGNATURE, VARIABLES } from './options.ts';
+import {
+  BASE,
+  BASE_JOB,
+  CACHE,
+  HOST,
+  IMAGE,
+  JOB,
+  LOCK,
+  OFFLINE,
+  REGISTRY,
+  SIGNATURE,
+  VARIABLES,
+} from './options.ts';
 
 /** Commands that speak to GitLab and to registries. */
 export const REMOTE_COMMANDS: readonly MakeCommand[] = [
@@ -48,6 +60,8 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
       ],
       base: BASE,
       host: HOST,
+      baseJob: BASE_JOB,
+      baseRef: ['--base-ref <name...>', 'branches of the base job; default $CI_DEFAULT_BRANCH'],
       mountFrom: ['--mount-from <repository...>', 'mount layers from this repository if it has them'],
       ...VARIABLES,
       ...JOB,

@@ -1,5 +1,6 @@
 import type { ContentSource } from '../../content/source.ts';
 import type { OpenRepository } from '../../image/base-image.ts';
+import type { JobLayout } from '../../image/base-job.ts';
 import type { OpenJob } from '../../image/omitted-content.ts';
 import { proveContents } from '../../image/prove-contents.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -61,6 +62,8 @@ export interface PromoteOptions extends Omit<Selection, 'images' | 'as'> {
   blobs?: readonly ContentSource[] | undefined;
   /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
   bases?: readonly string[] | undefined;
+  /** Trusted layouts of earlier jobs: omitted layers that they state are not proven. Default: none. */
+  baseJobs?: readonly JobLayout[] | undefined;
   /**
    * Repositories that may hold blobs already: a registry mounts blobs from its own repositories, so that they are not
    * sent.
@@ -149,7 +152,7 @@ async function promotionsOf({
 async function proveUnknown(
   { content, image, read, vouchers = [], targets }: Planned,
   holders: ReadonlySet<RegistryRepository> = new Set(),
-  { from, blobs = [], registries, openBase, openJob, bases, signal, onProgress }: PromoteOptions,
+  { from, blobs = [], registries, openBase, openJob, bases, baseJobs, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
   const unread = new Set(vouchers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
   if (vouchers.length > 0 && unread.size === 0) return;
@@ -157,7 +160,7 @@ async function proveUnknown(
   if (targets.every(({ repository }) => holders.has(repository))) return;
   const openRepository = baseRepositories(targets, { registries, openBase });
   const others = [...blobs, ...from];
-  const options = { others, openRepository, openJob, bases, only, signal, onProgress };
+  const options = { others, openRepository, openJob, bases, baseJobs, only, signal, onProgress };
   await proveContents({ content, image, read }, options);
 }
 

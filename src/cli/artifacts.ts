@@ -1,0 +1,43 @@
+import type { JobArtifact, JobPlace, OpenJob } from '../index.ts';
+import { DrayageError } from '../index.ts';
+import type { Context } from './context.ts';
+import type { GitLabConnectionOptions, LazyGitLab } from './gitlab.ts';
+import { lazyGitLab, serverOf } from './gitlab.ts';
+
+/** Artifacts of earlier jobs on this job's GitLab. None is asked before it is needed. */
+export interface Artifacts extends AsyncDisposable {
+  gitlab: LazyGitLab;
+  /**
+   * Opens the layout in an artifact. Each artifact is opened once.
+   * @throws {@link DrayageError} also `POLICY` for another server
+   */
+  openJob: OpenJob;
+}
+
+/** Opens the artifacts that layouts name as the places of their omitted layers. */
+export function lazyArtifacts(options: GitLabConnectionOptions, context: Context): Artifacts {
+  const gitlab = lazyGitLab(options, context);
+  const opened = new Map<string, Promise<JobArtifact>>();
+  return {
+    gitlab,
+    openJob: async (place) => {
+      const { server, project, job, path } = place;
+      if (server !== serverOf(context)) throw otherServer(place);
+      const key = `${project} ${job}`;
+      const artifact = opened.get(key) ?? gitlab.openArtifact({ kind: 'id', jobId: job, project });
+      opened.set(key, artifact);
+      const layout = (await artifact).layoutAt(path);
+      if (layout !== undefined) return layout;
+      throw new DrayageError('NOT_FOUND', `the artifact of job ${job} has no layout ${path}`, { path });
+    },
+    [Symbol.asyncDispose]: () => gitlab[Symbol.asyncDispose](),
+  };
+}
+
+function otherServer({ server, job }: JobPlace): DrayageError {
+  return new DrayageError('POLICY', `job ${job} is one of ${server}, which is not the GitLab of this job`, {
+    reason: 'UNNAMED_HOST',
+    name: server,
+    hint: 'read it in a job of that server; or complete the layout there: drayage fetch --complete',
+  });
+}

@@ -1,0 +1,117 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { SaveResult } from '../../src/index.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { once } from '../../src/stream/tap.ts';
+import type { TestCargo } from '../docker/cargo.ts';
+import type { CliResult } from './cli.ts';
+import { drayage } from './cli.ts';
+import type { FakeGitLabOptions, FakeJob } from './fake-gitlab.ts';
+import { FakeGitLab, JOB_TOKEN } from './fake-gitlab.ts';
+import { gitlabJob } from './gitlab-job.ts';
+import { listFiles } from './list-files.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { zip } from './zip-bytes.ts';
+
+/** Long after every test. */
+export const FAR = '2999-01-01T00:00:00.000Z';
+
+/** How the runner compresses the files of an artifact. */
+export type ZipMethod = 'stored' | 'deflated';
+
+/** Pipelines in a row, whose build jobs save an image each and keep its artifact in a fake GitLab. */
+export class JobChain {
+  readonly cwd: string;
+  readonly gitlab: FakeGitLab;
+  /** The latest job comes first. */
+  readonly jobs: FakeJob[];
+
+  private constructor(cwd: string, gitlab: FakeGitLab, jobs: FakeJob[]) {
+    this.cwd = cwd;
+    this.gitlab = gitlab;
+    this.jobs = jobs;
+  }
+
+  static async start(options: Omit<FakeGitLabOptions, 'jobs'> = { describes: true }): Promise<JobChain> {
+    const jobs: FakeJob[] = [];
+    return new JobChain(await temporaryFolder(), await FakeGitLab.start({ ...options, jobs }), jobs);
+  }
+
+  /** The environment of a build job; its server is the fake one, and its pipeline has the same ID. */
+  envOf(id: string): Record<string, string> {
+    return {
+      ...gitlabJob(id, 'build'),
+      CI_PIPELINE_ID: id,
+      CI_DEFAULT_BRANCH: 'main',
+      CI_API_V4_URL: this.gitlab.url,
+      CI_JOB_TOKEN: JOB_TOKEN,
+    };
+  }
+
+  async run(id: string, ...args: string[]): Promise<CliResult> {
+    return drayage(args, { cwd: this.cwd, env: this.envOf(id) });
+  }
+
+  /** Makes the folder of an image that a job has built. */
+  async build({ root, source }: TestCargo, path = 'built'): Promise<void> {
+    await rm(join(this.cwd, path), { recursive: true, force: true });
+    const layout = await Layout.create(join(this.cwd, path));
+    await layout.update(async (content) => {
+      for (const [digest, bytes] of source.blobs)
+        await content.put({ mediaType: 'application/octet-stream', digest, size: bytes.length }, once(bytes));
+      content.add(root, ['app:1'], {});
+    });
+  }
+
+  /** A job that builds an image, saves it, and whose artifact is kept. */
+  async pipeline(
+    id: string,
+    cargo: TestCargo,
+    options: readonly string[] = ['--base-job', 'build'],
+    expireAt: string = FAR,
+  ): Promise<SaveResult & { stderr: string }> {
+    await this.build(cargo);
+    const saved = await this.save(id, '--from', 'built', ...options);
+    await this.ship(id, { expireAt });
+    return saved;
+  }
+
+  async save(id: string, ...args: string[]): Promise<SaveResult & { stderr: string }> {
+    const result = await this.run(id, 'save', '--json', ...args);
+    expect(result).toMatchObject({ code: 0 });
+    return { ...(JSON.parse(result.stdout) as SaveResult), stderr: result.stderr };
+  }
+
+  /** Keeps `.drayage/ID` as the artifact of a job, and removes it here. */
+  async ship(
+    id: string,
+    { expireAt, method }: { expireAt?: string; method?: ZipMethod } = {},
+  ): Promise<Buffer> {
+    const folder = join(this.cwd, '.drayage', id);
+    const files = (await listFiles(folder)).filter(({ path }) => !path.startsWith('.drayage-tmp'));
+    const members = files.map(async ({ path }) => ({
+      path: `.drayage/${id}/${path}`,
+      bytes: await readFile(join(folder, path)),
+      method,
+    }));
+    const archive = zip(await Promise.all(members));
+    this.jobs.unshift({ id: Number(id), name: 'build', archive, expireAt });
+    await rm(join(this.cwd, '.drayage'), { recursive: true });
+    return archive;
+  }
+
+  /** Writes the image of a job as an archive. */
+  async archive(id: string, ...args: string[]): Promise<CliResult> {
+    return this.run(id, 'load', '--job', 'build', '--to', 'docker-archive:app.tar', ...args);
+  }
+
+  /** Has GitLab refuse the artifact of a job. */
+  refuse(id: string, status: number): void {
+    this.gitlab.faults.api = ({ url }, response) => {
+      if (url?.includes(`/jobs/${id}/`) !== true) return 'pass';
+      response.writeHead(status).end('{}');
+      return undefined;
+    };
+  }
+}
