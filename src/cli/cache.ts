@@ -21,8 +21,8 @@ export interface OpenCache extends AsyncDisposable {
 
 /**
  * Opens the cache that `--cache` names: this project's folder in it, or the shared one. Without `--cache`, a folder
- * that is removed with the command: a layer is checked before its first byte goes to the daemon, so it is read twice,
- * but should be fetched once.
+ * that is removed with the command: a layer that is read twice, to know its uncompressed size before it is sent, should
+ * be fetched once.
  */
 export async function openCache(
   options: CacheOptions,
@@ -36,7 +36,11 @@ export async function openCache(
   }
   const temporary = await makeTemporaryFolder();
   return {
-    cache: await BlobCache.open(temporary.path, { maxBytes: Number.MAX_SAFE_INTEGER, now: Date.now }),
+    cache: await BlobCache.open(temporary.path, {
+      maxBytes: Number.MAX_SAFE_INTEGER,
+      isTemporary: true,
+      now: Date.now,
+    }),
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 }

@@ -2,12 +2,14 @@ import { Readable } from 'node:stream';
 import type { Document } from '../oci/manifest.ts';
 import type { ImageIndex, ImagePlace } from './image-index.ts';
 import type { ContentSource } from './source.ts';
+import { isRemote } from './source.ts';
 
 /** A place that reads its content from one source and finds its images in an index. */
 export function placeOf(content: ContentSource, index: ImageIndex): ImagePlace {
   return {
     has: (descriptor, options) => content.has(descriptor, options),
     open: (descriptor, options) => content.open(descriptor, options),
+    isRemote: (descriptor, options) => isRemote(content, descriptor, options),
     images: (options) => index.images(options),
     resolve: (reference, options) => index.resolve(reference, options),
     referrers: (descriptor, options) => index.referrers(descriptor, options),
@@ -31,5 +33,6 @@ export function withDocuments(source: ContentSource, documents: readonly Documen
         ? source.open(wanted, options)
         : Readable.from([bytes], { objectMode: false });
     },
+    isRemote: async (wanted, options) => !added.has(wanted.digest) && isRemote(source, wanted, options),
   };
 }

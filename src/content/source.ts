@@ -20,6 +20,8 @@ export interface OpenOptions extends ContentOptions {
   trustUnchanged?: boolean | undefined;
   /** The reader compares the decompressed content with a diffID, so the source need not. Default false. */
   diffIdChecked?: boolean | undefined;
+  /** The reader reads this content only once, so nobody needs to keep it for the next time. Default false. */
+  once?: boolean | undefined;
 }
 
 /** Where content is read from: a layout, a cache, an opened archive, a job artifact, a registry. */
@@ -32,6 +34,11 @@ export interface ContentSource {
    * @throws {@link DrayageError} `NOT_FOUND`; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`
    */
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
+  /**
+   * Whether opening this content costs requests to a server each time, so that it should be read once, and with other
+   * content at the same time. Default: it does not.
+   */
+  isRemote?(descriptor: Descriptor, options?: ContentOptions): Promise<boolean>;
 }
 
 /** A place that can check its content without giving it out: a layout, a cache. */
@@ -56,7 +63,17 @@ export function chainSources(sources: readonly ContentSource[]): ContentSource {
       if (source === undefined) throw new DrayageError('NOT_FOUND', `no place holds ${descriptor.digest}`);
       return source.open(descriptor, options);
     },
+    isRemote: async (descriptor, options) => isRemote(await find(descriptor, options), descriptor, options),
   };
+}
+
+/** Whether opening content of a source costs requests; see {@link ContentSource.isRemote}. */
+export async function isRemote(
+  source: ContentSource | undefined,
+  descriptor: Descriptor,
+  options?: ContentOptions,
+): Promise<boolean> {
+  return (await source?.isRemote?.(descriptor, options)) === true;
 }
 
 /** Whether a source lacks content. Damaged content is present: opening it reports the damage. */

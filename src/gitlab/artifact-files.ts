@@ -8,6 +8,8 @@ export interface ArtifactFiles extends AsyncDisposable {
   readonly name: string;
   /** Every path, with the size of the file in bytes; -1 for an unreadable file. */
   readonly sizes: ReadonlyMap<string, number>;
+  /** Whether reading costs requests each time. */
+  readonly isRemote: boolean;
   /**
    * Reads a file. The bytes are not checked.
    * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `UNREACHABLE`, `TIMEOUT`

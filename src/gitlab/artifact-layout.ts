@@ -65,6 +65,10 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
     return this.#content.open(descriptor, options);
   }
 
+  async isRemote(): Promise<boolean> {
+    return this.#files.isRemote;
+  }
+
   async images(options?: ListOptions): Promise<StoredImage[]> {
     return this.#listing.images(options);
   }

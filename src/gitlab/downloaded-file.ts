@@ -17,6 +17,7 @@ const READ_SIZE = 512 * 1024;
 export class DownloadedFile implements RandomAccess {
   readonly size: number;
   readonly name: string;
+  readonly isRemote = false;
   readonly #folder: string;
   readonly #handle: FileHandle;
 

@@ -6,6 +6,8 @@ export interface RandomAccess extends AsyncDisposable {
   readonly size: number;
   /** Names it in errors. */
   readonly name: string;
+  /** Whether reading costs requests each time. */
+  readonly isRemote: boolean;
   /**
    * Reads `length` bytes from `start` on; never ends early.
    * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `NOT_FOUND`, `IO`

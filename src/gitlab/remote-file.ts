@@ -11,6 +11,7 @@ import { resumable } from '../http/resumable.ts';
 export class RemoteFile implements RandomAccess {
   readonly size: number;
   readonly name: string;
+  readonly isRemote = true;
   readonly #api: GitLabApi;
   readonly #location: ArchiveLocation;
 

@@ -16,6 +16,7 @@ const treeSchema = v.array(v.object({ path: v.string(), type: v.string(), size: 
 /** The files of an artifact, each by its own request, for servers that serve no ranges of the archive. */
 export class SingleFiles implements ArtifactFiles {
   readonly name: string;
+  readonly isRemote = true;
   readonly sizes: ReadonlyMap<string, number>;
   readonly #api: GitLabApi;
   readonly #root: string;

@@ -45,6 +45,10 @@ export class ZipFiles implements ArtifactFiles {
     }
   }
 
+  get isRemote(): boolean {
+    return this.#file.isRemote;
+  }
+
   async *read(
     path: string,
     { offset = 0, signal }: OpenOptions = {},

@@ -1,13 +1,15 @@
 import { nameOf } from '../content/image-index.ts';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import { isRemote } from '../content/source.ts';
 import type { ErrorFacts } from '../errors.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
 import type { JobPlace } from './base-jobs.ts';
 import { baseJobsOf, describeJob } from './base-jobs.ts';
 import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
-import { prove } from './prove.ts';
+import { isProven, prove } from './prove.ts';
+import { provenPassing } from './prove-passing.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -109,6 +111,12 @@ class OmittedContent implements ContentSource {
     for (const other of this.#options.others ?? [])
       if (await other.has(descriptor, options)) return openProven(other, layer, options);
     return this.#openBase(layer, options);
+  }
+
+  async isRemote(descriptor: Descriptor, options?: ContentOptions): Promise<boolean> {
+    for (const source of [this.#placed.content, ...(this.#options.others ?? [])])
+      if (await source.has(descriptor, options)) return isRemote(source, descriptor, options);
+    return this.#omitted.has(descriptor.digest);
   }
 
   async #openBase(layer: Layer, options: OpenOptions): Promise<Readable> {
@@ -213,8 +221,19 @@ function adviceFor({ name, job }: BaseReference): Pick<ErrorFacts, 'reason' | 'h
 
 /** Opens the blob of a layer that is proven, or that the reader will prove. */
 async function openProven(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
-  if (options.diffIdChecked !== true) await prove(source, layer, { signal: options.signal });
+  const isChecked = options.diffIdChecked === true || isProven(layer);
+  if (options.once === true && !isChecked) return openProving(source, layer, options);
+  if (!isChecked) await prove(source, layer, { signal: options.signal });
   return source.open(layer.blob, options);
+}
+
+/** Opens a blob that is proven while it is read. */
+async function openProving(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
+  const bytes = await source.open(layer.blob, options);
+  const proving = Readable.from(provenPassing(bytes, layer), { objectMode: false });
+  // A stream that nobody reads has not consumed it.
+  proving.once('close', () => bytes.destroy());
+  return proving;
 }
 
 function fullName({ name, digest }: BaseReference): string {

@@ -113,21 +113,27 @@ async function digestLayer(
 ): Promise<{ digest: string; size: number }> {
   const bytes = openLayer(source, blob, { ...options, diffIdChecked: true });
   const algorithm = digestAlgorithm(diffId);
-  if (hashing === undefined || algorithm !== 'sha256') {
-    const digester = createDigester(algorithm);
-    let size = 0;
-    for await (const chunk of bytes) {
-      digester.update(chunk);
-      size += chunk.length;
-    }
-    return { digest: digester.digest(), size };
-  }
+  if (hashing === undefined || algorithm !== 'sha256') return digestContent(bytes, algorithm);
   const hash = new BlockHash(hashing.threads);
   try {
     return await hash.drain(hashing.slots.blocks(bytes));
   } finally {
     await hash.drop();
   }
+}
+
+/** The digest and the size of uncompressed bytes, computed on this thread. */
+export async function digestContent(
+  bytes: AsyncIterable<Uint8Array>,
+  algorithm: ReturnType<typeof digestAlgorithm>,
+): Promise<{ digest: string; size: number }> {
+  const digester = createDigester(algorithm);
+  let size = 0;
+  for await (const chunk of bytes) {
+    digester.update(chunk);
+    size += chunk.length;
+  }
+  return { digest: digester.digest(), size };
 }
 
 /** Names a pair of a blob and a diffID. */

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import { isRemote } from '../content/source.ts';
 import { isDrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { inExisting, openBelow, removeBelow } from '../disk/below.ts';
@@ -22,6 +23,10 @@ export interface BlobCacheOptions {
    * is in it. Default: any.
    */
   owners?: readonly number[] | undefined;
+  /**
+   * Whether the cache ends with this run: then blobs that are read only once are not kept. Default false.
+   */
+  isTemporary?: boolean | undefined;
   /** The clock, in milliseconds since 1970. */
   now: () => number;
 }
@@ -37,9 +42,12 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   readonly path: string;
   readonly #maxBytes: number;
   readonly #now: () => number;
+  readonly #isTemporary: boolean;
 
-  private constructor(path: string, { maxBytes = DEFAULT_MAX_BYTES, now }: BlobCacheOptions) {
+  private constructor(path: string, options: BlobCacheOptions) {
+    const { maxBytes = DEFAULT_MAX_BYTES, isTemporary = false, now } = options;
     this.path = path;
+    this.#isTemporary = isTemporary;
     this.#maxBytes = maxBytes;
     this.#now = now;
   }
@@ -84,9 +92,11 @@ export class BlobCache implements ContentSource, AsyncDisposable {
   filledFrom(source: ContentSource): ContentSource {
     return {
       has: (descriptor, options) => source.has(descriptor, options),
+      isRemote: (descriptor, options) => isRemote(source, descriptor, options),
       open: async (descriptor, options) => {
         const bytes = await source.open(descriptor, options);
-        if ((options?.offset ?? 0) > 0 || descriptor.size > this.#maxBytes) return bytes;
+        const isUnkept = options?.once === true && this.#isTemporary;
+        if ((options?.offset ?? 0) > 0 || descriptor.size > this.#maxBytes || isUnkept) return bytes;
         const kept = Readable.from(this.#keep(bytes, descriptor), { objectMode: false });
         // An unread stream never begins, and so would never close its source.
         kept.once('close', () => bytes.destroy());

@@ -1,4 +1,5 @@
 import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
+import { isRemote } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 
@@ -17,6 +18,10 @@ export function localFirst(locals: readonly VerifiableSource[], remote: ContentS
         if (await isIntact(local, descriptor, options)) return local.open(descriptor, options);
       }
       return remote.open(descriptor, options);
+    },
+    isRemote: async (descriptor, options) => {
+      for (const local of locals) if (await local.has(descriptor, options)) return false;
+      return isRemote(remote, descriptor, options);
     },
   };
 }

@@ -61,6 +61,10 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     return openContent(this.#address, descriptor, options);
   }
 
+  async isRemote(): Promise<boolean> {
+    return true;
+  }
+
   async put(
     descriptor: Descriptor,
     bytes: AsyncIterable<Uint8Array>,

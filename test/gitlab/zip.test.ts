@@ -9,6 +9,7 @@ import { zip } from '../support/zip-bytes.ts';
 
 /** A zip in memory that notes what was read of it. */
 class Memory implements RandomAccess {
+  readonly isRemote = false;
   readonly name = 'the zip';
   readonly reads: [start: number, length: number][] = [];
   closed = false;

@@ -12,13 +12,21 @@ import { FakeGitLab, JOB_TOKEN } from './fake-gitlab.ts';
 import { gitlabJob } from './gitlab-job.ts';
 import { listFiles } from './list-files.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import type { ZipFileOptions } from './zip-bytes.ts';
 import { zip } from './zip-bytes.ts';
 
 /** Long after every test. */
-export const FAR = '2999-01-01T00:00:00.000Z';
+const FAR = '2999-01-01T00:00:00.000Z';
 
 /** How the runner compresses the files of an artifact. */
 export type ZipMethod = 'stored' | 'deflated';
+
+/** What is kept of a job, and how. */
+interface ShipOptions {
+  expireAt?: string | undefined;
+  method?: ZipMethod;
+  folders?: readonly string[];
+}
 
 /** Pipelines in a row, whose build jobs save an image each and keep its artifact in a fake GitLab. */
 export class JobChain {
@@ -69,7 +77,7 @@ export class JobChain {
     id: string,
     cargo: TestCargo,
     options: readonly string[] = ['--base-job', 'build'],
-    expireAt: string = FAR,
+    expireAt?: string,
   ): Promise<SaveResult & { stderr: string }> {
     await this.build(cargo);
     const saved = await this.save(id, '--from', 'built', ...options);
@@ -83,21 +91,20 @@ export class JobChain {
     return { ...(JSON.parse(result.stdout) as SaveResult), stderr: result.stderr };
   }
 
-  /** Keeps `.drayage/ID` as the artifact of a job, and removes it here. */
+  /** Keeps folders, `.drayage/ID` by default, as the artifact of a job, and removes them here. */
   async ship(
     id: string,
-    { expireAt, method }: { expireAt?: string; method?: ZipMethod } = {},
+    { expireAt = FAR, method, folders = [`.drayage/${id}`] }: ShipOptions = {},
   ): Promise<Buffer> {
-    const folder = join(this.cwd, '.drayage', id);
-    const files = (await listFiles(folder)).filter(({ path }) => !path.startsWith('.drayage-tmp'));
-    const members = files.map(async ({ path }) => ({
-      path: `.drayage/${id}/${path}`,
-      bytes: await readFile(join(folder, path)),
-      method,
-    }));
-    const archive = zip(await Promise.all(members));
+    const members: ZipFileOptions[] = [];
+    for (const folder of folders) {
+      const files = (await listFiles(join(this.cwd, folder))).map(({ path }) => `${folder}/${path}`);
+      for (const path of files.filter((name) => !name.includes('/.drayage-tmp')))
+        members.push({ path, bytes: await readFile(join(this.cwd, path)), method });
+      await rm(join(this.cwd, folder), { recursive: true });
+    }
+    const archive = zip(members);
     this.jobs.unshift({ id: Number(id), name: 'build', archive, expireAt });
-    await rm(join(this.cwd, '.drayage'), { recursive: true });
     return archive;
   }
 

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
+import { fetchAhead } from '../../image/fetch-ahead.ts';
 import { prepareLayer } from '../../image/layer.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestHex } from '../../oci/digest.ts';
@@ -55,9 +56,13 @@ async function* dockerEntries(
   }
   const layers = new Map(images.flatMap(({ image }) => image.layers.map((layer) => [layer.diffId, layer])));
   const wanted = [...layers.values()].filter(({ diffId }) => omit?.has(diffId) !== true);
-  yield* oneAhead(wanted, async (layer) => ({
+  const near = fetchAhead(
+    wanted.map((layer) => ({ layer, blob: layer.blob, source })),
+    { signal, diffIdChecked: true },
+  );
+  yield* oneAhead(near, async ({ layer, source: from }) => ({
     name: layerName(layer),
-    ...(await prepareLayer(source, layer, { signal, receiverChecks })),
+    ...(await prepareLayer(from, layer, { signal, receiverChecks })),
   }));
 }
 

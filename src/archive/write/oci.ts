@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../../content/source.ts';
 import type { ImageContents } from '../../image/contents.ts';
+import { fetchAhead } from '../../image/fetch-ahead.ts';
 import { contentsOf } from '../../image/contents.ts';
 import { readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
@@ -90,9 +91,11 @@ async function* ociEntries(
   const wanted = images.flatMap(({ contents, source }) =>
     contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
   );
-  yield* oneAhead(wanted, async ({ blob, source }) => {
-    await check(source, blob, layers.get(blob.digest), { signal });
-    const bytes = openLater(source, blob, { signal, trustUnchanged: receiverChecks });
+  yield* oneAhead(fetchAhead(wanted, { signal }), async ({ blob, source, nearness }) => {
+    const isStreamed = receiverChecks && nearness === 'remote';
+    const isIntact = receiverChecks && nearness === 'memory';
+    if (!isStreamed && !isIntact) await check(source, blob, layers.get(blob.digest), { signal });
+    const bytes = openLater(source, blob, { signal, trustUnchanged: receiverChecks, once: isStreamed });
     return { name: blobName(blob.digest), size: blob.size, bytes };
   });
 }

@@ -4,6 +4,7 @@ import { documentEntries } from '../../archive/write/layout-entries.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
 import type { Layer } from '../../image/layer.ts';
+import { fetchAhead } from '../../image/fetch-ahead.ts';
 import { prepareLayer } from '../../image/layer.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { buildIndex } from '../../oci/image-index.ts';
@@ -93,8 +94,12 @@ async function* sparseEntries(
   const sizes = new Map<Digest, number>();
   const layers = new Map<Digest, Layer>(image.layers.map((layer) => [layer.diffId, layer]));
   const sent = [...layers.values()].filter(({ diffId }) => !omit.has(diffId));
-  yield* oneAhead(sent, async (layer) => {
-    const prepared = await prepareLayer(source, layer, { ...options, receiverChecks: true });
+  const near = fetchAhead(
+    sent.map((layer) => ({ layer, blob: layer.blob, source })),
+    { ...options, diffIdChecked: true },
+  );
+  yield* oneAhead(near, async ({ layer, source: from }) => {
+    const prepared = await prepareLayer(from, layer, { ...options, receiverChecks: true });
     sizes.set(layer.diffId, prepared.size);
     return { name: blobName(layer.diffId), ...prepared };
   });

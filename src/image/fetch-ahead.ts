@@ -1,0 +1,98 @@
+import { Readable } from 'node:stream';
+import type { ContentSource, OpenOptions } from '../content/source.ts';
+import { isRemote } from '../content/source.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { eitherSignal } from '../stream/signals.ts';
+
+/** How many blobs are fetched at a time: with the one that is read meanwhile, fewer than the connections to a host. */
+const CONCURRENCY = 6;
+/** The maximum number of bytes of fetched blobs in memory. */
+const MEMORY = 64 * 1024 * 1024;
+const CHUNK = 512 * 1024;
+
+/** A blob to read, and the source that has it. */
+export interface SourcedBlob {
+  blob: Descriptor;
+  source: ContentSource;
+}
+
+/**
+ * Where a blob is now. `memory`: it was fetched, and is intact. `remote`: each reading costs requests, so read it once
+ * if possible. `local`: anything else.
+ */
+export type Nearness = 'memory' | 'remote' | 'local';
+
+/** A blob with the source to read it from. */
+export type NearBlob<T extends SourcedBlob> = T & { nearness: Nearness };
+
+/** How blobs are opened. */
+export interface FetchAheadOptions extends Pick<OpenOptions, 'signal' | 'diffIdChecked'> {
+  /** The maximum number of bytes in memory. Default 64 MiB. */
+  memory?: number;
+}
+
+/**
+ * Brings remote blobs into memory before they are read, several at a time, so that the receiver does not wait for each
+ * request. Blobs that do not fit stay where they are. The consumer may use an item until it requests the second one
+ * after it.
+ * @throws errors of a source, when it is the blob's turn
+ */
+export async function* fetchAhead<T extends SourcedBlob>(
+  items: readonly T[],
+  { memory = MEMORY, ...options }: FetchAheadOptions = {},
+): AsyncGenerator<NearBlob<T>, void, undefined> {
+  const stop = new AbortController();
+  const opening = { ...options, once: true, signal: eitherSignal(options.signal, stop.signal) };
+  const fetching: Promise<NearBlob<T>>[] = [];
+  const held: number[] = [];
+  let used = 0;
+  const reserve = ({ size }: Descriptor): boolean => {
+    if (used + size > memory) return false;
+    used += size;
+    return true;
+  };
+  const begin = async (i: number, item: T): Promise<NearBlob<T>> => {
+    if (!(await isRemote(item.source, item.blob, opening))) return { ...item, nearness: 'local' };
+    if (!reserve(item.blob)) return { ...item, nearness: 'remote' };
+    held[i] = item.blob.size;
+    const bytes = await readWhole(await item.source.open(item.blob, opening), item.blob);
+    return { ...item, source: memorySource(bytes), nearness: 'memory' };
+  };
+  try {
+    for (const [i] of items.entries()) {
+      for (const item of items.slice(fetching.length, i + CONCURRENCY)) {
+        const one = begin(fetching.length, item);
+        // Awaited when it is its turn, or never if the consumer has left.
+        one.catch(() => undefined);
+        fetching.push(one);
+      }
+      yield await fetching[i]!;
+      used -= held[i - 1] ?? 0;
+    }
+  } finally {
+    stop.abort();
+  }
+}
+
+async function readWhole(bytes: AsyncIterable<Uint8Array>, { size }: Descriptor): Promise<Buffer> {
+  const whole = Buffer.allocUnsafeSlow(size);
+  let length = 0;
+  for await (const chunk of bytes) {
+    whole.set(chunk, length);
+    length += chunk.length;
+  }
+  return whole;
+}
+
+/** One blob that is in memory. */
+function memorySource(bytes: Buffer): ContentSource {
+  return {
+    has: async ({ size }) => size === bytes.length,
+    open: async (_descriptor, { offset = 0 } = {}) =>
+      Readable.from(chunksOf(bytes.subarray(offset)), { objectMode: false }),
+  };
+}
+
+function* chunksOf(bytes: Buffer): Generator<Uint8Array, void, undefined> {
+  for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+}

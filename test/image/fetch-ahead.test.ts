@@ -1,0 +1,106 @@
+import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { Nearness, SourcedBlob } from '../../src/image/fetch-ahead.ts';
+import { fetchAhead } from '../../src/image/fetch-ahead.ts';
+import { writeOciArchive } from '../../src/archive/write/oci.ts';
+import { describeBytes } from '../contract/content.ts';
+import { makeCargo } from '../docker/cargo.ts';
+import { MemoryContent } from '../support/memory-content.ts';
+
+const BLOBS = Array.from({ length: 20 }, (_, i) => Buffer.alloc(1000, String(i)));
+
+/** A server: it counts what is opened, and sends nothing before it may. */
+class Remote extends MemoryContent {
+  readonly opened: string[] = [];
+  running = 0;
+  atOnce = 0;
+  aborted = 0;
+  go: Promise<void> = Promise.resolve();
+
+  override async open(...args: Parameters<MemoryContent['open']>): ReturnType<MemoryContent['open']> {
+    this.opened.push(args[0].digest);
+    this.running += 1;
+    this.atOnce = Math.max(this.atOnce, this.running);
+    args[1]?.signal?.addEventListener('abort', () => (this.aborted += 1));
+    await this.go;
+    await setImmediate();
+    this.running -= 1;
+    return super.open(...args);
+  }
+
+  async isRemote(): Promise<boolean> {
+    return true;
+  }
+}
+
+const itemsOf = (source: MemoryContent, blobs: readonly Buffer[] = BLOBS): SourcedBlob[] =>
+  blobs.map((bytes) => ({ blob: describeBytes(bytes), source }));
+
+async function consume(
+  items: readonly SourcedBlob[],
+  options?: Parameters<typeof fetchAhead>[1],
+): Promise<{ bytes: Buffer[]; nearness: Nearness[] }> {
+  const [bytes, nearness]: [Buffer[], Nearness[]] = [[], []];
+  for await (const item of fetchAhead(items, options)) {
+    nearness.push(item.nearness);
+    bytes.push(await buffer(await item.source.open(item.blob)));
+  }
+  return { bytes, nearness };
+}
+
+describe('fetchAhead', () => {
+  test('fetches remote blobs several at a time, each once, and gives them in their order', async () => {
+    const remote = new Remote(BLOBS);
+    const { bytes, nearness } = await consume(itemsOf(remote));
+    expect(bytes).toEqual(BLOBS);
+    expect(new Set(nearness)).toEqual(new Set(['memory']));
+    expect(remote.opened).toHaveLength(BLOBS.length);
+    expect(remote.atOnce).toBe(6);
+  });
+
+  test('opens nothing of a place on this machine', async () => {
+    const local = new Remote(BLOBS);
+    local.isRemote = async () => false;
+    for await (const { nearness, source } of fetchAhead(itemsOf(local)))
+      expect([nearness, source]).toEqual(['local', local]);
+    expect(local.opened).toEqual([]);
+  });
+
+  test('keeps no more in memory than it may, and uses what is free again', async () => {
+    const remote = new Remote(BLOBS);
+    const { bytes, nearness } = await consume(itemsOf(remote), { memory: 3500 });
+    expect(bytes).toEqual(BLOBS);
+    expect(nearness.slice(0, 4)).toEqual(['memory', 'memory', 'memory', 'remote']);
+    expect(nearness.slice(6)).toContain('memory');
+    expect(remote.opened).toHaveLength(BLOBS.length);
+  });
+
+  test('reports a failure when it is the turn of its blob', async () => {
+    const remote = new Remote(BLOBS);
+    remote.blobs.set(describeBytes(BLOBS[2] ?? expect.fail()).digest, Buffer.alloc(1000, 'x'));
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { blob } of fetchAhead(itemsOf(remote))) seen.push(blob.digest);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(seen).toHaveLength(2);
+  });
+
+  test('ends what is on its way if nobody reads on', async () => {
+    const remote = new Remote(BLOBS);
+    for await (const _ of fetchAhead(itemsOf(remote))) break;
+    expect(remote.aborted).toBe(remote.opened.length);
+    expect(remote.opened.length).toBeLessThan(BLOBS.length);
+  });
+});
+
+test('a remote blob too large for memory is read once for a daemon that checks it', async () => {
+  const large = makeCargo({ layers: ['base', Buffer.alloc(65 * 1024 * 1024)], compress: false });
+  const remote = new Remote([...large.source.blobs.values()]);
+  await buffer(writeOciArchive(large.root, ['app:1'], remote, { receiverChecks: true }));
+  const layers = large.layers.map(({ digest }) => digest);
+  expect(remote.opened.filter((digest) => layers.includes(digest as never)).toSorted()).toEqual(
+    layers.toSorted(),
+  );
+});

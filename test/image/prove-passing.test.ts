@@ -1,0 +1,83 @@
+import { gzipSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { isProven } from '../../src/image/prove.ts';
+import { provenPassing } from '../../src/image/prove-passing.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { verified } from '../../src/stream/verified.ts';
+import { describeBytes } from '../contract/content.ts';
+
+const CONTENT = randomBytes(3_000_000);
+const BLOB = gzipSync(CONTENT);
+
+function* pieces(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** What passes, and the error at the end. */
+async function pass(
+  bytes: Uint8Array,
+  { blob = bytes, content = CONTENT, size = 60_000 } = {},
+): Promise<{ passed: number; error: unknown; isProven: boolean }> {
+  const layer = { blob: describeBytes(blob), diffId: digestOf(content) };
+  const source = verified(
+    (async function* () {
+      yield* pieces(bytes, size);
+    })(),
+    layer.blob,
+  );
+  let passed = 0;
+  try {
+    for await (const chunk of provenPassing(source, layer)) passed += chunk.length;
+    return { passed, error: undefined, isProven: isProven(layer) };
+  } catch (error) {
+    return { passed, error, isProven: isProven(layer) };
+  }
+}
+
+describe('provenPassing', () => {
+  test.each([1000, 60_000, BLOB.length])('passes the blob of a layer in chunks of %i bytes', async (size) => {
+    expect(await pass(BLOB, { size })).toEqual({ passed: BLOB.length, error: undefined, isProven: true });
+  });
+
+  test('never passes all of the blob of another layer', async () => {
+    const { passed, error, isProven: proven } = await pass(BLOB, { content: Buffer.from('another') });
+    expect(error).toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(String(error)).toContain('content of layer');
+    expect(passed).toBeLessThan(BLOB.length);
+    expect(proven).toBe(false);
+  });
+
+  test('reports a damaged blob as that, and not as what the decoder says of it', async () => {
+    const damaged = Buffer.from(BLOB);
+    damaged.fill(0, 1000, 2000);
+    const { passed, error } = await pass(damaged, { blob: BLOB });
+    expect(error).toMatchObject({ code: 'DIGEST_MISMATCH', facts: { expected: describeBytes(BLOB).digest } });
+    expect(passed).toBeLessThan(BLOB.length);
+  });
+
+  test('reports an intact blob that cannot be decompressed', async () => {
+    const cut = BLOB.subarray(0, 100_000);
+    const { passed, error } = await pass(cut);
+    expect(error).toMatchObject({ code: 'TRUNCATED' });
+    expect(passed).toBeLessThan(cut.length);
+  });
+
+  test('ends the source if nobody reads on', async () => {
+    let ended = false;
+    const source = async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        yield* pieces(BLOB, 1000);
+      } finally {
+        ended = true;
+      }
+    };
+    for await (const _ of provenPassing(source(), { blob: describeBytes(BLOB), diffId: digestOf(CONTENT) }))
+      break;
+    expect(ended).toBe(true);
+  });
+});
+
+test('an empty blob is another layer than this one', async () => {
+  expect((await pass(Buffer.alloc(0))).error).toMatchObject({ code: 'DIGEST_MISMATCH' });
+});
