@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource } from '../content/source.ts';
+import type { ContentSource, OpenOptions } from '../content/source.ts';
+import { isRemote } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
@@ -21,7 +22,7 @@ export function keepDocuments(source: ContentSource, maxBytes: number = 16 * 102
     const found = kept.get(digest);
     return found?.length === size ? found : undefined;
   };
-  const read = async (descriptor: Descriptor, options: ContentOptions): Promise<Buffer> => {
+  const read = async (descriptor: Descriptor, options: OpenOptions): Promise<Buffer> => {
     const document = await readDocument(await source.open(descriptor, options), descriptor);
     if (kept.has(descriptor.digest) || document.length > maxBytes) return document;
     kept.set(descriptor.digest, document);
@@ -35,13 +36,15 @@ export function keepDocuments(source: ContentSource, maxBytes: number = 16 * 102
   };
   return {
     has: async (descriptor, options) => find(descriptor) !== undefined || source.has(descriptor, options),
+    isRemote: async (descriptor, options) =>
+      find(descriptor) === undefined && isRemote(source, descriptor, options),
     open: async (descriptor, options = {}) => {
-      const { offset = 0, signal } = options;
+      const { offset = 0, signal, once } = options;
       signal?.throwIfAborted();
       const found = find(descriptor);
       const isWanted = found !== undefined || (offset === 0 && isDocument(descriptor));
       if (!isWanted || offset < 0 || offset > descriptor.size) return source.open(descriptor, options);
-      const document = found ?? (await read(descriptor, { signal }));
+      const document = found ?? (await read(descriptor, { signal, once }));
       const rest = document.subarray(offset);
       return Readable.from(rest.length > 0 ? [rest] : [], { objectMode: false });
     },

@@ -12,7 +12,7 @@ import { JobChain } from '../support/job-chain.ts';
 import { listFiles } from '../support/list-files.ts';
 
 /** Layers that no compression makes smaller, so that their requests are told from those of documents. */
-const SIZE = 60_000;
+const SIZE = 80_000;
 const OLD = Array.from({ length: 11 }, () => randomBytes(SIZE));
 const FIRST = makeCargo({ layers: OLD });
 const SECOND = makeCargo({ layers: [...OLD, randomBytes(SIZE)] });
@@ -56,7 +56,9 @@ describe.each<NonNullable<FakeOptions['kind']>>(['graph', 'containerd', 'podman'
       daemon.handlers.set('POST /images/load', async (request, response) => {
         await daemon.serve(request, response);
         const files = await listFiles(TMPDIR);
-        landed.push(...files.filter(({ size }) => size >= SIZE).map(({ path }) => path));
+        // Node keeps compiled code there, too.
+        const own = files.filter(({ path, size }) => path.startsWith('drayage-') && size >= SIZE);
+        landed.push(...own.map(({ path }) => path));
       });
       expect(await load(daemon, { TMPDIR })).toMatchObject({ code: 0 });
       expect(landed).toEqual([]);

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Nearness, SourcedBlob } from '../../src/image/fetch-ahead.ts';
 import { fetchAhead } from '../../src/image/fetch-ahead.ts';
 import { writeOciArchive } from '../../src/archive/write/oci.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 

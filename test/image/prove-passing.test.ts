@@ -5,7 +5,7 @@ import { isProven } from '../../src/image/prove.ts';
 import { provenPassing } from '../../src/image/prove-passing.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { verified } from '../../src/stream/verified.ts';
-import { describeBytes } from '../contract/content.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 
 const CONTENT = randomBytes(3_000_000);
 const BLOB = gzipSync(CONTENT);

@@ -60,7 +60,8 @@ export function writeOciArchive(
  * Writes images as an OCI layout in a tar, with all that they lead to, byte for byte as the sources have it. A manifest.json
  * over the same blobs lets it be read as a docker archive too.
  *
- * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. A layer is
+ * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. For a
+ * receiver that checks, a blob that `fetchAhead` leaves on a server is read once, and verified before its last byte. A layer is
  * proven, because not every receiver computes its diffID. After a failure the stream never ends cleanly.
  * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
  * `NOT_FOUND` and whatever else a source says
