@@ -71,11 +71,11 @@ describe.each<NonNullable<FakeOptions['kind']>>(['graph', 'containerd', 'podman'
         running += 1;
         atOnce = Math.max(atOnce, running);
         response.once('close', () => (running -= 1));
-        const { end } = response;
+        const end = response.end.bind(response) as (...args: unknown[]) => unknown;
         response.end = ((...args: unknown[]) => {
-          void setTimeout(50).then(() => Reflect.apply(end, response, args));
+          void setTimeout(50).then(() => end(...args));
           return response;
-        }) as typeof end;
+        }) as typeof response.end;
         return 'pass';
       };
       expect(await load(daemon)).toMatchObject({ code: 0 });
@@ -88,7 +88,7 @@ describe.each<NonNullable<FakeOptions['kind']>>(['graph', 'containerd', 'podman'
       chain.gitlab.faults.storage = ({ headers }, response) => {
         const [, first, last] = /(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
         if (Number(last) - Number(first) < SIZE || cuts++ >= 3) return 'pass';
-        const { end } = response;
+        const end = response.end.bind(response);
         response.end = ((bytes: Buffer) => {
           response.write(bytes.subarray(0, 50_000), () => response.destroy());
           response.end = end;
