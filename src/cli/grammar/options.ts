@@ -58,7 +58,7 @@ export const BASE_JOB: OptionRow<'baseJob', string[]> = [
   "trust this earlier job's artifact: its layers are not read where the layout omits them; none for no base",
 ];
 
-/** Options that say of which pipeline a base job is. */
+/** Options that name the pipeline of a base job. */
 export const JOB_OF_BASE: Options<Omit<BaseJobOptions, 'baseJob'>> = {
   ref: ['--ref <name...>', 'branches of the base job; default $CI_DEFAULT_BRANCH'],
   project: ['--project <id>', 'the project of the base job; default $CI_PROJECT_ID'],
