@@ -93,6 +93,7 @@ describe('the component', () => {
       'compress',
       'adopt',
       'base_job',
+      'sticky',
     ]);
     for (const [name, { description, default: value, regex = '', options }] of declared) {
       expect(description).not.toBe('');
