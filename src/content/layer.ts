@@ -19,8 +19,6 @@ export interface SavedLayer {
 export interface LayerHint {
   /** The archive entry or the digest that names the bytes, for errors. */
   entry: string;
-  /** The number of bytes to come. */
-  size: number;
   /** The digest that the source claims for them. It decides what is worth storing; the bytes are checked against it. */
   promised?: Digest;
   /**

@@ -40,9 +40,9 @@ export interface ContentsOptions extends WalkOptions {
   /**
    * Annotations of the image's entry in its index, which state the number of omitted layers. Default: none are omitted.
    */
-  annotations?: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>> | undefined;
   /** Omits all layers that these count, also those that are present: they are wanted from elsewhere. Default false. */
-  asStated?: boolean;
+  asStated?: boolean | undefined;
 }
 
 /**
@@ -118,9 +118,9 @@ export type WalkNode =
 /** Options of {@link walk}. */
 export interface WalkOptions extends ContentOptions {
   /** Called with unreadable children, which are then skipped. Default: the first one ends the walk. */
-  onDamaged?: (error: DrayageError) => void;
+  onDamaged?: ((error: DrayageError) => void) | undefined;
   /** What earlier walks have seen: it is skipped, and what this one sees is added. Default: nothing. */
-  seen?: Set<Digest>;
+  seen?: Set<Digest> | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { ImageContents } from './contents.ts';
+import { contentsOf } from './contents.ts';
 import { referrersOf } from './referrers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -22,16 +23,16 @@ export interface Receiver {
   takeDocument(document: Document, options: ContentOptions): Promise<void>;
 }
 
-/** Options of {@link copyContents}. */
+/** Options of a copy. */
 export interface CopyOptions extends ContentOptions {
   /** Blobs that the receiver has got already in this run: they are skipped, and those that it gets now are added. */
-  done?: Set<Digest>;
+  done?: Set<Digest> | undefined;
   /** How many blobs are copied at a time. Default 4. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Bounds that for several copies together. Default: each has its own bound. */
-  limit?: LimitFunction;
+  limit?: LimitFunction | undefined;
   /** Hears of each blob that the receiver has now. It is awaited; its failure ends the copy. */
-  onBlob?: (blob: Descriptor, by: CopiedBy) => void | Promise<void>;
+  onBlob?: ((blob: Descriptor, by: CopiedBy) => void | Promise<void>) | undefined;
 }
 
 /**
@@ -73,6 +74,28 @@ export async function copyAttached(
   for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
     await copyContents(one, receiver, options);
   return referrers.map(({ descriptor }) => descriptor);
+}
+
+/** Options of {@link copyImage}. */
+export interface CopyImageOptions extends Omit<CopyOptions, 'limit'> {
+  /** Annotations of the image's entry in its index, which state the number of omitted layers. Default: none are omitted. */
+  annotations?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Copies an image, and what refers to it or to a part of it, into a sink: only what the sink lacks, byte for byte.
+ * @returns what the image leads to, and the referrers: a transaction adds both
+ * @throws {@link DrayageError} as {@link contentsOf}; errors of the sink
+ */
+export async function copyImage(
+  place: ContentSource & Pick<ImageIndex, 'referrers'>,
+  root: Descriptor,
+  sink: ContentSink,
+  { annotations, ...options }: CopyImageOptions = {},
+): Promise<{ contents: ImageContents; referrers: Descriptor[] }> {
+  const { signal } = options;
+  const contents = await contentsOf(place, root, { annotations, signal });
+  return { contents, referrers: await copyAttached(contents, place, place, intoSink(place, sink), options) };
 }
 
 /**

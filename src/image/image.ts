@@ -26,7 +26,7 @@ export interface ReadImageOptions extends ContentOptions, PlatformOption {
    * Takes the image for this platform, if there are several; an only image is taken for any platform. Default: the
    * first.
    */
-  prefer?: Platform;
+  prefer?: Platform | undefined;
 }
 
 /**

@@ -45,6 +45,7 @@ const TABLE: Record<string, Rule> = {
     level: 8,
     packages: ['node:crypto', 'node:stream', 'node:fs', 'node:path', 'p-limit'],
   },
+  edit: { level: 6 },
   testing: { level: 6, packages: ['node:assert', 'node:events', 'node:stream', 'node:zlib'] },
   memory: { level: 6, packages: ['node:stream'] },
   'docker/connect': {

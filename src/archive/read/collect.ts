@@ -136,14 +136,14 @@ class Collector {
   }
 
   /** Goes on as soon as the layer's last byte has been read: what remains to be done for it overlaps with the next one. */
-  async #ingest(name: string, { size, bytes }: TarEntry, compression: Compression): Promise<void> {
+  async #ingest(name: string, { bytes }: TarEntry, compression: Compression): Promise<void> {
     await this.#pending.run(bytes.drained, async () => {
       const named = namedBytes(name, bytes);
       // Layers are known by their sha256.
       const promised =
         named.digest === undefined ? (layerDigest(name) ?? this.#expected.get(name)) : undefined;
       const isStated = promised !== undefined && this.#stated.has(promised);
-      const hint = { entry: name, size, promised, isStated, compression };
+      const hint = { entry: name, promised, isStated, compression };
       const layer = await this.#options.ingest(named.bytes, hint);
       this.entries.set(name, { kind: 'layer', layer, received: layer.received, ...named.digest?.() });
     });

@@ -143,10 +143,9 @@ export class ArchiveContents {
   readonly #lateLayer = memoize(
     async ({ at, found }: { at: string; found: FoundFile }): Promise<IngestedLayer> => {
       const { content, ingest, signal } = this.#access;
-      const { received } = found;
       const bytes =
         found.kind === 'held' ? once(found.bytes) : await content.open(found.received, { signal });
-      return ingest(bytes, { entry: at, size: received.size });
+      return ingest(bytes, { entry: at });
     },
     ({ at }) => at,
   );
