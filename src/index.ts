@@ -127,6 +127,8 @@ export type { RegistryRepository, UploadBlobOptions } from './registry/repositor
 export { joinPlaces } from './select/places.ts';
 export type { Selection } from './select/selection.ts';
 export type { FillableBytes } from './stream/fillable.ts';
+export type { CopiedImage, CopyResult, CopyTarget, CopyVerbOptions, RegistryTarget } from './verbs/copy.ts';
+export { copy } from './verbs/copy.ts';
 export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } from './verbs/diff.ts';
 export { diff } from './verbs/diff.ts';
 export type { ExportOptions } from './verbs/export.ts';

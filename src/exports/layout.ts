@@ -7,6 +7,8 @@ export {
   type PruneLayoutOptions,
   type UpdateOptions,
 } from '../layout/layout.ts';
+export { MemoryContent } from '../memory/memory-content.ts';
+export { MemoryStore } from '../memory/memory-store.ts';
 export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolvedImages } from '../content/image-index.ts';
 export { OMITTED_LAYERS } from '../image/annotations.ts';

@@ -1,5 +1,14 @@
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
+export {
+  BASE_DIGEST,
+  BASE_NAME,
+  CREATED,
+  IMAGE_NAME,
+  REF_NAME,
+  REVISION,
+  SOURCE,
+} from '../oci/annotations.ts';
 export type { HistoryEntry, ImageConfig } from '../oci/config.ts';
 export { configPlatform, parseConfig } from '../oci/config.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
@@ -7,10 +16,22 @@ export type { Digest, DigestAlgorithm, Digester } from '../oci/digest.ts';
 export { createDigester, digestOf, isDigest, parseDigest, shortDigest } from '../oci/digest.ts';
 export type { Index } from '../oci/image-index.ts';
 export { parseIndex } from '../oci/image-index.ts';
-export type { Document, Manifest } from '../oci/manifest.ts';
-export { buildManifest, pairLayers, parseManifest } from '../oci/manifest.ts';
+export type { ArtifactManifest, Document, Manifest } from '../oci/manifest.ts';
+export { buildArtifact, buildManifest, EMPTY_CONFIG, pairLayers, parseManifest } from '../oci/manifest.ts';
 export type { Compression } from '../oci/media-types.ts';
-export { isIndexType, isManifestType, layerCompression, ociLayerType } from '../oci/media-types.ts';
+export {
+  DOCKER_CONFIG,
+  DOCKER_MANIFEST,
+  DOCKER_MANIFEST_LIST,
+  isIndexType,
+  isManifestType,
+  layerCompression,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_LAYER,
+  OCI_MANIFEST,
+  ociLayerType,
+} from '../oci/media-types.ts';
 export type { Platform } from '../oci/platform.ts';
 export { formatPlatform, matchesPlatform, parsePlatform } from '../oci/platform.ts';
 export type { Reference } from '../oci/reference.ts';

@@ -22,9 +22,9 @@ export interface TaggedImage {
 /** Options of {@link writeDockerArchive}. */
 export interface WriteDockerOptions extends ContentOptions {
   /** DiffIDs of layers to leave out; manifest.json names them all the same. */
-  omit?: ReadonlySet<Digest>;
-  /** Whether the reader refuses layers that do not have their diffIDs; see {@link prepareLayer}. Default false. */
-  receiverChecks?: boolean;
+  omit?: ReadonlySet<Digest> | undefined;
+  /** Whether the reader refuses layers that do not have their diffIDs. Default false. */
+  receiverChecks?: boolean | undefined;
 }
 
 /**

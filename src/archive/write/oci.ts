@@ -22,12 +22,12 @@ import { layoutEntries } from './layout-entries.ts';
 /** Options of {@link writeOciArchive}. */
 export interface WriteOciOptions extends ContentOptions {
   /** Digests of blobs to leave out; documents name them all the same. */
-  omit?: ReadonlySet<Digest>;
+  omit?: ReadonlySet<Digest> | undefined;
   /**
    * Whether the reader compares each blob with its digest and its diffID, as a daemon does: then no layer is proven
    * here. Default false.
    */
-  receiverChecks?: boolean;
+  receiverChecks?: boolean | undefined;
 }
 
 /** What an image or a referrer leads to, and where that is read. */

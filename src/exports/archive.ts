@@ -1,0 +1,7 @@
+/** Archives: docker-save and OCI archives of images, written from any content; tar entries, read and written. */
+export type { PlacedContents, WriteOciOptions } from '../archive/write/oci.ts';
+export { writeOciArchive, writeOciArchives } from '../archive/write/oci.ts';
+export type { TaggedImage, WriteDockerOptions } from '../archive/write/docker.ts';
+export { writeDockerArchive } from '../archive/write/docker.ts';
+export type { ErrorCode, ErrorFacts } from '../errors.ts';
+export { DrayageError, isDrayageError } from '../errors.ts';

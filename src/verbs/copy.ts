@@ -1,0 +1,140 @@
+import type { ImageEndpoint, ImageTags } from '../content/endpoint.ts';
+import type { ImagePlace } from '../content/image-index.ts';
+import type { ImageStore } from '../content/store.ts';
+import { DrayageError } from '../errors.ts';
+import type { OpenBase } from '../image/omitted-content.ts';
+import type { CodecName } from '../ingest/codec.ts';
+import type { ImageIdentity } from '../listing/unique-reference.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Registries } from '../registry/registries.ts';
+import type { Selection } from '../select/selection.ts';
+import { fetch } from './fetch.ts';
+import { load } from './load/load.ts';
+import { promote } from './promote/promote.ts';
+import { save } from './save/save.ts';
+import type { SaveSource } from './save/sources/source.ts';
+
+/** References in registries, to which images are copied. */
+export interface RegistryTarget {
+  registries: Registries;
+  /**
+   * References with tags, `registry.example/group/app:1.2`, for the only image or by the name of each. Default tag:
+   * `latest`.
+   */
+  tags: readonly string[] | ((name: string) => readonly string[]);
+}
+
+/** Where images are copied to: a store, a daemon, or references in registries. */
+export type CopyTarget = ImageStore | (ImageEndpoint & Pick<ImageTags, 'list'>) | RegistryTarget;
+
+/** Options of {@link copy}. */
+export interface CopyVerbOptions extends Omit<Selection, 'as'> {
+  /** A daemon, an archive's bytes, or a place that holds images: a layout, a repository, an artifact. */
+  from: SaveSource;
+  to: CopyTarget;
+  /**
+   * Holds the images meanwhile: required from a daemon or an archive to something other than a store, since their bytes
+   * pass once and must be checked before they are used. A temporary layout, or a `MemoryStore` for small images.
+   */
+  through?: ImageStore | undefined;
+  /** Opens the base of an image whose first layers its place omits. Default: that is an error. */
+  openBase?: OpenBase | undefined;
+  /** The compression of layers that a daemon or an archive gives out uncompressed. Default `auto`. */
+  compress?: CodecName | undefined;
+  /** How many blobs are copied at a time. Default 4. */
+  concurrency?: number | undefined;
+}
+
+/** An image that was copied. */
+export interface CopiedImage {
+  /** The first of its names in its source; null if it has none. */
+  name: string | null;
+  /** The config digest. */
+  id: Digest;
+  /** The manifest's digest, or the index's. */
+  digest: Digest;
+  /** What finds it at the target: its name or digest in a store, its unique tag in a daemon, its tags in registries. */
+  refs: string[];
+}
+
+/** Result of {@link copy}. */
+export interface CopyResult {
+  images: CopiedImage[];
+  seconds: number;
+}
+
+/**
+ * Copies images from any place to any other, as `save`, `fetch`, `load` and `promote` do: selected and checked before the
+ * first layer is read, each blob hashed, layers proven where a daemon or a registry gets them. After a failure the target
+ * is as it was, except for blobs that nothing names.
+ * @throws {@link DrayageError} `USAGE` if `through` is missing; the errors of these verbs
+ */
+export async function copy(options: CopyVerbOptions): Promise<CopyResult> {
+  const started = performance.now();
+  const images = await copyAny(options);
+  return { images, seconds: (performance.now() - started) / 1000 };
+}
+
+async function copyAny(options: CopyVerbOptions): Promise<CopiedImage[]> {
+  const { from, to, through, images, concurrency } = options;
+  if (isPlace(from)) return fromPlace(from, options);
+  if (isStore(to)) return (await save({ ...options, from, to, concurrency: undefined })).images.map(inStore);
+  if (through === undefined) {
+    throw new DrayageError('USAGE', 'a copy from a daemon or an archive needs a store on the way', {
+      hint: 'pass a store as `through`, such as a temporary layout',
+    });
+  }
+  const saved = await save({ ...options, from, to: through, concurrency: undefined });
+  const names = saved.images.map(({ name, digest }) => name ?? digest);
+  return fromPlace(through, { ...options, images: images && names, concurrency });
+}
+
+async function fromPlace(place: ImagePlace, options: CopyVerbOptions): Promise<CopiedImage[]> {
+  const { to, openBase, ...selection } = options;
+  const from = [place];
+  if (isStore(to)) {
+    const fetched = await fetch({ ...selection, from, to, complete: openBase });
+    return fetched.images.map(inStore);
+  }
+  if (isEndpoint(to)) {
+    const loaded = await load({ ...selection, from, to, openBase });
+    return loaded.images.map(({ name, id, digest, ref }) => ({ name, id, digest, refs: [ref] }));
+  }
+  const { registries, tags } = to;
+  const promotions =
+    typeof tags === 'function'
+      ? (options.images?.map((image) => ({ image, to: tags(image) })) ?? tags)
+      : [{ image: only(options.images), to: tags }];
+  const promoted = await promote({ ...selection, from, registries, promotions });
+  return promoted.images.map(({ name, id, digest, tags: set }) => ({
+    name,
+    id,
+    digest,
+    refs: set.map(({ ref }) => ref),
+  }));
+}
+
+/** The one image that gets all of the tags. */
+function only(images: readonly string[] | undefined): string | undefined {
+  if (images === undefined || images.length <= 1) return images?.[0];
+  throw new DrayageError('AMBIGUOUS', `tags for one image, but ${images.length} images are chosen`, {
+    reason: 'SEVERAL_IMAGES',
+    hint: 'choose one, or make the tags a function of the name',
+  });
+}
+
+function inStore({ name, id, digest }: ImageIdentity): CopiedImage {
+  return { name, id, digest, refs: [name ?? digest] };
+}
+
+function isPlace(from: SaveSource): from is ImagePlace {
+  return 'images' in from;
+}
+
+function isStore(to: CopyTarget): to is ImageStore {
+  return 'update' in to;
+}
+
+function isEndpoint(to: CopyTarget): to is ImageEndpoint & Pick<ImageTags, 'list'> {
+  return 'load' in to;
+}

@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { DrayageError } from '../../src/errors.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { MemoryStore } from '../../src/memory/memory-store.ts';
+import { Registries } from '../../src/registry/registries.ts';
+import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { copy } from '../../src/verbs/copy.ts';
+import { makeCargo } from '../docker/cargo.ts';
+import { always, PLANTED } from '../registry/registries.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
+import { fixtureArchive } from '../support/fixtures.ts';
+import { MemoryEndpoint } from '../support/memory-endpoint.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const CARGO = makeCargo({ layers: ['base', 'app'], compress: false });
+const APP = sampleImage(['base', 'app']);
+const OTHER = sampleImage(['other']);
+
+async function daemonWith(name: string): Promise<MemoryEndpoint> {
+  const daemon = new MemoryEndpoint();
+  await daemon.hold(CARGO.root, CARGO.source, [name]);
+  return daemon;
+}
+
+async function layoutWith(...images: [typeof APP, string][]): Promise<Layout> {
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update(async (transaction) => {
+    for (const [image, name] of images) await addSample(transaction, image, [name]);
+  });
+  return layout;
+}
+
+async function registry(): Promise<{ server: FakeRegistry; registries: Registries }> {
+  const server = await FakeRegistry.start();
+  const registries = new Registries(async () => ({
+    credentials: always(PLANTED),
+    retry: { delay: async () => {} },
+  }));
+  onTestFinished(async () => {
+    await registries[Symbol.asyncDispose]();
+    await server.stop();
+  });
+  return { server, registries };
+}
+
+describe('a copy', () => {
+  test('from a daemon to a store', async () => {
+    const to = new MemoryStore();
+    const { images } = await copy({ from: await daemonWith('app:1'), images: ['app:1'], to });
+    expect(images).toMatchObject([{ name: 'app:1', id: CARGO.configDigest, refs: ['app:1'] }]);
+    expect((await to.resolve('app:1'))[0].root.digest).toBe(images[0]?.digest);
+  });
+
+  test('from an archive to a daemon, through a store', async () => {
+    const [to, through] = [new MemoryEndpoint(), new MemoryStore()];
+    const { images } = await copy({ from: fixtureArchive('demo.tar'), to, through });
+    expect(images.length).toBeGreaterThan(0);
+    for (const { id, refs } of images) expect(await to.inspect(refs[0] ?? '')).toMatchObject({ id });
+  });
+
+  test('from daemon to daemon, through a store', async () => {
+    const to = new MemoryEndpoint();
+    const from = await daemonWith('app:1');
+    const { images } = await copy({ from, images: ['app:1'], to, through: new MemoryStore() });
+    expect(await to.inspect('app:1')).toMatchObject({ id: CARGO.configDigest });
+    expect(images).toMatchObject([{ name: 'app:1', id: CARGO.configDigest }]);
+  });
+
+  test('from a daemon to something that is no store needs one on the way', async () => {
+    const to = new MemoryEndpoint();
+    const copied = copy({ from: await daemonWith('app:1'), images: ['app:1'], to });
+    await expect(copied).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('store') });
+    expect(to.loads).toEqual([]);
+  });
+
+  test('from store to store keeps bytes, and what refers to the image', async () => {
+    const to = new MemoryStore();
+    const from = await layoutWith([APP, 'app:1']);
+    await from.update((transaction) => addSample(transaction, sampleReferrer(APP.root)));
+    const { images } = await copy({ from, to });
+    expect(images).toMatchObject([{ digest: APP.root.digest, refs: ['app:1'] }]);
+    expect(await to.referrers(APP.root)).toHaveLength(1);
+  });
+
+  test('asks the policy before the first layer is read', async () => {
+    const to = new MemoryStore();
+    const policy = {
+      choose: () => {
+        throw new DrayageError('POLICY', 'not this one');
+      },
+      check: () => {},
+    };
+    const copied = copy({ from: await layoutWith([APP, 'app:1']), to, policy });
+    await expect(copied).rejects.toMatchObject({ code: 'POLICY' });
+    expect(await to.images()).toEqual([]);
+  });
+
+  test('to a registry and back', async () => {
+    const { server, registries } = await registry();
+    const ref = `${server.host}/group/app:1`;
+    const from = await layoutWith([APP, 'app:1'], [OTHER, 'other:1']);
+    const pushed = await copy({ from, images: ['app:1'], to: { registries, tags: [ref] } });
+    expect(pushed.images).toEqual([
+      { name: 'app:1', id: APP.config.digest, digest: APP.root.digest, refs: [ref] },
+    ]);
+    const to = new MemoryStore();
+    const pulled = await copy({ from: await registries.repository(ref), images: [ref], to });
+    expect(pulled.images).toMatchObject([{ digest: APP.root.digest }]);
+    for (const [blob] of APP.blobs) expect(await to.has(blob)).toBe(true);
+  });
+
+  test('to a registry, each image under tags of its own', async () => {
+    const { server, registries } = await registry();
+    const from = await layoutWith([APP, 'app:1'], [OTHER, 'other:1']);
+    const tags = (name: string): string[] => [`${server.host}/group/${name}`];
+    const { images } = await copy({ from, to: { registries, tags } });
+    expect(images.map(({ refs }) => refs)).toEqual([
+      [`${server.host}/group/app:1`],
+      [`${server.host}/group/other:1`],
+    ]);
+    const both = copy({ from, images: ['app:1', 'other:1'], to: { registries, tags: tags('x:1') } });
+    await expect(both).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+  });
+});
