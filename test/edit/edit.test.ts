@@ -203,9 +203,9 @@ test('an image is copied with what refers to it, and only what is missing', asyn
   const [from, to] = [await storeWith(BASE), new MemoryStore()];
   await from.update((transaction) => attach(transaction, BASE.root, 'text/plain', [{ bytes: LAYER }]));
   const by: string[] = [];
+  const onBlob = (_: Descriptor, how: string): void => void by.push(how);
   const copyOnce = async (): Promise<void> =>
     to.update(async (transaction) => {
-      const onBlob = (_: Descriptor, how: string): void => void by.push(how);
       const { referrers } = await copyImage(from, BASE.root, transaction, { onBlob });
       transaction.add(BASE.root, ['copied:1'], {});
       for (const referrer of referrers) transaction.add(referrer, [], {});
