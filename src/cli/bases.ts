@@ -4,8 +4,7 @@ import { lazyArtifacts } from './artifacts.ts';
 import type { CacheOptions, OpenCache } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
-import type { RegistryCommandOptions } from './registries.ts';
-import { openRegistries } from './registries.ts';
+import type { RegistryCommandOptions, openRegistries } from './registries.ts';
 import type { HostOptions } from './registry-hosts.ts';
 import { onlyNamedHosts } from './registry-hosts.ts';
 
@@ -23,7 +22,7 @@ export interface Repositories extends AsyncDisposable {
 export function lazyRepositories(options: HostOptions, context: Context): Repositories {
   let opened: ReturnType<typeof openRegistries> | undefined;
   const open: OpenRepository = async (reference) => {
-    opened ??= openRegistries(options, context);
+    opened ??= import('./registries.ts').then(async (file) => file.openRegistries(options, context));
     return (await opened).registries.repository(reference);
   };
   return {

@@ -2,7 +2,6 @@ import type { BaseRepository, OpenRepository } from '../index.ts';
 import { cis, DrayageError, parseReference } from '../index.ts';
 import type { Context } from './context.ts';
 import type { RegistryCommandOptions } from './registries.ts';
-import { credentialSources } from './registries.ts';
 
 /** A registry that this job has named. */
 export interface NamedHost {
@@ -26,6 +25,7 @@ export async function namedHosts(
   { base = [], plainHttp = [], registries = [] }: HostOptions,
   context: Pick<Context, 'env'>,
 ): Promise<NamedHost[]> {
+  const { credentialSources } = await import('./registries.ts');
   const sources = await credentialSources(context);
   const found = [
     ...base.map((reference) => ({ host: parseReference(reference).domain, by: '--base' })),

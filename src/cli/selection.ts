@@ -3,7 +3,7 @@ import { parsePlatform } from '../index.ts';
 import type { Context } from './context.ts';
 import type { ExpectOptions } from './expectations.ts';
 import { readPolicy } from './expectations.ts';
-import type { SignatureOptions, SignatureRequest } from './signatures.ts';
+import type { SignatureOptions, SignatureRequest } from './signature-options.ts';
 import { readSignaturePolicy } from './signatures.ts';
 
 /** The option that names images. */

@@ -209,12 +209,22 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
 }
 
 /**
- * A command is loaded when it is chosen, and with it all that it needs: the grammar alone loads anything later. Only the
- * words of errors are loaded by `main`, once a run has failed.
+ * What is loaded later than the command that needs it, because most runs do not need it: an option or a failure decides.
+ * By the file that loads it.
  */
+const LOADED_LATER: Readonly<Record<string, readonly string[]>> = {
+  'cli/main.ts': ['./report-error.ts'],
+  'cli/commands/load.ts': ['./load-to.ts'],
+  'cli/sources.ts': ['./job-sources.ts', './unpack.ts'],
+  'cli/bases.ts': ['./registries.ts'],
+  'cli/registry-hosts.ts': ['./registries.ts'],
+  'cli/signatures.ts': ['./required-signatures.ts'],
+};
+
+/** A command is loaded by the grammar when it is chosen, and with it all that it needs but {@link LOADED_LATER}. */
 function isLoadedInTime(file: string, { specifier, kind }: Import): boolean {
   const to = roomOf(resolve(file, specifier));
-  if (file === 'cli/main.ts' && specifier === './report-error.ts') return kind === 'dynamic';
+  if (LOADED_LATER[file]?.includes(specifier) === true) return kind !== 'static';
   if (roomOf(file) !== 'cli/grammar') return kind !== 'dynamic';
   return to === 'cli/commands' ? kind !== 'static' : kind === 'type' || (kind === 'static' && to !== 'index');
 }

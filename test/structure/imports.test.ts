@@ -70,6 +70,7 @@ describe('an import', () => {
     ['verbs/a.ts', `import { program } from '../cli/bin.ts';`, 'static import of ../cli/bin.ts'],
     ['cli/a.ts', `const { save } = await import('../index.ts');`, 'dynamic import of ../index.ts'],
     ['cli/a.ts', `const { b } = await import('./b.ts');`, 'dynamic import of ./b.ts'],
+    ['cli/sources.ts', `import { unpackArchives } from './unpack.ts';`, 'static import of ./unpack.ts'],
     ['cli/grammar/a.ts', `import { save } from '../../index.ts';`, 'static import of ../../index.ts'],
     ['cli/grammar/a.ts', `import { b } from '../commands/b.ts';`, 'static import of ../commands/b.ts'],
     ['cli/a.ts', `const { save } = await import('../verbs/b.ts');`, 'dynamic import of ../verbs/b.ts'],

@@ -9,10 +9,10 @@ import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
-import type { SignatureOptions } from '../signatures.ts';
+import type { SignatureOptions } from '../signature-options.ts';
 import type { ImageOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
-import type { SourceOptions } from '../sources.ts';
+import type { SourceOptions } from '../source-options.ts';
 import { openSources } from '../sources.ts';
 
 /** Options of `drayage fetch`. */

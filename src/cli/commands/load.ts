@@ -1,8 +1,5 @@
-import { isError } from '../../errors.ts';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { ImagePlace, LoadedImage, OpenBase, PlannedIdentity, Selection } from '../../index.ts';
-import { DrayageError, exportArchive, imageVariables, joinPlaces, load, save } from '../../index.ts';
+import type { LoadedImage, PlannedIdentity } from '../../index.ts';
+import { DrayageError, imageVariables, load } from '../../index.ts';
 import { jobSecretOf, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
@@ -12,17 +9,17 @@ import { collectLessOften } from '../collector.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import type { LockTimeoutOptions } from '../places.ts';
-import { createLayout } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { checkDotenvFile, writeDotenvFile } from '../dotenv-file.ts';
-import type { SignatureOptions } from '../signatures.ts';
+import type { SignatureOptions } from '../signature-options.ts';
 import type { ImageOptions, PlatformOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
-import type { SourceOptions } from '../sources.ts';
+import type { SourceOptions } from '../source-options.ts';
 import { openSources } from '../sources.ts';
+import type { Choice } from './load-to.ts';
 import type { Target } from '../target.ts';
 import { parseTarget } from '../target.ts';
-import { assertWritable, writeFileWhole } from '../output-file.ts';
+import { assertWritable } from '../output-file.ts';
 import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
@@ -45,12 +42,6 @@ export interface LoadCommandOptions
   dotenv?: string;
 }
 
-/** The selected layouts, images and platform. */
-interface Choice extends Selection {
-  from: ImagePlace[];
-  openBase: OpenBase;
-}
-
 /** `drayage load` */
 export async function loadImages(
   paths: readonly string[],
@@ -69,7 +60,7 @@ export async function loadImages(
   try {
     return target === undefined
       ? await loadIntoDaemon(choice, options, context)
-      : await writeTo(target, choice, options, context);
+      : await (await import('./load-to.ts')).writeTo(target, choice, options, context);
   } catch (error) {
     throw await explainDamage(error, sources.restored, context);
   }
@@ -128,54 +119,4 @@ function describeTransfer({ status, layersSent, layersPresent, bytesSent }: Load
   const bytes = formatBytes(bytesSent);
   if (layersPresent === 0) return `${count(layersSent, 'layer')} sent (${bytes})`;
   return `${layersSent} of ${count(layersSent + layersPresent, 'layer')} sent (${bytes})`;
-}
-
-async function writeTo(
-  target: Target,
-  all: Choice,
-  options: LoadCommandOptions,
-  context: Context,
-): Promise<Outcome> {
-  const choice = { ...all, as: target.kind === 'stdout' ? undefined : target.name };
-  if (target.kind === 'layout') return writeLayout(target.path, choice, options, context);
-  const archive = await exportArchive({
-    ...choice,
-    format: target.kind === 'archive' ? target.format : 'docker',
-  });
-  if (target.kind === 'stdout') {
-    await writeToStdout(archive, context);
-    return { json: {}, text: [], quiet: [] };
-  }
-  await writeFileWhole(target.path, archive, context.signal);
-  return { json: { archive: target.path }, text: [`${target.path}: written`], quiet: [] };
-}
-
-async function writeToStdout(archive: Readable, { stdout, signal }: Context): Promise<void> {
-  try {
-    await pipeline(archive, stdout, { signal, end: false });
-  } catch (cause) {
-    if (!(isError(cause) && 'code' in cause && cause.code === 'EPIPE')) throw cause;
-    throw new DrayageError('IO', 'the reader of standard output stopped before the end of the archive', {
-      cause,
-    });
-  }
-}
-
-async function writeLayout(
-  path: string,
-  { from, ...choice }: Choice,
-  options: LoadCommandOptions,
-  context: Context,
-): Promise<Outcome> {
-  const to = await createLayout(path, context, options);
-  const { images: saved, seconds } = await save({
-    ...choice,
-    from: joinPlaces(from),
-    to,
-  });
-  return {
-    json: { layout: path, images: saved, seconds },
-    text: saved.map(({ name, digest }) => `${path}: ${name ?? digest}`),
-    quiet: saved.map(({ ref }) => ref),
-  };
 }

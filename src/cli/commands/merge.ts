@@ -10,7 +10,7 @@ import { createLayout, defaultLayout, findLayouts } from '../places.ts';
 import type { VariableOptions } from '../reports.ts';
 import { assertReportsWritable, reportPlan, writeReports } from '../reports.ts';
 import type { JobOptions } from '../job-query.ts';
-import type { SignatureOptions } from '../signatures.ts';
+import type { SignatureOptions } from '../signature-options.ts';
 import type { ImageOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
 import { openNamed } from '../sources.ts';

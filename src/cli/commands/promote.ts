@@ -15,9 +15,9 @@ import { openRegistries } from '../registries.ts';
 import { onlyNamedHosts } from '../registry-hosts.ts';
 import type { VariableOptions } from '../reports.ts';
 import { assertReportsWritable, promotionReport, writePromotionReports } from '../reports.ts';
-import type { SignatureOptions } from '../signatures.ts';
+import type { SignatureOptions } from '../signature-options.ts';
 import { readSelection } from '../selection.ts';
-import type { SourceOptions } from '../sources.ts';
+import type { SourceOptions } from '../source-options.ts';
 import { openSources } from '../sources.ts';
 import { explainDamage } from '../artifact-errors.ts';
 

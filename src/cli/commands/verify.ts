@@ -7,7 +7,7 @@ import { formatBytes } from '../../text/bytes.ts';
 import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
-import type { SignatureOptions } from '../signatures.ts';
+import type { SignatureOptions } from '../signature-options.ts';
 import { readSelection } from '../selection.ts';
 import { toJson } from '../report-error.ts';
 import { explainDamage } from '../artifact-errors.ts';

@@ -5,7 +5,7 @@ import type { JobOptions } from '../job-query.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import type { RegistryCommandOptions } from '../registries.ts';
 import type { VariableOptions } from '../reports.ts';
-import type { SignatureOptions } from '../signatures.ts';
+import type { SignatureOptions } from '../signature-options.ts';
 import type { SigningOptions } from '../signing.ts';
 import type { OptionRow, Options } from './command.ts';
 
