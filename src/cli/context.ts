@@ -4,8 +4,8 @@ import type { InputBytes } from '../disk/standard-input.ts';
 /** What a command knows about the process; made once, in main. */
 export interface Context {
   env: Readonly<Record<string, string | undefined>>;
-  /** Opened when it is first asked for. */
-  readonly stdin: InputBytes;
+  /** Default: the standard input of the process, opened by the command that reads it. */
+  readonly stdin?: InputBytes | undefined;
   /** The target of an archive that is written to standard output. */
   stdout: NodeJS.WritableStream;
   signal: AbortSignal;

@@ -9,7 +9,6 @@ import { printJson, printLine, printStack } from './output.ts';
 import { Interruption } from './interruption.ts';
 import { createProgressDisplay } from './progress.ts';
 import { parseAge, parseSize } from './quantities.ts';
-import { openStandardInput } from '../disk/standard-input.ts';
 
 /**
  * Runs the command line. Progress and errors go to standard error, the result to standard output.
@@ -48,9 +47,6 @@ export async function main(argv: readonly string[]): Promise<number> {
       options = common;
       const context = {
         env: process.env,
-        get stdin() {
-          return openStandardInput();
-        },
         stdout: process.stdout,
         signal: controller.signal,
         onProgress: common.quiet === true ? () => {} : display.onProgress,

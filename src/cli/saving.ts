@@ -41,6 +41,7 @@ import { prepareSigning } from './signing.ts';
 import { parseSize } from './quantities.ts';
 import { openBaseLayouts } from './sources.ts';
 import type { InputBytes } from '../disk/standard-input.ts';
+import { openStandardInput } from '../disk/standard-input.ts';
 
 /** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
@@ -239,7 +240,7 @@ async function openSource(
     const daemon = await openDaemon(host, context);
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
-  if (from === '-') return archiveSource(context.stdin, 'standard input');
+  if (from === '-') return archiveSource(context.stdin ?? openStandardInput(), 'standard input');
   const { kind, path, image } = parseNotation(from);
   if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
     const isTarget = await isSameFolder(path, layout.path);

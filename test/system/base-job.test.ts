@@ -30,6 +30,8 @@ async function imagesOf(daemon: TestDaemon): Promise<string> {
   return (await daemon.docker(['images', '--all', '--digests'])).stdout;
 }
 
+const load = (daemon: TestDaemon, id: string): string[] => ['load', '--job-id', id, '--host', daemon.host];
+
 describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
   const skip = skipReason(kind) !== undefined;
 
@@ -58,13 +60,6 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
         expect(archive.length).toBeLessThan((own[i] ?? 0) + SLACK);
       }
 
-      const load = (daemon: TestDaemon, id: string): string[] => [
-        'load',
-        '--job-id',
-        id,
-        '--host',
-        daemon.host,
-      ];
       const refusing = await start(kind);
       const empty = await imagesOf(refusing);
       for (const [i, id] of PIPELINES.slice(0, -1).entries()) {
