@@ -1,6 +1,6 @@
 import { nameOf } from '../content/image-index.ts';
 import type { ImagePlace, StoredImage } from '../content/image-index.ts';
-import type { Authenticate, Voucher } from '../content/policy.ts';
+import type { Authenticate, SignedFacts, Voucher } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { walk } from '../image/contents.ts';
@@ -14,6 +14,7 @@ import { assertOwnPlatforms } from './part-platforms.ts';
 import type { Provenance } from './provenance.ts';
 import { refusal, shortened } from './refusal.ts';
 import { assertNames } from './signed-names.ts';
+import { compareRuns } from '../ci/origin.ts';
 import { signedFacts } from './signed-facts.ts';
 import type { Trust } from './trust.ts';
 import type { AcceptedSignature, Demand, Vetted } from './vet.ts';
@@ -47,20 +48,51 @@ export function signaturePolicy(
     const accepted = await vouching(image, place, demand, { own, parts }, options);
     const told = accepted.find(({ provenance }) => provenance.names !== null) ?? accepted[0];
     if (told !== undefined) onAuthentic?.(image, told.provenance);
+    const facts = statedBy(accepted, parts, expected);
     const all = [
       ...(told ? [told] : []),
       ...accepted,
       ...parts.flatMap(({ vetted }) => vetted?.accepted ?? []),
     ];
-    return vouchersOf(all, expected);
+    return vouchersOf(all, facts);
   };
 }
 
-/** Each referrer once, in this order. */
-function vouchersOf(all: readonly AcceptedSignature[], { buildTypes }: ExpectedProvenance): Voucher[] {
+/**
+ * What the signatures that vouch for an image state about it. If they are those of the parts of an index, its run is the
+ * earliest of theirs: an old part beside a new one does not become new.
+ */
+function statedBy(
+  accepted: readonly AcceptedSignature[],
+  parts: readonly VettedPart[],
+  { buildTypes }: ExpectedProvenance,
+): Map<AcceptedSignature, SignedFacts> {
+  const facts = new Map(accepted.map((one) => [one, signedFacts(one.provenance, buildTypes)] as const));
+  const byPart = parts.map(({ vetted }) => vetted?.accepted.flatMap((one) => facts.get(one) ?? []) ?? []);
+  if (byPart.flat().length === 0) return facts;
+  const [earliest] = byPart
+    .flatMap((own) => own.toSorted(lastRunFirst).slice(0, 1))
+    .toSorted(lastRunFirst)
+    .toReversed();
+  for (const [one, stated] of facts) facts.set(one, { ...stated, origin: earliest?.origin ?? {} });
+  return facts;
+}
+
+function lastRunFirst(a: SignedFacts, b: SignedFacts): number {
+  return compareRuns(b.origin, a.origin);
+}
+
+/** Each referrer once, in this order. A signature of a part that vouches for no more than the part states nothing here. */
+function vouchersOf(
+  all: readonly AcceptedSignature[],
+  facts: ReadonlyMap<AcceptedSignature, SignedFacts>,
+): Voucher[] {
   const vouchers = new Map<Digest, Voucher>();
-  for (const { referrer, provenance } of all)
-    vouchers.set(referrer.digest, { ...referrer, signed: signedFacts(provenance, buildTypes) });
+  for (const one of all) {
+    const { referrer } = one;
+    const signed = facts.get(one) ?? vouchers.get(referrer.digest)?.signed;
+    vouchers.set(referrer.digest, { ...referrer, signed });
+  }
   return [...vouchers.values()];
 }
 

@@ -5,8 +5,8 @@ import type { Provenance } from './provenance.ts';
 
 /** What an accepted signature states about an image, as far as the place of the image states it, too. */
 export function signedFacts(provenance: Provenance, buildTypes: readonly BuildType[]): SignedFacts {
-  const { names, unreadLayers } = provenance;
-  return { names, unreadLayers, origin: signedOrigin(provenance, buildTypes) };
+  const { names, unreadLayers, layersRead } = provenance;
+  return { names, unreadLayers, layersRead, origin: signedOrigin(provenance, buildTypes) };
 }
 
 /** The job that signed, as annotations; empty if no known build type has such a job. */

@@ -6,7 +6,7 @@ import { REVISION } from '../oci/annotations.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import type { Expectations, Mismatch } from './expectations.ts';
 import { acceptedFor, accepting, mismatches } from './expectations.ts';
-import { originOf } from './origin.ts';
+import { originOf, runNumber } from './origin.ts';
 
 /**
  * Accepts the images that meet the expectations. Others are skipped with a note if at least one image meets them;
@@ -69,10 +69,10 @@ function latestRuns(images: readonly StoredImage[], note: Note): StoredImage[] {
  * own.
  */
 function runOf({ annotations, root }: StoredImage): { job: string; run: bigint } {
-  const { ci, server, projectPath, pipelineId, jobName, jobId, run = jobId } = originOf(annotations);
-  const told = pipelineId !== undefined && jobName !== undefined && run !== undefined;
-  return told && /^\d{1,20}$/.test(run)
-    ? { job: JSON.stringify([ci, server, projectPath, pipelineId, jobName]), run: BigInt(run) }
+  const { ci, server, projectPath, pipelineId, jobName } = originOf(annotations);
+  const run = runNumber(annotations);
+  return pipelineId !== undefined && jobName !== undefined && run !== undefined
+    ? { job: JSON.stringify([ci, server, projectPath, pipelineId, jobName]), run }
     : { job: root.digest, run: 0n };
 }
 

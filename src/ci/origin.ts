@@ -96,6 +96,21 @@ export function withSignedOrigin(
   return { ...signed, ...kept };
 }
 
+/** The number of the run that annotations state, which grows with every run of a CI; undefined if they state none. */
+export function runNumber(annotations: Readonly<Record<string, string>>): bigint | undefined {
+  const { jobId = '', run = jobId } = originOf(annotations);
+  return /^\d{1,20}$/.test(run) ? BigInt(run) : undefined;
+}
+
+/** Orders origins by their runs, the earliest first; those without a run come first. */
+export function compareRuns(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): number {
+  const [first, second] = [runNumber(a) ?? -1n, runNumber(b) ?? -1n];
+  return first === second ? 0 : first < second ? -1 : 1;
+}
+
 /** Annotations that do not say which run of a job saved the image. */
 export function withoutRun(annotations: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => !isOfRun(key)));

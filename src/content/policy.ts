@@ -27,6 +27,8 @@ export interface SignedFacts {
   names: readonly string[] | null;
   /** Blobs of layers that the signer has not read, because a base states them. */
   unreadLayers: readonly Digest[];
+  /** Whether the signer has read layers at all. A signature of a reference proves none. */
+  layersRead: boolean;
 }
 
 /** A referrer that vouches for an image. */

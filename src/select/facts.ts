@@ -1,4 +1,4 @@
-import { originOf, withSignedOrigin } from '../ci/origin.ts';
+import { compareRuns, withSignedOrigin } from '../ci/origin.ts';
 import type { StoredImage } from '../content/image-index.ts';
 import type { ImagePolicy, SignedFacts, Voucher } from '../content/policy.ts';
 import { isDrayageError } from '../errors.ts';
@@ -15,7 +15,9 @@ export function factsOf(
 ): SignedFacts | undefined {
   const all = vouchers.flatMap(({ signed }) => (signed === undefined ? [] : [signed]));
   const named = preferred(all, ({ names }) => image.names.every((name) => names?.includes(name)));
-  return preferred(named, (facts) => isPermitted(image, facts, policy)).toSorted(lastRunFirst)[0];
+  return preferred(named, (facts) => isPermitted(image, facts, policy)).toSorted((a, b) =>
+    compareRuns(b.origin, a.origin),
+  )[0];
 }
 
 /** Those that pass a test; all of them if none passes. */
@@ -32,15 +34,4 @@ function isPermitted(image: StoredImage, { origin }: SignedFacts, policy: ImageP
     if (isDrayageError(error, 'POLICY')) return false;
     throw error;
   }
-}
-
-/** Facts without a run, such as those of another tool, come last. */
-function lastRunFirst(a: SignedFacts, b: SignedFacts): number {
-  const [first, second] = [runOf(a), runOf(b)];
-  return first === second ? 0 : first > second ? -1 : 1;
-}
-
-function runOf({ origin }: SignedFacts): bigint {
-  const { jobId = '', run = jobId } = originOf(origin);
-  return /^\d{1,20}$/.test(run) ? BigInt(run) : -1n;
 }

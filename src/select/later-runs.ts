@@ -3,7 +3,7 @@ import type { ImagePolicy } from '../content/policy.ts';
 import { isDrayageError } from '../errors.ts';
 import { taggedName } from '../oci/reference.ts';
 import type { JudgedImage } from './judge.ts';
-import { withSignedOrigin } from '../ci/origin.ts';
+import { originOf, withoutRun, withSignedOrigin } from '../ci/origin.ts';
 import { factsOf } from './facts.ts';
 import { judge } from './judge.ts';
 import { findAll } from './places.ts';
@@ -27,9 +27,12 @@ export async function withLaterRuns(
   );
   // Without names, so that the signature alone says how the image is called.
   const nameless = listed.map(({ place, image }) => ({ place, image: { ...image, names: [] } }));
-  const all = (await judge(nameless, { authenticate, policy, signal })).filter(
-    ({ refusal }) => refusal === undefined,
-  );
+  const judged = await judge(nameless, { authenticate, policy, signal });
+  // Another signature may decide about each name: it replaces what the place states, not what a signature does.
+  const all = judged.flatMap((one, i) => {
+    const annotations = nameless[i]?.image.annotations ?? {};
+    return one.refusal === undefined ? [{ ...one, image: { ...one.image, annotations } }] : [];
+  });
   return found.map((list, i) => {
     const name = taggedName(references[i] ?? '');
     if (name === undefined) return list;
@@ -46,7 +49,9 @@ function signedAs(name: string, one: JudgedImage, policy: ImagePolicy): JudgedIm
   const image = { ...one.image, names: [name] };
   const facts = factsOf(image, one.vouchers, policy);
   if (facts?.names?.includes(name) !== true) return undefined;
-  return { ...one, image: { ...image, annotations: withSignedOrigin(image.annotations, facts.origin) } };
+  const signed = withSignedOrigin(image.annotations, facts.origin);
+  const annotations = originOf(facts.origin).jobId === undefined ? withoutRun(signed) : signed;
+  return { ...one, image: { ...image, annotations } };
 }
 
 /** Whether the policy drops an image that it takes otherwise, because of another one. */

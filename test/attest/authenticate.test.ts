@@ -9,7 +9,10 @@ import type { StoredImage } from '../../src/content/image-index.ts';
 import type { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { originOf } from '../../src/ci/origin.ts';
+import { factsOf } from '../../src/select/facts.ts';
 import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
 import { OCI_CONFIG, OCI_INDEX } from '../../src/oci/media-types.ts';
 import { once } from '../../src/stream/tap.ts';
@@ -230,6 +233,39 @@ describe('an index', () => {
     const check = signaturePolicy(await loadTrust(KEYS), COMMIT);
     const vouchers = await check((await layout.resolve('app:1'))[0], layout);
     expect(vouchers).toHaveLength(2);
+  });
+
+  /** A signature that a run of the job made. */
+  const ranAs = (run: string, digest: Digest): Buffer => {
+    const of = statement((value) => {
+      const { metadata } = value.predicate.runDetails;
+      metadata.invocationId = metadata.invocationId.replace(/\d+$/, run);
+    }, digest);
+    return bytesOf(keyBundle(KEYS.privateKey, of));
+  };
+  const runOfIndex = async (): Promise<unknown> => {
+    const [image] = await layout.resolve('app:1');
+    const vouchers = await signaturePolicy(await loadTrust(KEYS), COMMIT)(image, layout);
+    const { origin = {} } = factsOf(image, vouchers) ?? {};
+    return originOf(origin).jobId;
+  };
+
+  test('counts as the run that signed it, whatever later run signed a part of it', async () => {
+    const { digest } = INDEX.root;
+    await addIndex(INDEX, [INDEX.root, ranAs('5', digest)], [ARM.root, ranAs('9', ARM.root.digest)]);
+    expect(await runOfIndex()).toBe('5');
+  });
+
+  test.each([
+    ['5', '9'],
+    ['9', '5'],
+  ])('counts as the earliest run of those that signed its parts: %s, %s', async (...runs) => {
+    await addIndex(
+      INDEX,
+      [IMAGE.root, ranAs(runs[0], IMAGE.root.digest)],
+      [ARM.root, ranAs(runs[1], ARM.root.digest)],
+    );
+    expect(await runOfIndex()).toBe('5');
   });
 
   test('does not where one of them is not signed, of another name, or not there', async () => {

@@ -154,9 +154,11 @@ async function proveUnknown(
   holders: ReadonlySet<RegistryRepository> = new Set(),
   { from, blobs = [], registries, openBase, openJob, bases, baseJobs, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
-  const unread = new Set(vouchers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
-  if (vouchers.length > 0 && unread.size === 0) return;
-  const only = vouchers.length > 0 ? unread : undefined;
+  // A signature of a reference vouches for no layer.
+  const provers = vouchers.filter(({ signed }) => signed?.layersRead !== false);
+  const unread = new Set(provers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
+  if (provers.length > 0 && unread.size === 0) return;
+  const only = provers.length > 0 ? unread : undefined;
   if (targets.every(({ repository }) => holders.has(repository))) return;
   const openRepository = baseRepositories(targets, { registries, openBase });
   const others = [...blobs, ...from];
