@@ -201,7 +201,7 @@ export function assertNames(names: readonly string[], others: readonly unknown[]
 }
 
 /** A digest always means one image, but any job of the daemon can move a name. */
-function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
+export function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
   const tags = names.filter((name) => !/^(?:sha256:)?[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$/.test(name));
   if (tags.length === 0) return;
   const message = `${tags.join(', ')}: another job of this shared daemon may have moved the tag; --iidfile or --metadata-file save what this job built`;

@@ -1,13 +1,14 @@
 import type { DockerDaemon, Layout, SaveReferenceResult, SignResult } from '../index.ts';
 import { DrayageError, originAnnotations, saveReference } from '../index.ts';
-import { assertNames, readRequest } from './saving.ts';
+import { withAlgorithm } from './image-id.ts';
+import { assertNames, noteMovingTags, readRequest } from './saving.ts';
 import { findBuiltImages } from './built-images.ts';
 import type { Job } from './ci.ts';
 import { knownCis, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { createLayout, defaultLayout } from './places.ts';
-import { reportPlan } from './reports.ts';
+import { assertReportsWritable, reportPlan } from './reports.ts';
 import type { SaveCommandOptions } from './saving.ts';
 import { prepareSigning } from './signing.ts';
 
@@ -26,22 +27,25 @@ export interface DoneReference {
  * job
  */
 export async function runSticky(
-  names: readonly string[],
+  given: readonly string[],
   options: SaveCommandOptions,
   context: Context,
   mode: 'real' | 'trial' = 'real',
 ): Promise<DoneReference> {
   const { env, signal, onProgress } = context;
   refuseLayerOptions(options);
+  const names = given.map(withAlgorithm);
   const { ids, described } = await readRequest(options);
   assertNames(names, [...ids, ...described]);
   const job = readJob(env) ?? outsideJob();
+  await assertReportsWritable();
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
   await using daemon = await openDaemon(options.host, context);
   assertLasting(daemon, options, env);
   const found = await findBuiltImages(described, daemon, context);
   const isReal = mode === 'real';
+  if (isReal) noteMovingTags(names, context);
   const result = await saveReference({
     from: daemon,
     images: [...names, ...ids, ...found.keys()],

@@ -1,23 +1,26 @@
-import type { DaemonIdentity, LastingEndpoint, ReferredImage } from '../content/endpoint.ts';
+import type { DaemonIdentity, ImageEndpoint, LastingEndpoint, ReferredImage } from '../content/endpoint.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { REVISION } from '../oci/annotations.ts';
+import { formatPlatform } from '../oci/platform.ts';
 import type { ImageReference } from './reference.ts';
 import { daemonTitle } from './reference.ts';
 
 const HINT = 'run this job on the runner of that daemon, or build the image again with its layers';
 
 /**
- * Holds a reference against a daemon: it must be the daemon that the reference names, and have the very image. Reads no
+ * Holds a reference against a daemon: it must be the daemon that the reference names, and have the very image, under its
+ * unique tag if a job saved it. The documents of a layout are anybody's; the tag is set by who reaches the daemon. Reads no
  * layer.
  * @param name what messages call the image
+ * @param tag the tag that the saving job gave it, without the repository. Default: none is asked for
  * @throws {@link DrayageError} `UNREACHABLE` for another daemon, or if the image is gone; `UNSUPPORTED` for an endpoint that
  * cannot tell
  */
 export async function assertReferred(
-  name: string,
+  { name, tag }: { name: string; tag?: string | undefined },
   reference: ImageReference,
-  endpoint: Partial<LastingEndpoint>,
+  endpoint: Pick<ImageEndpoint, 'inspect'> & Partial<LastingEndpoint>,
   options: ContentOptions = {},
 ): Promise<void> {
   const lasting = lastingEndpoint(endpoint, name);
@@ -25,8 +28,23 @@ export async function assertReferred(
   if (there === undefined || !isSameDaemon(there, reference.daemon))
     throw otherDaemon(name, reference, there);
   const found = await referred(lasting, reference, options);
-  const flaw = typeof found === 'string' ? found : differenceOf(reference, found);
+  const flaw =
+    typeof found === 'string'
+      ? found
+      : (differenceOf(reference, found) ?? (await flawOfTag(tag, reference, endpoint, options)));
   if (flaw !== undefined) throw goneImage(name, reference, flaw);
+}
+
+/** Whether the daemon has lost the tag by which the saving job held the image, in words. */
+async function flawOfTag(
+  tag: string | undefined,
+  reference: ImageReference,
+  endpoint: Pick<ImageEndpoint, 'inspect'>,
+  { signal }: ContentOptions,
+): Promise<string | undefined> {
+  if (tag === undefined) return undefined;
+  const { names } = await endpoint.inspect(reference.image, { signal });
+  return names.some((name) => name.endsWith(`:${tag}`)) ? undefined : `the image has no tag ${tag}`;
 }
 
 /** The endpoint as one that can be referred to. */
@@ -91,6 +109,8 @@ function differenceOf(reference: ImageReference, found: ReferredImage): string |
   if (found.image !== reference.image) return `${found.image} is there`;
   if (found.id !== reference.id) return `its config is ${found.id}, not ${reference.id}`;
   if (String(found.diffIds) !== String(reference.diffIds)) return 'the image has other layers';
+  const [is, stated] = [formatPlatform(found.platform), formatPlatform(reference.platform)];
+  if (is !== stated) return `the image is for ${is}, not for ${stated}`;
   const [said, label] = [reference.labels?.[REVISION], found.labels?.[REVISION]];
   return said === label
     ? undefined

@@ -18,6 +18,15 @@ export function uniqueReference(image: StoredImage, configDigest: Digest): strin
   return `${uniqueTagWithoutHex(image, image.names[0])}${shortDigest(digest)}`;
 }
 
+/**
+ * The tag, without the repository, that the job which saved a reference has given the image; undefined if no job saved it.
+ * A job that takes the reference under another name still finds it.
+ */
+export function tagOfSaver(image: StoredImage, configDigest: Digest): string | undefined {
+  if (originOf(image.annotations).pipelineId === undefined) return undefined;
+  return uniqueReference(image, configDigest).split(':').at(-1);
+}
+
 /** Which image it is, in any result. */
 export interface ImageIdentity {
   /** The first of its names; null if it has none. */

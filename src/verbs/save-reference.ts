@@ -60,6 +60,7 @@ export interface SaveReferenceResult {
 
 /**
  * Saves references to images into a layout, for jobs that share a lasting daemon: all of them, or, after any failure, none.
+ * The daemon may keep tags that it got before the failure; `unload` of the pipeline removes them.
  * The images stay in the daemon, and no layer is read. `load` finds them only there.
  * @throws {@link DrayageError} `NOT_FOUND`; `USAGE` if no image is named; `UNSAFE` if the daemon has no lasting ID or does not
  * identify its images; `DAEMON`, `UNREACHABLE`, `IO`

@@ -5,6 +5,7 @@ import type { ContentOptions } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { assertReferred } from '../image/referred-image.ts';
+import { tagOfSaver } from '../listing/unique-reference.ts';
 import type { OnProgress } from '../progress.ts';
 import { save } from './save/save.ts';
 
@@ -26,7 +27,8 @@ export interface TakeReferredOptions extends ContentOptions {
  */
 export async function takeReferred(options: TakeReferredOptions): Promise<void> {
   const { from, reference, image, to, signal, onProgress } = options;
-  await assertReferred(nameOf(image), reference, from, { signal });
+  const tag = tagOfSaver(image, reference.id);
+  await assertReferred({ name: nameOf(image), tag }, reference, from, { signal });
   await save({
     from,
     images: [reference.image],

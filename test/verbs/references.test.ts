@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
+import { buildReference, readReference } from '../../src/image/reference.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { Registries } from '../../src/registry/registries.ts';
+import { once } from '../../src/stream/tap.ts';
 import { diff } from '../../src/verbs/diff.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
 import { fetch } from '../../src/verbs/fetch.ts';
 import { inspect } from '../../src/verbs/inspect.ts';
+import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import type { PromoteOptions, PromoteResult } from '../../src/verbs/promote/promote.ts';
 import { promote } from '../../src/verbs/promote/promote.ts';
@@ -34,17 +37,22 @@ beforeEach(async () => {
   await daemon.hold(APP.root, APP.source, ['app:1']);
   layout = await newLayout();
   const annotations = originAnnotations(ORIGIN);
-  const { images } = await saveReference({ from: daemon, images: ['app:1'], to: layout, annotations });
-  saved = images[0]!;
+  const lease = { pipeline: '4711', now: new Date(0) };
+  const request = { from: daemon, images: ['app:1'], to: layout, annotations, lease };
+  saved = (await saveReference(request)).images[0]!;
 });
 
 async function newLayout(): Promise<Layout> {
   return Layout.create(join(await temporaryFolder(), 'layout'));
 }
 
-test('a reference is saved without a layer, and without a tag if no pipeline holds it', () => {
+test('a reference is saved without a layer, and without a tag if no pipeline holds it', async () => {
+  const other = new LastingDaemon();
+  await other.hold(APP.root, APP.source, ['app:1']);
+  await saveReference({ from: other, images: ['app:1'], to: await newLayout() });
+  expect(other.held[0]?.names).toEqual(['app:1']);
   expect(daemon.saves).toEqual([]);
-  expect(daemon.held[0]?.names).toEqual(['app:1']);
+  expect(daemon.held[0]?.names).toContain(saved.ref);
   expect(saved).toMatchObject({ name: 'app:1', platform: 'linux/amd64', daemonId: saved.id });
   expect(saved.ref).toBe(`app:pipeline-4711-${saved.id.slice(7, 19)}`);
 });
@@ -57,6 +65,36 @@ test('if the daemon cannot name the image, no layout changes', async () => {
   const lease = { pipeline: '4711', now: new Date(0) };
   await expect(saveReference({ from: daemon, images: ['app:1'], to, lease })).rejects.toThrow('no tag');
   expect(await to.entries()).toEqual([]);
+});
+
+test('an image without the tag of the job that saved it is not the one that this pipeline shipped', async () => {
+  await daemon.remove(saved.ref);
+  const gone = { code: 'UNREACHABLE', message: expect.stringContaining('no tag pipeline-4711-') };
+  await expect(load({ from: [layout], to: daemon })).rejects.toMatchObject(gone);
+  const [image] = await layout.images({ references: true });
+  const reference = await readReference(layout, image!.root);
+  const taken = takeReferred({ from: daemon, reference: reference!, image: image!, to: await newLayout() });
+  await expect(taken).rejects.toMatchObject(gone);
+  expect(daemon.held[0]?.names).not.toContain(saved.ref);
+});
+
+test('a reference that states another platform is refused', async () => {
+  const to = await newLayout();
+  const [image] = await layout.images({ references: true });
+  const reference = await readReference(layout, image!.root);
+  const { root, documents } = buildReference({
+    ...reference!,
+    platform: { os: 'linux', architecture: 'arm64' },
+  });
+  await to.update(async (content) => {
+    for (const { descriptor, bytes } of documents) await content.put(descriptor, once(bytes));
+    content.add(root, image!.names, image!.annotations);
+  });
+  const loaded = load({ from: [to], to: daemon });
+  await expect(loaded).rejects.toMatchObject({
+    code: 'UNREACHABLE',
+    message: expect.stringContaining('for linux/amd64, not for linux/arm64'),
+  });
 });
 
 test('inspect says where the image is', async () => {
@@ -152,7 +190,11 @@ describe('a promotion', () => {
       const liar = new LastingDaemon();
       await liar.hold(other.root, other.source, ['app:1']);
       liar.refer = async () => daemon.refer(reference.image);
-      liar.inspect = async () => ({ id: liar.held[0]!.id, names: [], diffIds: liar.held[0]!.diffIds });
+      liar.inspect = async () => ({
+        id: liar.held[0]!.id,
+        names: [saved.ref],
+        diffIds: liar.held[0]!.diffIds,
+      });
       await takeReferred({ from: what === 'another image' ? liar : daemon, reference, image, to });
       return to;
     };

@@ -1,7 +1,8 @@
-import type { ImageTags, LastingEndpoint, LoadResult } from '../../content/endpoint.ts';
+import type { ImageEndpoint, ImageTags, LastingEndpoint, LoadResult } from '../../content/endpoint.ts';
 import { nameOf } from '../../content/image-index.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
+import { tagOfSaver } from '../../listing/unique-reference.ts';
 import { assertReferred, goneImage } from '../../image/referred-image.ts';
 import type { SelectedReference } from '../../select/selection.ts';
 import type { Leaseholder } from './lease.ts';
@@ -10,7 +11,7 @@ import { putHeld } from './put-held.ts';
 
 /** Where the image of a reference gets its names. */
 interface ReferenceTarget extends ContentOptions {
-  to: Pick<ImageTags, 'list'> & Partial<ImageTags & LastingEndpoint>;
+  to: Pick<ImageTags, 'list'> & Pick<ImageEndpoint, 'inspect'> & Partial<ImageTags & LastingEndpoint>;
   lease?: Leaseholder | undefined;
 }
 
@@ -31,10 +32,10 @@ export async function loadReference(
   const naming = namingEndpoint(to, name);
   try {
     return await putHeld(target, unique, names, async (held) => {
-      await assertReferred(name, reference, to, { signal });
       const owner = (await to.list({ signal })).find((image) => image.names.includes(unique));
       if (owner !== undefined && owner.id !== reference.image)
         throw goneImage(name, reference, `${unique} means ${owner.id}`);
+      await assertReferred({ name, tag: tagOfSaver(stored, reference.id) }, reference, to, { signal });
       return nameImage(naming, reference, held, { signal });
     });
   } catch (error) {
