@@ -43,7 +43,8 @@ export async function* fetchAhead<T extends SourcedBlob>(
 ): AsyncGenerator<NearBlob<T>, void, undefined> {
   const stop = new AbortController();
   const opening = { ...options, once: true, signal: eitherSignal(options.signal, stop.signal) };
-  const fetching: Promise<NearBlob<T>>[] = [];
+  /** By item. Those that the consumer has left are empty, so that their bytes can go. */
+  const fetching: (Promise<NearBlob<T>> | undefined)[] = [];
   const held: number[] = [];
   let used = 0;
   const reserve = ({ size }: Descriptor): boolean => {
@@ -66,7 +67,9 @@ export async function* fetchAhead<T extends SourcedBlob>(
         one.catch(() => undefined);
         fetching.push(one);
       }
-      yield await fetching[i]!;
+      yield (await fetching[i])!;
+      if (i === 0) continue;
+      fetching[i - 1] = undefined;
       used -= held[i - 1] ?? 0;
     }
   } finally {

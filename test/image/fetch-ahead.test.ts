@@ -1,4 +1,6 @@
 import { buffer } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Nearness, SourcedBlob } from '../../src/image/fetch-ahead.ts';
@@ -50,6 +52,22 @@ async function consume(
 }
 
 describe('fetchAhead', () => {
+  test('lets go of the bytes that the consumer has left', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const blobs = Array.from({ length: 30 }, (_, i) => Buffer.alloc(4_000_000, String(i)));
+    const items = itemsOf(new Remote(blobs), blobs);
+    collect();
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for await (const { nearness } of fetchAhead(items, { memory: 16_000_000 })) {
+      expect(nearness === 'memory' || nearness === 'remote').toBe(true);
+      collect();
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    expect(most).toBeLessThan(40_000_000);
+  });
+
   test('fetches remote blobs several at a time, each once, and gives them in their order', async () => {
     const remote = new Remote(BLOBS);
     const { bytes, nearness } = await consume(itemsOf(remote));
