@@ -40,7 +40,8 @@ type JsonObject = Record<string, unknown>;
 
 /**
  * Writes a variant of an image: a config and a manifest; the layers are shared. Keys of the config that are unknown here
- * stay. The same image and the same changes give the same bytes.
+ * stay; annotations of the manifest do not. If layers of the image are omitted, add the variant with the annotation of the
+ * image that says so. The same image and the same changes give the same bytes.
  * @param store holds the image's documents, and gets the new ones
  * @param root a manifest, or an index that contains the image for `platform`
  * @returns the new image, whose root a transaction can add

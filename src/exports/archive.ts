@@ -1,4 +1,4 @@
-/** Archives: docker-save and OCI archives of images, written from any content; tar entries, read and written. */
+/** Archives: docker-save and OCI archives of images, written from any content. `save` reads them. */
 export type { PlacedContents, WriteOciOptions } from '../archive/write/oci.ts';
 export { writeOciArchive, writeOciArchives } from '../archive/write/oci.ts';
 export type { TaggedImage, WriteDockerOptions } from '../archive/write/docker.ts';

@@ -38,9 +38,10 @@ export class MemoryContent implements ContentSource, ContentSink {
     bytes: AsyncIterable<Uint8Array>,
     options?: ContentOptions,
   ): Promise<void> {
-    const { digest } = descriptor;
+    const { digest, size } = descriptor;
     const held = this.blobs.get(digest);
-    if (held !== undefined && digestOf(held, digestAlgorithm(digest)) === digest) return;
+    const isIntact = held?.length === size && digestOf(held, digestAlgorithm(digest)) === digest;
+    if (isIntact) return;
     await writeBlob(await this.begin(options), bytes, descriptor);
   }
 

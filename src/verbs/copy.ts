@@ -65,8 +65,8 @@ export interface CopyResult {
 
 /**
  * Copies images from any place to any other, as `save`, `fetch`, `load` and `promote` do: selected and checked before the
- * first layer is read, each blob hashed, layers proven where a daemon or a registry gets them. After a failure the target
- * is as it was, except for blobs that nothing names.
+ * first layer is read, each blob hashed, layers proven where a daemon or a registry gets them. A store gets all images or, after
+ * any failure, none; a daemon or a registry may keep those that it got before the failure.
  * @throws {@link DrayageError} `USAGE` if `through` is missing; the errors of these verbs
  */
 export async function copy(options: CopyVerbOptions): Promise<CopyResult> {
@@ -76,7 +76,7 @@ export async function copy(options: CopyVerbOptions): Promise<CopyResult> {
 }
 
 async function copyAny(options: CopyVerbOptions): Promise<CopiedImage[]> {
-  const { from, to, through, images, concurrency } = options;
+  const { from, to, through, concurrency } = options;
   if (isPlace(from)) return fromPlace(from, options);
   if (isStore(to)) return (await save({ ...options, from, to, concurrency: undefined })).images.map(inStore);
   if (through === undefined) {
@@ -85,8 +85,9 @@ async function copyAny(options: CopyVerbOptions): Promise<CopiedImage[]> {
     });
   }
   const saved = await save({ ...options, from, to: through, concurrency: undefined });
-  const names = saved.images.map(({ name, digest }) => name ?? digest);
-  return fromPlace(through, { ...options, images: images && names, concurrency });
+  // Only these: the store on the way may hold others, also under the same names.
+  const digests = saved.images.map(({ digest }) => digest);
+  return fromPlace(through, { ...options, images: digests, concurrency });
 }
 
 async function fromPlace(place: ImagePlace, options: CopyVerbOptions): Promise<CopiedImage[]> {

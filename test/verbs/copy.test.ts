@@ -59,6 +59,14 @@ describe('a copy', () => {
     for (const { id, refs } of images) expect(await to.inspect(refs[0] ?? '')).toMatchObject({ id });
   });
 
+  test('takes on only what it saved, whatever else the store on the way has', async () => {
+    const [to, through] = [new MemoryEndpoint(), new MemoryStore()];
+    await through.update((transaction) => addSample(transaction, OTHER, ['stale:1']));
+    await copy({ from: fixtureArchive('demo.tar'), to, through });
+    expect(to.loads.flatMap(({ names }) => names)).not.toContain('stale:1');
+    expect(to.loads.map(({ root }) => root.digest)).not.toContain(OTHER.root.digest);
+  });
+
   test('from daemon to daemon, through a store', async () => {
     const to = new MemoryEndpoint();
     const from = await daemonWith('app:1');
