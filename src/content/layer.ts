@@ -19,11 +19,11 @@ export interface SavedLayer {
 export interface LayerHint {
   /** The archive entry or the digest that names the bytes, for errors. */
   entry: string;
-  /** The digest that the source claims for them. It decides what is worth storing; the bytes are checked against it. */
+  /** The digest that the source claims for them. It decides what is worth storing; bytes that are used are checked against it. */
   promised?: Digest;
   /**
-   * Whether the daemon whose image it is stated that digest. If another place has the layer, the bytes are not used, and
-   * so not hashed: the image names the layer, and the place proves or states what it has. Default false.
+   * Whether the daemon stated this digest when the image was inspected. If another place has the layer, the bytes are not
+   * used, and so not hashed: the image names the layer, and the place proves or states what it has. Default false.
    */
   isStated?: boolean;
   /** Their compression, if their first bytes were read already. Default: it is detected. */

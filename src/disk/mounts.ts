@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { sep } from 'node:path';
+import { fileError, isNoFile } from '../system-error.ts';
 
 /** A mount: the folder (or file) of a device that is seen at a path. */
 interface Mount {
@@ -18,10 +19,17 @@ export class Mounts {
     this.#mounts = mounts;
   }
 
-  /** Reads the mounts. Where the system does not list them, there are none. */
+  /**
+   * Reads the mounts. Where the system does not list them, there are none.
+   * @throws {@link DrayageError} `IO` if they cannot be read
+   */
   static async read(): Promise<Mounts> {
-    const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-    return Mounts.parse(text);
+    try {
+      return Mounts.parse(await readFile('/proc/self/mountinfo', 'utf8'));
+    } catch (error) {
+      if (isNoFile(error)) return Mounts.parse('');
+      throw fileError(error, 'cannot read the mounts of this process');
+    }
   }
 
   /** Parses the text of `/proc/self/mountinfo` (proc_pid_mountinfo(5)). */

@@ -109,7 +109,7 @@ class LayerIngest implements Ingest {
     const found = compression === 'none' && promised !== undefined ? await this.#find(promised) : undefined;
     const isDrained = found !== undefined && promised !== undefined && isStated;
     const layer = isDrained
-      ? plainLayer({ digest: promised, size: await countBytes(bytes) }, found, 'reused')
+      ? await drained(bytes, { digest: promised, found })
       : await this.#ingest(bytes, { compression, found }, hint);
     this.#known.set(layer.diffId, layer);
     this.#options.onLayer?.(layer, !isDrained);
@@ -220,6 +220,15 @@ class LayerIngest implements Ingest {
       throw error;
     }
   }
+}
+
+/** A layer whose bytes are not used, and so not checked: how many there were says nothing. */
+async function drained(
+  bytes: AsyncIterable<Uint8Array>,
+  { digest, found }: { digest: Digest; found: Descriptor },
+): Promise<IngestedLayer> {
+  const size = await countBytes(bytes);
+  return { ...plainLayer({ digest, size }, found, 'reused'), uncompressedSize: null };
 }
 
 /** A layer that arrived uncompressed, so that one digest names the received bytes and the layer. */

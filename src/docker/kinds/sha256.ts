@@ -1,5 +1,6 @@
 import { withDocuments } from '../../content/overlay.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import { isRemote } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -60,6 +61,7 @@ function renamed(source: ContentSource, originals: ReadonlyMap<Digest, Descripto
   return {
     has: async (wanted, options) => source.has(original(wanted), options),
     open: async (wanted, options) => source.open(original(wanted), options),
+    isRemote: async (wanted, options) => isRemote(source, original(wanted), options),
   };
 }
 

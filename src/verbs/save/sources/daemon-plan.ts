@@ -62,7 +62,8 @@ export class DaemonSave {
       return new Set(lacks.keys());
     };
     const archive = this.#request(wanted.image.id, this.#held.isEmpty ? undefined : held);
-    if (lacks.size === 0) this.#prepare([wanted]);
+    // A daemon that sends only what is missing asks for each of these proofs itself.
+    if (this.#daemon.spools === true) this.#prepare([wanted]);
     await archive.then((stream) => stream.on('error', ignore), ignore);
     return lacks.size > 0 ? { wanted, kind: 'delta', archive, lacks } : { wanted, kind: 'whole', archive };
   }

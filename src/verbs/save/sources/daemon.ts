@@ -16,8 +16,17 @@ import { eitherSignal } from '../../../stream/signals.ts';
 /** Reads images from a daemon, in the requested order; an image that is requested twice is read once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions): Promise<ArrivedImage[]> {
   const wanted = await inspectAll(daemon, options);
-  if (options.oneRequest === true) return new DaemonSave(daemon, options).takeTogether(wanted);
-  return oneByOne(daemon, wanted, options);
+  const stop = new AbortController();
+  const signal = eitherSignal(options.signal, stop.signal);
+  const save = new DaemonSave(daemon, { ...options, signal });
+  try {
+    return options.oneRequest === true
+      ? await save.takeTogether(wanted)
+      : await oneByOne(save, wanted, daemon.spools);
+  } finally {
+    // Ends what is still running: the request that is one ahead, and proofs that nobody waits for.
+    stop.abort(new Error('the save has ended'));
+  }
 }
 
 /**
@@ -25,26 +34,18 @@ export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions):
  * free them. If the daemon packs a whole archive before it sends any of it, the next one is packed meanwhile.
  */
 async function oneByOne(
-  daemon: ImageEndpoint,
+  save: DaemonSave,
   wanted: readonly WantedImage[],
-  options: SourceOptions,
+  spools = false,
 ): Promise<ArrivedImage[]> {
-  const stop = new AbortController();
-  const signal = eitherSignal(options.signal, stop.signal);
-  const save = new DaemonSave(daemon, { ...options, signal });
   const images: ArrivedImage[] = [];
-  try {
-    if (daemon.spools === true) {
-      for await (const plan of oneAhead(wanted, (image) => save.plan(image)))
-        images.push(await save.take(plan));
-    } else {
-      for (const image of wanted) images.push(await save.take(await save.plan(image)));
-    }
-    return images;
-  } finally {
-    // Ends what is still running: the request that is one ahead, and proofs that nobody waits for.
-    stop.abort(new Error('the save has ended'));
+  if (spools) {
+    for await (const plan of oneAhead(wanted, (image) => save.plan(image)))
+      images.push(await save.take(plan));
+  } else {
+    for (const image of wanted) images.push(await save.take(await save.plan(image)));
   }
+  return images;
 }
 
 /**

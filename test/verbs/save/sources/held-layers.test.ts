@@ -25,6 +25,8 @@ async function start(compressed?: (base: TestCargo, other: TestCargo) => TestCar
   const layout = await Layout.create(`${await temporaryFolder()}/layout`);
   await layout.update((transaction) => addSample(transaction, image, ['base:1']));
   const daemon = new MemoryEndpoint();
+  // As docker's graph store: it packs the whole archive first.
+  daemon.spools = true;
   await daemon.hold(plain.root, plain.source, ['app:1']);
   return { daemon, layout, diffId: base.diffIds[0] ?? expect.fail(), blob: image.layers[0] };
 }
