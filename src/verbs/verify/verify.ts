@@ -1,6 +1,6 @@
 import type { StoredImage } from '../../content/image-index.ts';
 import type { DaemonIdentity } from '../../content/endpoint.ts';
-import type { ContentOptions } from '../../content/source.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
 import { contentsOf } from '../../image/contents.ts';
@@ -20,6 +20,7 @@ import { readDocument } from '../../stream/document.ts';
 import { pause } from '../../stream/signals.ts';
 import { refusalOf } from '../../select/select.ts';
 import type { Selection } from '../../select/selection.ts';
+import { reporting } from './reporting.ts';
 import { assertDockerManifest } from './docker-manifest.ts';
 
 /** Options of {@link verify}. */
@@ -73,6 +74,8 @@ export interface VerifyResult {
 /** The state of a verification. */
 interface Verification {
   layout: Layout;
+  /** Its content, whose reading is progress. */
+  source: ContentSource;
   check: Check;
   problems: DrayageError[];
   /** Stored bytes of omitted layers. */
@@ -117,19 +120,28 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const references = new Map<Digest, DaemonIdentity>();
   const problems: DrayageError[] = [];
   const counts = { entries: 0, blobs: 0, bytes: 0 };
+  let seen: { digest?: Digest; left: number } = { left: 0 };
+  const onRead = (digest: Digest, read: number): void => {
+    const bytes = digest === seen.digest ? Math.min(read, seen.left) : 0;
+    seen.left -= bytes;
+    if (bytes > 0) onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+  };
   const check: Check = async (descriptor, read, diffId) => {
     const key = `${descriptor.digest} ${diffId ?? ''}`;
     const known = checked.get(key);
     if (known !== undefined) return known;
+    seen = { digest: descriptor.digest, left: descriptor.size };
     const isIntact = await collect(problems, read);
     checked.set(key, isIntact);
     counts.blobs += 1;
     counts.bytes += descriptor.size;
-    onProgress?.({ kind: 'bytes', direction: 'read', bytes: descriptor.size });
+    // What was not read, because it is known: progress ends at the size of the layout.
+    onRead(descriptor.digest, seen.left);
     return isIntact;
   };
   const verification = {
     layout,
+    source: reporting(layout, onRead),
     check,
     problems,
     omitted,
@@ -163,11 +175,11 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
 }
 
 async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
-  const { layout, check, problems, omitted, elsewhere, layers, options } = verification;
+  const { layout, source, check, problems, omitted, elsewhere, layers, options } = verification;
   const onDamaged = (error: DrayageError): void => void problems.push(error);
   const { annotations } = root;
   const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
-  const read = async (blob: Descriptor): Promise<void> => drain(await layout.open(blob, options));
+  const read = async (blob: Descriptor): Promise<void> => drain(await source.open(blob, options));
   for (const child of contents.absent) {
     // An attestation may be absent; an image that an index lists must be present.
     if (!isUnknownPlatform(child.platform ?? ANY)) await check(child, () => read(child));
@@ -186,7 +198,7 @@ async function verifyRoot(root: Descriptor, verification: Verification): Promise
   for (const blob of contents.blobs) {
     for (const layer of layers.get(blob.digest) ?? [undefined]) {
       const isRead = layer === undefined || isProven(layer);
-      await check(blob, () => (isRead ? read(blob) : prove(layout, layer, options)), layer?.diffId);
+      await check(blob, () => (isRead ? read(blob) : prove(source, layer, options)), layer?.diffId);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { ImagePolicy } from '../../../src/content/policy.ts';
 import { DrayageError } from '../../../src/errors.ts';
 import { Layout } from '../../../src/layout/layout.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
+import { digestOf } from '../../../src/oci/digest.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { fixtureArchive } from '../../support/fixtures.ts';
@@ -233,4 +234,18 @@ describe('a refusal', () => {
       throw new DrayageError('POLICY', 'its config');
     },
   };
+});
+
+test('progress moves within a large blob, and ends at the size of what was checked', async () => {
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  const content = Buffer.alloc(3_000_000);
+  const large = imageOf([[digestOf(content), gzipSync(content, { level: 0 })]]);
+  await layout.update((transaction) => addSample(transaction, large, ['app:1']));
+  const read: number[] = [];
+  const { bytes } = await verify({
+    layout: await Layout.open(layout.path),
+    onProgress: (event) => void (event.kind === 'bytes' && read.push(event.bytes)),
+  });
+  expect(read.reduce((sum, one) => sum + one, 0)).toBe(bytes);
+  expect(Math.max(...read)).toBeLessThan(1_000_000);
 });
