@@ -210,6 +210,21 @@ function attestation(content: Descriptor, as: 'layer' | 'config' = 'layer'): Sam
   return { root: descriptor, config, layers: [layer], diffIds: [], blobs };
 }
 
+/** A signature that a run of the job made. */
+const ranAs = (run: string, digest: Digest): Buffer => {
+  const of = statement((value) => {
+    const { metadata } = value.predicate.runDetails;
+    metadata.invocationId = metadata.invocationId.replace(/\d+$/, run);
+  }, digest);
+  return bytesOf(keyBundle(KEYS.privateKey, of));
+};
+const runOfIndex = async (): Promise<unknown> => {
+  const [image] = await layout.resolve('app:1');
+  const vouchers = await signaturePolicy(await loadTrust(KEYS), COMMIT)(image, layout);
+  const { origin = {} } = factsOf(image, vouchers) ?? {};
+  return originOf(origin).jobId;
+};
+
 describe('an index', () => {
   const ARM = sampleImage(['c'], 'arm64');
   const INDEX = sampleIndex([IMAGE, ARM]);
@@ -234,21 +249,6 @@ describe('an index', () => {
     const vouchers = await check((await layout.resolve('app:1'))[0], layout);
     expect(vouchers).toHaveLength(2);
   });
-
-  /** A signature that a run of the job made. */
-  const ranAs = (run: string, digest: Digest): Buffer => {
-    const of = statement((value) => {
-      const { metadata } = value.predicate.runDetails;
-      metadata.invocationId = metadata.invocationId.replace(/\d+$/, run);
-    }, digest);
-    return bytesOf(keyBundle(KEYS.privateKey, of));
-  };
-  const runOfIndex = async (): Promise<unknown> => {
-    const [image] = await layout.resolve('app:1');
-    const vouchers = await signaturePolicy(await loadTrust(KEYS), COMMIT)(image, layout);
-    const { origin = {} } = factsOf(image, vouchers) ?? {};
-    return originOf(origin).jobId;
-  };
 
   test('counts as the run that signed it, whatever later run signed a part of it', async () => {
     const { digest } = INDEX.root;
