@@ -2,6 +2,7 @@ import type { InspectedImage, InspectResult } from '../index.ts';
 import { daemonTitle } from '../index.ts';
 import { count } from '../text/count.ts';
 import { formatBytes } from '../text/bytes.ts';
+import { describePart } from './format.ts';
 import { formatLine } from './output.ts';
 
 const STYLE = `body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c1c1c;background:#fff}
@@ -44,6 +45,7 @@ function formatImage(image: InspectedImage): string {
     ['Reference', image.ref],
     ['Created', image.created ?? ''],
     ['Size', image.reference === undefined ? formatBytes(image.size) : ''],
+    ...image.omitted.map((part): [string, string] => ['Omitted', describePart(part, image)]),
     ['Layers', image.reference === undefined ? '' : `in docker of ${daemonTitle(image.reference.daemon)}`],
     ...Object.entries(image.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ];

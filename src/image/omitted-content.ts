@@ -204,7 +204,8 @@ class OmittedContent implements ContentSource {
         ...error.facts,
         digest,
         cause: error,
-        ...(!isForbidden && adviceFor(reference)),
+        // A refusal of GitLab names the setting that it depends on.
+        ...(!isForbidden && !(isDenied && reference.job !== undefined) && adviceFor(reference)),
       },
     );
   }
@@ -214,7 +215,7 @@ function adviceFor({ name, job }: BaseReference): Pick<ErrorFacts, 'reason' | 'h
   if (job !== undefined)
     return {
       reason: 'BASE_JOB_UNREACHABLE',
-      hint: 'run the job that saved the image again, without this base',
+      hint: `if project ${job.project} is not this one, its job token allowlist must name this one; otherwise run the job that saved the image again, without this base`,
     };
   return { reason: 'BASE_UNREACHABLE', hint: `make sure that ${name} exists and that this job may pull it` };
 }

@@ -36,6 +36,38 @@ export function describeOmitted(image: { root: Descriptor; annotations: Annotati
   return said.length === 0 ? 'none' : said.join(', ');
 }
 
+/** Omitted layers of an image that are in one place. */
+export interface OmittedPart {
+  /** `job 4711 of project 12`, or the name of the base image. */
+  where: string;
+  /** When that place expires, as ISO 8601; null if nobody says. */
+  until: string | null;
+  layers: number;
+  /** Stored bytes of these layers. */
+  bytes: number;
+}
+
+/**
+ * Where omitted layers are, as the image's annotations state it.
+ * @param omitted the blobs of its omitted layers, each once
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function omittedParts(
+  omitted: readonly Pick<Descriptor, 'digest' | 'size'>[],
+  image: { root: Descriptor; annotations: Annotations },
+): OmittedPart[] {
+  const jobs = baseJobsOf(image);
+  const parts = new Map<string, OmittedPart>();
+  for (const { digest, size } of omitted) {
+    const job = jobs.get(digest);
+    const where = job === undefined ? (image.annotations[BASE_NAME] ?? 'another layout') : describeJob(job);
+    const { layers, bytes } = parts.get(where) ?? { layers: 0, bytes: 0 };
+    const until = job?.expires ?? null;
+    parts.set(where, { where, until, layers: layers + 1, bytes: bytes + size });
+  }
+  return [...parts.values()];
+}
+
 /** What annotations state about omitted layers, and nothing else. */
 export type Omission = Readonly<Partial<Record<typeof OMITTED_LAYERS | typeof BASE_JOBS, string>>>;
 

@@ -3,6 +3,8 @@ import { contentsOf } from '../image/contents.ts';
 import { readManifest } from '../image/documents.ts';
 import { layerOrigins } from '../image/footprint.ts';
 import type { Image } from '../image/image.ts';
+import type { OmittedPart } from '../image/omitted-layers.ts';
+import { omittedParts } from '../image/omitted-layers.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ImageIdentity } from '../listing/unique-reference.ts';
 import { identify } from '../listing/unique-reference.ts';
@@ -50,6 +52,8 @@ export interface InspectedImage extends Omit<ImageIdentity, 'name'> {
   /** Stored bytes of its layers, including omitted ones. */
   size: number;
   layers: InspectedLayer[];
+  /** Where its omitted layers are. Nobody vouches for it. */
+  omitted: OmittedPart[];
   /** The attached documents: signatures, SBOMs, attestations of its build. They are not verified. */
   attached: Attached[];
   /** Where the image is, if this is a reference: it stays in a daemon, and no layer is here. Absent otherwise. */
@@ -132,6 +136,7 @@ function describe(
 ): InspectedImage {
   const { config, layers } = image;
   const origins = layerOrigins(image);
+  const blobs = new Map(layers.map(({ blob }) => [blob.digest, blob]));
   const { name: _, ...identity } = identify(stored, config.descriptor.digest);
   return {
     names: stored.names,
@@ -150,6 +155,10 @@ function describe(
       omitted: omitted.has(digest),
       missing: missing.has(digest),
     })),
+    omitted: omittedParts(
+      [...blobs.values()].filter(({ digest }) => omitted.has(digest)),
+      stored,
+    ),
     attached,
   };
 }
@@ -170,6 +179,7 @@ async function describeReference(
     annotations: stored.annotations,
     size: 0,
     layers: [],
+    omitted: [],
     attached: await attachedTo(place, contents, { manifest }, { signal }),
     reference: { daemon, image, diffIds },
   };

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { FetchResult, SaveResult } from '../../src/index.ts';
+import type { FetchResult, InspectResult, SaveResult } from '../../src/index.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { JobChain } from '../support/job-chain.ts';
@@ -122,6 +122,22 @@ describe('a layout whose base is a job', () => {
     expect(stderr).toContain('cannot be read from its base job 1 of project 12');
     expect(stderr).toContain('--base-job none');
     expect(await readdir(chain.cwd)).not.toContain('app.tar');
+  });
+
+  test('names the setting on which a refusal depends', async () => {
+    chain.refuse('1', 403);
+    const { code, stderr } = await chain.archive('2');
+    expect(code).toBe(1);
+    expect(stderr).toContain('allowlist');
+  });
+
+  test('says in inspect and on its page what is omitted, where it is and until when', async () => {
+    await drayage(['fetch', '--job', 'build', '--out', 'thin'], { cwd: chain.cwd, env: chain.envOf('2') });
+    const told = /2 layers \(.* of .*\): job 1 of project 12 has them until 2999-01-01/;
+    const { images } = await drayageJson<InspectResult>(['inspect', 'thin'], { cwd: chain.cwd });
+    expect(images[0]?.omitted).toMatchObject([{ where: 'job 1 of project 12', layers: 2 }]);
+    expect((await chain.run('2', 'inspect', 'thin')).stdout).toMatch(told);
+    expect((await chain.run('2', 'inspect', 'thin', '--html', '-')).stdout).toMatch(told);
   });
 
   test('is completed by fetch, as long as the base is there', async () => {

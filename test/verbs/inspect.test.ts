@@ -29,6 +29,7 @@ test('images are told with their names, digests and layers, and what they share'
       digest: APP.root.digest,
       platform: 'linux/amd64',
       created: null,
+      omitted: [],
       attached: [],
       annotations: expect.objectContaining({ 'dev.drayage.gitlab.pipeline-id': '4711' }) as object,
       size: size(APP.layers),

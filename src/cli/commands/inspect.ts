@@ -5,6 +5,7 @@ import { daemonTitle, DrayageError, inspect } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
+import { describePart } from '../format.ts';
 import { formatHtml } from '../html.ts';
 import { openLayouts } from '../places.ts';
 import { assertWritable, writeFileWhole } from '../output-file.ts';
@@ -71,6 +72,7 @@ function describeImage(image: InspectedImage): string[] {
       ? `  size      ${formatBytes(image.size)}`
       : `  reference ${count(image.reference.diffIds.length, 'layer')}, all in docker of ${daemonTitle(image.reference.daemon)}`,
     ...image.layers.map(describeLayer),
+    ...image.omitted.map((part) => `  omitted   ${describePart(part, image)}`),
     ...image.attached.map(
       ({ digest, type, predicateType }) =>
         `  attached  ${digest}  ${predicateType ?? type ?? 'of unknown kind'}`,

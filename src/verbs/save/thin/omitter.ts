@@ -5,9 +5,10 @@ import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
 import type { ErrorReason } from '../../../errors.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { JobLayout } from '../../../image/base-job.ts';
-import { baseJobsOf, describeJob } from '../../../image/base-jobs.ts';
+import { baseJobsOf } from '../../../image/base-jobs.ts';
 import { BaseJob } from '../../../image/base-job.ts';
 import { footprint } from '../../../image/footprint.ts';
+import { omittedParts } from '../../../image/omitted-layers.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
 import { formatBytes } from '../../../text/bytes.ts';
@@ -131,16 +132,10 @@ export class Omitter {
 function noteJobs(image: ArrivedImage, onProgress: OnProgress | undefined): void {
   const jobs = baseJobsOf(image);
   const total = image.layers.reduce((sum, { size }) => sum + size, 0);
-  const places = [...jobs.values()];
-  for (const what of new Set(places.map(describeJob))) {
-    const layers = image.layers.filter(({ digest, status }) => {
-      const job = status === 'omitted' ? jobs.get(digest) : undefined;
-      return job !== undefined && describeJob(job) === what;
-    });
-    const size = layers.reduce((sum, layer) => sum + layer.size, 0);
-    const until = places.find((place) => describeJob(place) === what)?.expires ?? 'an unknown time';
-    const message = `${image.names[0] ?? image.id}: ${layers.length} of ${count(image.layers.length, 'layer')} (${formatBytes(size)} of ${formatBytes(total)}) are omitted: ${what} has them until ${until}`;
-    if (layers.length > 0) onProgress?.({ kind: 'note', message });
+  const omitted = image.layers.filter(({ digest, status }) => status === 'omitted' && jobs.has(digest));
+  for (const { where, until, layers, bytes } of omittedParts(omitted, image)) {
+    const message = `${image.names[0] ?? image.id}: ${layers} of ${count(image.layers.length, 'layer')} (${formatBytes(bytes)} of ${formatBytes(total)}) are omitted: ${where} has them until ${until ?? 'an unknown time'}`;
+    onProgress?.({ kind: 'note', message });
   }
 }
 
