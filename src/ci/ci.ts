@@ -32,8 +32,15 @@ export interface Ci {
   readOrigin(env: Env): Origin;
   /** @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed */
   readBuild(env: Env): Build;
-  /** The IDs that name folders of a job and of a project, each if it is set, also outside a job. */
-  readIds(env: Env): { jobId?: string | undefined; projectId?: string | undefined };
+  /**
+   * The IDs that name folders of a job and of a project, and the leases of a pipeline: each if it is set, also outside a
+   * job.
+   */
+  readIds(env: Env): {
+    jobId?: string | undefined;
+    projectId?: string | undefined;
+    pipelineId?: string | undefined;
+  };
   /** The git tag that the pipeline runs for. */
   gitTag(env: Env): string | undefined;
   /**

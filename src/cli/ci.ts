@@ -40,12 +40,13 @@ export function readBuild(env: Env): Build | undefined {
   return ciOf(env)?.readBuild(env);
 }
 
-/** The IDs that name this job's layout and this project's cache: those of any CI, also where only they are set. */
+/** The IDs that name this job's layout, this project's cache and this pipeline's leases: those of any CI, also where only they are set. */
 export function readIds(env: Env): ReturnType<Ci['readIds']> {
   const found = cis.map((ci) => ci.readIds(env));
   return {
     jobId: found.find(({ jobId }) => jobId !== undefined)?.jobId,
     projectId: found.find(({ projectId }) => projectId !== undefined)?.projectId,
+    pipelineId: found.find(({ pipelineId }) => pipelineId !== undefined)?.pipelineId,
   };
 }
 

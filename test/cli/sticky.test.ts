@@ -49,6 +49,13 @@ test('it is a variable, too, and one document with --json', async () => {
   expect(result).toMatchObject({ daemon, images: [{ id: ID, daemonId: ID, ref: REF, diffIds: [LAYER] }] });
 });
 
+test('the ID of the pipeline is enough to end what it holds', async () => {
+  await save(['app:1', '--host', fake.host]);
+  const env = { GITLAB_CI: 'true', CI_PIPELINE_ID: '4711' };
+  const { stdout } = await drayage(['unload', '--pipeline', '--host', fake.host], { cwd, env });
+  expect(stdout).toBe(`${REF}: removed\n`);
+});
+
 test('no variable makes unload end what a pipeline holds', async () => {
   await save(['app:1', '--host', fake.host]);
   const env = { ...ENV, DRAYAGE_PIPELINE: '4711' };

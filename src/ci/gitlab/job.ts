@@ -42,12 +42,11 @@ export function readOrigin(env: Env): Origin {
   };
 }
 
-/** The IDs of job and project, each if it is set. */
-export function readIds(env: Env): { jobId?: string; projectId?: string } {
-  const [jobId, projectId] = [env['CI_JOB_ID'], env['CI_PROJECT_ID']].map((value) =>
-    v.is(id, value) ? value : undefined,
-  );
-  return { jobId, projectId };
+/** The IDs of job, project and pipeline, each if it is set. */
+export function readIds(env: Env): { jobId?: string; projectId?: string; pipelineId?: string } {
+  const names = ['CI_JOB_ID', 'CI_PROJECT_ID', 'CI_PIPELINE_ID'];
+  const [jobId, projectId, pipelineId] = names.map((name) => (v.is(id, env[name]) ? env[name] : undefined));
+  return { jobId, projectId, pipelineId };
 }
 
 /**

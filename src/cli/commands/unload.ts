@@ -37,9 +37,11 @@ function chooseLeases(
   { env }: Context,
 ): UnloadOptions['leases'] {
   if (olderThan !== undefined) return { before: new Date(Date.now() - parseAge(olderThan)) };
-  if (pipeline === true) return { pipeline: (readJob(env) ?? outsideJob()).origin.pipelineId };
-  // The ID is enough, so that a job whose variables are incomplete can be cleaned up, too.
-  const job = ciOf(env) && (readIds(env).jobId ?? readJob(env)?.origin.jobId);
+  // The IDs are enough, so that a job whose variables are incomplete can be cleaned up, too.
+  const ids = ciOf(env) && readIds(env);
+  if (pipeline === true)
+    return { pipeline: ids?.pipelineId ?? readJob(env)?.origin.pipelineId ?? outsideJob() };
+  const job = ids && (ids.jobId ?? readJob(env)?.origin.jobId);
   if (job !== undefined) return { job, secret: jobSecretOf(env) };
   return outsideJob();
 }

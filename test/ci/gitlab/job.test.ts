@@ -59,6 +59,7 @@ test.each([
 
 test('the IDs of job and project are read also where nothing else is there', () => {
   expect(readIds({ CI_JOB_ID: '123' })).toEqual({ jobId: '123' });
+  expect(readIds({ CI_PIPELINE_ID: '4711' })).toEqual({ pipelineId: '4711' });
   expect(readIds({ CI_JOB_ID: '../1', CI_PROJECT_ID: '12' })).toEqual({ projectId: '12' });
 });
 
