@@ -72,7 +72,7 @@ describe('save', () => {
       base,
     );
     expect(code).toBe(0);
-    expect(stderr).toMatch(/app:1: 2 of 3 layers \(.* kB\) are omitted: its base .*group\/base:1 has them/);
+    expect(stderr).toMatch(/app:1: 2 of 3 layers \(\d+ B\) are omitted: its base .*group\/base:1 has them/);
     expect(stdout).toContain('3 layers, 0 of them already there, 2 omitted');
     expect(stdout).toMatch(/new, .* omitted, in/);
     expect(await blobsOf('thin')).toHaveLength(3);
