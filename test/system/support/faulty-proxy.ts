@@ -1,10 +1,8 @@
-/** Stands between a client and a real daemon, and spoils the archives that are loaded. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer, request as send } from 'node:http';
-import { join } from 'node:path';
+import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { extract, pack } from 'tar-stream';
-import { makeTempFolder, removeTempFolder } from './temp-folders.ts';
+import type { Forwarded } from './daemon-proxy.ts';
+import { DaemonProxy } from './daemon-proxy.ts';
 
 /** What is done to an archive. */
 export type Fault = (archive: Buffer) => Promise<Buffer> | Buffer;
@@ -12,57 +10,25 @@ export type Fault = (archive: Buffer) => Promise<Buffer> | Buffer;
 /** Archives below this size, in bytes, are questions to the daemon: they are left alone. */
 const SMALL = 100_000;
 
-/** A proxy on a socket of its own. */
-export class FaultyProxy implements AsyncDisposable {
-  readonly host: string;
+/** Spoils the archives that are loaded. */
+export class FaultyProxy extends DaemonProxy {
   /** How many archives are spoilt from now on. */
   spoils = 0;
   fault: Fault = (archive) => archive;
-  readonly #folder: string;
-  readonly #target: string;
-  readonly #server: Server;
-
-  private constructor(folder: string, target: string) {
-    this.#folder = folder;
-    this.#target = target;
-    this.host = `unix://${join(folder, 's')}`;
-    this.#server = createServer((request, response) => {
-      this.#forward(request, response).catch(() => response.destroy());
-    });
-  }
 
   /** @param target the socket of the daemon */
   static async start(target: string): Promise<FaultyProxy> {
-    const proxy = new FaultyProxy(await makeTempFolder(), target);
-    await new Promise<void>((resolve) => proxy.#server.listen(join(proxy.#folder, 's'), resolve));
-    return proxy;
+    return DaemonProxy.open((folder) => new FaultyProxy(folder, target));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await removeTempFolder(this.#folder);
-  }
-
-  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method, url: path = '', headers } = request;
+  protected override async change(request: IncomingMessage): Promise<Forwarded> {
     let body: Buffer = await buffer(request);
-    if (path.includes('/images/load') && body.length > SMALL && this.spoils > 0) {
+    if (request.url?.includes('/images/load') === true && body.length > SMALL && this.spoils > 0) {
       this.spoils -= 1;
       body = await this.fault(body);
     }
-    const type = headers['content-type'] ?? 'application/json';
-    const sent = send({
-      socketPath: this.#target,
-      method,
-      path,
-      headers: { 'content-type': type, 'content-length': body.length },
-    });
-    const reply = await new Promise<IncomingMessage>((resolve, reject) => {
-      sent.once('response', resolve).once('error', reject).end(body);
-    });
-    response.writeHead(reply.statusCode ?? 500, reply.headers);
-    reply.pipe(response);
+    const type = request.headers['content-type'] ?? 'application/json';
+    return { body, headers: { 'content-type': type, 'content-length': body.length } };
   }
 }
 
