@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { asError, isError } from '../errors.ts';
+import { asError } from '../errors.ts';
 import { IdleWatch, idleFor } from '../stream/idle.ts';
 import type { AnyDispatcher } from '../undici.ts';
 import { send } from '../undici.ts';
+import { isGarbled } from './network-error.ts';
 import type { HttpReply } from './reply.ts';
 
 /** One request and its reply, with the time limits of both. */
@@ -106,10 +107,6 @@ function endAfter(body: Readable, limit: number, late: Exchange['late']): void {
     body.destroy(late(`has not sent a whole document in ${Math.round(limit / 100) / 10} s`));
   }, limit).unref();
   body.once('close', () => clearTimeout(timer));
-}
-
-function isGarbled(error: unknown): boolean {
-  return isError(error) && error.name === 'HTTPParserError';
 }
 
 function same(error: unknown): unknown {

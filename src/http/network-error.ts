@@ -64,6 +64,11 @@ export function idleError(peer: string, what: string, facts: ErrorFacts): Drayag
   return new DrayageError('TIMEOUT', `${peer} ${what}`, { ...facts, reason: 'IDLE', hint: PATIENCE });
 }
 
+/** Whether a reply was not HTTP. */
+export function isGarbled(error: unknown): boolean {
+  return isError(error) && error.name === 'HTTPParserError';
+}
+
 /** Turns a network failure into an error. Returns anything else unchanged. */
 export function networkError(url: string, cause: unknown): unknown {
   if (!isError(cause) || isDrayageError(cause)) return cause;
@@ -71,7 +76,7 @@ export function networkError(url: string, cause: unknown): unknown {
   const why = networkReason(code);
   const hint = LASTING[code]?.[1];
   // undici asserts that nobody switches protocols without a request for it.
-  if (cause.name === 'HTTPParserError' || code === 'ERR_ASSERTION') {
+  if (isGarbled(cause) || code === 'ERR_ASSERTION') {
     return new DrayageError('UNREACHABLE', `the server at ${url} does not speak HTTP`, {
       url,
       cause,

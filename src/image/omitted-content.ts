@@ -1,5 +1,5 @@
 import { nameOf } from '../content/image-index.ts';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { isRemote } from '../content/source.ts';
 import type { ErrorFacts } from '../errors.ts';
@@ -9,6 +9,7 @@ import { baseJobsOf, describeJob } from './base-jobs.ts';
 import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
 import { isProven, prove } from './prove.ts';
+import { derived } from '../stream/derived.ts';
 import { provenPassing } from './prove-passing.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -135,10 +136,7 @@ class OmittedContent implements ContentSource {
       const message = `${nameOf(this.#placed.image)}: omitted layers are read from its base ${name}`;
       if (!this.#told.has(name)) onProgress?.({ kind: 'note', message });
       this.#told.add(name);
-      const named = Readable.from(this.#named(bytes, blob, reference), { objectMode: false });
-      // A stream that nobody reads has not consumed it.
-      named.once('close', () => bytes.destroy());
-      return named;
+      return derived(bytes, this.#named(bytes, blob, reference));
     } catch (error) {
       throw this.#unreachable(error, blob, reference);
     }
@@ -231,10 +229,7 @@ async function openProven(source: ContentSource, layer: Layer, options: OpenOpti
 /** Opens a blob that is proven while it is read. */
 async function openProving(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
   const bytes = await source.open(layer.blob, options);
-  const proving = Readable.from(provenPassing(bytes, layer), { objectMode: false });
-  // A stream that nobody reads has not consumed it.
-  proving.once('close', () => bytes.destroy());
-  return proving;
+  return derived(bytes, provenPassing(bytes, layer));
 }
 
 function fullName({ name, digest }: BaseReference): string {

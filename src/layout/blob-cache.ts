@@ -1,7 +1,8 @@
+import { derived } from '../stream/derived.ts';
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { isRemote } from '../content/source.ts';
 import { isDrayageError, isMismatch } from '../errors.ts';
@@ -97,10 +98,7 @@ export class BlobCache implements ContentSource, AsyncDisposable {
         const bytes = await source.open(descriptor, options);
         const isUnkept = options?.once === true && this.#isTemporary;
         if ((options?.offset ?? 0) > 0 || descriptor.size > this.#maxBytes || isUnkept) return bytes;
-        const kept = Readable.from(this.#keep(bytes, descriptor), { objectMode: false });
-        // An unread stream never begins, and so would never close its source.
-        kept.once('close', () => bytes.destroy());
-        return kept;
+        return derived(bytes, this.#keep(bytes, descriptor));
       },
     };
   }

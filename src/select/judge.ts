@@ -59,7 +59,8 @@ export async function judge(
   return judged.map((one) => (signedRuns.has(one) || one.refusal !== undefined ? one : withoutRunOf(one)));
 }
 
-function isRun(origin: Readonly<Record<string, string>> = {}): boolean {
+/** Whether a signed origin states a run of a job. */
+export function isRun(origin: Readonly<Record<string, string>> = {}): boolean {
   return originOf(origin).jobId !== undefined;
 }
 

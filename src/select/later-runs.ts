@@ -3,9 +3,9 @@ import type { ImagePolicy } from '../content/policy.ts';
 import { isDrayageError } from '../errors.ts';
 import { taggedName } from '../oci/reference.ts';
 import type { JudgedImage } from './judge.ts';
-import { originOf, withoutRun, withSignedOrigin } from '../ci/origin.ts';
+import { withoutRun, withSignedOrigin } from '../ci/origin.ts';
 import { factsOf } from './facts.ts';
-import { judge } from './judge.ts';
+import { isRun, judge } from './judge.ts';
 import { findAll } from './places.ts';
 import type { Selection } from './selection.ts';
 
@@ -50,7 +50,7 @@ function signedAs(name: string, one: JudgedImage, policy: ImagePolicy): JudgedIm
   const facts = factsOf(image, one.vouchers, policy);
   if (facts?.names?.includes(name) !== true) return undefined;
   const signed = withSignedOrigin(image.annotations, facts.origin);
-  const annotations = originOf(facts.origin).jobId === undefined ? withoutRun(signed) : signed;
+  const annotations = isRun(facts.origin) ? signed : withoutRun(signed);
   return { ...one, image: { ...image, annotations } };
 }
 

@@ -92,7 +92,7 @@ const TABLE: Record<string, Rule> = {
   'verbs/save': { level: 9, packages: ['node:stream', 'p-limit'] },
   'verbs/load': { level: 9, packages: ['node:crypto'] },
   'verbs/promote': { level: 9, packages: ['p-limit'] },
-  'verbs/verify': { level: 9, packages: ['node:stream'] },
+  'verbs/verify': { level: 9 },
   verbs: { level: 10, packages: ['node:stream'] },
   index: { level: 11 },
   exports: { level: 11 },

@@ -1,6 +1,6 @@
 import { DrayageError, isDrayageError, isError } from '../../errors.ts';
 import { systemCode } from '../../system-error.ts';
-import { idleError, isSilence, networkReason } from '../../http/network-error.ts';
+import { idleError, isGarbled, isSilence, networkReason } from '../../http/network-error.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
 import { certificateHint, tlsError } from './tls-error.ts';
@@ -52,7 +52,7 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   const untrusted = tls && tlsError(host, tls, cause);
   if (untrusted !== undefined) return untrusted;
   const facts = { url: host.name, cause };
-  if (cause.name === 'HTTPParserError') {
+  if (isGarbled(cause)) {
     return new DrayageError(
       'UNSUPPORTED',
       `the server at ${host.name} does not speak HTTP: it is not docker`,

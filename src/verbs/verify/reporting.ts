@@ -1,6 +1,6 @@
-import { Readable } from 'node:stream';
 import type { ContentSource } from '../../content/source.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { derived } from '../../stream/derived.ts';
 import { tap } from '../../stream/tap.ts';
 
 /** The same content, which tells each piece as it is read: a blob may be large. */
@@ -12,8 +12,10 @@ export function reporting(
     has: async (descriptor, options) => content.has(descriptor, options),
     open: async (descriptor, options) => {
       const bytes = await content.open(descriptor, options);
-      const told = tap(bytes, (chunk) => onRead(descriptor.digest, chunk.length));
-      return Readable.from(told, { objectMode: false });
+      return derived(
+        bytes,
+        tap(bytes, (chunk) => onRead(descriptor.digest, chunk.length)),
+      );
     },
   };
 }
