@@ -20,10 +20,10 @@ export interface SourcedBlob {
  * Where a blob is now. `memory`: it was fetched, and is intact. `remote`: each reading costs requests, so read it once
  * if possible. `local`: anything else.
  */
-export type Nearness = 'memory' | 'remote' | 'local';
+export type BlobLocation = 'memory' | 'remote' | 'local';
 
 /** A blob with the source to read it from. */
-export type NearBlob<T extends SourcedBlob> = T & { nearness: Nearness };
+export type LocatedBlob<T extends SourcedBlob> = T & { location: BlobLocation };
 
 /** How blobs are opened. */
 export interface FetchAheadOptions extends Pick<OpenOptions, 'signal' | 'diffIdChecked'> {
@@ -40,11 +40,11 @@ export interface FetchAheadOptions extends Pick<OpenOptions, 'signal' | 'diffIdC
 export async function* fetchAhead<T extends SourcedBlob>(
   items: readonly T[],
   { memory = MEMORY, ...options }: FetchAheadOptions = {},
-): AsyncGenerator<NearBlob<T>, void, undefined> {
+): AsyncGenerator<LocatedBlob<T>, void, undefined> {
   const stop = new AbortController();
   const opening = { ...options, once: true, signal: eitherSignal(options.signal, stop.signal) };
   /** By item. Those that the consumer has left are empty, so that their bytes can go. */
-  const fetching: (Promise<NearBlob<T>> | undefined)[] = [];
+  const fetching: (Promise<LocatedBlob<T>> | undefined)[] = [];
   const held: number[] = [];
   let used = 0;
   const reserve = ({ size }: Descriptor): boolean => {
@@ -52,12 +52,12 @@ export async function* fetchAhead<T extends SourcedBlob>(
     used += size;
     return true;
   };
-  const begin = async (i: number, item: T): Promise<NearBlob<T>> => {
-    if (!(await isRemote(item.source, item.blob, opening))) return { ...item, nearness: 'local' };
-    if (!reserve(item.blob)) return { ...item, nearness: 'remote' };
+  const begin = async (i: number, item: T): Promise<LocatedBlob<T>> => {
+    if (!(await isRemote(item.source, item.blob, opening))) return { ...item, location: 'local' };
+    if (!reserve(item.blob)) return { ...item, location: 'remote' };
     held[i] = item.blob.size;
     const bytes = await readWhole(await item.source.open(item.blob, opening), item.blob);
-    return { ...item, source: memorySource(bytes), nearness: 'memory' };
+    return { ...item, source: memorySource(bytes), location: 'memory' };
   };
   try {
     for (const [i] of items.entries()) {

@@ -101,7 +101,7 @@ export async function readReference(
   const { config: id, documents: texts, ...stated } = parseDocument(referenceSchema, bytes, what);
   const { image, diffIds, platform, created, labels, daemon } = stated;
   const documents = texts.map(toDocumentOfImage);
-  const found = configOf(documents, image, what);
+  const found = configDigestIn(documents, image, what);
   if (found !== id) throw malformed(what, `its image has the config ${found}, not ${id}`);
   return { image, id, diffIds, platform, created, labels, documents, daemon };
 }
@@ -123,7 +123,7 @@ function toDocumentOfImage(content: string): Document {
 }
 
 /** The config digest that the documents lead to. */
-function configOf(documents: readonly Document[], image: Digest, what: string): Digest {
+function configDigestIn(documents: readonly Document[], image: Digest, what: string): Digest {
   const [first, second, ...others] = documents;
   if (first === undefined) return image;
   if (others.length > 0 || digestOf(first.bytes) !== image)

@@ -15,7 +15,7 @@ import { judge } from './judge.ts';
 import { ImageReader } from './read.ts';
 import { withLaterRuns } from './later-runs.ts';
 import type { Selected, SelectedImage, Selection } from './selection.ts';
-import { isReference } from './selection.ts';
+import { isReferred } from './selection.ts';
 
 /**
  * Selects images from several places and reads their documents. Images of several platforms under one name become one
@@ -68,7 +68,7 @@ export async function selectEachAny(
 /** Refuses references, because layers are needed. A reference is never left out: its image would be missing silently. */
 function wholeImages(selected: readonly Selected[]): SelectedImage[] {
   return selected.map((one) => {
-    if (!isReference(one)) return one;
+    if (!isReferred(one)) return one;
     const name = nameOf(one.image);
     const where = daemonTitle(one.reference.daemon);
     throw new DrayageError('USAGE', `${name} is a reference: its layers stay in docker of ${where}`, {

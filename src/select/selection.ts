@@ -47,11 +47,11 @@ export interface SelectedReference extends SelectedRoot {
 export type Selected = SelectedImage | SelectedReference;
 
 /** Whether the image stays in a daemon. */
-export function isReference(selected: Selected): selected is SelectedReference {
+export function isReferred(selected: Selected): selected is SelectedReference {
   return 'reference' in selected;
 }
 
 /** The config digest: for a multi-platform image that of its first image. */
-export function configOf(selected: Selected): Digest {
-  return isReference(selected) ? selected.reference.id : selected.read[0].config.descriptor.digest;
+export function configDigestOf(selected: Selected): Digest {
+  return isReferred(selected) ? selected.reference.id : selected.read[0].config.descriptor.digest;
 }

@@ -12,7 +12,7 @@ import { identify } from '../listing/unique-reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Selected, Selection } from '../select/selection.ts';
-import { configOf } from '../select/selection.ts';
+import { configDigestOf } from '../select/selection.ts';
 
 /** How an image is copied, and what the store says of it. */
 export interface PlannedCopy {
@@ -57,7 +57,7 @@ export async function copySelected(
     for (const placed of chosen) {
       const planned = await plan(placed);
       const { root, annotations } = planned;
-      const identity = identify({ ...placed.image, root, annotations }, configOf(placed));
+      const identity = identify({ ...placed.image, root, annotations }, configDigestOf(placed));
       images.push({ placed, identity, planned });
     }
     await onPlanned?.(images.map(({ placed, identity }) => ({ ...identity, names: placed.image.names })));

@@ -8,7 +8,7 @@ import { contentsOf } from '../image/contents.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
-import { isReference } from '../select/selection.ts';
+import { isReferred } from '../select/selection.ts';
 import type { OpenBase } from '../image/omitted-content.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 
@@ -90,6 +90,6 @@ function contentOf(
   placed: Selected,
   { from, others = [], complete, signal, onProgress }: FetchOptions,
 ): ContentSource {
-  if (complete === undefined || isReference(placed)) return placed.content;
+  if (complete === undefined || isReferred(placed)) return placed.content;
   return omittedContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
 }

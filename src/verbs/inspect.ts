@@ -16,7 +16,7 @@ import { attachedTo } from '../listing/attached.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import { selectEachAny } from '../select/select.ts';
 import type { SelectedReference, Selection } from '../select/selection.ts';
-import { isReference } from '../select/selection.ts';
+import { isReferred } from '../select/selection.ts';
 
 /** Options of {@link inspect}. */
 export interface InspectOptions extends Selection {
@@ -89,7 +89,7 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];
   const references: InspectedImage[] = [];
   for (const selected of await selectEachAny(options.from, options)) {
-    if (isReference(selected)) {
+    if (isReferred(selected)) {
       references.push(await describeReference(selected, options));
       continue;
     }

@@ -14,7 +14,7 @@ import { formatPlatform } from '../oci/platform.ts';
 import { joinPlaces } from '../select/places.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
-import { isReference } from '../select/selection.ts';
+import { isReferred } from '../select/selection.ts';
 
 /** Options of {@link merge}. */
 export interface MergeOptions extends Selection {
@@ -65,7 +65,7 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
       annotations: stated,
       signal,
     });
-    if (isReference(placed)) {
+    if (isReferred(placed)) {
       const annotations = withOrigin(stated, options.annotations);
       return { contents, source: content, index: everywhere, root: placed.root, annotations };
     }
@@ -96,6 +96,6 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
 }
 
 function platformsOf(placed: Selected): string[] {
-  if (isReference(placed)) return [formatPlatform(placed.reference.platform)];
+  if (isReferred(placed)) return [formatPlatform(placed.reference.platform)];
   return placed.read.map(({ config }) => formatPlatform(configPlatform(config.value)));
 }

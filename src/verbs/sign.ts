@@ -10,7 +10,7 @@ import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
 import { selectEachAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
-import { isReference } from '../select/selection.ts';
+import { isReferred } from '../select/selection.ts';
 import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
@@ -72,7 +72,7 @@ export async function sign(options: SignOptions): Promise<SignResult> {
 
 /** Proves an image's layers. @returns those that were not read: blobs; of a reference all, as diffIDs */
 async function unreadLayers(placed: Selected, options: ProveContentsOptions): Promise<readonly Digest[]> {
-  if (isReference(placed)) return placed.reference.diffIds;
+  if (isReferred(placed)) return placed.reference.diffIds;
   return (await proveContents(placed, options)).map(({ blob }) => blob.digest);
 }
 
@@ -86,12 +86,12 @@ async function signOne(
   const { names, annotations } = stored;
   const image: AttestedImage = {
     digest: root.digest,
-    ids: isReference(placed)
+    ids: isReferred(placed)
       ? [placed.reference.id]
       : placed.read.map(({ config }) => config.descriptor.digest),
     names,
     unreadLayers: [...new Set(unread)],
-    isReference: isReference(placed),
+    isReference: isReferred(placed),
   };
   const statement = provenanceStatement(image, build, { finishedAt: now, version });
   const bundle = await signStatement(statement, { signal });

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Nearness, SourcedBlob } from '../../src/image/fetch-ahead.ts';
+import type { BlobLocation, SourcedBlob } from '../../src/image/fetch-ahead.ts';
 import { fetchAhead } from '../../src/image/fetch-ahead.ts';
 import { writeOciArchive } from '../../src/archive/write/oci.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
@@ -42,13 +42,13 @@ const itemsOf = (source: MemoryContent, blobs: readonly Buffer[] = BLOBS): Sourc
 async function consume(
   items: readonly SourcedBlob[],
   options?: Parameters<typeof fetchAhead>[1],
-): Promise<{ bytes: Buffer[]; nearness: Nearness[] }> {
-  const [bytes, nearness]: [Buffer[], Nearness[]] = [[], []];
+): Promise<{ bytes: Buffer[]; location: BlobLocation[] }> {
+  const [bytes, location]: [Buffer[], BlobLocation[]] = [[], []];
   for await (const item of fetchAhead(items, options)) {
-    nearness.push(item.nearness);
+    location.push(item.location);
     bytes.push(await buffer(await item.source.open(item.blob)));
   }
-  return { bytes, nearness };
+  return { bytes, location };
 }
 
 describe('fetchAhead', () => {
@@ -60,8 +60,8 @@ describe('fetchAhead', () => {
     collect();
     const before = process.memoryUsage().arrayBuffers;
     let most = 0;
-    for await (const { nearness } of fetchAhead(items, { memory: 16_000_000 })) {
-      expect(nearness === 'memory' || nearness === 'remote').toBe(true);
+    for await (const { location } of fetchAhead(items, { memory: 16_000_000 })) {
+      expect(location === 'memory' || location === 'remote').toBe(true);
       collect();
       most = Math.max(most, process.memoryUsage().arrayBuffers - before);
     }
@@ -70,9 +70,9 @@ describe('fetchAhead', () => {
 
   test('fetches remote blobs several at a time, each once, and gives them in their order', async () => {
     const remote = new Remote(BLOBS);
-    const { bytes, nearness } = await consume(itemsOf(remote));
+    const { bytes, location } = await consume(itemsOf(remote));
     expect(bytes).toEqual(BLOBS);
-    expect(new Set(nearness)).toEqual(new Set(['memory']));
+    expect(new Set(location)).toEqual(new Set(['memory']));
     expect(remote.opened).toHaveLength(BLOBS.length);
     expect(remote.atOnce).toBe(6);
   });
@@ -80,17 +80,17 @@ describe('fetchAhead', () => {
   test('opens nothing of a place on this machine', async () => {
     const local = new Remote(BLOBS);
     local.isRemote = async () => false;
-    for await (const { nearness, source } of fetchAhead(itemsOf(local)))
-      expect([nearness, source]).toEqual(['local', local]);
+    for await (const { location, source } of fetchAhead(itemsOf(local)))
+      expect([location, source]).toEqual(['local', local]);
     expect(local.opened).toEqual([]);
   });
 
   test('keeps no more in memory than it may, and uses what is free again', async () => {
     const remote = new Remote(BLOBS);
-    const { bytes, nearness } = await consume(itemsOf(remote), { memory: 3500 });
+    const { bytes, location } = await consume(itemsOf(remote), { memory: 3500 });
     expect(bytes).toEqual(BLOBS);
-    expect(nearness.slice(0, 4)).toEqual(['memory', 'memory', 'memory', 'remote']);
-    expect(nearness.slice(6)).toContain('memory');
+    expect(location.slice(0, 4)).toEqual(['memory', 'memory', 'memory', 'remote']);
+    expect(location.slice(6)).toContain('memory');
     expect(remote.opened).toHaveLength(BLOBS.length);
   });
 

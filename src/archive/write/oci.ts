@@ -92,9 +92,9 @@ async function* ociEntries(
   const wanted = images.flatMap(({ contents, source }) =>
     contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
   );
-  yield* oneAhead(fetchAhead(wanted, { signal }), async ({ blob, source, nearness }) => {
-    const isStreamed = receiverChecks && nearness === 'remote';
-    const isIntact = receiverChecks && nearness === 'memory';
+  yield* oneAhead(fetchAhead(wanted, { signal }), async ({ blob, source, location }) => {
+    const isStreamed = receiverChecks && location === 'remote';
+    const isIntact = receiverChecks && location === 'memory';
     if (!isStreamed && !isIntact) await check(source, blob, layers.get(blob.digest), { signal });
     const bytes = openLater(source, blob, { signal, trustUnchanged: receiverChecks, once: isStreamed });
     return { name: blobName(blob.digest), size: blob.size, bytes };

@@ -38,7 +38,7 @@ export async function referImage(
   const wanted = partsOf(found, target.platform);
   if (wanted === undefined) throw unknownConfig(target, text);
   const documents = await completed(target, wanted, known, { signal });
-  return { ...described, id: configOf(documents), documents };
+  return { ...described, id: configDigestIn(documents), documents };
 }
 
 /** The root, and the manifest below it that the daemon runs; undefined if the daemon does not say. */
@@ -84,7 +84,7 @@ async function completed(
 }
 
 /** The config that the last document names. */
-function configOf(documents: readonly Document[]): Digest {
+function configDigestIn(documents: readonly Document[]): Digest {
   const manifest = documents.at(-1);
   if (manifest === undefined) throw new DrayageError('DAEMON', 'the daemon has sent no manifest');
   return parseManifest(manifest.bytes, `manifest ${manifest.descriptor.digest}`).config.digest;

@@ -11,7 +11,7 @@ import type { ImagePlace } from '../../content/image-index.ts';
 import { imageFor } from '../../select/read.ts';
 import { selectAny } from '../../select/select.ts';
 import type { Selected, SelectedImage, Selection } from '../../select/selection.ts';
-import { isReference } from '../../select/selection.ts';
+import { isReferred } from '../../select/selection.ts';
 import type { OpenBase } from '../../image/omitted-content.ts';
 import { omittedContent } from '../../image/omitted-content.ts';
 
@@ -81,7 +81,7 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
     const names = options.names === 'unique' ? [] : entry.image.names;
     const wanted = [...new Set([identity.ref, ...names, ...tags])];
     options.onProgress?.({ kind: 'image', name: identity.name ?? identity.ref });
-    const result = isReference(entry)
+    const result = isReferred(entry)
       ? await loadReference(entry, identity.ref, wanted, options)
       : await loadContent(entry, identity.ref, wanted, options);
     images.push({ ...identity, ...result, tags, bytesTotal: bytesOf(entry, prefer) });
@@ -108,12 +108,12 @@ async function loadContent(
 }
 
 function identityOf(placed: Selected, prefer: Platform): ImageIdentity {
-  const id = isReference(placed) ? placed.reference.id : imageFor(placed, prefer).config.descriptor.digest;
+  const id = isReferred(placed) ? placed.reference.id : imageFor(placed, prefer).config.descriptor.digest;
   return identify(placed.image, id);
 }
 
 /** A reference brings no layers. */
 function bytesOf(placed: Selected, prefer: Platform): number {
-  const layers = isReference(placed) ? [] : imageFor(placed, prefer).layers;
+  const layers = isReferred(placed) ? [] : imageFor(placed, prefer).layers;
   return layers.reduce((sum, { blob }) => sum + blob.size, 0);
 }

@@ -12,7 +12,7 @@ import type { Registries, TaggedRepository } from '../../registry/registries.ts'
 import { baseRepositories } from './base-repositories.ts';
 import { select, selectAny } from '../../select/select.ts';
 import type { Selected, SelectedImage, SelectedReference, Selection } from '../../select/selection.ts';
-import { isReference } from '../../select/selection.ts';
+import { isReferred } from '../../select/selection.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import type { Referrer } from '../../image/referrers.ts';
@@ -82,7 +82,7 @@ export async function plan(
     images: image === undefined ? [] : [image],
   });
   if (found === undefined || others.length > 0) throw whichImage([found ?? [], others].flat());
-  const placed = isReference(found) ? await openReferred(found, options) : found;
+  const placed = isReferred(found) ? await openReferred(found, options) : found;
   const targets: TaggedRepository[] = [];
   for (const reference of to) {
     const { repository, tag } = await registries.tagged(reference);
