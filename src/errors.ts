@@ -130,8 +130,8 @@ export type RefusalReason =
  *   jobs of a pipeline, `JOB_CHOICE`
  * - the input: `BUDGET` if it needs more than a run may spend, `EXPANSION` if it decompresses to far more than its size
  * - docker: `DAEMON_ADDRESS`
- * - references: `NO_LASTING_DAEMON` to refer to, `OTHER_DAEMON` than the one that has the image, `REFERRED_IMAGE_GONE` there,
- *   `REFERENCE_ONLY` if layers are needed
+ * - references: `NO_LASTING_DAEMON` to refer to, `UNKNOWN_CONFIG` of an image there, `OTHER_DAEMON` than the one that has
+ *   the image, `REFERRED_IMAGE_GONE` there, `REFERENCE_ONLY` if layers are needed
  * - signing: `UNPROVEN_TIME`; `LOG_SERVICE` and `TIMESTAMP_SERVICE` for the one that refused
  */
 export type ErrorReason =
@@ -177,6 +177,7 @@ export type ErrorReason =
   | 'EXPANSION'
   | 'DAEMON_ADDRESS'
   | 'NO_LASTING_DAEMON'
+  | 'UNKNOWN_CONFIG'
   | 'OTHER_DAEMON'
   | 'REFERRED_IMAGE_GONE'
   | 'REFERENCE_ONLY'

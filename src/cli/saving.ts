@@ -1,77 +1,25 @@
-import type {
-  CodecName,
-  DockerDaemon,
-  Layout,
-  Platform,
-  SaveResult,
-  SaveSource,
-  SignResult,
-  ThinOptions,
-} from '../index.ts';
+import type { DockerDaemon, Layout, SaveResult, SaveSource, SignResult, ThinOptions } from '../index.ts';
+import { originAnnotations, pulledImages, save } from '../index.ts';
 import { lazyArtifacts } from './artifacts.ts';
-import type { OmitJobOptions } from './base-jobs.ts';
 import { openBaseJobs } from './base-jobs.ts';
-import {
-  chosenCompression,
-  DrayageError,
-  originAnnotations,
-  parseReference,
-  pulledImages,
-  save,
-} from '../index.ts';
 import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
-import { findBuiltImages, readImageId, readMetadata } from './built-images.ts';
+import { findBuiltImages } from './built-images.ts';
 import type { Job } from './ci.ts';
-import { readJob } from './ci.ts';
-import type { CommonOptions, Context } from './context.ts';
+import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
-import type { LockTimeoutOptions } from './places.ts';
 import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.ts';
-import { withAlgorithm } from './image-id.ts';
 import { folderOf, isFolder, isSameFolder, openArchive, parseNotation } from './notation.ts';
-import type { RegistryCommandOptions } from './registries.ts';
-import type { VariableOptions } from './reports.ts';
-import { assertReportsWritable, reportPlan } from './reports.ts';
-import type { PlatformOptions } from './selection.ts';
-import { readPlatform } from './selection.ts';
-import type { SigningOptions } from './signing.ts';
-import { prepareSigning } from './signing.ts';
-import { parseSize } from './quantities.ts';
+import { reportPlan } from './reports.ts';
+import type { SaveCommandOptions } from './save-request.ts';
+import { beginSave, noteMovingTags } from './save-request.ts';
 import { openBaseLayouts } from './sources.ts';
 import type { InputBytes } from '../disk/standard-input.ts';
 import { openStandardInput } from '../disk/standard-input.ts';
 
 /** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
-
-/** Options of `drayage save`. */
-export interface SaveCommandOptions
-  extends
-    CommonOptions,
-    PlatformOptions,
-    VariableOptions,
-    SigningOptions,
-    RegistryCommandOptions,
-    OmitJobOptions,
-    LockTimeoutOptions {
-  iidfile?: string;
-  metadataFile?: string;
-  from?: string;
-  out?: string;
-  base?: string[];
-  baseLayout?: string[];
-  thin?: 'auto' | 'always' | 'never';
-  compress?: CodecName;
-  level?: number;
-  oneRequest?: boolean;
-  host?: string;
-  maxSize?: string;
-  sign?: boolean;
-  sticky?: boolean;
-  shared?: boolean;
-}
 
 /** A save that is done. */
 export interface DoneSave {
@@ -93,12 +41,7 @@ export async function runSave(
   mode: 'real' | 'trial' = 'real',
 ): Promise<DoneSave> {
   const { env, signal, onProgress } = context;
-  const names = given.map(withAlgorithm);
-  const { ids, described, platform, maxSize } = await readRequest(options);
-  if (options.from === undefined) assertNames(names, [...ids, ...described]);
-  const job = readJob(env);
-  if (job !== undefined) await assertReportsWritable();
-  const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
+  const { names, ids, described, platform, maxSize, job, signing } = await beginSave(given, options, context);
   const out = options.out ?? defaultLayout(env);
   const layout = await openTarget(out, options, context);
   await using bases = await openBaseLayouts(options.baseLayout, context);
@@ -166,46 +109,6 @@ function thinOptions(
     built: [...new Set(described.flatMap(({ bases }) => bases))],
     pulled: daemon && (async () => pulledImages(daemon, { signal })),
   };
-}
-
-/** What options say about a save. */
-export interface SaveRequest {
-  /** Image IDs of a build. An ID also selects an image of an archive. */
-  ids: string[];
-  described: BuiltImage[];
-  platform: Platform | undefined;
-  /** In bytes. */
-  maxSize: number | undefined;
-}
-
-/**
- * Reads options, and the files that a build wrote.
- * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `IO`
- */
-export async function readRequest(options: SaveCommandOptions): Promise<SaveRequest> {
-  const { iidfile, metadataFile, maxSize } = options;
-  chosenCompression(options.compress, options.level);
-  return {
-    ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
-    described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
-    platform: readPlatform(options),
-    maxSize: maxSize === undefined ? undefined : parseSize(maxSize),
-  };
-}
-
-/** Refuses what no daemon can be asked for, before it is connected to. */
-export function assertNames(names: readonly string[], others: readonly unknown[]): void {
-  if (names.length + others.length === 0)
-    throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
-  for (const name of names) parseReference(name);
-}
-
-/** A digest always means one image, but any job of the daemon can move a name. */
-export function noteMovingTags(names: readonly string[], { onProgress }: Context): void {
-  const tags = names.filter((name) => !/^(?:sha256:)?[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$/.test(name));
-  if (tags.length === 0) return;
-  const message = `${tags.join(', ')}: another job of this shared daemon may have moved the tag; --iidfile or --metadata-file save what this job built`;
-  onProgress({ kind: 'note', message });
 }
 
 interface OpenSource extends AsyncDisposable {

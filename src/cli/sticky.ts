@@ -1,16 +1,14 @@
 import type { DockerDaemon, Layout, SaveReferenceResult, SignResult } from '../index.ts';
 import { DrayageError, originAnnotations, saveReference } from '../index.ts';
-import { withAlgorithm } from './image-id.ts';
-import { assertNames, noteMovingTags, readRequest } from './saving.ts';
 import { findBuiltImages } from './built-images.ts';
 import type { Job } from './ci.ts';
-import { knownCis, readJob } from './ci.ts';
+import { knownCis } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { createLayout, defaultLayout } from './places.ts';
-import { assertReportsWritable, reportPlan } from './reports.ts';
-import type { SaveCommandOptions } from './saving.ts';
-import { prepareSigning } from './signing.ts';
+import { reportPlan } from './reports.ts';
+import type { SaveCommandOptions } from './save-request.ts';
+import { beginSave, noteMovingTags } from './save-request.ts';
 
 /** References that were saved. */
 export interface DoneReference {
@@ -34,12 +32,7 @@ export async function runSticky(
 ): Promise<DoneReference> {
   const { env, signal, onProgress } = context;
   refuseLayerOptions(options);
-  const names = given.map(withAlgorithm);
-  const { ids, described } = await readRequest(options);
-  assertNames(names, [...ids, ...described]);
-  const job = readJob(env) ?? outsideJob();
-  await assertReportsWritable();
-  const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
+  const { names, ids, described, job = outsideJob(), signing } = await beginSave(given, options, context);
   const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
   await using daemon = await openDaemon(options.host, context);
   assertLasting(daemon, options, env);

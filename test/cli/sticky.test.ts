@@ -12,14 +12,14 @@ const ID = `sha256:${'c'.repeat(64)}`;
 const LAYER = `sha256:${'1'.repeat(64)}`;
 const REF = 'app:pipeline-4711-cccccccccccc';
 const ENV = gitlabJob('7', 'build');
+const INFO = { ID: 'ABCD', Name: 'runner-3', DockerRootDir: '/var/lib/docker', DriverStatus: [] };
 
 let cwd: string;
 let fake: FakeDaemon;
 beforeEach(async () => {
   cwd = await temporaryFolder();
   fake = await FakeDaemon.start({ images: [{ id: ID, names: ['app:1'], diffIds: [LAYER] }] });
-  const info = { ID: 'ABCD', Name: 'runner-3', DockerRootDir: '/var/lib/docker', DriverStatus: [] };
-  fake.handlers.set('GET /info', (_, response) => json(response, info));
+  fake.handlers.set('GET /info', (_, response) => json(response, INFO));
 });
 const save = async (args: string[], env: Record<string, string> = ENV) =>
   drayage(['save', '--sticky', ...args], { cwd, env });
@@ -86,6 +86,21 @@ test('a daemon that states no ID is refused', async () => {
   fake.handlers.set('GET /info', (_, response) => json(response, { DriverStatus: [] }));
   const { code, stderr } = await save(['app:1', '--host', fake.host]);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('does not state its ID') });
+});
+
+test('a daemon that does not say which config an image has is refused', async () => {
+  const containerd = await FakeDaemon.start({
+    kind: 'containerd',
+    images: [{ id: ID, names: ['app:1'], diffIds: [LAYER] }],
+  });
+  const DriverStatus = [['driver-type', 'io.containerd.snapshotter.v1']];
+  containerd.handlers.set('GET /info', (_, response) => json(response, { ...INFO, DriverStatus }));
+  const { code, stderr } = await save(['app:1', '--host', containerd.host]);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringContaining(`does not say which config ${ID} has`),
+  });
+  expect(stderr).toContain('use docker 28 or later');
 });
 
 test('doctor tries it without a tag', async () => {

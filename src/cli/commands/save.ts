@@ -4,7 +4,7 @@ import { formatSeconds } from '../format.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import { writeReports } from '../reports.ts';
-import type { SaveCommandOptions } from '../saving.ts';
+import type { SaveCommandOptions } from '../save-request.ts';
 import { runSave } from '../saving.ts';
 import { runSticky } from '../sticky.ts';
 import { describeSigned } from './sign.ts';

@@ -1,6 +1,6 @@
 import type { CacheOptions } from '../cache.ts';
 import type { Context } from '../context.ts';
-import type { SaveCommandOptions } from '../saving.ts';
+import type { SaveCommandOptions } from '../save-request.ts';
 
 /** Options of `drayage doctor`: those of the save that it explains, and of the cache. */
 export interface DoctorCommandOptions extends SaveCommandOptions, CacheOptions {}

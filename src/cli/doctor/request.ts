@@ -1,5 +1,5 @@
 import { formatBytes } from '../../text/bytes.ts';
-import { readRequest } from '../saving.ts';
+import { readRequest } from '../save-request.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';

@@ -1,6 +1,6 @@
 import type { CodecName } from '../../index.ts';
 import type { CommonOptions } from '../context.ts';
-import type { SaveCommandOptions } from '../saving.ts';
+import type { SaveCommandOptions } from '../save-request.ts';
 import type { MakeCommand, Options } from './command.ts';
 import { command } from './command.ts';
 import {

@@ -93,7 +93,7 @@ function configDigestIn(documents: readonly Document[]): Digest {
 function unknownConfig({ transport, store }: ReferTarget, text: string): DrayageError {
   const message = `${store.title} at ${transport.host.name} does not say which config ${text} has`;
   return new DrayageError('UNSAFE', message, {
-    reason: 'NO_LASTING_DAEMON',
+    reason: 'UNKNOWN_CONFIG',
     hint: 'use docker 28 or later, or save the layers, too',
   });
 }
