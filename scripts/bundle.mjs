@@ -53,6 +53,8 @@ const bundle = await rolldown({
   // The helpers behind `await using` belong to the compiler; no package has them, so they are bundled.
   external: (id) => /^[^./]/.test(id) && !id.startsWith('@oxc-project/'),
   transform: { target: 'es2023' },
+  // What package.json says of effects is about the files of `dist`.
+  treeshake: { moduleSideEffects: [{ test: /\/src\//, sideEffects: true }] },
   plugins: [besideIndex],
 });
 await bundle.write({

@@ -1,4 +1,8 @@
+import type * as undici from 'undici';
 import type { Agent, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+
+/** By a name, so that bundlers do not follow it: a bundle has the parts, and would hold all of undici beside them. */
+const INDEX: string = 'undici';
 
 /** What sends requests, of any version of undici. */
 export type AnyDispatcher = Pick<Dispatcher, 'dispatch'>;
@@ -23,7 +27,7 @@ interface Proxies {
  */
 export async function loadClient(parts: () => Promise<Client> = clientParts): Promise<Client> {
   return parts().catch(async () => {
-    const { Agent, Dispatcher } = await import('undici');
+    const { Agent, Dispatcher }: typeof undici = await import(INDEX);
     // oxlint-disable-next-line typescript/unbound-method -- it is called with a dispatcher
     return { Agent, request: Dispatcher.prototype.request };
   });

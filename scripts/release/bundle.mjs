@@ -24,6 +24,8 @@ export async function bundle(file, format) {
     platform: 'node',
     external: [/^node:/],
     transform: { target: 'es2023' },
+    // What package.json says of effects is about the files of `dist`; the packages speak for themselves.
+    treeshake: { moduleSideEffects: [{ test: /\/src\//, sideEffects: true }] },
     plugins: [statedVersion],
   });
   const { output } = await made.write({ file, format, minify: true, codeSplitting: false });

@@ -1,4 +1,5 @@
 /** Archives: docker-save and OCI archives of images, written from any content. `save` reads them. */
+import '../disposal.ts';
 export type { PlacedContents, WriteOciOptions } from '../archive/write/oci.ts';
 export { writeOciArchive, writeOciArchives } from '../archive/write/oci.ts';
 export type { TaggedImage, WriteDockerOptions } from '../archive/write/docker.ts';

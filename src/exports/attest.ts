@@ -1,4 +1,5 @@
 /** Signatures: keys and identities, what a signature states, and who is trusted. */
+import '../disposal.ts';
 export type { OnAuthentic } from '../attest/authenticate.ts';
 export { signaturePolicy } from '../attest/authenticate.ts';
 export type { CertificateFacts } from '../attest/certificate.ts';

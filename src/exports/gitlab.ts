@@ -1,4 +1,5 @@
 /** GitLab: jobs, their artifacts, and what a job's variables say. */
+import '../disposal.ts';
 export type { Ci, ReportedLink } from '../ci/ci.ts';
 export type { Env, Origin } from '../ci/origin.ts';
 export { cis } from '../cis.ts';

@@ -1,3 +1,4 @@
+import '../disposal.ts';
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
 export {

@@ -191,6 +191,11 @@ describe('the package', () => {
     expect(Object.keys(exported).toSorted()).toEqual(PINNED[subpath]);
   });
 
+  test.each(subpaths)('%s first sets what a realm lacks for `await using`', (_, target) => {
+    const [first] = readFileSync(sourceOf(target), 'utf8').match(/^(?:import|export) .*$/m) ?? [];
+    expect(first).toMatch(/^import '\.{1,2}\/disposal\.ts';$/);
+  });
+
   test('pins no subpath that it does not have', () => {
     expect(Object.keys(PINNED).filter((subpath) => !(subpath in TARGETS))).toEqual([]);
   });

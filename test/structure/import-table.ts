@@ -273,7 +273,7 @@ function importsOf(text: string): Import[] {
       return [{ specifier: textOf(node.argument.literal), kind: 'type' }];
     }
     if (ts.isCallExpression(node) && isLoader(node.expression)) {
-      return [{ specifier: node.arguments[0] ? textOf(node.arguments[0]) : '', kind: 'dynamic' }];
+      return [{ specifier: loadedBy(node, text), kind: 'dynamic' }];
     }
     return [];
   });
@@ -289,6 +289,14 @@ function isLoader(callee: ts.Expression): boolean {
     callee.kind === ts.SyntaxKind.ImportKeyword ||
     /^(require|process\.getBuiltinModule)$/.test(callee.getText())
   );
+}
+
+/** What a loader is called with; for a name that the file gives to a string, that string. */
+function loadedBy({ arguments: [argument] }: ts.CallExpression, text: string): string {
+  if (argument === undefined) return '';
+  if (!ts.isIdentifier(argument)) return textOf(argument);
+  const [, constant] = new RegExp(`^const ${argument.text}: string = '([^']+)';$`, 'm').exec(text) ?? [];
+  return constant ?? textOf(argument);
 }
 
 /** The text of a string; of an expression its source, which no table allows. */

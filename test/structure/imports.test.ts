@@ -65,6 +65,7 @@ describe('an import', () => {
     ['registry/a.ts', `import { b } from '../layout/b.ts';`, 'static import of ../layout/b.ts'],
     ['layout/a.ts', `const b = await import('undici');`, 'dynamic import of undici'],
     ['layout/a.ts', `const b = await import(name);`, 'dynamic import of name'],
+    ['layout/a.ts', `const B: string = 'undici';\nconst b = await import(B);`, 'dynamic import of undici'],
     ['layout/a.ts', `const b = process.getBuiltinModule('node:net');`, 'dynamic import of node:net'],
     ['verbs/save/a.ts', `import { load } from '../load/b.ts';`, 'static import of ../load/b.ts'],
     ['verbs/a.ts', `import { program } from '../cli/bin.ts';`, 'static import of ../cli/bin.ts'],
