@@ -5,6 +5,7 @@
 #     docker-compose for pipelines; zip, unzip, time and openssl for the benchmarks
 #   - from sid, unpacked into $DRAYAGE_TEST_ROOT/docker-28 but not installed: a newer docker with its containerd, libc and
 #     libraries
+#   - from sid, unpacked into $DRAYAGE_TEST_ROOT/compose-sid: docker compose, the plugin of a newer client
 #   - from trixie and from sid, unpacked into $DRAYAGE_TEST_ROOT/cosign-trixie and cosign-sid: two generations of cosign
 #   - from sid, unpacked into $DRAYAGE_TEST_ROOT/musl-sid: musl and busybox, for a root without glibc
 #
@@ -175,6 +176,7 @@ trap 'exit 130' INT TERM
 check_machine
 install_packages
 unpack "$docker_root" sid docker.io "$unpacked"
+unpack "$test_root/compose-sid" sid docker-compose docker-compose
 unpack "$test_root/cosign-trixie" trixie cosign cosign
 unpack "$test_root/cosign-sid" sid cosign cosign
 unpack "$test_root/musl-sid" sid musl 'musl busybox-static'

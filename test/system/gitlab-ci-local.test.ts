@@ -1,52 +1,43 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../support/front.ts';
-import { KIND_SPECS, PLUGIN_FOLDER } from './support/daemon-kinds.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
+import {
+  BUSYBOX,
+  commitAll,
+  hasPipelinePrograms,
+  listJobs,
+  printedBy,
+  runPipeline,
+  SYSTEM_PATH,
+} from './support/local-pipeline.ts';
 import type { TestRegistry } from './support/registry.ts';
 import { registrySkipReason, startRegistry } from './support/registry.ts';
 import type { CommandResult } from './support/run-command.ts';
 import { run } from './support/run-command.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const require = createRequire(import.meta.url);
-const RUNNER = require.resolve('gitlab-ci-local');
 const BUNDLER = fileURLToPath(new URL('scripts/release/bundle.mjs', ROOT));
-const BUSYBOX = join(KIND_SPECS['docker-28-containerd'].root, 'usr/bin/busybox');
 const PIPELINE = '4711';
-const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-
-/**
- * The runner draws the ID of each job out of a million, and two of a dozen and a half have drawn the same: then one artifact
- * lies over the other, which GitLab's IDs rule out. Here no number comes twice.
- */
-const DRAWN_ONCE = 'let drawn = 100_000; Math.random = () => (drawn++ + 0.5) / 1_000_000;';
 
 /** Two kinds of store: what the one calls an image the other does not. */
 const KINDS = ['docker-28-containerd', 'docker-20.10'] as const;
 const skip =
   KINDS.some((kind) => skipReason(kind) !== undefined) ||
   registrySkipReason() !== undefined ||
-  !hasPrograms();
+  !hasPipelinePrograms();
 
 describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-local with isolated jobs', () => {
   let folder: string;
   const daemons: TestDaemon[] = [];
   let registry: TestRegistry;
   let ran: CommandResult;
-  /** What a job printed, without the name in front. */
-  const said = (job: string): string[] =>
-    `${ran.stdout}\n${ran.stderr}`
-      .split('\n')
-      .filter((line) => line.startsWith(`${job} `))
-      .flatMap((line) => / [>$] (.*)$/.exec(line.slice(job.length))?.[1] ?? []);
+  const said = (job: string): string[] => printedBy(job, ran);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'drayage-pipeline-'));
@@ -55,7 +46,15 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
     const near = { listen: ['-H', `tcp://127.0.0.1:${await freePort()}`] };
     for (const kind of KINDS) daemons.push(await startDaemon(kind, kind === KINDS[1] ? near : {}));
     const repository = await makeRepository(folder);
-    ran = await runPipeline(repository, folder, daemons, registry);
+    const [build, tests] = daemons.map(({ host }) => host);
+    const variables = {
+      CI_PIPELINE_ID: PIPELINE,
+      BUILD_HOST: build ?? '',
+      TEST_HOST: tests ?? '',
+      REGISTRY: registry.host,
+      BUSYBOX,
+    };
+    ran = await runPipeline(repository, { folder, variables });
   });
   afterAll(async () => {
     for (const daemon of daemons) await daemon.stop();
@@ -131,16 +130,16 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
   });
 });
 
-describe.skipIf(!hasPrograms())(
+describe.skipIf(!hasPipelinePrograms())(
   "the component, with a pipeline that uses it, and GitLab's schema of pipelines",
   () => {
     test('fit', async () => {
-      const { code, stdout } = await listJobs((template) => template);
+      const { code, stdout } = await listEdited((template) => template);
       expect([code, stdout]).toEqual([0, expect.stringContaining('build-api')]);
     });
 
     test('do not fit where a key is misspelt', async () => {
-      const { code, stdout, stderr } = await listJobs((template) =>
+      const { code, stdout, stderr } = await listEdited((template) =>
         template.replace('    expire_in: $', '    expires_in: $'),
       );
       expect(code).not.toBe(0);
@@ -151,7 +150,7 @@ describe.skipIf(!hasPrograms())(
   },
 );
 
-describe.skipIf(!hasPrograms())("the project's own pipeline and GitLab's schema of pipelines", () => {
+describe.skipIf(!hasPipelinePrograms())("the project's own pipeline and GitLab's schema of pipelines", () => {
   test.each([
     ['fit', '', 0, 'system'],
     ['do not fit where a key is misspelt', 'interruptable', 1, 'interruptable'],
@@ -162,22 +161,17 @@ describe.skipIf(!hasPrograms())("the project's own pipeline and GitLab's schema 
     const pipeline = misspelt === '' ? text : text.replaceAll('interruptible', misspelt);
     await writeFile(join(folder, '.gitlab-ci.yml'), pipeline);
     await commitAll(folder, folder);
-    const { code, stdout, stderr } = await list(folder, folder);
+    const { code, stdout, stderr } = await listJobs(folder, folder);
     expect([code, stdout + stderr]).toEqual([expected, expect.stringContaining(said)]);
   });
 });
 
 /** What is found when a pipeline is read: all jobs are held against the schema before any is listed. */
-async function listJobs(spoil: (template: string) => string): Promise<CommandResult> {
+async function listEdited(spoil: (template: string) => string): Promise<CommandResult> {
   const folder = await mkdtemp(join(tmpdir(), 'drayage-schema-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const repository = await makeRepository(folder, spoil);
-  return list(repository, folder);
-}
-
-async function list(repository: string, home: string): Promise<CommandResult> {
-  const cwd = relative(process.cwd(), repository);
-  return run(process.execPath, [RUNNER, '--cwd', cwd, '--list'], { env: { PATH: SYSTEM_PATH, HOME: home } });
+  return listJobs(repository, folder);
 }
 
 /** A repository of a project that has the component as its own. */
@@ -195,20 +189,6 @@ async function makeRepository(
   return repository;
 }
 
-async function commitAll(repository: string, home: string): Promise<void> {
-  const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@gitlab.example'];
-  for (const args of [
-    ['init', '--quiet', '--initial-branch=main'],
-    ['remote', 'add', 'origin', 'https://gitlab.example/group/app.git'],
-    ['add', '--all'],
-    [...identity, 'commit', '--quiet', '--message=Test'],
-  ]) {
-    const env = { PATH: SYSTEM_PATH, HOME: home };
-    const { code, stderr } = await run('git', ['-C', repository, ...args], { env });
-    if (code !== 0) throw new Error(`git ${args.join(' ')} ended with ${code}: ${stderr}`);
-  }
-}
-
 /** Puts the single file of a release into a repository, and its checksum into the pipeline. */
 async function addProgram(repository: string): Promise<void> {
   const tools = join(repository, 'tools');
@@ -223,49 +203,9 @@ async function addProgram(repository: string): Promise<void> {
   await writeFile(pipeline, text.replace('SHA256_OF_DRAYAGE', sha256));
 }
 
-async function runPipeline(
-  repository: string,
-  folder: string,
-  [build, tests]: readonly TestDaemon[],
-  registry: TestRegistry,
-): Promise<CommandResult> {
-  const bin = join(folder, 'bin');
-  await mkdir(bin);
-  await symlink(process.execPath, join(bin, 'node'));
-  await symlink(KIND_SPECS['docker-28-containerd'].client, join(bin, 'docker'));
-  const config = join(folder, 'docker');
-  await mkdir(config);
-  await writeFile(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [PLUGIN_FOLDER] }));
-  const variables = {
-    GITLAB_CI: 'true',
-    CI_PIPELINE_ID: PIPELINE,
-    BUILD_HOST: build?.host,
-    TEST_HOST: tests?.host,
-    REGISTRY: registry.host,
-    DOCKER_CONFIG: config,
-    BUSYBOX,
-  };
-  const args = Object.entries(variables).flatMap(([name, value]) => ['--variable', `${name}=${value}`]);
-  const mode = ['--force-shell-executor', '--shell-isolation', '--no-artifacts-to-source'];
-  // It takes no absolute path.
-  const cwd = relative(process.cwd(), repository);
-  const node = [`--import=data:text/javascript,${DRAWN_ONCE}`, RUNNER];
-  return run(process.execPath, [...node, '--cwd', cwd, ...mode, ...args], {
-    env: { PATH: `${bin}:${SYSTEM_PATH}`, HOME: folder },
-  });
-}
-
 /** The blobs of the layouts in a job's artifact. */
 async function blobsOf(folder: string, job: string): Promise<string[]> {
   const artifact = join(folder, 'app/.gitlab-ci-local/artifacts', job, '.drayage');
   const files = await readdir(artifact, { recursive: true });
   return files.flatMap((file) => /blobs\/sha256\/([0-9a-f]{64})$/.exec(file)?.[1] ?? []);
-}
-
-/** Whether what pipelines need is there; the script that installs it is to have run where system tests are required. */
-function hasPrograms(): boolean {
-  const missing = ['git', 'rsync', 'docker-compose'].filter((name) => !existsSync(`/usr/bin/${name}`));
-  if (missing.length > 0 && process.env['DRAYAGE_REQUIRE_SYSTEM'] === '1')
-    throw new Error(`${missing.join(', ')} missing: run scripts/install-system.sh`);
-  return missing.length === 0;
 }

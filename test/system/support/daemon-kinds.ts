@@ -34,12 +34,16 @@ interface KindSpec {
   readonly config: object;
 }
 
-const DOCKER_28 = join(process.env['DRAYAGE_TEST_ROOT'] ?? '/var/lib/drayage-test', 'docker-28');
+const TEST_ROOT = process.env['DRAYAGE_TEST_ROOT'] ?? '/var/lib/drayage-test';
+const DOCKER_28 = join(TEST_ROOT, 'docker-28');
 const GRAPH_STORE = { 'storage-driver': 'overlay2' };
 const DEBIAN_CLIENT = '/usr/bin/docker';
 
 /** Where the unpacked docker client keeps its plugins; `buildx` is one. */
 export const PLUGIN_FOLDER: string = join(DOCKER_28, 'usr/libexec/docker/cli-plugins');
+
+/** Where `docker compose` is, which Debian 12 has as a program of its own only. */
+export const COMPOSE_FOLDER: string = join(TEST_ROOT, 'compose-sid/usr/libexec/docker/cli-plugins');
 
 function dockerdArgs({ folder, socket, dataRoot }: DaemonPaths): string[] {
   return [
