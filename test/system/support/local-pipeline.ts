@@ -7,7 +7,8 @@ import { COMPOSE_FOLDER, KIND_SPECS, PLUGIN_FOLDER } from './daemon-kinds.ts';
 import type { CommandResult } from './run-command.ts';
 import { run } from './run-command.ts';
 
-const RUNNER = createRequire(import.meta.url).resolve('gitlab-ci-local');
+const require = createRequire(import.meta.url);
+const RUNNER = require.resolve('gitlab-ci-local');
 
 /** Where the programs of the machine are. */
 export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
