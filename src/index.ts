@@ -87,7 +87,7 @@ export { daemonTitle } from './image/reference.ts';
 export type { JobLayout } from './image/base-job.ts';
 export type { JobPlace } from './image/base-jobs.ts';
 export type { OmittedPart } from './image/omitted-layers.ts';
-export type { BaseReference, OpenBase, OpenJob } from './image/omitted-content.ts';
+export type { BaseReference, OpenBase, OpenJob } from './image/open-base.ts';
 export type { SizeLimits } from './image/size-check.ts';
 export type { CodecName } from './ingest/codec.ts';
 export { chosenCompression } from './ingest/codec.ts';

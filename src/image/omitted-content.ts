@@ -8,6 +8,7 @@ import type { JobPlace } from './base-jobs.ts';
 import { baseJobsOf, describeJob } from './base-jobs.ts';
 import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
+import type { BaseReference, OpenBase } from './open-base.ts';
 import { isProven, prove } from './prove.ts';
 import { derived } from '../stream/derived.ts';
 import { provenPassing } from './prove-passing.ts';
@@ -18,26 +19,6 @@ import { omittedBlobs } from './omitted-layers.ts';
 import { isNonDistributable } from '../oci/media-types.ts';
 import type { OnProgress } from '../progress.ts';
 import type { StoredImage } from '../content/image-index.ts';
-
-/** The base of an image, as a layout names it. Nobody vouches for it: its content is checked. */
-export interface BaseReference {
-  /** Full name: `docker.io/library/node:22`. For a job's artifact, the job in words. */
-  name: string;
-  /** The artifact that has the layers, if it is one. */
-  job?: JobPlace | undefined;
-  /** The digest of its manifest or index when the image was saved. */
-  digest?: string | undefined;
-}
-
-/**
- * Opens the place where the layers of a base are read. They are read twice, so the place should keep them.
- * @returns undefined if it opens no base of this kind
- * @throws {@link DrayageError} if it cannot be reached, or must not be
- */
-export type OpenBase = (base: BaseReference, options: ContentOptions) => Promise<ContentSource | undefined>;
-
-/** Opens the layout in the artifact of an earlier job. */
-export type OpenJob = (job: JobPlace, options: ContentOptions) => Promise<ContentSource>;
 
 /** Options of {@link omittedContent}. */
 export interface OmittedContentOptions extends ContentOptions {

@@ -2,12 +2,13 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
 import type { JobLayout } from './base-job.ts';
 import { BaseJob } from './base-job.ts';
-import type { OpenRepository } from './base-image.ts';
 import { BaseImage } from './base-image.ts';
 import type { Layer } from './layer.ts';
 import { Ledger } from './ledger.ts';
-import type { OpenBase, OpenJob, ReadImage } from './omitted-content.ts';
+import type { ReadImage } from './omitted-content.ts';
 import { omittedContent, omittedLayersOf } from './omitted-content.ts';
+import type { BaseOpeners } from './open-base.ts';
+import { baseOpener } from './open-base.ts';
 import { isProven, proveAll } from './prove.ts';
 import { configPlatform } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -15,13 +16,9 @@ import { isNonDistributable } from '../oci/media-types.ts';
 import type { OnProgress } from '../progress.ts';
 
 /** Options of {@link proveContents}. */
-export interface ProveContentsOptions extends ContentOptions {
+export interface ProveContentsOptions extends ContentOptions, BaseOpeners {
   /** Further places that may have omitted layers; they are asked first. */
   others?: readonly ContentSource[] | undefined;
-  /** Opens registries of base images. Default: no base is read. */
-  openRepository?: OpenRepository | undefined;
-  /** Opens the artifact of an earlier job. Default: none is read. */
-  openJob?: OpenJob | undefined;
   /** Trusted layouts of earlier jobs: omitted layers that they state are not read. Default: none. */
   baseJobs?: readonly JobLayout[] | undefined;
   /** Trusted base images, by reference: omitted layers that they state are not read. Default: none. */
@@ -56,13 +53,6 @@ export async function proveContents(placed: ReadImage, options: ProveContentsOpt
   const source = omittedContent(placed, { others, openBase: baseOpener(options), signal, onProgress });
   await proveAll(source, [...here, ...unstated], { signal });
   return elsewhere.filter(isStated);
-}
-
-/** Opens bases of both kinds; undefined if none may be opened. */
-function baseOpener({ openRepository, openJob }: ProveContentsOptions): OpenBase | undefined {
-  if (openRepository === undefined && openJob === undefined) return undefined;
-  return async ({ name, job }, options) =>
-    job === undefined ? openRepository?.(name, options) : openJob?.(job, options);
 }
 
 /** Adds the statements of the bases that the user named. A base without the platform states nothing for it. */

@@ -2,7 +2,7 @@ import type { ImageEndpoint, ImageTags } from '../content/endpoint.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import type { ImageStore } from '../content/store.ts';
 import { DrayageError } from '../errors.ts';
-import type { OpenBase } from '../image/omitted-content.ts';
+import type { OpenBase } from '../image/open-base.ts';
 import type { CodecName } from '../ingest/codec.ts';
 import type { ImageIdentity } from '../listing/unique-reference.ts';
 import type { Digest } from '../oci/digest.ts';

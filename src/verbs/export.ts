@@ -9,7 +9,7 @@ import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import { select } from '../select/select.ts';
 import type { Selection } from '../select/selection.ts';
-import type { OpenBase } from '../image/omitted-content.ts';
+import type { OpenBase } from '../image/open-base.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 
 /** Options of {@link exportArchive}. */

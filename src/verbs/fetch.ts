@@ -9,7 +9,7 @@ import { keptAnnotations } from '../image/omitted-layers.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
 import { isReferred } from '../select/selection.ts';
-import type { OpenBase } from '../image/omitted-content.ts';
+import type { OpenBase } from '../image/open-base.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 
 /** Options of {@link fetch}. */

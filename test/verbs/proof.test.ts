@@ -5,7 +5,7 @@ import { readBuild } from '../../src/ci/gitlab/build.ts';
 import type { Voucher } from '../../src/content/policy.ts';
 import type { SaveArchiveOptions } from '../../src/content/endpoint.ts';
 import type { Layer } from '../../src/image/layer.ts';
-import type { OpenBase } from '../../src/image/omitted-content.ts';
+import type { OpenBase } from '../../src/image/open-base.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { images as imagesOf } from '../../src/image/image.ts';

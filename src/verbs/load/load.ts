@@ -12,7 +12,7 @@ import { imageFor } from '../../select/read.ts';
 import { selectAny } from '../../select/select.ts';
 import type { Selected, SelectedImage, Selection } from '../../select/selection.ts';
 import { isReferred } from '../../select/selection.ts';
-import type { OpenBase } from '../../image/omitted-content.ts';
+import type { OpenBase } from '../../image/open-base.ts';
 import { omittedContent } from '../../image/omitted-content.ts';
 
 /**

@@ -7,9 +7,14 @@ export function baseRepositories(
   targets: readonly TaggedRepository[],
   { registries, openBase }: { registries: Registries; openBase?: OpenRepository | undefined },
 ): OpenRepository {
-  const own = new Set(targets.map(({ repository }) => repository.host));
   return async (reference, options) =>
-    openBase === undefined || own.has(parseReference(reference).domain)
+    openBase === undefined || isTarget(reference, targets)
       ? registries.repository(reference)
       : openBase(reference, options);
+}
+
+/** Whether a reference names a registry that is a target. */
+export function isTarget(reference: string, targets: readonly TaggedRepository[]): boolean {
+  const { domain } = parseReference(reference);
+  return targets.some(({ repository }) => repository.host === domain);
 }

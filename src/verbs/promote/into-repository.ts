@@ -1,7 +1,5 @@
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
-import { chainSources } from '../../content/source.ts';
-import { DrayageError } from '../../errors.ts';
-import type { Receiver } from '../../image/copy.ts';
+import type { CopiedBy, Receiver } from '../../image/copy.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { OnProgress } from '../../progress.ts';
@@ -24,17 +22,22 @@ export interface Mounting {
  */
 export function intoRepository(
   repository: RegistryRepository,
-  image: Pick<Planned, 'contents' | 'sources' | 'base'>,
+  { contents, source, baseRepository }: Pick<Planned, 'contents' | 'source' | 'baseRepository'>,
   mounting: Mounting,
   { isHeld = false }: { isHeld?: boolean | undefined } = {},
 ): Receiver {
-  const omitted = new Set(image.contents.omitted.map(({ digest }) => digest));
+  const { mountFrom, onProgress } = mounting;
+  const omitted = new Set(contents.omitted.map(({ digest }) => digest));
+  const take = async (blob: Descriptor, { signal }: ContentOptions): Promise<CopiedBy> => {
+    if (isHeld || (await repository.has(blob, { signal }))) return 'reused';
+    const isOfBase = baseRepository !== undefined && omitted.has(blob.digest);
+    const holders = mounting.holders.get(blob.digest) ?? [];
+    const candidates = [...holders, ...(isOfBase ? [baseRepository] : []), ...mountFrom];
+    return upload(repository, blob, candidates, { source, onProgress, signal });
+  };
   return {
     takeBlob: async (blob, options) => {
-      const by =
-        isHeld || (await repository.has(blob, options))
-          ? 'reused'
-          : await upload(repository, blob, omitted.has(blob.digest), { ...image, ...mounting, ...options });
+      const by = await take(blob, options);
       const holders = mounting.holders.get(blob.digest) ?? [];
       mounting.holders.set(blob.digest, [...holders, repository]);
       return by;
@@ -55,34 +58,19 @@ export function repositoriesAmong(places: readonly ContentSource[]): RegistryRep
 async function upload(
   repository: RegistryRepository,
   blob: Descriptor,
-  isOmitted: boolean,
-  {
-    sources: [own, ...others],
-    base,
-    holders,
-    mountFrom,
-    onProgress,
-    signal,
-  }: Pick<Planned, 'sources' | 'base'> & Mounting & ContentOptions,
+  candidates: readonly RegistryRepository[],
+  { source, onProgress, signal }: Pick<Planned, 'source'> & Pick<Mounting, 'onProgress'> & ContentOptions,
 ): Promise<'written' | 'mounted'> {
-  const near = isOmitted ? others : [own, ...others];
-  const bases = isOmitted ? repositoriesAmong(others) : [];
-  const candidates = [...(holders.get(blob.digest) ?? []), ...bases, ...mountFrom];
-  const from = candidates.find((other) => repository.mayMount(other));
-  const source = chainSources(near);
-  if (from === undefined && !(await source.has(blob, { signal })))
-    throw nowhere(blob, isOmitted ? (base ?? 'which it does not name') : undefined);
+  const mountFrom = candidates.find((other) => repository.mayMount(other));
   const onSent = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'sent', bytes });
-  const by = await repository.upload(blob, source, { mountFrom: from, signal, onSent });
+  const by = await repository.upload(blob, provenContent(source), { mountFrom, signal, onSent });
   return by === 'sent' ? 'written' : by;
 }
 
-function nowhere({ digest }: Descriptor, base: string | undefined): DrayageError {
-  return new DrayageError('NOT_FOUND', `no place holds blob ${digest}`, {
-    digest,
-    hint:
-      base !== undefined
-        ? `it is of the base image (${base}), and it was omitted: the registry of the base must still have it`
-        : 'get the layout again; if that does not help, make it again',
-  });
+/** Content whose layers are proven, or vouched for: opening them proves nothing again. */
+function provenContent(source: ContentSource): ContentSource {
+  return {
+    has: (blob, options) => source.has(blob, options),
+    open: (blob, options) => source.open(blob, { ...options, diffIdChecked: true }),
+  };
 }

@@ -2,14 +2,16 @@ import type { ImagePlace, StoredImage } from '../../content/image-index.ts';
 import { nameOf } from '../../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
-import { BASE_DIGEST, BASE_NAME } from '../../oci/annotations.ts';
+import { BASE_NAME } from '../../oci/annotations.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { OpenRepository } from '../../image/base-image.ts';
 import type { ImageReference } from '../../image/reference.ts';
-import { baseJobsOf } from '../../image/base-jobs.ts';
-import type { OpenJob } from '../../image/omitted-content.ts';
+import { omittedContent } from '../../image/omitted-content.ts';
+import type { BaseOpeners, OpenJob } from '../../image/open-base.ts';
+import { baseOpener } from '../../image/open-base.ts';
 import type { Registries, TaggedRepository } from '../../registry/registries.ts';
-import { baseRepositories } from './base-repositories.ts';
+import type { RegistryRepository } from '../../registry/repository.ts';
+import { baseRepositories, isTarget } from './base-repositories.ts';
 import { select, selectAny } from '../../select/select.ts';
 import type { Selected, SelectedImage, SelectedReference, Selection } from '../../select/selection.ts';
 import { isReferred } from '../../select/selection.ts';
@@ -27,10 +29,12 @@ export interface Planned extends SelectedImage {
   targets: TaggedRepository[];
   contents: ImageContents;
   referrers: PlannedReferrer[];
-  /** Places of blobs, the nearest first: the image's place, others, the registry of its base. */
-  sources: readonly [ContentSource, ...ContentSource[]];
-  /** What the image is built on, if it says so. */
-  base?: string;
+  /** Where omitted layers are read. */
+  elsewhere: BaseOpeners & { others: readonly ContentSource[] };
+  /** All of its content, with omitted layers from elsewhere. */
+  source: ContentSource;
+  /** The repository of its base, if the registry of a target has it: inside a registry, blobs are shared. */
+  baseRepository: RegistryRepository | undefined;
 }
 
 /** What refers to an image and goes along. */
@@ -135,31 +139,20 @@ async function gather(
   placed: SelectedImage,
   targets: readonly TaggedRepository[],
   options: PlanOptions,
-): Promise<Pick<Planned, 'contents' | 'referrers' | 'sources' | 'base'>> {
+): Promise<Pick<Planned, 'contents' | 'referrers' | 'elsewhere' | 'source' | 'baseRepository'>> {
   const { content, root } = placed;
   const { annotations } = placed.image;
-  const { from, signal, blobs = [] } = options;
+  const { from, registries, openJob, onProgress, signal, blobs = [] } = options;
   const contents = await contentsOf(content, root, { annotations, signal });
   const referrers = await chosenReferrers(placed, contents, options);
-  const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = annotations;
-  const openBase = baseRepositories(targets, options);
-  const bases = contents.omitted.length > 0 && name !== undefined ? [await openBase(name, { signal })] : [];
-  const jobs = await openJobs(placed, contents, options);
-  const base = name === undefined || digest === undefined ? name : `${name}@${digest}`;
-  return { contents, referrers, sources: [content, ...blobs, ...from, ...jobs, ...bases], base };
-}
-
-/** The artifacts of earlier jobs that omitted layers are read from. */
-async function openJobs(
-  { image }: SelectedImage,
-  { omitted }: ImageContents,
-  { openJob, signal }: PlanOptions,
-): Promise<ContentSource[]> {
-  if (openJob === undefined) return [];
-  const places = baseJobsOf(image);
-  const needed = omitted.flatMap(({ digest }) => places.get(digest) ?? []);
-  const distinct = new Map(needed.map((place) => [JSON.stringify(place), place]));
-  return Promise.all([...distinct.values()].map((place) => openJob(place, { signal })));
+  const openRepository = baseRepositories(targets, options);
+  const elsewhere = { others: [...blobs, ...from], openRepository, openJob };
+  const { others } = elsewhere;
+  const source = omittedContent(placed, { others, openBase: baseOpener(elsewhere), onProgress, signal });
+  const base = contents.omitted.length > 0 ? annotations[BASE_NAME] : undefined;
+  const isShared = base !== undefined && isTarget(base, targets);
+  const baseRepository = isShared ? await registries.repository(base) : undefined;
+  return { contents, referrers, elsewhere, source, baseRepository };
 }
 
 /** The referrers to copy with an image. */

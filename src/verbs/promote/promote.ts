@@ -1,7 +1,7 @@
 import type { ContentSource } from '../../content/source.ts';
 import type { OpenRepository } from '../../image/base-image.ts';
 import type { JobLayout } from '../../image/base-job.ts';
-import type { OpenJob } from '../../image/omitted-content.ts';
+import type { OpenJob } from '../../image/open-base.ts';
 import { proveContents } from '../../image/prove-contents.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
@@ -15,7 +15,6 @@ import { push } from './push.ts';
 import type { PromotedTag } from './tags.ts';
 import { assertTagsAgree, setTags } from './tags.ts';
 import type { Registries } from '../../registry/registries.ts';
-import { baseRepositories } from './base-repositories.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import { permittedNames } from '../../select/select.ts';
@@ -150,9 +149,9 @@ async function promotionsOf({
  * blobs proves nothing.
  */
 async function proveUnknown(
-  { content, image, read, vouchers = [], targets }: Planned,
+  { content, image, read, elsewhere, vouchers = [], targets }: Planned,
   holders: ReadonlySet<RegistryRepository> = new Set(),
-  { from, blobs = [], registries, openBase, openJob, bases, baseJobs, signal, onProgress }: PromoteOptions,
+  { bases, baseJobs, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
   // A signature of a reference vouches for no layer.
   const provers = vouchers.filter(({ signed }) => signed?.layersRead !== false);
@@ -160,9 +159,7 @@ async function proveUnknown(
   if (provers.length > 0 && unread.size === 0) return;
   const only = provers.length > 0 ? unread : undefined;
   if (targets.every(({ repository }) => holders.has(repository))) return;
-  const openRepository = baseRepositories(targets, { registries, openBase });
-  const others = [...blobs, ...from];
-  const options = { others, openRepository, openJob, bases, baseJobs, only, signal, onProgress };
+  const options = { ...elsewhere, bases, baseJobs, only, signal, onProgress };
   await proveContents({ content, image, read }, options);
 }
 

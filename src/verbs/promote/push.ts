@@ -19,6 +19,8 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
   concurrency?: number;
   /** The places of the images: a repository among them shares blobs. */
   from: readonly ContentSource[];
+  /** Further places of blobs, likewise. */
+  blobs?: readonly ContentSource[];
   mountFrom?: readonly RegistryRepository[];
   /** The repositories that hold an image already. */
   held: ReadonlyMap<Planned, ReadonlySet<RegistryRepository>>;
@@ -32,12 +34,12 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
  * `UNREACHABLE`, `TIMEOUT`
  */
 export async function push(planned: readonly Planned[], options: PushOptions): Promise<void> {
-  const { concurrency = 4, from, mountFrom = [], held, onProgress } = options;
+  const { concurrency = 4, from, blobs = [], mountFrom = [], held, onProgress } = options;
   // Uploads may wait for downloads from the same host, which needs connections, too.
   const limit = pLimit(Math.min(concurrency, MAX_UPLOADS));
   const mounting: Mounting = {
     holders: new Map(),
-    mountFrom: [...repositoriesAmong(from), ...mountFrom],
+    mountFrom: [...repositoriesAmong([...from, ...blobs]), ...mountFrom],
     onProgress,
   };
   const repositories = new Map<RegistryRepository, Planned[]>();

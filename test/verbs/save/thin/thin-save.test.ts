@@ -14,7 +14,7 @@ import type { SaveOptions, SaveResult } from '../../../../src/verbs/save/options
 import { save } from '../../../../src/verbs/save/save.ts';
 import { drain } from '../../../../src/stream/drain.ts';
 import { once } from '../../../../src/stream/tap.ts';
-import type { OpenBase } from '../../../../src/image/omitted-content.ts';
+import type { OpenBase } from '../../../../src/image/open-base.ts';
 import { omittedContent } from '../../../../src/image/omitted-content.ts';
 import type { ThinOptions } from '../../../../src/verbs/save/thin/omitter.ts';
 import { verify } from '../../../../src/verbs/verify/verify.ts';
