@@ -114,7 +114,7 @@ export type { Platform } from './oci/platform.ts';
 export { parsePlatform } from './oci/platform.ts';
 export type { Reference } from './oci/reference.ts';
 export { parseReference } from './oci/reference.ts';
-export type { LayerStatus, OnProgress, ProgressEvent } from './progress.ts';
+export type { LayerStatus, OnProgress, ProgressBytes, ProgressEvent, ProgressPhase } from './progress.ts';
 export type { RegistryOptions } from './registry/api.ts';
 export type { HelperOptions } from './registry/credential-helper.ts';
 export type { Credential, Credentials } from './registry/credentials.ts';

@@ -3,6 +3,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import type { Platform, PlatformOption } from '../oci/platform.ts';
+import type { OnProgress } from '../progress.ts';
 import type { Readable } from 'node:stream';
 
 /** Result of a load. */
@@ -24,8 +25,8 @@ export interface LoadResult {
 export interface LoadOptions extends ContentOptions {
   /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
   full?: boolean | undefined;
-  /** Called with the number of bytes of each chunk that is sent. */
-  onSent?: ((bytes: number) => void) | undefined;
+  /** Hears of the bytes that are sent, of each layer (of a multi-platform image, those of one platform), and of phases. */
+  onProgress?: OnProgress | undefined;
 }
 
 /** A daemon's description of an image. */

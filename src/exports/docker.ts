@@ -25,4 +25,4 @@ export type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 export type { Platform } from '../oci/platform.ts';
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';
-export type { LayerStatus, OnProgress, ProgressEvent } from '../progress.ts';
+export type { LayerStatus, OnProgress, ProgressBytes, ProgressEvent, ProgressPhase } from '../progress.ts';

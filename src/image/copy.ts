@@ -9,11 +9,17 @@ import { referrersOf } from './referrers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
+import type { LayerStatus } from '../progress.ts';
 import { once, tap } from '../stream/tap.ts';
 import { together } from '../stream/together.ts';
 
 /** How a blob came to be where it is copied to: its bytes were read, another repository shared it, or it was there already. */
 export type CopiedBy = 'written' | 'mounted' | 'reused';
+
+/** The same as progress reports it. */
+export function layerStatus(by: CopiedBy): LayerStatus {
+  return by === 'written' ? 'written' : 'reused';
+}
 
 /** Where images are copied to. */
 export interface Receiver {
@@ -100,19 +106,19 @@ export async function copyImage(
 
 /**
  * Copies into a sink. The sink decides whether its own copy of a blob is intact; only otherwise is the source opened.
- * @param onRead is called with each number of bytes that were read
+ * @param onRead is called with each number of bytes that were read, and their blob
  */
 export function intoSink(
   source: ContentSource,
   sink: ContentSink,
-  onRead?: (bytes: number) => void,
+  onRead?: (bytes: number, blob: Descriptor) => void,
 ): Receiver {
   return {
     takeBlob: async (blob, options) => {
       let by: CopiedBy = 'reused';
       const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
         by = 'written';
-        yield* tap(await source.open(blob, options), ({ length }) => onRead?.(length));
+        yield* tap(await source.open(blob, options), ({ length }) => onRead?.(length, blob));
       };
       await sink.put(blob, bytes(), options);
       return by;

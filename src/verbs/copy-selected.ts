@@ -4,13 +4,14 @@ import type { ContentSource } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageContents } from '../image/contents.ts';
 import type { CopiedBy, CopyOptions } from '../image/copy.ts';
-import { byteCounter, copyAttached, intoSink } from '../image/copy.ts';
+import { byteCounter, copyAttached, intoSink, layerStatus } from '../image/copy.ts';
 import type { Layer } from '../image/layer.ts';
 import { proveAll } from '../image/prove.ts';
 import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
 import { identify } from '../listing/unique-reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { startLayers } from '../progress.ts';
 import type { Selected, Selection } from '../select/selection.ts';
 import { configDigestOf } from '../select/selection.ts';
 
@@ -49,9 +50,9 @@ export async function copySelected(
   options: CopySelectedOptions,
 ): Promise<{ copied: CopiedImage[]; bytes: Record<CopiedBy, number> }> {
   const { concurrency, onPlanned, onProgress, signal } = options;
-  const { bytes, onBlob } = byteCounter();
-  const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
-  const onRead = (read: number): void => onProgress?.({ kind: 'bytes', direction: 'read', bytes: read });
+  const { bytes, onBlob: count } = byteCounter();
+  const onRead = (read: number, { digest }: Descriptor): void =>
+    onProgress?.({ kind: 'bytes', direction: 'read', bytes: read, digest });
   const copied = await to.update(async (content) => {
     const images: (CopiedImage & { planned: PlannedCopy })[] = [];
     for (const placed of chosen) {
@@ -61,12 +62,21 @@ export async function copySelected(
       images.push({ placed, identity, planned });
     }
     await onPlanned?.(images.map(({ placed, identity }) => ({ ...identity, names: placed.image.names })));
+    const blobs = images.flatMap(({ planned }) => planned.contents.blobs);
+    const tell = startLayers(onProgress, images.length, [blobs]);
+    const onBlob = (blob: Descriptor, by: CopiedBy): void => {
+      count(blob, by);
+      tell(blob, layerStatus(by));
+    };
+    const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
     for (const { placed, planned } of images) {
       onProgress?.({ kind: 'image', name: nameOf(placed.image) });
+      onProgress?.({ kind: 'phase', phase: 'reading' });
       const { contents, layers = [], source, index, root, annotations } = planned;
       const receiver = intoSink(source, content, onRead);
       for (const referrer of await copyAttached(contents, source, index, receiver, copying))
         content.add(referrer, [], {});
+      if (layers.length > 0) onProgress?.({ kind: 'phase', phase: 'verifying' });
       await proveAll(content, layers, { signal });
       content.add(root, placed.image.names, annotations);
     }

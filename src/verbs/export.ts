@@ -7,6 +7,8 @@ import { chainSources } from '../content/source.ts';
 import { contentsOf } from '../image/contents.ts';
 import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { pace, startLayers } from '../progress.ts';
 import { select } from '../select/select.ts';
 import type { Selection } from '../select/selection.ts';
 import type { OpenBase } from '../image/open-base.ts';
@@ -33,7 +35,8 @@ export interface ExportOptions extends Selection {
  * `SIZE_MISMATCH`
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
-  const { from, signal, onProgress, openBase } = options;
+  const { from, signal, openBase } = options;
+  const { onProgress, flush } = pace(options.onProgress ?? (() => {}));
   const images = [];
   const sources: ContentSource[] = [...from];
   const outgoing: PlacedContents[] = [];
@@ -48,6 +51,19 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
     for (const referrer of await referrersOf(content, place, contents, { signal }))
       outgoing.push({ contents: referrer.contents, names: [], source: content });
   }
-  if (options.format === 'oci') return writeOciArchives(outgoing, { signal });
-  return writeDockerArchive(images, chainSources(sources), { signal });
+  const isOci = options.format === 'oci';
+  const parts = isOci
+    ? outgoing.map(({ contents }) => contents.blobs)
+    : images.map(({ image }) => image.layers.map(({ blob }) => blob));
+  const tell = startLayers(onProgress, images.length, [parts.flat()]);
+  onProgress({ kind: 'phase', phase: 'sending' });
+  const writing = {
+    signal,
+    onBytes: (bytes: number): void => onProgress({ kind: 'bytes', direction: 'sent', bytes }),
+    onBlob: (blob: Descriptor): void => tell(blob, 'written'),
+  };
+  const archive = isOci
+    ? writeOciArchives(outgoing, writing)
+    : writeDockerArchive(images, chainSources(sources), writing);
+  return archive.once('close', flush);
 }

@@ -6,6 +6,7 @@ import type { PlannedCopy } from './copy-selected.ts';
 import { copySelected } from './copy-selected.ts';
 import { contentsOf } from '../image/contents.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
+import { paced } from '../progress.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
 import { isReferred } from '../select/selection.ts';
@@ -58,7 +59,7 @@ export async function fetch(options: FetchOptions): Promise<FetchResult> {
 export async function prepareFetch(options: FetchOptions): Promise<() => Promise<FetchResult>> {
   const started = performance.now();
   const chosen = await selectAny(options.from, options);
-  return async () => fetchSelected(chosen, started, options);
+  return async () => paced(options, async (thinned) => fetchSelected(chosen, started, thinned));
 }
 
 async function fetchSelected(

@@ -11,6 +11,7 @@ import { omittedContent } from '../image/omitted-content.ts';
 import { contentsOf } from '../image/contents.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
+import { paced } from '../progress.ts';
 import { joinPlaces } from '../select/places.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
@@ -54,6 +55,10 @@ export interface MergeResult {
  * `LOCKED`, `IO`
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
+  return paced(options, mergeSelected);
+}
+
+async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
   const { from, to, signal } = options;
   const chosen = await selectAny(from, options);

@@ -55,6 +55,8 @@ export async function sign(options: SignOptions): Promise<SignResult> {
   const { to, signal, onProgress } = options;
   const chosen = await selectEachAny([to], options);
   const unread = new Map<Selected, readonly Digest[]>();
+  onProgress?.({ kind: 'start', images: chosen.length, layers: null, size: null });
+  onProgress?.({ kind: 'phase', phase: 'verifying' });
   for (const placed of chosen) unread.set(placed, await unreadLayers(placed, options));
   const signed = await to.update(
     async (content) => {

@@ -67,7 +67,7 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
     root: Descriptor,
     source: ContentSource,
     names: readonly string[],
-    { signal, onSent, full }: LoadOptions = {},
+    { signal, onProgress, full }: LoadOptions = {},
   ): Promise<LoadResult> {
     this.loads.push({ root, names: [...names], ...(full !== undefined && { full }) });
     const image = await readImage(source, root, { prefer: this.#platform, signal });
@@ -79,7 +79,7 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
       for (const layer of image.layers) {
         const size = await readLayer(source, layer, { signal });
         bytesSent += size;
-        onSent?.(size);
+        onProgress?.({ kind: 'bytes', direction: 'sent', bytes: size });
       }
     }
     const moved = this.held.flatMap((held) =>

@@ -219,8 +219,9 @@ describe.each(DAEMON_KINDS)('a load into a real %s', (kind) => {
       let left = 8_000_000;
       const outcome = daemon.load(cargo.root, cargo.source, ['app:unique', 'app:1'], {
         signal: controller.signal,
-        onSent: (bytes) => {
-          left -= bytes;
+        onProgress: (event) => {
+          if (event.kind !== 'bytes') return;
+          left -= event.bytes;
           if (left <= 0) setTimeout(() => controller.abort(new Error('enough')), after);
         },
       });

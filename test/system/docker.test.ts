@@ -205,7 +205,7 @@ describe.each(DAEMON_KINDS)('a real %s', (kind) => {
         killed ??= real.kill();
       };
       const load = daemon.load(other.root, other.source, ['other:1'], {
-        onSent: kill,
+        onProgress: ({ kind: what }) => void (what === 'bytes' && kill()),
       });
       const outcomes = await Promise.all([
         load.catch((error: unknown) => error),

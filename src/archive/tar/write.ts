@@ -3,6 +3,7 @@ import type { Pack } from 'tar-stream';
 import { pack as createPack } from 'tar-stream';
 import type { ContentOptions } from '../../content/source.ts';
 import { asError } from '../../errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 
 /** A file that goes into an archive. */
 export interface OutgoingEntry {
@@ -10,6 +11,20 @@ export interface OutgoingEntry {
   /** The number of bytes to come. */
   size: number;
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Called when all of them are written. */
+  onWritten?: (() => void) | undefined;
+}
+
+/** Options of {@link writeTar}. */
+export interface WriteTarOptions extends ContentOptions {
+  /** Called with the number of bytes of each chunk of the archive. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Options of an archive that is written from blobs. */
+export interface BlobArchiveOptions extends WriteTarOptions {
+  /** Called when the content of a blob is in the archive. */
+  onBlob?: ((blob: Descriptor) => void) | undefined;
 }
 
 /** The same for every archive, so that equal content makes equal archives. */
@@ -22,7 +37,7 @@ const ATTRIBUTES = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'fil
  */
 export function writeTar(
   entries: (signal: AbortSignal) => AsyncIterable<OutgoingEntry>,
-  { signal }: ContentOptions = {},
+  { signal, onBytes }: WriteTarOptions = {},
 ): Readable {
   const stop = new AbortController();
   const pack = createPack();
@@ -45,6 +60,7 @@ export function writeTar(
     },
   });
   pack.on('data', (chunk) => {
+    if (ArrayBuffer.isView(chunk)) onBytes?.(chunk.byteLength);
     if (!output.push(chunk)) pack.pause();
   });
   pack.on('end', () => output.push(null));
@@ -64,7 +80,7 @@ async function fill(pack: Pack, entries: AsyncIterable<OutgoingEntry>): Promise<
   pack.finalize();
 }
 
-async function addEntry(pack: Pack, { name, size, bytes }: OutgoingEntry): Promise<void> {
+async function addEntry(pack: Pack, { name, size, bytes, onWritten }: OutgoingEntry): Promise<void> {
   let settled = false;
   let failed = false;
   let wake: (() => void) | undefined;
@@ -88,4 +104,5 @@ async function addEntry(pack: Pack, { name, size, bytes }: OutgoingEntry): Promi
   }
   sink?.end(undefined);
   await packed;
+  onWritten?.();
 }

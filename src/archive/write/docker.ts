@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource } from '../../content/source.ts';
+import type { ContentSource } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { fetchAhead } from '../../image/fetch-ahead.ts';
@@ -8,7 +8,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { digestHex } from '../../oci/digest.ts';
 import { formatDockerManifest } from '../docker-manifest.ts';
 import { oneAhead } from '../../stream/one-ahead.ts';
-import type { OutgoingEntry } from '../tar/write.ts';
+import type { BlobArchiveOptions, OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 
@@ -20,7 +20,7 @@ export interface TaggedImage {
 }
 
 /** Options of {@link writeDockerArchive}. */
-export interface WriteDockerOptions extends ContentOptions {
+export interface WriteDockerOptions extends BlobArchiveOptions {
   /** DiffIDs of layers to leave out; manifest.json names them all the same. */
   omit?: ReadonlySet<Digest> | undefined;
   /** Whether the reader refuses layers that do not have their diffIDs. Default false. */
@@ -48,7 +48,7 @@ export function writeDockerArchive(
 async function* dockerEntries(
   images: readonly TaggedImage[],
   source: ContentSource,
-  { omit, signal, receiverChecks }: WriteDockerOptions,
+  { omit, signal, receiverChecks, onBlob }: WriteDockerOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   yield smallEntry(DOCKER_MANIFEST_FILE, manifestOf(images));
   for (const [name, bytes] of new Map(images.map(({ image }) => [configName(image), image.config.bytes]))) {
@@ -62,6 +62,7 @@ async function* dockerEntries(
   );
   yield* oneAhead(near, async ({ layer, source: from }) => ({
     name: layerName(layer),
+    onWritten: () => onBlob?.(layer.blob),
     ...(await prepareLayer(from, layer, { signal, receiverChecks })),
   }));
 }

@@ -14,13 +14,13 @@ import { drain } from '../../stream/drain.ts';
 import { nameAnnotations } from '../../listing/names.ts';
 import { blobEntry, formatDockerManifest } from '../docker-manifest.ts';
 import { oneAhead } from '../../stream/one-ahead.ts';
-import type { OutgoingEntry } from '../tar/write.ts';
+import type { BlobArchiveOptions, OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
 import { blobName, DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 import { layoutEntries } from './layout-entries.ts';
 
 /** Options of {@link writeOciArchive}. */
-export interface WriteOciOptions extends ContentOptions {
+export interface WriteOciOptions extends BlobArchiveOptions {
   /** Digests of blobs to leave out; documents name them all the same. */
   omit?: ReadonlySet<Digest> | undefined;
   /**
@@ -74,7 +74,7 @@ export function writeOciArchives(images: readonly PlacedContents[], options: Wri
 async function* ociEntries(
   images: readonly PlacedContents[],
   index: readonly Descriptor[],
-  { omit = new Set(), receiverChecks = false, signal }: WriteOciOptions,
+  { omit = new Set(), receiverChecks = false, signal, onBlob }: WriteOciOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   yield* layoutEntries(index);
   const runnable = images.flatMap(({ contents, names }) =>
@@ -97,7 +97,7 @@ async function* ociEntries(
     const isIntact = receiverChecks && location === 'memory';
     if (!isStreamed && !isIntact) await check(source, blob, layers.get(blob.digest), { signal });
     const bytes = openLater(source, blob, { signal, trustUnchanged: receiverChecks, once: isStreamed });
-    return { name: blobName(blob.digest), size: blob.size, bytes };
+    return { name: blobName(blob.digest), size: blob.size, bytes, onWritten: () => onBlob?.(blob) };
   });
 }
 

@@ -1,6 +1,7 @@
 import type { OutgoingEntry } from '../../archive/tar/write.ts';
 import { smallEntry, writeTar } from '../../archive/tar/write.ts';
 import { documentEntries } from '../../archive/write/layout-entries.ts';
+import type { BlobArchiveOptions } from '../../archive/tar/write.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
 import type { Layer } from '../../image/layer.ts';
@@ -79,15 +80,15 @@ async function diffIdsOf(images: Images, id: Digest, options: ContentOptions): P
 function writeSparseArchive(
   toLoad: ImageToLoad,
   omit: ReadonlySet<Digest>,
-  options: ContentOptions,
+  options: BlobArchiveOptions,
 ): Readable {
-  return writeTar((signal) => sparseEntries(toLoad, omit, { signal }), options);
+  return writeTar((signal) => sparseEntries(toLoad, omit, { ...options, signal }), options);
 }
 
 async function* sparseEntries(
   { image, source }: ImageToLoad,
   omit: ReadonlySet<Digest>,
-  options: ContentOptions,
+  { signal, onBlob }: BlobArchiveOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
   yield smallEntry(LAYOUT_FILE, LAYOUT_BYTES);
   yield* documentEntries([image.config]);
@@ -96,12 +97,12 @@ async function* sparseEntries(
   const sent = [...layers.values()].filter(({ diffId }) => !omit.has(diffId));
   const near = fetchAhead(
     sent.map((layer) => ({ layer, blob: layer.blob, source })),
-    { ...options, diffIdChecked: true },
+    { signal, diffIdChecked: true },
   );
   yield* oneAhead(near, async ({ layer, source: from }) => {
-    const prepared = await prepareLayer(from, layer, { ...options, receiverChecks: true });
+    const prepared = await prepareLayer(from, layer, { signal, receiverChecks: true });
     sizes.set(layer.diffId, prepared.size);
-    return { name: blobName(layer.diffId), ...prepared };
+    return { name: blobName(layer.diffId), ...prepared, onWritten: () => onBlob?.(layer.blob) };
   });
   // For a layer that it has, podman uses its own size.
   const manifest = buildManifest(

@@ -1,5 +1,6 @@
 import { count } from '../../text/count.ts';
 import type { Readable } from 'node:stream';
+import type { BlobArchiveOptions } from '../../archive/tar/write.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -77,7 +78,7 @@ export interface Store<Kind extends string = string> {
     options: ContentOptions,
   ): Promise<Held>;
   /** The archive to send. */
-  archive(toLoad: ImageToLoad, content: ArchiveContent, options: ContentOptions): Readable;
+  archive(toLoad: ImageToLoad, content: ArchiveContent, options: BlobArchiveOptions): Readable;
   /** The daemon's ID of the image. */
   idOf(toLoad: ImageToLoad): Digest;
   /** What is wrong with the image in the daemon, in words; undefined if it is there and complete. */

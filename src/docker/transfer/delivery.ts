@@ -7,6 +7,7 @@ import type { Platform } from '../../oci/platform.ts';
 import { cleanupSignal } from '../connect/cleanups.ts';
 import type { Images } from '../images/images.ts';
 import { sendArchive } from './send.ts';
+import type { LayerReport } from './layer-report.ts';
 import type { ImageToLoad, Held, Store } from '../kinds/store.ts';
 import { heldNothing } from '../kinds/store.ts';
 import type { Transport } from '../connect/transport.ts';
@@ -24,6 +25,11 @@ export interface LoadTarget {
   interval: number;
 }
 
+/** Options of a {@link Delivery}. */
+export interface DeliveryOptions extends LoadOptions {
+  layers: LayerReport;
+}
+
 /**
  * Loads one image into a daemon. First it sends only what the daemon does not prove to hold. If the daemon refuses
  * that, or the result is wrong, it sends everything once. Call `cleanUp` afterwards, and before it `abandon` if the
@@ -37,12 +43,12 @@ export class Delivery {
   readonly #target: LoadTarget;
   readonly #toLoad: ImageToLoad;
   readonly #anchor: string | undefined;
-  readonly #options: LoadOptions;
+  readonly #options: DeliveryOptions;
   #held: Held | undefined;
   #wasThere = true;
 
   /** @param anchor the name that the image gets first */
-  constructor(target: LoadTarget, toLoad: ImageToLoad, anchor: string | undefined, options: LoadOptions) {
+  constructor(target: LoadTarget, toLoad: ImageToLoad, anchor: string | undefined, options: DeliveryOptions) {
     this.#target = target;
     this.#toLoad = toLoad;
     this.#anchor = anchor;
@@ -62,6 +68,7 @@ export class Delivery {
     const send = async (archive: Readable): Promise<void> => this.#send(archive);
     const held = await store.probe({ images, send }, this.#toLoad, this.staged, { signal });
     this.#held = held;
+    this.#options.layers.reused(held.layers);
     try {
       if (!held.loaded) await this.#sendWithout(held.omit);
       await this.#verify();
@@ -111,11 +118,13 @@ export class Delivery {
   }
 
   async #sendWithout(omit: ReadonlySet<Digest>): Promise<void> {
-    const { signal } = this.#options;
+    const { signal, onProgress, layers } = this.#options;
+    const onBlob = layers.written;
+    onProgress?.({ kind: 'phase', phase: 'sending' });
     const names = this.staged === undefined ? [] : [this.staged];
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#send(this.#target.store.archive(this.#toLoad, { names, omit }, { signal }));
+        await this.#send(this.#target.store.archive(this.#toLoad, { names, omit }, { signal, onBlob }));
         return;
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !isTaken(error)) throw error;
@@ -124,18 +133,19 @@ export class Delivery {
   }
 
   async #send(archive: Readable): Promise<void> {
-    const { signal, onSent } = this.#options;
+    const { signal, onProgress } = this.#options;
     await sendArchive(this.#target, archive, {
       signal,
       onSent: (bytes) => {
         this.bytesSent += bytes;
-        onSent?.(bytes);
+        onProgress?.({ kind: 'bytes', direction: 'sent', bytes });
       },
     });
   }
 
   async #verify(): Promise<void> {
     const { store, images, transport } = this.#target;
+    this.#options.onProgress?.({ kind: 'phase', phase: 'verifying' });
     const flaw = await store.flaw(images, this.#toLoad, { signal: this.#options.signal });
     if (flaw === undefined) return;
     const id = store.idOf(this.#toLoad);

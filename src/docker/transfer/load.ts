@@ -6,6 +6,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { cleanupSignal } from '../connect/cleanups.ts';
 import type { LoadTarget } from './delivery.ts';
 import { Delivery } from './delivery.ts';
+import { LayerReport } from './layer-report.ts';
 import { NamesBefore } from './names-before.ts';
 import { parseTagName } from '../images/names.ts';
 import type { ImageToLoad } from '../kinds/store.ts';
@@ -31,10 +32,12 @@ export async function loadImage(
   const daemonId = store.idOf(toLoad);
   const before = await NamesBefore.ask(images, wanted, { signal });
   const present = !full && (await store.flaw(images, toLoad, { signal })) === undefined;
-  const delivery = new Delivery(target, toLoad, wanted[0], options);
+  const layers = new LayerReport(read.layers, image.layers, options.onProgress);
+  const delivery = new Delivery(target, toLoad, wanted[0], { ...options, layers });
   const tagged: string[] = [];
   try {
     const held = present ? image.layers.map(() => true) : await delivery.deliver();
+    layers.finish(held);
     for (const name of wanted) {
       tagged.push(name);
       await images.tag(daemonId, name, { signal });

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Transform, pipeline } from 'node:stream';
-import type { LoadOptions } from '../../content/endpoint.ts';
+import type { ContentOptions } from '../../content/source.ts';
 import { IdleWatch, idleFor } from '../../stream/idle.ts';
 import { readLoadReply } from './load-reply.ts';
 import { assertOk, bounded } from '../connect/reply.ts';
@@ -12,6 +12,12 @@ import { watchDaemon } from './watch.ts';
 /** How many bytes of an archive a slow daemon unpacks in a millisecond: 1 MiB in a second. */
 const UNPACKED = 1024 * 1.024;
 
+/** Options of {@link sendArchive}. */
+interface SendOptions extends ContentOptions {
+  /** Called with the number of bytes of each chunk. */
+  onSent?: (bytes: number) => void;
+}
+
 /**
  * Sends an archive to be loaded, and reads the daemon's reply. If the archive itself fails, that error is thrown, and
  * the daemon sees a body that is cut, never one that ends.
@@ -21,7 +27,7 @@ const UNPACKED = 1024 * 1.024;
 export async function sendArchive(
   { transport, interval }: { transport: Transport; interval: number },
   archive: Readable,
-  { signal, onSent }: LoadOptions,
+  { signal, onSent }: SendOptions,
 ): Promise<number> {
   let bytesSent = 0;
   const watch = watchDaemon(transport, interval, signal);

@@ -9,9 +9,11 @@ import type { Platform } from '../../oci/platform.ts';
 import { normalizeName } from '../../oci/reference.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
 import { imageFor } from '../../select/read.ts';
+import { paced, startLayers } from '../../progress.ts';
 import { selectAny } from '../../select/select.ts';
 import type { Selected, SelectedImage, Selection } from '../../select/selection.ts';
 import { isReferred } from '../../select/selection.ts';
+import type { Layer } from '../../image/layer.ts';
 import type { OpenBase } from '../../image/open-base.ts';
 import { omittedContent } from '../../image/omitted-content.ts';
 
@@ -62,6 +64,10 @@ export interface LoadVerbResult {
  * `UNREACHABLE`, also for an unreadable base, and for a reference to an image that this daemon does not have
  */
 export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
+  return paced(options, loadSelected);
+}
+
+async function loadSelected(options: LoadVerbOptions): Promise<LoadVerbResult> {
   const started = performance.now();
   const tags = (options.tags ?? []).map(normalizeName);
   const chosen = await selectAny(options.from, options);
@@ -75,6 +81,11 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
   await options.onPlanned?.(
     chosen.map((placed) => ({ ...identityOf(placed, prefer), names: [...placed.image.names, ...tags] })),
   );
+  startLayers(
+    options.onProgress,
+    chosen.length,
+    chosen.map((placed) => layersOf(placed, prefer).map(({ blob }) => blob)),
+  );
   const images: LoadedImage[] = [];
   for (const entry of chosen) {
     const identity = identityOf(entry, prefer);
@@ -84,7 +95,7 @@ export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
     const result = isReferred(entry)
       ? await loadReference(entry, identity.ref, wanted, options)
       : await loadContent(entry, identity.ref, wanted, options);
-    images.push({ ...identity, ...result, tags, bytesTotal: bytesOf(entry, prefer) });
+    images.push({ ...identity, ...result, tags, bytesTotal: bytesOf(layersOf(entry, prefer)) });
   }
   return { images, seconds: (performance.now() - started) / 1000 };
 }
@@ -102,7 +113,7 @@ async function loadContent(
     options.to.load(placed.root, source, names, {
       signal,
       full: options.full,
-      onSent: (bytes) => onProgress?.({ kind: 'bytes', direction: 'sent', bytes }),
+      onProgress,
     }),
   );
 }
@@ -113,7 +124,10 @@ function identityOf(placed: Selected, prefer: Platform): ImageIdentity {
 }
 
 /** A reference brings no layers. */
-function bytesOf(placed: Selected, prefer: Platform): number {
-  const layers = isReferred(placed) ? [] : imageFor(placed, prefer).layers;
+function layersOf(placed: Selected, prefer: Platform): readonly Layer[] {
+  return isReferred(placed) ? [] : imageFor(placed, prefer).layers;
+}
+
+function bytesOf(layers: readonly Layer[]): number {
   return layers.reduce((sum, { blob }) => sum + blob.size, 0);
 }

@@ -62,7 +62,8 @@ async function upload(
   { source, onProgress, signal }: Pick<Planned, 'source'> & Pick<Mounting, 'onProgress'> & ContentOptions,
 ): Promise<'written' | 'mounted'> {
   const mountFrom = candidates.find((other) => repository.mayMount(other));
-  const onSent = (bytes: number): void => onProgress?.({ kind: 'bytes', direction: 'sent', bytes });
+  const onSent = (bytes: number): void =>
+    onProgress?.({ kind: 'bytes', direction: 'sent', bytes, digest: blob.digest });
   const by = await repository.upload(blob, provenContent(source), { mountFrom, signal, onSent });
   return by === 'sent' ? 'written' : by;
 }

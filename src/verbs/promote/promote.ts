@@ -7,6 +7,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { layerCompression } from '../../oci/media-types.ts';
 import { CODECS } from '../../stream/codecs.ts';
 import type { OnProgress } from '../../progress.ts';
+import { paced } from '../../progress.ts';
 import type { OpenReference, Planned } from './plan.ts';
 import { plan } from './plan.ts';
 import { byteCounter } from '../../image/copy.ts';
@@ -107,6 +108,10 @@ export interface PromoteResult {
  * `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`
  */
 export async function promote(options: PromoteOptions): Promise<PromoteResult> {
+  return paced(options, promoteSelected);
+}
+
+async function promoteSelected(options: PromoteOptions): Promise<PromoteResult> {
   const started = performance.now();
   const { onProgress } = options;
   const { bytes, onBlob } = byteCounter();
@@ -159,6 +164,7 @@ async function proveUnknown(
   if (provers.length > 0 && unread.size === 0) return;
   const only = provers.length > 0 ? unread : undefined;
   if (targets.every(({ repository }) => holders.has(repository))) return;
+  onProgress?.({ kind: 'phase', phase: 'verifying' });
   const options = { ...elsewhere, bases, baseJobs, only, signal, onProgress };
   await proveContents({ content, image, read }, options);
 }

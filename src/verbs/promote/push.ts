@@ -2,8 +2,10 @@ import { nameOf } from '../../content/image-index.ts';
 import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { CopyOptions, Receiver } from '../../image/copy.ts';
-import { copyContents } from '../../image/copy.ts';
+import { copyContents, layerStatus } from '../../image/copy.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { startLayers } from '../../progress.ts';
 import type { RegistryRepository } from '../../registry/repository.ts';
 import { together } from '../../stream/together.ts';
 import type { Mounting } from './into-repository.ts';
@@ -48,11 +50,14 @@ export async function push(planned: readonly Planned[], options: PushOptions): P
       repositories.set(repository, [...(repositories.get(repository) ?? []), image]);
     }
   }
+  const groups = [...repositories.values()].map((images) => images.flatMap(blobsOf));
+  const onBlob = toldBlob(options.onBlob, startLayers(onProgress, planned.length, groups));
+  onProgress?.({ kind: 'phase', phase: 'sending' });
   const hosts = [...new Set([...repositories.keys()].map(({ host }) => host))];
   await together(hosts, options.signal, async (host, signal) => {
     for (const [repository, images] of repositories) {
       if (repository.host !== host) continue;
-      const copying = { limit, done: new Set<Digest>(), onBlob: toldBlob(options), signal };
+      const copying = { limit, done: new Set<Digest>(), onBlob, signal };
       for (const image of images) {
         onProgress?.({ kind: 'image', name: nameOf(image.image) });
         const isHeld = held.get(image)?.has(repository);
@@ -62,11 +67,13 @@ export async function push(planned: readonly Planned[], options: PushOptions): P
   });
 }
 
-function toldBlob({ onBlob, onProgress }: PushOptions): CopyOptions['onBlob'] {
+function toldBlob(
+  onBlob: PushOptions['onBlob'],
+  tell: ReturnType<typeof startLayers>,
+): CopyOptions['onBlob'] {
   return async (blob, by) => {
-    const { digest, size } = blob;
     await onBlob(blob, by);
-    onProgress?.({ kind: 'layer', digest, size, status: by === 'written' ? 'written' : 'reused' });
+    tell(blob, layerStatus(by));
   };
 }
 
@@ -77,10 +84,9 @@ async function pushImage(
   mounting: Mounting,
   { isHeld, ...copying }: CopyOptions & { isHeld: boolean | undefined },
 ): Promise<void> {
-  const { documents, blobs, omitted } = image.contents;
   const receiver = intoRepository(repository, image, mounting);
   const root = intoRepository(repository, image, mounting, { isHeld });
-  await copyContents({ documents, blobs: [...omitted, ...blobs] }, root, copying);
+  await copyContents({ documents: image.contents.documents, blobs: blobsOf(image) }, root, copying);
   const listed = new Map<Digest, Set<Digest>>();
   for (const referrer of image.referrers) {
     const { subject, descriptor, contents, tag } = referrer;
@@ -97,6 +103,11 @@ async function pushImage(
     await copyBelow(referrer, receiver, copying);
     await repository.putReferrer(contents.root, subject, descriptor, copying);
   }
+}
+
+/** All blobs that a repository gets, also those that the image's place omits. */
+function blobsOf({ contents: { omitted, blobs } }: Planned): Descriptor[] {
+  return [...omitted, ...blobs];
 }
 
 /** All of a referrer but its root, which is put in a way of its own. */

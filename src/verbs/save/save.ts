@@ -9,6 +9,7 @@ import { Ledger } from '../../image/ledger.ts';
 import { noteProven } from '../../image/prove.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { LayerStatus } from '../../progress.ts';
+import { paced } from '../../progress.ts';
 import { AdoptedContent, NeededByOthers } from './adopted-content.ts';
 import type { SavedImage, SaveOptions, SaveResult } from './options.ts';
 import { adoptImages } from './sources/adopt.ts';
@@ -26,6 +27,10 @@ import { Omitter } from './thin/omitter.ts';
  * `LIMIT`, `IO`; `USAGE` if no image is named of a daemon, or of the same layout
  */
 export async function save(options: SaveOptions): Promise<SaveResult> {
+  return paced(options, saveAll);
+}
+
+async function saveAll(options: SaveOptions): Promise<SaveResult> {
   const started = performance.now();
   const ledger = new Ledger();
   const { images, read } = isAdoption(options)
@@ -58,9 +63,9 @@ async function saveArrived(options: SaveOptions, ledger: Ledger): Promise<Saved>
       codec,
       hasBases: bases.length > 0,
       isEmpty: stored.length === 0 && bases.length === 0,
-      onRead: (bytes) => {
+      onRead: (bytes, blob) => {
         read += bytes;
-        onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+        onProgress?.({ kind: 'bytes', direction: 'read', bytes, digest: blob?.digest });
       },
     });
     const before = await options.to.images({ signal });

@@ -3,6 +3,7 @@ import type { DaemonIdentity } from '../../content/endpoint.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
+import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import { readReference } from '../../image/reference.ts';
 import { readConfig } from '../../image/image.ts';
@@ -15,6 +16,7 @@ import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../oci/parse.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
+import { paced, startLayers } from '../../progress.ts';
 import { drain } from '../../stream/drain.ts';
 import { readDocument } from '../../stream/document.ts';
 import { pause } from '../../stream/signals.ts';
@@ -101,6 +103,10 @@ type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Dig
  * changed meanwhile: otherwise it is read once more.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  return paced(options, verifySettled);
+}
+
+async function verifySettled(options: VerifyOptions): Promise<VerifyResult> {
   const { layout, signal } = options;
   for (let round = 1; ; round++) {
     const before = JSON.stringify(await layout.entries());
@@ -124,8 +130,9 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const onRead = (digest: Digest, read: number): void => {
     const bytes = digest === seen.digest ? Math.min(read, seen.left) : 0;
     seen.left -= bytes;
-    if (bytes > 0) onProgress?.({ kind: 'bytes', direction: 'read', bytes });
+    if (bytes > 0) onProgress?.({ kind: 'bytes', direction: 'read', bytes, digest });
   };
+  let tell: ReturnType<typeof startLayers> | undefined;
   const check: Check = async (descriptor, read, diffId) => {
     const key = `${descriptor.digest} ${diffId ?? ''}`;
     const known = checked.get(key);
@@ -137,6 +144,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     counts.bytes += descriptor.size;
     // What was not read, because it is known: progress ends at the size of the layout.
     onRead(descriptor.digest, seen.left);
+    tell?.(descriptor, 'reused');
     return isIntact;
   };
   const verification = {
@@ -150,13 +158,19 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     layers: new Map(),
     options,
   };
+  const roots: ImageContents[] = [];
   for (const entry of await layout.entries()) {
     counts.entries += 1;
     const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
     await collect(problems, async () =>
-      isImage ? verifyRoot(entry, verification) : verifyOther(layout, entry, options),
+      isImage ? roots.push(await list(entry, verification)) : verifyOther(layout, entry, options),
     );
   }
+  tell = startLayers(onProgress, roots.filter(({ images }) => images.length > 0).length, [
+    roots.flatMap(({ documents, blobs }) => [...documents.map(({ descriptor }) => descriptor), ...blobs]),
+  ]);
+  onProgress?.({ kind: 'phase', phase: 'verifying' });
+  for (const contents of roots) await collect(problems, async () => verifyContents(contents, verification));
   if (problems.length === 0) await collect(problems, async () => assertDockerManifest(layout, options));
   const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
   const images: VerifiedImage[] = [];
@@ -174,11 +188,15 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   };
 }
 
-async function verifyRoot(root: Descriptor, verification: Verification): Promise<void> {
-  const { layout, source, check, problems, omitted, elsewhere, layers, options } = verification;
+/** What a root leads to. Its documents are read and checked. */
+async function list(root: Descriptor, { layout, problems, options }: Verification): Promise<ImageContents> {
   const onDamaged = (error: DrayageError): void => void problems.push(error);
-  const { annotations } = root;
-  const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
+  return contentsOf(layout, root, { ...options, annotations: root.annotations, onDamaged });
+}
+
+async function verifyContents(contents: ImageContents, verification: Verification): Promise<void> {
+  const { layout, source, check, omitted, elsewhere, layers, options } = verification;
+  const root = contents.root.descriptor;
   const read = async (blob: Descriptor): Promise<void> => drain(await source.open(blob, options));
   for (const child of contents.absent) {
     // An attestation may be absent; an image that an index lists must be present.

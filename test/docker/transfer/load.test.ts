@@ -45,7 +45,7 @@ describe.each(KINDS)('loading into a %s daemon', (kind) => {
     const cargo = makeCargo();
     let counted = 0;
     const result = await daemon.load(cargo.root, cargo.source, NAMES, {
-      onSent: (bytes) => (counted += bytes),
+      onProgress: (event) => void (event.kind === 'bytes' && (counted += event.bytes)),
     });
     expect(result).toEqual({
       daemonId: idOf(cargo),

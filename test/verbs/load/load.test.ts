@@ -6,6 +6,7 @@ import type { ProgressEvent } from '../../../src/progress.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import type { TestCargo } from '../../docker/cargo.ts';
 import { makeCargo, makeIndexCargo } from '../../docker/cargo.ts';
+import { everyChunkReported } from '../../support/every-chunk.ts';
 import { MemoryEndpoint } from '../../support/memory-endpoint.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -157,11 +158,13 @@ describe('load', () => {
   });
 
   test('progress tells each image, then what was sent of it', async () => {
+    everyChunkReported();
     const events: ProgressEvent[] = [];
     const from = [await layoutOf([APP, 'app:1'], [TOOLS])];
     await load({ from, to: daemon, onProgress: (event) => events.push(event) });
     const sent = { kind: 'bytes', direction: 'sent', bytes: 2048 };
     expect(events).toEqual([
+      { kind: 'start', images: 2, layers: 4, size: expect.any(Number) as number },
       { kind: 'image', name: 'app:1' },
       sent,
       sent,

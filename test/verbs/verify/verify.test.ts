@@ -13,6 +13,7 @@ import { verify } from '../../../src/verbs/verify/verify.ts';
 import { fixtureArchive } from '../../support/fixtures.ts';
 import type { SampleImage } from '../../../src/testing/sample-images.ts';
 import { addSample, imageOf, sampleImage, sampleIndex } from '../../../src/testing/sample-images.ts';
+import { everyChunkReported } from '../../support/every-chunk.ts';
 import { listFiles } from '../../support/list-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -242,6 +243,7 @@ test('progress moves within a large blob, and ends at the size of what was check
   const content = Buffer.alloc(3_000_000);
   const large = imageOf([[digestOf(content), gzipSync(content, { level: 0 })]]);
   await layout.update((transaction) => addSample(transaction, large, ['app:1']));
+  everyChunkReported();
   const read: number[] = [];
   const { bytes } = await verify({
     layout: await Layout.open(layout.path),

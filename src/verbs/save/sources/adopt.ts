@@ -11,10 +11,12 @@ import { presentPart } from '../../../image/present-part.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { prove, proveAll } from '../../../image/prove.ts';
 import { referrersOf } from '../../../image/referrers.ts';
+import { startLayers } from '../../../progress.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage, Selection } from '../../../select/selection.ts';
 import { once } from '../../../stream/tap.ts';
 import type { BuiltImage } from './built.ts';
+import { blobsOfLayers } from './layout.ts';
 import { findNamed } from './named-images.ts';
 
 /** Options of {@link adoptImages}. */
@@ -41,9 +43,12 @@ export async function adoptImages(
   const named = await findNamed(store, listed, options);
   const selected = await select([store], { ...options, images: [...named.keys()] });
   const adopted: ArrivedImage[] = [];
+  const tell = startLayers(onProgress, selected.length, selected.map(blobsOfLayers));
+  onProgress?.({ kind: 'phase', phase: 'verifying' });
   for (const one of selected) {
     onProgress?.({ kind: 'image', name: nameOf(one.image) });
     const image = await adoptOne(one, content, options);
+    for (const layer of image.layers) tell(layer, layer.status);
     const given = options.as === undefined ? (named.get(one.image.root.digest) ?? []) : [];
     adopted.push({ ...image, names: [...new Set([...image.names, ...given])] });
   }

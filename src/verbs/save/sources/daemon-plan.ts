@@ -143,7 +143,11 @@ export class DaemonSave {
   ): Promise<Sent> {
     const expected = wanted.map(({ image }) => image.diffIds);
     return orLacking(wanted, async () => {
-      const read = await readArchive(await archive, { ...this.#options, stored, expected });
+      const { onProgress } = this.#options;
+      if (this.#daemon.spools === true) onProgress?.({ kind: 'phase', phase: 'spooling' });
+      const bytes = await archive;
+      onProgress?.({ kind: 'phase', phase: 'reading' });
+      const read = await readArchive(bytes, { ...this.#options, stored, expected });
       return { archive: read, images: await selectEach([read.place], { signal: this.#options.signal }) };
     });
   }

@@ -16,6 +16,7 @@ import { eitherSignal } from '../../../stream/signals.ts';
 /** Reads images from a daemon, in the requested order; an image that is requested twice is read once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions): Promise<ArrivedImage[]> {
   const wanted = await inspectAll(daemon, options);
+  options.onProgress?.({ kind: 'start', images: wanted.length, layers: null, size: null });
   const stop = new AbortController();
   const signal = eitherSignal(options.signal, stop.signal);
   const save = new DaemonSave(daemon, { ...options, signal });

@@ -5,29 +5,49 @@ import type { ContentOptions, ContentSource } from '../../../content/source.ts';
 import { annotatePart } from '../../../image/annotations.ts';
 import type { ImageContents } from '../../../image/contents.ts';
 import type { CopiedBy } from '../../../image/copy.ts';
-import { copyAttached, intoSink } from '../../../image/copy.ts';
+import { copyAttached, intoSink, layerStatus } from '../../../image/copy.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { prove, proveAll } from '../../../image/prove.ts';
 import { presentPart } from '../../../image/present-part.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
+import type { LayerStatus } from '../../../progress.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 import type { SourceOptions } from './source.ts';
 
+/** What the copies of several images share. */
+interface CopiesSoFar {
+  /** The blobs that were copied before; those of the next image are added. */
+  done: Set<Digest>;
+  /** Reports that a layer is done. */
+  tell: (blob: Descriptor, status: LayerStatus) => void;
+}
+
+/** The blobs of all layers of an image, for each platform. */
+export function blobsOfLayers({ read }: SelectedImage): Descriptor[] {
+  return layersOfAll(read.map(({ layers }) => layers)).map(({ blob }) => blob);
+}
+
 /**
  * Copies an image from another layout, without the parts that are absent there, and with its referrers.
- * @param done the blobs that were copied before; those of this image are added
  */
 export async function takeCopies(
   { place, content: source, image, root, read }: SelectedImage,
-  { content, onRead, signal }: SourceOptions,
-  done: Set<Digest>,
+  { content, onRead, onProgress, signal }: SourceOptions,
+  { done, tell }: CopiesSoFar,
 ): Promise<ArrivedImage> {
   const part = await presentPart(source, root, { annotations: image.annotations, signal });
   const { contents } = part;
   const copied = new Map<Digest, CopiedBy>();
-  const onBlob = ({ digest }: { digest: Digest }, by: CopiedBy): void => void copied.set(digest, by);
+  const onBlob = (blob: Descriptor, by: CopiedBy): void => {
+    copied.set(blob.digest, by);
+    tell(blob, layerStatus(by));
+  };
+  onProgress?.({ kind: 'phase', phase: 'reading' });
   const receiver = intoSink(source, content, onRead);
   const referrers = await copyAttached(contents, source, place, receiver, { done, onBlob, signal });
+  onProgress?.({ kind: 'phase', phase: 'verifying' });
+  for (const blob of contents.omitted) tell(blob, 'omitted');
   const layers = await proven(layersOfAll(read.map((one) => one.layers)), contents, content, {
     copied,
     signal,
@@ -59,7 +79,7 @@ async function proven(
     if (absent?.has(blob.digest)) {
       told.push(savedLayer(blob, { diffId, uncompressedSize: null, status: 'omitted' }));
     } else if (present?.has(blob.digest)) {
-      const status = copied.get(blob.digest) === 'written' ? 'written' : 'reused';
+      const status = layerStatus(copied.get(blob.digest) ?? 'reused');
       told.push(savedLayer(blob, { diffId, uncompressedSize: await prove(content, layer), status }));
     }
   }

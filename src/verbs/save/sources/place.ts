@@ -3,10 +3,11 @@ import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImagePlace } from '../../../content/image-index.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import { nameOf } from '../../../content/image-index.ts';
+import { startLayers } from '../../../progress.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 import { findBuilt } from './built.ts';
-import { takeCopies } from './layout.ts';
+import { blobsOfLayers, takeCopies } from './layout.ts';
 import type { ArchiveBytes, SourceOptions } from './source.ts';
 import { DrayageError, isDrayageError } from '../../../errors.ts';
 import { diskError } from '../../../system-error.ts';
@@ -16,9 +17,11 @@ export async function fromArchive(
   { archive: bytes, name }: ArchiveBytes,
   options: SourceOptions,
 ): Promise<ArrivedImage[]> {
+  options.onProgress?.({ kind: 'start', images: null, layers: null, size: null });
+  options.onProgress?.({ kind: 'phase', phase: 'reading' });
   try {
     const archive = await readArchive(bytes, options);
-    return await takeSelected(archive.place, options, (selected) => archive.store(selected));
+    return await takeSelected(archive.place, options, () => (selected) => archive.store(selected));
   } catch (error) {
     throw name === undefined ? error : naming(name, error);
   }
@@ -34,20 +37,25 @@ function naming(name: string, error: unknown): unknown {
 
 /** Copies images out of another layout. */
 export async function fromLayout(place: ImagePlace, options: SourceOptions): Promise<ArrivedImage[]> {
-  const done = new Set<Digest>();
-  return takeSelected(place, options, (selected) => takeCopies(selected, options, done));
+  return takeSelected(place, options, (all) => {
+    const tell = startLayers(options.onProgress, all.length, [all.flatMap(blobsOfLayers)]);
+    const copies = { done: new Set<Digest>(), tell };
+    return (selected) => takeCopies(selected, options, copies);
+  });
 }
 
 /** The images that were asked for, or all. */
 async function takeSelected(
   place: ImagePlace,
   options: SourceOptions,
-  take: (selected: SelectedImage) => Promise<ArrivedImage>,
+  takeFrom: (all: readonly SelectedImage[]) => (selected: SelectedImage) => Promise<ArrivedImage>,
 ): Promise<ArrivedImage[]> {
   const images = new Map<Digest, ArrivedImage>();
   const built = await findBuilt(place, options.built ?? [], options);
   const asked = [...(options.images ?? []), ...built.keys()];
-  for (const selected of await select([place], { ...options, images: asked })) {
+  const all = await select([place], { ...options, images: asked });
+  const take = takeFrom(all);
+  for (const selected of all) {
     options.onProgress?.({ kind: 'image', name: nameOf(selected.image) });
     const image = await take(selected);
     const given = built.get(selected.image.root.digest) ?? [];

@@ -3,6 +3,7 @@ import type { IngestLayer } from '../../../content/layer.ts';
 import type { ContentSink } from '../../../content/sink.ts';
 import type { ContentSource } from '../../../content/source.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Holdings } from '../../../image/holdings.ts';
 import type { BuiltImage } from './built.ts';
 import type { FillableBytes } from '../../../stream/fillable.ts';
@@ -35,6 +36,6 @@ export interface SourceOptions extends Selection {
   ingest: IngestLayer;
   /** Keeps a daemon's own manifests over uncompressed layers. */
   keepManifests: boolean;
-  /** Called with the number of bytes of each chunk that arrives. */
-  onRead: (bytes: number) => void;
+  /** Called with the number of bytes of each chunk that arrives, and with their blob where it is known. */
+  onRead: (bytes: number, blob?: Descriptor) => void;
 }

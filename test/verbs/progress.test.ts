@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectDocker } from '../../src/docker/daemon.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { MemoryStore } from '../../src/memory/memory-store.ts';
+import type { OnProgress, ProgressEvent, ProgressPhase } from '../../src/progress.ts';
+import { Registries } from '../../src/registry/registries.ts';
+import { drain } from '../../src/stream/drain.ts';
+import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { exportArchive } from '../../src/verbs/export.ts';
+import { fetch } from '../../src/verbs/fetch.ts';
+import { load } from '../../src/verbs/load/load.ts';
+import { merge } from '../../src/verbs/merge.ts';
+import { promote } from '../../src/verbs/promote/promote.ts';
+import { save } from '../../src/verbs/save/save.ts';
+import { verify } from '../../src/verbs/verify/verify.ts';
+import { makeCargo } from '../docker/cargo.ts';
+import { always, PLANTED } from '../registry/registries.ts';
+import { FakeDaemon } from '../support/fake-daemon.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
+import { MemoryEndpoint } from '../support/memory-endpoint.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+/** Two images that share a layer, and a signature of one. */
+const IMAGES = [sampleImage(['base', 'app']), sampleImage(['base', 'tools'])] as const;
+
+async function layout(): Promise<Layout> {
+  const made = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await made.update(async (transaction) => {
+    for (const [i, image] of IMAGES.entries()) await addSample(transaction, image, [`image:${i}`]);
+    const [image] = IMAGES;
+    await addSample(transaction, sampleReferrer(image.root, 'signed'), []);
+  });
+  return made;
+}
+
+async function events(work: (onProgress: OnProgress) => Promise<unknown>): Promise<ProgressEvent[]> {
+  const told: ProgressEvent[] = [];
+  await work((event) => told.push(event));
+  return told;
+}
+
+function only<K extends ProgressEvent['kind']>(
+  told: readonly ProgressEvent[],
+  kind: K,
+): Extract<ProgressEvent, { kind: K }>[] {
+  return told.filter((event): event is Extract<ProgressEvent, { kind: K }> => event.kind === kind);
+}
+
+const phasesOf = (told: readonly ProgressEvent[]): ProgressPhase[] =>
+  only(told, 'phase').map(({ phase }) => phase);
+
+async function daemonOf(kind: 'graph' | 'containerd' | 'podman') {
+  const fake = await FakeDaemon.start({ kind });
+  return connectDocker({ host: fake.host });
+}
+
+function promoting(from: Layout, server: FakeRegistry, onProgress: OnProgress) {
+  const registries = new Registries(async () => ({
+    credentials: always(PLANTED),
+    retry: { delay: async () => {} },
+  }));
+  onTestFinished(() => registries[Symbol.asyncDispose]());
+  const promotions = [0, 1].map((i) => ({ image: `image:${i}`, to: [`${server.host}/g/image:${i}`] }));
+  return promote({ from: [from], registries, promotions, onProgress });
+}
+
+describe.each<[string, ProgressPhase[], (from: Layout, onProgress: OnProgress) => Promise<unknown>]>([
+  ['fetch', ['reading'], (from, onProgress) => fetch({ from: [from], to: new MemoryStore(), onProgress })],
+  [
+    'merge',
+    ['reading', 'verifying', 'reading', 'verifying'],
+    (from, onProgress) => merge({ from: [from], to: new MemoryStore(), onProgress }),
+  ],
+  [
+    'save from a layout',
+    ['reading', 'verifying', 'reading', 'verifying'],
+    (from, onProgress) => save({ from, to: new MemoryStore(), onProgress }),
+  ],
+  [
+    'save into the same layout',
+    ['verifying'],
+    (from, onProgress) => save({ from, images: ['image:0', 'image:1'], to: from, onProgress }),
+  ],
+  [
+    'load into docker',
+    ['sending', 'verifying', 'sending', 'verifying'],
+    async (from, onProgress) => load({ from: [from], to: await daemonOf('graph'), onProgress }),
+  ],
+  [
+    'load into docker with containerd',
+    ['sending', 'verifying', 'sending', 'verifying'],
+    async (from, onProgress) => load({ from: [from], to: await daemonOf('containerd'), onProgress }),
+  ],
+  [
+    'load into podman',
+    ['sending', 'verifying', 'sending', 'verifying'],
+    async (from, onProgress) => load({ from: [from], to: await daemonOf('podman'), onProgress }),
+  ],
+  [
+    'export in the form of docker',
+    ['sending'],
+    async (from, onProgress) => drain(await exportArchive({ from: [from], onProgress })),
+  ],
+  [
+    'export as a layout',
+    ['sending'],
+    async (from, onProgress) => drain(await exportArchive({ from: [from], format: 'oci', onProgress })),
+  ],
+  [
+    'promote',
+    ['verifying', 'sending'],
+    async (from, onProgress) => {
+      const server = await FakeRegistry.start();
+      onTestFinished(() => server.stop());
+      await promoting(from, server, onProgress);
+    },
+  ],
+  ['verify', ['verifying'], (layoutOf, onProgress) => verify({ layout: layoutOf, onProgress })],
+])('%s', (_verb, phases, run) => {
+  test('reports totals first, then layers that add up to them', async () => {
+    const from = await layout();
+    const told = await events((onProgress) => run(from, onProgress));
+    const [start, ...others] = only(told, 'start');
+    expect(others).toEqual([]);
+    const layers = only(told, 'layer');
+    expect(start).toEqual({
+      kind: 'start',
+      images: 2,
+      layers: layers.length,
+      size: layers.reduce((sum, { size }) => sum + size, 0),
+    });
+    expect(layers.length).toBeGreaterThanOrEqual(3);
+    const firstWork = told.findIndex(({ kind }) => kind === 'layer' || kind === 'bytes');
+    expect(told.findIndex(({ kind }) => kind === 'start')).toBeLessThan(firstWork);
+  });
+
+  test('reports its phases, and bytes of a blob that are no more than its size', async () => {
+    const from = await layout();
+    const told = await events((onProgress) => run(from, onProgress));
+    expect(phasesOf(told)).toEqual(phases);
+    const sizes = new Map(only(told, 'layer').map(({ digest, size }) => [digest, size]));
+    for (const [digest, size] of sizes) {
+      const moved = only(told, 'bytes').filter((event) => event.digest === digest);
+      expect(moved.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(size);
+    }
+  });
+});
+
+test('a load reports layers that the daemon has as reused, before it sends the others', async () => {
+  const [from, daemon] = [await layout(), await daemonOf('graph')];
+  await load({ from: [from], images: ['image:0'], to: daemon });
+  const told = await events((onProgress) =>
+    load({ from: [from], images: ['image:1'], to: daemon, onProgress }),
+  );
+  expect(only(told, 'layer').map(({ status }) => status)).toEqual(['reused', 'written']);
+});
+
+test('a daemon that packs an archive first is told from one that sends at once', async () => {
+  const phases: ProgressPhase[][] = [];
+  const image = makeCargo({ layers: ['base', 'app'] });
+  for (const spools of [true, false]) {
+    const daemon = Object.assign(new MemoryEndpoint(), { spools });
+    await daemon.hold(image.root, image.source, ['app:1']);
+    const told = await events((onProgress) =>
+      save({ from: daemon, images: ['app:1'], to: new MemoryStore(), onProgress }),
+    );
+    expect(only(told, 'start')).toMatchObject([{ images: 1, size: null }]);
+    phases.push(phasesOf(told));
+  }
+  expect(phases).toEqual([['spooling', 'reading'], ['reading']]);
+});
