@@ -27,7 +27,7 @@ const repoTags = v.nullish(
   ),
 );
 const manifestSchema = v.nullable(
-  v.array(v.object({ config: v.string(), repotags: repoTags, layers: strings })),
+  v.array(v.looseObject({ config: v.string(), repotags: repoTags, layers: strings })),
 );
 
 /**

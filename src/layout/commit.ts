@@ -7,13 +7,15 @@ import type { LayoutIndex } from '../oci/image-index.ts';
 import { formatLayoutIndex } from '../oci/image-index.ts';
 import { dockerManifest } from './docker-manifest.ts';
 import { changeEntries } from '../listing/changes.ts';
-import { checkLayoutFile, folderState, readLayoutIndex } from './layout-files.ts';
+import type { OpenedFor } from './layout-files.ts';
+import { checkLayoutFile, folderState, readLayoutIndex, unsafeFolder } from './layout-files.ts';
 import { inExisting } from '../disk/below.ts';
 import type { Lock } from './lock.ts';
 import { makeLayout, markLayout, publishBlobs } from './publish.ts';
 import { incomplete, reach } from '../image/reach.ts';
 import { renewRoot } from './renew.ts';
-import { prepareReplacement, readSmallFile } from './small-file.ts';
+import { prepareReplacement } from './replacement.ts';
+import { readSmallFile } from './small-file.ts';
 import type { Staging } from './staging.ts';
 import { together } from '../stream/together.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -26,12 +28,6 @@ const HASHED_AT_ONCE = 4;
 
 /** All that the images of a transaction need, by digest. */
 type Needed = ReadonlyMap<Digest, Descriptor>;
-
-/**
- * What an update may find at the layout's path besides a layout: `create` makes one where there is nothing, `adopt` adds the
- * `oci-layout` that a builder left out.
- */
-export type OpenedFor = 'open' | 'create' | 'adopt';
 
 /** The input of a commit. */
 export interface CommitContext extends ContentOptions {
@@ -184,12 +180,4 @@ async function checkNeeded({ transaction, stored, signal }: CommitContext, neede
     if (root === undefined || !isAbsentOrDamaged(error)) throw error;
     throw incomplete(root, error);
   }
-}
-
-/** The error for a folder that contains something other than a layout. */
-export function unsafeFolder(path: string): DrayageError {
-  return new DrayageError('UNSAFE', `${path} is not empty and is not an image layout: nothing was changed`, {
-    path,
-    hint: 'choose another folder, or empty this one',
-  });
 }

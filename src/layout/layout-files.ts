@@ -6,7 +6,6 @@ import { OCI_INDEX } from '../oci/media-types.ts';
 import { Folder } from '../disk/folder.ts';
 import { ifThere } from '../disk/io-error.ts';
 import { readSmallFile } from './small-file.ts';
-import { INNER_HOME } from './staging-home.ts';
 import {
   BLOBS_FOLDER,
   DOCKER_MANIFEST_FILE,
@@ -16,8 +15,17 @@ import {
   parseLayoutVersion,
 } from '../oci/layout.ts';
 
+/** The staging home of a layout that cannot have it beside itself. */
+export const INNER_HOME = '.drayage-tmp';
+
 /** See {@link folderState}. */
 export type FolderState = 'nothing' | 'empty' | 'layout' | 'unmarked' | 'other';
+
+/**
+ * What an update may find at the layout's path besides a layout: `create` makes one where there is nothing, `adopt` adds the
+ * `oci-layout` that a builder left out.
+ */
+export type OpenedFor = 'open' | 'create' | 'adopt';
 
 /** The index.json of a layout without images. */
 export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
@@ -75,6 +83,14 @@ export async function readLayoutIndex(root: string): Promise<LayoutIndex> {
   const bytes = await readSmallFile(root, INDEX_FILE);
   if (bytes === undefined) throw malformed(`${root} is damaged: it has no ${INDEX_FILE}`, path);
   return parseLayoutIndex(bytes, path);
+}
+
+/** The error for a folder that contains something other than a layout. */
+export function unsafeFolder(path: string): DrayageError {
+  return new DrayageError('UNSAFE', `${path} is not empty and is not an image layout: nothing was changed`, {
+    path,
+    hint: 'choose another folder, or empty this one',
+  });
 }
 
 function malformed(message: string, path: string, expected?: string, actual?: string): DrayageError {

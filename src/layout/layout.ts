@@ -8,18 +8,13 @@ import { DrayageError } from '../errors.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { OpenedFor } from './commit.ts';
-import { commit, prepareCommit, unsafeFolder } from './commit.ts';
+import type { ChangedLayout } from './change.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { IndexFile } from './index-file.ts';
-import { checkLayoutFile, EMPTY_INDEX, folderState } from './layout-files.ts';
-import { acquireLock } from './lock.ts';
-import { Staging } from './staging.ts';
+import type { OpenedFor } from './layout-files.ts';
+import { checkLayoutFile, EMPTY_INDEX, folderState, unsafeFolder } from './layout-files.ts';
 import { StoredContent } from './stored-content.ts';
-import { discard } from './discard.ts';
-import type { AloneContext, SweptBlobs } from './sweep.ts';
-import { sweep } from './sweep.ts';
-import { Transaction } from './transaction.ts';
+import type { SweptBlobs } from './sweep.ts';
 import type { WaitOptions } from './wait.ts';
 
 /** Options of {@link Layout.open} and {@link Layout.create}: defaults for the changes of that layout. */
@@ -156,22 +151,9 @@ export class Layout implements ImageStore, AsyncDisposable {
     work: (transaction: StoreTransaction) => Promise<T>,
     options: UpdateOptions = {},
   ): Promise<T> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const staging = await Staging.open(this.path, this.#waitOptions(options));
-    try {
-      const transaction = new Transaction(staging, this.#stored, signal);
-      try {
-        const result = await work(transaction);
-        signal?.throwIfAborted();
-        await this.#commit(staging, transaction, options);
-        return result;
-      } finally {
-        await transaction.close();
-      }
-    } finally {
-      await staging.remove();
-    }
+    options.signal?.throwIfAborted();
+    const { update } = await import('./change.ts');
+    return update(this.#changed(), work, this.#waitOptions(options));
   }
 
   /**
@@ -185,8 +167,11 @@ export class Layout implements ImageStore, AsyncDisposable {
     choose: (entries: readonly Descriptor[]) => Promise<readonly Descriptor[]>,
     options: PruneLayoutOptions = {},
   ): Promise<SweptBlobs> {
-    const { dryRun = false } = options;
-    return this.#alone(options, (context) => sweep({ ...context, dryRun }, choose));
+    const { dryRun = false, signal } = options;
+    signal?.throwIfAborted();
+    await this.#check();
+    const { prune } = await import('./change.ts');
+    return prune(this.#changed(), choose, { ...this.#waitOptions(options), dryRun });
   }
 
   /**
@@ -194,7 +179,10 @@ export class Layout implements ImageStore, AsyncDisposable {
    * @throws {@link DrayageError} as {@link Layout.prune}
    */
   async discard(digests: ReadonlySet<Digest>, options: UpdateOptions = {}): Promise<void> {
-    await this.#alone(options, (context) => discard(context, digests));
+    options.signal?.throwIfAborted();
+    await this.#check();
+    const { discardBlobs } = await import('./change.ts');
+    await discardBlobs(this.#changed(), digests, this.#waitOptions(options));
   }
 
   /**
@@ -216,37 +204,8 @@ export class Layout implements ImageStore, AsyncDisposable {
   /** Nothing is held open; for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** Runs work while no other process may change the layout. */
-  async #alone<T>(options: UpdateOptions, work: (context: AloneContext) => Promise<T>): Promise<T> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    await this.#check();
-    const wait = this.#waitOptions(options);
-    const staging = await Staging.open(this.path, wait);
-    try {
-      const lock = await acquireLock(staging.home, staging.folder, { ...wait, exclusive: true });
-      try {
-        return await work({ stored: this.#stored, staging, lock, signal });
-      } finally {
-        await lock.release();
-      }
-    } finally {
-      await staging.remove();
-    }
-  }
-
-  async #commit(staging: Staging, transaction: Transaction, options: UpdateOptions): Promise<void> {
-    const { signal } = options;
-    const isThere = (await folderState(this.path)) === 'layout';
-    if (isThere && transaction.changes.length === 0) return;
-    const context = { stored: this.#stored, staging, transaction, signal };
-    const needed = await prepareCommit(context);
-    const lock = await acquireLock(staging.home, staging.folder, this.#waitOptions(options));
-    try {
-      await commit(context, needed, lock, this.#openedFor);
-    } finally {
-      await lock.release();
-    }
+  #changed(): ChangedLayout {
+    return { stored: this.#stored, openedFor: this.#openedFor };
   }
 
   #waitOptions({ signal, lockTimeout, onProgress }: UpdateOptions): WaitOptions {

@@ -10,7 +10,7 @@ import { Folder } from '../disk/folder.ts';
 import { onDisk } from '../disk/io-error.ts';
 import { EMPTY_INDEX } from './layout-files.ts';
 import type { Lock } from './lock.ts';
-import { prepareReplacement } from './small-file.ts';
+import { prepareReplacement } from './replacement.ts';
 import type { StagedContent } from './staged-content.ts';
 import type { Staging } from './staging.ts';
 import type { Undo } from './undo.ts';

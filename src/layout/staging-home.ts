@@ -7,9 +7,8 @@ import { inFolder } from '../disk/below.ts';
 import { Folder } from '../disk/folder.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { ignoreErrors, onDisk, toDiskError } from '../disk/io-error.ts';
+import { INNER_HOME } from './layout-files.ts';
 
-/** The staging home of a layout that cannot have it beside itself. */
-export const INNER_HOME = '.drayage-tmp';
 /** The prefix of the folders of transactions. */
 export const PREFIX = 'tx-';
 const ATTEMPTS = 100;

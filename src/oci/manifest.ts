@@ -81,7 +81,7 @@ export function toDocument(mediaType: string, text: string): Document {
 }
 
 /** The empty config of an artifact (OCI image-spec, manifest.md#guidance-for-an-empty-descriptor). */
-export const EMPTY_CONFIG: Document = toDocument('application/vnd.oci.empty.v1+json', '{}');
+export const EMPTY_CONFIG: Document = /* @__PURE__ */ toDocument('application/vnd.oci.empty.v1+json', '{}');
 
 /** What an artifact manifest states. */
 export interface ArtifactManifest extends Pick<Manifest, 'subject' | 'annotations'> {

@@ -12,7 +12,7 @@ export interface NamedContent {
   digests: Digest[];
 }
 
-const bareSchema: v.GenericSchema<unknown, Descriptor> = v.object({
+const bareSchema: v.GenericSchema<unknown, Descriptor> = v.looseObject({
   mediaType: v.string(),
   digest: digestSchema,
   size: sizeSchema,
@@ -28,8 +28,12 @@ export function namedContent(document: unknown): NamedContent {
     if (typeof value === 'string' && isDigest(value)) named.digests.push(value);
     if (typeof value !== 'object' || value === null) continue;
     const { success, output } = v.safeParse(bareSchema, value);
-    if (success) named.descriptors.push(output);
+    if (success) named.descriptors.push(bare(output));
     for (const [key, child] of Object.entries(value)) left.push(key, child);
   }
   return named;
+}
+
+function bare({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
 }
