@@ -166,7 +166,7 @@ class LayerIngest implements Ingest {
           size += block.length;
           await raw.update(block);
         },
-        write: (compressed) => writer.write(compressed),
+        writer,
       });
       const digest = await raw.digest();
       const found = await this.#find(digest);

@@ -1,7 +1,8 @@
 /**
- * Compresses one block into bytes that are complete by themselves. The blob is the sequence of all compressed blocks.
+ * Compresses one block into bytes that are complete by themselves, in one or more chunks. The blob is the sequence of all
+ * compressed blocks. The memory of the chunks is the caller's, who may free it.
  */
-export type CompressBlock = (block: Uint8Array) => Promise<Uint8Array>;
+export type CompressBlock = (block: Uint8Array) => Promise<readonly Uint8Array[]>;
 
 /** Options of {@link Codec.decompress}. */
 export interface DecompressOptions {

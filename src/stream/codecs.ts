@@ -11,7 +11,7 @@ const NONE: Codec = {
   blockSize: 1024 * 1024,
   decompress: (bytes) => bytes,
   measure: countBytes,
-  compressor: () => async (block) => block,
+  compressor: () => async (block) => [block],
 };
 
 /** Everything that is specific to a compression. A new one is a row here, and its name in {@link COMPRESSIONS}. */

@@ -15,17 +15,18 @@ const FIELD = Buffer.from([8, 0, 0x44, 0x79, 4, 0]);
 /**
  * Makes a gzip member state its length, in an extra field that decoders ignore (RFC 1952, section 2.3.1.1). With it,
  * {@link gunzippedSize} finds the member's end and the uncompressed size there without decompressing.
- * @param member a whole member as `node:zlib` makes them; one with fields in its header is returned unchanged
+ * @param member a whole member as `node:zlib` makes them; one with fields in its header stays as it is
+ * @returns its parts: the rest of the member is not copied
  */
-export function statingSize(member: Uint8Array): Uint8Array {
-  if (member[3] !== 0) return member;
-  const stating = Buffer.allocUnsafe(member.length + STATING_HEADER - PLAIN_HEADER);
-  stating.set(member.subarray(0, PLAIN_HEADER));
-  stating[3] = EXTRA;
-  FIELD.copy(stating, PLAIN_HEADER);
-  stating.writeUInt32LE(stating.length, PLAIN_HEADER + FIELD.length);
-  stating.set(member.subarray(PLAIN_HEADER), STATING_HEADER);
-  return stating;
+export function statingSize(member: Uint8Array): Uint8Array[] {
+  if (member[3] !== 0) return [member];
+  const rest = member.subarray(PLAIN_HEADER);
+  const header = Buffer.allocUnsafe(STATING_HEADER);
+  header.set(member.subarray(0, PLAIN_HEADER));
+  header[3] = EXTRA;
+  FIELD.copy(header, PLAIN_HEADER);
+  header.writeUInt32LE(header.length + rest.length, PLAIN_HEADER + FIELD.length);
+  return [header, rest];
 }
 
 /**

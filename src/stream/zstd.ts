@@ -30,7 +30,7 @@ function compressor(level: number): CompressBlock | undefined {
       const options = { params, chunkSize: outputSize(block), pledgedSrcSize: block.length };
       zstd.zstdCompress(block, options, (error, compressed) => {
         if (error) reject(error);
-        else resolve(compressed);
+        else resolve([compressed]);
       });
     });
 }

@@ -43,7 +43,7 @@ const FLIP: Codec = {
     const head = Buffer.alloc(8, level);
     MAGIC.copy(head);
     head.writeUInt32LE(block.length, 4);
-    return Buffer.concat([head, inverted(block)]);
+    return [head, inverted(block)];
   },
 };
 

@@ -32,7 +32,7 @@ const VALID = [
   },
   { name: 'what pigz wrote', input: PIGZ_ZEROS, output: Buffer.alloc(600_000) },
   { name: 'a member that eStargz ends with', input: Buffer.concat([MEMBER, ESTARGZ_FOOTER]), output: HELLO },
-  { name: 'a member that states its size', input: Buffer.from(statingSize(MEMBER)), output: HELLO },
+  { name: 'a member that states its size', input: Buffer.concat(statingSize(MEMBER)), output: HELLO },
   {
     name: 'a file name and a comment in the header',
     input: Buffer.concat([
