@@ -5,17 +5,19 @@ import { readJobQuery } from './job-query.ts';
 import { isArchive } from './notation.ts';
 import { HOME, openLayouts } from './places.ts';
 import { notShipped } from './artifact-errors.ts';
+import type { ImageOptions } from './selection.ts';
 import type { SourceOptions, Sources } from './source-options.ts';
 import type { UnpackedArchives } from './unpack.ts';
 
 /**
  * Opens the source of images: layouts on disk, or the artifact of a named job. With a job, the artifact says which
  * images there are; layouts on disk and the cache only save requests.
+ * @param options `image`: the images that will be chosen; default: all
  * @param reads whether each blob is read once; a blob that is read several times is fetched once all the same
  */
 export async function openSources(
   paths: readonly string[],
-  options: SourceOptions,
+  options: SourceOptions & ImageOptions,
   context: Context,
   reads: 'once' | 'often' = 'often',
 ): Promise<Sources> {
@@ -24,7 +26,10 @@ export async function openSources(
     const { openJobSources } = await import('./job-sources.ts');
     return openJobSources(query, paths, { ...options, reads }, context);
   }
-  const { layouts: _, ...opened } = await openNamed(paths, context, assertShipped);
+  const { layouts: _, ...opened } = await openNamed(paths, context, {
+    check: assertShipped,
+    chosen: options.image,
+  });
   return { ...opened, home: undefined };
 }
 
@@ -37,20 +42,27 @@ export interface NamedLayouts extends AsyncDisposable {
   restored: Layout[];
 }
 
+/** Options of {@link openNamed}. */
+interface OpenNamedOptions {
+  /** Checks the layouts on disk, before an archive is read. */
+  check?: typeof assertShipped;
+  /** The images that will be chosen from all places together; default: all. */
+  chosen?: readonly string[] | undefined;
+}
+
 /**
  * Opens the named layouts and archives, or every layout below `.drayage`.
- * @param check checks the layouts on disk, before an archive is read
  */
 export async function openNamed(
   texts: readonly string[],
   context: Context,
-  check: typeof assertShipped = async () => {},
+  { check = async () => {}, chosen }: OpenNamedOptions = {},
 ): Promise<NamedLayouts> {
   const archives = texts.filter(isArchive);
   const folders = texts.filter((text) => !isArchive(text));
   const restored = archives.length > 0 && folders.length === 0 ? [] : await openLayouts(folders, context);
   await check(restored, context);
-  const unpacked = await unpack(archives, context);
+  const unpacked = await unpack(archives, context, restored.length === 0 ? chosen : undefined);
   return {
     layouts: [...restored, ...unpacked.layouts],
     places: [...restored, ...unpacked.places],
@@ -60,10 +72,14 @@ export async function openNamed(
 }
 
 /** To save an archive needs much code, which is loaded only for an archive. */
-async function unpack(archives: readonly string[], context: Context): Promise<UnpackedArchives> {
+async function unpack(
+  archives: readonly string[],
+  context: Context,
+  chosen?: readonly string[],
+): Promise<UnpackedArchives> {
   if (archives.length === 0) return { layouts: [], places: [], [Symbol.asyncDispose]: async () => {} };
   const { unpackArchives } = await import('./unpack.ts');
-  return unpackArchives(archives, context);
+  return unpackArchives(archives, context, chosen);
 }
 
 /** The layouts and archives that hold what another layout omits; none where none is named. */

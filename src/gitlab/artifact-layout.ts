@@ -31,7 +31,8 @@ export interface ArtifactLayoutOptions {
 
 /**
  * An OCI image layout inside a job's artifact (OCI image-spec 1.1, image-layout.md). It is read in place, blob by blob,
- * and only what is requested. Each blob is checked against its digest.
+ * and only what is requested. Each blob is checked against its digest. The content of `oci-layout` is not read: that would be
+ * another request.
  */
 export class ArtifactLayout implements ContentSource, ImageIndex {
   /** Its folder in the artifact. */

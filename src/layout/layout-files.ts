@@ -8,11 +8,10 @@ import { ifThere } from '../disk/io-error.ts';
 import { readSmallFile } from './small-file.ts';
 import {
   BLOBS_FOLDER,
+  checkLayoutVersion,
   DOCKER_MANIFEST_FILE,
   INDEX_FILE,
   LAYOUT_FILE,
-  LAYOUT_VERSION,
-  parseLayoutVersion,
 } from '../oci/layout.ts';
 
 /** The staging home of a layout that cannot have it beside itself. */
@@ -50,18 +49,9 @@ export async function folderState(path: string): Promise<FolderState> {
  * @throws {@link DrayageError} `MALFORMED`, `LINK`, `IO`
  */
 export async function checkLayoutFile(root: string): Promise<void> {
-  const path = join(root, LAYOUT_FILE);
   const bytes = await readSmallFile(root, LAYOUT_FILE);
   if (bytes === undefined) throw await noLayout(root);
-  if (bytes.length === 0) throw malformed(`${path} is empty`, path);
-  const actual = parseLayoutVersion(bytes, path) ?? 'no version';
-  if (actual === LAYOUT_VERSION) return;
-  throw malformed(
-    `${path} states layout version ${actual}, not ${LAYOUT_VERSION}`,
-    path,
-    LAYOUT_VERSION,
-    actual,
-  );
+  checkLayoutVersion(bytes, join(root, LAYOUT_FILE));
 }
 
 async function noLayout(root: string): Promise<DrayageError> {
@@ -81,7 +71,8 @@ async function noLayout(root: string): Promise<DrayageError> {
 export async function readLayoutIndex(root: string): Promise<LayoutIndex> {
   const path = join(root, INDEX_FILE);
   const bytes = await readSmallFile(root, INDEX_FILE);
-  if (bytes === undefined) throw malformed(`${root} is damaged: it has no ${INDEX_FILE}`, path);
+  if (bytes === undefined)
+    throw new DrayageError('MALFORMED', `${root} is damaged: it has no ${INDEX_FILE}`, { path });
   return parseLayoutIndex(bytes, path);
 }
 
@@ -90,13 +81,5 @@ export function unsafeFolder(path: string): DrayageError {
   return new DrayageError('UNSAFE', `${path} is not empty and is not an image layout: nothing was changed`, {
     path,
     hint: 'choose another folder, or empty this one',
-  });
-}
-
-function malformed(message: string, path: string, expected?: string, actual?: string): DrayageError {
-  return new DrayageError('MALFORMED', message, {
-    path,
-    expected,
-    actual,
   });
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
 import { digestAlgorithm, digestHex } from './digest.ts';
 import { documentObject, optional, parseDocument } from './parse.ts';
@@ -7,14 +8,25 @@ import { documentObject, optional, parseDocument } from './parse.ts';
 export const LAYOUT_FILE = 'oci-layout';
 /** The version of layouts that is read and written. */
 export const LAYOUT_VERSION = '1.0.0';
+/** How much of another version an error shows, in characters. */
+const MAX_SHOWN = 40;
 const layoutSchema = documentObject({ imageLayoutVersion: optional(v.string()) });
 
 /**
- * The version that an `oci-layout` file states; undefined if it states none.
- * @throws {@link DrayageError} `MALFORMED`, `LIMIT`
+ * Checks that an `oci-layout` file states the version that is read.
+ * @param what names the file in errors
+ * @throws {@link DrayageError} `MALFORMED`, also for another version; `LIMIT`
  */
-export function parseLayoutVersion(bytes: Uint8Array, what: string): string | undefined {
-  return parseDocument(layoutSchema, bytes, what).imageLayoutVersion;
+export function checkLayoutVersion(bytes: Uint8Array, what: string): void {
+  if (bytes.length === 0) throw new DrayageError('MALFORMED', `${what} is empty`);
+  const version = parseDocument(layoutSchema, bytes, what).imageLayoutVersion;
+  if (version === LAYOUT_VERSION) return;
+  const actual = version?.slice(0, MAX_SHOWN);
+  const stated = actual === undefined ? 'no layout version' : `layout version ${JSON.stringify(actual)}`;
+  throw new DrayageError('MALFORMED', `${what} states ${stated}, not ${LAYOUT_VERSION}`, {
+    expected: LAYOUT_VERSION,
+    actual,
+  });
 }
 
 /** The bytes of an `oci-layout` file. */

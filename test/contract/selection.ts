@@ -15,13 +15,17 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 export interface SelectionContent {
   blobs: readonly [Descriptor, Uint8Array][];
   entries: readonly Descriptor[];
+  /** Further files of a layout, by their paths; also in place of its own. */
+  files?: Readonly<Record<string, string>>;
 }
 
 /** How a place is made of content. */
 export interface SelectionPlace {
-  open(content: SelectionContent): Promise<ImagePlace>;
+  open(content: SelectionContent, selection: Selection): Promise<ImagePlace>;
   /** Whether the place can hold content without names, and what no tag can name. Default true. */
   hasIndex?: boolean;
+  /** Whether it reads the version of a layout. Default true. */
+  readsVersion?: boolean;
 }
 
 /** Result of a selection: each image with its names and the number of its layers, or the code of the refusal. */
@@ -39,6 +43,8 @@ interface Case {
   expected: Answer;
   /** Whether tags of a registry can say this: images with tags, and no more. */
   tagged?: boolean;
+  /** Whether it is about the version of a layout. */
+  isOfVersion?: boolean;
 }
 
 const ONE = sampleImage(['one']);
@@ -62,6 +68,16 @@ const CHART = artifact(
   'application/vnd.cncf.helm.chart.content.v1.tar+gzip',
 );
 const XZ = artifact(OCI_CONFIG, 'application/vnd.oci.image.layer.v1.tar+xz');
+/** Two images. */
+const PAIR: SelectionContent = {
+  blobs: [...ONE.blobs, ...TWO.blobs],
+  entries: [named(ONE.root, 'app:1'), named(TWO.root, 'other:1')],
+};
+/** Two images, the second without its layer. */
+const HALF: SelectionContent = {
+  blobs: [...ONE.blobs, ...TWO.blobs.filter(([{ mediaType }]) => !isLayerType(mediaType))],
+  entries: [named(ONE.root, 'app:1'), named(TWO.root, 'half:1')],
+};
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 
 const answer = ({ root, blobs }: SampleImage, ...names: string[]): AnsweredImage => ({
@@ -246,6 +262,44 @@ const CASES: Record<string, Case> = {
     expected: 'NOT_FOUND',
     tagged: true,
   },
+  'an image beside one without its layer, by name': {
+    content: { ...HALF, files: { 'manifest.json': dockerManifest({ 'app:1': ONE, 'half:1': TWO }) } },
+    selection: { images: ['app:1'] },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an image without its layer beside another one, by name': {
+    content: { ...HALF, files: { 'manifest.json': dockerManifest({ 'app:1': ONE, 'half:1': TWO }) } },
+    selection: { images: ['half:1'] },
+    expected: 'NOT_FOUND',
+  },
+  'an image beside one without its layer': {
+    content: { ...HALF, files: { 'manifest.json': dockerManifest({ 'app:1': ONE, 'half:1': TWO }) } },
+    expected: 'NOT_FOUND',
+  },
+  'an image that only index.json lists, beside a manifest.json': {
+    content: { ...PAIR, files: { 'manifest.json': dockerManifest({ 'app:1': ONE }) } },
+    expected: [answer(ONE, 'app:1'), answer(TWO, 'other:1')],
+  },
+  'an image that only index.json lists, by name': {
+    content: { ...PAIR, files: { 'manifest.json': dockerManifest({ 'app:1': ONE }) } },
+    selection: { images: ['other:1'] },
+    expected: [answer(TWO, 'other:1')],
+  },
+  'images of a layout of another version': {
+    content: { ...PAIR, files: { 'oci-layout': '{"imageLayoutVersion":"2.0.0"}' } },
+    expected: 'MALFORMED',
+    isOfVersion: true,
+  },
+  'images of a layout that states no version': {
+    content: { ...PAIR, files: { 'oci-layout': '{}' } },
+    expected: 'MALFORMED',
+    isOfVersion: true,
+  },
+  'images of a layout whose version is empty': {
+    content: { ...PAIR, files: { 'oci-layout': '' } },
+    expected: 'MALFORMED',
+    isOfVersion: true,
+  },
   'an image in a compression that is not read': {
     content: { blobs: XZ.blobs, entries: [named(XZ.root, 'app:1')] },
     expected: 'UNSUPPORTED',
@@ -263,8 +317,10 @@ const CASES: Record<string, Case> = {
  * The same content gives the same images, the same names and the same refusals, wherever it is.
  */
 export function selectionContract(name: string, place: SelectionPlace): void {
-  const { hasIndex = true } = place;
-  const cases = Object.entries(CASES).filter(([, { tagged = false }]) => hasIndex || tagged);
+  const { hasIndex = true, readsVersion = true } = place;
+  const cases = Object.entries(CASES).filter(
+    ([, { tagged = false, isOfVersion = false }]) => (hasIndex || tagged) && (readsVersion || !isOfVersion),
+  );
 
   describe(`images are chosen from ${name}`, () => {
     test.each(cases)('%s', async (_, { content, selection = {}, expected }) => {
@@ -279,7 +335,7 @@ async function chosen(
   selection: Selection,
 ): Promise<Answer> {
   try {
-    const from = await place.open(content);
+    const from = await place.open(content, selection);
     const to = await Layout.create(`${await temporaryFolder()}/to`);
     const saved = await save({ ...selection, from, to, compress: 'none' });
     const layers = new Map(saved.images.map((image) => [image.digest, image.layers.length]));
@@ -304,6 +360,18 @@ function named(root: Descriptor, name: string): Descriptor {
 
 function worded(root: Descriptor, word: string): Descriptor {
   return { ...root, annotations: { 'org.opencontainers.image.ref.name': word } };
+}
+
+/** A manifest.json that lists images by their names, over the blobs of a layout. */
+function dockerManifest(images: Readonly<Record<string, SampleImage>>): string {
+  const path = ({ digest }: Descriptor): string => `blobs/${digest.replace(':', '/')}`;
+  return JSON.stringify(
+    Object.entries(images).map(([name, { blobs, layers }]) => ({
+      Config: blobs.flatMap(([blob]) => (blob.mediaType === OCI_CONFIG ? path(blob) : []))[0],
+      RepoTags: [name],
+      Layers: layers.map(path),
+    })),
+  );
 }
 
 /** A manifest over a config and one blob of these types. */

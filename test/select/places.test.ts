@@ -17,8 +17,12 @@ import { FakeRegistry } from '../support/fake-registry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { zip } from '../support/zip-bytes.ts';
 
-function filesOf({ blobs, entries }: SelectionContent, folder = '.drayage/123'): Map<string, Buffer> {
-  return layoutFiles(blobs, { folder, manifests: [...entries] });
+function filesOf(content: SelectionContent, folder = '.drayage/123'): Map<string, Buffer> {
+  const { blobs, entries, files = {} } = content;
+  const others = Object.entries(files).map(
+    ([path, text]) => [`${folder}/${path}`, Buffer.from(text)] as const,
+  );
+  return new Map([...layoutFiles(blobs, { folder, manifests: [...entries] }), ...others]);
 }
 
 selectionContract('a folder', {
@@ -33,17 +37,18 @@ selectionContract('a folder', {
 });
 
 selectionContract('a tar of it', {
-  open: async (content) => {
+  open: async (content, { images }) => {
     const home = await temporaryFolder();
     const entries = [...filesOf(content, '.')].map(([path, bytes]) => entry(path, bytes));
     await writeFile(join(home, 'layout.tar'), tar(...entries));
-    const unpacked = await unpackArchives([`oci-archive:${join(home, 'layout.tar')}`], {
+    const context = {
       env: {},
       stdin: new PassThrough(),
       stdout: new PassThrough(),
       signal: new AbortController().signal,
       onProgress: () => {},
-    });
+    };
+    const unpacked = await unpackArchives([`oci-archive:${join(home, 'layout.tar')}`], context, images);
     onTestFinished(() => unpacked[Symbol.asyncDispose]());
     const [place] = unpacked.places;
     if (place === undefined) throw new Error('no layout');
@@ -52,6 +57,8 @@ selectionContract('a tar of it', {
 });
 
 selectionContract('an artifact', {
+  // It would be a request more.
+  readsVersion: false,
   open: async (content) => {
     const files = filesOf(content);
     const archive = zip(zipped(files));

@@ -19,13 +19,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseLayoutIndex } from '../../oci/image-index.ts';
-import {
-  DOCKER_MANIFEST_FILE,
-  INDEX_FILE,
-  LAYOUT_FILE,
-  LAYOUT_VERSION,
-  parseLayoutVersion,
-} from '../../oci/layout.ts';
+import { checkLayoutVersion, DOCKER_MANIFEST_FILE, INDEX_FILE, LAYOUT_FILE } from '../../oci/layout.ts';
 import type { Manifest, ParsedDocument } from '../../oci/manifest.ts';
 import { ArchiveContent } from './archive-content.ts';
 import type { ArchiveContents } from './contents.ts';
@@ -72,7 +66,7 @@ export class Archive {
       return new Archive(placeOf(content, images), content, parts, { ...options, written: images.written });
     }
     if (!contents.has(INDEX_FILE)) throw noImages(contents);
-    await assertLayoutVersion(contents);
+    checkLayoutVersion((await contents.document(LAYOUT_FILE, '')).bytes, LAYOUT_FILE);
     const index = parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE);
     if (index.manifests.length === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
     const listing = new Listing({ content, index: async () => index, place: ARCHIVE });
@@ -198,18 +192,6 @@ function layersUnder(
     const diffId = parts?.value.rootfs.diff_ids[i];
     if (diffId === undefined || !omitted.has(blob.digest)) return [];
     return savedLayer(blob, { diffId, uncompressedSize: null, status: 'omitted' });
-  });
-}
-
-async function assertLayoutVersion(contents: ArchiveContents): Promise<void> {
-  const { bytes } = await contents.document(LAYOUT_FILE, '');
-  const version = parseLayoutVersion(bytes, LAYOUT_FILE) ?? '';
-  if (version === LAYOUT_VERSION) return;
-  const actual = version.slice(0, 40);
-  throw new DrayageError('UNSUPPORTED', `OCI layouts of version ${JSON.stringify(actual)} are not read`, {
-    entry: LAYOUT_FILE,
-    expected: LAYOUT_VERSION,
-    actual,
   });
 }
 

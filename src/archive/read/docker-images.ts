@@ -1,9 +1,10 @@
-import { DrayageError, isDamage } from '../../errors.ts';
+import { DrayageError, isDamage, isUnusable } from '../../errors.ts';
 import type { ImageIndex, ListOptions, ResolvedImages, StoredImage } from '../../content/image-index.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import type { ListedImage } from '../../listing/entries.ts';
 import { bare } from '../../listing/entries.ts';
 import { notFound, resolveImage } from '../../listing/lookup.ts';
+import { familiar } from '../../listing/names.ts';
 import { findReferrers } from '../../listing/referrers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
@@ -13,6 +14,7 @@ import type { Document } from '../../oci/manifest.ts';
 import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
 import { buildManifest } from '../../oci/manifest.ts';
 import { OCI_CONFIG } from '../../oci/media-types.ts';
+import type { DockerImage } from '../docker-manifest.ts';
 import { parseDockerManifest } from '../docker-manifest.ts';
 import { quote } from '../tar/header.ts';
 import type { ArchiveContent } from './archive-content.ts';
@@ -25,9 +27,18 @@ import { OwnDocuments } from './own-documents.ts';
 /** How many images an archive may list, under each of their names. */
 const MAX_LISTED = 10_000;
 
+/** An image of manifest.json that cannot be used. */
+interface Unusable {
+  names: readonly string[];
+  error: DrayageError;
+}
+
 /**
- * The images of an archive that has a manifest.json, which is the truth about it. The manifest or the index of an image is
- * the one in index.json, if that leads to the same blobs. Otherwise a manifest is written over the stored layers.
+ * The images of an archive that has a manifest.json, which is the truth about what it lists. The manifest or the index of an
+ * image is the one in index.json, if that leads to the same blobs. Otherwise a manifest is written over the stored layers.
+ * Images that only index.json lists come last.
+ *
+ * An image that cannot be used is an error where it is chosen, by name or with all others.
  */
 export class DockerImages implements ImageIndex {
   /** The images whose manifest was written here, by its digest. */
@@ -35,6 +46,7 @@ export class DockerImages implements ImageIndex {
   readonly #content: ArchiveContent;
   readonly #listed = new Map<Digest, ListedImage>();
   readonly #notes: string[] = [];
+  readonly #unusable: Unusable[] = [];
   readonly #own: OwnDocuments;
 
   private constructor(content: ArchiveContent, own: OwnDocuments) {
@@ -42,7 +54,7 @@ export class DockerImages implements ImageIndex {
     this.#own = own;
   }
 
-  /** @throws {@link DrayageError} `MALFORMED` also if there is no image; `LIMIT`, `INCOMPLETE`, `DIGEST_MISMATCH` */
+  /** @throws {@link DrayageError} `MALFORMED` also if there is no image; `LIMIT` */
   static async read(
     contents: ArchiveContents,
     content: ArchiveContent,
@@ -52,19 +64,29 @@ export class DockerImages implements ImageIndex {
     const own = await OwnDocuments.read(content, await ownEntries(contents), options);
     const images = new DockerImages(content, own);
     await images.#readAll((await contents.document(DOCKER_MANIFEST_FILE, '')).bytes, parts);
+    await images.#addOthers(options);
     return images;
   }
 
   async images({ onProgress }: ListOptions = {}): Promise<StoredImage[]> {
     for (const message of this.#notes) onProgress?.({ kind: 'note', message });
+    this.#assertUsable(this.#unusable);
     return [...this.#listed.values()].map(bare);
   }
 
   async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
+    const name = familiar(reference);
+    this.#assertUsable(this.#unusable.filter(({ names }) => names.includes(name)));
     const listed = [...this.#listed.values()];
     const found = await resolveImage(this.#content, listed, reference, options);
-    if (found === undefined) throw notFound(reference, listed, ARCHIVE);
-    return found;
+    if (found !== undefined) return found;
+    // It may be the image whose digests are unknown.
+    this.#assertUsable(this.#unusable);
+    throw notFound(reference, listed, ARCHIVE);
+  }
+
+  #assertUsable([first]: readonly Unusable[]): void {
+    if (first !== undefined) throw first.error;
   }
 
   async referrers({ digest }: Descriptor): Promise<Descriptor[]> {
@@ -80,13 +102,32 @@ export class DockerImages implements ImageIndex {
     const onOther = (text: string): void =>
       void this.#notes.push(`${DOCKER_MANIFEST_FILE}: ${quote(text)} is skipped: it cannot be a name`);
     for (const image of parseDockerManifest(bytes, onOther)) {
-      const names = image.names.length === 0 ? [undefined] : image.names;
-      count += names.length;
+      count += Math.max(image.names.length, 1);
       if (count > MAX_LISTED) throw tooMany(count);
-      const parts = await reader.docker(image);
-      for (const name of names) this.#add(parts, name);
+      await this.#read(image, reader);
     }
     if (count === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
+  }
+
+  async #read(image: DockerImage, reader: PartsReader): Promise<void> {
+    const { names } = image;
+    try {
+      const parts = await reader.docker(image);
+      for (const name of names.length === 0 ? [undefined] : names) this.#add(parts, name);
+    } catch (error) {
+      if (!isUnusable(error)) throw error;
+      this.#unusable.push({ names, error });
+    }
+  }
+
+  /** A name that manifest.json has given to another image stays there. */
+  async #addOthers(options: ContentOptions): Promise<void> {
+    const taken = new Set([...this.#listed.values(), ...this.#unusable].flatMap(({ names }) => names));
+    for (const image of await this.#own.images(options)) {
+      if (this.#listed.has(image.root.digest)) continue;
+      const names = image.names.filter((name) => !taken.has(name));
+      this.#listed.set(image.root.digest, { ...image, names });
+    }
   }
 
   #add(parts: ImageParts, name: string | undefined): void {

@@ -4,12 +4,22 @@ import { walk } from '../../image/contents.ts';
 import { isImageManifest } from '../../image/documents.ts';
 import type { ListedImage } from '../../listing/entries.ts';
 import { groupEntries } from '../../listing/entries.ts';
+import type { EntryKind } from '../../listing/kinds.ts';
+import { readKind } from '../../listing/kinds.ts';
+import { sortEntries } from '../../listing/sort-entries.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ArchiveContent } from './archive-content.ts';
 
 /** How many documents index.json may lead to. */
 const MAX_DOCUMENTS = 10_000;
+
+/** What a walk from the entries has found. */
+interface Found {
+  entries: readonly Descriptor[];
+  byBlobs: ReadonlyMap<string, Candidates>;
+  whole: ReadonlySet<Digest>;
+}
 
 /** The entries of index.json that lead to an image of these blobs. */
 interface Candidates {
@@ -19,16 +29,21 @@ interface Candidates {
 
 /**
  * The entries of an index.json that stands beside a manifest.json, by the blobs of the images that they lead to. It only adds
- * documents: damage to it does no harm.
+ * documents and images: damage to it does no harm.
  */
 export class OwnDocuments {
   /** The entries whose documents can be read. */
   readonly entries: readonly Descriptor[];
+  readonly #content: ArchiveContent;
   readonly #byBlobs: ReadonlyMap<string, Candidates>;
+  /** The entries that lead to an image of which everything has arrived. */
+  readonly #whole: ReadonlySet<Digest>;
 
-  private constructor(entries: readonly Descriptor[], byBlobs: ReadonlyMap<string, Candidates>) {
+  private constructor(content: ArchiveContent, { entries, byBlobs, whole }: Found) {
     this.entries = entries;
+    this.#content = content;
     this.#byBlobs = byBlobs;
+    this.#whole = whole;
   }
 
   static async read(
@@ -38,6 +53,7 @@ export class OwnDocuments {
   ): Promise<OwnDocuments> {
     const byBlobs = new Map<string, Candidates>();
     const readable = new Set<Digest>();
+    const whole = new Set<Digest>();
     let count = 0;
     for (const entry of groupEntries(entries)) {
       try {
@@ -49,17 +65,27 @@ export class OwnDocuments {
           const { config, layers } = node.document.value;
           const isWhole = [config, ...layers].every((blob) => content.availability(blob) !== 'absent');
           const received = (blob: Descriptor): { digest: Digest } => ({ digest: content.received(blob) });
-          if (isWhole) note(byBlobs, keyOf(received(config), layers.map(received)), entry);
+          if (!isWhole) continue;
+          whole.add(entry.root.digest);
+          note(byBlobs, keyOf(received(config), layers.map(received)), entry);
         }
         readable.add(entry.root.digest);
       } catch (error) {
         if (!isUnusable(error)) throw error;
       }
     }
-    return new OwnDocuments(
-      entries.filter(({ digest }) => readable.has(digest)),
+    return new OwnDocuments(content, {
+      entries: entries.filter(({ digest }) => readable.has(digest)),
       byBlobs,
-    );
+      whole,
+    });
+  }
+
+  /** The images of which everything has arrived, at least for one platform. */
+  async images(options: ContentOptions): Promise<ListedImage[]> {
+    const kindOf = async (root: Descriptor): Promise<EntryKind> => readKind(this.#content, root, options);
+    const { images } = await sortEntries({ manifests: [...this.entries], unread: [] }, kindOf);
+    return images.filter(({ root }) => this.#whole.has(root.digest));
   }
 
   /** The entry that leads to an image of these blobs; one of this name comes first. */

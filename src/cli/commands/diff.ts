@@ -34,7 +34,7 @@ async function openSide(
   context: Context,
 ): Promise<DiffSide & AsyncDisposable> {
   const { path, image } = parseNotation(text);
-  const unpacked = await unpackArchives([text].filter(isArchive), context);
+  const unpacked = await unpackArchives([text].filter(isArchive), context, options.image);
   const close = { [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose]() };
   const [place] = unpacked.layouts;
   // From an archive, only the named image is unpacked.

@@ -53,7 +53,8 @@ export async function promoteImages(
   const selection = await readSelection(options, context, { protectedRef: true });
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
-  await using sources = await openSources(options.from ?? [], options, context, 'once');
+  const image = typeof promotions === 'function' ? [] : promotions.flatMap((one) => one.image ?? []);
+  await using sources = await openSources(options.from ?? [], { ...options, image }, context, 'once');
   await using artifacts = lazyArtifacts(options, context);
   await using references = lazyReferences(options.host, context);
   const { baseJob, baseRef } = options;

@@ -226,7 +226,7 @@ describe('an OCI layout', () => {
     [
       'of another version',
       tar(entry('oci-layout', '{"imageLayoutVersion":"2.0.0"}'), listed, ...blobs),
-      'UNSUPPORTED',
+      'MALFORMED',
     ],
     ['without its manifest', tar(layout, listed, blob(layer), blob(config)), 'INCOMPLETE'],
     ['without a layer', tar(layout, listed, blob(manifest), blob(config)), 'INCOMPLETE'],
