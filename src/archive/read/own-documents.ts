@@ -36,7 +36,7 @@ export class OwnDocuments {
   readonly entries: readonly Descriptor[];
   readonly #content: ArchiveContent;
   readonly #byBlobs: ReadonlyMap<string, Candidates>;
-  /** The entries that lead to an image of which everything has arrived. */
+  /** The entries that lead to an image with all of its blobs. */
   readonly #whole: ReadonlySet<Digest>;
 
   private constructor(content: ArchiveContent, { entries, byBlobs, whole }: Found) {
@@ -81,7 +81,7 @@ export class OwnDocuments {
     });
   }
 
-  /** The images of which everything has arrived, at least for one platform. */
+  /** The images that have all of their blobs, at least for one platform. */
   async images(options: ContentOptions): Promise<ListedImage[]> {
     const kindOf = async (root: Descriptor): Promise<EntryKind> => readKind(this.#content, root, options);
     const { images } = await sortEntries({ manifests: [...this.entries], unread: [] }, kindOf);
