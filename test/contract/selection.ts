@@ -3,6 +3,7 @@ import type { ImagePlace } from '../../src/content/image-index.ts';
 import { isDrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { blobName } from '../../src/oci/layout.ts';
 import { isLayerType, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { Selection } from '../../src/select/selection.ts';
 import { save } from '../../src/verbs/save/save.ts';
@@ -364,12 +365,11 @@ function worded(root: Descriptor, word: string): Descriptor {
 
 /** A manifest.json that lists images by their names, over the blobs of a layout. */
 function dockerManifest(images: Readonly<Record<string, SampleImage>>): string {
-  const path = ({ digest }: Descriptor): string => `blobs/${digest.replace(':', '/')}`;
   return JSON.stringify(
     Object.entries(images).map(([name, { blobs, layers }]) => ({
-      Config: blobs.flatMap(([blob]) => (blob.mediaType === OCI_CONFIG ? path(blob) : []))[0],
+      Config: blobs.flatMap(([blob]) => (blob.mediaType === OCI_CONFIG ? blobName(blob.digest) : []))[0],
       RepoTags: [name],
-      Layers: layers.map(path),
+      Layers: layers.map(({ digest }) => blobName(digest)),
     })),
   );
 }
