@@ -7,7 +7,7 @@ import { documentObject, optional, parseDocument } from './parse.ts';
 /** The file that makes a folder or an archive a layout (OCI image-spec, image-layout.md#oci-layout-file). */
 export const LAYOUT_FILE = 'oci-layout';
 /** The version of layouts that is read and written. */
-export const LAYOUT_VERSION = '1.0.0';
+const LAYOUT_VERSION = '1.0.0';
 /** How much of another version an error shows, in characters. */
 const MAX_SHOWN = 40;
 const layoutSchema = documentObject({ imageLayoutVersion: optional(v.string()) });
