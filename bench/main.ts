@@ -8,6 +8,7 @@ import { parseOptions, type SectionName, USAGE } from './options.ts';
 import { runRace } from './race.ts';
 import { storeTable } from './report.ts';
 import { adoptRaces } from './sections/adopt.ts';
+import { baseJobRaces } from './sections/basejob.ts';
 import { deltaRaces } from './sections/delta.ts';
 import { endToEndRaces } from './sections/endtoend.ts';
 import { growthRaces } from './sections/growth.ts';
@@ -15,6 +16,7 @@ import { loadRaces } from './sections/load.ts';
 import { pipelineRaces } from './sections/pipeline.ts';
 import { promoteRaces } from './sections/promote.ts';
 import { saveRaces } from './sections/save.ts';
+import { stickyRaces } from './sections/sticky.ts';
 import { thinRaces } from './sections/thin.ts';
 
 /** Each makes its races one after the other, so that only what a race needs is running and on disk. */
@@ -28,6 +30,8 @@ const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>>
   growth: growthRaces,
   promote: promoteRaces,
   adopt: adoptRaces,
+  basejob: baseJobRaces,
+  sticky: stickyRaces,
 };
 
 /** Runs the sections; a section that cannot be set up is told and does not stop the others. */

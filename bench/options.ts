@@ -11,6 +11,8 @@ export const SECTIONS = [
   'growth',
   'promote',
   'adopt',
+  'basejob',
+  'sticky',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];
 

@@ -55,7 +55,7 @@ export interface SeenRequest {
 export const JOB_TOKEN = 'secret-job-token';
 export const TOKEN = 'secret-personal-token';
 
-/** A running fake GitLab; it ends with the test. */
+/** A running fake GitLab. */
 export class FakeGitLab {
   readonly seen: SeenRequest[] = [];
   /** Faults by server; each is asked before the server answers. */
@@ -76,10 +76,16 @@ export class FakeGitLab {
   }
 
   static async start(options: FakeGitLabOptions = {}): Promise<FakeGitLab> {
+    const fake = await FakeGitLab.open(options);
+    onTestFinished(() => fake.stop());
+    return fake;
+  }
+
+  /** The same outside a test: it ends with {@link FakeGitLab.stop}. */
+  static async open(options: FakeGitLabOptions = {}): Promise<FakeGitLab> {
     const fake = new FakeGitLab(options);
     await Promise.all([listen(fake.#api), listen(fake.#storage)]);
     fake.url = `${origin(fake.#api, options)}/api/v4`;
-    onTestFinished(() => fake.stop());
     return fake;
   }
 

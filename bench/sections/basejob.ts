@@ -1,0 +1,162 @@
+/** Only what is new: an artifact without what an earlier one has, and a load of it out of both. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FakeGitLab, JOB_TOKEN } from '../../test/support/fake-gitlab.ts';
+import type { DaemonKind } from '../../test/system/support/daemons.ts';
+import type { BenchDaemon } from '../bench-daemon.ts';
+import { bytesOf, clear, ourLoad, ourSave } from '../commands.ts';
+import type { Contender, Race } from '../contender.ts';
+import { type Archives, archivesOf, FIRST, SECOND } from '../images.ts';
+import type { Lab } from '../lab.ts';
+import { measure } from '../measure.ts';
+
+const KINDS: DaemonKind[] = ['docker-20.10', 'docker-28-graph', 'docker-28-containerd'];
+/** The jobs, which are also their pipelines: yesterday's and today's. */
+const [BEFORE, NOW] = [1, 2];
+const OWN = 'the new layers';
+const ARTIFACT = 'ours, base job';
+const DAEMON = 'docker load of the missing layers';
+const WARM = "ours, load --job, yesterday's image present";
+/** What documents and the directory of an artifact may take up. */
+const DOCUMENTS = 64 * 1024;
+
+/** What all contenders share. */
+interface Jobs {
+  daemon: BenchDaemon;
+  archives: Archives;
+  gitlab: FakeGitLab;
+  lab: Lab;
+}
+
+/** For each store of docker the artifact, and its loads. */
+export async function baseJobRaces(lab: Lab): Promise<(() => Promise<Race>)[]> {
+  return lab.usable(KINDS).flatMap((kind) => {
+    let started: Promise<Jobs> | undefined;
+    const jobs = async (): Promise<Jobs> => (started ??= prepare(kind, lab));
+    return [async () => artifactRace(await jobs()), async () => loadRace(await jobs())];
+  });
+}
+
+async function prepare(kind: DaemonKind, lab: Lab): Promise<Jobs> {
+  const archives = await archivesOf(kind, lab);
+  const daemon = await lab.start(kind);
+  for (const archive of [archives.first, archives.second]) await daemon.load(archive);
+  const gitlab = await FakeGitLab.open({ jobs: [], describes: true });
+  lab.defer(() => gitlab.stop());
+  const jobs = { daemon, archives, gitlab, lab };
+  await measure(`${save(FIRST, BEFORE, jobs)} && ${zip(BEFORE)}`, lab);
+  await ship(BEFORE, jobs);
+  return jobs;
+}
+
+/** Has GitLab keep the artifact of a job. */
+async function ship(id: number, { gitlab, lab }: Jobs): Promise<void> {
+  const archive = await readFile(join(lab.folder, `${id}.zip`));
+  gitlab.options.jobs?.push({ id, name: 'build', archive });
+}
+
+/** As the runner does with FF_USE_FASTZIP at level fastest. */
+function zip(id: number): string {
+  return `rm -f ${id}.zip && zip -q -r -0 ${id}.zip .drayage/${id}`;
+}
+
+/** A command of a job: the variables of its GitLab come first. */
+function inJob(command: string, { gitlab }: Jobs): string {
+  return `CI_API_V4_URL=${gitlab.url} CI_JOB_TOKEN=${JOB_TOKEN} CI_PROJECT_ID=12 ${command}`;
+}
+
+function save(name: string, id: number, jobs: Jobs, options = ''): string {
+  const { daemon, lab } = jobs;
+  return inJob(ourSave('gzip', `${name} --host ${daemon.host} ${options}`, `.drayage/${id}`, lab), jobs);
+}
+
+async function artifactRace(jobs: Jobs): Promise<Race> {
+  const { daemon, archives, lab } = jobs;
+  const before = clear(join(lab.folder, `.drayage/${NOW}`));
+  let own = 0;
+  const bytes = async (stdout: string): Promise<number> => {
+    own = newBytes(stdout);
+    return bytesOf(join(lab.folder, `${NOW}.zip`));
+  };
+  const whole = `${save(SECOND, NOW, jobs)} && ${zip(NOW)}`;
+  const thin = `${save(SECOND, NOW, jobs, `--base-job build --pipeline ${BEFORE}`)} && ${zip(NOW)}`;
+  return {
+    title: `artifact of an image out of ${daemon.kind}`,
+    about:
+      `An image of ${(archives.size / 1e6).toFixed(0)} MB out of ${daemon.version}, with gzip, as an artifact (zip -0). ` +
+      "Yesterday's artifact has 5 of its 7 layers; GitLab is a stand-in in the same machine. Bytes are those of the artifact.",
+    serverCpu: () => daemon.cpuSeconds(),
+    contenders: [
+      { name: 'ours, whole', ours: true, command: whole, before, bytes },
+      { name: ARTIFACT, ours: true, command: thin, before, bytes },
+      { name: OWN, limit: true, command: 'true', bytes: () => own },
+    ],
+    goals: [{ ours: ARTIFACT, against: OWN, metric: 'bytes', atMost: 1, plus: DOCUMENTS }],
+    close: async () => ship(NOW, jobs),
+  };
+}
+
+/** Stored bytes of the layers that a save has written. */
+function newBytes(stdout: string): number {
+  const { bytes }: { bytes: { written: number } } = JSON.parse(stdout);
+  return bytes.written;
+}
+
+async function loadRace(jobs: Jobs): Promise<Race> {
+  const { daemon, archives, gitlab, lab } = jobs;
+  const missing = join(lab.folder, `missing-${daemon.kind}.tar`);
+  await writeMissing(archives, missing, lab);
+  const load = ourLoad(lab.node, `--job-id ${NOW} --project 12 --private --host ${daemon.host}`);
+  let sent = 0;
+  const ours = (name: string, before: () => Promise<void>): Contender => ({
+    name,
+    ours: true,
+    command: inJob(load, jobs),
+    before: async () => {
+      await before();
+      // Layouts on disk would save requests.
+      await clear(join(lab.folder, '.drayage'))();
+      sent = gitlab.sent;
+    },
+    bytes: () => gitlab.sent - sent,
+  });
+  const warm = async (): Promise<void> => {
+    await daemon.remove(SECOND);
+    if (!(await daemon.has(FIRST))) await daemon.load(archives.first);
+  };
+  return {
+    title: `load of that artifact into ${daemon.kind}`,
+    about:
+      "Its own layers come out of today's artifact, the others out of yesterday's. Bytes are those that GitLab sends. The " +
+      'archive of the missing layers is what the daemon would be given at best.',
+    serverCpu: () => daemon.cpuSeconds(),
+    contenders: [
+      {
+        name: DAEMON,
+        limit: true,
+        command: `${daemon.docker} load -q < ${missing}`,
+        before: warm,
+        bytes: () => bytesOf(missing),
+      },
+      ours(WARM, warm),
+      // Last, so that yesterday's image goes into the daemon once a round.
+      ours('ours, load --job, empty daemon', () => daemon.empty()),
+    ],
+    goals: [{ ours: WARM, against: DAEMON, atMost: 1, plus: 1 }],
+    close: () => daemon.stop(),
+  };
+}
+
+/** Writes the archive of the second image without the layers that it shares with the first one. */
+async function writeMissing({ first, second }: Archives, to: string, lab: Lab): Promise<void> {
+  const [before, now] = [await layersOf(first, lab), await layersOf(second, lab)];
+  const shared = now.filter((layer) => before.includes(layer)).map((layer) => `--exclude=${layer}`);
+  const unpack = `rm -rf parts && mkdir parts && tar -xf ${second} -C parts ${shared.join(' ')}`;
+  await measure(`${unpack} && tar -cf ${to} -C parts $(ls -A parts)`, lab);
+}
+
+async function layersOf(archive: string, lab: Lab): Promise<string[]> {
+  const { stdout } = await measure(`tar -xOf ${archive} manifest.json`, lab);
+  const images: { Layers: string[] }[] = JSON.parse(stdout);
+  return images.flatMap(({ Layers }) => Layers);
+}
