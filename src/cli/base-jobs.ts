@@ -41,12 +41,15 @@ export async function openBaseJobs(
   const queries = readBaseJobs(options, context);
   const keep = parseAge(options.keep ?? KEEP, 'a time');
   return openAll(queries, artifacts, context, ({ expires }, what) => {
+    if (expires === null) return true;
     if (expires === undefined) {
       note(context, `base ${what}: GitLab does not say until when its artifact is kept`);
       return true;
     }
-    if (Date.parse(expires) >= Date.now() + keep) return true;
-    const why = `its artifact expires at ${expires}, before this one`;
+    // GitLab keeps some artifacts beyond their expiry: this one is there now.
+    const now = Date.now();
+    if (Math.max(Date.parse(expires), now) >= now + keep) return true;
+    const why = `GitLab may delete its artifact from ${expires} on, before this one`;
     note(context, `base ${what} is not used: ${why}; --keep says how long this one is needed`);
     return false;
   });
@@ -116,7 +119,7 @@ function layoutsOf(
   const server = serverOf(context);
   return artifact.layouts.map((layout) => ({
     place: layout.over(layout),
-    at: { server, project, job: jobId, path: layout.folder, expires },
+    at: { server, project, job: jobId, path: layout.folder, expires: expires ?? undefined },
   }));
 }
 

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { ContentOptions } from '../content/source.ts';
-import { optional } from '../oci/parse.ts';
 import type { GitLabApi, TokenKind } from './api.ts';
 import type { JobArtifact, OpenArtifactOptions } from './artifact.ts';
 import { openArtifact } from './artifact.ts';
@@ -14,14 +13,14 @@ export interface LocatedArtifact {
   /** The project of the job, as it was named; undefined if it was not. */
   project: string | undefined;
   jobId: string;
-  /** When the artifact expires, as ISO 8601; undefined if no token may read it, or if it never does. */
-  expires: string | undefined;
+  /** When the artifact expires, as ISO 8601; null if never, undefined if GitLab does not tell. */
+  expires: string | null | undefined;
 }
 
 /** How many IDs are tried for a job that a branch names. */
 const MAX_TRIED = 3;
 
-const jobSchema = v.looseObject({ artifacts_expire_at: optional(v.string()) });
+const jobSchema = v.looseObject({ artifacts_expire_at: v.optional(v.nullable(v.string())) });
 
 /**
  * Opens the artifact of a job by its ID. GitLab does not tell job tokens which job the latest of a branch is. But
@@ -82,20 +81,20 @@ async function located(
   }
 }
 
-/** Undefined if no token may read it. */
 async function expiryOf(
   api: GitLabApi,
   project: string,
   jobId: string,
   options: ContentOptions,
-): Promise<string | undefined> {
+): Promise<LocatedArtifact['expires']> {
   for (const as of ['token', 'jobToken'] satisfies TokenKind[]) {
     if (!api.has(as)) continue;
     try {
       const path = `${projectPath(project)}/jobs/${jobId}`;
       const { value } = await api.json(jobSchema, { path, as }, options);
       const time = value.artifacts_expire_at;
-      return time === undefined || Number.isNaN(Date.parse(time)) ? undefined : new Date(time).toISOString();
+      if (time === null || time === undefined) return time;
+      return Number.isNaN(Date.parse(time)) ? undefined : new Date(time).toISOString();
     } catch (error) {
       if (!isDrayageError(error) || ![401, 403, 404].includes(error.facts.status ?? 0)) throw error;
     }

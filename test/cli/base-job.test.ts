@@ -72,10 +72,28 @@ describe('save --base-job', () => {
     await chain.pipeline('1', FIRST, ['--base-job', 'build'], soon);
     const second = await chain.pipeline('2', RUNS[1] ?? expect.fail());
     expect(statuses(second)).toEqual(['written', 'written', 'written']);
-    expect(second.stderr).toContain(`is not used: its artifact expires at ${soon}`);
+    expect(second.stderr).toContain(`is not used: GitLab may delete its artifact from ${soon} on`);
     chain.jobs.shift();
     const again = await chain.pipeline('3', RUNS[1] ?? expect.fail(), ['--base-job=build', '--keep=5m']);
     expect(statuses(again)).toEqual(['omitted', 'omitted', 'written']);
+  });
+
+  test('uses one that has expired and is kept all the same only where --keep asks for no time', async () => {
+    const past = new Date(Date.now() - 3600 * 1000).toISOString();
+    await chain.pipeline('1', FIRST, ['--base-job', 'build'], past);
+    const second = await chain.pipeline('2', RUNS[1] ?? expect.fail());
+    expect(statuses(second)).toEqual(['written', 'written', 'written']);
+    chain.jobs.shift();
+    const again = await chain.pipeline('3', RUNS[1] ?? expect.fail(), ['--base-job=build', '--keep=0m']);
+    expect(statuses(again)).toEqual(['omitted', 'omitted', 'written']);
+  });
+
+  test('uses one that never expires, and says nothing of that', async () => {
+    await chain.pipeline('1', FIRST);
+    delete chain.jobs[0]?.expireAt;
+    const second = await chain.pipeline('2', RUNS[1] ?? expect.fail());
+    expect(statuses(second)).toEqual(['omitted', 'omitted', 'written']);
+    expect(second.stderr).not.toContain('does not say');
   });
 
   test('says that nobody tells until when it is kept', async () => {

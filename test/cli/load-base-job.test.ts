@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import type { CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
 import type { FakeOptions } from '../support/fake-daemon.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
+import type { Fault } from '../support/fake-gitlab.ts';
 import { JobChain } from '../support/job-chain.ts';
 import { listFiles } from '../support/list-files.ts';
 
@@ -100,6 +102,38 @@ describe.each<NonNullable<FakeOptions['kind']>>(['graph', 'containerd', 'podman'
       expect(cuts).toBeGreaterThan(3);
       // Only the rest of a cut layer is read again.
       expect(chain.gitlab.sent).toBeLessThan(12 * (SIZE + 4096) + 200_000);
+    });
+
+    test.each([404, 410])('changes nothing where a base is deleted (%i) meanwhile', async (status) => {
+      let layers = 0;
+      const isGone = ({ url, headers }: IncomingMessage): boolean => {
+        const [, first, last] = /(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
+        if (url?.includes('/bucket/1') === true && Number(last) - Number(first) > SIZE) layers += 1;
+        return layers > 3 && (url?.includes('/bucket/1') === true || url?.includes('/jobs/1/') === true);
+      };
+      const answer: Fault = (request, response) => {
+        if (!isGone(request)) return 'pass';
+        response.writeHead(status).end('{}');
+        return undefined;
+      };
+      Object.assign(chain.gitlab.faults, { api: answer, storage: answer });
+      const { code, stderr } = await load(daemon);
+      expect(stderr).toContain('cannot be read from its base job 1 of project 12');
+      expect(stderr).toContain('--base-job none');
+      expect(code).toBe(3);
+      expect(layers).toBeGreaterThan(3);
+      expect(daemon.images).toEqual([]);
+    });
+
+    test('waits where GitLab limits its requests', async () => {
+      let refused = 0;
+      chain.gitlab.faults.storage = (_request, response) => {
+        if (refused++ > 2) return 'pass';
+        response.writeHead(429, { 'retry-after': '1' }).end();
+        return undefined;
+      };
+      expect(await load(daemon)).toMatchObject({ code: 0 });
+      expect(layerRequests().length).toBeLessThanOrEqual(12 + 3);
     });
 
     test('asks a base job for nothing that the cache or the daemon has', async () => {
