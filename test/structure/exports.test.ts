@@ -1,179 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { reportOf, valuesOf } from './api-report.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-
-/** What each subpath of the package exports at run time, in alphabetical order. A change here changes the API. */
-const PINNED: Record<string, string[]> = {
-  '.': [
-    'BlobCache',
-    'Budget',
-    'COMPRESSIONS',
-    'DrayageError',
-    'GitLab',
-    'Layout',
-    'MemoryContent',
-    'MemoryStore',
-    'Registries',
-    'chainCredentials',
-    'chosenCompression',
-    'cis',
-    'connectDocker',
-    'copy',
-    'daemonTitle',
-    'diff',
-    'dockerConfigCredentials',
-    'dockerConfigHosts',
-    'expectationsOf',
-    'exportArchive',
-    'fetch',
-    'findDockerHost',
-    'formatDotenvReport',
-    'formatVariables',
-    'imageVariables',
-    'inspect',
-    'isDamage',
-    'isDigest',
-    'isDrayageError',
-    'isImageVariable',
-    'isLoopback',
-    'joinPlaces',
-    'judgedLookup',
-    'keySigner',
-    'keylessSigner',
-    'knownCredentials',
-    'load',
-    'loadPrivateKey',
-    'loadTrust',
-    'localFirst',
-    'merge',
-    'originAnnotations',
-    'originKeys',
-    'originOf',
-    'originPolicy',
-    'overlay',
-    'ownImages',
-    'parseJson',
-    'parsePlatform',
-    'parseReference',
-    'prepareFetch',
-    'promote',
-    'prune',
-    'pulledImages',
-    'readIdentityToken',
-    'resolveDockerHost',
-    'save',
-    'saveReference',
-    'sign',
-    'signatureKeys',
-    'signaturePolicy',
-    'takeReferred',
-    'unload',
-    'untag',
-    'verify',
-    'verifyBundle',
-    'withBudget',
-  ],
-  './oci': [
-    'BASE_DIGEST',
-    'BASE_NAME',
-    'CREATED',
-    'DOCKER_CONFIG',
-    'DOCKER_MANIFEST',
-    'DOCKER_MANIFEST_LIST',
-    'DrayageError',
-    'EMPTY_CONFIG',
-    'IMAGE_NAME',
-    'OCI_CONFIG',
-    'OCI_INDEX',
-    'OCI_LAYER',
-    'OCI_MANIFEST',
-    'REF_NAME',
-    'REVISION',
-    'SOURCE',
-    'buildArtifact',
-    'buildManifest',
-    'configPlatform',
-    'createDigester',
-    'digestOf',
-    'familiarReference',
-    'familiarRepository',
-    'formatPlatform',
-    'isDigest',
-    'isDrayageError',
-    'isIndexType',
-    'isManifestType',
-    'isReference',
-    'layerCompression',
-    'matchesPlatform',
-    'normalizeName',
-    'normalizedReference',
-    'ociLayerType',
-    'pairLayers',
-    'parseConfig',
-    'parseDigest',
-    'parseIndex',
-    'parseManifest',
-    'parsePlatform',
-    'parseReference',
-    'shortDigest',
-    'withDefaultTag',
-  ],
-  './layout': ['DrayageError', 'Layout', 'MemoryContent', 'MemoryStore', 'OMITTED_LAYERS', 'isDrayageError'],
-  './registry': [
-    'DrayageError',
-    'Registries',
-    'Registry',
-    'chainCredentials',
-    'dockerConfigCredentials',
-    'isDrayageError',
-    'knownCredentials',
-  ],
-  './archive': [
-    'DrayageError',
-    'isDrayageError',
-    'writeDockerArchive',
-    'writeOciArchive',
-    'writeOciArchives',
-  ],
-  './attest': [
-    'DrayageError',
-    'isDrayageError',
-    'keySigner',
-    'keylessSigner',
-    'loadPrivateKey',
-    'loadTrust',
-    'readIdentityToken',
-    'signaturePolicy',
-    'verifyBundle',
-  ],
-  './gitlab': ['DrayageError', 'GitLab', 'cis', 'isDrayageError'],
-  './image': [
-    'DrayageError',
-    'attach',
-    'chainSources',
-    'contentsOf',
-    'copyImage',
-    'isDrayageError',
-    'mutateImage',
-    'openLayer',
-    'putLayer',
-    'readImage',
-    'verified',
-    'walk',
-    'writeBlob',
-  ],
-  './testing': [
-    'addSample',
-    'contentSinkContract',
-    'contentSourceContract',
-    'imageStoreContract',
-    'sampleImage',
-    'sampleIndex',
-    'sampleReferrer',
-  ],
-  './docker': ['DrayageError', 'connectDocker', 'isDrayageError', 'resolveDockerHost'],
-};
+/** One file for each entry. A change of one is a change of what programs see: `npx vitest run test/structure/exports.test.ts -u`. */
+const REPORTS = new URL('api/', ROOT);
+const MAIN = new URL('src/index.ts', ROOT);
 
 /** The subpaths that are code: the targets of package.json. */
 const TARGETS: { [subpath: string]: { types: string; default: string } } = codeTargets();
@@ -186,9 +20,13 @@ describe('the package', () => {
     expect(types).toBe(code.replace(/\.js$/, '.d.ts'));
   });
 
-  test.each(subpaths)('%s exports what is pinned', async (subpath, target) => {
+  test.each(subpaths)('%s declares what its report says', async (subpath, target) => {
+    await expect(reportOf(sourceOf(target), MAIN)).toMatchFileSnapshot(reportFile(subpath));
+  });
+
+  test.each(subpaths)('%s exports at run time what it declares', async (_, target) => {
     const exported: Record<string, unknown> = await import(sourceOf(target).href);
-    expect(Object.keys(exported).toSorted()).toEqual(PINNED[subpath]);
+    expect(Object.keys(exported).toSorted()).toEqual(valuesOf(sourceOf(target)));
   });
 
   test.each(subpaths)('%s first sets what a realm lacks for `await using`', (_, target) => {
@@ -196,8 +34,9 @@ describe('the package', () => {
     expect(first).toMatch(/^import '\.{1,2}\/disposal\.ts';$/);
   });
 
-  test('pins no subpath that it does not have', () => {
-    expect(Object.keys(PINNED).filter((subpath) => !(subpath in TARGETS))).toEqual([]);
+  test('has a report of each entry, and no other', () => {
+    const names = Object.keys(TARGETS).map((subpath) => basename(reportFile(subpath)));
+    expect(readdirSync(REPORTS).toSorted()).toEqual(names.toSorted());
   });
 });
 
@@ -211,4 +50,9 @@ function codeTargets(): typeof TARGETS {
 /** The source of a subpath: `./dist/exports/oci.js` -> src/exports/oci.ts. */
 function sourceOf(target: { default: string }): URL {
   return new URL(target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'), ROOT);
+}
+
+/** The report of a subpath: `./oci` -> api/drayage-oci.txt. */
+function reportFile(subpath: string): string {
+  return fileURLToPath(new URL(`drayage${subpath.slice(1).replaceAll('/', '-')}.txt`, REPORTS));
 }
