@@ -102,6 +102,8 @@ export type { Attached } from './listing/attached.ts';
 export type { ImageIdentity, OnPlanned, PlannedIdentity } from './listing/unique-reference.ts';
 export { MemoryContent } from './memory/memory-content.ts';
 export { MemoryStore } from './memory/memory-store.ts';
+export type { Objects, StoredIndex } from './memory/object-store.ts';
+export { ObjectStore } from './memory/object-store.ts';
 export type { Descriptor } from './oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from './oci/digest.ts';
 export { isDigest } from './oci/digest.ts';

@@ -9,6 +9,8 @@ export {
 } from '../layout/layout.ts';
 export { MemoryContent } from '../memory/memory-content.ts';
 export { MemoryStore } from '../memory/memory-store.ts';
+export type { Objects, StoredIndex } from '../memory/object-store.ts';
+export { ObjectStore } from '../memory/object-store.ts';
 export type { SweptBlobs } from '../layout/sweep.ts';
 export type { ResolvedImages } from '../content/image-index.ts';
 export { OMITTED_LAYERS } from '../image/annotations.ts';

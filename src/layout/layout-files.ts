@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
-import { OCI_INDEX } from '../oci/media-types.ts';
 import { Folder } from '../disk/folder.ts';
 import { ifThere } from '../disk/io-error.ts';
 import { readSmallFile } from './small-file.ts';
@@ -25,9 +24,6 @@ export type FolderState = 'nothing' | 'empty' | 'layout' | 'unmarked' | 'other';
  * `oci-layout` that a builder left out.
  */
 export type OpenedFor = 'open' | 'create' | 'adopt';
-
-/** The index.json of a layout without images. */
-export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
 
 /**
  * What is at a layout's path: nothing, an empty folder (which may contain what a killed update left of a new layout), a

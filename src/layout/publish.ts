@@ -8,7 +8,7 @@ import { removeBelow } from '../disk/below.ts';
 import type { OpenFolderOptions } from '../disk/folder.ts';
 import { Folder } from '../disk/folder.ts';
 import { onDisk } from '../disk/io-error.ts';
-import { EMPTY_INDEX } from './layout-files.ts';
+import { EMPTY_INDEX } from '../oci/image-index.ts';
 import type { Lock } from './lock.ts';
 import { prepareReplacement } from './replacement.ts';
 import type { StagedContent } from './staged-content.ts';

@@ -55,6 +55,9 @@ export interface LayoutIndex extends Index, LayoutEntries {}
  */
 export type UnreadEntry = Readonly<Partial<Record<string, unknown>>> | null;
 
+/** The index.json of a layout without images. */
+export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
+
 /** A digest of any algorithm (OCI image-spec, descriptor.md#digests). */
 const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
 

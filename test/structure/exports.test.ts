@@ -20,14 +20,22 @@ describe('the package', () => {
     expect(types).toBe(code.replace(/\.js$/, '.d.ts'));
   });
 
-  test.each(subpaths)('%s declares what its report says', async (subpath, target) => {
-    await expect(reportOf(sourceOf(target), MAIN)).toMatchFileSnapshot(reportFile(subpath));
-  });
+  test.each(subpaths)(
+    '%s declares what its report says',
+    async (subpath, target) => {
+      await expect(reportOf(sourceOf(target), MAIN)).toMatchFileSnapshot(reportFile(subpath));
+    },
+    60_000,
+  );
 
-  test.each(subpaths)('%s exports at run time what it declares', async (_, target) => {
-    const exported: Record<string, unknown> = await import(sourceOf(target).href);
-    expect(Object.keys(exported).toSorted()).toEqual(valuesOf(sourceOf(target)));
-  });
+  test.each(subpaths)(
+    '%s exports at run time what it declares',
+    async (_, target) => {
+      const exported: Record<string, unknown> = await import(sourceOf(target).href);
+      expect(Object.keys(exported).toSorted()).toEqual(valuesOf(sourceOf(target)));
+    },
+    60_000,
+  );
 
   test.each(subpaths)('%s first sets what a realm lacks for `await using`', (_, target) => {
     const [first] = readFileSync(sourceOf(target), 'utf8').match(/^(?:import|export) .*$/m) ?? [];
