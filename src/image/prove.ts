@@ -1,6 +1,7 @@
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
+import { PROCESS_MEMORY } from '../ingest/block-memory.ts';
 import { availableCores } from '../ingest/cores.ts';
 import { BlockHash } from '../ingest/hash.ts';
 import type { HashManyOptions } from '../ingest/hash-many.ts';
@@ -62,8 +63,9 @@ export async function proveAll(
 ): Promise<void> {
   const unknown = new Map(layers.filter((layer) => !isProven(layer)).map((layer) => [pairOf(layer), layer]));
   // Two for each layer: one that waits for the memory of its decoder may hold a block.
-  const slots = new Slots(BLOCK, Math.max(MEMORY, 2 * BLOCK * (options.concurrency ?? availableCores())));
-  await hashMany(
+  const least = 2 * (options.concurrency ?? availableCores());
+  const slots = new Slots(BLOCK, Math.max(MEMORY, least * BLOCK), { memory: PROCESS_MEMORY, least });
+  const proving = hashMany(
     [...unknown.values()],
     ({ blob }) => blob.size,
     async (layer, threads, signal) => {
@@ -76,6 +78,7 @@ export async function proveAll(
     },
     options,
   );
+  await proving.finally(() => slots.close());
 }
 
 /** Hashing on threads. */

@@ -1,4 +1,3 @@
-import type { LimitFunction } from 'p-limit';
 import type { BlobWriter } from '../content/sink.ts';
 import type { CompressBlock } from '../stream/codec.ts';
 
@@ -9,7 +8,7 @@ import type { Slot } from './slots.ts';
 export interface BlockWork {
   compress: CompressBlock;
   /** Limits how many blocks are compressed at once, over all layers. */
-  turns: LimitFunction;
+  turns: <T>(work: () => Promise<T>) => Promise<T>;
   /** Hashes each block as it arrived. */
   hash(block: Uint8Array): Promise<void>;
   /** Takes each compressed block, in order. */

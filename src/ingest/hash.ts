@@ -29,7 +29,7 @@ export class BlockHash {
       else this.#turn = this.#threads.take();
     }
     this.#here?.update(block);
-    await this.#turn?.thread.run({ kind: 'block', key: this.#turn.key, bytes: block });
+    await this.#turn?.run({ kind: 'block', bytes: block });
   }
 
   /** Hashes blocks to their end and releases them. The next one is read while one is hashed. */
@@ -76,11 +76,10 @@ export class BlockHash {
 export function fileDigesters(threads: Threads): (file: string | number) => FileDigester {
   return (file) => {
     const turn = threads.take();
-    const { thread, key } = turn;
     let reads: Promise<unknown> = Promise.resolve();
     return {
       grown: (size) => {
-        reads = Promise.all([reads, thread.run({ kind: 'file', key, file, size })]);
+        reads = Promise.all([reads, turn.run({ kind: 'file', file, size })]);
         // The end reports it.
         reads.catch(() => undefined);
       },
@@ -95,12 +94,12 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
   };
 }
 
-async function endOf({ thread, key, release }: HashTurn): Promise<Digest> {
+async function endOf(turn: HashTurn): Promise<Digest> {
   try {
-    const hex = await thread.run({ kind: 'end', key });
+    const hex = await turn.run({ kind: 'end' });
     if (hex === undefined) throw new DrayageError('IO', 'a hashing thread returned no digest');
     return parseDigest(`sha256:${hex}`);
   } finally {
-    release();
+    turn.release();
   }
 }

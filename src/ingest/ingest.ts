@@ -1,4 +1,3 @@
-import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
 import type { IngestedLayer, IngestLayer, LayerHint } from '../content/layer.ts';
 import { savedLayer } from '../content/layer.ts';
@@ -16,6 +15,8 @@ import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
 import type { ChosenCodec } from './codec.ts';
+import { PROCESS_MEMORY } from './block-memory.ts';
+import type { BlockWork } from './compressed-blocks.ts';
 import { compressBlocks } from './compressed-blocks.ts';
 import { canFlush, copyBlocks } from './copied-blocks.ts';
 import { availableCores } from './cores.ts';
@@ -27,9 +28,12 @@ import { Threads } from './threads.ts';
 export interface IngestOptions extends ContentOptions {
   /** The codec for uncompressed layers; layers that arrive compressed stay as they are. */
   codec: ChosenCodec;
-  /** How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default: {@link availableCores}. */
+  /**
+   * How many threads hash, and how many blocks are compressed at once. With 1, no thread is started. Default:
+   * {@link availableCores}. All that runs in the process shares these threads.
+   */
   concurrency?: number;
-  /** Bytes of layers in memory at once, over all layers. Default 32 MiB. */
+  /** Bytes of layers in memory at once, over all layers. Default 32 MiB. All that runs in the process shares them. */
   memory?: number;
   /** Finds the intact blob of a layer that is stored already. */
   findLayer?: (diffId: Digest) => Promise<Descriptor | undefined>;
@@ -48,6 +52,8 @@ export interface Ingest extends AsyncDisposable {
 
 /** Blocks that are compressed at once: Node's pool has four threads by default, and the file system needs one. */
 const MAX_COMPRESSING = 3;
+/** All saves of a process compress in that one pool. */
+const compressing = pLimit(MAX_COMPRESSING);
 /** Eight blocks for zstd: those that are compressed, those that wait to be written, and the one that fills. */
 const MEMORY = 32 * 1024 * 1024;
 
@@ -66,7 +72,7 @@ class LayerIngest implements Ingest {
   readonly #sink: ContentSink;
   readonly #options: IngestOptions;
   readonly #slots: Slots;
-  readonly #turns: LimitFunction;
+  readonly #turns: BlockWork['turns'];
   readonly #threads: Threads | undefined;
   readonly #begin: BeginOptions;
   readonly #onAbort: () => void;
@@ -77,8 +83,10 @@ class LayerIngest implements Ingest {
     const { codec, signal, concurrency = availableCores(), memory = MEMORY } = options;
     this.#sink = sink;
     this.#options = options;
-    this.#slots = new Slots(codec.blockSize, memory);
-    this.#turns = pLimit(Math.min(concurrency, MAX_COMPRESSING));
+    // One block is filled while another one is compressed.
+    this.#slots = new Slots(codec.blockSize, memory, { memory: PROCESS_MEMORY, least: 2 });
+    const own = pLimit(Math.min(concurrency, MAX_COMPRESSING));
+    this.#turns = (work) => own(() => compressing(work));
     this.#threads = concurrency > 1 ? new Threads(concurrency) : undefined;
     this.#begin = { signal, digestFile: this.#threads && fileDigesters(this.#threads) };
     this.#onAbort = () => void this.#threads?.close(signal?.reason);
@@ -97,6 +105,7 @@ class LayerIngest implements Ingest {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#slots.close();
     await this.#threads?.[Symbol.asyncDispose]();
   }
 

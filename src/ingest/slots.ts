@@ -1,7 +1,7 @@
-import pLimit from 'p-limit';
-import type { LimitFunction } from 'p-limit';
 import type { FillableBytes } from '../stream/fillable.ts';
 import { isFillable } from '../stream/fillable.ts';
+import type { MemoryUser } from './block-memory.ts';
+import { BlockMemory } from './block-memory.ts';
 
 /** A block of bytes in shared memory; it counts against the budget until it is released. */
 export interface Slot {
@@ -10,20 +10,53 @@ export interface Slot {
   release(): void;
 }
 
+/** Options of {@link Slots}. */
+export interface SlotsOptions {
+  /** The memory that others use, too. Default: one of its own. */
+  memory?: BlockMemory;
+  /** Blocks that it gets whatever others hold. Default 1. */
+  least?: number;
+}
+
 /**
  * A budget of memory in slots of one size. A request beyond the budget waits, and so does its source. That bounds the
- * bytes in flight, whatever the sizes of layers.
+ * bytes in flight, whatever the sizes of layers. Close it at the end, for those that share the memory.
  */
-export class Slots {
+export class Slots implements MemoryUser {
   /** Bytes in a slot. */
   readonly size: number;
+  readonly budget: number;
+  readonly #memory: BlockMemory;
+  readonly #least: number;
   readonly #free: Uint8Array[] = [];
-  readonly #turns: LimitFunction;
+  readonly #waiting: (() => void)[] = [];
+  #held = 0;
+  #isClosed = false;
 
   /** @param budget total bytes; there is at least one slot */
-  constructor(size: number, budget: number) {
+  constructor(size: number, budget: number, { memory = new BlockMemory(), least = 1 }: SlotsOptions = {}) {
     this.size = size;
-    this.#turns = pLimit(Math.max(1, Math.floor(budget / size)));
+    this.budget = budget;
+    this.#memory = memory;
+    this.#least = least;
+    memory.join(this);
+  }
+
+  /** Leaves the memory to others. What still runs comes to its end: it waits for nobody any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#memory.leave(this);
+    this.wake();
+  }
+
+  /** Takes slots for those that wait, in their order. */
+  wake(): void {
+    while (this.#waiting.length > 0 && this.#hasRoom()) {
+      this.#hold();
+      this.#waiting.shift()?.();
+    }
+    const kept = this.#isClosed ? 0 : Math.max(0, this.#allowed() - this.#held);
+    this.#free.length = Math.min(this.#free.length, kept);
   }
 
   /**
@@ -80,14 +113,30 @@ export class Slots {
   }
 
   /** Waits for a slot, which is taken until it is released. */
-  #take(): Promise<Filling> {
-    return new Promise((resolve) => {
-      void this.#turns(async () => {
-        const memory = this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.size));
-        await new Promise<void>((released) => resolve(new Filling(memory, released)));
-        this.#free.push(memory);
-      });
+  async #take(): Promise<Filling> {
+    if (this.#waiting.length === 0 && this.#hasRoom()) this.#hold();
+    else await new Promise<void>((go) => this.#waiting.push(go));
+    const memory = this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.size));
+    return new Filling(memory, () => {
+      this.#held--;
+      this.#free.push(memory);
+      this.#memory.release(this.size);
     });
+  }
+
+  #hold(): void {
+    this.#held++;
+    this.#memory.take(this.size);
+  }
+
+  #hasRoom(): boolean {
+    if (this.#isClosed || this.#held < this.#least) return true;
+    return this.#held < this.#allowed() && this.#memory.fits(this.size);
+  }
+
+  /** How many slots it may hold at present. */
+  #allowed(): number {
+    return Math.max(this.#least, Math.floor(this.#memory.share(this) / this.size));
   }
 }
 

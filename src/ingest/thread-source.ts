@@ -23,10 +23,11 @@ const jobs = {
   block({ key, bytes }) {
     (running.get(key) ?? begin(key)).hash.update(bytes);
   },
-  file({ key, file, size }) {
+  file({ key, file, size, stop }) {
     const run = running.get(key) ?? begin(key, file);
     buffer ??= Buffer.allocUnsafeSlow(262144);
     while (run.position < size) {
+      if (stop !== undefined && Atomics.load(stop, 0) !== 0) throw new Error('it was told to stop');
       const wanted = Math.min(buffer.length, size - run.position);
       const count = readSync(run.file, buffer, 0, wanted, run.position);
       if (count === 0) throw new Error(file + ' ends at ' + run.position + ', not at ' + size);

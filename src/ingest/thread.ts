@@ -6,8 +6,11 @@ import { THREAD_SOURCE } from './thread-source.ts';
 export type HashJob =
   /** Hash a block. Its memory is shared: it must not change before the answer. */
   | { kind: 'block'; key: number; bytes: Uint8Array }
-  /** Continue hashing a file up to its first `size` bytes: a path to open, or an open descriptor that stays open. */
-  | { kind: 'file'; key: number; file: string | number; size: number }
+  /**
+   * Continue hashing a file up to its first `size` bytes: a path to open, or an open descriptor that stays open. It fails
+   * once `stop` is not 0.
+   */
+  | { kind: 'file'; key: number; file: string | number; size: number; stop?: Int32Array }
   /** End the hash, and reply with its hex. */
   | { kind: 'end'; key: number };
 
@@ -38,6 +41,11 @@ export class Thread {
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#fail(threadFailed(cause.message, cause)));
     this.#worker.on('exit', (code) => this.#fail(threadFailed(`it ended with code ${code}`)));
+  }
+
+  /** Whether it died or was ended. */
+  get isOver(): boolean {
+    return this.#failure !== undefined;
   }
 
   /**

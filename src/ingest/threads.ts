@@ -1,45 +1,140 @@
+import type { HashJob } from './thread.ts';
 import { Thread } from './thread.ts';
+
+/** What a thread is told to do for one hash. */
+export type TurnJob =
+  | { kind: 'block'; bytes: Uint8Array }
+  | { kind: 'file'; file: string | number; size: number }
+  | { kind: 'end' };
 
 /** A thread for one hash, from its first byte to its last. */
 export interface HashTurn {
-  thread: Thread;
-  /** Names the hash to the thread. */
-  key: number;
+  /**
+   * Runs a job after the earlier ones.
+   * @throws {@link DrayageError} `IO` if it failed, or the thread died; the reason for which {@link Threads} were closed
+   */
+  run(job: TurnJob): Promise<string | undefined>;
   readonly release: () => void;
 }
 
-/** Threads that are started when needed, at most `max`. */
-export class Threads implements AsyncDisposable {
-  readonly #max: number;
-  readonly #start: () => Thread;
-  /** How many hashes each thread has to do. */
-  readonly #threads = new Map<Thread, number>();
-  #lastKey = 0;
-  #closed: { reason: unknown } | undefined;
+/** A turn, with what the pool knows of it. */
+interface RunningTurn {
+  readonly user: Threads;
+  /** Names the hash to the thread. */
+  readonly key: number;
+}
 
-  constructor(max: number, start: () => Thread = () => new Thread()) {
-    this.#max = max;
+/** Threads that several users share. They are started when needed, and end with the last user. */
+export class ThreadPool {
+  readonly #start: () => Thread;
+  readonly #users = new Set<Threads>();
+  readonly #turns = new Map<Thread, Set<RunningTurn>>();
+  #lastKey = 0;
+
+  constructor(start: () => Thread = () => new Thread()) {
     this.#start = start;
   }
 
-  /** Finds the thread that has least to do; starts one where all are busy and there may be another. */
-  take(): HashTurn {
-    if (this.#closed !== undefined) throw this.#closed.reason;
-    const [idlest] = [...this.#threads].toSorted(([, a], [, b]) => a - b);
-    const isFresh = idlest === undefined || (idlest[1] > 0 && this.#threads.size < this.#max);
-    const [thread, busy] = isFresh ? [this.#start(), 0] : idlest;
-    this.#threads.set(thread, busy + 1);
-    const release = (): void => void this.#threads.set(thread, (this.#threads.get(thread) ?? 1) - 1);
-    return { thread, key: ++this.#lastKey, release };
+  /** Finds the thread that has least to do; starts one if all are busy, and there may be another. */
+  take(user: Threads): { thread: Thread; turn: RunningTurn } {
+    this.#users.add(user);
+    const usable = [...this.#turns.keys()].filter((thread) => !thread.isOver);
+    const own = usable.filter((thread) => this.#has(thread, user));
+    const isFull = usable.length >= Math.max(...[...this.#users].map(({ max }) => max));
+    const among = own.length < user.max ? usable : own;
+    const [idlest] = among.toSorted((a, b) => this.#load(a) - this.#load(b));
+    const mayStart = !isFull && own.length < user.max;
+    const thread = idlest === undefined || (mayStart && this.#load(idlest) > 0) ? this.#start() : idlest;
+    const turn = { user, key: ++this.#lastKey };
+    this.#turns.set(thread, (this.#turns.get(thread) ?? new Set()).add(turn));
+    return { thread, turn };
   }
 
-  /** Ends all threads. Replies that are due reject with `reason`. */
+  release(thread: Thread, turn: RunningTurn): void {
+    this.#turns.get(thread)?.delete(turn);
+  }
+
+  /**
+   * Ends what runs for a user: with it the threads that work for nobody else, and all of them if it was the last user. When
+   * this resolves, they read nothing for it any more.
+   */
+  async leave(user: Threads, reason: unknown): Promise<void> {
+    this.#users.delete(user);
+    const ending: Promise<unknown>[] = [];
+    for (const [thread, turns] of this.#turns) {
+      const left = [...turns].filter((turn) => turn.user === user);
+      if (this.#users.size === 0 || (left.length > 0 && left.length === turns.size)) {
+        this.#turns.delete(thread);
+        ending.push(thread.end(reason));
+        continue;
+      }
+      for (const turn of left) {
+        turns.delete(turn);
+        ending.push(thread.run({ kind: 'end', key: turn.key }).catch(() => undefined));
+      }
+    }
+    await Promise.all(ending);
+  }
+
+  #has(thread: Thread, user: Threads): boolean {
+    return [...(this.#turns.get(thread) ?? [])].some((turn) => turn.user === user);
+  }
+
+  #load(thread: Thread): number {
+    return this.#turns.get(thread)?.size ?? 0;
+  }
+}
+
+/** The threads of this process: however many saves and proofs run in it, they hash on the cores that there are. */
+const PROCESS = new ThreadPool();
+
+/** The use of threads by one save or one proof: at most `max` at a time, out of a pool. */
+export class Threads implements AsyncDisposable {
+  readonly max: number;
+  readonly #pool: ThreadPool;
+  /** Not 0 once it is closed: threads that others use, too, see it while they read. */
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  #closed: { reason: unknown } | undefined;
+
+  constructor(max: number, pool: ThreadPool = PROCESS) {
+    this.max = max;
+    this.#pool = pool;
+  }
+
+  /** @throws the reason, once it is closed */
+  take(): HashTurn {
+    this.#assertOpen();
+    const { thread, turn } = this.#pool.take(this);
+    return {
+      run: async (job) => this.#run(thread, turn.key, job),
+      release: () => this.#pool.release(thread, turn),
+    };
+  }
+
+  /** Ends what runs. Replies that are due reject with `reason`, once no thread reads for them any more. */
   async close(reason: unknown): Promise<void> {
-    this.#closed ??= { reason };
-    await Promise.all([...this.#threads.keys()].map((thread) => thread.end(reason)));
+    if (this.#closed !== undefined) return;
+    this.#closed = { reason };
+    Atomics.store(this.#stop, 0, 1);
+    await this.#pool.leave(this, reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close(new Error('the threads that compute digests were ended'));
+  }
+
+  async #run(thread: Thread, key: number, job: TurnJob): Promise<string | undefined> {
+    this.#assertOpen();
+    const told: HashJob = job.kind === 'file' ? { ...job, key, stop: this.#stop } : { ...job, key };
+    try {
+      return await thread.run(told);
+    } finally {
+      // Whatever the thread replied, it was told to stop.
+      this.#assertOpen();
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw this.#closed.reason;
   }
 }

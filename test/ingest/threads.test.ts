@@ -8,7 +8,7 @@ import { build } from 'rolldown';
 import { afterEach, expect, test, vi } from 'vitest';
 import { BlockHash, fileDigesters } from '../../src/ingest/hash.ts';
 import { Thread } from '../../src/ingest/thread.ts';
-import { Threads } from '../../src/ingest/threads.ts';
+import { ThreadPool, Threads } from '../../src/ingest/threads.ts';
 import { digestHex, digestOf } from '../../src/oci/digest.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -22,7 +22,7 @@ function start(source?: string): Thread {
 }
 
 function threads(max: number, source?: string): Threads {
-  return new Threads(max, () => start(source));
+  return new Threads(max, new ThreadPool(() => start(source)));
 }
 
 afterEach(async () => {

@@ -38,9 +38,15 @@ export interface SaveOptions extends Selection, OmitOptions {
   compress?: CodecName | undefined;
   /** Compression level; default 1. */
   level?: number | undefined;
-  /** How many threads hash and compress. Default: the number of cores, or the container's CPU quota. */
+  /**
+   * How many threads hash and compress. Default: the number of cores, or the container's CPU quota. Saves and proofs at
+   * the same time share them.
+   */
   concurrency?: number | undefined;
-  /** Bytes of layers in memory at once while they are hashed and compressed. Default 32 MiB. */
+  /**
+   * Bytes of layers in memory at once while they are hashed and compressed. Default 32 MiB. Saves and proofs at the same
+   * time share them.
+   */
   memory?: number | undefined;
   /** Annotations for every image, such as the origin of the saving job. */
   annotations?: Readonly<Record<string, string>> | undefined;

@@ -1,0 +1,55 @@
+/** One who takes blocks out of a memory. */
+export interface MemoryUser {
+  /** Bytes that it may hold if it is alone. */
+  readonly budget: number;
+  /** Takes what it waits for, if there is room by now. */
+  wake(): void;
+}
+
+/**
+ * Memory for blocks, which several users share: together they hold no more than the one with the largest budget may hold
+ * alone, in equal parts. Beyond that, each holds only the few blocks without which it could wait for ever.
+ */
+export class BlockMemory {
+  readonly #users = new Set<MemoryUser>();
+  #held = 0;
+
+  join(user: MemoryUser): void {
+    this.#users.add(user);
+  }
+
+  leave(user: MemoryUser): void {
+    this.#users.delete(user);
+    this.#wakeAll();
+  }
+
+  /** Bytes that a user may hold at present. */
+  share({ budget }: MemoryUser): number {
+    return Math.min(budget, this.#limit() / this.#users.size);
+  }
+
+  /** Whether this many more bytes are within the budget. */
+  fits(size: number): boolean {
+    return this.#held + size <= this.#limit();
+  }
+
+  take(size: number): void {
+    this.#held += size;
+  }
+
+  release(size: number): void {
+    this.#held -= size;
+    this.#wakeAll();
+  }
+
+  #limit(): number {
+    return Math.max(...[...this.#users].map(({ budget }) => budget));
+  }
+
+  #wakeAll(): void {
+    for (const user of this.#users) user.wake();
+  }
+}
+
+/** The memory of this process: however many saves and proofs run in it, they share one budget. */
+export const PROCESS_MEMORY: BlockMemory = new BlockMemory();
