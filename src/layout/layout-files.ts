@@ -51,13 +51,19 @@ export async function checkLayoutFile(root: string): Promise<void> {
 }
 
 async function noLayout(root: string): Promise<DrayageError> {
-  const isUnpacked = (await readSmallFile(root, DOCKER_MANIFEST_FILE).catch(() => undefined)) !== undefined;
+  const manifest = await readSmallFile(root, DOCKER_MANIFEST_FILE).catch(() => undefined);
   return new DrayageError('MALFORMED', `${root} is not an image layout: it has no file ${LAYOUT_FILE}`, {
     path: root,
-    hint: isUnpacked
-      ? 'it looks like an unpacked archive of docker save: pack it with tar -C DIR -cf FILE . and name that FILE'
-      : undefined,
+    hint: manifest && hintFor(manifest),
   });
+}
+
+/** How a folder with such a manifest.json becomes a layout or an archive. */
+function hintFor(manifest: Uint8Array): string {
+  const isList = Buffer.from(manifest).toString().trimStart().startsWith('[');
+  return isList
+    ? 'it looks like an unpacked archive of docker save: pack it with tar -C DIR -cf FILE . and name that FILE'
+    : 'it looks like a folder of skopeo\'s "dir:": make a layout of it with skopeo copy dir:DIR oci:LAYOUT:NAME';
 }
 
 /**

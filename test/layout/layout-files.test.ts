@@ -32,3 +32,11 @@ test('a link in a layout is refused, with how to copy it without links', async (
     hint: expect.stringContaining('cp -rL'),
   });
 });
+
+test('a folder of skopeo’s dir is told how it becomes a layout', async () => {
+  await writeFile(join(folder, 'manifest.json'), '{"schemaVersion":2,"layers":[]}');
+  await expect(checkLayoutFile(folder)).rejects.toMatchObject({
+    code: 'MALFORMED',
+    hint: expect.stringContaining('skopeo copy dir:DIR oci:'),
+  });
+});
