@@ -38,6 +38,11 @@ async function succeed(...args: string[]): Promise<string> {
 const saveFrom = async (place: string, out: string): Promise<SaveResult['images']> =>
   (await drayageJson<SaveResult>(['save', '--from', place, '-o', out], { cwd: folder })).images;
 
+async function namesIn(layout: string): Promise<string[]> {
+  const { images } = await drayageJson<InspectResult>(['inspect', layout], { cwd: folder });
+  return images.flatMap(({ names }) => names).toSorted();
+}
+
 beforeAll(async () => {
   if (SKIP) return;
   folder = await mkdtemp(join(tmpdir(), 'drayage-foreign-'));
@@ -97,11 +102,6 @@ describe.skipIf(SKIP)('what another tool wrote goes through every verb', () => {
 });
 
 describe.skipIf(SKIP)('after umoci has changed a layout of drayage', () => {
-  const inspect = async (layout: string): Promise<InspectResult['images']> =>
-    (await drayageJson<InspectResult>(['inspect', layout], { cwd: folder })).images;
-  const namesIn = async (layout: string): Promise<string[]> =>
-    (await inspect(layout)).flatMap(({ names }) => names).toSorted();
-
   beforeAll(async () => {
     await saveFrom(`oci:skopeo-oci`, 'ours');
     await tool(`umoci tag --image ours:${NAME} v2`);
