@@ -2,6 +2,7 @@ import { nameOf } from '../content/image-index.ts';
 import type { ImagePlace, StoredImage } from '../content/image-index.ts';
 import type { Authenticate, SignedFacts, Voucher } from '../content/policy.ts';
 import type { ContentOptions } from '../content/source.ts';
+import type { BuildType } from '../ci/build.ts';
 import { DrayageError } from '../errors.ts';
 import { walk } from '../image/contents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -9,6 +10,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { ExpectedProvenance } from './expect.ts';
+import { withBuildTypes } from './expect.ts';
 import { partsOf } from './index-parts.ts';
 import { assertOwnPlatforms } from './part-platforms.ts';
 import type { Provenance } from './provenance.ts';
@@ -41,6 +43,7 @@ export function signaturePolicy(
   expected: ExpectedProvenance,
   onAuthentic?: OnAuthentic,
 ): Authenticate {
+  const { buildTypes } = withBuildTypes(expected);
   const demand = { trust, expected };
   return async (image, place, options = {}) => {
     const own = await vetSignatures(image.root, place, demand, options);
@@ -48,7 +51,7 @@ export function signaturePolicy(
     const accepted = await vouching(image, place, demand, { own, parts }, options);
     const told = accepted.find(({ provenance }) => provenance.names !== null) ?? accepted[0];
     if (told !== undefined) onAuthentic?.(image, told.provenance);
-    const facts = statedBy(accepted, parts, expected);
+    const facts = statedBy(accepted, parts, buildTypes);
     const all = [
       ...(told ? [told] : []),
       ...accepted,
@@ -65,7 +68,7 @@ export function signaturePolicy(
 function statedBy(
   accepted: readonly AcceptedSignature[],
   parts: readonly VettedPart[],
-  { buildTypes }: ExpectedProvenance,
+  buildTypes: readonly BuildType[],
 ): Map<AcceptedSignature, SignedFacts> {
   const facts = new Map(accepted.map((one) => [one, signedFacts(one.provenance, buildTypes)] as const));
   const byPart = parts.map(({ vetted }) => vetted?.accepted.flatMap((one) => facts.get(one) ?? []) ?? []);

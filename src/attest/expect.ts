@@ -1,6 +1,7 @@
 import type { BuildType } from '../ci/build.ts';
 import type { ExpectationKey, Expectations } from '../ci/expectations.ts';
 import { acceptedFor, originKeys } from '../ci/expectations.ts';
+import { cis } from '../cis.ts';
 import { DrayageError } from '../errors.ts';
 import { PROVENANCE_V1 } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
@@ -22,8 +23,19 @@ export interface ExpectedProvenance {
   signer?: ExpectedSigner | undefined;
   /** The accepted values. Without `predicate-type`, SLSA provenance v1. */
   values: Expectations;
-  /** The known build types. In a statement of another one, no field is believed. */
-  buildTypes: readonly BuildType[];
+  /** The known build types. In a statement of another one, no field is believed. Default: those of all supported CIs. */
+  buildTypes?: readonly BuildType[] | undefined;
+  /** A policy of your own, for what the values cannot say: it throws to refuse a signature. Called last. */
+  accept?: ((provenance: Provenance) => void) | undefined;
+}
+
+/** The same with its build types. */
+export type KnownExpectations = ExpectedProvenance & { buildTypes: readonly BuildType[] };
+
+/** Expectations with the default of their build types. */
+export function withBuildTypes(expected: ExpectedProvenance): KnownExpectations {
+  const { buildTypes = cis.map(({ buildType }) => buildType) } = expected;
+  return { ...expected, buildTypes };
 }
 
 /** The accepted predicate types. */
@@ -66,7 +78,7 @@ const ONE_PIPELINE: readonly ExpectationKey[] = ['commit', 'pipeline', 'job-id']
  * chooses: `main`, in a fork. The configuration may also belong to another project than the one that runs it.
  * @throws {@link DrayageError} `POLICY`
  */
-export function assertPipeline(signer: Signer, { values, buildTypes }: ExpectedProvenance): void {
+export function assertPipeline(signer: Signer, { values, buildTypes }: KnownExpectations): void {
   if (signer.kind === 'key') return;
   const { identity, source, trigger = '' } = signer;
   const isOfMerge = buildTypes.some(({ mergeTriggers }) => mergeTriggers.includes(trigger));
@@ -89,7 +101,7 @@ export function assertPipeline(signer: Signer, { values, buildTypes }: ExpectedP
  * Compares the facts about an image with the expectations.
  * @throws {@link DrayageError} `POLICY`
  */
-export function assertExpected(provenance: Provenance, expected: ExpectedProvenance): void {
+export function assertExpected(provenance: Provenance, expected: KnownExpectations): void {
   for (const key of [...originKeys, 'runner-environment'] as const) {
     const [check, accepted] = [CHECKS[key], acceptedFor(expected.values, key)];
     if (accepted === undefined) continue;
@@ -101,13 +113,14 @@ export function assertExpected(provenance: Provenance, expected: ExpectedProvena
       { expected: accepted.join(','), actual },
     );
   }
+  expected.accept?.(provenance);
 }
 
 interface Check {
   reason: RefusalReason;
   name: string;
   actual: (provenance: Provenance) => string | null;
-  accepts: (value: string, provenance: Provenance, expected: ExpectedProvenance) => boolean;
+  accepts: (value: string, provenance: Provenance, expected: KnownExpectations) => boolean;
 }
 
 /** Types and names are checked elsewhere. */
@@ -160,10 +173,7 @@ function equal(
  * The prefixes of a project's address before its path, so that `group/app` never matches `other/group/app`. For a
  * certificate that is the instance that vouched for the identity; for a key the expected servers, else the host.
  */
-function bases(
-  { signer, source }: Provenance,
-  { values, buildTypes }: ExpectedProvenance,
-): readonly string[] {
+function bases({ signer, source }: Provenance, { values, buildTypes }: KnownExpectations): readonly string[] {
   const issuer = signer.kind === 'certificate' ? signer.issuer : null;
   if (issuer !== null) return buildTypes.flatMap((type) => type.serverOf(issuer) ?? []);
   const servers = acceptedFor(values, 'server')?.map((server) => server.replace(/\/$/, ''));

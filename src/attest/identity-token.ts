@@ -1,3 +1,4 @@
+import { wallClock } from '../clock.ts';
 import { DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
 
@@ -15,11 +16,15 @@ const MAX_SIZE = 16 * 1024;
 
 /**
  * Looks at an identity token before it is used. No error holds any part of it.
- * @param now by which it must not have expired
+ * @param now by which it must not have expired; default: the wall clock's
  * @param how a job gets a token, for errors
  * @throws {@link DrayageError} `USAGE`
  */
-export function readIdentityToken(text: string | undefined, now: Date, how?: string): IdentityToken {
+export function readIdentityToken(
+  text: string | undefined,
+  now: Date = wallClock(),
+  how?: string,
+): IdentityToken {
   const unusable = (message: string, hint = how): DrayageError =>
     new DrayageError('USAGE', message, { hint });
   if (text === undefined || text === '') throw unusable('no identity token: SIGSTORE_ID_TOKEN is not set');

@@ -32,7 +32,8 @@ export interface EvidenceOptions {
 export interface KeylessOptions extends EvidenceOptions {
   /** The certificate authority (Fulcio). */
   fulcioUrl: string;
-  token: IdentityToken;
+  /** The token; or a function that gets one for each signature, for tokens that last a few minutes. */
+  token: IdentityToken | (() => Promise<IdentityToken>);
 }
 
 /**
@@ -52,12 +53,16 @@ export function keylessSigner(options: KeylessOptions): SignStatement {
       },
     );
   }
-  const services: Services = { fulcioUrl, rekorUrl, tsaUrl, token };
-  return signerWith(options, services, async (network) => {
-    const { FulcioSigner } = await import('@sigstore/sign');
-    const identityProvider = { getToken: async () => token.token };
-    return new FulcioSigner({ fulcioBaseURL: fulcioUrl, identityProvider, ...network });
-  });
+  return async (statement, { signal } = {}) => {
+    const own = typeof token === 'function' ? await token() : token;
+    const services: Services = { fulcioUrl, rekorUrl, tsaUrl, token: own };
+    const signStatement = signerWith(options, services, async (network) => {
+      const { FulcioSigner } = await import('@sigstore/sign');
+      const identityProvider = { getToken: async () => own.token };
+      return new FulcioSigner({ fulcioBaseURL: fulcioUrl, identityProvider, ...network });
+    });
+    return signStatement(statement, { signal });
+  };
 }
 
 /** Options of {@link keySigner}. */

@@ -25,8 +25,19 @@ export interface AttestedImage {
 export interface StatementOptions {
   /** When the build ended: now. */
   finishedAt: Date;
-  /** The version of drayage. */
-  version: string;
+  /** The version of drayage. Default: the statement names none. */
+  version?: string | undefined;
+}
+
+/** Makes the statement about an image that is signed. */
+export type MakeStatement = (image: AttestedImage, options: Pick<StatementOptions, 'finishedAt'>) => Buffer;
+
+/** Makes statements of a build: SLSA provenance v1. */
+export function provenanceOfBuild(
+  build: Build,
+  { version }: Pick<StatementOptions, 'version'> = {},
+): MakeStatement {
+  return (image, { finishedAt }) => provenanceStatement(image, build, { finishedAt, version });
 }
 
 /**
@@ -69,7 +80,10 @@ function buildDefinition(
 
 function runDetails({ ids }: AttestedImage, build: Build, options: StatementOptions): object {
   return {
-    builder: { id: build.builderId, version: { drayage: options.version } },
+    builder: {
+      id: build.builderId,
+      ...(options.version !== undefined && { version: { drayage: options.version } }),
+    },
     metadata: {
       invocationId: build.invocationId,
       startedOn: build.startedOn,

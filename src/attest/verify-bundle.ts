@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { readStatement } from './claims.ts';
 import type { ExpectedProvenance } from './expect.ts';
-import { assertExpected, assertPipeline, assertSigner, expectedTypes } from './expect.ts';
+import { assertExpected, assertPipeline, assertSigner, expectedTypes, withBuildTypes } from './expect.ts';
 import type { Provenance } from './provenance.ts';
 import { provenanceOf } from './provenance.ts';
 import { readShape } from './shape.ts';
@@ -21,8 +21,9 @@ export function verifyBundle(
   bytes: Uint8Array,
   digest: Digest,
   trust: Trust,
-  expected: ExpectedProvenance,
+  expectations: ExpectedProvenance,
 ): Provenance {
+  const expected = withBuildTypes(expectations);
   const { payloadType, payload, signer } = trust.verify(readShape(bytes));
   assertSigner(signer, expected);
   const statement = readStatement(payloadType, payload, digest, {

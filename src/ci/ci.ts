@@ -54,6 +54,8 @@ export interface Ci {
   registries?(env: Env): readonly string[];
   /** The job's credentials for registries, by host as references name it. */
   credentials?(env: Env): ReadonlyMap<string, { username: string; password: string }>;
+  /** The file that takes a job's variables beside the dotenv report, for CIs that read one there. Its other lines stay. */
+  outputFile?(env: Env): string | undefined;
   /** What only the job itself knows, from its first command to its last. */
   jobSecret?(env: Env): string | undefined;
   /** Whether only people who may release may push to the job's ref. */

@@ -14,11 +14,18 @@ export async function writeDotenvFile(
   { references, ids, digests }: ImageVariables,
   signal: AbortSignal,
 ): Promise<void> {
+  await writeVariables(path, formatVariables([...references, ...ids, ...digests]), signal);
+}
+
+/**
+ * The same for lines that are formatted already.
+ * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`
+ */
+export async function writeVariables(path: string, lines: string, signal: AbortSignal): Promise<void> {
   const { text, mode } = await readExisting(path);
-  const variables = [...references, ...ids, ...digests];
-  const kept = linesOfOthers(text, new Set(variables.map(({ key }) => key)));
+  const kept = linesOfOthers(text, new Set(lines.split('\n').map((line) => line.split('=')[0] ?? '')));
   // One byte is one character, so that lines in any encoding stay as they are.
-  const bytes = Buffer.concat([Buffer.from(kept, 'latin1'), Buffer.from(formatVariables(variables))]);
+  const bytes = Buffer.concat([Buffer.from(kept, 'latin1'), Buffer.from(lines)]);
   await writeFileWhole(path, Readable.from([bytes]), signal, mode);
 }
 

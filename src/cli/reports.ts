@@ -4,6 +4,7 @@ import type { Layout, OnPlanned, Origin, PlannedImage, PromotedImage, ShippedIma
 import { formatDotenvReport, imageVariables, inspect, isImageVariable, originAnnotations } from '../index.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
+import { checkDotenvFile, writeVariables } from './dotenv-file.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
@@ -22,8 +23,10 @@ export interface VariableOptions {
  * Checks that the reports of a job can be written, before the command does anything.
  * @throws {@link DrayageError} `LINK`, `IO`
  */
-export async function assertReportsWritable(): Promise<void> {
+export async function assertReportsWritable({ ci }: Job, { env }: Context): Promise<void> {
   for (const path of [REPORT, LINKS]) await assertWritable(path, { makesFolders: true });
+  const outputFile = ci.outputFile?.(env);
+  if (outputFile !== undefined) await checkDotenvFile(outputFile);
 }
 
 /**
@@ -63,7 +66,7 @@ export async function writeReports(
   context: Context,
 ): Promise<void> {
   const { variables, links } = await makeReports(layout, job, options, context);
-  await writeReportFiles(variables, links, context.signal);
+  await writeReportFiles(variables, links, job, context);
 }
 
 /**
@@ -97,13 +100,14 @@ export async function makeReports(
  */
 export async function writePromotionReports(
   promoted: readonly PromotedImage[],
-  { ci, origin }: Job,
+  job: Job,
   options: VariableOptions,
-  { signal, env }: Context,
+  context: Context,
 ): Promise<void> {
+  const { ci, origin } = job;
   const text = promotionReport(promoted, ci, options);
   const refs = promoted.flatMap(({ tags }) => tags.map(({ ref }) => ref));
-  await writeReportFiles(text, ci.registryLinks?.(origin, refs, env), signal);
+  await writeReportFiles(text, ci.registryLinks?.(origin, refs, context.env), job, context);
 }
 
 /**
@@ -160,9 +164,12 @@ async function readReport(): Promise<[key: string, value: string][]> {
 async function writeReportFiles(
   variables: string,
   links: string | undefined,
-  signal: AbortSignal,
+  { ci }: Job,
+  { signal, env }: Context,
 ): Promise<void> {
   await writeText(REPORT, variables, signal);
+  const outputFile = ci.outputFile?.(env);
+  if (outputFile !== undefined) await writeVariables(outputFile, variables, signal);
   if (links === undefined) return;
   await writeText(LINKS, `${formatJson(JSON.parse(links))}\n`, signal);
 }

@@ -1,5 +1,5 @@
 import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
-import { cis, DrayageError, loadTrust, signaturePolicy } from '../index.ts';
+import { DrayageError, loadTrust, signaturePolicy } from '../index.ts';
 import { ciOf, readBuild, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import { readSignatureExpectations } from './expectations.ts';
@@ -19,8 +19,7 @@ export async function requiredSignatures(
   const signer = trust.kind === 'certificate' ? readSigner(options, context) : undefined;
   const job = options.expectSigned === true ? readJob(context.env) : undefined;
   const values = readSignatureExpectations(job?.origin, options, context.env);
-  const buildTypes = cis.map(({ buildType }) => buildType);
-  return signaturePolicy(trust, { signer, values, buildTypes }, onAuthentic);
+  return signaturePolicy(trust, { signer, values }, onAuthentic);
 }
 
 /** Images are chosen by name, so a note says if the signature does not cover the names. */

@@ -91,7 +91,7 @@ export async function beginSave(
   const request = await readRequest(options);
   if (options.from === undefined) assertNames(names, [...request.ids, ...request.described]);
   const job = readJob(context.env);
-  if (job !== undefined) await assertReportsWritable();
+  if (job !== undefined) await assertReportsWritable(job, context);
   const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
   return { ...request, names, job, signing };
 }

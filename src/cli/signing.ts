@@ -6,6 +6,7 @@ import {
   keySigner,
   loadPrivateKey,
   ownImages,
+  provenanceOfBuild,
   readIdentityToken,
   sign,
 } from '../index.ts';
@@ -29,7 +30,7 @@ export interface SigningOptions {
 
 /** Signs images of a layout. `omitted`: where layers are that it omits, and whose word is taken for them. */
 type SignImages = (
-  layout: SignOptions['to'],
+  layout: SignOptions['layout'],
   images: readonly string[] | undefined,
   omitted: Pick<SignOptions, 'others' | 'bases' | 'baseJobs' | 'openJob' | 'openRepository'>,
 ) => Promise<SignResult>;
@@ -58,13 +59,12 @@ export async function prepareSigning(options: SigningOptions, context: Context):
   const signImages: SignImages = (layout, images, omitted) =>
     sign({
       ...omitted,
-      to: layout,
+      layout,
       images,
       policy,
-      build,
+      statement: provenanceOfBuild(build, { version: version() }),
       sign: signStatement,
       now: new Date(),
-      version: version(),
       signal,
       onProgress,
     });

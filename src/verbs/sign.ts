@@ -1,9 +1,9 @@
 import { nameOf } from '../content/image-index.ts';
 import type { AttestedImage } from '../attest/statement.ts';
-import { provenanceStatement } from '../attest/statement.ts';
+import type { MakeStatement } from '../attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
 import type { SignStatement } from '../attest/signer.ts';
-import type { Build } from '../ci/build.ts';
+import { wallClock } from '../clock.ts';
 import type { ProveContentsOptions } from '../image/prove-contents.ts';
 import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
@@ -15,16 +15,14 @@ import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
 export interface SignOptions extends Selection, Omit<ProveContentsOptions, 'onProgress'> {
-  /** The layout with the images, which gets their signatures. */
-  to: ImageStore;
-  /** The job that built them: this one. */
-  build: Build;
+  /** The layout, or another store, with the images. It gets their signatures. */
+  layout: ImageStore;
+  /** Makes what is signed of each image, such as `gitlabStatement(process.env)`. */
+  statement: MakeStatement;
   /** Makes a bundle of a statement, with a key or keyless. */
   sign: SignStatement;
-  /** The time for statement and referrer. */
-  now: Date;
-  /** The version of drayage, for the statement. */
-  version: string;
+  /** The time for statement and referrer. Default: the wall clock's. */
+  now?: Date | undefined;
 }
 
 /** A signed image. */
@@ -52,7 +50,7 @@ export interface SignResult {
  * that it stands for; errors of `sign`
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
-  const { to, signal, onProgress } = options;
+  const { layout: to, signal, onProgress } = options;
   const chosen = await selectEachAny([to], options);
   const unread = new Map<Selected, readonly Digest[]>();
   onProgress?.({ kind: 'start', images: chosen.length, layers: null, size: null });
@@ -82,7 +80,7 @@ async function signOne(
   placed: Selected,
   unread: readonly Digest[],
   content: StoreTransaction,
-  { build, now, version, signal, sign: signStatement }: SignOptions,
+  { statement: makeStatement, now = wallClock(), signal, sign: signStatement }: SignOptions,
 ): Promise<SignedImage> {
   const { image: stored, root } = placed;
   const { names, annotations } = stored;
@@ -95,7 +93,7 @@ async function signOne(
     unreadLayers: [...new Set(unread)],
     isReference: isReferred(placed),
   };
-  const statement = provenanceStatement(image, build, { finishedAt: now, version });
+  const statement = makeStatement(image, { finishedAt: now });
   const bundle = await signStatement(statement, { signal });
   const referrer = bundleReferrer(root, bundle, now);
   for (const { descriptor, bytes } of referrer.documents)

@@ -4,7 +4,7 @@ import { signaturePolicy } from '../../src/attest/authenticate.ts';
 import type { ExpectedProvenance } from '../../src/attest/expect.ts';
 import { readIdentityToken } from '../../src/attest/identity-token.ts';
 import { keySigner } from '../../src/attest/signer.ts';
-import { provenanceStatement } from '../../src/attest/statement.ts';
+import { provenanceOfBuild, provenanceStatement } from '../../src/attest/statement.ts';
 import { loadTrust } from '../../src/attest/trust.ts';
 import { verifyBundle } from '../../src/attest/verify-bundle.ts';
 import { formatDotenvReport } from '../../src/ci/dotenv.ts';
@@ -172,7 +172,13 @@ describe('what it signs', () => {
     const keys = keyPair();
     const to = await layoutOf([IMAGE, 'app:1', originAnnotations(ORIGIN)]);
     const [build, policy] = [harbour.readBuild(TASK), ownImages(ORIGIN)];
-    await sign({ to, build, policy, sign: keySigner(keys), now: new Date(0), version: '1' });
+    await sign({
+      layout: to,
+      statement: provenanceOfBuild(build),
+      policy,
+      sign: keySigner(keys),
+      now: new Date(0),
+    });
     const trust = await loadTrust(keys);
     const check = async (values: Expectations, known = buildTypes): Promise<unknown> =>
       signaturePolicy(trust, { values, buildTypes: known })((await to.resolve('app:1'))[0], to);

@@ -19,6 +19,7 @@ const TABLE: Record<string, Rule> = {
   errors: { level: 0, packages: ['node:util'] },
   disposal: { level: 0, packages: ['node:stream'] },
   text: { level: 0 },
+  clock: { level: 0 },
   'system-error': { level: 1 },
   budget: { level: 1, packages: ['node:async_hooks'] },
   progress: { level: 1 },
@@ -32,8 +33,9 @@ const TABLE: Record<string, Rule> = {
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
   },
   http: { level: 3, packages: ['node:dns', 'node:net', 'node:stream', 'undici'] },
-  ci: { level: 3 },
+  ci: { level: 3, packages: ['valibot'] },
   'ci/gitlab': { level: 4, packages: ['valibot'] },
+  'ci/github': { level: 4, packages: ['valibot'] },
   image: { level: 4, packages: ['node:stream', 'p-limit', 'valibot'] },
   listing: { level: 5 },
   cis: { level: 5 },
@@ -187,10 +189,10 @@ export function loadedWith(sources: Sources, file: string): string[] {
   return [...loaded];
 }
 
-/** Every use of environment, arguments, working folder and wall clock outside cli, one line each. */
+/** Every use of environment, arguments, working folder and wall clock outside cli and clock, one line each. */
 export function ambientReads(sources: Sources): string[] {
   return [...sources].flatMap(([file, text]) =>
-    isCli(roomOf(file))
+    isCli(roomOf(file)) || roomOf(file) === 'clock'
       ? []
       : nodesOf(text).flatMap((node) => ambient(node).map((what) => `${file}: ${what}`)),
   );

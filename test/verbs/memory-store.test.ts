@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { provenanceOfBuild } from '../../src/attest/statement.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
@@ -91,11 +92,10 @@ describe('a store that is no folder', () => {
     const to = new MemoryStore();
     const saved = await save({ from: await daemonWith(APP, 'app:1'), images: ['app:1'], to });
     const signed = await sign({
-      to,
-      build: BUILD,
+      layout: to,
+      statement: provenanceOfBuild(BUILD),
       sign: async (statement) => statement,
       now: new Date(0),
-      version: '1',
     });
     expect(signed).toMatchObject({ layout: 'memory', images: [{ digest: saved.images[0]?.digest }] });
     const [image] = await to.images();

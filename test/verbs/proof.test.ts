@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
+import { provenanceOfBuild } from '../../src/attest/statement.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
 import type { Voucher } from '../../src/content/policy.ts';
 import type { SaveArchiveOptions } from '../../src/content/endpoint.ts';
@@ -147,11 +148,10 @@ async function newLayout(): Promise<Layout> {
 
 async function signAll(to: Layout, options: Partial<SignOptions> = {}): Promise<SignResult> {
   return sign({
-    to,
-    build: readBuild(SIGNING_JOB),
+    layout: to,
+    statement: provenanceOfBuild(readBuild(SIGNING_JOB)),
     sign: async (statement) => statement,
     now: new Date(0),
-    version: '1',
     ...options,
   });
 }

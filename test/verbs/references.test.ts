@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { provenanceOfBuild } from '../../src/attest/statement.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
 import { buildReference, readReference } from '../../src/image/reference.ts';
@@ -140,11 +141,10 @@ describe('a signature', () => {
     const statements: string[] = [];
     const build = readBuild(SIGNING_JOB);
     const { images } = await sign({
-      to: layout,
-      build,
+      layout,
+      statement: provenanceOfBuild(build),
       sign: async (statement) => (statements.push(statement.toString()), statement),
       now: new Date(0),
-      version: '1',
     });
     expect(images).toMatchObject([{ name: 'app:1', digest: saved.digest }]);
     const { subject, predicate } = JSON.parse(statements[0] ?? '') as {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { provenanceOfBuild } from '../../src/attest/statement.ts';
 import { DrayageError } from '../../src/errors.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
 import { Layout } from '../../src/layout/layout.ts';
@@ -30,11 +31,10 @@ async function makeLayout(): Promise<Layout> {
 async function signAll(layout: Layout, options: Partial<SignOptions> = {}): Promise<SignResult> {
   const now = new Date(0);
   return sign({
-    to: layout,
-    build: BUILD,
+    layout,
+    statement: provenanceOfBuild(BUILD),
     sign: async (statement) => statement,
     now,
-    version: '1',
     ...options,
   });
 }

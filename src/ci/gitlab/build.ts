@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import type { Build, BuildType } from '../build.ts';
 import type { Env, Origin } from '../origin.ts';
-import { GITLAB, readOrigin, readVariables } from './job.ts';
+import { readVariables, textVariable } from '../read-variables.ts';
+import { GITLAB, GITLAB_JOB, readOrigin } from './job.ts';
 
 /** The build of a GitLab job, as docs/build-type.md describes it. */
 export const gitlabBuildType: BuildType = {
@@ -14,13 +15,12 @@ export const gitlabBuildType: BuildType = {
   serverOf: (issuer) => issuer.replace(/\/$/, ''),
 };
 
-const text = v.pipe(v.string(), v.minLength(1));
 const optionalText = v.optional(v.string());
 
 const variables = v.object({
-  CI_JOB_URL: text,
-  CI_PIPELINE_SOURCE: text,
-  CI_RUNNER_ID: text,
+  CI_JOB_URL: textVariable,
+  CI_PIPELINE_SOURCE: textVariable,
+  CI_RUNNER_ID: textVariable,
   CI_CONFIG_PATH: optionalText,
   CI_PIPELINE_URL: optionalText,
   CI_RUNNER_EXECUTABLE_ARCH: optionalText,
@@ -35,7 +35,7 @@ const variables = v.object({
  */
 export function readBuild(env: Env): Build {
   const origin = readOrigin(env);
-  const found = readVariables(variables, env);
+  const found = readVariables(variables, env, GITLAB_JOB);
   const { projectUrl, pipelineId, jobId, projectId } = origin;
   const ref = fullRef(origin, found.CI_COMMIT_TAG, found.CI_MERGE_REQUEST_SOURCE_BRANCH_NAME);
   const configPath = found.CI_CONFIG_PATH || '.gitlab-ci.yml';

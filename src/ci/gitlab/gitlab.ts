@@ -1,6 +1,6 @@
 import type { Ci } from '../ci.ts';
 import { gitlabBuildType, readBuild } from './build.ts';
-import { GITLAB, readIds, readOrigin } from './job.ts';
+import { GITLAB, GITLAB_JOB, readIds, readOrigin } from './job.ts';
 import { artifactLinks, registryLinks } from './link-reports.ts';
 import { offeredRegistries, registryCredentials } from './registries.ts';
 
@@ -11,7 +11,7 @@ const SELF_MANAGED = 100 * 1024 ** 2;
 /** GitLab CI. */
 export const gitlab: Ci = {
   name: GITLAB,
-  title: 'GitLab',
+  title: GITLAB_JOB.title,
   buildType: gitlabBuildType,
   // The defaults of `artifacts:reports:dotenv`.
   dotenvLimits: { size: 5120, variables: 20 },

@@ -1,24 +1,27 @@
 import * as v from 'valibot';
-import { DrayageError } from '../../errors.ts';
 import type { Env, Origin } from '../origin.ts';
+import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
 
 /** GitLab's name in annotations. */
 export const GITLAB = 'gitlab';
 
-const id = v.pipe(v.string(), v.regex(/^\d+$/));
-const text = v.pipe(v.string(), v.minLength(1));
+/** How errors call it, and what a job can do about its variables. */
+export const GITLAB_JOB = {
+  title: 'GitLab',
+  hint: 'pass on every CI_* variable; or GITLAB_CI= with no value, to work as outside a job',
+};
 
 const variables = v.object({
-  CI_SERVER_URL: text,
-  CI_PROJECT_PATH: text,
-  CI_PROJECT_ID: id,
-  CI_PROJECT_URL: text,
-  CI_PIPELINE_ID: id,
-  CI_JOB_ID: id,
-  CI_JOB_NAME: text,
+  CI_SERVER_URL: textVariable,
+  CI_PROJECT_PATH: textVariable,
+  CI_PROJECT_ID: idVariable,
+  CI_PROJECT_URL: textVariable,
+  CI_PIPELINE_ID: idVariable,
+  CI_JOB_ID: idVariable,
+  CI_JOB_NAME: textVariable,
   CI_JOB_URL: v.optional(v.string()),
-  CI_COMMIT_REF_NAME: text,
-  CI_COMMIT_SHA: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,64}$/)),
+  CI_COMMIT_REF_NAME: textVariable,
+  CI_COMMIT_SHA: commitVariable,
 });
 
 /**
@@ -26,7 +29,7 @@ const variables = v.object({
  * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
  */
 export function readOrigin(env: Env): Origin {
-  const found = readVariables(variables, env);
+  const found = readVariables(variables, env, GITLAB_JOB);
   return {
     ci: GITLAB,
     server: found.CI_SERVER_URL,
@@ -45,22 +48,8 @@ export function readOrigin(env: Env): Origin {
 /** The IDs of job, project and pipeline, each if it is set. */
 export function readIds(env: Env): { jobId?: string; projectId?: string; pipelineId?: string } {
   const names = ['CI_JOB_ID', 'CI_PROJECT_ID', 'CI_PIPELINE_ID'];
-  const [jobId, projectId, pipelineId] = names.map((name) => (v.is(id, env[name]) ? env[name] : undefined));
+  const [jobId, projectId, pipelineId] = names.map((name) =>
+    v.is(idVariable, env[name]) ? env[name] : undefined,
+  );
   return { jobId, projectId, pipelineId };
-}
-
-/**
- * Reads variables of a job.
- * @throws {@link DrayageError} `USAGE` naming the first one that is absent or malformed
- */
-export function readVariables<T>(schema: v.GenericSchema<unknown, T>, env: Env): T {
-  const result = v.safeParse(schema, env, { abortEarly: true });
-  if (result.success) return result.output;
-  const name = v.getDotPath(result.issues[0]) ?? '';
-  const state = env[name] ? `is malformed: ${JSON.stringify(env[name])}` : 'is not set';
-  throw new DrayageError('USAGE', `the variables of this GitLab job are incomplete: ${name} ${state}`, {
-    reason: 'CI_VARIABLE',
-    actual: env[name],
-    hint: 'pass on every CI_* variable; or GITLAB_CI= with no value, to work as outside a job',
-  });
 }

@@ -34,7 +34,7 @@ export async function mergeLayouts(
   context: Context,
 ): Promise<Outcome> {
   const job = readJob(context.env);
-  if (job !== undefined) await assertReportsWritable();
+  if (job !== undefined) await assertReportsWritable(job, context);
   const out = options.out ?? (job === undefined ? nowhere() : defaultLayout(context.env));
   const selection = await readSelection(options, context);
   const to = await createLayout(out, context, options);

@@ -48,7 +48,7 @@ export async function promoteImages(
   context: Context,
 ): Promise<Outcome> {
   const job = readJob(context.env);
-  if (job !== undefined) await assertReportsWritable();
+  if (job !== undefined) await assertReportsWritable(job, context);
   const promotions = readPromotions(args, options, context);
   const selection = await readSelection(options, context, { protectedRef: true });
   await using opened = await openRegistries(options, context);

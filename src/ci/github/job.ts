@@ -1,0 +1,78 @@
+import * as v from 'valibot';
+import type { Env, Origin } from '../origin.ts';
+import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
+
+/** GitHub's name in annotations. */
+export const GITHUB = 'github';
+
+/** How errors call it, and what a job can do about its variables. */
+export const GITHUB_JOB = {
+  title: 'GitHub Actions',
+  hint: 'pass on every GITHUB_* variable; or GITHUB_ACTIONS= with no value, to work as outside a job',
+};
+
+/** A job's key in its workflow. */
+const jobKey = v.pipe(v.string(), v.regex(/^[A-Za-z_][\w-]*$/));
+const repository = v.pipe(v.string(), v.regex(/^[\w.-]+\/[\w.-]+$/));
+
+const variables = v.object({
+  GITHUB_SERVER_URL: v.pipe(v.string(), v.regex(/^https?:\/\/[^/]+$/)),
+  GITHUB_REPOSITORY: repository,
+  GITHUB_REPOSITORY_ID: idVariable,
+  GITHUB_RUN_ID: idVariable,
+  GITHUB_RUN_ATTEMPT: idVariable,
+  GITHUB_JOB: jobKey,
+  GITHUB_REF_NAME: textVariable,
+  GITHUB_SHA: commitVariable,
+});
+
+/**
+ * Reads the identity of this job. Its ID is `<run>.<job>.<attempt>`, as no variable holds GitHub's own; the jobs of a
+ * matrix share it.
+ * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
+ */
+export function readOrigin(env: Env): Origin {
+  const found = readVariables(variables, env, GITHUB_JOB);
+  const { GITHUB_RUN_ID: run, GITHUB_JOB: job, GITHUB_RUN_ATTEMPT: attempt } = found;
+  const projectUrl = `${found.GITHUB_SERVER_URL}/${found.GITHUB_REPOSITORY}`;
+  const jobId = jobIdOf(run, job, attempt);
+  return {
+    ci: GITHUB,
+    server: found.GITHUB_SERVER_URL,
+    projectPath: found.GITHUB_REPOSITORY,
+    projectId: found.GITHUB_REPOSITORY_ID,
+    projectUrl,
+    pipelineId: run,
+    jobId,
+    jobName: job,
+    jobUrl: attemptUrl(projectUrl, jobId),
+    run: attempt,
+    ref: found.GITHUB_REF_NAME,
+    commit: found.GITHUB_SHA,
+  };
+}
+
+/** The IDs of job, repository and workflow run, each if it is set. */
+export function readIds(env: Env): { jobId?: string; projectId?: string; pipelineId?: string } {
+  const idOf = (name: string): string | undefined => (v.is(idVariable, env[name]) ? env[name] : undefined);
+  const [run, attempt, projectId] = ['GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT', 'GITHUB_REPOSITORY_ID'].map(idOf);
+  const job = v.is(jobKey, env['GITHUB_JOB']) ? env['GITHUB_JOB'] : undefined;
+  const isJob = run !== undefined && job !== undefined && attempt !== undefined;
+  return { jobId: isJob ? jobIdOf(run, job, attempt) : undefined, projectId, pipelineId: run };
+}
+
+/** The page of the attempt in which a job ran: `https://github.example/group/app/actions/runs/77/attempts/2`. */
+export function attemptUrl(projectUrl: string, jobId: string): string {
+  const [run = '', ...rest] = jobId.split('.');
+  return `${projectUrl}/actions/runs/${run}/attempts/${rest.at(-1) ?? ''}`;
+}
+
+/** The attempt in a job's ID. */
+export function runOf(jobId: string): string | undefined {
+  return /^\d+\.[\w.]+\.(\d+)$/.exec(jobId)?.[1];
+}
+
+/** Leases take letters, digits, dots and underscores; no job's key contains a dot. */
+function jobIdOf(run: string, job: string, attempt: string): string {
+  return `${run}.${job.replaceAll('-', '..')}.${attempt}`;
+}

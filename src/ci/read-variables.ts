@@ -1,0 +1,34 @@
+import * as v from 'valibot';
+import { DrayageError } from '../errors.ts';
+import type { Env } from './origin.ts';
+
+/** Decimal digits. */
+export const idVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(/^\d+$/));
+/** A variable that must be set. */
+export const textVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.minLength(1));
+/** A commit's hash, in full. */
+export const commitVariable: v.GenericSchema<unknown, string> = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{40,64}$/),
+);
+
+/**
+ * Reads variables of a job.
+ * @param ci the name of its CI for people, and how the job passes on its variables
+ * @throws {@link DrayageError} `USAGE` naming the first one that is absent or malformed
+ */
+export function readVariables<T>(
+  schema: v.GenericSchema<unknown, T>,
+  env: Env,
+  { title, hint }: { title: string; hint: string },
+): T {
+  const result = v.safeParse(schema, env, { abortEarly: true });
+  if (result.success) return result.output;
+  const name = v.getDotPath(result.issues[0]) ?? '';
+  const state = env[name] ? `is malformed: ${JSON.stringify(env[name])}` : 'is not set';
+  throw new DrayageError('USAGE', `the variables of this ${title} job are incomplete: ${name} ${state}`, {
+    reason: 'CI_VARIABLE',
+    actual: env[name],
+    hint,
+  });
+}

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import { githubBuildType, readBuild } from '../../../src/ci/github/build.ts';
+import { github } from '../../../src/ci/github/github.ts';
+import { readIds, readOrigin } from '../../../src/ci/github/job.ts';
+import { originAnnotations, originOf } from '../../../src/ci/origin.ts';
+import { githubJob } from '../../support/github-job.ts';
+
+const JOB = githubJob();
+
+test('its variables are an origin, which annotations state', () => {
+  const { jobUrl, ...origin } = readOrigin(JOB);
+  expect(origin).toEqual({
+    ci: 'github',
+    server: 'https://github.com',
+    projectPath: 'group/app',
+    projectId: '12',
+    projectUrl: 'https://github.com/group/app',
+    pipelineId: '77',
+    jobId: '77.build.2',
+    jobName: 'build',
+    run: '2',
+    ref: 'main',
+    commit: 'c'.repeat(40),
+  });
+  expect(jobUrl).toBe('https://github.com/group/app/actions/runs/77/attempts/2');
+  expect(originOf(originAnnotations(readOrigin(JOB)))).toEqual(origin);
+});
+
+describe.each([
+  'GITHUB_SERVER_URL',
+  'GITHUB_REPOSITORY',
+  'GITHUB_REPOSITORY_ID',
+  'GITHUB_RUN_ID',
+  'GITHUB_RUN_ATTEMPT',
+  'GITHUB_JOB',
+  'GITHUB_REF_NAME',
+  'GITHUB_SHA',
+])('a job without %s', (name) => {
+  test.each([
+    ['', 'is not set'],
+    [undefined, 'is not set'],
+  ])('is an error that names it: %j', (value, state) => {
+    const message = `the variables of this GitHub Actions job are incomplete: ${name} ${state}`;
+    expect(() => readOrigin({ ...JOB, [name]: value })).toThrow(message);
+  });
+});
+
+test.each([
+  ['GITHUB_SERVER_URL', 'github.com'],
+  ['GITHUB_SERVER_URL', 'https://github.com/other'],
+  ['GITHUB_REPOSITORY', 'app'],
+  ['GITHUB_REPOSITORY', 'group/app/../other'],
+  ['GITHUB_RUN_ID', '7a'],
+  ['GITHUB_RUN_ATTEMPT', '0x1'],
+  ['GITHUB_JOB', '../build'],
+  ['GITHUB_JOB', 'build.2'],
+  ['GITHUB_SHA', 'main'],
+])('a malformed variable is an error that names it: %s=%s', (name, value) => {
+  expect(() => readOrigin({ ...JOB, [name]: value })).toThrow(`${name} is malformed: "${value}"`);
+  expect(String(readIds({ ...JOB, [name]: value }).jobId)).not.toContain(value);
+});
+
+test('IDs are read also where only they are set', () => {
+  expect(readIds(JOB)).toEqual({ jobId: '77.build.2', projectId: '12', pipelineId: '77' });
+  expect(readIds({ GITHUB_RUN_ID: '5' })).toEqual({ pipelineId: '5' });
+  expect(readIds({})).toEqual({});
+});
+
+test('the ID of a job can name a folder and a lease, and means this job only', () => {
+  const [dashed, other] = ['test-app', 'test_app'].map((key) => readOrigin({ ...JOB, GITHUB_JOB: key }));
+  expect(dashed).toMatchObject({ jobName: 'test-app', jobId: '77.test..app.2', run: '2' });
+  expect(dashed?.jobId).not.toBe(other?.jobId);
+  expect(dashed?.jobUrl).toBe('https://github.com/group/app/actions/runs/77/attempts/2');
+  expect(githubBuildType.runOf?.('77.test..app.2')).toBe('2');
+});
+
+test('a git tag is that of a run for a tag', () => {
+  expect(github.gitTag(JOB)).toBeUndefined();
+  expect(github.gitTag({ ...JOB, GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v1' })).toBe('v1');
+});
+
+describe('a build', () => {
+  test('states what its certificate states', () => {
+    const { signer, invocationId, externalParameters, builderId } = readBuild(JOB);
+    expect(signer).toEqual({
+      issuer: 'https://token.actions.githubusercontent.com',
+      identity: 'https://github.com/group/app/.github/workflows/ci.yml@refs/heads/main',
+    });
+    expect(invocationId).toBe(githubBuildType.jobUrl('https://github.com/group/app', '77.build.2'));
+    expect(externalParameters).toMatchObject({
+      ref: 'refs/heads/main',
+      entryPoint: 'build',
+      trigger: 'push',
+    });
+    expect(builderId).toBe('https://github.com/actions/runner/github-hosted');
+  });
+
+  test.each(['GITHUB_REF', 'GITHUB_WORKFLOW_REF', 'GITHUB_EVENT_NAME'])('needs %s', (name) => {
+    expect(() => readBuild({ ...JOB, [name]: '' })).toThrow(`${name} is not set`);
+  });
+
+  test.each([
+    ['https://github.com', 'https://token.actions.githubusercontent.com'],
+    ['https://tenant.ghe.com', 'https://token.actions.tenant.ghe.com'],
+    ['https://github.example', 'https://github.example/_services/token'],
+  ])('of %s is vouched for by %s, and by nobody else', (server, issuer) => {
+    expect(readBuild({ ...JOB, GITHUB_SERVER_URL: server }).signer.issuer).toBe(issuer);
+    expect(githubBuildType.serverOf(issuer)).toBe(server);
+    expect(githubBuildType.serverOf(`${issuer}.other.example`)).toBeUndefined();
+    expect(githubBuildType.serverOf('https://gitlab.example')).toBeUndefined();
+  });
+
+  test('is configured by its own repository only', () => {
+    const identity = 'https://github.com/group/app/.github/workflows/ci.yml@refs/heads/main';
+    expect(githubBuildType.isConfiguredBy('https://github.com/group/app', identity)).toBe(true);
+    expect(githubBuildType.isConfiguredBy('https://github.com/group/ap', identity)).toBe(false);
+    expect(githubBuildType.isConfiguredBy('https://github.com/group', identity)).toBe(false);
+  });
+});

@@ -1,0 +1,54 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { Layout } from '../../src/layout/layout.ts';
+import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
+import { drayage, drayageJson } from '../support/cli.ts';
+import { githubJob } from '../support/github-job.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const APP = sampleImage(['base', 'app']);
+
+let cwd: string;
+let output: string;
+beforeEach(async () => {
+  cwd = await temporaryFolder();
+  output = join(await temporaryFolder(), 'set_output');
+  await writeFile(output, 'earlier=1\n');
+  const layout = await Layout.create(join(cwd, 'built'));
+  await layout.update((transaction) => addSample(transaction, APP, ['app:1']));
+});
+
+const env = (change: Record<string, string> = {}) =>
+  githubJob({ GITHUB_OUTPUT: output, GITHUB_WORKSPACE: cwd, ...change });
+
+const save = ['save', '--from', 'built', 'app:1'];
+
+test('a save in a GitHub Actions job states its origin, and adds the references to the outputs of its step', async () => {
+  const { layout, images } = await drayageJson<{ layout: string; images: { ref: string }[] }>(save, {
+    cwd,
+    env: env(),
+  });
+  expect(layout).toBe(join(cwd, '.drayage', '77.build.2'));
+  expect(images.map(({ ref }) => ref)).toEqual([expect.stringMatching(/^app:pipeline-77-[0-9a-f]{12}$/)]);
+  const lines = (await readFile(output, 'utf8')).split('\n');
+  expect(lines.slice(0, 2)).toEqual(['earlier=1', `DRAYAGE_APP_REF=${images[0]?.ref}`]);
+  const [{ annotations }] = await (await Layout.open(layout)).resolve('app:1');
+  expect(annotations).toMatchObject({ 'dev.drayage.github.job-id': '77.build.2' });
+});
+
+test('a job of another workflow run refuses the image', async () => {
+  await drayageJson(save, { cwd, env: env() });
+  const load = ['load', '--to', 'docker-archive:app.tar'];
+  expect(await drayage(load, { cwd, env: env({ GITHUB_JOB: 'test' }) })).toMatchObject({ code: 0 });
+  const { code, stderr } = await drayage(load, { cwd, env: env({ GITHUB_RUN_ID: '78' }) });
+  expect(code).toBe(5);
+  expect(stderr).toContain('pipeline is 77, not 78');
+});
+
+test('a job whose variables are incomplete saves nothing', async () => {
+  const { code, stderr } = await drayage(save, { cwd, env: env({ GITHUB_SHA: '' }) });
+  expect(code).toBe(2);
+  expect(stderr).toContain('GITHUB_SHA is not set');
+  expect(await readFile(output, 'utf8')).toBe('earlier=1\n');
+});
