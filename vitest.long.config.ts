@@ -1,7 +1,9 @@
 import type { ViteUserConfig } from 'vitest/config';
 import { defineConfig } from 'vitest/config';
+import { ALIAS } from './test/support/alias.ts';
 
 const config: ViteUserConfig = defineConfig({
+  resolve: { alias: ALIAS },
   test: {
     include: ['test/system/**/*.test.ts', 'test/**/*.long.test.ts'],
     globalSetup: './test/support/build.ts',
