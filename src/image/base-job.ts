@@ -17,7 +17,8 @@ export interface JobLayout {
 
 /**
  * A layout in the artifact of an earlier job that the user named: its pairs are stated. Only its documents are read.
- * Layers that it omits itself are recorded at their own place, if that is a job's artifact, too.
+ * Layers that it omits itself are recorded at their own place, if that is the artifact of a job of the same server: no
+ * reader asks another one.
  */
 export class BaseJob {
   readonly source: ContentSource;
@@ -71,7 +72,7 @@ export class BaseJob {
     const { digest } = layer.blob;
     const isThere = await place.has(layer.blob, options);
     const where = isThere ? at : omitted.has(digest) ? jobs.get(digest) : undefined;
-    if (where === undefined || this.#places.has(pairOf(layer))) return;
+    if (where?.server !== at.server || this.#places.has(pairOf(layer))) return;
     this.#places.set(pairOf(layer), where);
     this.#layers.push(layer);
   }
