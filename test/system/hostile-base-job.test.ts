@@ -7,8 +7,8 @@ import { makeCargo } from '../docker/cargo.ts';
 import type { CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
-import type { Lie } from '../support/hostile-artifact.ts';
-import { LIES } from '../support/hostile-artifact.ts';
+import type { Lie } from '../support/base-job-lies.ts';
+import { LARGE_LIE, LIES } from '../support/base-job-lies.ts';
 import { JobChain } from '../support/job-chain.ts';
 import { listFiles } from '../support/list-files.ts';
 import { zip } from '../support/zip-bytes.ts';
@@ -23,6 +23,8 @@ const SHARED = randomBytes(20_000);
 const BASE = makeCargo({ layers: [SHARED] });
 const APP = makeCargo({ layers: [SHARED, 'own'] });
 const FAR = '2999-01-01T00:00:00Z';
+/** More than loads fetch ahead into memory. */
+const STREAMED = 70_000_000;
 /** Damaged or another layer; or its place did not deliver it as announced. */
 const REFUSALS = [3, 4];
 
@@ -32,9 +34,9 @@ interface Scene {
 }
 
 /** Saves the app against the lying base job: as the folder `thin`, and as the artifact of job 2. */
-async function arrange({ archives, storage, ends }: Lie): Promise<Scene> {
+async function arrange({ archives, storage, ends }: Lie, images = { base: BASE, app: APP }): Promise<Scene> {
   const chain = await JobChain.start();
-  const target = { base: BASE, server: new URL(chain.gitlab.url).origin };
+  const target = { base: images.base, server: new URL(chain.gitlab.url).origin };
   const { saved, read = saved } = archives(target);
   const env = { ...SIGNING_JOB, ...chain.envOf('3') };
   const run: Scene['run'] = async (...args) => drayage(args, { cwd: chain.cwd, env });
@@ -42,7 +44,7 @@ async function arrange({ archives, storage, ends }: Lie): Promise<Scene> {
   await writeFile(join(chain.cwd, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const base = { id: 1, name: 'build', expireAt: FAR };
   chain.jobs.push({ ...base, archive: saved });
-  await chain.build(APP);
+  await chain.build(images.app);
   expect(await run('load', 'built', '--to', 'docker-archive:app.tar', '--expect', 'none')).toMatchObject({
     code: 0,
   });
@@ -92,6 +94,12 @@ async function assertLoad({ run }: Scene, { ends }: Lie, daemon: TestDaemon): Pr
   expect(await imagesOf(daemon)).toBe(before);
 }
 
+/** The size of the largest blob in a containerd store. */
+async function largestBlob({ dataRoot }: TestDaemon): Promise<number> {
+  const blobs = await listFiles(join(dataRoot, 'containerd/daemon/io.containerd.content.v1.content/blobs'));
+  return Math.max(...blobs.map(({ size }) => size));
+}
+
 beforeAll(async () => {
   if (skip) return;
   daemons = await Promise.all(DAEMON_KINDS.map((kind) => startDaemon(kind)));
@@ -130,5 +138,15 @@ describe('no lie of a base job reaches a daemon, a signature, a registry or a fi
     const written = ['complete', 'docker-archive.tar', 'oci-archive.tar'];
     const files = (await readdir(chain.cwd)).filter((file) => written.includes(file));
     expect(files).toEqual(isTrue ? written : []);
+  });
+
+  test.skipIf(skip)('a containerd store gets no whole blob of it, although it is streamed', async () => {
+    const large = Buffer.alloc(STREAMED, 1);
+    const compress = false;
+    const app = makeCargo({ layers: [large, 'own'], compress });
+    const scene = await arrange(LARGE_LIE, { base: makeCargo({ layers: [large], compress }), app });
+    const daemon = daemons.find(({ kind }) => kind === 'docker-28-containerd') ?? expect.fail();
+    await assertLoad(scene, LARGE_LIE, daemon);
+    expect(await largestBlob(daemon)).toBeLessThan(STREAMED);
   });
 });
