@@ -17,7 +17,7 @@ interface Entry {
   annotations?: Record<string, string>;
 }
 
-export const BLOB = gzipSync(tar(entry('file-0', FOREIGN)));
+export const BLOB: Buffer = gzipSync(tar(entry('file-0', FOREIGN)));
 
 /** The foreign layer, which other descriptors may call something else. */
 export function foreignLayer(): Descriptor {
