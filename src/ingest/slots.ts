@@ -117,9 +117,9 @@ export class Slots implements MemoryUser {
     if (this.#waiting.length === 0 && this.#hasRoom()) this.#hold();
     else await new Promise<void>((go) => this.#waiting.push(go));
     const memory = this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.size));
-    return new Filling(memory, () => {
+    return new Filling(memory, (isReusable) => {
       this.#held--;
-      this.#free.push(memory);
+      if (isReusable) this.#free.push(memory);
       this.#memory.release(this.size);
     });
   }
@@ -142,13 +142,15 @@ export class Slots implements MemoryUser {
 
 /** A slot that is being filled. */
 class Filling implements Slot {
-  readonly release: () => void;
   readonly #memory: Uint8Array;
+  readonly #onRelease: (isReusable: boolean) => void;
   #filled = 0;
+  /** Whether a source that failed may still write into the memory. */
+  #isLost = false;
 
-  constructor(memory: Uint8Array, release: () => void) {
+  constructor(memory: Uint8Array, onRelease: (isReusable: boolean) => void) {
     this.#memory = memory;
-    this.release = release;
+    this.#onRelease = onRelease;
   }
 
   get bytes(): Uint8Array {
@@ -161,11 +163,17 @@ class Filling implements Slot {
 
   /** Takes bytes until it is full, or they end. */
   async fillFrom(bytes: FillableBytes): Promise<void> {
+    this.#isLost = true;
     while (!this.isFull) {
       const count = await bytes.readInto(this.#memory.subarray(this.#filled));
-      if (count === 0) return;
+      if (count === 0) break;
       this.#filled += count;
     }
+    this.#isLost = false;
+  }
+
+  release(): void {
+    this.#onRelease(!this.#isLost);
   }
 
   /** Takes as many bytes as fit. Returns how many. */

@@ -5,7 +5,8 @@ export interface FillableBytes extends AsyncIterable<Uint8Array> {
   /**
    * Reads the next bytes into the start of `target`. Returns how many there were: at least one, 0 only at the end of
    * input. Errors of the source are thrown as they are.
-   * @param target is written to until this settles; not empty
+   * @param target is written to until this resolves; not empty. After a failure, it may still be written to: then it must
+   * not be used any more
    */
   readInto(target: Uint8Array): Promise<number>;
 }

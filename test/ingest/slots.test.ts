@@ -83,3 +83,33 @@ test('a source that fails while it fills a block gives its room back', async () 
   await expect(cut(slots, broken)).rejects.toThrow('cut off');
   expect(await cut(slots, new FillingSource(content))).toHaveLength(3);
 });
+
+test('memory that a failed source may still write into is not used again', async () => {
+  const slots = new Slots(20, 20);
+  let late: Uint8Array | undefined;
+  const aborted = Object.assign(source(content, 50), {
+    fillsDirectly: true,
+    readInto: async (target: Uint8Array): Promise<number> => {
+      late = target;
+      throw new Error('stopped');
+    },
+  });
+  await expect(cut(slots, aborted)).rejects.toThrow('stopped');
+  const blocks = [];
+  for await (const block of slots.blocks(source(content, 50))) {
+    late?.fill(0xff);
+    blocks.push(...block.bytes);
+    block.release();
+  }
+  expect(blocks).toEqual([...content]);
+});
+
+test('memory that was filled is used again', async () => {
+  const slots = new Slots(20, 20);
+  const memories = new Set<ArrayBufferLike>();
+  for await (const block of slots.blocks(new FillingSource(content))) {
+    memories.add(block.bytes.buffer);
+    block.release();
+  }
+  expect(memories.size).toBe(1);
+});
