@@ -27,7 +27,7 @@ export interface Lie {
 }
 
 /** Whom a lie is told: an image whose first layer the base job has. */
-export interface LieTarget {
+interface LieTarget {
   base: TestCargo;
   /** Address of the GitLab. */
   server: string;
