@@ -58,3 +58,39 @@ test.each([
 ])('by spelling, %s is in %s: %s', (path, folder, expected) => {
   expect(isBelow(path, folder)).toBe(expected);
 });
+
+/** Mounts as `id parent device root at`. */
+function mountsOf(...lines: string[]): Mounts {
+  return Mounts.parse(lines.map((line) => `${line} rw - type source rw`).join('\n'));
+}
+
+describe('of mounts that hide others, the one counts that is seen:', () => {
+  const base = ['1 0 8:1 / /', '9 1 8:2 /ws /builds'];
+  test.each<[string, boolean, string[]]>([
+    ['a mount hidden by a later one above it', false, ['2 1 8:2 /ws /keys/in', '3 1 8:3 / /keys']],
+    ['the same in another order of lines', false, ['3 1 8:3 / /keys', '2 1 8:2 /ws /keys/in']],
+    ['a later one above it that shows the workspace', true, ['2 1 8:3 / /keys/in', '3 1 8:2 /ws /keys']],
+    ['a mount on the later one', true, ['2 1 8:3 / /keys', '3 2 8:2 /ws /keys/in']],
+    ['the upper one of two at one path', true, ['2 1 8:3 / /keys/in', '3 2 8:2 /ws /keys/in']],
+    ['the lower one of two at one path', false, ['2 1 8:2 /ws /keys/in', '3 2 8:3 / /keys/in']],
+    ['a mount on the upper one', true, ['2 1 8:3 / /keys', '3 2 8:4 / /keys', '4 3 8:2 /ws /keys/in']],
+    ['a mount on the lower one', false, ['2 1 8:3 / /keys', '4 2 8:2 /ws /keys/in', '3 2 8:4 / /keys']],
+    ['a volume that is also mounted in the workspace', true, ['2 9 8:5 / /builds/v', '3 1 8:5 / /keys']],
+    [
+      'one whose mount there is hidden',
+      false,
+      ['2 9 8:5 / /builds/a/b', '4 9 8:6 / /builds/a', '3 1 8:5 / /keys'],
+    ],
+  ])('%s: %s', (_, expected, lines) => {
+    expect(mountsOf(...base, ...lines).isIn('/keys/in/key.pub', '/builds')).toBe(expected);
+  });
+
+  test.each([
+    ['is on itself', '1 1 8:1 / /'],
+    ['is not listed, as in a chroot', ''],
+  ])('and the root folder %s', (_, root) => {
+    const found = mountsOf(root, '9 1 8:2 /ws /builds', '2 1 8:2 /ws /keys');
+    expect(found.isIn('/keys/key.pub', '/builds')).toBe(true);
+    expect(found.isIn('/etc/key.pub', '/builds')).toBe(false);
+  });
+});
