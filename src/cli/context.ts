@@ -1,5 +1,5 @@
 import type { OnProgress } from '../index.ts';
-import type { InputBytes } from '../disk/standard-input.ts';
+import type { InputBytes } from '../disk/input.ts';
 
 /** What a command knows about the process; made once, in main. */
 export interface Context {

@@ -1,8 +1,9 @@
 import type { BigIntStats } from 'node:fs';
 import { existsSync, statSync } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { DrayageError } from '../index.ts';
-import { FileBytes } from '../disk/file-bytes.ts';
+import type { InputBytes } from '../disk/input.ts';
+import { openInput } from '../disk/input.ts';
 import { fileError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
 
@@ -77,11 +78,12 @@ function isFile(path: string): boolean {
  * Opens an archive.
  * @throws {@link DrayageError} `NOT_FOUND`, `IO`
  */
-export async function openArchive(path: string): Promise<FileBytes> {
-  const handle = await open(path).catch((cause: unknown) => {
+export async function openArchive(path: string): Promise<InputBytes> {
+  try {
+    return await openInput(path);
+  } catch (cause) {
     throw fileError(cause, `${path} cannot be read`, { path });
-  });
-  return new FileBytes(handle);
+  }
 }
 
 /** Whether two paths lead to one folder, however they are spelled. */

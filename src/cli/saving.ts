@@ -15,8 +15,8 @@ import { reportPlan } from './reports.ts';
 import type { SaveCommandOptions } from './save-request.ts';
 import { beginSave, noteMovingTags } from './save-request.ts';
 import { openBaseLayouts } from './sources.ts';
-import type { InputBytes } from '../disk/standard-input.ts';
-import { openStandardInput } from '../disk/standard-input.ts';
+import type { InputBytes } from '../disk/input.ts';
+import { openStandardInput } from '../disk/input.ts';
 
 /** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};

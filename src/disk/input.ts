@@ -1,4 +1,5 @@
-import { fstatSync, read } from 'node:fs';
+import { close, constants, fstatSync, open, read } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -16,16 +17,36 @@ const STDIN = 0;
 /** The bytes of standard input: of a file, pipe or socket without a buffer for each chunk; else Node's own stream. */
 export function openStandardInput(): InputBytes {
   const stats = fstatSync(STDIN);
-  if (stats.isFile())
-    return new FileBytes({ read: promisify(read).bind(undefined, STDIN), close: async () => {} });
-  if (stats.isFIFO() || stats.isSocket()) return new SocketBytes(openSocket);
+  if (stats.isFile()) return fileBytes(STDIN, async () => {});
+  if (stats.isFIFO() || stats.isSocket()) return pipeBytes(STDIN);
   return process.stdin;
 }
 
-function openSocket(onread: OnReadOpts): Socket {
+/**
+ * Opens a file or a named pipe. Does not wait for the writer of a pipe: to open it without `O_NONBLOCK` blocks a thread,
+ * which nothing can end.
+ * @throws errors of the system
+ */
+export async function openInput(path: string): Promise<InputBytes> {
+  const isPipe = (await stat(path)).isFIFO();
+  const flags = constants.O_RDONLY | (isPipe ? constants.O_NONBLOCK : 0);
+  const fd = await promisify(open)(path, flags);
+  return isPipe ? pipeBytes(fd) : fileBytes(fd, async () => promisify(close)(fd));
+}
+
+function fileBytes(fd: number, end: () => Promise<void>): FileBytes {
+  return new FileBytes({ read: promisify(read).bind(undefined, fd), close: end });
+}
+
+/** The socket closes the descriptor. */
+function pipeBytes(fd: number): SocketBytes {
+  return new SocketBytes((onread) => openSocket(fd, onread));
+}
+
+function openSocket(fd: number, onread: OnReadOpts): Socket {
   // The types of Node 20 lack the last one, which its documentation has.
   const options: SocketConstructorOpts & { onread: OnReadOpts } = {
-    fd: STDIN,
+    fd,
     readable: true,
     writable: false,
     onread,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
-import { Heartbeat, isAlive } from './heartbeat.ts';
+import { Heartbeat, isAlive, lastBeat } from './heartbeat.ts';
 import { inFolder, lookBelow, namesBelow, removeBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
 import { ignoreErrors, ifThere, toDiskError } from '../disk/io-error.ts';
@@ -98,12 +98,6 @@ async function isExclusive(home: Folder, now: () => Promise<number>): Promise<bo
     if (beat !== undefined && isAlive(beat, await now(), STALE_AFTER)) return true;
   }
   return false;
-}
-
-/** When a file of a holder was last written; undefined if it is gone. */
-async function lastBeat(lock: Folder, name: string): Promise<number | undefined> {
-  const stats = await ifThere(lock.pathOf(name), 'look at', () => lock.stat(name));
-  return stats && Number(stats.mtimeMs);
 }
 
 /** Makes a folder with the holder's file in it, to be renamed into place. */

@@ -1,7 +1,7 @@
 import { namesBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
 import { ignoreErrors, ifThere } from '../disk/io-error.ts';
-import { Heartbeat, isAlive } from './heartbeat.ts';
+import { Heartbeat, isAlive, lastBeat } from './heartbeat.ts';
 import { removeAbandonedLock, removeEmptyLock, untilNotExclusive } from './lock.ts';
 import type { Home, TransactionFolder } from './staging-home.ts';
 import {
@@ -83,7 +83,10 @@ export class Staging {
     return this.#lease.beat();
   }
 
-  /** The staging folders of other processes that are at work on the layout, or were within the last ten minutes. */
+  /**
+   * The staging folders of other processes that are at work on the layout. One that cannot be seen from here counts for ten
+   * minutes after its last sign.
+   */
   async others(): Promise<string[]> {
     const now = await this.#lease.beat();
     const found: string[] = [];
@@ -145,8 +148,8 @@ async function lastSign(shared: Folder, name: string): Promise<number | undefine
   const stats = await ifThere(shared.pathOf(name), 'look at', () => shared.stat(name));
   if (stats?.isDirectory() !== true) return undefined;
   await using folder = await shared.folder(name);
-  const lease = folder && (await ifThere(folder.pathOf(LEASE), 'look at', () => folder.stat(LEASE)));
-  return Number((lease ?? stats).mtimeMs);
+  const beat = folder && (await lastBeat(folder, LEASE));
+  return beat ?? Number(stats.mtimeMs);
 }
 
 async function startLease(made: TransactionFolder): Promise<Heartbeat> {

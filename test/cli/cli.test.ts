@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -151,6 +152,15 @@ describe('a source that stays silent', () => {
     });
     expect(code).toBe(130);
     expect(await readdir(cwd)).toEqual([]);
+  });
+
+  test('does not hold up an interrupt as a named pipe without a writer', async () => {
+    execFileSync('mkfifo', [join(cwd, 'pipe')]);
+    const { code } = await run(['save', '--from', 'pipe'], {
+      onStart: (child) => setTimeout(() => child.kill('SIGINT'), 1500),
+    });
+    expect(code).toBe(130);
+    expect(await readdir(cwd)).toEqual(['pipe']);
   });
 });
 

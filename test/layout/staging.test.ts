@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
+import { ownMark } from '../../src/layout/process-mark.ts';
 import type { ProgressEvent } from '../../src/progress.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
@@ -50,6 +52,29 @@ describe('staging', () => {
     await (await Layout.create(path)).update(async () => {});
     expect(readdirSync(home)).toEqual(['tx-young']);
     expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  test('of a process that was killed is swept at once, and its lock is broken', async () => {
+    const { home, path } = place();
+    const layout = await Layout.create(path);
+    await layout.update((transaction) => addSample(transaction, APP, ['app']));
+    mkdirSync(join(home, 'tx-killed'), { recursive: true });
+    mkdirSync(join(home, 'lock'));
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const mark = ownMark().replace(/\d+$/, String(pid));
+    for (const file of ['tx-killed/lease', 'lock/someone']) writeFileSync(join(home, file), mark);
+    await layout.prune(async (entries) => entries, { lockTimeout: 0 });
+    expect(existsSync(home)).toBe(false);
+  });
+
+  test('of a living process stays, and nothing is removed meanwhile', async () => {
+    const { home, path } = place();
+    const layout = await Layout.create(path);
+    await layout.update((transaction) => addSample(transaction, APP, ['app']));
+    mkdirSync(join(home, 'tx-alive'), { recursive: true });
+    writeFileSync(join(home, 'tx-alive/lease'), ownMark());
+    await expect(layout.prune(async (entries) => entries)).rejects.toMatchObject({ code: 'LOCKED' });
+    expect(readdirSync(home)).toEqual(['tx-alive']);
   });
 
   test.each(['.layout.drayage', 'layout/.drayage-tmp'])(
