@@ -14,7 +14,7 @@ export function keepHeapSmall(): void {
 
 /**
  * Lets buffers pile up until collections of the young generation free them: the whole heap is marked a fifth as often.
- * Not for a save, whose peak would grow with the image.
+ * Not for a save out of a daemon: what it sends arrives in buffers of its own, so that the peak would grow with the image.
  */
 export function collectLessOften(): void {
   setFlagsFromString('--heap-growing-percent=300');

@@ -6,6 +6,7 @@ import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
 import { findBuiltImages } from './built-images.ts';
+import { collectLessOften } from './collector.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
@@ -154,5 +155,6 @@ async function openSource(
 }
 
 function archiveSource(archive: InputBytes, name: string): OpenSource {
+  collectLessOften();
   return { from: { archive, name }, [Symbol.asyncDispose]: async () => void archive.destroy() };
 }
