@@ -2,6 +2,7 @@ import type { OnProgress, ProgressEvent } from '../index.ts';
 import { formatBytes } from '../text/bytes.ts';
 import { hintOf } from './hints.ts';
 import type { TextOutput } from './output.ts';
+import { ProgressTotal } from './progress-total.ts';
 import { clearStatus, printLine, printLineOver, printStatus, widthOf } from './output.ts';
 
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
@@ -18,11 +19,12 @@ export interface ProgressDisplay {
 export function createProgressDisplay(output: TextOutput): ProgressDisplay {
   const terminal = output.isTTY === true;
   const total = { read: 0, sent: 0 };
+  const done = new ProgressTotal();
   let label = '';
   let shown = performance.now();
   const show = (): void => {
     const moved = total.sent > 0 ? `${formatBytes(total.sent)} sent` : `${formatBytes(total.read)} read`;
-    const line = (name: string): string => `drayage: ${name === '' ? '' : `${name}: `}${moved}`;
+    const line = (name: string): string => `drayage: ${name === '' ? '' : `${name}: `}${done.text(moved)}`;
     const room = widthOf(output) - line(' ').length;
     if (terminal) printStatus(output, line(cut(label, room)));
     else printLine(output, line(label));
@@ -30,6 +32,7 @@ export function createProgressDisplay(output: TextOutput): ProgressDisplay {
   };
   return {
     onProgress: (event) => {
+      done.take(event);
       if (event.kind === 'image') label = event.name;
       else if (event.kind === 'note' || event.kind === 'waiting')
         printLineOver(output, `drayage: ${lineOf(event)}`);

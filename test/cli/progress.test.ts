@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ProgressEvent } from '../../src/index.ts';
 import { createProgressDisplay } from '../../src/cli/progress.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
@@ -83,4 +84,78 @@ test.each([
   const { onProgress, written } = display(false);
   onProgress({ kind: 'waiting', what, where, seconds: 30 });
   expect(written).toEqual([`drayage: ${line}\n`]);
+});
+
+const start = { kind: 'start', images: 1, layers: 2, size: 66_000_000 } as const;
+const bytes = (read: number, digest?: string): ProgressEvent => ({
+  kind: 'bytes',
+  direction: 'read',
+  bytes: read,
+  digest,
+});
+const layer = (digest: string, size: number): ProgressEvent => ({
+  kind: 'layer',
+  digest,
+  size,
+  status: 'written',
+});
+const name = { kind: 'image', name: 'registry.example/group/app:1.2.3' } as const;
+
+describe('where it is known how much there is', () => {
+  test.each<[string, ProgressEvent[], string, string]>([
+    [
+      'the line says so, within a blob too',
+      [start, bytes(12_000_000, 'a')],
+      'registry.example/group/app:1.2.3: 12 MB of 66 MB',
+      '…oup/app:1.2.3: 12 MB of 66 MB',
+    ],
+    [
+      'a blob that was found in place counts as one that moved',
+      [start, layer('b', 50_000_000), bytes(12_000_000, 'a')],
+      'registry.example/group/app:1.2.3: 62 MB of 66 MB',
+      '…oup/app:1.2.3: 62 MB of 66 MB',
+    ],
+    [
+      'what is done is not counted twice, nor beyond the whole',
+      [start, bytes(60_000_000, 'a'), layer('a', 60_000_000), bytes(60_000_000, 'b')],
+      'registry.example/group/app:1.2.3: 66 MB of 66 MB',
+      '…oup/app:1.2.3: 66 MB of 66 MB',
+    ],
+    [
+      'of a stream, the layers are counted',
+      [start, layer('a', 60_000_000), bytes(12_000_000)],
+      'registry.example/group/app:1.2.3: 12 MB read, 1 of 2 layers',
+      '….3: 12 MB read, 1 of 2 layers',
+    ],
+    [
+      'of layers without sizes, too',
+      [{ ...start, size: null }, layer('a', 60_000_000), bytes(12_000_000, 'b')],
+      'registry.example/group/app:1.2.3: 12 MB read, 1 of 2 layers',
+      '….3: 12 MB read, 1 of 2 layers',
+    ],
+    [
+      'another start begins again',
+      [start, layer('a', 60_000_000), { ...start, size: 1_000_000 }, bytes(500_000, 'a')],
+      'registry.example/group/app:1.2.3: 500 kB of 1.0 MB',
+      '…p/app:1.2.3: 500 kB of 1.0 MB',
+    ],
+    [
+      'no total is made up',
+      [{ kind: 'start', images: 1, layers: null, size: null }, bytes(500_000)],
+      'registry.example/group/app:1.2.3: 500 kB read',
+      '…/group/app:1.2.3: 500 kB read',
+    ],
+  ])('%s: at 80 columns, at 40, and in a log', (_, events, wide, narrow) => {
+    for (const [made, line] of [
+      [display(true, 80), `\r\u001B[Kdrayage: ${wide}`],
+      [display(true, 40), `\r\u001B[Kdrayage: ${narrow}`],
+      [display(false), `drayage: ${wide}\n`],
+    ] as const) {
+      made.onProgress(name);
+      for (const event of events.slice(0, -1)) made.onProgress(event);
+      vi.advanceTimersByTime(10_000);
+      made.onProgress(events.at(-1) ?? start);
+      expect(made.written.at(-1)).toBe(line);
+    }
+  });
 });
