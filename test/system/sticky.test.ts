@@ -1,11 +1,18 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadVerbResult, PromoteResult, SaveReferenceResult, UnloadResult } from '../../src/index.ts';
+import type {
+  LoadVerbResult,
+  PromoteResult,
+  SaveReferenceResult,
+  UnloadResult,
+  VerifyResult,
+} from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
-import { gitlabJob } from '../support/gitlab-job.ts';
+import { gitlabJob, SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 import { CountingProxy } from './support/counting-proxy.ts';
 import type { DaemonKind, TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
@@ -28,6 +35,15 @@ async function docker(of: TestDaemon, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await of.docker(args);
   expect(`${code} ${stderr}`).toBe('0 ');
   return stdout.trim();
+}
+
+/** A key of its own, as PEM. */
+function makeKey(): { secret: string; shown: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    secret: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    shown: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
 }
 
 /** Loads an image of so many layers into a daemon. */
@@ -167,6 +183,33 @@ describe.each(KINDS)('references to images in %s', (kind) => {
         expect(promoted.images[0]?.digest).not.toBe(images[0]?.digest);
       },
     );
+
+    test('have been signed and verified before that, by one key', async () => {
+      const [own, other] = [makeKey(), makeKey()];
+      await writeFile(join(folder, 'key.pem'), own.secret);
+      await buildTinyImage(daemon, ['signed:1']);
+      const run = async <T>(env: Readonly<Record<string, string>>, ...args: string[]): Promise<T> =>
+        drayageJson<T>(args, { cwd: folder, env: { ...env, CI_COMMIT_REF_PROTECTED: 'true' } });
+      const sign = ['--sign', '--key', 'key.pem', '-o', 'signed', ...host()];
+      const { images } = await run<SaveReferenceResult>(SIGNING_JOB, 'save', 'signed:1', '--sticky', ...sign);
+      const verifying = ['verify', 'signed', '--key', own.shown];
+      const { layouts } = await run<{ layouts: VerifyResult[] }>({}, ...verifying);
+      expect(layouts.flatMap(({ references }) => references)).toHaveLength(1);
+      const load = (key: string): string[] => ['load', 'signed', '--key', key, ...host()];
+      const loaded = await run<LoadVerbResult>(TAKING_JOB, ...load(own.shown));
+      expect(loaded.images).toMatchObject([{ id: images[0]?.id, status: 'present', bytesSent: 0 }]);
+      const target = `${registry.host}/signed:1`;
+      const promote = (key: string): string[] => [
+        ...['promote', 'signed:1', target, '--from', 'signed', '--key', key],
+        ...host(),
+      ];
+      const promoted = await run<PromoteResult>(TAKING_JOB, ...promote(own.shown));
+      expect(promoted.images).toMatchObject([{ id: images[0]?.id, tags: [{ ref: target }] }]);
+      for (const args of [load(other.shown), promote(other.shown)]) {
+        const env = { ...TAKING_JOB, CI_COMMIT_REF_PROTECTED: 'true' };
+        expect((await drayage(args, { cwd: folder, env })).code).toBe(5);
+      }
+    });
   });
 });
 
