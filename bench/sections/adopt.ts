@@ -1,19 +1,14 @@
 /** What buildx writes into the layout itself: adopted, against a save and against a push of the same image. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { randomBytes } from 'node:crypto';
-import { largeContext } from '../../test/system/support/images.ts';
-import type { BenchDaemon } from '../bench-daemon.ts';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Builder } from '../builder.ts';
+import { adopt, build, change, image, KIND, layout, NAME, prepare, REFERENCE } from '../builder.ts';
 import { bytesOf, clear, ourSave } from '../commands.ts';
 import type { Contender, Race } from '../contender.ts';
 import type { Lab } from '../lab.ts';
 import { measure } from '../measure.ts';
-import { BenchRegistry, REGISTRY } from '../registry.ts';
+import { journeyRace } from './basejourney.ts';
 
-/** The store whose builder writes a layout. */
-const KIND = 'docker-28-containerd';
-const NAME = 'bench/adopt:1';
-const REFERENCE = `${REGISTRY}/${NAME}`;
 const EMPTY = 'docker push, registry empty';
 const CHANGED = 'docker push of one changed layer';
 const HASH = 'openssl sha256 of all blobs, on all cores';
@@ -22,16 +17,7 @@ const SAVE = 'build, then save';
 const ADOPT = 'ours, adopt';
 const SECOND = 'ours, second output of a build, adopt';
 
-/** What all contenders share. */
-interface Builder {
-  daemon: BenchDaemon;
-  registry: BenchRegistry;
-  lab: Lab;
-  /** The context of the builds. */
-  context: string;
-}
-
-/** One race for the adoption alone, one for the build side. */
+/** One race for the adoption alone, one for the way to the next job, one for the build side. */
 export async function adoptRaces(lab: Lab): Promise<(() => Promise<Race>)[]> {
   return lab.usable([KIND]).flatMap((kind) => {
     let started: Promise<Builder> | undefined;
@@ -39,57 +25,12 @@ export async function adoptRaces(lab: Lab): Promise<(() => Promise<Race>)[]> {
       started ??= lab.start(kind).then((daemon) => prepare(daemon, lab));
       return started;
     };
-    return [async () => adoptRace(await builder()), async () => buildRace(await builder())];
+    return [
+      async () => adoptRace(await builder()),
+      async () => journeyRace(await builder()),
+      async () => buildRace(await builder()),
+    ];
   });
-}
-
-/** Seven large layers, or small ones; one more that every build changes. */
-async function prepare(daemon: BenchDaemon, lab: Lab): Promise<Builder> {
-  const context = join(lab.folder, 'context');
-  await mkdir(context);
-  const steps = lab.options.quick ? await smallContext(context) : await largeContext(context);
-  const lines = ['FROM scratch', ...steps, 'COPY change /', 'CMD ["/change"]', ''];
-  await writeFile(join(context, 'Dockerfile'), lines.join('\n'));
-  const registry = await BenchRegistry.start([daemon], lab);
-  const builder = { daemon, registry, lab, context };
-  await change(builder);
-  await measure(build(builder, image()), lab);
-  await push(builder);
-  await registry.snapshot();
-  return builder;
-}
-
-async function smallContext(context: string): Promise<string[]> {
-  await writeFile(join(context, 'small'), (await readFile(process.execPath)).subarray(0, 5_000_000));
-  return ['COPY small /'];
-}
-
-/** Another content of the last layer. */
-async function change({ context }: Builder): Promise<void> {
-  await writeFile(join(context, 'change'), randomBytes(1_000_000));
-}
-
-async function push({ daemon }: Builder): Promise<void> {
-  await daemon.run('tag', NAME, REFERENCE);
-  await daemon.run('push', '--quiet', REFERENCE);
-}
-
-function image(): string {
-  return `--output type=image,name=${NAME}`;
-}
-
-function layout(): string {
-  return `--output type=oci,tar=false,dest=job/layout,name=${NAME}`;
-}
-
-/** `docker buildx build`, with the settings of the daemon's own client, which knows its plugins. */
-function build({ daemon, context }: Builder, outputs: string): string {
-  const config = join(dirname(daemon.socket), 'c');
-  return `DOCKER_CONFIG=${config} ${daemon.docker} buildx build -q --metadata-file job.json ${outputs} ${context} > job.id`;
-}
-
-function adopt(lab: Lab): string {
-  return ourSave('zstd', '--from job/layout --metadata-file job.json', 'job/layout', lab);
 }
 
 async function adoptRace(builder: Builder): Promise<Race> {

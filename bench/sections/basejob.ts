@@ -11,8 +11,8 @@ import type { Lab } from '../lab.ts';
 import { measure } from '../measure.ts';
 
 const KINDS: DaemonKind[] = ['docker-20.10', 'docker-28-graph', 'docker-28-containerd'];
-/** The jobs, which are also their pipelines: yesterday's and today's. */
-const [BEFORE, NOW] = [1, 2];
+/** The jobs, which are also their pipelines: yesterday's, today's, and today's without a base. */
+const [BEFORE, NOW, WHOLE] = [1, 2, 3];
 const OWN = 'the new layers';
 const ARTIFACT = 'ours, base job';
 const DAEMON = 'docker load of the missing layers';
@@ -46,6 +46,7 @@ async function prepare(kind: DaemonKind, lab: Lab): Promise<Jobs> {
   const jobs = { daemon, archives, gitlab, lab };
   await measure(`${save(FIRST, BEFORE, jobs)} && ${zip(BEFORE)}`, lab);
   await ship(BEFORE, jobs);
+  await measure(`${save(SECOND, WHOLE, jobs)} && ${zip(WHOLE)}`, lab);
   return jobs;
 }
 
@@ -61,7 +62,7 @@ function zip(id: number): string {
 }
 
 /** A command of a job: the variables of its GitLab come first. */
-function inJob(command: string, { gitlab }: Jobs): string {
+export function inJob(command: string, { gitlab }: Pick<Jobs, 'gitlab'>): string {
   return `CI_API_V4_URL=${gitlab.url} CI_JOB_TOKEN=${JOB_TOKEN} CI_PROJECT_ID=12 ${command}`;
 }
 
@@ -106,12 +107,14 @@ async function loadRace(jobs: Jobs): Promise<Race> {
   const { daemon, archives, gitlab, lab } = jobs;
   const missing = join(lab.folder, `missing-${daemon.kind}.tar`);
   await writeMissing(archives, missing, lab);
-  const load = ourLoad(lab.node, `--job-id ${NOW} --project 12 --private --host ${daemon.host}`);
+  const load = (options: string): string =>
+    inJob(ourLoad(lab.node, `${options} --private --host ${daemon.host}`), jobs);
+  const loadJob = `--job-id ${NOW} --project 12`;
   let sent = 0;
-  const ours = (name: string, before: () => Promise<void>): Contender => ({
+  const ours = (name: string, before: () => Promise<void>, options = ''): Contender => ({
     name,
     ours: true,
-    command: inJob(load, jobs),
+    command: load(`${loadJob} ${options}`),
     before: async () => {
       await before();
       // Layouts on disk would save requests.
@@ -141,6 +144,25 @@ async function loadRace(jobs: Jobs): Promise<Race> {
       ours(WARM, warm),
       // Last, so that yesterday's image goes into the daemon once a round.
       ours('ours, load --job, empty daemon', () => daemon.empty()),
+      ours(
+        'ours, load --job with a cache of yesterday, empty daemon',
+        async () => {
+          await daemon.empty();
+          const fill = ourLoad(lab.node, `--job-id ${BEFORE} --project 12 --cache cache --to oci:filled`);
+          await measure(`rm -rf cache filled && ${inJob(fill, jobs)} && rm -rf filled`, lab);
+        },
+        '--cache cache',
+      ),
+      {
+        name: 'ours, unzip and load of the whole artifact, empty daemon',
+        ours: true,
+        command: `unzip -q ${WHOLE}.zip -d restored && ${load(`restored/.drayage/${WHOLE}`)}`,
+        before: async () => {
+          await daemon.empty();
+          await clear(join(lab.folder, 'restored'))();
+        },
+        bytes: () => bytesOf(join(lab.folder, `${WHOLE}.zip`)),
+      },
     ],
     goals: [{ ours: WARM, against: DAEMON, atMost: 1, plus: 1 }],
     close: () => daemon.stop(),
