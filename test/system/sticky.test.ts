@@ -199,10 +199,8 @@ describe.each(KINDS)('references to images in %s', (kind) => {
       const loaded = await run<LoadVerbResult>(TAKING_JOB, ...load(own.shown));
       expect(loaded.images).toMatchObject([{ id: images[0]?.id, status: 'present', bytesSent: 0 }]);
       const target = `${registry.host}/signed:1`;
-      const promote = (key: string): string[] => [
-        ...['promote', 'signed:1', target, '--from', 'signed', '--key', key],
-        ...host(),
-      ];
+      const promoting = ['promote', 'signed:1', target, '--from', 'signed', ...host()];
+      const promote = (key: string): string[] => [...promoting, '--key', key];
       const promoted = await run<PromoteResult>(TAKING_JOB, ...promote(own.shown));
       expect(promoted.images).toMatchObject([{ id: images[0]?.id, tags: [{ ref: target }] }]);
       for (const args of [load(other.shown), promote(other.shown)]) {
