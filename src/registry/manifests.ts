@@ -89,7 +89,7 @@ export async function putManifest(
   });
   const what = `${name}${isDigest(reference) ? '@' : ':'}${reference}`;
   if (reply.status < 200 || reply.status > 299) {
-    const refused = await api.refusal(reply, what);
+    const refused = await api.refusal(reply, what, isDigest(reference) ? { digest: reference } : {});
     const names = [what, name, `${path}:${reference}`, path, reference];
     throw (isDigest(reference) ? undefined : immovable(refused, names)) ?? incomplete(refused, what);
   }

@@ -50,9 +50,20 @@ export interface Refused {
   conceal: (text: string) => string;
 }
 
+/** A registry need not know other algorithms than sha256 (OCI image-spec, descriptor.md#registered-algorithms). */
+function wrongDigest(message: string, facts: ErrorFacts): DrayageError {
+  const algorithm = facts.digest?.split(':')[0] ?? 'sha256';
+  if (algorithm === 'sha256')
+    return new DrayageError('DIGEST_MISMATCH', message, { hint: 'the bytes changed on the way', ...facts });
+  return new DrayageError('UNSUPPORTED', message, {
+    hint: `it may not take digests of ${algorithm}: load the image into a daemon and save it from there, which names it by sha256`,
+    ...facts,
+  });
+}
+
 /**
  * The error for a refusal: `NOT_FOUND` if something does not exist, `DIGEST_MISMATCH` if the registry got other bytes
- * than announced, `DENIED` if another credential may help, `REFUSED` for a request that it does not take, else
+ * than announced, `UNSUPPORTED` if it refuses a digest of another algorithm than sha256, `DENIED` if another credential may help, `REFUSED` for a request that it does not take, else
  * `UNREACHABLE`, because another time may help.
  */
 export function refusalError(
@@ -66,12 +77,7 @@ export function refusalError(
   const all = { url, status, ...facts };
   const refused = refusalCode(status);
   if (refused === 'NOT_FOUND') return new DrayageError(refused, message, all);
-  if (problems.some(({ code }) => code === 'DIGEST_INVALID')) {
-    return new DrayageError('DIGEST_MISMATCH', message, {
-      hint: 'the bytes changed on the way, or it does not take digests of this algorithm',
-      ...all,
-    });
-  }
+  if (problems.some(({ code }) => code === 'DIGEST_INVALID')) return wrongDigest(message, all);
   const hint = unreadHint(status, unread) ?? hintFor(status, host, shown);
   return new DrayageError(refused, message, { hint, ...all });
 }

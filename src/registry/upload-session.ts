@@ -1,4 +1,5 @@
 import type { ContentOptions } from '../content/source.ts';
+import type { ErrorFacts } from '../errors.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { HttpRequest } from '../http/http.ts';
 import { addressIn, reachedAt } from '../http/redirect.ts';
@@ -107,7 +108,7 @@ export class UploadSession {
     to.search += `${to.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`;
     const reply = await this.#send('PUT', to, payload, {}, options);
     if (reply.status !== 201 && reply.status !== 204 && reply.status !== 200)
-      throw await this.#refusal(reply);
+      throw await this.#refusal(reply, { digest });
     drop(reply);
   }
 
@@ -164,9 +165,9 @@ export class UploadSession {
     });
   }
 
-  async #refusal(reply: HttpReply): Promise<Error> {
+  async #refusal(reply: HttpReply, facts?: ErrorFacts): Promise<Error> {
     const { api, name } = this.#repository;
-    const refused = await api.refusal(reply, name);
+    const refused = await api.refusal(reply, name, facts);
     const isLost = [404, 410, 416].includes(reply.status) || /\bBLOB_UPLOAD_/.test(refused.message);
     return isLost ? uploadLost(name, refused) : refused;
   }

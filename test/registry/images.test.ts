@@ -135,6 +135,17 @@ test('what refers to a digest of sha512 is kept under the first 64 of its digits
   expect(await repository.referrers({ ...IMAGE.descriptor, digest })).toEqual([listed]);
 });
 
+test('a digest of an algorithm that the registry does not take is no damage, with what to do', async () => {
+  const { repository } = await withImage();
+  const digest = digestOf(IMAGE.bytes, 'sha512');
+  const image = { ...IMAGE, descriptor: { ...IMAGE.descriptor, digest } };
+  await expect(repository.putManifest(image, digest)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('DIGEST_INVALID'),
+    hint: expect.stringMatching(/^it may not take digests of sha512: /),
+  });
+});
+
 test.each([
   [400, 'TAG_INVALID', "the image tag '1' already exists and cannot be overwritten"],
   [403, 'DENIED', 'tag is immutable'],
