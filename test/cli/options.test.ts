@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { variableOf } from '../../src/cli/grammar/command.ts';
-import { createProgram } from '../../src/cli/grammar/program.ts';
+import { completeArguments, createProgram } from '../../src/cli/grammar/program.ts';
 
 const EVERYWHERE = ['json', 'quiet', 'debug', 'maxExpansion', 'idleTimeout'];
 
@@ -87,4 +87,30 @@ describe('an option that may be repeated', () => {
     expect(lists.length).toBeGreaterThan(25);
     expect(commandsOf().flatMap(({ options }) => options.filter(({ variadic }) => variadic))).toEqual([]);
   });
+});
+
+test.each([
+  [
+    ['save', '-o=DIR', 'app:1'],
+    ['save', '-o', 'DIR', 'app:1'],
+  ],
+  [
+    ['load', '-i=app:1', '-i=', 'DIR'],
+    ['load', '-i', 'app:1', '-i', '', 'DIR'],
+  ],
+  [
+    ['load', '-q=1'],
+    ['load', '-q=1'],
+  ],
+  [
+    ['save', '--out=DIR', 'a=b'],
+    ['save', '--out=DIR', 'a=b'],
+  ],
+])('a short option may be joined to its value by an equals sign: %j', (given, completed) => {
+  expect(
+    completeArguments(
+      given,
+      createProgram(async () => {}),
+    ),
+  ).toEqual(completed);
 });

@@ -19,11 +19,19 @@ export function createProgram(execute: Execute): Command {
 
 /**
  * Arguments as the parser needs them: without any, they request help. Help for a command that does not exist is the
- * same mistake as that command.
+ * same mistake as that command. `-o=DIR` is `-o DIR`, as for docker's client: the parser would leave the `=` in the value.
  */
 export function completeArguments(argv: readonly string[], { commands }: Command): readonly string[] {
   const [name = '--help', ...rest] =
     argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv;
-  const isCommand = name === 'help' || commands.some((command) => command.name() === name);
-  return isCommand || name.startsWith('-') ? [name, ...rest] : [name];
+  const command = commands.find((one) => one.name() === name);
+  const isKnown = name === 'help' || command !== undefined || name.startsWith('-');
+  return isKnown ? [name, ...rest.flatMap((argument) => splitShort(argument, command))] : [name];
+}
+
+/** The short form of an option and its value, if they are joined by `=`. */
+function splitShort(argument: string, command: Command | undefined): readonly string[] {
+  const [, short, value] = /^(-[A-Za-z])=(.*)$/s.exec(argument) ?? [];
+  const takesValue = command?.options.some((option) => option.short === short && option.required);
+  return short === undefined || value === undefined || takesValue !== true ? [argument] : [short, value];
 }
