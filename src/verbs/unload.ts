@@ -4,6 +4,8 @@ import { isDrayageError } from '../errors.ts';
 import type { Lease } from './load/lease.ts';
 import { leasesOf, malformedLeases } from './load/lease.ts';
 import type { LeaseRules } from './load/lease-rules.ts';
+import type { Among } from './load/among-leases.ts';
+import { byHold, holdOf, ownersOf } from './load/among-leases.ts';
 import { leaseRules } from './load/lease-rules.ts';
 
 /** Options of {@link unload}. */
@@ -86,9 +88,11 @@ class Unloading {
       all.filter((lease) => this.#rules.ends(lease)),
       others,
     );
+    const held = byHold(others);
+    const among = { ended: byHold(ending), owners: ownersOf(images) };
     for (const lease of ending) {
-      if (others.some((other) => holdSame(other, lease))) this.#keep(lease, HELD);
-      else await this.#giveBack(lease, ending, images);
+      if (held.has(holdOf(lease))) this.#keep(lease, HELD);
+      else await this.#giveBack(lease, among);
     }
     for (const lease of ending) await this.#endLease(lease);
     for (let round = 0; round < MAX_ROUNDS && (await this.#settle(ending)); round++);
@@ -98,12 +102,15 @@ class Unloading {
   /** The leases that can end: no container needs the image, or other leases keep it. */
   async #unused(ending: readonly Lease[], others: readonly Lease[]): Promise<Lease[]> {
     if (ending.length === 0) return [];
-    const uses = await this.#from.uses(this.#options);
-    return ending.filter((lease) => {
-      if (others.some(({ image }) => image === lease.image)) return true;
-      const use = uses.find(({ image, name }) => image === lease.image || name === lease.name);
-      if (use !== undefined) this.#keep(lease, `the container ${use.container} uses it`);
-      return use === undefined;
+    const containers = new Map<string | undefined, string>();
+    for (const { image, name, container } of await this.#from.uses(this.#options))
+      containers.set(image, container).set(name, container);
+    const kept = new Set(others.map(({ image }) => image));
+    return ending.filter(({ image, name, reference }) => {
+      if (kept.has(image)) return true;
+      const container = containers.get(image) ?? (name === undefined ? undefined : containers.get(name));
+      if (container !== undefined) this.#keep({ name, reference }, `the container ${container} uses it`);
+      return container === undefined;
     });
   }
 
@@ -115,20 +122,22 @@ class Unloading {
   async #settle(ended: readonly Lease[]): Promise<boolean> {
     if (!ended.some(({ name }) => name !== undefined)) return false;
     const images = await this.#from.list(this.#options);
-    const left = leasesOf(images);
+    const left = byHold(leasesOf(images));
+    const among = { ended: byHold(ended), owners: ownersOf(images) };
     let changed = false;
     for (const lease of ended) {
       const { name, image } = lease;
       if (name === undefined) continue;
       // The name may be gone by now, but its lease is judged with it.
-      const isHeld = left.some((other) => holdSame(other, lease) && this.#rules.counts({ ...other, name }));
-      const isThere = images.some(({ names }) => names.includes(name));
+      const holders = left.get(holdOf(lease)) ?? [];
+      const isHeld = holders.some((other) => this.#rules.counts({ ...other, name }));
+      const isThere = among.owners.has(name);
       if (isHeld && (this.#removed.delete(name) || !isThere)) {
         this.#keep(lease, HELD);
         if (!isThere) await this.#tag(image, name);
         changed = true;
       } else if (!isHeld && this.#kept.get(name) === HELD) {
-        await this.#giveBack(lease, ended, images);
+        await this.#giveBack(lease, among);
         changed = true;
       }
     }
@@ -136,13 +145,11 @@ class Unloading {
   }
 
   /** Removes a name that nobody else holds. */
-  async #giveBack(lease: Lease, ended: readonly Lease[], images: readonly NamedImage[]): Promise<void> {
+  async #giveBack(lease: Lease, { ended, owners }: Among): Promise<void> {
     const { name, image } = lease;
     if (name === undefined || this.#removed.has(name)) return;
-    const owners = images.filter(({ names }) => names.includes(name));
-    if (owners.length > 1) this.#keep(lease, TWICE);
-    else if (ended.filter((other) => holdSame(other, lease)).every(({ found }) => found))
-      this.#keep(lease, FOUND);
+    if ((owners.get(name) ?? 0) > 1) this.#keep(lease, TWICE);
+    else if (ended.get(holdOf(lease))?.every(({ found }) => found) !== false) this.#keep(lease, FOUND);
     else if (!this.#rules.mayRemove(lease)) this.#keep(lease, UNPROVEN);
     else if (await this.#remove(name)) {
       this.#removed.add(name);
@@ -162,7 +169,7 @@ class Unloading {
     this.#keep(lease, BUSY);
   }
 
-  #keep({ name, reference }: Lease, reason: string): void {
+  #keep({ name, reference }: Pick<Lease, 'name' | 'reference'>, reason: string): void {
     this.#kept.set(name ?? reference, reason);
   }
 
@@ -180,8 +187,4 @@ class Unloading {
     }
     return true;
   }
-}
-
-function holdSame(a: Lease, b: Lease): boolean {
-  return a.image === b.image && a.nameHash === b.nameHash;
 }

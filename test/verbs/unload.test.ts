@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DrayageError } from '../../src/errors.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import type { ImagePlace } from '../../src/content/image-index.ts';
+import { leaseReference } from '../../src/verbs/load/lease.ts';
 import { unload } from '../../src/verbs/unload.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
@@ -381,4 +382,44 @@ describe('what happens while it runs', () => {
     expect(await unloadAs('7')).toEqual({ removed: [ref], kept: [] });
     expect(daemon.held).toEqual([]);
   });
+});
+
+/** How often the names of images and the images of containers are read when a host with so many of them is swept. */
+async function readsOf(count: number): Promise<number> {
+  let reads = 0;
+  const gone = new Set<string>();
+  const images = Array.from({ length: count }, (_, i) => {
+    const id = digestOf(Buffer.from(`image ${i}`));
+    const unique = `app:pipeline-1-${short(id)}`;
+    const lease = leaseReference({ job: `${i}`, now: at(0) }, unique, unique, []);
+    return {
+      id,
+      get names() {
+        reads += 1;
+        return [unique, lease].filter((name) => !gone.has(name));
+      },
+    };
+  });
+  const uses = images.map(({ id }, i) => ({
+    container: `${i}`,
+    name: 'other:1',
+    get image() {
+      reads += 1;
+      return i % 2 === 0 ? id : digestOf(Buffer.from('another image'));
+    },
+  }));
+  const from = {
+    list: async () => images,
+    uses: async () => uses,
+    tag: async () => {},
+    remove: async (name: string) => void gone.add(name),
+  };
+  const { removed, kept } = await unload({ from, leases: { before: at(1) } });
+  expect([removed.length, kept.length]).toEqual([count / 2, count / 2]);
+  return reads;
+}
+
+test('twice as many leases cost twice as much at most', async () => {
+  const [once, twice] = [await readsOf(40), await readsOf(80)];
+  expect(twice).toBeLessThanOrEqual(2 * once);
 });
