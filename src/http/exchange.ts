@@ -61,7 +61,10 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
         throw late('sends interim replies only');
     },
   };
-  const attempt = async (): Promise<Dispatcher.ResponseData> => send(dispatcher, new URL(url), options);
+  const attempt = async (): Promise<Dispatcher.ResponseData> => {
+    sinceInfo = undefined;
+    return send(dispatcher, new URL(url), options);
+  };
   const reply = await attempt().catch((error: unknown) => {
     // The connection may have held the body of a reply to HEAD. It is closed now.
     if (isGarbled(error) && (method === 'GET' || method === 'HEAD')) return attempt();

@@ -1,5 +1,5 @@
 import type { ContentOptions } from '../content/source.ts';
-import type { ImageTags, NamedImage } from '../content/endpoint.ts';
+import type { ImageTags } from '../content/endpoint.ts';
 import { isDrayageError } from '../errors.ts';
 import type { Lease } from './load/lease.ts';
 import { leasesOf, malformedLeases } from './load/lease.ts';
