@@ -11,7 +11,7 @@ for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
   if (wanted.has(file)) continue;
   wanted.add(file);
   const text = readFileSync(file, 'utf8');
-  for (const [, specifier] of text.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)\.[jt]s['"]/g))
+  for (const [, specifier] of text.matchAll(/(?:from|import\(?)\s*['"](\.[^'"]+)\.[jt]s['"]/g))
     queue.push(`${join(file, '..', specifier)}.d.ts`);
 }
 const dist = join(root, 'dist');
