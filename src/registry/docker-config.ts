@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { parseIfJson } from '../oci/json.ts';
-import { optional } from '../oci/parse.ts';
+import { optional, stringsSchema } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';
 import { askCredentialHelper } from './credential-helper.ts';
 import type { Credential, Credentials } from './credentials.ts';
@@ -14,7 +14,6 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 /** The user name by which a helper marks an identity token. */
 const TOKEN_USER = '<token>';
 
-const strings = v.record(v.string(), v.string());
 const configSchema = v.looseObject({
   auths: optional(
     v.record(
@@ -29,7 +28,7 @@ const configSchema = v.looseObject({
       ),
     ),
   ),
-  credHelpers: optional(strings),
+  credHelpers: optional(stringsSchema),
   credsStore: optional(v.string()),
 });
 

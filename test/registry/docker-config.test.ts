@@ -163,6 +163,12 @@ describe('helpers', () => {
     expect(await find(config, 'r.example')).toBeUndefined();
   });
 
+  test('a null name is an empty one, as for Go, and blocks no other registry', async () => {
+    const config = { credHelpers: { 'a.example': null }, auths: { 'r.example': { auth: base64('me:pw') } } };
+    expect(await find(config, 'r.example')).toEqual({ username: 'me', password: 'pw' });
+    expect(await find(config, 'a.example')).toBeUndefined();
+  });
+
   test('what the file holds serves where a helper is missing', async () => {
     const auths = { 'r.example': { auth: base64('me:pw') } };
     expect(await find({ credsStore: 'absent', auths }, 'r.example')).toEqual({
