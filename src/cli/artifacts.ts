@@ -1,8 +1,9 @@
 import type { JobArtifact, JobPlace, OpenJob } from '../index.ts';
 import { DrayageError } from '../index.ts';
 import type { Context } from './context.ts';
-import type { GitLabConnectionOptions, LazyGitLab } from './gitlab.ts';
-import { lazyGitLab, serverOf } from './gitlab.ts';
+import type { GitLabConnectionOptions } from './gitlab.ts';
+import type { LazyGitLab } from './lazy-gitlab.ts';
+import { lazyGitLab, serverOf } from './lazy-gitlab.ts';
 
 /** Artifacts of earlier jobs on this job's GitLab. None is asked before it is needed. */
 export interface Artifacts extends AsyncDisposable {

@@ -2,7 +2,7 @@ import type { JobLayout, JobQuery, LocatedArtifact } from '../index.ts';
 import { DrayageError, isDrayageError } from '../index.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Context } from './context.ts';
-import { serverOf } from './gitlab.ts';
+import { serverOf } from './lazy-gitlab.ts';
 import { parseAge } from './quantities.ts';
 
 /** The options that name earlier jobs, whose artifacts hold omitted layers. */

@@ -2,7 +2,7 @@ import type { ArtifactLayout, BlobCache, FoundJob, ImagePlace, JobQuery, Layout 
 import { isDrayageError, localFirst } from '../index.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
-import { lazyGitLab } from './gitlab.ts';
+import { lazyGitLab } from './lazy-gitlab.ts';
 import { openLayouts } from './places.ts';
 import type { SourceOptions, Sources } from './source-options.ts';
 

@@ -15,7 +15,6 @@ import { assertReportsWritable } from './reports.ts';
 import type { PlatformOptions } from './selection.ts';
 import { readPlatform } from './selection.ts';
 import type { Signing, SigningOptions } from './signing.ts';
-import { prepareSigning } from './signing.ts';
 
 /** Options of `drayage save`. */
 export interface SaveCommandOptions
@@ -92,8 +91,14 @@ export async function beginSave(
   if (options.from === undefined) assertNames(names, [...request.ids, ...request.described]);
   const job = readJob(context.env);
   if (job !== undefined) await assertReportsWritable(job, context);
-  const signing = options.sign === true ? await prepareSigning(options, context) : undefined;
+  const signing = options.sign === true ? await readSigning(options, context) : undefined;
   return { ...request, names, job, signing };
+}
+
+/** To sign needs much code, which is loaded only for `--sign`. */
+async function readSigning(options: SaveCommandOptions, context: Context): Promise<Signing> {
+  const { prepareSigning } = await import('./signing.ts');
+  return prepareSigning(options, context);
 }
 
 /** Refuses what no daemon can be asked for, before it is connected to. */

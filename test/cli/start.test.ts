@@ -54,13 +54,13 @@ describe('with a command, there is loaded what it needs:', () => {
   const commands = main.flatMap((text) => [...text.matchAll(/import\("\.\/([a-z0-9-]+\.js)"\)/g)]);
 
   test.each([
-    // Measured: 252, 135, 515, 691, 388 and 674 kB.
-    ['inspect', 258],
-    ['untag', 138],
-    ['load', 536],
-    ['promote', 719],
-    ['fetch', 403],
-    ['save', 701],
+    // Measured: 214, 141, 433, 415, 294 and 545 kB.
+    ['inspect', 220],
+    ['untag', 145],
+    ['load', 446],
+    ['promote', 428],
+    ['fetch', 303],
+    ['save', 561],
   ])('%s, below %i kB', (command, limit) => {
     const chunk = commands.find(([, name]) => name?.replace(/\d*\.js$/, '') === command)?.[1] ?? '';
     const sizes = loadedWith(built, `chunks/${chunk}`).map((name) => built.get(name)?.length ?? 0);

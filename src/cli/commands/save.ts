@@ -6,8 +6,7 @@ import { formatBytes } from '../../text/bytes.ts';
 import { writeReports } from '../reports.ts';
 import type { SaveCommandOptions } from '../save-request.ts';
 import { runSave } from '../saving.ts';
-import { runSticky } from '../sticky.ts';
-import { describeSigned } from './sign.ts';
+import { describeSigned } from '../signed-images.ts';
 
 /** `drayage save` */
 export async function saveImages(
@@ -27,6 +26,7 @@ async function saveReferences(
   options: SaveCommandOptions,
   context: Context,
 ): Promise<Outcome> {
+  const { runSticky } = await import('../sticky.ts');
   const { layout, job, result, signed } = await runSticky(names, options, context);
   await writeReports(layout, job, options, context);
   const { images, daemon, seconds } = result;

@@ -1,4 +1,3 @@
-import type { SignResult } from '../../index.ts';
 import { DrayageError } from '../../index.ts';
 import { lazyArtifacts } from '../artifacts.ts';
 import type { BaseJobOptions } from '../base-jobs.ts';
@@ -11,6 +10,7 @@ import type { LockTimeoutOptions } from '../places.ts';
 import { defaultLayout, openLayouts } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
 import type { SigningOptions } from '../signing.ts';
+import { describeSigned } from '../signed-images.ts';
 import { prepareSigning } from '../signing.ts';
 
 /** Options of `drayage sign`. */
@@ -46,9 +46,4 @@ export async function signImages(
     openJob: artifacts.openJob,
   });
   return { json: result, text: describeSigned(result), quiet: result.images.map(({ referrer }) => referrer) };
-}
-
-/** One line for each image. */
-export function describeSigned({ images }: SignResult): string[] {
-  return images.map(({ name, digest }) => `${name ?? '(no name)'}: signed ${digest}`);
 }
