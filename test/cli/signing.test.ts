@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadImages } from '../../src/cli/commands/load.ts';
@@ -15,7 +16,9 @@ import { readOrigin } from '../../src/ci/gitlab/job.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { addSample, imageOf, sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -175,4 +178,31 @@ test('of a layout without an image nothing is proven', async () => {
   expect(exitCode).toBe(4);
   expect(text.join('\n')).toContain('nothing to verify');
   expect(text.join('\n')).not.toContain('proven');
+});
+
+/** Puts an image without an origin into the layout, and saves and signs it there. */
+async function adopted(image: SampleImage): Promise<void> {
+  await layout.update(async (content) => {
+    content.remove('app:1');
+    await addSample(content, image, ['app:1']);
+  });
+  await saveImages(['app:1'], { ...keys, from: path, out: path, sign: true }, context(SIGNING_JOB));
+}
+
+describe('a layout that a builder wrote', () => {
+  test('is adopted and signed at once, and the next job proves its origin', async () => {
+    const built = sampleImage(['a', 'b']);
+    await adopted(built);
+    expect(await layout.referrers(built.root)).toHaveLength(1);
+    const { exitCode, text } = await verify(path);
+    expect([exitCode ?? 0, text.join('\n')]).toEqual([0, expect.stringContaining('origin proven')]);
+    const taken = { ...publicKeys, to: `oci:${join(folder, 'taken')}` };
+    await loadImages([path], taken, context(TAKING_JOB));
+  });
+
+  test('is not signed if a config lies about a layer', async () => {
+    const lying = imageOf([[digestOf(Buffer.from('another layer')), gzipSync('a layer')]]);
+    await expect(adopted(lying)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(await layout.referrers(lying.root)).toEqual([]);
+  });
 });
