@@ -194,7 +194,10 @@ describe('a request to sign', () => {
 
   test('outside a job is refused', async () => {
     const { code, stderr } = await run(['save', IMAGE, '--from', DEMO, '--sign', '--key', 'key.pem'], {});
-    expect([code, stderr]).toEqual([2, expect.stringContaining('this is not a GitLab job')]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('this is not a GitLab or GitHub Actions job'),
+    ]);
   });
 
   test('with a token that has expired is refused, and the token is not told', async () => {

@@ -64,7 +64,7 @@ test('no variable makes unload end what a pipeline holds', async () => {
 });
 
 test.each<[string, string[], Record<string, string>, string]>([
-  ['outside a job', ['app:1'], {}, 'this is not a GitLab job'],
+  ['outside a job', ['app:1'], {}, 'this is not a GitLab or GitHub Actions job'],
   ['out of an archive', ['app:1', '--from', 'app.tar'], ENV, '--from has no meaning with --sticky'],
   ['for one platform', ['app:1', '--platform', 'linux/arm64'], ENV, '--platform has no meaning'],
   ['without an image', [], ENV, 'no image given'],
