@@ -1,7 +1,7 @@
 // Loads only images that somebody has approved: an artifact beside the image holds an HMAC of its digest.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import type { Authenticate, ImageStore, LoadVerbOptions, LoadVerbResult, StoredImage } from 'drayage';
+import type { Authenticate, ImageStore, LoadOptions, LoadResult, StoredImage } from 'drayage';
 import { DrayageError, load } from 'drayage';
 import { attach, contentsOf } from 'drayage/image';
 
@@ -14,7 +14,7 @@ export async function approve(store: ImageStore, { root }: StoredImage, key: str
   });
 }
 
-export async function loadApproved(options: LoadVerbOptions, key: string): Promise<LoadVerbResult> {
+export async function loadApproved(options: LoadOptions, key: string): Promise<LoadResult> {
   const authenticate: Authenticate = async ({ root }, place, read) => {
     for (const referrer of await place.referrers(root, read)) {
       const { blobs } = await contentsOf(place, referrer, read);

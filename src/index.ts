@@ -37,8 +37,8 @@ export type {
   ImageUse,
   InspectImageOptions,
   LastingEndpoint,
-  LoadOptions,
-  LoadResult,
+  EndpointLoadOptions,
+  EndpointLoadResult,
   NamedImage,
   ReferOptions,
   ReferredImage,
@@ -133,14 +133,14 @@ export type { RegistryRepository, UploadBlobOptions } from './registry/repositor
 export { joinPlaces } from './select/places.ts';
 export type { Selection } from './select/selection.ts';
 export type { FillableBytes } from './stream/fillable.ts';
-export type { CopiedImage, CopyResult, CopyTarget, CopyVerbOptions, RegistryTarget } from './verbs/copy.ts';
+export type { CopiedImage, CopyResult, CopyTarget, CopyOptions, RegistryTarget } from './verbs/copy.ts';
 export { copy } from './verbs/copy.ts';
 export type { ConfigDifference, DiffLayer, DiffOptions, DiffResult, DiffSide } from './verbs/diff.ts';
 export { diff } from './verbs/diff.ts';
 export type { ExportOptions } from './verbs/export.ts';
 export { exportArchive } from './verbs/export.ts';
 export type { FetchOptions, FetchResult } from './verbs/fetch.ts';
-export { fetch, prepareFetch } from './verbs/fetch.ts';
+export { fetchImages, prepareFetch } from './verbs/fetch.ts';
 export type {
   InspectedImage,
   InspectedLayer,
@@ -150,8 +150,10 @@ export type {
 } from './verbs/inspect.ts';
 export { inspect } from './verbs/inspect.ts';
 export type { Leaseholder } from './verbs/load/lease.ts';
-export type { LoadedImage, LoadVerbOptions, LoadVerbResult } from './verbs/load/load.ts';
+export type { LoadedImage, LoadOptions, LoadResult } from './verbs/load/load.ts';
 export { load } from './verbs/load/load.ts';
+export type { OpenArchiveOptions } from './verbs/open-archive.ts';
+export { openArchive } from './verbs/open-archive.ts';
 export type { MergedImage, MergeOptions, MergeResult } from './verbs/merge.ts';
 export { merge } from './verbs/merge.ts';
 export type {

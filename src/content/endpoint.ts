@@ -7,7 +7,7 @@ import type { OnProgress } from '../progress.ts';
 import type { Readable } from 'node:stream';
 
 /** Result of a load. */
-export interface LoadResult {
+export interface EndpointLoadResult {
   /** This daemon's ID of the image: the config digest; on a containerd store the root's digest. */
   daemonId: Digest;
   /** `present`: the daemon had the whole image, and only names were set. */
@@ -22,7 +22,7 @@ export interface LoadResult {
 }
 
 /** Options of {@link ImageEndpoint.load}. */
-export interface LoadOptions extends ContentOptions {
+export interface EndpointLoadOptions extends ContentOptions {
   /** Sends everything, whatever the daemon has. Default false: only what it lacks. */
   full?: boolean | undefined;
   /** Hears of the bytes that are sent, of each layer (of a multi-platform image, those of one platform), and of phases. */
@@ -83,8 +83,8 @@ export interface ImageEndpoint {
     root: Descriptor,
     source: ContentSource,
     names: readonly string[],
-    options?: LoadOptions,
-  ): Promise<LoadResult>;
+    options?: EndpointLoadOptions,
+  ): Promise<EndpointLoadResult>;
   /**
    * Whether the daemon packs a whole archive before it sends the first byte, so that the next one may be requested
    * meanwhile. Default false.

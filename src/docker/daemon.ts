@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type {
   DaemonIdentity,
@@ -7,8 +7,8 @@ import type {
   ImageUse,
   InspectImageOptions,
   LastingEndpoint,
-  LoadOptions,
-  LoadResult,
+  EndpointLoadOptions,
+  EndpointLoadResult,
   ReferOptions,
   ReferredImage,
   SaveArchiveOptions,
@@ -31,6 +31,8 @@ import { reachDaemon } from './connect/reach.ts';
 import { withImage } from './transfer/by-config.ts';
 import { readIdentity } from './transfer/identity.ts';
 import { referImage } from './transfer/refer.ts';
+import { sendArchive } from './transfer/send.ts';
+import { paced } from '../progress.ts';
 import { openSave } from './transfer/save.ts';
 import type { Store } from './kinds/store.ts';
 import type { Transport } from './connect/transport.ts';
@@ -185,9 +187,26 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, LastingEndpoint, 
     root: Descriptor,
     source: ContentSource,
     names: readonly string[],
-    options: LoadOptions = {},
-  ): Promise<LoadResult> {
+    options: EndpointLoadOptions = {},
+  ): Promise<EndpointLoadResult> {
     return loadImage(this.#target, root, source, names, options);
+  }
+
+  /**
+   * Loads an archive as it is, as `docker load` does: the daemon alone checks it, and the names in it move. `load` of an opened
+   * archive checks images first.
+   * @returns what the daemon reports as loaded: names, or IDs of unnamed images
+   * @throws {@link DrayageError} `DAEMON` with the daemon's message if it refuses; errors of the archive's bytes
+   */
+  async loadArchive(
+    archive: AsyncIterable<Uint8Array>,
+    { signal, onProgress }: Omit<EndpointLoadOptions, 'full'> = {},
+  ): Promise<string[]> {
+    return paced({ onProgress }, async (thinned) => {
+      const onSent = (bytes: number): void =>
+        thinned.onProgress?.({ kind: 'bytes', direction: 'sent', bytes });
+      return sendArchive(this.#target, Readable.from(archive, { objectMode: false }), { signal, onSent });
+    });
   }
 
   /**

@@ -7,8 +7,8 @@ export type {
   ImageTags,
   ImageUse,
   InspectImageOptions,
-  LoadOptions,
-  LoadResult,
+  EndpointLoadOptions,
+  EndpointLoadResult,
   NamedImage,
   SaveArchiveOptions,
 } from '../content/endpoint.ts';

@@ -17,7 +17,7 @@ export type { Digest, DigestAlgorithm, Digester } from '../oci/digest.ts';
 export { createDigester, digestOf, isDigest, parseDigest, shortDigest } from '../oci/digest.ts';
 export type { Index } from '../oci/image-index.ts';
 export { parseIndex } from '../oci/image-index.ts';
-export type { ArtifactManifest, Document, Manifest } from '../oci/manifest.ts';
+export type { ArtifactManifest, Document, Manifest, ManifestOptions } from '../oci/manifest.ts';
 export { buildArtifact, buildManifest, EMPTY_CONFIG, pairLayers, parseManifest } from '../oci/manifest.ts';
 export type { Compression } from '../oci/media-types.ts';
 export {

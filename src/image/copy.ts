@@ -30,7 +30,7 @@ export interface Receiver {
 }
 
 /** Options of a copy. */
-export interface CopyOptions extends ContentOptions {
+export interface CopyContentsOptions extends ContentOptions {
   /** Blobs that the receiver has got already in this run: they are skipped, and those that it gets now are added. */
   done?: Set<Digest> | undefined;
   /** How many blobs are copied at a time. Default 4. */
@@ -49,7 +49,13 @@ export interface CopyOptions extends ContentOptions {
 export async function copyContents(
   { blobs, documents }: Pick<ImageContents, 'blobs' | 'documents'>,
   receiver: Receiver,
-  { done = new Set(), concurrency = 4, limit = pLimit(concurrency), onBlob, signal }: CopyOptions = {},
+  {
+    done = new Set(),
+    concurrency = 4,
+    limit = pLimit(concurrency),
+    onBlob,
+    signal,
+  }: CopyContentsOptions = {},
 ): Promise<void> {
   const missing = new Map(blobs.map((blob) => [blob.digest, blob]));
   for (const digest of done) missing.delete(digest);
@@ -74,7 +80,7 @@ export async function copyAttached(
   source: ContentSource,
   index: Pick<ImageIndex, 'referrers'>,
   receiver: Receiver,
-  options: CopyOptions,
+  options: CopyContentsOptions,
 ): Promise<Descriptor[]> {
   const referrers = await referrersOf(source, index, contents, options);
   for (const one of [contents, ...referrers.map((referrer) => referrer.contents)])
@@ -83,7 +89,7 @@ export async function copyAttached(
 }
 
 /** Options of {@link copyImage}. */
-export interface CopyImageOptions extends Omit<CopyOptions, 'limit'> {
+export interface CopyImageOptions extends Omit<CopyContentsOptions, 'limit'> {
   /** Annotations of the image's entry in its index, which state the number of omitted layers. Default: none are omitted. */
   annotations?: Readonly<Record<string, string>> | undefined;
 }

@@ -61,17 +61,43 @@ export function parseManifest(bytes: Uint8Array, what: string): Manifest {
 
 /**
  * Writes an image manifest as dockerd >= 26 does: compact JSON, keys in the order schemaVersion, mediaType, config,
- * layers. Over uncompressed layers the digest equals the daemon's own.
+ * layers. Over uncompressed layers the digest equals the daemon's own, if nothing further is stated.
  */
-export function buildManifest(config: Descriptor, layers: Descriptor[]): Document {
-  const mediaType = OCI_MANIFEST;
+export function buildManifest(
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  further: ManifestOptions = {},
+): Document {
+  return writeManifest({ ...further, config: bareDescriptor(config), layers: layers.map(bareDescriptor) });
+}
+
+/** What a manifest states beside config and layers (OCI image-spec, manifest.md). Default: nothing. */
+export interface ManifestOptions {
+  /** The type of an artifact. */
+  artifactType?: string | undefined;
+  /** What the manifest refers to: `referrers` of that finds it. */
+  subject?: Descriptor | undefined;
+  annotations?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An absent value is not written. */
+function writeManifest({
+  artifactType,
+  config,
+  layers,
+  subject,
+  annotations,
+}: ManifestOptions & { config: Descriptor; layers: readonly Descriptor[] }): Document {
   const manifest = {
     schemaVersion: 2,
-    mediaType,
-    config: bareDescriptor(config),
-    layers: layers.map(bareDescriptor),
+    mediaType: OCI_MANIFEST,
+    artifactType,
+    config,
+    layers,
+    subject: subject && bareDescriptor(subject),
+    annotations,
   };
-  return toDocument(mediaType, JSON.stringify(manifest));
+  return toDocument(OCI_MANIFEST, JSON.stringify(manifest));
 }
 
 /** Makes a document of a text. */
@@ -90,17 +116,8 @@ export interface ArtifactManifest extends Pick<Manifest, 'subject' | 'annotation
 }
 
 /** Writes the manifest of an artifact (OCI image-spec, manifest.md#guidelines-for-artifact-usage). */
-export function buildArtifact({ artifactType, layers, subject, annotations }: ArtifactManifest): Document {
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: OCI_MANIFEST,
-    artifactType,
-    config: EMPTY_CONFIG.descriptor,
-    layers,
-    subject: subject && bareDescriptor(subject),
-    annotations,
-  };
-  return toDocument(OCI_MANIFEST, JSON.stringify(manifest));
+export function buildArtifact(artifact: ArtifactManifest): Document {
+  return writeManifest({ ...artifact, config: EMPTY_CONFIG.descriptor });
 }
 
 /**

@@ -3,7 +3,7 @@ import { nameOf } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageContents } from '../image/contents.ts';
-import type { CopiedBy, CopyOptions } from '../image/copy.ts';
+import type { CopiedBy, CopyContentsOptions } from '../image/copy.ts';
 import { byteCounter, copyAttached, intoSink, layerStatus } from '../image/copy.ts';
 import type { Layer } from '../image/layer.ts';
 import { proveAll } from '../image/prove.ts';
@@ -35,7 +35,7 @@ interface CopiedImage {
 
 /** Options of {@link copySelected}. */
 type CopySelectedOptions = Pick<Selection, 'onProgress'> &
-  Pick<CopyOptions, 'concurrency' | 'signal'> & { onPlanned?: OnPlanned };
+  Pick<CopyContentsOptions, 'concurrency' | 'signal'> & { onPlanned?: OnPlanned };
 
 /**
  * Copies selected images with their referrers into a store: all of them, or, after any failure, none. A blob that several

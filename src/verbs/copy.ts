@@ -8,7 +8,7 @@ import type { ImageIdentity } from '../listing/unique-reference.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Registries } from '../registry/registries.ts';
 import type { Selection } from '../select/selection.ts';
-import { fetch } from './fetch.ts';
+import { fetchImages } from './fetch.ts';
 import { load } from './load/load.ts';
 import { promote } from './promote/promote.ts';
 import { save } from './save/save.ts';
@@ -28,7 +28,7 @@ export interface RegistryTarget {
 export type CopyTarget = ImageStore | (ImageEndpoint & Pick<ImageTags, 'list'>) | RegistryTarget;
 
 /** Options of {@link copy}. */
-export interface CopyVerbOptions extends Omit<Selection, 'as'> {
+export interface CopyOptions extends Omit<Selection, 'as'> {
   /** A daemon, an archive's bytes, or a place that holds images: a layout, a repository, an artifact. */
   from: SaveSource;
   to: CopyTarget;
@@ -69,13 +69,13 @@ export interface CopyResult {
  * any failure, none; a daemon or a registry may keep those that it got before the failure.
  * @throws {@link DrayageError} `USAGE` if `through` is missing; the errors of these verbs
  */
-export async function copy(options: CopyVerbOptions): Promise<CopyResult> {
+export async function copy(options: CopyOptions): Promise<CopyResult> {
   const started = performance.now();
   const images = await copyAny(options);
   return { images, seconds: (performance.now() - started) / 1000 };
 }
 
-async function copyAny(options: CopyVerbOptions): Promise<CopiedImage[]> {
+async function copyAny(options: CopyOptions): Promise<CopiedImage[]> {
   const { from, to, through, concurrency } = options;
   if (isPlace(from)) return fromPlace(from, options);
   if (isStore(to)) return (await save({ ...options, from, to, concurrency: undefined })).images.map(inStore);
@@ -90,11 +90,11 @@ async function copyAny(options: CopyVerbOptions): Promise<CopiedImage[]> {
   return fromPlace(through, { ...options, images: digests, concurrency });
 }
 
-async function fromPlace(place: ImagePlace, options: CopyVerbOptions): Promise<CopiedImage[]> {
+async function fromPlace(place: ImagePlace, options: CopyOptions): Promise<CopiedImage[]> {
   const { to, openBase, ...selection } = options;
   const from = [place];
   if (isStore(to)) {
-    const fetched = await fetch({ ...selection, from, to, complete: openBase });
+    const fetched = await fetchImages({ ...selection, from, to, complete: openBase });
     return fetched.images.map(inStore);
   }
   if (isEndpoint(to)) {

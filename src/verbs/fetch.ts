@@ -13,7 +13,7 @@ import { isReferred } from '../select/selection.ts';
 import type { OpenBase } from '../image/open-base.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 
-/** Options of {@link fetch}. */
+/** Options of {@link fetchImages}. */
 export interface FetchOptions extends Selection {
   /** The layouts in a job's artifact. */
   from: readonly ImagePlace[];
@@ -30,7 +30,7 @@ export interface FetchOptions extends Selection {
   others?: readonly ContentSource[] | undefined;
 }
 
-/** Result of {@link fetch}. */
+/** Result of {@link fetchImages}. */
 export interface FetchResult {
   /** The layout's folder. */
   layout: string;
@@ -47,14 +47,14 @@ export interface FetchResult {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `UNREACHABLE`,
  * `TIMEOUT`, `IO`
  */
-export async function fetch(options: FetchOptions): Promise<FetchResult> {
+export async function fetchImages(options: FetchOptions): Promise<FetchResult> {
   return (await prepareFetch(options))();
 }
 
 /**
  * Selects the images of a fetch, and writes nothing yet. So several fetches can be refused before the first one writes.
  * @returns fetches them
- * @throws {@link DrayageError} as {@link fetch}
+ * @throws {@link DrayageError} as {@link fetchImages}
  */
 export async function prepareFetch(options: FetchOptions): Promise<() => Promise<FetchResult>> {
   const started = performance.now();

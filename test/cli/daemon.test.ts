@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { LoadVerbResult } from '../../src/index.ts';
+import type { LoadResult } from '../../src/index.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { imageConfig, json } from '../support/archives/images.ts';
 import { END, entry, tar } from '../support/archives/tar-bytes.ts';
@@ -116,11 +116,11 @@ describe('load', () => {
       line: `${REF}: 4 layers sent (323 kB), verified; also temp:latest\n`,
       sent: 4,
     });
-    const { images } = await drayageJson<LoadVerbResult>(['load', 'layout', '--host', fake.host, '--full'], {
+    const { images } = await drayageJson<LoadResult>(['load', 'layout', '--host', fake.host, '--full'], {
       cwd: home,
     });
     expect(images).toMatchObject([{ ref: REF, id: ID, status: 'loaded', layersSent: 4, layersPresent: 0 }]);
-    const { images: found } = await drayageJson<LoadVerbResult>(['load', 'layout', '--host', fake.host], {
+    const { images: found } = await drayageJson<LoadResult>(['load', 'layout', '--host', fake.host], {
       cwd: home,
     });
     expect(found).toMatchObject([{ status: 'present', layersSent: 0, layersPresent: 4, bytesSent: 0 }]);

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { FetchResult, LoadVerbResult } from '../../src/index.ts';
+import type { FetchResult, LoadResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { imageFiles, layoutFiles, named, noise, zipped } from '../gitlab/artifacts.ts';
@@ -147,7 +147,7 @@ describe('load --job', () => {
     });
     const { fake, env } = await fakeGitLab({ jobs });
     const daemon = await FakeDaemon.start();
-    const load = async (job: string): Promise<LoadVerbResult> =>
+    const load = async (job: string): Promise<LoadResult> =>
       drayageJson(['load', '--job', job, '--host', daemon.host], { cwd, env });
     await load('build 0');
     const before = fake.sent;

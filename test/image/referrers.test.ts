@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { exportArchive } from '../../src/verbs/export.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { contentsOf } from '../../src/image/contents.ts';
 import { referrersOf } from '../../src/image/referrers.ts';
@@ -39,7 +39,7 @@ test('what refers to a part of an image, and to what refers to it, is found, eac
 });
 
 test.each<[string, (from: Layout, to: Layout) => Promise<unknown>]>([
-  ['fetch', async (from, to) => fetch({ from: [from], to })],
+  ['fetch', async (from, to) => fetchImages({ from: [from], to })],
   ['a save from a layout', async (from, to) => save({ from, to })],
   [
     'a save of its one platform',

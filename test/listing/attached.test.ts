@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { inspect } from '../../src/verbs/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
@@ -47,7 +47,7 @@ test.each([
   expect(digests(await layout.referrers(IMAGE.root))).toEqual([SIGNATURE.root.digest]);
   expect(await layout.referrers(OTHER.root)).toEqual([]);
   const fetched = await Layout.create(tempFolder());
-  await fetch({ from: [layout], to: fetched, images: ['app:1', 'other:1'] });
+  await fetchImages({ from: [layout], to: fetched, images: ['app:1', 'other:1'] });
   const copied = await Layout.create(tempFolder());
   await save({ from: fetched, to: copied });
   for (const place of [fetched, copied]) {

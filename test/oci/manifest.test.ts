@@ -123,6 +123,24 @@ describe('a manifest that is built', () => {
     expect(parseManifest(buildManifest(CONFIG, [LAYER]).bytes, 'x')).toEqual(MANIFEST);
     expect(parseManifest(buildManifest(CONFIG, []).bytes, 'x').layers).toEqual([]);
   });
+
+  test('states what else is given, in the order of the specification', () => {
+    const subject = { ...CONFIG, mediaType: OCI_MANIFEST };
+    const further = { annotations: { a: '1' }, subject, artifactType: 'application/x' };
+    const { bytes } = buildManifest(CONFIG, [LAYER], further);
+    expect(parseManifest(bytes, 'x')).toEqual({ ...MANIFEST, ...further });
+    const keys = Object.keys(JSON.parse(bytes.toString()) as object);
+    expect(keys).toEqual([
+      'schemaVersion',
+      'mediaType',
+      'artifactType',
+      'config',
+      'layers',
+      'subject',
+      'annotations',
+    ]);
+    expect(buildManifest(CONFIG, [LAYER], {}).bytes).toEqual(buildManifest(CONFIG, [LAYER]).bytes);
+  });
 });
 
 test('the size of a document is in bytes, not characters', () => {

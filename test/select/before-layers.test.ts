@@ -9,7 +9,7 @@ import { Registries } from '../../src/registry/registries.ts';
 import { selectEach } from '../../src/select/select.ts';
 import type { Selection } from '../../src/select/selection.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { promote } from '../../src/verbs/promote/promote.ts';
@@ -42,7 +42,7 @@ async function watched(): Promise<{ place: ImagePlace; opened: Digest[] }> {
 
 /** Every verb that reads layers of images which it chooses. */
 const VERBS: [string, (place: ImagePlace, selection: Selection) => Promise<unknown>][] = [
-  ['fetch', async (place, selection) => fetch({ ...selection, from: [place], to: await newLayout() })],
+  ['fetch', async (place, selection) => fetchImages({ ...selection, from: [place], to: await newLayout() })],
   ['merge', async (place, selection) => merge({ ...selection, from: [place], to: await newLayout() })],
   ['save', async (place, selection) => save({ ...selection, from: place, to: await newLayout() })],
   ['load', async (place, selection) => load({ ...selection, from: [place], to: new MemoryEndpoint() })],

@@ -6,8 +6,8 @@ import type {
   ImageEndpoint,
   ImageTags,
   ImageUse,
-  LoadOptions,
-  LoadResult,
+  EndpointLoadOptions,
+  EndpointLoadResult,
   NamedImage,
   SaveArchiveOptions,
 } from '../../src/content/endpoint.ts';
@@ -67,8 +67,8 @@ export class MemoryEndpoint implements ImageEndpoint, ImageTags {
     root: Descriptor,
     source: ContentSource,
     names: readonly string[],
-    { signal, onProgress, full }: LoadOptions = {},
-  ): Promise<LoadResult> {
+    { signal, onProgress, full }: EndpointLoadOptions = {},
+  ): Promise<EndpointLoadResult> {
     this.loads.push({ root, names: [...names], ...(full !== undefined && { full }) });
     const image = await readImage(source, root, { prefer: this.#platform, signal });
     const id = image.config.descriptor.digest;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { LoadVerbResult, SaveResult } from '../../src/index.ts';
+import type { LoadResult, SaveResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -91,7 +91,7 @@ describe('what buildx wrote', () => {
         'application/vnd.oci.image.index.v1+json',
       ]);
     const load = ['load', '--host', daemon.host];
-    const loaded = await drayageJson<LoadVerbResult>(load, { cwd, env: TEST });
+    const loaded = await drayageJson<LoadResult>(load, { cwd, env: TEST });
     expect(loaded.images.map(({ id }) => id)).toEqual(images.map(({ id }) => id));
     const { stdout } = await daemon.docker([
       'inspect',

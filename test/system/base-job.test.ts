@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { LoadVerbResult } from '../../src/index.ts';
+import type { LoadResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import type { ZipMethod } from '../support/job-chain.ts';
 import { JobChain } from '../support/job-chain.ts';
@@ -79,9 +79,9 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
     // A containerd store keeps blobs of a failed load until it collects its garbage.
     const target = await start(kind);
 
-    const loaded = async (id: string): Promise<{ bytes: number; images: LoadVerbResult['images'] }> => {
+    const loaded = async (id: string): Promise<{ bytes: number; images: LoadResult['images'] }> => {
       const before = chain.gitlab.sent;
-      const { images } = await drayageJson<LoadVerbResult>(load(target, id), {
+      const { images } = await drayageJson<LoadResult>(load(target, id), {
         cwd: chain.cwd,
         env: chain.envOf(id),
       });

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadVerbResult } from '../../src/index.ts';
+import type { LoadResult } from '../../src/index.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import type { CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
@@ -86,7 +86,7 @@ async function assertLoad({ run }: Scene, { ends }: Lie, daemon: TestDaemon): Pr
     expect([daemon.kind, REFUSALS.includes(code ?? 1), stderr]).toEqual([daemon.kind, true, stderr]);
   } else {
     expect([daemon.kind, code, stderr]).toEqual([daemon.kind, 0, stderr]);
-    const [image] = (JSON.parse(stdout) as LoadVerbResult).images;
+    const [image] = (JSON.parse(stdout) as LoadResult).images;
     const { configDigest, diffIds, names } = await identify(daemon, image?.ref ?? '');
     expect({ configDigest, diffIds }).toEqual({ configDigest: APP.configDigest, diffIds: APP.diffIds });
     await daemon.docker(['rmi', '--force', ...names]);

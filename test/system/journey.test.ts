@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { InspectResult, LoadVerbResult, SaveResult } from '../../src/index.ts';
+import type { InspectResult, LoadResult, SaveResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { DAEMON_KINDS, skipReason, startDaemon } from './support/daemons.ts';
 import type { TestDaemon } from './support/daemons.ts';
@@ -101,7 +101,7 @@ describe.each(DAEMON_KINDS)('two images of over 300 MB out of %s', (kind) => {
       const target = await startDaemon(other);
       try {
         const args = ['load', layout(), '--host', target.host];
-        const loaded = await drayageJson<LoadVerbResult>(args, { cwd: folder });
+        const loaded = await drayageJson<LoadResult>(args, { cwd: folder });
         expect(loaded.images.map(({ status }) => status)).toEqual(['loaded', 'loaded']);
         for (const [name, expected] of identities) {
           const { names, ...identity } = await identify(target, name);

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadVerbResult, SaveResult, VerifyResult } from '../../src/index.ts';
+import type { LoadResult, SaveResult, VerifyResult } from '../../src/index.ts';
 import { connectDocker } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
@@ -115,7 +115,7 @@ describe.skipIf(skipReason(KIND) !== undefined)('what a containerd store has und
     const connected = await connectDocker({ host: other.host });
     try {
       const args = ['load', 'attested', '--host', other.host];
-      const { images } = await drayageJson<LoadVerbResult>(args, { cwd: folder });
+      const { images } = await drayageJson<LoadResult>(args, { cwd: folder });
       expect(images).toMatchObject([{ digest: id, daemonId: id, status: 'loaded' }]);
       const { manifests } = await connected.inspect('attested:1', { platforms: true });
       expect(manifests?.map(({ available }) => available)).toEqual([true, true]);

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadVerbResult, SaveResult } from '../../src/index.ts';
+import type { LoadResult, SaveResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
@@ -92,7 +92,7 @@ describe.skipIf(skipReason('docker-20.10') !== undefined)('our layouts in the to
     const daemon: TestDaemon = await startDaemon('docker-20.10');
     try {
       const args = ['load', made, '--host', daemon.host];
-      const { images } = await drayageJson<LoadVerbResult>(args, { cwd: folder });
+      const { images } = await drayageJson<LoadResult>(args, { cwd: folder });
       expect(images[0]).toMatchObject({
         name: 'example/peer:1',
         digest: index.manifests[0]?.digest,

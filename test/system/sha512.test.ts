@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadVerbResult, SaveResult } from '../../src/index.ts';
+import type { LoadResult, SaveResult } from '../../src/index.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Index } from '../../src/oci/image-index.ts';
@@ -73,7 +73,7 @@ describe.each(['docker-28-graph', 'docker-28-containerd', 'docker-20.10'] as con
     'has an image that is named by sha512 as it has one that is named by sha256: %s',
     async (place) => {
       const args = ['load', place, '--host', daemon.host];
-      const { images } = await drayageJson<LoadVerbResult>(args, { cwd });
+      const { images } = await drayageJson<LoadResult>(args, { cwd });
       expect(images).toMatchObject([{ name: NAME }]);
       const format = '{{json .RootFS.Layers}}';
       const { stdout } = await daemon.docker(['image', 'inspect', '--format', format, NAME]);
@@ -82,9 +82,7 @@ describe.each(['docker-28-graph', 'docker-28-containerd', 'docker-20.10'] as con
       const saved = await drayageJson<SaveResult>(['save', NAME, '-o', back, '--host', daemon.host], { cwd });
       expect(saved.images).toMatchObject([{ id: image.id }]);
       // The layers are there by now, whatever names them.
-      expect((await drayageJson<LoadVerbResult>(args, { cwd })).images).toMatchObject([
-        { status: 'present' },
-      ]);
+      expect((await drayageJson<LoadResult>(args, { cwd })).images).toMatchObject([{ status: 'present' }]);
       expect((await daemon.docker(['rmi', '-f', NAME])).code).toBe(0);
     },
   );

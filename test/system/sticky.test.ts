@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type {
-  LoadVerbResult,
+  LoadResult,
   PromoteResult,
   SaveReferenceResult,
   UnloadResult,
@@ -117,7 +117,7 @@ describe.each(KINDS)('references to images in %s', (kind) => {
     await docker(daemon, 'rmi', 'app:1');
     for (const job of [2, 3, 4]) {
       const env = gitlab(job);
-      const loaded = await drayageJson<LoadVerbResult>(['load', 'build', ...host()], { cwd: folder, env });
+      const loaded = await drayageJson<LoadResult>(['load', 'build', ...host()], { cwd: folder, env });
       expect(loaded.images).toMatchObject([{ name: 'app:1', ref, status: 'present', bytesSent: 0 }]);
       const given = await drayageJson<UnloadResult>(['unload', ...host()], { cwd: folder, env });
       expect(given).toEqual({ removed: [], kept: [{ ref, reason: 'another job holds it' }] });
@@ -196,7 +196,7 @@ describe.each(KINDS)('references to images in %s', (kind) => {
       const { layouts } = await run<{ layouts: VerifyResult[] }>({}, ...verifying);
       expect(layouts.flatMap(({ references }) => references)).toHaveLength(1);
       const load = (key: string): string[] => ['load', 'signed', '--key', key, ...host()];
-      const loaded = await run<LoadVerbResult>(TAKING_JOB, ...load(own.shown));
+      const loaded = await run<LoadResult>(TAKING_JOB, ...load(own.shown));
       expect(loaded.images).toMatchObject([{ id: images[0]?.id, status: 'present', bytesSent: 0 }]);
       const target = `${registry.host}/signed:1`;
       const promoting = ['promote', 'signed:1', target, '--from', 'signed', ...host()];

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { LoadVerbResult, SaveResult } from '../../src/index.ts';
+import type { LoadResult, SaveResult } from '../../src/index.ts';
 import type { CliResult } from '../support/cli.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { listFiles } from '../support/list-files.ts';
@@ -44,7 +44,7 @@ describe.each(DAEMON_KINDS)('an image of %s without its base', (kind) => {
     onTestFinished(async () => started.stop());
     return started;
   };
-  const load = async (target: TestDaemon, ...args: string[]): Promise<LoadVerbResult> =>
+  const load = async (target: TestDaemon, ...args: string[]): Promise<LoadResult> =>
     drayageJson(['load', ...args, '--host', target.host], { cwd, env: named() });
 
   beforeAll(async () => {

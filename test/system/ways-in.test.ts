@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { LoadVerbResult, SaveResult } from '../../src/index.ts';
+import type { LoadResult, SaveResult } from '../../src/index.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
@@ -152,7 +152,7 @@ describe('a real dockerd on a tcp port that wants client certificates', () => {
     const saved = await drayageJson<SaveResult>(['save', 'temp', '-o', at('by-ssh'), ...host], options);
     expect(saved.images.map(({ id }) => id)).toEqual([built]);
     await daemon.docker(['rmi', '-f', built]);
-    const loaded = await drayageJson<LoadVerbResult>(['load', at('by-ssh'), ...host], options);
+    const loaded = await drayageJson<LoadResult>(['load', at('by-ssh'), ...host], options);
     expect(loaded.images).toMatchObject([{ id: built, status: 'loaded' }]);
     const { stdout } = await daemon.docker(['image', 'inspect', '--format', '{{.Id}}', 'temp']);
     expect(stdout.trim()).toBe(built);

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DrayageError } from '../../src/errors.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import type { ArtifactLayout } from '../../src/gitlab/artifact-layout.ts';
 import { BlobCache } from '../../src/layout/blob-cache.ts';
 import { Layout } from '../../src/layout/layout.ts';
@@ -60,7 +60,7 @@ describe('fetch', () => {
     const to = await newLayout();
     const before = fake.seen.reduce((sum, { sent }) => sum + sent, 0);
     const asked: unknown[] = [];
-    const fetching = fetch({
+    const fetching = fetchImages({
       from: [place],
       to,
       authenticate: async ({ names }, where) => {
@@ -77,7 +77,7 @@ describe('fetch', () => {
   test('brings an image with its names and annotations, each blob once', async () => {
     const { fake, place } = await shipApp();
     const to = await newLayout();
-    const { images, bytes, layout } = await fetch({ from: [place], to });
+    const { images, bytes, layout } = await fetchImages({ from: [place], to });
     const ref = `app:pipeline-4711-${APP.configDigest.slice(7, 19)}`;
     expect(images).toEqual([{ name: 'app:1', ref, id: APP.configDigest, digest: APP.root.digest }]);
     expect(layout).toBe(to.path);
@@ -94,16 +94,16 @@ describe('fetch', () => {
     const both = makeIndexCargo([APP, arm], ['amd64', 'arm64']);
     const signature = sampleReferrer(arm.root);
     const { fake, place } = await ship([...blobsOf(both), ...signature.blobs], [both.root, signature.root]);
-    await fetch({ from: [place], to: await newLayout() });
+    await fetchImages({ from: [place], to: await newLayout() });
     expect(new Set(fake.ranges).size).toBe(fake.ranges.length);
   });
 
   test('asks only for what is missing', async () => {
     const { fake, place } = await shipApp();
     const to = await newLayout();
-    await fetch({ from: [place], to });
+    await fetchImages({ from: [place], to });
     const before = fake.sent;
-    const again = await fetch({ from: [place], to });
+    const again = await fetchImages({ from: [place], to });
     expect(again.bytes.fetched).toBe(0);
     expect(again.bytes.reused).toBeGreaterThanOrEqual(SIZE);
     expect(fake.sent).toBe(before);
@@ -112,12 +112,12 @@ describe('fetch', () => {
   test('brings what is damaged here once more', async () => {
     const { place } = await shipApp();
     const to = await newLayout();
-    await fetch({ from: [place], to });
+    await fetchImages({ from: [place], to });
     const [layer] = APP.layers;
     const path = join(to.path, 'blobs/sha256', layer?.digest.slice(7) ?? '');
     const bytes = await readFile(path);
     await writeFile(path, bytes.fill(0, 10, 20));
-    const again = await fetch({ from: [place], to });
+    const again = await fetchImages({ from: [place], to });
     expect(again.bytes.fetched).toBe(layer?.size);
     expect((await verify({ layout: to })).problems).toEqual([]);
   });
@@ -130,7 +130,7 @@ describe('fetch', () => {
       [{ ...APP.root, annotations: NAMES }],
     );
     const to = await newLayout();
-    await expect(fetch({ from: [place], to })).rejects.toMatchObject({
+    await expect(fetchImages({ from: [place], to })).rejects.toMatchObject({
       code: 'DIGEST_MISMATCH',
       facts: { digest: layer.digest },
     });
@@ -143,7 +143,7 @@ describe('fetch', () => {
     const signature = sampleReferrer(both.root);
     const { place } = await ship([...blobsOf(both), ...signature.blobs], [both.root, signature.root]);
     const to = await newLayout();
-    await fetch({ from: [place], to });
+    await fetchImages({ from: [place], to });
     expect(await to.referrers(both.root)).toMatchObject([{ digest: signature.root.digest }]);
     expect((await verify({ layout: to })).problems).toEqual([]);
   });
@@ -154,11 +154,11 @@ describe('fetch', () => {
     const annotations = { ...NAMES, [OMITTED_LAYERS]: '1' };
     const thin = await ship(blobs, [{ ...APP.root, annotations }]);
     const to = await newLayout();
-    const { bytes } = await fetch({ from: [thin.place], to });
+    const { bytes } = await fetchImages({ from: [thin.place], to });
     expect(bytes.total).toBeLessThan(SIZE);
     expect(await to.images()).toMatchObject([{ annotations: { [OMITTED_LAYERS]: '1' } }]);
     const broken = await ship(blobs, [{ ...APP.root, annotations: NAMES }]);
-    await expect(fetch({ from: [broken.place], to: await newLayout() })).rejects.toMatchObject({
+    await expect(fetchImages({ from: [broken.place], to: await newLayout() })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
   });
@@ -171,16 +171,18 @@ describe('fetch', () => {
       [{ ...APP.root, annotations: NAMES }, other],
     );
     const to = await newLayout();
-    await fetch({ from: [place], images: ['tools:1'], to });
+    await fetchImages({ from: [place], images: ['tools:1'], to });
     expect((await to.images()).map(({ names }) => names)).toEqual([['tools:1']]);
-    await expect(fetch({ from: [place], images: ['nope'], to })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(fetchImages({ from: [place], images: ['nope'], to })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 
   test('ends with the reason of an abort', async () => {
     const { place } = await shipApp();
     const controller = new AbortController();
     const to = await newLayout();
-    const fetching = fetch({
+    const fetching = fetchImages({
       from: [place],
       to,
       signal: controller.signal,
@@ -211,7 +213,7 @@ describe('load from an artifact', () => {
     const { fake, place } = await shipApp();
     const base = makeCargo({ layers: [noise(400_000)] });
     const local = await newLayout();
-    await fetch({ from: [(await ship(blobsOf(base), [base.root])).place], to: local });
+    await fetchImages({ from: [(await ship(blobsOf(base), [base.root])).place], to: local });
     const cache = await BlobCache.open(join(await temporaryFolder(), 'cache'), { now: Date.now });
     const from = place.over(localFirst([local, cache], cache.filledFrom(place)));
     await load({ from: [from], to: new MemoryEndpoint() });

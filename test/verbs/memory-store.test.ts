@@ -4,7 +4,7 @@ import { provenanceOfBuild } from '../../src/attest/statement.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { save } from '../../src/verbs/save/save.ts';
@@ -72,11 +72,11 @@ describe('a store that is no folder', () => {
   test('takes what is fetched, with what refers to it', async () => {
     const to = new MemoryStore();
     const from = await layoutWith(['base', 'app'], 'app:1');
-    const fetched = await fetch({ from: [from], to });
+    const fetched = await fetchImages({ from: [from], to });
     expect(fetched).toMatchObject({ layout: 'memory', images: [{ name: 'app:1' }], bytes: { reused: 0 } });
     const [image] = await to.images();
     expect(await to.referrers(image?.root ?? expect.fail())).toHaveLength(1);
-    expect((await fetch({ from: [from], to })).bytes).toMatchObject({ fetched: 0 });
+    expect((await fetchImages({ from: [from], to })).bytes).toMatchObject({ fetched: 0 });
   });
 
   test('takes what is merged, one name for two platforms', async () => {

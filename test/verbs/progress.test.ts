@@ -8,7 +8,7 @@ import { Registries } from '../../src/registry/registries.ts';
 import { drain } from '../../src/stream/drain.ts';
 import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { promote } from '../../src/verbs/promote/promote.ts';
@@ -66,7 +66,11 @@ function promoting(from: Layout, server: FakeRegistry, onProgress: OnProgress) {
 }
 
 describe.each<[string, ProgressPhase[], (from: Layout, onProgress: OnProgress) => Promise<unknown>]>([
-  ['fetch', ['reading'], (from, onProgress) => fetch({ from: [from], to: new MemoryStore(), onProgress })],
+  [
+    'fetch',
+    ['reading'],
+    (from, onProgress) => fetchImages({ from: [from], to: new MemoryStore(), onProgress }),
+  ],
   [
     'merge',
     ['reading', 'verifying', 'reading', 'verifying'],

@@ -17,7 +17,7 @@ import { buildManifest } from '../../src/oci/manifest.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { once } from '../../src/stream/tap.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import type { PromoteOptions, PromoteResult } from '../../src/verbs/promote/promote.ts';
@@ -274,7 +274,7 @@ describe('foreign bytes do not come to stand for a layer', () => {
     [
       'completed',
       (thin: Layout, other: Layout, to: Layout) =>
-        fetch({ from: [thin], others: [other], images: ['app:1'], to, complete: noBase }),
+        fetchImages({ from: [thin], others: [other], images: ['app:1'], to, complete: noBase }),
     ],
     [
       'loaded',

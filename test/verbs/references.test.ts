@@ -9,7 +9,7 @@ import { Registries } from '../../src/registry/registries.ts';
 import { once } from '../../src/stream/tap.ts';
 import { diff } from '../../src/verbs/diff.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { inspect } from '../../src/verbs/inspect.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
@@ -115,7 +115,7 @@ test('verify says that no layer was read', async () => {
 test.each(['fetch', 'merge'] as const)('%s carries it as it is', async (verb) => {
   const to = await newLayout();
   const { images } =
-    verb === 'fetch' ? await fetch({ from: [layout], to }) : await merge({ from: [layout], to });
+    verb === 'fetch' ? await fetchImages({ from: [layout], to }) : await merge({ from: [layout], to });
   expect(images).toMatchObject([{ name: 'app:1', ref: saved.ref, id: saved.id, digest: saved.digest }]);
   expect((await to.images({ references: true })).map(({ root }) => root.digest)).toEqual([saved.digest]);
   expect(await to.images()).toEqual([]);

@@ -3,7 +3,7 @@ import { formatSeconds } from '../format.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import type { FetchResult, Selection } from '../../index.ts';
-import { DrayageError, fetch, prepareFetch } from '../../index.ts';
+import { DrayageError, fetchImages, prepareFetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
@@ -23,7 +23,7 @@ export interface FetchCommandOptions
 }
 
 /** `drayage fetch` */
-export async function fetchImages(
+export async function fetchFromJob(
   paths: readonly string[],
   options: FetchCommandOptions,
   context: Context,
@@ -37,7 +37,7 @@ export async function fetchImages(
   const complete = options.complete === true ? bases.open : undefined;
   if (!isOfJob) return completeLayouts(paths, bases, { ...options, selection }, context);
   await using sources = await openSources([], options, context, 'once');
-  const result = await fetch({
+  const result = await fetchImages({
     ...selection,
     from: sources.places,
     to: await createLayout(options.out ?? layoutOf(sources.home ?? 'images'), context, options),

@@ -24,7 +24,7 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
     arguments: [
       ['[layout...]', 'without a job, the layouts to --complete; default: every one below .drayage'],
     ],
-    load: async () => (await import('../commands/fetch.ts')).fetchImages,
+    load: async () => (await import('../commands/fetch.ts')).fetchFromJob,
     options: {
       image: IMAGE,
       out: ['-o, --out <dir>', 'the layout to write to; default .drayage/<job id>'],

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { LoadOptions } from '../../content/endpoint.ts';
+import type { EndpointLoadOptions } from '../../content/endpoint.ts';
 import { DrayageError, isDrayageError } from '../../errors.ts';
 import { proveAll } from '../../image/prove.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -26,7 +26,7 @@ export interface LoadTarget {
 }
 
 /** Options of a {@link Delivery}. */
-export interface DeliveryOptions extends LoadOptions {
+export interface DeliveryOptions extends EndpointLoadOptions {
   layers: LayerReport;
 }
 

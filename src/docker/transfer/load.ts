@@ -1,5 +1,5 @@
 import type { ContentSource } from '../../content/source.ts';
-import type { LoadOptions, LoadResult } from '../../content/endpoint.ts';
+import type { EndpointLoadOptions, EndpointLoadResult } from '../../content/endpoint.ts';
 import { readImage } from '../../image/image.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -21,8 +21,8 @@ export async function loadImage(
   root: Descriptor,
   source: ContentSource,
   names: readonly string[],
-  options: LoadOptions,
-): Promise<LoadResult> {
+  options: EndpointLoadOptions,
+): Promise<EndpointLoadResult> {
   const { signal, full = false } = options;
   const { images, store } = target;
   const wanted = [...new Set(names.map((name) => parseTagName(name).name))];

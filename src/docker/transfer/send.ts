@@ -21,14 +21,14 @@ interface SendOptions extends ContentOptions {
 /**
  * Sends an archive to be loaded, and reads the daemon's reply. If the archive itself fails, that error is thrown, and
  * the daemon sees a body that is cut, never one that ends.
- * @returns the number of bytes sent
+ * @returns what the daemon reports as loaded: names, or IDs of unnamed images
  * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`, `TIMEOUT`, and those of the archive
  */
 export async function sendArchive(
   { transport, interval }: { transport: Transport; interval: number },
   archive: Readable,
   { signal, onSent }: SendOptions,
-): Promise<number> {
+): Promise<string[]> {
   let bytesSent = 0;
   const watch = watchDaemon(transport, interval, signal);
   const counted = new Transform({
@@ -51,8 +51,7 @@ export async function sendArchive(
   archive.on('error', () => undefined);
   pipeline(archive, counted, () => taking.stop());
   try {
-    await post(transport, counted, watch.signal);
-    return bytesSent;
+    return await post(transport, counted, watch.signal);
   } catch (error) {
     throw watch.signal.aborted ? watch.signal.reason : error;
   } finally {
@@ -72,7 +71,7 @@ function watchTaking(transport: Transport, sent: Readable, watch: Watch): IdleWa
   });
 }
 
-async function post(transport: Transport, body: Readable, signal: AbortSignal): Promise<void> {
+async function post(transport: Transport, body: Readable, signal: AbortSignal): Promise<string[]> {
   const headers = { 'content-type': 'application/x-tar' };
   const reply = await transport.open({
     method: 'POST',
@@ -83,5 +82,5 @@ async function post(transport: Transport, body: Readable, signal: AbortSignal): 
     timeout: 0,
   });
   await assertOk(reply, 'the image');
-  await readLoadReply(bounded(reply.body, 'the image'));
+  return readLoadReply(bounded(reply.body, 'the image'));
 }

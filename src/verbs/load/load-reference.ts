@@ -1,4 +1,9 @@
-import type { ImageEndpoint, ImageTags, LastingEndpoint, LoadResult } from '../../content/endpoint.ts';
+import type {
+  ImageEndpoint,
+  ImageTags,
+  LastingEndpoint,
+  EndpointLoadResult,
+} from '../../content/endpoint.ts';
 import { nameOf } from '../../content/image-index.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
@@ -26,7 +31,7 @@ export async function loadReference(
   unique: string,
   names: readonly string[],
   target: ReferenceTarget,
-): Promise<LoadResult> {
+): Promise<EndpointLoadResult> {
   const { to, signal } = target;
   const name = nameOf(stored);
   const naming = namingEndpoint(to, name);

@@ -1,4 +1,9 @@
-import type { ImageEndpoint, ImageTags, LastingEndpoint, LoadResult } from '../../content/endpoint.ts';
+import type {
+  ImageEndpoint,
+  ImageTags,
+  LastingEndpoint,
+  EndpointLoadResult,
+} from '../../content/endpoint.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Leaseholder } from './lease.ts';
 import { loadReference } from './load-reference.ts';
@@ -21,7 +26,7 @@ import { omittedContent } from '../../image/omitted-content.ts';
  * Options of {@link load}. Default of `platform`: all images that the daemon can hold; if that is one, the image for
  * its platform.
  */
-export interface LoadVerbOptions extends Selection {
+export interface LoadOptions extends Selection {
   /** The layouts to load from. Layers that one omits are read from the others. */
   from: readonly ImagePlace[];
   /** Opens the base of an image whose first layers all of the layouts omit. Default: that is an error. */
@@ -44,15 +49,15 @@ export interface LoadVerbOptions extends Selection {
 }
 
 /** A loaded image. */
-export interface LoadedImage extends LoadResult, ImageIdentity {
-  /** The names of {@link LoadVerbOptions.tags}. */
+export interface LoadedImage extends EndpointLoadResult, ImageIdentity {
+  /** The names of {@link LoadOptions.tags}. */
   tags: readonly string[];
   /** Stored bytes of all its layers. */
   bytesTotal: number;
 }
 
 /** Result of {@link load}. */
-export interface LoadVerbResult {
+export interface LoadResult {
   images: LoadedImage[];
   seconds: number;
 }
@@ -63,11 +68,11 @@ export interface LoadVerbResult {
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`;
  * `UNREACHABLE`, also for an unreadable base, and for a reference to an image that this daemon does not have
  */
-export async function load(options: LoadVerbOptions): Promise<LoadVerbResult> {
+export async function load(options: LoadOptions): Promise<LoadResult> {
   return paced(options, loadSelected);
 }
 
-async function loadSelected(options: LoadVerbOptions): Promise<LoadVerbResult> {
+async function loadSelected(options: LoadOptions): Promise<LoadResult> {
   const started = performance.now();
   const tags = (options.tags ?? []).map(normalizeName);
   const chosen = await selectAny(options.from, options);
@@ -105,8 +110,8 @@ async function loadContent(
   placed: SelectedImage,
   unique: string,
   wanted: readonly string[],
-  options: LoadVerbOptions,
-): Promise<LoadResult> {
+  options: LoadOptions,
+): Promise<EndpointLoadResult> {
   const { signal, onProgress, openBase } = options;
   const source = omittedContent(placed, { signal, onProgress, openBase, others: options.from });
   return putHeld(options, unique, wanted, async (names) =>

@@ -1,4 +1,4 @@
-import type { ImageTags, LoadResult, NamedImage, ReferredImage } from '../../content/endpoint.ts';
+import type { ImageTags, EndpointLoadResult, NamedImage, ReferredImage } from '../../content/endpoint.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -18,7 +18,7 @@ export async function nameImage(
   { image, diffIds }: Pick<ReferredImage, 'image' | 'diffIds'>,
   names: readonly string[],
   { signal }: ContentOptions,
-): Promise<LoadResult> {
+): Promise<EndpointLoadResult> {
   const before = await to.list({ signal });
   const owners = names.flatMap((name) => ownerOf(before, name) ?? []);
   const set: string[] = [];

@@ -1,4 +1,4 @@
-import type { ImageTags, LoadResult, NamedImage } from '../../content/endpoint.ts';
+import type { ImageTags, EndpointLoadResult, NamedImage } from '../../content/endpoint.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -25,8 +25,8 @@ export async function putHeld(
   { to, lease, signal }: PutOptions,
   unique: string,
   names: readonly string[],
-  put: (names: readonly string[]) => Promise<LoadResult>,
-): Promise<LoadResult> {
+  put: (names: readonly string[]) => Promise<EndpointLoadResult>,
+): Promise<EndpointLoadResult> {
   if (lease === undefined) return put(names);
   const images = await to.list({ signal });
   const held = names.flatMap((name) => [leaseReference(lease, unique, name, images), name]);

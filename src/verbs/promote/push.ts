@@ -1,7 +1,7 @@
 import { nameOf } from '../../content/image-index.ts';
 import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
-import type { CopyOptions, Receiver } from '../../image/copy.ts';
+import type { CopyContentsOptions, Receiver } from '../../image/copy.ts';
 import { copyContents, layerStatus } from '../../image/copy.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -26,7 +26,7 @@ export interface PushOptions extends ContentOptions, Pick<Mounting, 'onProgress'
   mountFrom?: readonly RegistryRepository[];
   /** The repositories that hold an image already. */
   held: ReadonlyMap<Planned, ReadonlySet<RegistryRepository>>;
-  onBlob: NonNullable<CopyOptions['onBlob']>;
+  onBlob: NonNullable<CopyContentsOptions['onBlob']>;
 }
 
 /**
@@ -70,7 +70,7 @@ export async function push(planned: readonly Planned[], options: PushOptions): P
 function toldBlob(
   onBlob: PushOptions['onBlob'],
   tell: ReturnType<typeof startLayers>,
-): CopyOptions['onBlob'] {
+): CopyContentsOptions['onBlob'] {
   return async (blob, by) => {
     await onBlob(blob, by);
     tell(blob, layerStatus(by));
@@ -82,7 +82,7 @@ async function pushImage(
   repository: RegistryRepository,
   image: Planned,
   mounting: Mounting,
-  { isHeld, ...copying }: CopyOptions & { isHeld: boolean | undefined },
+  { isHeld, ...copying }: CopyContentsOptions & { isHeld: boolean | undefined },
 ): Promise<void> {
   const receiver = intoRepository(repository, image, mounting);
   const root = intoRepository(repository, image, mounting, { isHeld });
@@ -114,7 +114,7 @@ function blobsOf({ contents: { omitted, blobs } }: Planned): Descriptor[] {
 async function copyBelow(
   { contents: { blobs, documents } }: Planned['referrers'][number],
   receiver: Receiver,
-  copying: CopyOptions,
+  copying: CopyContentsOptions,
 ): Promise<void> {
   await copyContents({ blobs, documents: documents.slice(0, -1) }, receiver, copying);
 }

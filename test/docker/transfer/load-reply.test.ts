@@ -9,7 +9,7 @@ async function* chunks(text: string, size: number): AsyncGenerator<Uint8Array> {
 }
 
 describe.each([1, 2, 7, 100_000])('the reply to a load, in chunks of %i', (size) => {
-  const read = async (text: string): Promise<void> => readLoadReply(chunks(text, size));
+  const read = async (text: string): Promise<void> => void (await readLoadReply(chunks(text, size)));
 
   test.each([
     ['docker', LOADED],
@@ -44,6 +44,14 @@ describe.each([1, 2, 7, 100_000])('the reply to a load, in chunks of %i', (size)
       message: expect.stringContaining(message),
     });
   });
+});
+
+test.each([
+  ['{"stream":"Loaded image: app:1\\n"}\n{"stream":"Loaded image: other:1\\n"}\n', ['app:1', 'other:1']],
+  ['{"stream":"Loaded image ID: sha256:abc\\n"}\r\n', ['sha256:abc']],
+  ['{"stream":"Loaded image(s): a:1,b:1"}\n', ['a:1', 'b:1']],
+])('the reply %j says what was loaded', async (text, loaded) => {
+  expect(await readLoadReply(chunks(text, 7))).toEqual(loaded);
 });
 
 test('an image with too many layers gets a hint', async () => {

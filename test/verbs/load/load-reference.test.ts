@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { originPolicy } from '../../../src/ci/origin-policy.ts';
 import { originAnnotations } from '../../../src/ci/origin.ts';
 import { DrayageError } from '../../../src/errors.ts';
-import type { LoadVerbOptions, LoadVerbResult } from '../../../src/verbs/load/load.ts';
+import type { LoadOptions, LoadResult } from '../../../src/verbs/load/load.ts';
 import { load } from '../../../src/verbs/load/load.ts';
 import { saveReference } from '../../../src/verbs/save-reference.ts';
 import { unload } from '../../../src/verbs/unload.ts';
@@ -37,12 +37,12 @@ beforeEach(async () => {
   ref = images[0]?.ref ?? '';
 });
 
-const loading = async (options: Partial<LoadVerbOptions> = {}): Promise<LoadVerbResult> =>
+const loading = async (options: Partial<LoadOptions> = {}): Promise<LoadResult> =>
   load({ from: [store], to: daemon, names: 'unique', lease: JOB, ...options });
 const names = (of: MemoryEndpoint = daemon): string[][] => of.held.map((image) => image.names);
 
 /** Expects that a load ends with this error, and that no name has changed. */
-async function refused(options: Partial<LoadVerbOptions>, facts: object, of = daemon): Promise<void> {
+async function refused(options: Partial<LoadOptions>, facts: object, of = daemon): Promise<void> {
   const before = structuredClone(names(of));
   await expect(loading({ to: of, ...options })).rejects.toMatchObject(facts);
   expect(names(of)).toEqual(before);

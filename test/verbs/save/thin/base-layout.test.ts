@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { exportArchive } from '../../../../src/verbs/export.ts';
-import { fetch } from '../../../../src/verbs/fetch.ts';
+import { fetchImages } from '../../../../src/verbs/fetch.ts';
 import { inspect } from '../../../../src/verbs/inspect.ts';
 import { Layout } from '../../../../src/layout/layout.ts';
 import { load } from '../../../../src/verbs/load/load.ts';
@@ -251,7 +251,12 @@ describe('an image whose first layers are in another layout', () => {
   });
 
   test('is completed in place from the other layout', async () => {
-    const { bytes } = await fetch({ from: [layout, base], images: ['app:1'], to: layout, complete: noBase });
+    const { bytes } = await fetchImages({
+      from: [layout, base],
+      images: ['app:1'],
+      to: layout,
+      complete: noBase,
+    });
     expect(bytes.fetched).toBeGreaterThan(0);
     expect(await annotationsOf(layout)).not.toHaveProperty(OMITTED);
     expect(readdirSync(layout.path)).toContain('manifest.json');
@@ -261,7 +266,7 @@ describe('an image whose first layers are in another layout', () => {
   test('is fetched as it is, also where the other is near', async () => {
     const to = await newLayout();
     const near = { ...joinPlaces([layout, base]), images: async () => layout.images() };
-    await fetch({ from: [near], to });
+    await fetchImages({ from: [near], to });
     expect(await annotationsOf(to)).toMatchObject({ [OMITTED]: '2' });
     expect(await blobsOf(to)).toHaveLength(3);
   });

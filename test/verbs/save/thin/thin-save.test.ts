@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DrayageError } from '../../../../src/errors.ts';
 import { exportArchive } from '../../../../src/verbs/export.ts';
-import { fetch } from '../../../../src/verbs/fetch.ts';
+import { fetchImages } from '../../../../src/verbs/fetch.ts';
 import { readImage } from '../../../../src/image/image.ts';
 import { footprint } from '../../../../src/image/footprint.ts';
 import { Layout } from '../../../../src/layout/layout.ts';
@@ -429,7 +429,7 @@ describe('an image without its base', () => {
     const to = await Layout.create(`${await temporaryFolder()}/back`);
     const { images } = await save({ from: { archive }, to });
     expect(images[0]?.id).toBe(APP.configDigest);
-    const { bytes } = await fetch({ from: [layout], to: layout, complete: openBase });
+    const { bytes } = await fetchImages({ from: [layout], to: layout, complete: openBase });
     expect(bytes.fetched).toBe((BASE.layers[0]?.size ?? 0) + (BASE.layers[1]?.size ?? 0));
     expect(await annotationsOf(layout)).toEqual(expect.objectContaining(SAID));
     expect(await annotationsOf(layout)).not.toHaveProperty(OMITTED);
