@@ -1,3 +1,5 @@
+import { roomForBlocks } from '../stream/zstd-windows.ts';
+
 /** One who takes blocks out of a memory. */
 export interface MemoryUser {
   /** Bytes that it may hold if it is alone. */
@@ -8,11 +10,17 @@ export interface MemoryUser {
 
 /**
  * Memory for blocks, which several users share: together they hold no more than the one with the largest budget may hold
- * alone, in equal parts. Beyond that, each holds only the few blocks without which it could wait for ever.
+ * alone, in equal parts, and no more than there is room for. Beyond that, each holds only the few blocks without which it could wait for ever.
  */
 export class BlockMemory {
   readonly #users = new Set<MemoryUser>();
+  readonly #room: () => number;
   #held = 0;
+
+  /** @param room how many bytes there are at present; default: as many as are wanted */
+  constructor(room: () => number = () => Infinity) {
+    this.#room = room;
+  }
 
   join(user: MemoryUser): void {
     this.#users.add(user);
@@ -43,7 +51,7 @@ export class BlockMemory {
   }
 
   #limit(): number {
-    return Math.max(...[...this.#users].map(({ budget }) => budget));
+    return Math.min(this.#room(), Math.max(...[...this.#users].map(({ budget }) => budget)));
   }
 
   #wakeAll(): void {
@@ -51,5 +59,5 @@ export class BlockMemory {
   }
 }
 
-/** The memory of this process: however many saves and proofs run in it, they share one budget. */
-export const PROCESS_MEMORY: BlockMemory = new BlockMemory();
+/** The memory of this process: however many saves and proofs run in it, they share one budget, beside the windows of zstd. */
+export const PROCESS_MEMORY: BlockMemory = new BlockMemory(roomForBlocks);

@@ -2,6 +2,7 @@ import type { FileDigester } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';
+import { hasRoomForThreads } from '../stream/zstd-windows.ts';
 import type { Slot } from './slots.ts';
 import type { HashTurn, Threads } from './threads.ts';
 
@@ -25,7 +26,8 @@ export class BlockHash {
    */
   async update(block: Uint8Array): Promise<void> {
     if (this.#turn === undefined && this.#here === undefined) {
-      if (this.#threads === undefined || block.length < SMALL) this.#here = createDigester();
+      if (this.#threads === undefined || block.length < SMALL || !hasRoomForThreads())
+        this.#here = createDigester();
       else this.#turn = this.#threads.take();
     }
     this.#here?.update(block);

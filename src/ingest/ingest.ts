@@ -14,6 +14,7 @@ import { isFillable } from '../stream/fillable.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
+import { hasRoomForThreads } from '../stream/zstd-windows.ts';
 import type { ChosenCodec } from './codec.ts';
 import { PROCESS_MEMORY } from './block-memory.ts';
 import type { BlockWork } from './compressed-blocks.ts';
@@ -74,7 +75,6 @@ class LayerIngest implements Ingest {
   readonly #slots: Slots;
   readonly #turns: BlockWork['turns'];
   readonly #threads: Threads | undefined;
-  readonly #begin: BeginOptions;
   readonly #onAbort: () => void;
   /** The layers of this run, by diffID. */
   readonly #known = new Map<Digest, Descriptor>();
@@ -88,7 +88,6 @@ class LayerIngest implements Ingest {
     const own = pLimit(Math.min(concurrency, MAX_COMPRESSING));
     this.#turns = (work) => own(() => compressing(work));
     this.#threads = concurrency > 1 ? new Threads(concurrency) : undefined;
-    this.#begin = { signal, digestFile: this.#threads && fileDigesters(this.#threads) };
     this.#onAbort = () => void this.#threads?.close(signal?.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -220,8 +219,13 @@ class LayerIngest implements Ingest {
     return this.#known.get(diffId) ?? (await this.#options.findLayer?.(diffId));
   }
 
+  #beginOptions(): BeginOptions {
+    const threads = hasRoomForThreads() ? this.#threads : undefined;
+    return { signal: this.#options.signal, digestFile: threads && fileDigesters(threads) };
+  }
+
   async #writing(write: (writer: BlobWriter) => Promise<IngestedLayer>): Promise<IngestedLayer> {
-    const writer = await this.#sink.begin(this.#begin);
+    const writer = await this.#sink.begin(this.#beginOptions());
     try {
       return await write(writer);
     } catch (error) {

@@ -14,7 +14,7 @@ export interface Slot {
 export interface SlotsOptions {
   /** The memory that others use, too. Default: one of its own. */
   memory?: BlockMemory;
-  /** Blocks that it gets whatever others hold. Default 1. */
+  /** Blocks that it gets whatever others hold: no fewer than it has sources. Default 1. */
   least?: number;
 }
 
@@ -32,6 +32,8 @@ export class Slots implements MemoryUser {
   readonly #waiting: (() => void)[] = [];
   #held = 0;
   #isClosed = false;
+  /** How many sources are being cut. Each may hold a block while it waits for something else. */
+  #sources = 0;
 
   /** @param budget total bytes; there is at least one slot */
   constructor(size: number, budget: number, { memory = new BlockMemory(), least = 1 }: SlotsOptions = {}) {
@@ -64,8 +66,13 @@ export class Slots implements MemoryUser {
    * compressed form is a valid member or frame. The consumer releases each block.
    */
   async *blocks(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Slot, void, undefined> {
-    if (isFillable(bytes)) yield* this.#filled(bytes);
-    else yield* this.#copied(bytes);
+    this.#sources += 1;
+    try {
+      if (isFillable(bytes)) yield* this.#filled(bytes);
+      else yield* this.#copied(bytes);
+    } finally {
+      this.#sources -= 1;
+    }
   }
 
   /** Reads straight into the blocks. */
@@ -130,13 +137,17 @@ export class Slots implements MemoryUser {
   }
 
   #hasRoom(): boolean {
-    if (this.#isClosed || this.#held < this.#least) return true;
+    if (this.#isClosed || this.#held < this.#fewest()) return true;
     return this.#held < this.#allowed() && this.#memory.fits(this.size);
+  }
+
+  #fewest(): number {
+    return Math.max(this.#least, this.#sources);
   }
 
   /** How many slots it may hold at present. */
   #allowed(): number {
-    return Math.max(this.#least, Math.floor(this.#memory.share(this) / this.size));
+    return Math.max(this.#fewest(), Math.floor(this.#memory.share(this) / this.size));
   }
 }
 

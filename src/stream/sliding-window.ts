@@ -1,7 +1,12 @@
-/** How much is appended before the window is moved to the beginning of its memory, in bytes. */
-const SLACK = 16 * 1024 * 1024;
-/** The most that is appended at once, in bytes: a block of zstd. */
-const MAX_CHUNK = 128 * 1024;
+import { MAX_BLOCK_SIZE, MAX_WINDOW_LOG } from './zstd-header.ts';
+
+/** How much is appended before the window is moved to the beginning of its memory, in bytes. A small one fits twice. */
+const SLACK = 4 * 1024 * 1024;
+/** The memory of every window that is larger than the slack, in bytes. */
+const LARGE = 2 ** MAX_WINDOW_LOG + SLACK;
+
+/** The memory of a window that has ended: as garbage, it might not be collected before there is another one. */
+let spare: WeakRef<Uint8Array> | undefined;
 
 /**
  * The last bytes of a stream, up to the size of a window, in one piece. Appending costs what is appended: the window
@@ -9,13 +14,16 @@ const MAX_CHUNK = 128 * 1024;
  */
 export class SlidingWindow {
   readonly #size: number;
-  readonly #memory: Uint8Array;
+  /** How much of the memory is used: less than there may be. */
+  readonly #capacity: number;
+  #memory: Uint8Array;
   #end = 0;
 
   /** @param size the maximum that is kept, in bytes */
   constructor(size: number) {
     this.#size = size;
-    this.#memory = new Uint8Array(size + Math.max(MAX_CHUNK, Math.min(SLACK, size)));
+    this.#capacity = size + Math.max(MAX_BLOCK_SIZE, Math.min(SLACK, size));
+    this.#memory = size > SLACK ? largeMemory() : new Uint8Array(this.#capacity);
   }
 
   /** What is kept, the newest byte last. Valid until the next call of {@link append}. */
@@ -25,7 +33,7 @@ export class SlidingWindow {
 
   /** @param chunk at most 128 KiB */
   append(chunk: Uint8Array): void {
-    if (this.#end + chunk.length > this.#memory.length) {
+    if (this.#end + chunk.length > this.#capacity) {
       const kept = this.bytes;
       this.#memory.copyWithin(0, kept.byteOffset - this.#memory.byteOffset, this.#end);
       this.#end = kept.length;
@@ -33,4 +41,16 @@ export class SlidingWindow {
     this.#memory.set(chunk, this.#end);
     this.#end += chunk.length;
   }
+
+  /** Gives the memory to the next window. This one must not be used any more. */
+  release(): void {
+    if (this.#memory.length === LARGE) spare = new WeakRef(this.#memory);
+    this.#memory = new Uint8Array(0);
+  }
+}
+
+function largeMemory(): Uint8Array {
+  const found = spare?.deref();
+  spare = undefined;
+  return found ?? new Uint8Array(LARGE);
 }

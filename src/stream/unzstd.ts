@@ -8,7 +8,8 @@ import { decodeFramePortably } from './zstd-portable.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 import { withOwnWindow } from './zstd-small-frame.ts';
 import type { DecompressOptions } from './codec.ts';
-import { takeWindow } from './zstd-windows.ts';
+import type { Windows } from './zstd-windows.ts';
+import { windowsOf } from './zstd-windows.ts';
 
 /** The decoder for the current Node: its own zstd, otherwise one in JavaScript, at a quarter of the speed. */
 export function runtimeFrameDecoder(): DecodeFrame {
@@ -22,7 +23,7 @@ export function runtimeFrameDecoder(): DecodeFrame {
  * @param what names the content in errors
  * @param decode decompresses one frame; default: the fastest way that this Node has
  * @throws {@link DrayageError} `TRUNCATED`; `MALFORMED`, also if a frame does not have its stated size; `UNSUPPORTED`
- * for a dictionary or a window over 128 MiB, and as {@link takeWindow}; `LIMIT` beyond the run's budget
+ * for a dictionary or a window over 128 MiB, and as {@link Windows.take}; `LIMIT` beyond the run's budget
  */
 export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
@@ -31,7 +32,12 @@ export async function* unzstd(
   options?: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* boundedExpansion(bytes, async function* (counted) {
-    for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode, options);
+    const windows = windowsOf(what, options);
+    try {
+      for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode, windows);
+    } finally {
+      windows.end();
+    }
   });
 }
 
@@ -45,9 +51,10 @@ export async function unzstdSize(
   decode: DecodeFrame = runtimeFrameDecoder(),
 ): Promise<number> {
   let size = 0;
+  const windows = windowsOf(what);
   const unstated = boundedExpansion(bytes, async function* (counted) {
     for await (const frame of zstdFrames(counted, what)) {
-      if (frame.header.contentSize === undefined) yield* withWindow(frame, what, decode);
+      if (frame.header.contentSize === undefined) yield* withWindow(frame, what, decode, windows);
       else size += frame.header.contentSize;
     }
   });
@@ -58,11 +65,11 @@ async function* decodeFrame(
   frame: ZstdFrame,
   what: string,
   decode: DecodeFrame,
-  options: DecompressOptions | undefined,
+  windows: Windows,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const expected = frame.header.contentSize;
   let actual = 0;
-  for await (const chunk of withWindow(frame, what, decode, options)) {
+  for await (const chunk of withWindow(frame, what, decode, windows)) {
     actual += chunk.length;
     if (expected !== undefined && actual > expected) break;
     if (chunk.length > 0) yield chunk;
@@ -84,10 +91,10 @@ async function* withWindow(
   frame: ZstdFrame,
   what: string,
   decode: DecodeFrame,
-  options?: DecompressOptions,
+  windows: Windows,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const small = await withOwnWindow(frame);
-  const release = await takeWindow(small.header.windowSize, what, options);
+  const release = await windows.take(small.header.windowSize);
   try {
     yield* decode(small, what);
   } finally {

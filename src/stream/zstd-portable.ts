@@ -2,7 +2,7 @@ import { Decompress } from 'fzstd';
 import { asError, DrayageError } from '../errors.ts';
 import { SlidingWindow } from './sliding-window.ts';
 import type { ZstdFrame } from './zstd-frames.ts';
-import { FRAME_MAGIC } from './zstd-header.ts';
+import { FRAME_MAGIC, MAX_BLOCK_SIZE } from './zstd-header.ts';
 
 /** The state of fzstd's decoder within a frame: its window, newest byte last, and the window's length. */
 interface DecoderState {
@@ -13,6 +13,9 @@ interface DecoderState {
 /** fzstd reads a frame from this many bytes on. Until then it may have several blocks, of at most this much output. */
 const FIRST_BYTES = 18;
 const FIRST_WINDOW_LOG = 19;
+
+/** Stands for the window while fzstd moves and fills it in vain. */
+const UNUSED = new Uint8Array(MAX_BLOCK_SIZE);
 
 /**
  * Decompresses one frame in JavaScript, for a Node without zstd. Ignores the frame's checksum.
@@ -33,25 +36,31 @@ export async function* decodeFramePortably(
     output.push(chunk);
     window.append(chunk);
     // What is moved and filled after this call is thrown away.
-    if (received > FIRST_BYTES && !last) stateOf(decoder).w = new Uint8Array(chunk.length);
+    if (received > FIRST_BYTES && !last) stateOf(decoder).w = UNUSED;
   });
-  // Block by block, because each push is decompressed before it returns: a few bytes may become 128 KiB.
-  for await (const piece of pieces) {
-    const isHeader = received === 0;
-    try {
-      decoder.push(isHeader ? smallHeader(header.hasChecksum) : piece.bytes, piece.last);
-    } catch (cause) {
-      throw new DrayageError('MALFORMED', `${what} is not valid zstd: ${asError(cause).message}`, { cause });
+  try {
+    // Block by block, because each push is decompressed before it returns: a few bytes may become 128 KiB.
+    for await (const piece of pieces) {
+      const isHeader = received === 0;
+      try {
+        decoder.push(isHeader ? smallHeader(header.hasChecksum) : piece.bytes, piece.last);
+      } catch (cause) {
+        throw new DrayageError('MALFORMED', `${what} is not valid zstd: ${asError(cause).message}`, {
+          cause,
+        });
+      }
+      received += isHeader ? 6 : piece.bytes.length;
+      if (received >= FIRST_BYTES && !piece.last) {
+        const state = stateOf(decoder);
+        state.w = window.bytes;
+        state.e = state.w.length;
+        received = FIRST_BYTES + 1;
+      }
+      yield* output;
+      output = [];
     }
-    received += isHeader ? 6 : piece.bytes.length;
-    if (received >= FIRST_BYTES && !piece.last) {
-      const state = stateOf(decoder);
-      state.w = window.bytes;
-      state.e = state.w.length;
-      received = FIRST_BYTES + 1;
-    }
-    yield* output;
-    output = [];
+  } finally {
+    window.release();
   }
 }
 

@@ -1,81 +1,159 @@
 import { DrayageError } from '../errors.ts';
 import type { DecompressOptions } from './codec.ts';
 
-/** The memory for the windows of all frames that are decompressed at a time: that of the largest window. */
-const MEMORY = 128 * 1024 * 1024;
-/** What is left of it to the content of a container whose own window is larger than that. */
-const WITHIN = MEMORY / 2;
+const MIB = 1024 * 1024;
+/** The window of all levels up to 19. A container reserves no less, and leaves no less to its content. */
+const COMMON = 8 * MIB;
+/** The memory for the windows of all frames that are decompressed at a time: the largest window, and a common one. */
+const MEMORY = 128 * MIB + COMMON;
 
-/** Hands out memory in the order of the requests. */
-class Pool {
-  /** How much there is now. */
-  readonly #capacity: () => number;
-  readonly #waiting: { size: number; go: () => void }[] = [];
+/** The memory for the windows of one stream of frames. */
+export interface Windows {
+  /**
+   * Waits until there is memory for the window of the next frame.
+   * @returns frees the memory; call it once
+   * @throws {@link DrayageError} `UNSUPPORTED` for a window that does not fit beside that of the open container, or, in
+   * a container, is larger than the first
+   */
+  take(size: number): Promise<() => void>;
+  /** Frees what a container has reserved. */
+  end(): void;
+}
+
+interface Request {
+  size: number;
+  go: () => void;
+}
+
+/**
+ * The memory of all windows. A container keeps its memory to its end, and asks for it before its first frame, when it
+ * holds nothing. Its content asks while it is open. So a content waits for other contents only, and none waits for
+ * itself.
+ */
+class WindowMemory {
+  /** What the open container has reserved. There is one at a time. */
+  #reserved = 0;
   #used = 0;
+  readonly #contents: Request[] = [];
+  readonly #containers: Request[] = [];
 
-  constructor(capacity: () => number) {
-    this.#capacity = capacity;
+  get inUse(): number {
+    return this.#reserved + this.#used;
   }
 
-  get used(): number {
-    return this.#used;
+  /** What is left to all contents, until the container ends. */
+  get forContents(): number {
+    return MEMORY - this.#reserved;
   }
 
-  /** @returns frees the memory */
-  async take(size: number): Promise<() => void> {
-    if (this.#waiting.length > 0 || !this.#fits(size)) {
-      await new Promise<void>((go) => {
-        this.#waiting.push({ size, go });
-      });
-    } else {
-      this.#used += size;
-    }
-    return () => this.#free(size);
+  async reserve(size: number): Promise<() => void> {
+    await this.#turn(this.#containers, size);
+    return () => {
+      this.#reserved = 0;
+      this.#next();
+    };
   }
 
-  #free(size: number): void {
-    this.#used -= size;
-    // In order, so that a large window is not overtaken for ever.
-    for (let [next] = this.#waiting; next !== undefined && this.#fits(next.size); [next] = this.#waiting) {
-      this.#waiting.shift();
+  async use(size: number): Promise<() => void> {
+    await this.#turn(this.#contents, size);
+    return () => {
+      this.#used -= size;
+      this.#next();
+    };
+  }
+
+  async #turn(queue: Request[], size: number): Promise<void> {
+    await new Promise<void>((go) => {
+      queue.push({ size, go });
+      this.#next();
+    });
+  }
+
+  /** Serves requests in their order, so that a large one is not overtaken for ever; contents before containers. */
+  #next(): void {
+    for (let [next] = this.#contents; next !== undefined && this.#fits(next); [next] = this.#contents) {
+      this.#contents.shift();
       this.#used += next.size;
       next.go();
     }
+    // A container that began now would take memory that a content waits for.
+    const [next] = this.#containers;
+    if (this.#contents.length > 0 || this.#reserved > 0 || next === undefined || !this.#fits(next)) return;
+    this.#containers.shift();
+    this.#reserved = next.size;
+    next.go();
   }
 
-  /** One always fits alone, so that each request comes to its turn. */
-  #fits(size: number): boolean {
-    return this.#used === 0 || this.#used + size <= this.#capacity();
+  #fits({ size }: Request): boolean {
+    return this.inUse + size <= MEMORY;
   }
 }
 
-/** A container is decompressed while its content is: waiting for each other, neither would end. */
-const containers = new Pool(() => MEMORY);
-const contents = new Pool(() => MEMORY - Math.min(containers.used, WITHIN));
+const memory = new WindowMemory();
+
+/** How much memory for blocks of layers there is beside the windows that are in use, in bytes. */
+export function roomForBlocks(): number {
+  return MEMORY - COMMON - memory.inUse;
+}
+
+/** Whether there is memory for threads beside the windows that are in use. */
+export function hasRoomForThreads(): boolean {
+  return memory.inUse <= MEMORY / 2;
+}
 
 /**
- * Waits until there is memory for a decoder's window. Layers are decompressed side by side, and each may state the
- * largest window that there is.
+ * The windows of one stream of frames. Layers are decompressed side by side, and each may state the largest window that
+ * there is.
  * @param what names the content in errors
- * @returns frees the memory; call it once
- * @throws {@link DrayageError} `UNSUPPORTED` for content with a window over 64 MiB within a container of such a window
  */
-export async function takeWindow(
-  size: number,
-  what: string,
-  { isContainer = false }: DecompressOptions = {},
-): Promise<() => void> {
-  if (isContainer) return containers.take(size);
-  if (size > WITHIN && containers.used > WITHIN) {
-    throw new DrayageError(
-      'UNSUPPORTED',
-      `${what} needs a zstd window of ${size} bytes, as its archive does`,
-      {
-        expected: WITHIN,
-        actual: size,
-        hint: 'decompress the archive first, with zstd -d',
-      },
-    );
+export function windowsOf(what: string, { isContainer = false }: DecompressOptions = {}): Windows {
+  return isContainer ? new ContainerWindows(what) : new ContentWindows(what);
+}
+
+class ContentWindows implements Windows {
+  readonly #what: string;
+
+  constructor(what: string) {
+    this.#what = what;
   }
-  return contents.take(size);
+
+  async take(size: number): Promise<() => void> {
+    const limit = memory.forContents;
+    if (size > limit) throw tooLarge(this.#what, size, limit, 'beside that of its archive');
+    return memory.use(size);
+  }
+
+  end(): void {}
+}
+
+class ContainerWindows implements Windows {
+  readonly #what: string;
+  #reserved: { size: number; free: () => void } | undefined;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  async take(size: number): Promise<() => void> {
+    if (this.#reserved === undefined) {
+      const reserved = Math.max(size, COMMON);
+      this.#reserved = { size: reserved, free: await memory.reserve(reserved) };
+    }
+    const limit = this.#reserved.size;
+    if (size > limit) throw tooLarge(this.#what, size, limit, 'after frames with smaller ones');
+    return () => {};
+  }
+
+  end(): void {
+    this.#reserved?.free();
+    this.#reserved = undefined;
+  }
+}
+
+function tooLarge(what: string, actual: number, expected: number, where: string): DrayageError {
+  return new DrayageError('UNSUPPORTED', `${what} needs a zstd window of ${actual} bytes ${where}`, {
+    expected,
+    actual,
+    hint: 'decompress the archive first, with zstd -d',
+  });
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { PROCESS_MEMORY } from '../../src/ingest/block-memory.ts';
 import type { Slot } from '../../src/ingest/slots.ts';
 import { Slots } from '../../src/ingest/slots.ts';
+import { windowsOf } from '../../src/stream/zstd-windows.ts';
 import { CHUNKINGS, FillingSource, source } from '../stream/sources.ts';
 
 const content = Buffer.from(Array.from({ length: 50 }, (_, i) => i));
@@ -112,4 +114,36 @@ test('memory that was filled is used again', async () => {
     block.release();
   }
   expect(memories.size).toBe(1);
+});
+
+test('sources that wait while they hold a part of a block leave a block to each other', async () => {
+  const slots = new Slots(20, 20);
+  let go: (() => void) | undefined;
+  const gate = new Promise<void>((resolve) => (go = resolve));
+  async function* waiting(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield content.subarray(0, 5);
+    await gate;
+    yield content.subarray(5, 10);
+  }
+  const blocked = [cut(slots, waiting()), cut(slots, waiting())];
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await cut(slots, source(content, 7))).toHaveLength(3);
+  go?.();
+  expect((await Promise.all(blocked)).map((blocks) => blocks.length)).toEqual([1, 1]);
+});
+
+test('beside a large window there are fewer blocks', async () => {
+  const MIB = 1024 * 1024;
+  const release = await windowsOf('layer').take(128 * MIB);
+  const blocks = new Slots(MIB, 32 * MIB, { memory: PROCESS_MEMORY }).blocks(
+    source(Buffer.alloc(2 * MIB), MIB),
+  );
+  const first = await blocks.next();
+  let isHere = false;
+  const next = blocks.next().then(() => (isHere = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isHere).toBe(false);
+  release();
+  first.value?.release();
+  await next;
 });

@@ -13,3 +13,15 @@ test.each([0, 1, 1000, 300_000, 20_000_000])('a window of %d bytes keeps the las
     expect(Buffer.compare(Buffer.from(window.bytes), kept)).toBe(0);
   }
 });
+
+test('a large window uses the memory of the one before it, and shows none of its bytes', () => {
+  const first = new SlidingWindow(64 * 1024 * 1024);
+  first.append(new Uint8Array(131_072).fill(7));
+  const { buffer } = first.bytes;
+  first.release();
+  const second = new SlidingWindow(128 * 1024 * 1024);
+  second.append(new Uint8Array(1000).fill(1));
+  expect(second.bytes.buffer === buffer).toBe(true);
+  expect(Buffer.from(second.bytes)).toEqual(Buffer.alloc(1000, 1));
+  expect(new SlidingWindow(64 * 1024 * 1024).bytes.buffer === buffer).toBe(false);
+});

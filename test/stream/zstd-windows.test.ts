@@ -7,18 +7,20 @@ import { unzstd } from '../../src/stream/unzstd.ts';
 import { zstdFrames } from '../../src/stream/zstd-frames.ts';
 import { decodeFramePortably } from '../../src/stream/zstd-portable.ts';
 import { withOwnWindow } from '../../src/stream/zstd-small-frame.ts';
-import { takeWindow } from '../../src/stream/zstd-windows.ts';
+import { hasRoomForThreads, roomForBlocks, windowsOf } from '../../src/stream/zstd-windows.ts';
 
 const MIB = 1024 * 1024;
 
+const take = async (size: number): Promise<() => void> => windowsOf('layer').take(size);
+
 test('windows together have the memory of the largest one, in the order of the requests', async () => {
   const order: string[] = [];
-  const [a, b] = [await takeWindow(64 * MIB, 'layer'), await takeWindow(64 * MIB, 'layer')];
-  const large = takeWindow(128 * MIB, 'layer').then((release) => {
+  const [a, b] = [await take(64 * MIB), await take(64 * MIB)];
+  const large = take(128 * MIB).then((release) => {
     order.push('large');
     return release;
   });
-  const small = takeWindow(1, 'layer').then((release) => {
+  const small = take(1).then((release) => {
     order.push('small');
     return release;
   });
@@ -29,20 +31,63 @@ test('windows together have the memory of the largest one, in the order of the r
   (await large)();
   (await small)();
   expect(order).toEqual(['large', 'small']);
-  (await takeWindow(128 * MIB, 'layer'))();
+  (await take(128 * MIB))();
 });
 
-test('a container and its content do not wait for each other', async () => {
-  const held = await takeWindow(128 * MIB, 'the archive', { isContainer: true });
-  const within = [await takeWindow(64 * MIB, 'layer')];
-  await expect(takeWindow(64 * MIB + 1, 'layer')).rejects.toMatchObject({ code: 'UNSUPPORTED' });
-  const next = takeWindow(64 * MIB, 'layer');
-  within[0]?.();
+test.each([
+  [128, 8],
+  [64, 72],
+  [1, 128],
+])('a container with a window of %d MiB leaves %d MiB to its content', async (own, left) => {
+  const archive = windowsOf('the archive', { isContainer: true });
+  await archive.take(own * MIB);
+  await expect(take(left * MIB + 1)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    facts: { expected: left * MIB },
+  });
+  const within = await take(left * MIB);
+  const next = take(left * MIB);
+  within();
   (await next)();
+  archive.end();
+  (await take(128 * MIB))();
+});
+
+test('a container keeps the window of its first frame, and needs none that is larger', async () => {
+  const archive = windowsOf('the archive', { isContainer: true });
+  await archive.take(1);
+  await archive.take(8 * MIB);
+  await expect(archive.take(8 * MIB + 1)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  archive.end();
+});
+
+test('a container waits for the one before it, and for content that waits', async () => {
+  const [first, second] = [1, 2].map((n) => windowsOf(`archive ${n}`, { isContainer: true }));
+  await first!.take(8 * MIB);
+  const order: string[] = [];
+  const waiting = second!.take(8 * MIB).then(() => order.push('second'));
+  const held = await take(100 * MIB);
+  const content = take(100 * MIB).then((release) => {
+    order.push('content');
+    return release;
+  });
+  first!.end();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(order).toEqual([]);
   held();
-  const small = await takeWindow(64 * MIB, 'the archive', { isContainer: true });
-  (await takeWindow(128 * MIB, 'layer'))();
-  small();
+  const release = await content;
+  await waiting;
+  expect(order).toHaveLength(2);
+  release();
+  second!.end();
+});
+
+test('blocks of layers have the memory that windows leave, and threads that of small ones', async () => {
+  const before = [roomForBlocks(), hasRoomForThreads()];
+  const release = await take(128 * MIB);
+  expect(before).toEqual([128 * MIB, true]);
+  expect([roomForBlocks(), hasRoomForThreads()]).toEqual([0, false]);
+  release();
 });
 
 /** One frame of raw blocks with a window of this size. */
@@ -53,8 +98,9 @@ function framed(bytes: Buffer, windowLog: number): Buffer {
 }
 
 test.each([
-  [27, 26],
-  [26, 27],
+  [27, 23],
+  [26, 26],
+  [23, 26],
   [27, 20],
 ])('a frame is decompressed while the frame around it is: 2^%d, 2^%d', async (outer, inner) => {
   const content = Buffer.alloc(3_000_000, 'x');
@@ -64,13 +110,25 @@ test.each([
   expect((await collect(unzstd(around, 'layer', decodeFramePortably))).equals(content)).toBe(true);
 });
 
-test('a request that waits comes to its turn, also when there is less memory by then', async () => {
-  const first = await takeWindow(1, 'layer');
-  const large = takeWindow(128 * MIB, 'layer');
-  const held = await takeWindow(64 * MIB, 'the archive', { isContainer: true });
-  first();
-  (await large)();
-  held();
+test('archives whose layers span their frames end, side by side', async () => {
+  const content = Buffer.alloc(3_000_000, 'x');
+  const layer = framed(content, 26);
+  const half = layer.length / 2;
+  const archive = Buffer.concat([framed(layer.subarray(0, half), 26), framed(layer.subarray(half), 26)]);
+  const read = async (): Promise<Buffer> => {
+    const tar = unzstd(once(archive), 'archive', decodeFramePortably, { isContainer: true });
+    return collect(unzstd(tar, 'layer', decodeFramePortably));
+  };
+  const all = await Promise.all(Array.from({ length: 4 }, read));
+  expect(all.every((one) => one.equals(content))).toBe(true);
+});
+
+test('an archive that is not read to its end frees its memory', async () => {
+  const archive = framed(Buffer.alloc(3_000_000, 'x'), 27);
+  for (let i = 0; i < 3; i++) {
+    for await (const _ of unzstd(once(archive), 'archive', undefined, { isContainer: true })) break;
+  }
+  (await take(128 * MIB))();
 });
 
 /** A frame whose header states a window of 128 MiB. */
