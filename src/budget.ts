@@ -106,12 +106,16 @@ export class Budget {
    */
   spendReply(bytes: Uint8Array): void {
     this.spent.replyMemory += memoryFor(bytes);
-    const limit = this.#limits.replyMemory;
-    this.#assert(
-      this.spent.replyMemory,
-      limit,
-      `replies of servers that need over ${limit / MIB} MiB of memory`,
-    );
+    this.#assertReplies(this.spent.replyMemory);
+  }
+
+  /**
+   * Checks a reply that is read whole and dropped soon, as those of a daemon: a run may ask for its lists any number of
+   * times.
+   * @throws {@link DrayageError} `LIMIT`
+   */
+  checkReply(bytes: Uint8Array): void {
+    this.#assertReplies(memoryFor(bytes));
   }
 
   /**
@@ -142,6 +146,11 @@ export class Budget {
     this.spent.unsized += bytes;
     const limit = this.#limits.unsized;
     this.#assert(this.spent.unsized, limit, `over ${limit / MIB} MiB of a size that its server does not say`);
+  }
+
+  #assertReplies(actual: number): void {
+    const limit = this.#limits.replyMemory;
+    this.#assert(actual, limit, `replies of servers that need over ${limit / MIB} MiB of memory`);
   }
 
   #assert(actual: number, expected: number, what: string, facts: ErrorFacts = MANY): void {

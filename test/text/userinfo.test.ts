@@ -14,6 +14,12 @@ test.each([
   ['https:\t//user:password@host', 'https:\t//host'],
   [String.raw`https:/\u000a/user:password@host`, String.raw`https:/\u000a/host`],
   ['proxy=//user:password@host:80', 'proxy=//host:80'],
+  [
+    'proxyconnect tcp: user:password@proxy.example:3128: refused',
+    'proxyconnect tcp: proxy.example:3128: refused',
+  ],
+  ['"deploy:p:w@[::1]:80"', '"[::1]:80"'],
+  ['HTTP_PROXY=user:pass@word@host', 'HTTP_PROXY=host'],
 ])('%j is told as %s', (text, told) => {
   expect(withoutUserinfo(text)).toBe(told);
 });
@@ -24,6 +30,10 @@ test.each([
   'http://[::1]:5000/app@sha256:0123',
   'app@sha256:0123',
   'mail me@host',
+  'app:1@sha256:0123',
+  'saved app:1@sha512:0123 (host:5000/app:1@sha256:0123)',
+  'git@host:group/app.git',
+  'https://gitlab.example/group/app//.gitlab-ci.yml@refs/heads/main',
   'http:1@sha256:0123',
   'a // b me@host',
   'https://host//app@sha256:0123',

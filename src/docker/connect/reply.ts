@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
+import { currentBudget } from '../../budget.ts';
 import { DrayageError, isError } from '../../errors.ts';
 import { parseJson } from '../../oci/json.ts';
 import { checkDocument } from '../../oci/parse.ts';
 import type { DaemonReply } from './transport.ts';
 
 /** The largest reply that is held in memory, in bytes: a list of many thousand images. */
-const MAX_REPLY_SIZE = 64 * 1024 * 1024;
+const MAX_REPLY_SIZE = 32 * 1024 * 1024;
 /** The maximum length of a daemon's message in an error, in characters. */
 const MAX_MESSAGE_LENGTH = 600;
 
@@ -91,5 +92,7 @@ async function readWhole(reply: DaemonReply, what: string): Promise<Buffer> {
   reply.expectDocument();
   const chunks: Buffer[] = [];
   for await (const chunk of bounded(reply.body, what)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  const bytes = Buffer.concat(chunks);
+  currentBudget()?.checkReply(bytes);
+  return bytes;
 }

@@ -11,9 +11,8 @@ import { requestDocuments } from './request-blobs.ts';
 
 /** The annotation with the config's digest that BuildKit gives the manifests in a daemon. It saves reading the others. */
 const CONFIG_DIGEST = 'config.digest';
-/** How many manifests are requested at a time, and at most. */
+/** How many manifests are requested at a time. */
 const AT_ONCE = 50;
-const MAX_MANIFESTS = 500;
 
 /**
  * Does work with an image of a daemon. If it has no such image, and the text is an ID, works with the image whose config
@@ -68,10 +67,7 @@ async function listManifests(
     const stated = annotations?.[CONFIG_DIGEST] ?? '';
     return isDigest(stated) && isIdOf(text, stated);
   };
-  return [...manifests.filter(isLikely), ...manifests.filter((one) => !isLikely(one))].slice(
-    0,
-    MAX_MANIFESTS,
-  );
+  return [...manifests.filter(isLikely), ...manifests.filter((one) => !isLikely(one))];
 }
 
 /** The config of each manifest that can be read. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Budget, withBudget } from '../../../src/budget.ts';
 import { connectDocker } from '../../../src/docker/daemon.ts';
 import { nearestNames } from '../../../src/listing/nearest.ts';
 import { FakeDaemon, json } from '../../support/fake-daemon.ts';
@@ -162,6 +163,22 @@ describe('images of a daemon', () => {
     const { fake, daemon } = await withImages();
     fake.handlers.set('GET /images/json', (_request, response) => void response.writeHead(500).end(body));
     await expect(daemon.list()).rejects.toMatchObject({ code: 'DAEMON', facts: { status: 500 } });
+  });
+
+  test('a reply is within the budget of the run, however often it is asked for', async () => {
+    const { fake, daemon } = await withImages();
+    const list = async (images: number): Promise<unknown> => {
+      const body = JSON.stringify(
+        Array.from({ length: images }, () => ({ Id: ID, Created: 1, RepoTags: null })),
+      );
+      fake.handlers.set('GET /images/json', (_request, response) => void response.end(body));
+      return withBudget(
+        async () => Promise.all([daemon.list(), daemon.list(), daemon.list()]),
+        new Budget({ replyMemory: 40_000 }),
+      );
+    };
+    await expect(list(100)).resolves.toHaveLength(3);
+    await expect(list(200)).rejects.toMatchObject({ code: 'LIMIT', facts: { reason: 'BUDGET' } });
   });
 
   test.each(['null', '"x"', '[{"Id":"x","Created":1}]', 'oops'])(

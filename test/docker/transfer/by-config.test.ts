@@ -90,3 +90,23 @@ test('a name asks for no manifests', async () => {
   await expect(daemon.inspect('fourth:1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   expect(fake.lines.filter((line) => line.includes('manifests=1') || line.startsWith('POST'))).toEqual([]);
 });
+
+/** How many requests it takes to find the last of n images by its config. */
+async function requestsFor(n: number): Promise<number> {
+  const fake = await FakeDaemon.start({ kind: 'containerd', apiVersion: '1.51' });
+  const cargos = Array.from({ length: n }, (_, i) => makeCargo({ layers: [`layer ${i}`] }));
+  void new FakeContentStore(
+    fake,
+    cargos.map((cargo, i) => [cargo, `app:${i}`]),
+  );
+  await using daemon = await connectDocker({ host: fake.host });
+  const last = cargos.at(-1) ?? expect.fail();
+  expect((await daemon.inspect(configOf(last))).id).toBe(last.root.digest);
+  return fake.lines.length;
+}
+
+test('an image is found among any number of others, with requests in proportion', async () => {
+  const [once, twice] = [await requestsFor(300), await requestsFor(600)];
+  expect(twice).toBeGreaterThan(once);
+  expect(twice).toBeLessThanOrEqual(2 * once);
+});
