@@ -2,6 +2,7 @@ import type * as Promises from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
+import { faults, inject } from './faulty-disk.ts';
 import { ageLeftovers, snapshot, tempFolderInMemory } from './folders.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
@@ -10,66 +11,9 @@ import { MemoryRegistry } from '../support/memory-registry.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { contentOf } from './sample-images.ts';
 
-/** The file system's faults: the call with this number fails, alone or with all that follow. */
-const faults = vi.hoisted(() => ({
-  count: 0,
-  failAt: Infinity,
-  forGood: false,
-  code: 'ENOSPC',
-  /** Whether calls that only read fail, too. */
-  reads: false,
-  guard<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
-    return async (...args) => {
-      this.check();
-      return call(...args);
-    };
-  },
-  guardRead<A extends unknown[], R>(call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
-    return async (...args) => {
-      if (this.reads) this.check();
-      return call(...args);
-    };
-  },
-  check(): void {
-    this.count += 1;
-    if (this.count !== this.failAt && !(this.forGood && this.count > this.failAt)) return;
-    throw Object.assign(new Error(`${this.code}: injected`), { code: this.code });
-  },
-}));
-
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof Promises>();
-  const open = async (...args: Parameters<typeof real.open>): Promise<Promises.FileHandle> => {
-    faults.check();
-    const handle = await real.open(...args);
-    return Object.assign(handle, {
-      write: faults.guard(handle.write.bind(handle)),
-      writev: faults.guard(handle.writev.bind(handle)),
-      writeFile: faults.guard(handle.writeFile.bind(handle)),
-      sync: faults.guard(handle.sync.bind(handle)),
-      read: faults.guardRead(handle.read.bind(handle)),
-      readFile: faults.guardRead(handle.readFile.bind(handle)),
-      stat: faults.guardRead(handle.stat.bind(handle)),
-    });
-  };
-  const { mkdir, rename, rm, rmdir, unlink, lstat, stat, readdir, realpath, readFile } = real;
-  return {
-    ...real,
-    open,
-    lstat: faults.guardRead(lstat),
-    stat: faults.guardRead(stat),
-    readdir: faults.guardRead(readdir),
-    realpath: faults.guardRead(realpath),
-    readFile: faults.guardRead(readFile),
-    mkdir: faults.guard(mkdir),
-    rename: faults.guard(rename),
-    // Cleaning up works on a full disk, and does not when the process is dead.
-    rm: (...args: Parameters<typeof rm>) => (faults.forGood ? faults.guard(rm)(...args) : rm(...args)),
-    rmdir: (...args: Parameters<typeof rmdir>) =>
-      faults.forGood ? faults.guard(rmdir)(...args) : rmdir(...args),
-    unlink: (...args: Parameters<typeof unlink>) =>
-      faults.forGood ? faults.guard(unlink)(...args) : unlink(...args),
-  };
+  const { faulty } = await import('./faulty-disk.ts');
+  return faulty(await original<typeof Promises>());
 });
 
 /** Some fifty updates each: long where others use the disk. */
@@ -80,9 +24,7 @@ const SLOWER = { timeout: 300_000 };
 const APP = sampleImage(['base', 'app']);
 const TOOLS = sampleImage(['base', 'tools']);
 
-beforeEach(() => {
-  Object.assign(faults, { count: 0, failAt: Infinity, forGood: false, code: 'ENOSPC', reads: false });
-});
+beforeEach(() => inject());
 
 async function place(isNew: boolean): Promise<{ folder: string; layout: Layout }> {
   const folder = tempFolderInMemory();
