@@ -57,7 +57,8 @@ export async function sweep(
   const removed = blobs.filter(({ digest }) => !needed.has(digest));
   if (!dryRun) {
     await assertAlone(staging);
-    if (after.manifests.length < before.manifests.length) await replaceIndex(context, before, after);
+    // Also without a change of the entries: a prune that was killed may have left no manifest.json.
+    await replaceIndex(context, before, after);
     await removeBlobs(
       context,
       removed.map(({ digest }) => digest),
