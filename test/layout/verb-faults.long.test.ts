@@ -9,7 +9,7 @@ import { readBuild } from '../../src/ci/gitlab/build.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
-import { fetch } from '../../src/verbs/fetch.ts';
+import { fetchImages } from '../../src/verbs/fetch.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { prune } from '../../src/verbs/prune.ts';
 import { save } from '../../src/verbs/save/save.ts';
@@ -54,7 +54,7 @@ async function* archiveBytes(): AsyncGenerator<Uint8Array, void, undefined> {
 /** What is done to a layout that holds the images `kept:1` and `gone:1`. */
 const VERBS: Record<string, (layout: Layout) => Promise<unknown>> = {
   save: async (to) => save({ from: { archive: archiveBytes() }, to, compress: 'gzip' }),
-  fetch: async (to) => fetch({ from: [await otherPlace()], to }),
+  fetch: async (to) => fetchImages({ from: [await otherPlace()], to }),
   merge: async (to) => merge({ from: [await otherPlace()], to }),
   prune: async (layout) => prune({ layout, images: ['gone:1'] }),
   sign: async (layout) =>
