@@ -29,7 +29,7 @@ export class Slots implements MemoryUser {
   readonly #memory: BlockMemory;
   readonly #least: number;
   readonly #free: Uint8Array[] = [];
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: ((memory: Uint8Array) => void)[] = [];
   #held = 0;
   #isClosed = false;
   /** How many sources are being cut. Each may hold a block while it waits for something else. */
@@ -54,8 +54,8 @@ export class Slots implements MemoryUser {
   /** Takes slots for those that wait, in their order. */
   wake(): void {
     while (this.#waiting.length > 0 && this.#hasRoom()) {
-      this.#hold();
-      this.#waiting.shift()?.();
+      // The memory is handed over now: what is free is dropped below.
+      this.#waiting.shift()?.(this.#hold());
     }
     const kept = this.#isClosed ? 0 : Math.max(0, this.#allowed() - this.#held);
     this.#free.length = Math.min(this.#free.length, kept);
@@ -121,9 +121,8 @@ export class Slots implements MemoryUser {
 
   /** Waits for a slot, which is taken until it is released. */
   async #take(): Promise<Filling> {
-    if (this.#waiting.length === 0 && this.#hasRoom()) this.#hold();
-    else await new Promise<void>((go) => this.#waiting.push(go));
-    const memory = this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.size));
+    const isNext = this.#waiting.length === 0 && this.#hasRoom();
+    const memory = isNext ? this.#hold() : await new Promise<Uint8Array>((go) => this.#waiting.push(go));
     return new Filling(memory, (isReusable) => {
       this.#held--;
       if (isReusable) this.#free.push(memory);
@@ -131,9 +130,10 @@ export class Slots implements MemoryUser {
     });
   }
 
-  #hold(): void {
+  #hold(): Uint8Array {
     this.#held++;
     this.#memory.take(this.size);
+    return this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.size));
   }
 
   #hasRoom(): boolean {

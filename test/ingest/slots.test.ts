@@ -147,3 +147,16 @@ test('beside a large window there are fewer blocks', async () => {
   first.value?.release();
   await next;
 });
+
+test('a source that waits for a block gets the memory of one that was released', async () => {
+  const used = new Set<unknown>();
+  let last: Slot | undefined;
+  for await (const block of new Slots(1, 2).blocks(source(content, 1))) {
+    used.add(block.bytes.buffer);
+    const before = last;
+    last = block;
+    // It is released while the source waits.
+    if (before !== undefined) setImmediate(() => before.release());
+  }
+  expect(used.size).toBe(2);
+});
