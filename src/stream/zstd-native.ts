@@ -20,6 +20,8 @@ export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
     const passage: Passage = { received: 0 };
     try {
       const decoder = zstd.createZstdDecompress({ ...STREAM_BUFFERS, params });
+      // Node 22 frees the window of a closed decoder only when it collects garbage, a reset at once.
+      decoder.once('end', () => decoder.reset());
       yield* through(joined(start.pieces, frame.pieces), decoder, passage);
     } catch (error) {
       throw error === passage.failure ? error : zstdError(error, what);

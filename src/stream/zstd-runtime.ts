@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream';
+import type { ZlibReset } from 'node:zlib';
 import * as zlib from 'node:zlib';
 
 /** Options of Node's zstd functions: sizes in bytes, `params` by the constants of {@link NativeZstd}. */
@@ -18,7 +19,7 @@ export interface NativeZstdOptions {
  */
 export interface NativeZstd {
   createZstdCompress(options?: NativeZstdOptions): Transform;
-  createZstdDecompress(options?: NativeZstdOptions): Transform;
+  createZstdDecompress(options?: NativeZstdOptions): Transform & ZlibReset;
   zstdCompress(
     bytes: Uint8Array,
     options: NativeZstdOptions,
