@@ -42,7 +42,7 @@ beforeEach(async () => {
   `;
 });
 
-test.each(['vmThreads', 'vmForks'])(
+test.each(['threads', 'forks', 'vmThreads', 'vmForks'])(
   "the library works in vitest's %s",
   async (pool) => {
     await writeFile(
