@@ -202,7 +202,8 @@ function adviceFor({ name, job }: BaseReference): Pick<ErrorFacts, 'reason' | 'h
 /** Opens the blob of a layer that is proven, or that the reader will prove. */
 async function openProven(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
   const isChecked = options.diffIdChecked === true || isProven(layer);
-  if (options.once === true && !isChecked) return openProving(source, layer, options);
+  const isWhole = (options.offset ?? 0) === 0;
+  if (options.once === true && isWhole && !isChecked) return openProving(source, layer, options);
   if (!isChecked) await prove(source, layer, { signal: options.signal });
   return source.open(layer.blob, options);
 }

@@ -64,14 +64,14 @@ async function upload(
   const mountFrom = candidates.find((other) => repository.mayMount(other));
   const onSent = (bytes: number): void =>
     onProgress?.({ kind: 'bytes', direction: 'sent', bytes, digest: blob.digest });
-  const by = await repository.upload(blob, provenContent(source), { mountFrom, signal, onSent });
+  const by = await repository.upload(blob, readOnce(source), { mountFrom, signal, onSent });
   return by === 'sent' ? 'written' : by;
 }
 
-/** Content whose layers are proven, or vouched for: opening them proves nothing again. */
-function provenContent(source: ContentSource): ContentSource {
+/** Layers that no one has proven, because a named base or a signature states them, are proven while they are sent. */
+function readOnce(source: ContentSource): ContentSource {
   return {
     has: (blob, options) => source.has(blob, options),
-    open: (blob, options) => source.open(blob, { ...options, diffIdChecked: true }),
+    open: (blob, options) => source.open(blob, { ...options, once: true }),
   };
 }
