@@ -199,7 +199,7 @@ describe('the npm package', () => {
       if (reached.has(path)) continue;
       reached.add(path);
       const text = await readFile(path, 'utf8');
-      for (const [, found = ''] of text.matchAll(/from ['"](\.[^'"]+)\.ts['"]/g))
+      for (const [, found = ''] of text.matchAll(/(?:from|import) ['"](\.[^'"]+)\.ts['"]/g))
         queue.push(join(dirname(name), `${found}.d.ts`));
     }
     const declared = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.d.ts'));
