@@ -96,19 +96,41 @@ export function withSignedOrigin(
   return { ...signed, ...kept };
 }
 
-/** The number of the run that annotations state, which grows with every run of a CI; undefined if they state none. */
+/**
+ * The number of the run that annotations state, which grows with the runs of one job in one pipeline; undefined if they state none.
+ */
 export function runNumber(annotations: Readonly<Record<string, string>>): bigint | undefined {
-  const { jobId = '', run = jobId } = originOf(annotations);
-  return /^\d{1,20}$/.test(run) ? BigInt(run) : undefined;
+  const { jobId, run = jobId } = originOf(annotations);
+  return numberOf(run);
 }
 
-/** Orders origins by their runs, the earliest first; those without a run come first. */
+/**
+ * Orders origins by their runs, the earliest first; those without a run come first. IDs of jobs grow across pipelines. A
+ * `run` begins again in each pipeline, so the ID of the pipeline goes first there.
+ */
 export function compareRuns(
   a: Readonly<Record<string, string>>,
   b: Readonly<Record<string, string>>,
 ): number {
-  const [first, second] = [runNumber(a) ?? -1n, runNumber(b) ?? -1n];
-  return first === second ? 0 : first < second ? -1 : 1;
+  const [[firstA, secondA], [firstB, secondB]] = [runOrder(a), runOrder(b)];
+  return compare(firstA, firstB) || compare(secondA, secondB);
+}
+
+function compare(a: bigint, b: bigint): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+const NO_RUN = -1n;
+
+/** The numbers that order an origin among those of other pipelines, the most important first. */
+function runOrder(annotations: Readonly<Record<string, string>>): [bigint, bigint] {
+  const { pipelineId, run } = originOf(annotations);
+  const number = runNumber(annotations) ?? NO_RUN;
+  return run === undefined || number === NO_RUN ? [number, NO_RUN] : [numberOf(pipelineId) ?? NO_RUN, number];
+}
+
+function numberOf(digits: string | undefined): bigint | undefined {
+  return digits !== undefined && /^\d{1,20}$/.test(digits) ? BigInt(digits) : undefined;
 }
 
 /** Annotations that do not say which run of a job saved the image. */
