@@ -46,6 +46,18 @@ test('a job of another workflow run refuses the image', async () => {
   expect(stderr).toContain('pipeline is 77, not 78');
 });
 
+test('a promotion that requires signatures runs for a protected ref only', async () => {
+  await drayageJson(save, { cwd, env: env() });
+  const promote = ['promote', 'app:1', 'localhost:1/app:1', '--key', 'none.pub', '--expect-signed'];
+  const refused = await drayage(promote, { cwd, env: env() });
+  expect(refused).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining('the ref of this job is not protected') as string,
+  });
+  const isRead = await drayage(promote, { cwd, env: env({ GITHUB_REF_PROTECTED: 'true' }) });
+  expect(isRead.stderr).toContain('none.pub');
+});
+
 test('a job whose variables are incomplete saves nothing', async () => {
   const { code, stderr } = await drayage(save, { cwd, env: env({ GITHUB_SHA: '' }) });
   expect(code).toBe(2);

@@ -18,5 +18,6 @@ export const github: Ci = {
   readIds,
   gitTag: (env) => (env['GITHUB_REF_TYPE'] === 'tag' ? env['GITHUB_REF_NAME'] || undefined : undefined),
   workspace: (env) => env['GITHUB_WORKSPACE'] || undefined,
+  isProtected: (env) => env['GITHUB_REF_PROTECTED'] === 'true',
   outputFile: (env) => env['GITHUB_OUTPUT'] || undefined,
 };
