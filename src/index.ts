@@ -16,7 +16,7 @@ export { provenanceOfBuild } from './attest/statement.ts';
 export type { Signer, Trust, TrustOptions, VerifiedEnvelope } from './attest/trust.ts';
 export { loadTrust } from './attest/trust.ts';
 export { verifyBundle } from './attest/verify-bundle.ts';
-export type { Build, BuildType } from './ci/build.ts';
+export type { AddressedJob, Build, BuildType } from './ci/build.ts';
 export type { Ci, ReportedLink } from './ci/ci.ts';
 export type { Dotenv, DotenvLimits } from './ci/dotenv.ts';
 export { formatDotenvReport, formatVariables } from './ci/dotenv.ts';

@@ -7,6 +7,7 @@ import { PROVENANCE_V1 } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
 import type { RefusalReason } from '../errors.ts';
 import { refusal } from './refusal.ts';
+import { signedJob } from './signed-job.ts';
 import type { Signer } from './trust.ts';
 
 /** The accepted signers of certificates. */
@@ -106,7 +107,7 @@ export function assertExpected(provenance: Provenance, expected: KnownExpectatio
     const [check, accepted] = [CHECKS[key], acceptedFor(expected.values, key)];
     if (accepted === undefined) continue;
     if (accepted.some((value) => check.accepts(value, provenance, expected))) continue;
-    const actual = check.actual(provenance) ?? undefined;
+    const actual = check.actual(provenance, expected.buildTypes) ?? undefined;
     throw refusal(
       check.reason,
       `its ${check.name} is ${actual ?? 'not stated'}, not ${accepted.join(' or ')}`,
@@ -119,7 +120,7 @@ export function assertExpected(provenance: Provenance, expected: KnownExpectatio
 interface Check {
   reason: RefusalReason;
   name: string;
-  actual: (provenance: Provenance) => string | null;
+  actual: (provenance: Provenance, buildTypes: readonly BuildType[]) => string | null;
   accepts: (value: string, provenance: Provenance, expected: KnownExpectations) => boolean;
 }
 
@@ -149,11 +150,15 @@ const CHECKS: Record<Exclude<ExpectationKey, 'predicate-type' | 'name'>, Check> 
   'job-id': {
     reason: 'JOB_ID',
     name: 'job',
-    actual: ({ job }) => job,
-    accepts: (id, { source, job }, { buildTypes }) =>
-      source !== null && buildTypes.some((type) => job === type.jobUrl(source, id)),
+    actual: (provenance, buildTypes) => signedJob(provenance, buildTypes)?.jobId ?? provenance.job,
+    accepts: (id, provenance, { buildTypes }) => signedJob(provenance, buildTypes)?.jobId === id,
   },
-  pipeline: equal('PIPELINE', 'pipeline (claimed)', ({ claimed }) => claimed.pipeline),
+  pipeline: {
+    reason: 'PIPELINE',
+    name: 'pipeline (claimed)',
+    actual: pipelineOf,
+    accepts: (id, provenance, { buildTypes }) => pipelineOf(provenance, buildTypes) === id,
+  },
   'runner-environment': equal(
     'RUNNER_ENVIRONMENT',
     'runner environment',
@@ -167,6 +172,11 @@ function equal(
   actual: (provenance: Provenance) => string | null,
 ): Check {
   return { reason, name, actual, accepts: (value, provenance) => actual(provenance) === value };
+}
+
+/** The pipeline: from the address of the job if that states it, otherwise a claim. */
+function pipelineOf(provenance: Provenance, buildTypes: readonly BuildType[]): string | null {
+  return signedJob(provenance, buildTypes)?.pipelineId ?? provenance.claimed.pipeline;
 }
 
 /**

@@ -23,6 +23,16 @@ export interface Build {
   signer: { issuer: string; identity?: string | undefined };
 }
 
+/** A job, as far as its address and its claimed name state it. */
+export interface AddressedJob {
+  /** Undefined if the address does not state it. */
+  pipelineId?: string | undefined;
+  /** Undefined if it depends on the job's name, and none is claimed. */
+  jobId?: string | undefined;
+  /** As {@link Origin.run}. */
+  run?: string | undefined;
+}
+
 /** A build type of a CI, and how its certificates state a job. */
 export interface BuildType {
   /** The name of the CI in annotations: `gitlab`. */
@@ -31,10 +41,12 @@ export interface BuildType {
   uri: string;
   /** The triggers of pipelines whose branch name was chosen by the author of a merge request. */
   mergeTriggers: readonly string[];
-  /** The address of a job, from its project's address and its ID. */
-  jobUrl(source: string, id: string): string;
-  /** The number that orders the runs of one job in one pipeline, from a job's ID. Default: the ID. */
-  runOf?(id: string): string | undefined;
+  /**
+   * The job with an address, which a certificate states; undefined if no job of this CI and project has it.
+   * @param source the project's address
+   * @param jobName the name that the statement claims
+   */
+  jobAt(source: string, jobUrl: string, jobName: string | undefined): AddressedJob | undefined;
   /** Whether an identity belongs to a job that the project itself configures. */
   isConfiguredBy(source: string, identity: string): boolean;
   /** The address of the instance whose jobs an issuer vouches for; undefined if it does not belong to this CI. */

@@ -12,8 +12,13 @@ export const harbour: Ci = {
     ci: 'harbour',
     uri: 'https://harbour.example/task/v1',
     mergeTriggers: ['offer'],
-    jobUrl: (source, id) => `${source}/tasks/${id}`,
-    runOf: (id) => id.split('.')[2],
+    jobAt(source, jobUrl) {
+      const start = `${source}/tasks/`;
+      if (!jobUrl.startsWith(start)) return undefined;
+      const jobId = jobUrl.slice(start.length);
+      const [pipelineId, , run] = jobId.split('.');
+      return { pipelineId, jobId, run };
+    },
     isConfiguredBy: (source, identity) => identity.startsWith(`${source}#`),
     serverOf: (issuer) => (issuer === 'https://id.harbour.example' ? 'https://harbour.example' : undefined),
   },
@@ -76,7 +81,7 @@ function readBuild(env: Env): Build {
     externalParameters: { source: projectUrl, ref: `refs/heads/${ref}`, entryPoint: jobName },
     internalParameters: { pipelineId, quay: 4 },
     builderId: 'https://harbour.example/cranes',
-    invocationId: harbour.buildType.jobUrl(projectUrl, jobId),
+    invocationId: `${projectUrl}/tasks/${jobId}`,
     signer: { issuer: 'https://id.harbour.example', identity: `${projectUrl}#${ref}` },
   };
 }

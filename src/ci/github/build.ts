@@ -2,15 +2,14 @@ import * as v from 'valibot';
 import type { Build, BuildType } from '../build.ts';
 import type { Env } from '../origin.ts';
 import { readVariables, textVariable } from '../read-variables.ts';
-import { attemptUrl, GITHUB, GITHUB_JOB, readOrigin, runOf } from './job.ts';
+import { GITHUB, GITHUB_JOB, jobAt, readOrigin } from './job.ts';
 
 /** The build of a GitHub Actions job, as docs/build-type.md describes it. */
 export const githubBuildType: BuildType = {
   ci: GITHUB,
   uri: 'urn:uuid:a9e51a8b-c13a-445f-907f-4a3928cb22c8',
   mergeTriggers: ['pull_request', 'pull_request_target'],
-  jobUrl: attemptUrl,
-  runOf,
+  jobAt,
   isConfiguredBy: (source, identity) => identity.startsWith(`${source}/.github/workflows/`),
   serverOf,
 };
@@ -30,7 +29,7 @@ const variables = v.object({
 export function readBuild(env: Env): Build {
   const origin = readOrigin(env);
   const found = readVariables(variables, env, GITHUB_JOB);
-  const { server, projectUrl, projectId, pipelineId, jobId, run } = origin;
+  const { server, projectUrl, projectId, pipelineId, jobUrl, run } = origin;
   const runner = found.RUNNER_ENVIRONMENT || 'self-hosted';
   return {
     origin,
@@ -49,7 +48,7 @@ export function readBuild(env: Env): Build {
       runner: { environment: runner, arch: found.RUNNER_ARCH || undefined },
     },
     builderId: `${server}/actions/runner/${runner}`,
-    invocationId: attemptUrl(projectUrl, jobId),
+    invocationId: jobUrl,
     signer: { issuer: issuerOf(server), identity: `${server}/${found.GITHUB_WORKFLOW_REF}` },
   };
 }

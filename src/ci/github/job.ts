@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { AddressedJob } from '../build.ts';
 import type { Env, Origin } from '../origin.ts';
 import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
 
@@ -31,11 +32,10 @@ const variables = v.object({
  * matrix share it.
  * @throws {@link DrayageError} `USAGE` naming the variable that is absent or malformed
  */
-export function readOrigin(env: Env): Origin {
+export function readOrigin(env: Env): Origin & { jobUrl: string } {
   const found = readVariables(variables, env, GITHUB_JOB);
   const { GITHUB_RUN_ID: run, GITHUB_JOB: job, GITHUB_RUN_ATTEMPT: attempt } = found;
   const projectUrl = `${found.GITHUB_SERVER_URL}/${found.GITHUB_REPOSITORY}`;
-  const jobId = jobIdOf(run, job, attempt);
   return {
     ci: GITHUB,
     server: found.GITHUB_SERVER_URL,
@@ -43,9 +43,9 @@ export function readOrigin(env: Env): Origin {
     projectId: found.GITHUB_REPOSITORY_ID,
     projectUrl,
     pipelineId: run,
-    jobId,
+    jobId: jobIdOf(run, job, attempt),
     jobName: job,
-    jobUrl: attemptUrl(projectUrl, jobId),
+    jobUrl: attemptUrl(projectUrl, run, attempt),
     run: attempt,
     ref: found.GITHUB_REF_NAME,
     commit: found.GITHUB_SHA,
@@ -61,15 +61,21 @@ export function readIds(env: Env): { jobId?: string; projectId?: string; pipelin
   return { jobId: isJob ? jobIdOf(run, job, attempt) : undefined, projectId, pipelineId: run };
 }
 
-/** The page of the attempt in which a job ran: `https://github.example/group/app/actions/runs/77/attempts/2`. */
-export function attemptUrl(projectUrl: string, jobId: string): string {
-  const [run = '', ...rest] = jobId.split('.');
-  return `${projectUrl}/actions/runs/${run}/attempts/${rest.at(-1) ?? ''}`;
+/**
+ * The inverse of the address and the ID that {@link readOrigin} makes. All jobs of an attempt have one address, so the
+ * ID also needs the job's key.
+ */
+export function jobAt(source: string, jobUrl: string, jobName: string | undefined): AddressedJob | undefined {
+  const [, run, attempt] = /\/(\d+)\/attempts\/(\d+)$/.exec(jobUrl) ?? [];
+  if (run === undefined || attempt === undefined || jobUrl !== attemptUrl(source, run, attempt))
+    return undefined;
+  const jobId = v.is(jobKey, jobName) ? jobIdOf(run, jobName, attempt) : undefined;
+  return { pipelineId: run, jobId, run: attempt };
 }
 
-/** The attempt in a job's ID. */
-export function runOf(jobId: string): string | undefined {
-  return /^\d+\.[\w.]+\.(\d+)$/.exec(jobId)?.[1];
+/** The page of the attempt in which a job ran: `https://github.example/group/app/actions/runs/77/attempts/2`. */
+function attemptUrl(projectUrl: string, run: string, attempt: string): string {
+  return `${projectUrl}/actions/runs/${run}/attempts/${attempt}`;
 }
 
 /** Leases take letters, digits, dots and underscores; no job's key contains a dot. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Build, BuildType } from '../build.ts';
+import type { AddressedJob, Build, BuildType } from '../build.ts';
 import type { Env, Origin } from '../origin.ts';
 import { readVariables, textVariable } from '../read-variables.ts';
 import { GITLAB, GITLAB_JOB, readOrigin } from './job.ts';
@@ -9,11 +9,17 @@ export const gitlabBuildType: BuildType = {
   ci: GITLAB,
   uri: 'urn:uuid:e9b88c44-ef8a-4cdd-a632-3a52645fd0db',
   mergeTriggers: ['merge_request_event'],
-  jobUrl: (source, id) => `${source}/-/jobs/${id}`,
+  jobAt,
   isConfiguredBy: (source, identity) => identity.startsWith(`${source}//`),
   // Any address may be that of an instance.
   serverOf: (issuer) => issuer.replace(/\/$/, ''),
 };
+
+function jobAt(source: string, jobUrl: string): AddressedJob | undefined {
+  const start = `${source}/-/jobs/`;
+  const jobId = jobUrl.startsWith(start) ? jobUrl.slice(start.length) : '';
+  return jobId === '' ? undefined : { jobId };
+}
 
 const optionalText = v.optional(v.string());
 

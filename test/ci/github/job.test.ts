@@ -71,7 +71,39 @@ test('the ID of a job can name a folder and a lease, and means this job only', (
   expect(dashed).toMatchObject({ jobName: 'test-app', jobId: '77.test..app.2', run: '2' });
   expect(dashed?.jobId).not.toBe(other?.jobId);
   expect(dashed?.jobUrl).toBe('https://github.com/group/app/actions/runs/77/attempts/2');
-  expect(githubBuildType.runOf?.('77.test..app.2')).toBe('2');
+});
+
+describe('the address of a job and its claimed name', () => {
+  const { projectUrl, jobUrl } = readOrigin(JOB);
+
+  test.each(['build', 'test-app', '_', 'a--b'])('of %s state its IDs', (key) => {
+    const { pipelineId, jobId, run, jobUrl: address } = readOrigin({ ...JOB, GITHUB_JOB: key });
+    expect(githubBuildType.jobAt(projectUrl, address, key)).toEqual({ pipelineId, jobId, run });
+  });
+
+  test.each([undefined, '', '../build', 'build.2'])('state no ID without a key: %j', (key) => {
+    expect(githubBuildType.jobAt(projectUrl, jobUrl, key)).toEqual({ pipelineId: '77', run: '2' });
+  });
+
+  test.each([
+    `${projectUrl}/actions/runs/77`,
+    `${projectUrl}/actions/runs/77/attempts/`,
+    `${projectUrl}/actions/runs/77/attempts/2/`,
+    `${projectUrl}/actions/runs/7a/attempts/2`,
+    `${projectUrl}/other/actions/runs/77/attempts/2`,
+    `${projectUrl}/-/jobs/77`,
+  ])('are those of no job: %s', (address) => {
+    expect(githubBuildType.jobAt(projectUrl, address, 'build')).toBeUndefined();
+  });
+});
+
+test.each([
+  ['true', true],
+  ['false', false],
+  ['', false],
+])('a ref is protected only if GITHUB_REF_PROTECTED says so: %j', (value, isProtected) => {
+  expect(github.isProtected?.({ ...JOB, GITHUB_REF_PROTECTED: value })).toBe(isProtected);
+  expect(github.isProtected?.(JOB)).toBe(false);
 });
 
 test('a git tag is that of a run for a tag', () => {
@@ -86,7 +118,7 @@ describe('a build', () => {
       issuer: 'https://token.actions.githubusercontent.com',
       identity: 'https://github.com/group/app/.github/workflows/ci.yml@refs/heads/main',
     });
-    expect(invocationId).toBe(githubBuildType.jobUrl('https://github.com/group/app', '77.build.2'));
+    expect(invocationId).toBe(readOrigin(JOB).jobUrl);
     expect(externalParameters).toMatchObject({
       ref: 'refs/heads/main',
       entryPoint: 'build',

@@ -5,7 +5,9 @@ import { signaturePolicy } from '../../../src/attest/authenticate.ts';
 import { readIdentityToken } from '../../../src/attest/identity-token.ts';
 import { githubStatement, gitlabStatement } from '../../../src/attest/job-statements.ts';
 import { keySigner } from '../../../src/attest/signer.ts';
+import { provenanceOfBuild } from '../../../src/attest/statement.ts';
 import { loadTrust } from '../../../src/attest/trust.ts';
+import { readBuild } from '../../../src/ci/github/build.ts';
 import { DrayageError } from '../../../src/errors.ts';
 import { Layout } from '../../../src/layout/layout.ts';
 import { addSample, sampleImage } from '../../../src/testing/sample-images.ts';
@@ -21,10 +23,10 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 const KEYS = keyPair();
 const APP = sampleImage(['app']);
 
-async function signedLayout(): Promise<Layout> {
+async function signedLayout(change: Record<string, string> = {}): Promise<Layout> {
   const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
   await layout.update((transaction) => addSample(transaction, APP, ['app:1']));
-  await sign({ layout, statement: githubStatement(githubJob()), sign: keySigner(KEYS) });
+  await sign({ layout, statement: githubStatement(githubJob(change)), sign: keySigner(KEYS) });
   return layout;
 }
 
@@ -45,9 +47,30 @@ test.each([
   { project: ['app'] },
   { pipeline: ['78'] },
   { 'job-id': ['77.build.3'] },
+  { 'job-id': ['77.evil.2'] },
+  { 'job-id': ['77..2'] },
   { server: ['https://github.example'] },
 ])('and refused for %j', async (values) => {
   await expect(loadExpecting(await signedLayout(), { values })).rejects.toMatchObject({ code: 'POLICY' });
+});
+
+test('the ID of a job is not that of another job of the attempt, whose address is the same', async () => {
+  const values = { 'job-id': ['77.build.2'] };
+  const refused = loadExpecting(await signedLayout({ GITHUB_JOB: 'evil' }), { values });
+  await expect(refused).rejects.toMatchObject({
+    facts: { reason: 'JOB_ID', expected: '77.build.2', actual: '77.evil.2' },
+  });
+});
+
+test('the pipeline is that of the signed address, whatever the statement claims', async () => {
+  const build = readBuild(githubJob());
+  const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await layout.update((transaction) => addSample(transaction, APP, ['app:1']));
+  const lying = { ...build, internalParameters: { ...build.internalParameters, pipelineId: '78' } };
+  await sign({ layout, statement: provenanceOfBuild(lying), sign: keySigner(KEYS) });
+  await expect(loadExpecting(layout, { values: { pipeline: ['78'] } })).rejects.toMatchObject({
+    facts: { reason: 'PIPELINE', actual: '77' },
+  });
 });
 
 test('a policy of your own decides by what the signature states', async () => {
