@@ -4,7 +4,7 @@ import { systemCode } from '../system-error.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
 import { shortened } from './refusal.ts';
-import { withoutUserinfo } from '../text/userinfo.ts';
+import { withoutCredentials, withoutUserinfo } from '../text/userinfo.ts';
 
 /** The services that take part in signing. */
 export interface Services {
@@ -118,7 +118,10 @@ function networkCode(cause: unknown): string | undefined {
  */
 function clean(text: string, { token, fulcioUrl, rekorUrl, tsaUrl }: Services): string {
   const secrets = [fulcioUrl, rekorUrl, tsaUrl].flatMap(passwordsIn);
-  const told = secrets.reduce((left, secret) => left.replaceAll(secret, '[password]'), withoutUserinfo(text));
+  const told = secrets.reduce(
+    (left, secret) => left.replaceAll(secret, '[password]'),
+    withoutCredentials(text),
+  );
   return shortened(token === undefined ? told : withoutToken(told, token));
 }
 

@@ -5,7 +5,7 @@ import { diskError } from '../system-error.ts';
 import type { CommonOptions, Outcome } from './context.ts';
 import { FAILURE, OK } from './exit-code.ts';
 import { completeArguments, createProgram } from './grammar/program.ts';
-import { printJson, printLine, printStack } from './output.ts';
+import { printJson, printLine, printMessage, printStack } from './output.ts';
 import { Interruption } from './interruption.ts';
 import { createProgressDisplay } from './progress.ts';
 import { parseAge, parseSize } from './quantities.ts';
@@ -93,8 +93,8 @@ async function printFailure(error: unknown, options: CommonOptions, command?: st
   const { exitCode, lines, json } = describeFailure(error, command);
   if (options.json === true) printJson(process.stdout, json);
   const [first, ...rest] = lines;
-  printLine(process.stderr, `drayage: ${first}`);
-  for (const line of rest) printLine(process.stderr, `  ${line}`);
+  printMessage(process.stderr, `drayage: ${first}`);
+  for (const line of rest) printMessage(process.stderr, `  ${line}`);
   if (options.debug === true && isError(error)) printStack(process.stderr, error);
   return exitCode;
 }

@@ -1,5 +1,5 @@
 import { printable } from '../text/printable.ts';
-import { withoutUserinfo } from '../text/userinfo.ts';
+import { withoutCredentials, withoutUserinfo } from '../text/userinfo.ts';
 
 /** Where text goes: standard output or standard error. */
 export interface TextOutput {
@@ -10,11 +10,16 @@ export interface TextOutput {
 }
 
 /**
- * One line of text that may hold anything from outside: non-printable characters are escaped, and no address has credentials. All
- * text leaves the program through this function or {@link formatJson}.
+ * One line of data that may hold anything from outside: non-printable characters are escaped, and no address has credentials. All
+ * text leaves the program through this function, `formatMessage` or {@link formatJson}.
  */
 export function formatLine(text: string): string {
   return withoutUserinfo(printable(text));
+}
+
+/** One line of an error, a note or a state, which may quote a server: hosts without a scheme have no credentials, either. */
+function formatMessage(text: string): string {
+  return withoutCredentials(printable(text));
 }
 
 /** A JSON document on one line, with the same promise as {@link formatLine}. */
@@ -34,14 +39,19 @@ function withSafeKeys(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, item]): [string, unknown] => [withoutUserinfo(key), item]));
 }
 
-/** Writes one line. */
+/** Writes one line of data. */
 export function printLine(output: TextOutput, text: string): void {
   output.write(`${formatLine(text)}\n`);
 }
 
-/** Writes one line in place of a line of {@link printStatus}. */
-export function printLineOver(output: TextOutput, text: string): void {
-  output.write(`${output.isTTY === true ? CLEAR : ''}${formatLine(text)}\n`);
+/** Writes one line of an error, a note or a state. */
+export function printMessage(output: TextOutput, text: string): void {
+  output.write(`${formatMessage(text)}\n`);
+}
+
+/** Writes a message in place of a line of {@link printStatus}. */
+export function printMessageOver(output: TextOutput, text: string): void {
+  output.write(`${output.isTTY === true ? CLEAR : ''}${formatMessage(text)}\n`);
 }
 
 /** Writes a JSON document. */
@@ -52,7 +62,7 @@ export function printJson(output: TextOutput, document: unknown): void {
 /** Writes a line that the next one replaces. Only for a terminal. */
 export function printStatus(output: TextOutput, text: string): void {
   // A line that wraps could not be redrawn.
-  output.write(`${CLEAR}${formatLine(text).slice(0, widthOf(output) - 1)}`);
+  output.write(`${CLEAR}${formatMessage(text).slice(0, widthOf(output) - 1)}`);
 }
 
 /** The width of a terminal. */
@@ -69,8 +79,8 @@ export function clearStatus(output: TextOutput): void {
 export function printStack(output: TextOutput, { name, message, stack = '' }: Error): void {
   const title = `${name}: ${message}`;
   const at = stack.startsWith(title) ? title.length : stack.indexOf('\n    at ');
-  printLine(output, title);
-  for (const line of at < 0 ? [] : stack.slice(at).split('\n').slice(1)) printLine(output, line);
+  printMessage(output, title);
+  for (const line of at < 0 ? [] : stack.slice(at).split('\n').slice(1)) printMessage(output, line);
 }
 
 const CLEAR = '\r\u001B[K';

@@ -3,7 +3,7 @@ import { formatBytes } from '../text/bytes.ts';
 import { hintOf } from './hints.ts';
 import type { TextOutput } from './output.ts';
 import { ProgressTotal } from './progress-total.ts';
-import { clearStatus, printLine, printLineOver, printStatus, widthOf } from './output.ts';
+import { clearStatus, printMessage, printMessageOver, printStatus, widthOf } from './output.ts';
 
 /** Milliseconds between two updates: of a line that is redrawn, and of lines in a log. */
 const INTERVAL = { terminal: 100, log: 10_000 };
@@ -27,7 +27,7 @@ export function createProgressDisplay(output: TextOutput): ProgressDisplay {
     const line = (name: string): string => `drayage: ${name === '' ? '' : `${name}: `}${done.text(moved)}`;
     const room = widthOf(output) - line(' ').length;
     if (terminal) printStatus(output, line(cut(label, room)));
-    else printLine(output, line(label));
+    else printMessage(output, line(label));
     shown = performance.now();
   };
   return {
@@ -35,7 +35,7 @@ export function createProgressDisplay(output: TextOutput): ProgressDisplay {
       done.take(event);
       if (event.kind === 'image') label = event.name;
       else if (event.kind === 'note' || event.kind === 'waiting')
-        printLineOver(output, `drayage: ${lineOf(event)}`);
+        printMessageOver(output, `drayage: ${lineOf(event)}`);
       else if (event.kind === 'bytes') {
         total[event.direction] += event.bytes;
         if (performance.now() - shown >= (terminal ? INTERVAL.terminal : INTERVAL.log)) show();

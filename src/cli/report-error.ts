@@ -4,7 +4,7 @@ import { isDrayageError, isError } from '../errors.ts';
 import { hintOf } from './hints.ts';
 import { Interruption } from './interruption.ts';
 import { diskError } from '../system-error.ts';
-import { withoutLogin } from '../text/userinfo.ts';
+import { tellable, withoutLogin } from '../text/userinfo.ts';
 
 /** The end of a failed run. */
 export interface Failure {
@@ -52,11 +52,15 @@ export function describeFailure(thrown: unknown, command?: string): Failure {
 
 /** An error in the form of `--json`. */
 export function toJson({ code, message, facts }: DrayageError): Record<string, unknown> {
-  return { code, message, ...facts, hint: hintOf(facts), cause: undefined };
+  return tellable({ code, message, ...facts, hint: hintOf(facts), cause: undefined });
 }
 
 function plain(exitCode: number, code: string, message: string): Failure {
-  return { exitCode, lines: [oneLine(message)], json: { error: { code, message, retryable: false } } };
+  return {
+    exitCode,
+    lines: [oneLine(message)],
+    json: { error: tellable({ code, message, retryable: false }) },
+  };
 }
 
 /** Texts from outside may contain line breaks. */

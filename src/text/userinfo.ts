@@ -9,13 +9,31 @@ const MALFORMED = /:\/\/[^\s/?#:@[]*:(?!\d*(?:[/?#\s]|$))\S{0,256}@/g;
 
 /**
  * A login before a host in a text without a scheme, as proxies, git and curl write it. A digest after `name:tag` is none, and
- * neither is what has slashes.
+ * neither is a mail address, or what has slashes or the punctuation of a list.
  */
-const BARE = /(?<=^|[\s"'`([{<=,;])[^\s"'`([{<=,;:/@]{1,256}:[^\s/]{1,256}@(?!sha\d+:)(?=[\w[])/gi;
+const BARE =
+  /(?<=^|[\s"'`([{<=,;])(?!(?:mailto|email):)[^\s"'`()[\]{}<>=,;:/@]{1,256}:[^\s"'`()[\]{}<>=,;/]{1,256}@(?!sha\d+:)(?=[\w[])/gi;
 
 /** A text in which no address has credentials: `https://user:password@host` becomes `https://host`. */
 export function withoutUserinfo(text: string): string {
-  return text.replaceAll(USERINFO, '$1').replaceAll(MALFORMED, '://').replaceAll(BARE, '');
+  return text.replaceAll(USERINFO, '$1').replaceAll(MALFORMED, '://');
+}
+
+/**
+ * A message in which neither an address nor a host has credentials: `proxy user:password@host` becomes `proxy host`. Not for
+ * data: `name:word@word` may be anything there.
+ */
+export function withoutCredentials(message: string): string {
+  return withoutUserinfo(message).replaceAll(BARE, '');
+}
+
+/** {@link withoutCredentials} of each text of an error or another report. */
+export function tellable<T extends object>(report: T): T {
+  const told = Object.entries(report).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? withoutCredentials(value) : value,
+  ]);
+  return { ...report, ...Object.fromEntries(told) };
 }
 
 /** A text that should be an address and is not, without what may be a user and a password: `…@host`. */

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import { formatHtml } from '../../src/cli/html.ts';
-import { formatJson, formatLine, printJson, printLine, printStack } from '../../src/cli/output.ts';
+import {
+  formatJson,
+  formatLine,
+  printJson,
+  printLine,
+  printMessage,
+  printStack,
+} from '../../src/cli/output.ts';
 import { createProgressDisplay } from '../../src/cli/progress.ts';
 import type { InspectResult } from '../../src/index.ts';
 import { isPrintable } from '../../src/text/printable.ts';
@@ -59,6 +66,25 @@ test('a document means the same, but for passwords', () => {
   expect(JSON.parse(formatJson(value))).toEqual(value);
   expect(formatJson({ url: 'https://user:a"b@host' })).toBe('{"url":"https://host"}');
   expect(formatJson({ labels: { 'https://user:a@host': 'x' } })).toBe('{"labels":{"https://host":"x"}}');
+});
+
+/** A label, and what a proxy says: only the place tells them apart. */
+const BARE = 'name:word@host';
+
+test('a host without a scheme has no credentials in a message', () => {
+  const note = { kind: 'note', message: `refused by ${BARE}` } as const;
+  expect(written((output) => createProgressDisplay(output).onProgress(note))).toEqual([
+    'drayage: refused by host\n',
+  ]);
+  expect(written((output) => printMessage(output, `refused by ${BARE}`))).toEqual(['refused by host\n']);
+  const [first] = written((output) => printStack(output, new Error(`refused by ${BARE}`)));
+  expect(first).toBe('Error: refused by host\n');
+});
+
+test('data stays as it is: labels, annotations, lines of a result', () => {
+  const labels = { maintainer: 'mailto:me@example.com', [BARE]: BARE, list: '["a:b","c@d"]' };
+  expect(JSON.parse(formatJson({ labels }))).toEqual({ labels });
+  expect(written((output) => printLine(output, `label ${BARE}`))).toEqual([`label ${BARE}\n`]);
 });
 
 test('a line stays as it is if nothing in it is unseen', () => {

@@ -83,3 +83,12 @@ test('the value of an option is told without a login', () => {
     "option '--plain-http <host>' argument '…@host' is invalid. It must be a host.",
   );
 });
+
+test('neither the text nor the facts of an error have the credentials of a host without a scheme', () => {
+  const error = new DrayageError('DAEMON', 'proxy u:p@host', { actual: 'u:p@host', hint: 'ask u:p@host' });
+  expect(describeFailure(error).json.error).toMatchObject({
+    message: 'proxy host',
+    actual: 'host',
+    hint: 'ask host',
+  });
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withoutLogin, withoutUserinfo } from '../../src/text/userinfo.ts';
+import { tellable, withoutCredentials, withoutLogin, withoutUserinfo } from '../../src/text/userinfo.ts';
 
 test.each([
   ['https://user:password@host/path', 'https://host/path'],
@@ -14,14 +14,21 @@ test.each([
   ['https:\t//user:password@host', 'https:\t//host'],
   [String.raw`https:/\u000a/user:password@host`, String.raw`https:/\u000a/host`],
   ['proxy=//user:password@host:80', 'proxy=//host:80'],
+])('%j is told as %s, in messages and in data', (text, told) => {
+  expect(withoutUserinfo(text)).toBe(told);
+  expect(withoutCredentials(text)).toBe(told);
+});
+
+test.each([
   [
     'proxyconnect tcp: user:password@proxy.example:3128: refused',
     'proxyconnect tcp: proxy.example:3128: refused',
   ],
   ['"deploy:p:w@[::1]:80"', '"[::1]:80"'],
   ['HTTP_PROXY=user:pass@word@host', 'HTTP_PROXY=host'],
-])('%j is told as %s', (text, told) => {
-  expect(withoutUserinfo(text)).toBe(told);
+])('%j is told as %s in messages, and is left alone in data', (text, told) => {
+  expect(withoutCredentials(text)).toBe(told);
+  expect(withoutUserinfo(text)).toBe(text);
 });
 
 test.each([
@@ -37,11 +44,25 @@ test.each([
   'http:1@sha256:0123',
   'a // b me@host',
   'https://host//app@sha256:0123',
+  'mailto:me@example.com',
+  'ask "email:me@example.com"',
+  '["a:b","c@d"]',
+  '{"Env":["A=b:c","D=e@f"]}',
+  "['a:b','c@d']",
+  'a:b,c@d;e:f;g@h',
+  'label:a=b@c',
+  'f(a:b)@c <a:b>@c [a:b]@c {a:b}@c',
 ])('%s has no credentials', (text) => {
+  expect(withoutCredentials(text)).toBe(text);
   expect(withoutUserinfo(text)).toBe(text);
 });
 
 test('what is no address is told without a login', () => {
   expect(withoutLogin('user:p@ss@host:1')).toBe('…@host:1');
   expect(withoutLogin('host:1')).toBe('host:1');
+});
+
+test('each text of a report is told without credentials, and its data stays', () => {
+  const report = { message: 'proxy u:p@host', status: 407, hint: undefined, facts: { label: 'u:p@host' } };
+  expect(tellable(report)).toEqual({ ...report, message: 'proxy host' });
 });

@@ -2,6 +2,7 @@ import type { Context, Outcome } from '../context.ts';
 import type { Check, Status } from '../doctor/check.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import type { DoctorCommandOptions } from '../doctor/input.ts';
+import { tellable } from '../../text/userinfo.ts';
 import { exitCodeOf, FAILURE, OK } from '../exit-code.ts';
 
 /** From the best to the worst. */
@@ -13,7 +14,7 @@ export async function diagnoseHere(
   options: DoctorCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const checks = await diagnose({ names, options, context });
+  const checks = (await diagnose({ names, options, context })).map(tellable);
   const exitCode = codeOfSave(checks);
   const status = STATUSES.findLast((each) => checks.some((check) => check.status === each)) ?? 'ok';
   const width = Math.max(...checks.map(({ name }) => name.length));

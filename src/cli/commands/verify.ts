@@ -4,6 +4,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { OK, exitCodeOf } from '../exit-code.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
+import { withoutCredentials } from '../../text/userinfo.ts';
 import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
@@ -92,7 +93,7 @@ function describeLayout(
   const hints = new Set(problems.flatMap(({ facts }) => hintOf(facts) ?? []));
   return [
     ...origins.flatMap(describeOrigin),
-    ...problems.map(({ message }) => message),
+    ...problems.map(({ message }) => withoutCredentials(message)),
     ...nonDistributable.map(
       ({ digest, urls }) =>
         `layer ${digest} is not distributable and absent${urls.length > 0 ? `: it is at ${urls.join(', ')}` : ''}`,
@@ -102,7 +103,7 @@ function describeLayout(
         `${origins.find((one) => one.digest === digest)?.name ?? digest} is a reference: its layers stay in docker of ${daemonTitle(daemon)} and were not read`,
     ),
     `${read}: ${verdict}`,
-    ...hints,
+    ...[...hints].map(withoutCredentials),
   ].map((line) => `${layout}: ${line}`);
 }
 
