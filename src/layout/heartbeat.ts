@@ -18,8 +18,8 @@ export function isAlive(beat: number, now: number, staleAfter: number): boolean 
 }
 
 /**
- * When the owner of a heartbeat was last known to be alive, in the file system's time: never, if its process has ended. Undefined
- * if the file is gone.
+ * When the owner of a heartbeat was last known to be alive, in the file system's time: never, if its process has
+ * ended. Undefined if the file is gone.
  */
 export async function lastBeat(folder: Folder, name: string): Promise<number | undefined> {
   const stats = await ifThere(folder.pathOf(name), 'look at', () => folder.stat(name));
@@ -64,8 +64,13 @@ export class Heartbeat {
     const path = folder.pathOf(name);
     const handle = await onDisk(path, 'make', () => folder.create(name, 0o666));
     const heartbeat = new Heartbeat(path, handle, interval);
-    await heartbeat.beat();
-    return heartbeat;
+    try {
+      await heartbeat.beat();
+      return heartbeat;
+    } catch (error) {
+      await heartbeat.stop();
+      throw error;
+    }
   }
 
   /** Refreshes the file. Returns the file system's time, in milliseconds. */
