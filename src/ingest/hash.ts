@@ -90,7 +90,8 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
         return digest;
       },
       drop: async () => {
-        await endOf(turn).catch(() => undefined);
+        // Once the threads are closed, the end fails at once, while the last read may still run.
+        await Promise.allSettled([endOf(turn), reads]);
       },
     };
   };

@@ -1,11 +1,11 @@
 import type { HashJob } from './thread.ts';
 import { Thread } from './thread.ts';
 
+/** A job without what the turn adds. */
+type WithoutTurn<Job> = Job extends unknown ? Omit<Job, 'key' | 'stop'> : never;
+
 /** What a thread is told to do for one hash. */
-export type TurnJob =
-  | { kind: 'block'; bytes: Uint8Array }
-  | { kind: 'file'; file: string | number; size: number }
-  | { kind: 'end' };
+export type TurnJob = WithoutTurn<HashJob>;
 
 /** A thread for one hash, from its first byte to its last. */
 export interface HashTurn {
@@ -95,6 +95,7 @@ export class Threads implements AsyncDisposable {
   /** Not 0 once it is closed: threads that others use, too, see it while they read. */
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #closed: { reason: unknown } | undefined;
+  #leaving: Promise<void> | undefined;
 
   constructor(max: number, pool: ThreadPool = PROCESS) {
     this.max = max;
@@ -111,16 +112,23 @@ export class Threads implements AsyncDisposable {
     };
   }
 
-  /** Ends what runs. Replies that are due reject with `reason`, once no thread reads for them any more. */
+  /**
+   * Ends what runs. Replies that are due reject with `reason`, once no thread reads for them any more. Each call resolves
+   * then; the first reason counts.
+   */
   async close(reason: unknown): Promise<void> {
-    if (this.#closed !== undefined) return;
-    this.#closed = { reason };
-    Atomics.store(this.#stop, 0, 1);
-    await this.#pool.leave(this, reason);
+    this.#leaving ??= this.#leave(reason);
+    return this.#leaving;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close(new Error('the threads that compute digests were ended'));
+  }
+
+  async #leave(reason: unknown): Promise<void> {
+    this.#closed = { reason };
+    Atomics.store(this.#stop, 0, 1);
+    await this.#pool.leave(this, reason);
   }
 
   async #run(thread: Thread, key: number, job: TurnJob): Promise<string | undefined> {

@@ -144,6 +144,26 @@ test('what is due rejects when the thread is gone, and reads from no file any mo
   await expect(thread.run({ kind: 'end', key: 1 })).rejects.toThrow('enough');
 });
 
+test('each close, and giving a file up, waits until the thread is gone', async () => {
+  const pool = threads(1);
+  const digester = fileDigesters(pool)('/dev/zero');
+  digester.grown(Number.MAX_SAFE_INTEGER);
+  const order: string[] = [];
+  const note = (what: string) => () => void order.push(what);
+  const terminated = vi.spyOn(Worker.prototype, 'terminate');
+  const first = pool.close(new Error('enough')).then(note('closed'));
+  const second = pool.close(new Error('again')).then(note('closed again'));
+  const disposed = pool[Symbol.asyncDispose]().then(note('disposed'));
+  const dropped = digester.drop().then(note('dropped'));
+  await terminated.mock.results[0]?.value;
+  order.push('gone');
+  await Promise.all([first, second, disposed, dropped]);
+  terminated.mockRestore();
+  expect(order[0]).toBe('gone');
+  expect(order.toSorted()).toEqual(['closed', 'closed again', 'disposed', 'dropped', 'gone']);
+  expect(() => pool.take()).toThrow('enough');
+});
+
 test('an idle thread does not keep the process alive, one that works does', async () => {
   const thread = join(await temporaryFolder(), 'thread.mjs');
   await build({
