@@ -31,7 +31,7 @@ export async function resolveImage(
   reference: string,
   options: ContentOptions = {},
 ): Promise<ResolvedImages | undefined> {
-  const digest = isDigest(reference) ? reference : digestIn(reference);
+  const digest = digestIn(reference);
   if (digest !== undefined) {
     const root = listed.find((image) => image.root.digest === digest);
     if (root !== undefined) return (await isReferrer(content, root.root, options)) ? undefined : [bare(root)];
@@ -41,9 +41,15 @@ export async function resolveImage(
     const unique = await byUniqueTag(content, listed, reference, options);
     if (unique !== undefined) return [unique];
   }
-  const prefix = digest ?? SHORT_DIGEST.exec(reference)?.[0];
+  const prefix = digest ?? shortDigestIn(reference);
   const found = prefix === undefined ? undefined : await byDigest(content, listed, prefix, options);
   return found && [found];
+}
+
+/** Whether a reference that is not a listed name may be that of an image by a digest, as {@link resolveImage} reads it. */
+export function meansDigest(reference: string): boolean {
+  const digest = digestIn(reference) ?? shortDigestIn(reference) ?? uniqueHex(reference);
+  return digest !== undefined;
 }
 
 /** The error for an absent image, with the names of the present ones. */
@@ -147,9 +153,14 @@ async function presentReference(
   }
 }
 
-/** The digest in `temp@sha256:…`. */
+/** A digest, or that in `temp@sha256:…`. */
 function digestIn(reference: string): Digest | undefined {
+  if (isDigest(reference)) return reference;
   return isReference(reference) ? parseReference(reference).digest : undefined;
+}
+
+function shortDigestIn(reference: string): string | undefined {
+  return SHORT_DIGEST.exec(reference)?.[0];
 }
 
 function ambiguous(reference: string, candidates: string[]): DrayageError {

@@ -3,7 +3,7 @@ import type { ImageIndex, ListOptions, ResolvedImages, StoredImage } from '../..
 import type { ContentOptions } from '../../content/source.ts';
 import type { ListedImage } from '../../listing/entries.ts';
 import { bare } from '../../listing/entries.ts';
-import { notFound, resolveImage } from '../../listing/lookup.ts';
+import { meansDigest, notFound, resolveImage } from '../../listing/lookup.ts';
 import { familiar } from '../../listing/names.ts';
 import { findReferrers } from '../../listing/referrers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -80,8 +80,8 @@ export class DockerImages implements ImageIndex {
     const listed = [...this.#listed.values()];
     const found = await resolveImage(this.#content, listed, reference, options);
     if (found !== undefined) return found;
-    // It may be the image whose digests are unknown.
-    this.#assertUsable(this.#unusable);
+    // It may be the digest of an image whose digests are unknown.
+    if (meansDigest(reference)) this.#assertUsable(this.#unusable);
     throw notFound(reference, listed, ARCHIVE);
   }
 

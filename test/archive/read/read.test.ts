@@ -691,3 +691,35 @@ describe('an archive with sha512 blobs', () => {
     });
   });
 });
+
+describe('beside an image that cannot be used', () => {
+  const listed = json([
+    { Config: 'c.json', RepoTags: ['temp'], Layers: ['base', 'app'] },
+    { Config: 'c.json', RepoTags: ['damaged'], Layers: ['base', 'absent'] },
+  ]);
+  const read = async (name: string): Promise<unknown> =>
+    (
+      await readArchive(inChunks(without('manifest', entry('manifest.json', listed)), 1000), options())
+    ).place.resolve(name);
+
+  test.each(['other', 'other:1', 'registry.example/other'])('the name %s is not found', async (name) => {
+    await expect(read(name)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining(name),
+    });
+  });
+
+  test.each([
+    ['its name', 'damaged'],
+    ['an ID', `sha256:${'0'.repeat(64)}`],
+    ['first digits', '0123456789ab'],
+    ['a name with a digest', `other@sha256:${'0'.repeat(64)}`],
+    ['a unique tag', 'other:pipeline-1-0123456789ab'],
+  ])('%s may be that image: its damage is the error', async (_what, reference) => {
+    await expect(read(reference)).rejects.toMatchObject({ code: 'INCOMPLETE' });
+  });
+
+  test('the other image is found by name', async () => {
+    expect(await read('temp')).toHaveLength(1);
+  });
+});
