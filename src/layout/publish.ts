@@ -8,7 +8,7 @@ import { removeBelow } from '../disk/below.ts';
 import type { OpenFolderOptions } from '../disk/folder.ts';
 import { Folder } from '../disk/folder.ts';
 import { onDisk } from '../disk/io-error.ts';
-import { EMPTY_INDEX } from '../oci/image-index.ts';
+import { EMPTY_INDEX, formatLayoutIndex } from '../oci/image-index.ts';
 import type { Lock } from './lock.ts';
 import { prepareReplacement } from './replacement.ts';
 import type { StagedContent } from './staged-content.ts';
@@ -24,7 +24,7 @@ import { INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE } from '../oci/layout.ts';
 export async function makeLayout(root: string, staging: Staging, lock: Lock, undo: Undo): Promise<void> {
   await using parent = await openExisting(dirname(root), { follow: true });
   await (await openOrMake(parent, basename(root), undo, { follow: true })).close();
-  const index = Buffer.from(JSON.stringify(EMPTY_INDEX));
+  const index = Buffer.from(formatLayoutIndex(EMPTY_INDEX));
   await markLayout(root, staging, undo);
   const replaceIndex = await prepareReplacement(staging, root, INDEX_FILE, index);
   // A process that took the lock over may have made the layout, and put images in it.

@@ -118,6 +118,9 @@ describe('creating a layout', () => {
       'oci-layout file 644',
     ]);
     expect(readdirSync(join(folder, 'a'))).toEqual(['b']);
+    expect(readFileSync(join(layout.path, 'index.json'), 'utf8')).toBe(
+      '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}',
+    );
   });
 
   test('takes an empty folder', async () => {
