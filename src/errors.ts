@@ -103,7 +103,8 @@ export type RefusalReason =
   | 'JOB'
   | 'JOB_ID'
   | 'PIPELINE'
-  | 'RUNNER_ENVIRONMENT';
+  | 'RUNNER_ENVIRONMENT'
+  | 'OWN_POLICY';
 
 /**
  * Why, if the code alone does not say what to do; for a {@link DrayageError}, or a note among the progress events.

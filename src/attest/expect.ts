@@ -2,7 +2,7 @@ import type { BuildType } from '../ci/build.ts';
 import type { ExpectationKey, Expectations } from '../ci/expectations.ts';
 import { acceptedFor, originKeys } from '../ci/expectations.ts';
 import { cis } from '../cis.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, isDrayageError, isError } from '../errors.ts';
 import { PROVENANCE_V1 } from './media-types.ts';
 import type { Provenance } from './provenance.ts';
 import type { RefusalReason } from '../errors.ts';
@@ -26,8 +26,11 @@ export interface ExpectedProvenance {
   values: Expectations;
   /** The known build types. In a statement of another one, no field is believed. Default: those of all supported CIs. */
   buildTypes?: readonly BuildType[] | undefined;
-  /** A policy of your own, for what the values cannot say: it throws to refuse a signature. Called last. */
-  accept?: ((provenance: Provenance) => void) | undefined;
+  /**
+   * A policy of your own, for what the values cannot say. Called last. Whatever it throws refuses this signature; so does
+   * anything that it returns, such as a promise, since nobody would wait for it.
+   */
+  accept?: ((provenance: Provenance) => undefined) | undefined;
 }
 
 /** The same with its build types. */
@@ -114,7 +117,25 @@ export function assertExpected(provenance: Provenance, expected: KnownExpectatio
       { expected: accepted.join(','), actual },
     );
   }
-  expected.accept?.(provenance);
+  assertAccepted(provenance, expected);
+}
+
+/** Asks the caller's own policy. */
+function assertAccepted(provenance: Provenance, { accept }: KnownExpectations): void {
+  let returned: unknown;
+  try {
+    returned = accept?.(provenance);
+  } catch (cause) {
+    if (isDrayageError(cause, 'POLICY')) throw cause;
+    const why = isError(cause) ? cause.message : String(cause);
+    throw refusal('OWN_POLICY', `the caller's own policy refuses it: ${why}`, { cause });
+  }
+  if (returned === undefined) return;
+  // A rejection that nobody handles would end the process.
+  void Promise.resolve(returned).catch(() => undefined);
+  throw refusal('OWN_POLICY', "the caller's own policy returned a value instead of deciding", {
+    hint: 'it accepts by returning nothing, refuses by throwing, and cannot be async',
+  });
 }
 
 interface Check {

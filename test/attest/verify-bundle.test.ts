@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedProvenance } from '../../src/attest/expect.ts';
-import type { RefusalReason } from '../../src/errors.ts';
+import type { ErrorFacts, RefusalReason } from '../../src/errors.ts';
+import type { Provenance } from '../../src/attest/provenance.ts';
 import type { Trust } from '../../src/attest/trust.ts';
 import { loadTrust } from '../../src/attest/trust.ts';
 import { verifyBundle } from '../../src/attest/verify-bundle.ts';
-import type { DrayageError } from '../../src/errors.ts';
+import { DrayageError } from '../../src/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Extension } from '../support/fake-sigstore.ts';
 import { FakeSigstore } from '../support/fake-sigstore.ts';
@@ -55,6 +56,10 @@ function refused(
     return error as DrayageError;
   }
   throw new Error('it was accepted');
+}
+
+function raise(thrown: unknown): never {
+  throw thrown;
 }
 
 describe('what is signed with a certificate', () => {
@@ -280,6 +285,29 @@ describe('what is signed with a certificate', () => {
       code: 'POLICY',
       facts: { reason },
     });
+  });
+
+  const TYPE_ERROR = new TypeError('no such ref');
+  const policies: [what: string, accept: () => unknown, facts: ErrorFacts][] = [
+    ['throws anything', () => raise(TYPE_ERROR), { reason: 'OWN_POLICY', cause: TYPE_ERROR }],
+    ['throws no error', () => raise('no'), { reason: 'OWN_POLICY' }],
+    ['throws an error of drayage', () => raise(new DrayageError('IO', 'no')), { reason: 'OWN_POLICY' }],
+    ['throws a refusal', () => raise(new DrayageError('POLICY', 'no', { reason: 'REF' })), { reason: 'REF' }],
+    ['is async and accepts', async () => {}, { reason: 'OWN_POLICY' }],
+    ['is async and refuses', async () => raise(TYPE_ERROR), { reason: 'OWN_POLICY' }],
+    ['returns whether it accepts', () => false, { reason: 'OWN_POLICY' }],
+  ];
+  test.each(policies)('a policy of the caller that %s refuses', (_, accept, facts) => {
+    const expectation = { ...expected(), accept: accept as () => undefined };
+    const { code, facts: told } = refused(Buffer.from(signed), certificateTrust, expectation);
+    expect({ code, facts: told }).toMatchObject({ code: 'POLICY', facts });
+  });
+
+  test('a policy of the caller that returns nothing accepts, and gets the facts', () => {
+    const seen: unknown[] = [];
+    const accept = (provenance: Provenance) => void seen.push(provenance);
+    const provenance = verifyBundle(Buffer.from(signed), DIGEST, certificateTrust, { ...expected(), accept });
+    expect(seen).toEqual([provenance]);
   });
 
   test('a certificate of an authority that is not trusted is refused', async () => {
