@@ -32,8 +32,11 @@ export interface EvidenceOptions {
 export interface KeylessOptions extends EvidenceOptions {
   /** The certificate authority (Fulcio). */
   fulcioUrl: string;
-  /** The token; or a function that gets one for each signature, for tokens that last a few minutes. */
-  token: IdentityToken | (() => Promise<IdentityToken>);
+  /**
+   * The token; or a function that gets one for each signature, for tokens that last a few minutes. It counts into the time
+   * limit, and its signal fires when nobody waits any more.
+   */
+  token: IdentityToken | ((options: ContentOptions) => Promise<IdentityToken>);
 }
 
 /**
@@ -53,16 +56,17 @@ export function keylessSigner(options: KeylessOptions): SignStatement {
       },
     );
   }
-  return async (statement, { signal } = {}) => {
-    const own = typeof token === 'function' ? await token() : token;
+  return bounded(options, async (statement, signal) => {
+    const own = typeof token === 'function' ? await token({ signal }) : token;
+    // A token that comes too late is shown to nobody.
+    signal.throwIfAborted();
     const services: Services = { fulcioUrl, rekorUrl, tsaUrl, token: own };
-    const signStatement = signerWith(options, services, async (network) => {
+    return makeBundle(statement, options, services, async (network) => {
       const { FulcioSigner } = await import('@sigstore/sign');
       const identityProvider = { getToken: async () => own.token };
       return new FulcioSigner({ fulcioBaseURL: fulcioUrl, identityProvider, ...network });
     });
-    return signStatement(statement, { signal });
-  };
+  });
 }
 
 /** Options of {@link keySigner}. */
@@ -79,20 +83,18 @@ export function keySigner(options: KeySignerOptions): SignStatement {
   const { privateKey, rekorUrl, tsaUrl } = options;
   const publicKey = createPublicKey(privateKey);
   const algorithm = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
-  return signerWith(
-    options,
-    { rekorUrl, tsaUrl },
-    async () => ({
-      sign: async (data) => ({
-        signature: signBytes(algorithm, data, privateKey),
-        key: {
-          $case: 'publicKey',
-          publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-          // No hint here: it would become the envelope's key ID, which has another meaning for cosign.
-        },
-      }),
+  const signer: Signer = {
+    sign: async (data) => ({
+      signature: signBytes(algorithm, data, privateKey),
+      key: {
+        $case: 'publicKey',
+        publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+        // No hint here: it would become the envelope's key ID, which has another meaning for cosign.
+      },
     }),
-    keyHint(publicKey),
+  };
+  return bounded(options, async (statement) =>
+    makeBundle(statement, options, { rekorUrl, tsaUrl }, async () => signer, keyHint(publicKey)),
   );
 }
 
@@ -102,34 +104,30 @@ interface Network {
   timeout: number;
 }
 
-function signerWith(
-  options: EvidenceOptions,
+async function makeBundle(
+  statement: Buffer,
+  { retries = 2, timeout = 15_000 }: EvidenceOptions,
   services: Services,
   signer: (network: Network) => Promise<Signer>,
   hint?: string,
-): SignStatement {
-  const { retries = 2, timeout = 15_000, deadline = 120_000 } = options;
+): Promise<Buffer> {
   const network: Network = { retry: { retries, minTimeout: 500, maxTimeout: 4000 }, timeout };
-  return async (statement, { signal } = {}) => {
-    const { bundleToJSON } = await import('@sigstore/bundle');
-    const { DSSEBundleBuilder } = await import('@sigstore/sign');
-    const builder = new DSSEBundleBuilder({
-      signer: await signer(network),
-      witnesses: await witnesses(services, network),
-      certificateChain: false,
-    });
-    try {
-      const making = async () => builder.create({ data: statement, type: IN_TOTO_PAYLOAD });
-      const bundle = await within(making, deadline, signal);
-      const { content } = bundle.verificationMaterial;
-      if (content.$case === 'publicKey' && hint !== undefined) content.publicKey.hint = hint;
-      await assertSound(bundle);
-      return Buffer.from(JSON.stringify(bundleToJSON(bundle)));
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw signingError(error, services);
-    }
-  };
+  const { bundleToJSON } = await import('@sigstore/bundle');
+  const { DSSEBundleBuilder } = await import('@sigstore/sign');
+  const builder = new DSSEBundleBuilder({
+    signer: await signer(network),
+    witnesses: await witnesses(services, network),
+    certificateChain: false,
+  });
+  try {
+    const bundle = await builder.create({ data: statement, type: IN_TOTO_PAYLOAD });
+    const { content } = bundle.verificationMaterial;
+    if (content.$case === 'publicKey' && hint !== undefined) content.publicKey.hint = hint;
+    await assertSound(bundle);
+    return Buffer.from(JSON.stringify(bundleToJSON(bundle)));
+  } catch (error) {
+    throw signingError(error, services);
+  }
 }
 
 async function witnesses({ rekorUrl, tsaUrl }: Services, network: Network): Promise<Witness[]> {
@@ -142,26 +140,30 @@ async function witnesses({ rekorUrl, tsaUrl }: Services, network: Network): Prom
   ];
 }
 
-/** The services' clients cannot be aborted: nobody waits for them any more, and they end by their own time limits. */
-async function within<T>(
-  work: () => Promise<T>,
-  deadline: number,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  // Starts nothing after an abort.
-  signal?.throwIfAborted();
-  const stop = new AbortController();
-  const late = setTimeout(
-    () => stop.abort(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
-    deadline,
-  );
-  const either = eitherSignal(signal, stop.signal);
-  const stopped = new Promise<never>((_, reject) => {
-    either.addEventListener('abort', () => reject(either.reason), { once: true });
-  });
-  try {
-    return await Promise.race([work(), stopped]);
-  } finally {
-    clearTimeout(late);
-  }
+/**
+ * Bounds the whole of signing by the deadline and the signal. The services' clients cannot be aborted: nobody waits for
+ * them any more, and they end by their own time limits.
+ */
+function bounded(
+  { deadline = 120_000 }: EvidenceOptions,
+  work: (statement: Buffer, signal: AbortSignal) => Promise<Buffer>,
+): SignStatement {
+  return async (statement, { signal } = {}) => {
+    // Starts nothing after an abort.
+    signal?.throwIfAborted();
+    const stop = new AbortController();
+    const late = setTimeout(
+      () => stop.abort(new DrayageError('TIMEOUT', `signing took over ${deadline} ms`)),
+      deadline,
+    );
+    const either = eitherSignal(signal, stop.signal);
+    const stopped = new Promise<never>((_, reject) => {
+      either.addEventListener('abort', () => reject(either.reason), { once: true });
+    });
+    try {
+      return await Promise.race([work(statement, either), stopped]);
+    } finally {
+      clearTimeout(late);
+    }
+  };
 }

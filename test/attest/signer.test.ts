@@ -7,6 +7,7 @@ import type { KeylessOptions } from '../../src/attest/signer.ts';
 import { keylessSigner, keySigner } from '../../src/attest/signer.ts';
 import { loadTrust } from '../../src/attest/trust.ts';
 import { verifyBundle } from '../../src/attest/verify-bundle.ts';
+import type { ContentOptions } from '../../src/content/source.ts';
 import type { DrayageError, ErrorCode } from '../../src/errors.ts';
 import type { ServiceFault, ServiceName } from '../support/fake-sigstore.ts';
 import { FakeSigstore, identityToken } from '../support/fake-sigstore.ts';
@@ -178,6 +179,49 @@ test('nothing is asked of anybody where it was told to end before it began', asy
   // What nobody waits for would ask the authority only after a few turns.
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(own.asked.fulcio).toBe(0);
+});
+
+describe('a token that a function gets', () => {
+  const never = new Promise<never>(() => {});
+
+  test('counts into the deadline', async () => {
+    expect(await failure({ token: async () => never, deadline: 50 })).toMatchObject({ code: 'TIMEOUT' });
+    expect(fake.asked.fulcio).toBe(0);
+  });
+
+  test('is not waited for after an abort, of which the function learns, and is then not used', async () => {
+    const [controller, reason] = [new AbortController(), new Error('enough')];
+    const learned: unknown[] = [];
+    const token = async ({ signal }: ContentOptions) => {
+      signal?.addEventListener('abort', () => learned.push(signal.reason));
+      controller.abort(reason);
+      return readIdentityToken(TOKEN, new Date());
+    };
+    const own = await FakeSigstore.forTest();
+    const signing = keyless(own, { token })(statement(), { signal: controller.signal });
+    await expect(signing).rejects.toBe(reason);
+    expect(learned).toEqual([reason]);
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(own.asked.fulcio).toBe(0);
+  });
+
+  test('is not asked for after an abort', async () => {
+    let asked = 0;
+    const token = async () => {
+      asked += 1;
+      return readIdentityToken(TOKEN, new Date());
+    };
+    const reason = new Error('enough');
+    const signing = keyless(fake, { token })(statement(), { signal: AbortSignal.abort(reason) });
+    await expect(signing).rejects.toBe(reason);
+    expect(asked).toBe(0);
+  });
+
+  test('whose function fails ends the signing with its error', async () => {
+    const reason = new Error('no token today');
+    const token = async () => Promise.reject(reason);
+    await expect(keyless(fake, { token })(statement())).rejects.toBe(reason);
+  });
 });
 
 test('without log and timestamps a certificate is not even asked for', () => {
