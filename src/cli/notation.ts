@@ -2,8 +2,6 @@ import type { BigIntStats } from 'node:fs';
 import { existsSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { DrayageError } from '../index.ts';
-import type { InputBytes } from '../disk/input.ts';
-import { openInput } from '../disk/input.ts';
 import { fileError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
 
@@ -71,18 +69,6 @@ function isFile(path: string): boolean {
   } catch {
     // Whatever is wrong with it, reading it says so.
     return false;
-  }
-}
-
-/**
- * Opens an archive.
- * @throws {@link DrayageError} `NOT_FOUND`, `IO`
- */
-export async function openArchive(path: string): Promise<InputBytes> {
-  try {
-    return await openInput(path);
-  } catch (cause) {
-    throw fileError(cause, `${path} cannot be read`, { path });
   }
 }
 

@@ -11,13 +11,13 @@ import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.ts';
-import { folderOf, isFolder, isSameFolder, openArchive, parseNotation } from './notation.ts';
+import { folderOf, isFolder, isSameFolder, parseNotation } from './notation.ts';
 import { reportPlan } from './reports.ts';
 import type { SaveCommandOptions } from './save-request.ts';
 import { beginSave, noteMovingTags } from './save-request.ts';
 import { openBaseLayouts } from './sources.ts';
 import type { InputBytes } from '../disk/input.ts';
-import { openStandardInput } from '../disk/input.ts';
+import { openInput, openStandardInput } from '../disk/input.ts';
 
 /** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
@@ -151,7 +151,7 @@ async function openSource(
     const place = isTarget ? layout : await openLayout(path, context);
     return { from: place, image, [Symbol.asyncDispose]: nothing };
   }
-  return { ...archiveSource(await openArchive(path), path), image };
+  return { ...archiveSource(await openInput(path), path), image };
 }
 
 function archiveSource(archive: InputBytes, name: string): OpenSource {

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { ImagePlace, StoredImage } from '../index.ts';
+import { openInput } from '../disk/input.ts';
 import { Layout, overlay, save } from '../index.ts';
 import type { Context } from './context.ts';
-import { openArchive, parseNotation } from './notation.ts';
+import { parseNotation } from './notation.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
 
 /** Archives as layouts, until they are closed. */
@@ -32,7 +33,7 @@ export async function unpackArchives(
     for (const [i, text] of archives.entries()) {
       const { path, image } = parseNotation(text);
       const to = await Layout.create(join(folder.path, String(i)));
-      const archive = await openArchive(path);
+      const archive = await openInput(path);
       const images = image !== undefined ? [image] : archives.length === 1 ? chosen : undefined;
       try {
         const saved = await save({

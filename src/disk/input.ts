@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
+import { fileError } from '../system-error.ts';
 import { FileBytes } from './file-bytes.ts';
 import { SocketBytes } from './socket-bytes.ts';
 
@@ -25,9 +26,17 @@ export function openStandardInput(): InputBytes {
 /**
  * Opens a file or a named pipe. Does not wait for the writer of a pipe: to open it without `O_NONBLOCK` blocks a thread,
  * which nothing can end.
- * @throws errors of the system
+ * @throws {@link DrayageError} `NOT_FOUND`, `IO`
  */
 export async function openInput(path: string): Promise<InputBytes> {
+  try {
+    return await openFile(path);
+  } catch (cause) {
+    throw fileError(cause, `${path} cannot be read`, { path });
+  }
+}
+
+async function openFile(path: string): Promise<InputBytes> {
   const isPipe = (await stat(path)).isFIFO();
   const flags = constants.O_RDONLY | (isPipe ? constants.O_NONBLOCK : 0);
   const fd = await promisify(open)(path, flags);

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
 import type { ImageStore } from '../content/store.ts';
+import { openInput } from '../disk/input.ts';
 import { MemoryStore } from '../memory/memory-store.ts';
 import type { Selection } from '../select/selection.ts';
 import { save } from './save/save.ts';
@@ -16,14 +16,23 @@ export interface OpenArchiveOptions extends Omit<Selection, 'as'> {
  * OCI archives. Layers that are uncompressed stay so, and every digest is checked.
  * @param archive the path of a file, or bytes
  * @returns the store that holds the images: a Layout for large ones, if `into` is one
- * @throws {@link DrayageError} `IO` for a file that cannot be read; `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
+ * @throws {@link DrayageError} `NOT_FOUND` without the file, `IO` if it cannot be read; `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
  */
 export async function openArchive(
   archive: string | ArchiveBytes['archive'],
   { into = new MemoryStore(), ...selection }: OpenArchiveOptions = {},
 ): Promise<ImageStore> {
-  const from: ArchiveBytes =
-    typeof archive === 'string' ? { archive: createReadStream(archive), name: archive } : { archive };
-  await save({ ...selection, from, to: into, compress: 'none' });
+  const unpack = async (from: ArchiveBytes): Promise<unknown> =>
+    save({ ...selection, from, to: into, compress: 'none' });
+  if (typeof archive !== 'string') {
+    await unpack({ archive });
+    return into;
+  }
+  const file = await openInput(archive);
+  try {
+    await unpack({ archive: file, name: archive });
+  } finally {
+    file.destroy();
+  }
   return into;
 }

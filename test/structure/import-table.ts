@@ -95,7 +95,7 @@ const TABLE: Record<string, Rule> = {
   'verbs/load': { level: 9, packages: ['node:crypto'] },
   'verbs/promote': { level: 9, packages: ['p-limit'] },
   'verbs/verify': { level: 9 },
-  verbs: { level: 10, packages: ['node:fs', 'node:stream'] },
+  verbs: { level: 10, packages: ['node:stream'] },
   index: { level: 11 },
   exports: { level: 11 },
   'cli/doctor': { level: 12, also: ['cli'], packages: ['node:fs', 'node:path'] },

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readlink, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { writeDockerArchive } from '../../src/archive/write/docker.ts';
 import { connectDocker } from '../../src/docker/daemon.ts';
 import { readImage } from '../../src/image/image.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { once } from '../../src/stream/tap.ts';
 import { copy } from '../../src/verbs/copy.ts';
 import { load } from '../../src/verbs/load/load.ts';
@@ -21,6 +22,12 @@ const CARGO = makeCargo({ layers: ['base', 'app'] });
 async function archiveOf(names: readonly string[]): Promise<Buffer> {
   const image = await readImage(CARGO.source, CARGO.root);
   return buffer(writeDockerArchive([{ image, names }], CARGO.source));
+}
+
+/** The files that this process has open. */
+async function openFiles(): Promise<string[]> {
+  const names = await readdir('/proc/self/fd');
+  return Promise.all(names.map(async (name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
 }
 
 test('an archive in a file is a place: its images are found by name, and can be copied from it', async () => {
@@ -47,8 +54,21 @@ test('a file that is not there, or is cut, is an error that names it', async () 
   const folder = await temporaryFolder();
   const [absent, cut] = [join(folder, 'absent.tar'), join(folder, 'cut.tar')];
   await writeFile(cut, (await archiveOf(['app:1'])).subarray(0, 2000));
-  await expect(openArchive(absent)).rejects.toMatchObject({ code: 'IO', facts: { path: absent } });
+  const into = await Layout.create(join(folder, 'layout'));
+  for (const options of [{}, { into }]) {
+    const opening = openArchive(absent, options);
+    await expect(opening).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path: absent } });
+  }
   await expect(openArchive(cut)).rejects.toMatchObject({ code: 'TRUNCATED', facts: { path: cut } });
+});
+
+test('a file is closed if nothing is read of it', async () => {
+  const path = join(await temporaryFolder(), 'app.tar');
+  await writeFile(path, await archiveOf(['app:1']));
+  const reason = new Error('no room');
+  const into = Object.assign(new MemoryStore(), { update: async () => Promise.reject(reason) });
+  await expect(openArchive(path, { into })).rejects.toBe(reason);
+  await vi.waitFor(async () => expect(await openFiles()).not.toContain(path));
 });
 
 test('a daemon loads an archive as it is, and says what it loaded', async () => {
