@@ -27,8 +27,11 @@ export async function openGitLab(options: GitLabConnectionOptions, context: Cont
       storage: new Set(options.registries),
     });
     const close = async (): Promise<void> => {
-      await gitlab[Symbol.asyncDispose]();
-      await connections[Symbol.asyncDispose]();
+      try {
+        await gitlab[Symbol.asyncDispose]();
+      } finally {
+        await connections[Symbol.asyncDispose]();
+      }
     };
     return { gitlab, [Symbol.asyncDispose]: close };
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { FoundJob, GitLab, JobArtifact, JobQuery, LocatedArtifact } from '../index.ts';
 import type { Context } from './context.ts';
-import type { GitLabConnectionOptions } from './gitlab.ts';
+import type { GitLabConnectionOptions, OpenGitLab } from './gitlab.ts';
 import { temporaryParent } from './temporary-folder.ts';
 
 /** This job's GitLab. It is connected to when it is first needed, and closes all artifacts with itself. */
@@ -13,32 +13,45 @@ export interface LazyGitLab extends AsyncDisposable {
 /** Connects to this job's GitLab when the first question is asked. */
 export function lazyGitLab(options: GitLabConnectionOptions, context: Context): LazyGitLab {
   const { signal } = context;
-  const closing: (() => PromiseLike<unknown>)[] = [];
-  let connecting: Promise<GitLab> | undefined;
-  const connect = async (): Promise<GitLab> => {
-    const { openGitLab } = await import('./gitlab.ts');
-    const opened = await openGitLab(options, context);
-    closing.push(() => opened[Symbol.asyncDispose]());
-    return opened.gitlab;
+  const closing: (() => Promise<unknown>)[] = [];
+  /** Closes what is being opened with this, even if this is closed earlier than that is open. */
+  const closesWithThis = <T>(opening: Promise<T>, close: (opened: T) => PromiseLike<unknown>): Promise<T> => {
+    closing.push(async () => opening.then(close, () => undefined));
+    return opening;
   };
-  const connected = async (): Promise<GitLab> => (connecting ??= connect());
-  const kept = (artifact: JobArtifact): JobArtifact => {
-    closing.push(() => artifact[Symbol.asyncDispose]());
-    return artifact;
+  let connecting: Promise<OpenGitLab> | undefined;
+  const connected = async (): Promise<GitLab> => {
+    connecting ??= closesWithThis(
+      import('./gitlab.ts').then(async ({ openGitLab }) => openGitLab(options, context)),
+      (opened) => opened[Symbol.asyncDispose](),
+    );
+    return (await connecting).gitlab;
+  };
+  /** The connection is the first: what is still being opened over it fails then, and nobody waits for it. */
+  const closeAll = async (): Promise<void> => {
+    const close = closing.shift();
+    if (close === undefined) return;
+    try {
+      await close();
+    } finally {
+      await closeAll();
+    }
   };
   // An archive whose server serves no ranges is downloaded.
   const opening = { signal, temporary: temporaryParent() };
   return {
     findJob: async (query) => (await connected()).findJob(query, { signal }),
-    openArtifact: async (job) => kept(await (await connected()).openArtifact(job, opening)),
-    locateArtifact: async (query) => {
-      const found = await (await connected()).locateArtifact(query, opening);
-      kept(found.artifact);
-      return found;
-    },
-    [Symbol.asyncDispose]: async () => {
-      for (const end of closing.splice(0).toReversed()) await end();
-    },
+    openArtifact: async (job) =>
+      closesWithThis(
+        connected().then(async (gitlab) => gitlab.openArtifact(job, opening)),
+        (artifact) => artifact[Symbol.asyncDispose](),
+      ),
+    locateArtifact: async (query) =>
+      closesWithThis(
+        connected().then(async (gitlab) => gitlab.locateArtifact(query, opening)),
+        ({ artifact }) => artifact[Symbol.asyncDispose](),
+      ),
+    [Symbol.asyncDispose]: closeAll,
   };
 }
 
