@@ -48,7 +48,8 @@ export type OnProgress = (event: ProgressEvent) => void;
 const INTERVAL = 100;
 
 /**
- * Thins out progress: bytes are added up between reports, and a phase is reported when it changes. No byte is lost: what
+ * Thins out progress: bytes are added up between reports, and a phase is reported when it changes, or
+ * the first time after a start. No byte is lost: what
  * was added up is reported before any other event, and by `flush`.
  */
 export function pace(onProgress: OnProgress): { onProgress: OnProgress; flush: () => void } {
@@ -73,6 +74,7 @@ export function pace(onProgress: OnProgress): { onProgress: OnProgress; flush: (
   };
   const take = (event: ProgressEvent): void => {
     if (event.kind === 'bytes') return addBytes(event);
+    if (event.kind === 'start') phase = undefined;
     if (event.kind === 'phase' && event.phase === phase) return;
     if (event.kind === 'phase') phase = event.phase;
     if (event.kind === 'layer')

@@ -60,6 +60,15 @@ test('a phase is reported when it changes', () => {
   ]);
 });
 
+test('a phase is reported again after another start', () => {
+  const { events, onProgress } = recorder();
+  for (const images of [1, 2]) {
+    onProgress({ kind: 'start', images, layers: null, size: null });
+    onProgress({ kind: 'phase', phase: 'verifying' });
+  }
+  expect(events.map(({ kind }) => kind)).toEqual(['start', 'phase', 'start', 'phase']);
+});
+
 test('a verb that fails reports its last bytes', async () => {
   const events: ProgressEvent[] = [];
   const failing = paced({ onProgress: (event) => events.push(event) }, async ({ onProgress }) => {
