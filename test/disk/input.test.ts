@@ -36,6 +36,7 @@ describe('a named pipe', () => {
   });
 });
 
-test('an absent file is the error of the system', async () => {
-  await expect(openInput(join(await temporaryFolder(), 'absent'))).rejects.toMatchObject({ code: 'ENOENT' });
+test('an absent file is an error that names it', async () => {
+  const path = join(await temporaryFolder(), 'absent');
+  await expect(openInput(path)).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path } });
 });
