@@ -40,6 +40,9 @@ export interface Objects extends ContentSource, Pick<ContentSink, 'put'> {
  * A store over objects, such as those of an HTTP server: an update keeps in memory what it writes, puts the blobs of the added
  * images, and then swaps the index if nobody else swapped it meanwhile. Blobs of an update that failed in between stay
  * among the objects.
+ *
+ * An update reads each stored blob that it puts or that an added image needs, once and whole, to prove that it is intact:
+ * to save an image again that is stored costs its download.
  */
 export class ObjectStore implements ImageStore {
   readonly #objects: Objects;
@@ -48,7 +51,7 @@ export class ObjectStore implements ImageStore {
 
   constructor(objects: Objects) {
     this.#objects = objects;
-    const index = async () => (await this.#read()).index;
+    const index = async (options: ContentOptions) => (await this.#read(options)).index;
     this.#listing = new Listing({ content: objects, index, place: objects.location });
   }
 
@@ -116,6 +119,8 @@ class ObjectTransaction implements StoreTransaction {
   isOver = false;
   readonly changes: IndexChange[] = [];
   readonly #written = new MemoryContent();
+  /** The sizes of the blobs that were read whole in this update, and so proven to be intact. */
+  readonly #intact = new Map<Digest, number>();
   readonly #stored: ContentSource;
   readonly #signal: AbortSignal | undefined;
 
@@ -141,7 +146,7 @@ class ObjectTransaction implements StoreTransaction {
   ): Promise<void> {
     this.#assertUsable();
     try {
-      await drain(await this.#open(descriptor, options));
+      await this.#assertIntact(descriptor, options);
     } catch (error) {
       if (!isAbsentOrDamaged(error)) throw error;
       await this.#written.put(descriptor, bytes, options);
@@ -161,6 +166,7 @@ class ObjectTransaction implements StoreTransaction {
   drop(digest: Digest): void {
     this.#assertUsable();
     this.#written.blobs.delete(digest);
+    this.#intact.delete(digest);
   }
 
   remove(nameOrDigest: string): void {
@@ -185,11 +191,18 @@ class ObjectTransaction implements StoreTransaction {
     const source = { has: this.#has, open: this.#open };
     const needed = await reach(source, root, annotations, { signal: this.#signal });
     try {
-      for (const blob of needed) await drain(await this.#open(blob, { signal: this.#signal }));
+      for (const blob of needed) await this.#assertIntact(blob, { signal: this.#signal });
     } catch (error) {
       throw isAbsentOrDamaged(error) ? incomplete(root, error) : error;
     }
     return needed;
+  }
+
+  /** Reads a blob whole, unless this update has done that. */
+  async #assertIntact(blob: Descriptor, options?: ContentOptions): Promise<void> {
+    if (this.#intact.get(blob.digest) === blob.size) return;
+    await drain(await this.#open(blob, options));
+    this.#intact.set(blob.digest, blob.size);
   }
 
   readonly #has = async (descriptor: Descriptor, options?: ContentOptions): Promise<boolean> =>

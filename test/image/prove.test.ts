@@ -1,11 +1,13 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Layer } from '../../src/image/layer.ts';
 import { isProven, noteProven, prove, proveAll } from '../../src/image/prove.ts';
+import { PROCESS_MEMORY } from '../../src/ingest/block-memory.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_LAYER } from '../../src/oci/media-types.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
+import { BLOCK, blocks, frameHeader, zeros } from '../stream/zstd-bytes.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
 let count = 0;
@@ -13,6 +15,14 @@ let count = 0;
 /** A layer that no other test has: what is proven stays proven for the whole process. */
 function plainLayer(size = 100): Buffer {
   return tar(entry('file', `layer ${count++} `.padEnd(size, 'x')));
+}
+
+/** Frames with the largest window, each of more than a block that is hashed. */
+function wideFrames(): { stored: Buffer; plain: Buffer } {
+  const first = Buffer.from(`layer ${count++}`);
+  const frame = Buffer.concat([frameHeader({ windowLog: 27 }), blocks(first, ...zeros(10 * BLOCK))]);
+  const plain = Buffer.concat([first, Buffer.alloc(10 * BLOCK)]);
+  return { stored: Buffer.concat([frame, frame]), plain: Buffer.concat([plain, plain]) };
 }
 
 interface Placed {
@@ -146,6 +156,45 @@ describe('several layers', () => {
       expect(open).toHaveBeenCalledTimes(layers.length);
     },
   );
+
+  test('of many proofs at a time on many cores hold little more than one of them', async () => {
+    const MIB = 1024 * 1024;
+    const held = { now: 0, most: 0 };
+    const { take, release } = PROCESS_MEMORY;
+    vi.spyOn(PROCESS_MEMORY, 'take').mockImplementation((size) => {
+      held.now += size;
+      held.most = Math.max(held.most, held.now);
+      take.call(PROCESS_MEMORY, size);
+    });
+    vi.spyOn(PROCESS_MEMORY, 'release').mockImplementation((size) => {
+      held.now -= size;
+      release.call(PROCESS_MEMORY, size);
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    const proofs = Array.from({ length: 6 }, async () => {
+      const plain = plainLayer(24 * MIB);
+      const { source, layer } = place(plain, plain, OCI_LAYER);
+      await proveAll(source, [layer], { concurrency: 16 });
+    });
+    await Promise.all(proofs);
+    expect(held.now).toBe(0);
+    // One block more for each that waits.
+    expect(held.most).toBeLessThanOrEqual((32 + proofs.length) * MIB);
+  });
+
+  test('of many proofs at a time end, although their windows do not fit beside each other', async () => {
+    const proofs = Array.from({ length: 4 }, async () => {
+      const blobs = Array.from({ length: 16 }, () => wideFrames());
+      const source = new MemoryContent(blobs.map(({ stored }) => stored));
+      const layers = blobs.map(({ stored, plain }) => ({
+        diffId: digestOf(plain),
+        blob: describeBytes(stored, `${OCI_LAYER}+zstd`),
+      }));
+      await proveAll(source, layers, { concurrency: 16 });
+      expect(layers.every(isProven)).toBe(true);
+    });
+    await Promise.all(proofs);
+  });
 
   test('are refused for one that is another; those that were done by then stay proven', async () => {
     const [good, bad] = [plainLayer(), plainLayer(2_000_000)];

@@ -14,14 +14,37 @@ test.each([0, 1, 1000, 300_000, 20_000_000])('a window of %d bytes keeps the las
   }
 });
 
-test('a large window uses the memory of the one before it, and shows none of its bytes', () => {
-  const first = new SlidingWindow(64 * 1024 * 1024);
+const MIB = 1024 * 1024;
+
+/** The memory of a window, in bytes. */
+function memoryOf(window: SlidingWindow): ArrayBufferLike {
+  window.append(new Uint8Array(1000).fill(1));
+  return window.bytes.buffer;
+}
+
+test('a window uses the memory of a larger one before it, and shows none of its bytes', () => {
+  const first = new SlidingWindow(128 * MIB);
   first.append(new Uint8Array(131_072).fill(7));
   const { buffer } = first.bytes;
   first.release();
-  const second = new SlidingWindow(128 * 1024 * 1024);
-  second.append(new Uint8Array(1000).fill(1));
-  expect(second.bytes.buffer === buffer).toBe(true);
+  const second = new SlidingWindow(64 * MIB);
+  expect(memoryOf(second) === buffer).toBe(true);
   expect(Buffer.from(second.bytes)).toEqual(Buffer.alloc(1000, 1));
-  expect(new SlidingWindow(64 * 1024 * 1024).bytes.buffer === buffer).toBe(false);
+  expect(memoryOf(new SlidingWindow(64 * MIB)) === buffer).toBe(false);
+});
+
+test('the memory of a larger window is kept for the next one', () => {
+  const [large, small] = [new SlidingWindow(128 * MIB), new SlidingWindow(8 * MIB)];
+  const buffer = memoryOf(large);
+  large.release();
+  memoryOf(small);
+  small.release();
+  expect(memoryOf(new SlidingWindow(100 * MIB)) === buffer).toBe(true);
+});
+
+test('windows at a time have little more memory than they keep', () => {
+  const windows = Array.from({ length: 17 }, () => new SlidingWindow(8 * MIB));
+  const total = windows.reduce((sum, window) => sum + memoryOf(window).byteLength, 0);
+  // The first one may have the memory that a test before has left.
+  expect(total).toBeLessThanOrEqual(16 * 12 * MIB + 132 * MIB);
 });
