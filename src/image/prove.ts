@@ -14,7 +14,7 @@ import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { drain } from '../stream/drain.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
-/** The bytes that are hashed at a time, and the maximum of all layers in memory at once. */
+/** The bytes that are hashed at a time, and how many of all layers are in memory at once on few cores. */
 const BLOCK = 1024 * 1024;
 const MEMORY = 16 * BLOCK;
 
@@ -62,9 +62,9 @@ export async function proveAll(
   { onUnusable, ...options }: ProveAllOptions = {},
 ): Promise<void> {
   const unknown = new Map(layers.filter((layer) => !isProven(layer)).map((layer) => [pairOf(layer), layer]));
-  // Two for each layer: one that waits for the memory of its decoder may hold a block.
-  const least = 2 * (options.concurrency ?? availableCores());
-  const slots = new Slots(BLOCK, Math.max(MEMORY, least * BLOCK), { memory: PROCESS_MEMORY, least });
+  // Two blocks for each layer: one is filled while another one is hashed.
+  const budget = Math.max(MEMORY, 2 * (options.concurrency ?? availableCores()) * BLOCK);
+  const slots = new Slots(BLOCK, budget, { memory: PROCESS_MEMORY });
   const proving = hashMany(
     [...unknown.values()],
     ({ blob }) => blob.size,

@@ -10,7 +10,8 @@ export interface MemoryUser {
 
 /**
  * Memory for blocks, which several users share: together they hold no more than the one with the largest budget may hold
- * alone, in equal parts, and no more than there is room for. Beyond that, each holds only the few blocks without which it could wait for ever.
+ * alone, in equal parts, and no more than there is room for. Beyond that, each holds only the few blocks without which it
+ * could wait for ever.
  */
 export class BlockMemory {
   readonly #users = new Set<MemoryUser>();

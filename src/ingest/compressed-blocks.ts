@@ -1,6 +1,5 @@
 import type { BlobWriter } from '../content/sink.ts';
 import type { CompressBlock } from '../stream/codec.ts';
-
 import { freeMemory } from './free-memory.ts';
 import type { Slot } from './slots.ts';
 

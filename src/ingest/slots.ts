@@ -53,10 +53,8 @@ export class Slots implements MemoryUser {
 
   /** Takes slots for those that wait, in their order. */
   wake(): void {
-    while (this.#waiting.length > 0 && this.#hasRoom()) {
-      // The memory is handed over now: what is free is dropped below.
-      this.#waiting.shift()?.(this.#hold());
-    }
+    // Take memory for the waiters before the rest of the free blocks is dropped.
+    while (this.#waiting.length > 0 && this.#hasRoom()) this.#waiting.shift()?.(this.#hold());
     const kept = this.#isClosed ? 0 : Math.max(0, this.#allowed() - this.#held);
     this.#free.length = Math.min(this.#free.length, kept);
   }

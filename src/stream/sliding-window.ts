@@ -1,11 +1,12 @@
-import { MAX_BLOCK_SIZE, MAX_WINDOW_LOG } from './zstd-header.ts';
+import { MAX_BLOCK_SIZE } from './zstd-header.ts';
 
 /** How much is appended before the window is moved to the beginning of its memory, in bytes. A small one fits twice. */
 const SLACK = 4 * 1024 * 1024;
-/** The memory of every window that is larger than the slack, in bytes. */
-const LARGE = 2 ** MAX_WINDOW_LOG + SLACK;
 
-/** The memory of a window that has ended: as garbage, it might not be collected before there is another one. */
+/**
+ * The largest memory of the windows that have ended: as garbage, it might not be collected before there is another
+ * window.
+ */
 let spare: WeakRef<Uint8Array> | undefined;
 
 /**
@@ -14,7 +15,7 @@ let spare: WeakRef<Uint8Array> | undefined;
  */
 export class SlidingWindow {
   readonly #size: number;
-  /** How much of the memory is used: less than there may be. */
+  /** How much of the memory is used: less than there is, if it was that of a larger window. */
   readonly #capacity: number;
   #memory: Uint8Array;
   #end = 0;
@@ -23,7 +24,7 @@ export class SlidingWindow {
   constructor(size: number) {
     this.#size = size;
     this.#capacity = size + Math.max(MAX_BLOCK_SIZE, Math.min(SLACK, size));
-    this.#memory = size > SLACK ? largeMemory() : new Uint8Array(this.#capacity);
+    this.#memory = memoryFor(this.#capacity);
   }
 
   /** What is kept, the newest byte last. Valid until the next call of {@link append}. */
@@ -44,13 +45,14 @@ export class SlidingWindow {
 
   /** Gives the memory to the next window. This one must not be used any more. */
   release(): void {
-    if (this.#memory.length === LARGE) spare = new WeakRef(this.#memory);
+    if (this.#memory.length > (spare?.deref()?.length ?? 0)) spare = new WeakRef(this.#memory);
     this.#memory = new Uint8Array(0);
   }
 }
 
-function largeMemory(): Uint8Array {
+function memoryFor(capacity: number): Uint8Array {
   const found = spare?.deref();
+  if (found === undefined || found.length < capacity) return new Uint8Array(capacity);
   spare = undefined;
-  return found ?? new Uint8Array(LARGE);
+  return found;
 }
