@@ -1,38 +1,40 @@
-// A store in a server that keeps objects by name (GET, HEAD, PUT, `If-Match`), as S3 and its relatives do.
+// A store in a server that keeps objects by name (GET, HEAD, PUT, `If-Match`, `Range`), as S3 and its relatives do.
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { DrayageError, ObjectStore } from 'drayage';
 import { verified } from 'drayage/image';
 
 export function httpStore(url: string): ObjectStore {
-  const call = (name: string, init?: RequestInit): Promise<Response> => fetch(`${url}/${name}`, init);
+  const call = async (name: string, init: RequestInit, other?: number): Promise<Response> => {
+    const reply = await fetch(`${url}/${name}`, init);
+    if (reply.ok || reply.status === other) return reply;
+    throw new DrayageError(reply.status === 404 ? 'NOT_FOUND' : 'IO', `${url}/${name}: ${reply.status}`);
+  };
   return new ObjectStore({
     location: url,
     has: async ({ digest, size }, { signal } = {}) => {
-      const { ok, headers } = await call(digest, { method: 'HEAD', signal });
+      const { ok, headers } = await call(digest, { method: 'HEAD', signal }, 404);
       return ok && Number(headers.get('content-length')) === size;
     },
     open: async (blob, { offset = 0, signal } = {}) => {
-      const { ok, body } = await call(blob.digest, { headers: { range: `bytes=${offset}-` }, signal });
-      if (!ok || body === null) throw new DrayageError('NOT_FOUND', `no blob ${blob.digest}`);
-      return Readable.from(offset > 0 ? body : verified(body, blob), { objectMode: false });
+      const headers = new Headers(offset > 0 ? { range: `bytes=${offset}-` } : {});
+      const { body, ok, status } = await call(blob.digest, { headers, signal }, offset > 0 ? 416 : undefined);
+      if (ok && offset > 0 && status !== 206) throw new DrayageError('IO', `${url} ignores Range`);
+      const bytes = ok && body !== null ? body : Readable.from([]);
+      return Readable.from(offset > 0 ? bytes : verified(bytes, blob), { objectMode: false });
     },
     put: async (blob, bytes, { signal } = {}) => {
-      const body = await buffer(verified(bytes, blob));
-      const { ok, status } = await call(blob.digest, { method: 'PUT', body, signal });
-      if (!ok) throw new DrayageError('IO', `${url} answered ${status}`);
+      await call(blob.digest, { method: 'PUT', body: await buffer(verified(bytes, blob)), signal });
     },
-    readIndex: async () => {
-      const response = await call('index.json');
-      if (!response.ok) return undefined;
-      const bytes = Buffer.from(await response.arrayBuffer());
-      return { bytes, version: response.headers.get('etag') ?? '' };
+    readIndex: async ({ signal } = {}) => {
+      const { body, headers, ok } = await call('index.json', { signal }, 404);
+      if (!ok || body === null) return undefined;
+      if (!headers.has('etag')) throw new DrayageError('UNSUPPORTED', `${url} states no ETag`);
+      return { bytes: await buffer(body), version: headers.get('etag') ?? '' };
     },
-    swapIndex: async (bytes, version) => {
-      const only: Record<string, string> =
-        version === undefined ? { 'if-none-match': '*' } : { 'if-match': version };
-      const { ok } = await call('index.json', { method: 'PUT', headers: only, body: Buffer.from(bytes) });
-      return ok;
+    swapIndex: async (bytes, version, { signal } = {}) => {
+      const headers = new Headers(version === undefined ? { 'if-none-match': '*' } : { 'if-match': version });
+      return (await call('index.json', { method: 'PUT', headers, body: Buffer.from(bytes), signal }, 412)).ok;
     },
   });
 }

@@ -16,6 +16,7 @@ import { approve, loadApproved } from '../../examples/verifier.ts';
 import { readImage } from '../../src/exports/image.ts';
 import { addSample, imageStoreContract, sampleImage } from '../../src/exports/testing.ts';
 import { copy, exportArchive, Layout, MemoryStore, Registries } from '../../src/index.ts';
+import type { ImageStore } from '../../src/index.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { always, PLANTED } from '../registry/registries.ts';
@@ -24,6 +25,7 @@ import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import type { ServerFaults } from './object-server.ts';
 import { startObjectServer } from './object-server.ts';
 
 const FOLDER = new URL('../../examples/', import.meta.url);
@@ -90,6 +92,36 @@ describe('http-store.ts is a store:', () => {
   test.each(imageStoreContract(async () => httpStore(await startObjectServer())))('$name', ({ run }) =>
     run(),
   );
+
+  test.each<[string, (store: ImageStore) => Promise<unknown>]>([
+    ['has', (store) => store.has(CARGO.root)],
+    ['open', (store) => store.open(CARGO.root)],
+    ['images', (store) => store.images()],
+    ['update', (store) => store.update(async () => {})],
+  ])('an answer of 500 is an error, no absence: %s', async (_, ask) => {
+    const faults: ServerFaults = {};
+    const store = httpStore(await startObjectServer(faults));
+    await copy({ from: await holding(CARGO, 'app:1'), to: store });
+    faults.once = 500;
+    await expect(ask(store)).rejects.toMatchObject({ code: 'IO', message: expect.stringContaining('500') });
+    await ask(store);
+  });
+
+  test('a failed swap of the index is no change by others', async () => {
+    const faults: ServerFaults = {};
+    const store = httpStore(await startObjectServer(faults));
+    const failing = store.update(async () => void (faults.once = 500));
+    await expect(failing).rejects.toMatchObject({ code: 'IO' });
+    const other = store.update(async () => void (faults.once = 412));
+    await expect(other).rejects.toMatchObject({ code: 'LOCKED' });
+  });
+
+  test('a server without ETags or ranges is refused', async () => {
+    const store = httpStore(await startObjectServer({ withoutEtags: true, withoutRanges: true }));
+    await copy({ from: await holding(CARGO, 'app:1'), to: store });
+    await expect(store.images()).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await expect(store.open(CARGO.root, { offset: 5 })).rejects.toMatchObject({ code: 'IO' });
+  });
 
   test('another program reads what it wrote', async () => {
     const url = await startObjectServer();

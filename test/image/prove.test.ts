@@ -160,15 +160,16 @@ describe('several layers', () => {
   test('of many proofs at a time on many cores hold little more than one of them', async () => {
     const MIB = 1024 * 1024;
     const held = { now: 0, most: 0 };
-    const { take, release } = PROCESS_MEMORY;
+    const take = PROCESS_MEMORY.take.bind(PROCESS_MEMORY);
+    const release = PROCESS_MEMORY.release.bind(PROCESS_MEMORY);
     vi.spyOn(PROCESS_MEMORY, 'take').mockImplementation((size) => {
       held.now += size;
       held.most = Math.max(held.most, held.now);
-      take.call(PROCESS_MEMORY, size);
+      take(size);
     });
     vi.spyOn(PROCESS_MEMORY, 'release').mockImplementation((size) => {
       held.now -= size;
-      release.call(PROCESS_MEMORY, size);
+      release(size);
     });
     onTestFinished(() => void vi.restoreAllMocks());
     const proofs = Array.from({ length: 6 }, async () => {

@@ -49,7 +49,7 @@ test('a blob that was dropped is read again before an image needs it', async () 
   const updated = store.update(async (transaction) => {
     await addSample(transaction, APP, ['app:1']);
     await transaction.put(layer, chunksOf(bytes));
-    transaction.drop(layer.digest);
+    transaction.drop?.(layer.digest);
   });
   await expect(updated).rejects.toMatchObject({ code: 'INCOMPLETE' });
 });
@@ -77,8 +77,10 @@ test.each<[string, (store: ObjectStore, signal: AbortSignal) => Promise<unknown>
     has: (...args) => content.has(...args),
     open: (...args) => content.open(...args),
     put: (...args) => content.put(...args),
-    readIndex: ({ signal } = {}) =>
-      new Promise((_go, fail) => signal?.addEventListener('abort', () => fail(signal.reason as Error))),
+    readIndex: async ({ signal } = {}) =>
+      new Promise((_go, fail) => {
+        signal?.addEventListener('abort', () => fail(signal.reason as Error));
+      }),
     swapIndex: async () => true,
   };
   const stop = new AbortController();
