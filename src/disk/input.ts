@@ -1,5 +1,4 @@
-import { close, constants, fstatSync, open, read } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { close, constants, fstat, fstatSync, open, read } from 'node:fs';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -25,7 +24,7 @@ export function openStandardInput(): InputBytes {
 
 /**
  * Opens a file or a named pipe. Does not wait for the writer of a pipe: to open it without `O_NONBLOCK` blocks a thread,
- * which nothing can end.
+ * which nothing can end. The flag has no effect on files.
  * @throws {@link DrayageError} `NOT_FOUND`, `IO`
  */
 export async function openInput(path: string): Promise<InputBytes> {
@@ -37,10 +36,16 @@ export async function openInput(path: string): Promise<InputBytes> {
 }
 
 async function openFile(path: string): Promise<InputBytes> {
-  const isPipe = (await stat(path)).isFIFO();
-  const flags = constants.O_RDONLY | (isPipe ? constants.O_NONBLOCK : 0);
-  const fd = await promisify(open)(path, flags);
-  return isPipe ? pipeBytes(fd) : fileBytes(fd, async () => promisify(close)(fd));
+  const fd = await promisify(open)(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const end = async (): Promise<void> => promisify(close)(fd);
+  try {
+    // What was opened, not what the path means: another process may replace it.
+    const stats = await promisify(fstat)(fd);
+    return stats.isFIFO() ? pipeBytes(fd) : fileBytes(fd, end);
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
 function fileBytes(fd: number, end: () => Promise<void>): FileBytes {
