@@ -47,7 +47,8 @@ export async function folderState(path: string): Promise<FolderState> {
 export async function checkLayoutFile(root: string): Promise<void> {
   const bytes = await readSmallFile(root, LAYOUT_FILE);
   if (bytes === undefined) throw await noLayout(root);
-  checkLayoutVersion(bytes, join(root, LAYOUT_FILE));
+  const path = join(root, LAYOUT_FILE);
+  checkLayoutVersion(bytes, path, { path });
 }
 
 async function noLayout(root: string): Promise<DrayageError> {

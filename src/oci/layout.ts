@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { ErrorFacts } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
 import { digestAlgorithm, digestHex } from './digest.ts';
@@ -15,15 +16,17 @@ const layoutSchema = documentObject({ imageLayoutVersion: optional(v.string()) }
 /**
  * Checks that an `oci-layout` file states the version that is read.
  * @param what names the file in errors
+ * @param facts where it is
  * @throws {@link DrayageError} `MALFORMED`, also for another version; `LIMIT`
  */
-export function checkLayoutVersion(bytes: Uint8Array, what: string): void {
-  if (bytes.length === 0) throw new DrayageError('MALFORMED', `${what} is empty`);
+export function checkLayoutVersion(bytes: Uint8Array, what: string, facts: ErrorFacts): void {
+  if (bytes.length === 0) throw new DrayageError('MALFORMED', `${what} is empty`, facts);
   const version = parseDocument(layoutSchema, bytes, what).imageLayoutVersion;
   if (version === LAYOUT_VERSION) return;
   const actual = version?.slice(0, MAX_SHOWN);
   const stated = actual === undefined ? 'no layout version' : `layout version ${JSON.stringify(actual)}`;
   throw new DrayageError('MALFORMED', `${what} states ${stated}, not ${LAYOUT_VERSION}`, {
+    ...facts,
     expected: LAYOUT_VERSION,
     actual,
   });

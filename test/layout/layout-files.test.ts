@@ -20,6 +20,12 @@ test('an unpacked docker archive is no layout, with how to pack it', async () =>
   });
 });
 
+test('a layout of another version is an error that names the file', async () => {
+  const path = join(folder, 'oci-layout');
+  await writeFile(path, '{"imageLayoutVersion":"2.0.0"}');
+  await expect(checkLayoutFile(folder)).rejects.toMatchObject({ facts: { path, actual: '2.0.0' } });
+});
+
 test('another folder is no layout, without a hint', async () => {
   await expect(checkLayoutFile(folder)).rejects.toMatchObject({ code: 'MALFORMED', hint: undefined });
 });

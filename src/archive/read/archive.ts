@@ -66,7 +66,8 @@ export class Archive {
       return new Archive(placeOf(content, images), content, parts, { ...options, written: images.written });
     }
     if (!contents.has(INDEX_FILE)) throw noImages(contents);
-    checkLayoutVersion((await contents.document(LAYOUT_FILE, '')).bytes, LAYOUT_FILE);
+    const mark = await contents.document(LAYOUT_FILE, '');
+    checkLayoutVersion(mark.bytes, LAYOUT_FILE, { entry: LAYOUT_FILE });
     const index = parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE);
     if (index.manifests.length === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
     const listing = new Listing({ content, index: async () => index, place: ARCHIVE });

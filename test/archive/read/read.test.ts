@@ -692,6 +692,11 @@ describe('an archive with sha512 blobs', () => {
   });
 });
 
+test('an archive of another version is an error that names the entry', async () => {
+  const bytes = tar(entry('oci-layout', '{"imageLayoutVersion":"2.0.0"}'), index());
+  await expect(readBytes(bytes)).rejects.toMatchObject({ facts: { entry: 'oci-layout', actual: '2.0.0' } });
+});
+
 describe('beside an image that cannot be used', () => {
   const listed = json([
     { Config: 'c.json', RepoTags: ['temp'], Layers: ['base', 'app'] },
