@@ -17,17 +17,20 @@ const lineSchema = v.looseObject({
 /**
  * Reads a daemon's reply to a load, to the end: lines of JSON, with status 200 even if it failed. A store may report
  * that the image is loaded and then that it cannot be unpacked, so no single line means success.
- * @returns what it reports as loaded: names, or IDs of unnamed images
+ * @returns what it reports as loaded: names, or IDs of unnamed images; empty if it reports an image without either
  * @throws {@link DrayageError} `DAEMON` if it reports an error, or reports no image; its message is `facts.actual`
  */
 export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<string[]> {
   const loaded: string[] = [];
+  let isReported = false;
   let failure: string | undefined;
   let last = '';
   for await (const line of lines(body)) {
     const message = readLine(line);
     last = message.text || last;
-    loaded.push(...loadedIn(message.text));
+    const names = loadedIn(message.text);
+    isReported ||= names !== undefined;
+    loaded.push(...(names ?? []));
     if (message.failed) failure ??= message.text;
   }
   if (failure !== undefined) {
@@ -37,15 +40,18 @@ export async function readLoadReply(body: AsyncIterable<Uint8Array>): Promise<st
       hint: /max depth exceeded/i.test(actual) ? DEPTH : undefined,
     });
   }
-  if (loaded.length > 0) return loaded;
+  if (isReported) return loaded;
   const said = last === '' ? 'it says nothing' : `it says ${oneLine(last)}`;
   throw new DrayageError('DAEMON', `docker does not report that it loaded the image: ${said}`);
 }
 
-/** `Loaded image: app:1`, `Loaded image ID: sha256:…`, or all at once after `Loaded image(s): `. */
-function loadedIn(text: string): string[] {
+/** `Loaded image: app:1`, `Loaded image ID: sha256:…`, or all at once after `Loaded image(s): `; undefined for other texts. */
+function loadedIn(text: string): string[] | undefined {
   const [, list] = /^Loaded image[^:]*: *(.*)/.exec(text) ?? [];
-  return list === undefined ? [] : list.split(',').map((name) => name.trim());
+  return list
+    ?.split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 function readLine(line: string): { text: string; failed: boolean } {

@@ -50,6 +50,8 @@ test.each([
   ['{"stream":"Loaded image: app:1\\n"}\n{"stream":"Loaded image: other:1\\n"}\n', ['app:1', 'other:1']],
   ['{"stream":"Loaded image ID: sha256:abc\\n"}\r\n', ['sha256:abc']],
   ['{"stream":"Loaded image(s): a:1,b:1"}\n', ['a:1', 'b:1']],
+  ['{"stream":"Loaded image(s): a:1,, b:1,"}\n', ['a:1', 'b:1']],
+  ['{"stream":"Loaded image: \\n"}\n', []],
 ])('the reply %j says what was loaded', async (text, loaded) => {
   expect(await readLoadReply(chunks(text, 7))).toEqual(loaded);
 });
