@@ -3,7 +3,6 @@ import type { Pack } from 'tar-stream';
 import { pack as createPack } from 'tar-stream';
 import type { ContentOptions } from '../../content/source.ts';
 import { asError } from '../../errors.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
 
 /** A file that goes into an archive. */
 export interface OutgoingEntry {
@@ -19,12 +18,6 @@ export interface OutgoingEntry {
 export interface WriteTarOptions extends ContentOptions {
   /** Called with the number of bytes of each chunk of the archive. */
   onBytes?: ((bytes: number) => void) | undefined;
-}
-
-/** Options of an archive that is written from blobs. */
-export interface BlobArchiveOptions extends WriteTarOptions {
-  /** Called when the content of a blob is in the archive. */
-  onBlob?: ((blob: Descriptor) => void) | undefined;
 }
 
 /** The same for every archive, so that equal content makes equal archives. */

@@ -8,7 +8,8 @@ import type { Digest } from '../../oci/digest.ts';
 import { digestHex } from '../../oci/digest.ts';
 import { formatDockerManifest } from '../docker-manifest.ts';
 import { oneAhead } from '../../stream/one-ahead.ts';
-import type { BlobArchiveOptions, OutgoingEntry } from '../tar/write.ts';
+import type { OutgoingEntry } from '../tar/write.ts';
+import type { BlobArchiveOptions } from './options.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 

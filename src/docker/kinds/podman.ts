@@ -1,7 +1,7 @@
 import type { OutgoingEntry } from '../../archive/tar/write.ts';
 import { smallEntry, writeTar } from '../../archive/tar/write.ts';
 import { documentEntries } from '../../archive/write/layout-entries.ts';
-import type { BlobArchiveOptions } from '../../archive/tar/write.ts';
+import type { BlobArchiveOptions } from '../../archive/write/options.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
 import type { Layer } from '../../image/layer.ts';

@@ -1,6 +1,6 @@
 import { count } from '../../text/count.ts';
 import type { Readable } from 'node:stream';
-import type { BlobArchiveOptions } from '../../archive/tar/write.ts';
+import type { BlobArchiveOptions } from '../../archive/write/options.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { Image } from '../../image/image.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
