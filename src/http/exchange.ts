@@ -61,14 +61,9 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
         throw late('sends interim replies only');
     },
   };
-  const attempt = async (): Promise<Dispatcher.ResponseData> => {
+  const reply = await againIfGarbled(method, async () => {
     sinceInfo = undefined;
     return send(dispatcher, new URL(url), options);
-  };
-  const reply = await attempt().catch((error: unknown) => {
-    // The connection may have held the body of a reply to HEAD. It is closed now.
-    if (isGarbled(error) && (method === 'GET' || method === 'HEAD')) return attempt();
-    throw error;
   });
   const values = (name: string): string[] => [reply.headers[name.toLowerCase()] ?? []].flat();
   const arriving = arrivingBody(reply.body, request);
@@ -81,6 +76,17 @@ export async function exchange(url: URL | string, request: Exchange): Promise<Ht
     body: arriving,
     expectDocument: () => endAfter(arriving, documentTimeout, late),
   };
+}
+
+/** Sends a request that only reads once more, if its reply is garbled. */
+async function againIfGarbled<T>(method: Dispatcher.HttpMethod, attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    // The connection may have held the body of a reply to HEAD. It is closed now.
+    if (isGarbled(error) && (method === 'GET' || method === 'HEAD')) return attempt();
+    throw error;
+  }
 }
 
 /** The body of a reply, which fails if it brings next to nothing for too long. */
