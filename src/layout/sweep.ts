@@ -105,7 +105,7 @@ export async function assertAlone(staging: Staging): Promise<void> {
   if (other === undefined) return;
   throw new DrayageError('LOCKED', `another process is at work on the layout: ${other}`, {
     path: other,
-    hint: 'try again when it has ended; a process that was killed in another container counts for ten minutes',
+    hint: 'try again when it has ended; a killed process that cannot be seen from here counts for ten minutes',
   });
 }
 

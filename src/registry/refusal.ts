@@ -50,7 +50,10 @@ export interface Refused {
   conceal: (text: string) => string;
 }
 
-/** A registry need not know other algorithms than sha256 (OCI image-spec, descriptor.md#registered-algorithms). */
+/**
+ * The error for `DIGEST_INVALID`: `UNSUPPORTED` for another algorithm than sha256, which a registry need not know (OCI
+ * image-spec, descriptor.md#registered-algorithms).
+ */
 function wrongDigest(message: string, facts: ErrorFacts): DrayageError {
   const algorithm = facts.digest?.split(':')[0] ?? 'sha256';
   if (algorithm === 'sha256')
@@ -63,8 +66,8 @@ function wrongDigest(message: string, facts: ErrorFacts): DrayageError {
 
 /**
  * The error for a refusal: `NOT_FOUND` if something does not exist, `DIGEST_MISMATCH` if the registry got other bytes
- * than announced, `UNSUPPORTED` if it refuses a digest of another algorithm than sha256, `DENIED` if another credential may help, `REFUSED` for a request that it does not take, else
- * `UNREACHABLE`, because another time may help.
+ * than announced, `UNSUPPORTED` if it refuses a digest of another algorithm than sha256, `DENIED` if another credential
+ * may help, `REFUSED` for a request that it does not take, else `UNREACHABLE`, because another time may help.
  */
 export function refusalError(
   status: number,
