@@ -1,4 +1,5 @@
-import { roomForBlocks } from '../stream/zstd-windows.ts';
+import { MAX_WINDOW_LOG } from '../stream/zstd-header.ts';
+import { WINDOW_MEMORY, windowsInUse } from '../stream/zstd-windows.ts';
 
 /** One who takes blocks out of a memory. */
 export interface MemoryUser {
@@ -58,6 +59,16 @@ export class BlockMemory {
   #wakeAll(): void {
     for (const user of this.#users) user.wake();
   }
+}
+
+/** How many bytes there are for blocks beside the windows of zstd that are in use: none beside the largest one. */
+export function roomForBlocks(): number {
+  return 2 ** MAX_WINDOW_LOG - windowsInUse();
+}
+
+/** Whether there is memory for threads beside the windows of zstd that are in use. */
+export function hasRoomForThreads(): boolean {
+  return windowsInUse() <= WINDOW_MEMORY / 2;
 }
 
 /** The memory of this process: however many saves and proofs run in it, they share one budget, beside the windows of zstd. */

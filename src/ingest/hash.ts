@@ -2,7 +2,7 @@ import type { FileDigester } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';
-import { hasRoomForThreads } from '../stream/zstd-windows.ts';
+import { hasRoomForThreads } from './block-memory.ts';
 import type { Slot } from './slots.ts';
 import type { HashTurn, Threads } from './threads.ts';
 

@@ -1,19 +1,20 @@
 import { DrayageError } from '../errors.ts';
 import type { DecompressOptions } from './codec.ts';
+import { MAX_WINDOW_LOG } from './zstd-header.ts';
 
 const MIB = 1024 * 1024;
 /** The window of all levels up to 19. A container reserves no less, and leaves no less to its content. */
 const COMMON = 8 * MIB;
 /** The memory for the windows of all frames that are decompressed at a time: the largest window, and a common one. */
-const MEMORY = 128 * MIB + COMMON;
+export const WINDOW_MEMORY: number = 2 ** MAX_WINDOW_LOG + COMMON;
 
 /** The memory for the windows of one stream of frames. */
 export interface Windows {
   /**
    * Waits until there is memory for the window of the next frame.
    * @returns frees the memory; call it once
-   * @throws {@link DrayageError} `UNSUPPORTED` for a window that does not fit beside that of the open container, or, in
-   * a container, is larger than the first
+   * @throws {@link DrayageError} `UNSUPPORTED` for a window that does not fit beside that of the open container,
+   * whether the content is in it or not, or, in a container, is larger than the first
    */
   take(size: number): Promise<() => void>;
   /** Frees what a container has reserved. */
@@ -43,7 +44,7 @@ class WindowMemory {
 
   /** What is left to all contents, until the container ends. */
   get forContents(): number {
-    return MEMORY - this.#reserved;
+    return WINDOW_MEMORY - this.#reserved;
   }
 
   async reserve(size: number): Promise<() => void> {
@@ -85,20 +86,15 @@ class WindowMemory {
   }
 
   #fits({ size }: Request): boolean {
-    return this.inUse + size <= MEMORY;
+    return this.inUse + size <= WINDOW_MEMORY;
   }
 }
 
 const memory = new WindowMemory();
 
-/** How much memory for blocks of layers there is beside the windows that are in use, in bytes. */
-export function roomForBlocks(): number {
-  return MEMORY - COMMON - memory.inUse;
-}
-
-/** Whether there is memory for threads beside the windows that are in use. */
-export function hasRoomForThreads(): boolean {
-  return memory.inUse <= MEMORY / 2;
+/** How many bytes of {@link WINDOW_MEMORY} are in use. */
+export function windowsInUse(): number {
+  return memory.inUse;
 }
 
 /**
@@ -118,8 +114,9 @@ class ContentWindows implements Windows {
   }
 
   async take(size: number): Promise<() => void> {
+    // No waiting for the container's end: its reader may wait for this content, such as a proof of what a store holds.
     const limit = memory.forContents;
-    if (size > limit) throw tooLarge(this.#what, size, limit, 'beside that of its archive');
+    if (size > limit) throw tooLarge(this.#what, size, limit, 'beside that of an archive that is being read');
     return memory.use(size);
   }
 

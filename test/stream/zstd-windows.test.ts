@@ -7,7 +7,7 @@ import { unzstd } from '../../src/stream/unzstd.ts';
 import { zstdFrames } from '../../src/stream/zstd-frames.ts';
 import { decodeFramePortably } from '../../src/stream/zstd-portable.ts';
 import { withOwnWindow } from '../../src/stream/zstd-small-frame.ts';
-import { hasRoomForThreads, roomForBlocks, windowsOf } from '../../src/stream/zstd-windows.ts';
+import { windowsOf } from '../../src/stream/zstd-windows.ts';
 
 const MIB = 1024 * 1024;
 
@@ -80,14 +80,6 @@ test('a container waits for the one before it, and for content that waits', asyn
   expect(order).toHaveLength(2);
   release();
   second!.end();
-});
-
-test('blocks of layers have the memory that windows leave, and threads that of small ones', async () => {
-  const before = [roomForBlocks(), hasRoomForThreads()];
-  const release = await take(128 * MIB);
-  expect(before).toEqual([128 * MIB, true]);
-  expect([roomForBlocks(), hasRoomForThreads()]).toEqual([0, false]);
-  release();
 });
 
 /** One frame of raw blocks with a window of this size. */
