@@ -4,8 +4,8 @@ import { isDrayageError } from '../errors.ts';
 import type { Lease } from './load/lease.ts';
 import { leasesOf, malformedLeases } from './load/lease.ts';
 import type { LeaseRules } from './load/lease-rules.ts';
-import type { Among } from './load/among-leases.ts';
-import { byHold, holdOf, ownersOf } from './load/among-leases.ts';
+import type { Among } from './held-names.ts';
+import { byHold, holdOf, ownersOf } from './held-names.ts';
 import { leaseRules } from './load/lease-rules.ts';
 
 /** Options of {@link unload}. */

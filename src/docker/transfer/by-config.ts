@@ -6,7 +6,7 @@ import { parseManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { isIdOf, looksLikeImageId } from '../../oci/reference.ts';
 import type { ListedManifest } from '../images/description.ts';
-import type { SaveTarget } from './open-archive.ts';
+import type { SaveTarget } from './request-archive.ts';
 import { requestDocuments } from './request-blobs.ts';
 
 /** The annotation with the config's digest that BuildKit gives the manifests in a daemon. It saves reading the others. */

@@ -12,7 +12,7 @@ import { parseManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { matchesPlatform } from '../../oci/platform.ts';
 import type { DaemonImage } from '../images/description.ts';
-import type { SaveTarget } from './open-archive.ts';
+import type { SaveTarget } from './request-archive.ts';
 import { requestBlobs, requestDocuments } from './request-blobs.ts';
 import { documentEntries, layoutEntries } from '../../archive/write/layout-entries.ts';
 

@@ -10,7 +10,7 @@ import { matchesPlatform } from '../../oci/platform.ts';
 import type { DaemonImage } from '../images/description.ts';
 import type { Store } from '../kinds/store.ts';
 import { fetchDocuments } from './delta-save.ts';
-import type { SaveTarget } from './open-archive.ts';
+import type { SaveTarget } from './request-archive.ts';
 
 /** A daemon whose images are described. */
 export interface ReferTarget extends SaveTarget {

@@ -7,8 +7,8 @@ import { withImage } from './by-config.ts';
 import { openDelta } from './delta-save.ts';
 import type { Images } from '../images/images.ts';
 import { givenName } from '../images/images.ts';
-import type { SaveTarget } from './open-archive.ts';
-import { openArchive } from './open-archive.ts';
+import type { SaveTarget } from './request-archive.ts';
+import { openArchive } from './request-archive.ts';
 
 /**
  * Opens the archive of one image, or of several. Each is requested by one name with its tag, or by its ID. From a

@@ -1,5 +1,5 @@
-import type { NamedImage } from '../../content/endpoint.ts';
-import type { Lease } from './lease.ts';
+import type { NamedImage } from '../content/endpoint.ts';
+import type { Lease } from './load/lease.ts';
 
 /** What a lease is judged among. */
 export interface Among {
