@@ -25,7 +25,7 @@ import type { DaemonKind } from './kinds/kinds.ts';
 import { storeOf } from './kinds/kinds.ts';
 import type { LoadTarget } from './transfer/delivery.ts';
 import { loadImage } from './transfer/load.ts';
-import type { SaveTarget } from './transfer/open-archive.ts';
+import type { SaveTarget } from './transfer/request-archive.ts';
 import type { ReachOptions } from './connect/reach.ts';
 import { reachDaemon } from './connect/reach.ts';
 import { withImage } from './transfer/by-config.ts';

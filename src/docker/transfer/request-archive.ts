@@ -19,11 +19,11 @@ export interface SaveTarget {
 }
 
 /**
- * Opens an archive as docker writes it. A daemon may pack for long, but one that stops answering ends the stream.
+ * Requests an archive as docker writes it. A daemon may pack for long, but one that stops answering ends the stream.
  * @param names names with their tags, or IDs; a bare name would bring all its tags
  * @param platform only the image for this platform, if the daemon can choose
  */
-export async function openArchive(
+export async function requestArchive(
   { transport, interval }: Pick<SaveTarget, 'transport' | 'interval'>,
   names: readonly string[],
   platform: Platform | undefined,

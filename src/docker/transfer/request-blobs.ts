@@ -10,7 +10,7 @@ import { buildManifest, toDocument } from '../../oci/manifest.ts';
 import { OCI_CONFIG, OCI_LAYER } from '../../oci/media-types.ts';
 import { readDocument } from '../../stream/document.ts';
 import type { SaveTarget } from './request-archive.ts';
-import { openArchive } from './request-archive.ts';
+import { requestArchive } from './request-archive.ts';
 import { sendArchive } from './send.ts';
 import { blobName } from '../../oci/layout.ts';
 import { writeDocuments } from '../../archive/write/layout-entries.ts';
@@ -44,7 +44,7 @@ export async function* requestBlobs(
   try {
     await planted;
     const names = new Set(blobs.map((blob) => blobName(blob.digest)));
-    const archive = await openArchive(target, [digest], undefined, { signal });
+    const archive = await requestArchive(target, [digest], undefined, { signal });
     for await (const entry of readTar(archive)) if (names.has(entry.name)) yield entry;
   } finally {
     signal?.removeEventListener('abort', remove);

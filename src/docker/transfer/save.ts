@@ -8,7 +8,7 @@ import { openDelta } from './delta-save.ts';
 import type { Images } from '../images/images.ts';
 import { givenName } from '../images/images.ts';
 import type { SaveTarget } from './request-archive.ts';
-import { openArchive } from './request-archive.ts';
+import { requestArchive } from './request-archive.ts';
 
 /**
  * Opens the archive of one image, or of several. Each is requested by one name with its tag, or by its ID. From a
@@ -32,7 +32,7 @@ export async function openSave(
     );
     wanted.push(name);
   }
-  return openArchive(target, wanted, platform, { signal });
+  return requestArchive(target, wanted, platform, { signal });
 }
 
 async function savedName(images: Images, image: string, options: ContentOptions): Promise<string> {
