@@ -2,7 +2,7 @@ import type { DockerDaemon, Layout, SaveReferenceResult, SignResult } from '../i
 import { DrayageError, originAnnotations, saveReference } from '../index.ts';
 import { findBuiltImages } from './built-images.ts';
 import type { Job } from './ci.ts';
-import { knownCis } from './ci.ts';
+import { knownCis, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { createLayout, defaultLayout } from './places.ts';
@@ -32,7 +32,9 @@ export async function runSticky(
 ): Promise<DoneReference> {
   const { env, signal, onProgress } = context;
   refuseLayerOptions(options);
-  const { names, ids, described, job = outsideJob(), signing } = await beginSave(given, options, context);
+  const job = readJob(env);
+  if (job === undefined) throw outsideJob();
+  const { names, ids, described, signing } = await beginSave(given, options, context);
   const layout = await createLayout(options.out ?? defaultLayout(env), context, options);
   await using daemon = await openDaemon(options.host, context);
   assertLasting(daemon, options, env);
@@ -75,8 +77,8 @@ function assertLasting({ host }: DockerDaemon, { shared }: SaveCommandOptions, e
   });
 }
 
-function outsideJob(): never {
-  throw new DrayageError(
+function outsideJob(): DrayageError {
+  return new DrayageError(
     'USAGE',
     `--sticky leaves images to later jobs of a pipeline, and this is not a ${knownCis} job`,
     {

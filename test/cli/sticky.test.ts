@@ -65,6 +65,7 @@ test('no variable makes unload end what a pipeline holds', async () => {
 
 test.each<[string, string[], Record<string, string>, string]>([
   ['outside a job', ['app:1'], {}, 'this is not a GitLab or GitHub Actions job'],
+  ['outside a job with --sign', ['app:1', '--sign'], {}, '--sticky leaves images to later jobs'],
   ['out of an archive', ['app:1', '--from', 'app.tar'], ENV, '--from has no meaning with --sticky'],
   ['for one platform', ['app:1', '--platform', 'linux/arm64'], ENV, '--platform has no meaning'],
   ['without an image', [], ENV, 'no image given'],
