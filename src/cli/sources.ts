@@ -46,7 +46,10 @@ export interface NamedLayouts extends AsyncDisposable {
 interface OpenNamedOptions {
   /** Checks the layouts on disk, before an archive is read. */
   check?: typeof assertShipped;
-  /** The images that will be chosen from all places together; default: all. */
+  /**
+   * The images that will be chosen from all places together; default: all. If an archive is the only place, only these
+   * are unpacked, so that another image may be damaged.
+   */
   chosen?: readonly string[] | undefined;
 }
 
@@ -62,7 +65,9 @@ export async function openNamed(
   const folders = texts.filter((text) => !isArchive(text));
   const restored = archives.length > 0 && folders.length === 0 ? [] : await openLayouts(folders, context);
   await check(restored, context);
-  const unpacked = await unpack(archives, context, restored.length === 0 ? chosen : undefined);
+  // Of several places each may have some of the chosen images.
+  const isOnlyPlace = restored.length === 0 && archives.length === 1;
+  const unpacked = await unpack(archives, context, isOnlyPlace ? chosen : undefined);
   return {
     layouts: [...restored, ...unpacked.layouts],
     places: [...restored, ...unpacked.places],

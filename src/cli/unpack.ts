@@ -17,13 +17,12 @@ export interface UnpackedArchives extends AsyncDisposable {
  * Makes a temporary layout of each archive: images are checked before they are loaded, and an archive can only be read
  * from beginning to end. Its blobs stay as they are.
  * @param archives `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`
- * @param chosen the images that will be chosen from all of them; default: all. Of a single archive only these are unpacked,
- * so that another image may be damaged.
+ * @param wanted the images to unpack of each archive that is given without a NAME; default: all
  */
 export async function unpackArchives(
   archives: readonly string[],
   { signal, onProgress }: Context,
-  chosen?: readonly string[],
+  wanted?: readonly string[],
 ): Promise<UnpackedArchives> {
   if (archives.length === 0) return { layouts: [], places: [], [Symbol.asyncDispose]: async () => {} };
   const folder = await makeTemporaryFolder();
@@ -34,7 +33,7 @@ export async function unpackArchives(
       const { path, image } = parseNotation(text);
       const to = await Layout.create(join(folder.path, String(i)));
       const archive = await openInput(path);
-      const images = image !== undefined ? [image] : archives.length === 1 ? chosen : undefined;
+      const images = image === undefined ? wanted : [image];
       try {
         const saved = await save({
           from: { archive, name: path },
