@@ -46,9 +46,8 @@ export async function openBaseJobs(
       note(context, `base ${what}: GitLab does not say until when its artifact is kept`);
       return true;
     }
-    // GitLab keeps some artifacts beyond their expiry: this one is there now.
-    const now = Date.now();
-    if (Math.max(Date.parse(expires), now) >= now + keep) return true;
+    // `--keep 0m` takes what is there now: GitLab keeps some artifacts beyond their expiry.
+    if (keep === 0 || Date.parse(expires) >= Date.now() + keep) return true;
     const why = `GitLab may delete its artifact from ${expires} on, before this one`;
     note(context, `base ${what} is not used: ${why}; --keep says how long this one is needed`);
     return false;
