@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { PlacedContents } from '../archive/write/oci.ts';
 import { writeOciArchives } from '../archive/write/oci.ts';
-import { writeDockerArchive } from '../archive/write/docker.ts';
+import { layersOf, writeDockerArchive } from '../archive/write/docker.ts';
 import type { ContentSource } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import { contentsOf } from '../image/contents.ts';
@@ -52,10 +52,10 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
       outgoing.push({ contents: referrer.contents, names: [], source: content });
   }
   const isOci = options.format === 'oci';
-  const parts = isOci
-    ? outgoing.map(({ contents }) => contents.blobs)
-    : images.map(({ image }) => image.layers.map(({ blob }) => blob));
-  const tell = startLayers(onProgress, images.length, [parts.flat()]);
+  const blobs = isOci
+    ? outgoing.flatMap(({ contents }) => contents.blobs)
+    : layersOf(images).map(({ blob }) => blob);
+  const tell = startLayers(onProgress, images.length, [blobs]);
   onProgress({ kind: 'phase', phase: 'sending' });
   const writing = {
     signal,

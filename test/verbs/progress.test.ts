@@ -1,12 +1,14 @@
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectDocker } from '../../src/docker/daemon.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { MemoryStore } from '../../src/memory/memory-store.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import type { OnProgress, ProgressEvent, ProgressPhase } from '../../src/progress.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { drain } from '../../src/stream/drain.ts';
-import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { addSample, imageOf, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
 import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
@@ -149,6 +151,22 @@ describe.each<[string, ProgressPhase[], (from: Layout, onProgress: OnProgress) =
       expect(moved.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(size);
     }
   });
+});
+
+test('a layer that two images compress differently counts once in an archive of docker', async () => {
+  const content = Buffer.from('layer base');
+  const diffId = digestOf(content);
+  const from = await Layout.create(join(await temporaryFolder(), 'layout'));
+  await from.update(async (transaction) => {
+    for (const level of [0, 9]) {
+      const image = imageOf([[diffId, gzipSync(content, { level })]], level === 0 ? 'amd64' : 'arm64');
+      await addSample(transaction, image, [`image:${level}`]);
+    }
+  });
+  const told = await events(async (onProgress) => drain(await exportArchive({ from: [from], onProgress })));
+  const layers = only(told, 'layer');
+  expect(layers).toHaveLength(1);
+  expect(only(told, 'start')).toMatchObject([{ images: 2, layers: 1, size: layers[0]?.size }]);
 });
 
 test('a load reports layers that the daemon has as reused, before it sends the others', async () => {

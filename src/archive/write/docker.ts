@@ -46,6 +46,12 @@ export function writeDockerArchive(
   return writeTar((signal) => dockerEntries(images, source, { ...options, signal }), options);
 }
 
+/** The layers of an archive of these images: each diffID once, however many blobs it has. */
+export function layersOf(images: readonly Pick<TaggedImage, 'image'>[]): Layer[] {
+  const layers = images.flatMap(({ image }) => image.layers);
+  return [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
+}
+
 async function* dockerEntries(
   images: readonly TaggedImage[],
   source: ContentSource,
@@ -55,8 +61,7 @@ async function* dockerEntries(
   for (const [name, bytes] of new Map(images.map(({ image }) => [configName(image), image.config.bytes]))) {
     yield smallEntry(name, bytes);
   }
-  const layers = new Map(images.flatMap(({ image }) => image.layers.map((layer) => [layer.diffId, layer])));
-  const wanted = [...layers.values()].filter(({ diffId }) => omit?.has(diffId) !== true);
+  const wanted = layersOf(images).filter(({ diffId }) => omit?.has(diffId) !== true);
   const near = fetchAhead(
     wanted.map((layer) => ({ layer, blob: layer.blob, source })),
     { signal, diffIdChecked: true },
