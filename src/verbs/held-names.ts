@@ -1,8 +1,8 @@
 import type { NamedImage } from '../content/endpoint.ts';
 import type { Lease } from './load/lease.ts';
 
-/** What a lease is judged among. */
-export interface Among {
+/** The names of a daemon's images, and the leases that hold them and end. */
+export interface HeldNames {
   /** The leases that end, by what they hold. */
   ended: ReadonlyMap<string, readonly Lease[]>;
   /** How many images have each name. */

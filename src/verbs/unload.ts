@@ -4,7 +4,7 @@ import { isDrayageError } from '../errors.ts';
 import type { Lease } from './load/lease.ts';
 import { leasesOf, malformedLeases } from './load/lease.ts';
 import type { LeaseRules } from './load/lease-rules.ts';
-import type { Among } from './held-names.ts';
+import type { HeldNames } from './held-names.ts';
 import { byHold, holdOf, ownersOf } from './held-names.ts';
 import { leaseRules } from './load/lease-rules.ts';
 
@@ -145,11 +145,11 @@ class Unloading {
   }
 
   /** Removes a name that nobody else holds. */
-  async #giveBack(lease: Lease, { ended, owners }: Among): Promise<void> {
+  async #giveBack(lease: Lease, { ended, owners }: HeldNames): Promise<void> {
     const { name, image } = lease;
     if (name === undefined || this.#removed.has(name)) return;
     if ((owners.get(name) ?? 0) > 1) this.#keep(lease, TWICE);
-    else if (ended.get(holdOf(lease))?.every(({ found }) => found) !== false) this.#keep(lease, FOUND);
+    else if (!ended.get(holdOf(lease))?.some(({ found }) => !found)) this.#keep(lease, FOUND);
     else if (!this.#rules.mayRemove(lease)) this.#keep(lease, UNPROVEN);
     else if (await this.#remove(name)) {
       this.#removed.add(name);
