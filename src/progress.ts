@@ -3,14 +3,16 @@ import type { ErrorReason } from './errors.ts';
 /**
  * What a verb reports while it works. Facts only; whoever shows them formats them.
  *
- * - `start`: the work begins, and this much of it will be reported: images, layers, and the stored bytes of these
- *   layers. Each is null if it is not known beforehand. A copy through a store starts once for each half.
+ * - `start`: the work begins, and this much of it will be reported: images, `layer` events, and the sum of their sizes.
+ *   Each is null if it is not known beforehand. Another start takes its place: an archive states its total once its
+ *   images are known, and a copy through a store starts once for each half.
  * - `phase`: what is done from now on. It may come again, for the next image.
  * - `image`: work on an image has begun.
  * - `bytes`: this many more bytes of the stream were `read` or `sent`; of the blob `digest`, where they are its stored
  *   bytes. At most ten times a second for each blob, besides those that come before another event or the end.
- * - `layer`: a layer, or another blob of an image, is done; `size` is its stored size in bytes. These sizes add up to
- *   the size of the start.
+ * - `layer`: a layer is done; `size` is its stored size in bytes. Where whole images are copied or checked, their
+ *   other blobs count as well, and in a check their documents. These sizes add up to the size of
+ *   the start.
  * - `waiting`: certificates or a daemon are not there yet, or another process holds the lock of a layout; at most this
  *   many seconds are waited for it; reported once for each.
  * - `note`: something worth one line to a person; `reason` if a caller can say what to do.
