@@ -3,6 +3,9 @@ import { REVISION, SOURCE } from '../oci/annotations.ts';
 /** Variables of a process. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
+/** The maximum length of a job's ID, because it is part of a tag on the daemon. */
+export const MAX_JOB_ID = 64;
+
 /** The run of a job that saved an image. */
 export interface Origin {
   /** The CI, by its name in annotations: `gitlab`. */
@@ -14,7 +17,7 @@ export interface Origin {
   projectUrl: string;
   /** Decimal digits. */
   pipelineId: string;
-  /** The ID of this run of the job: each run has its own. */
+  /** The ID of this run of the job: each run has its own. Up to 64 letters, digits, dots and underscores. */
   jobId: string;
   jobName: string;
   /** Orders the runs of one job in one pipeline: decimal digits, the highest counts. Default: the job ID. */

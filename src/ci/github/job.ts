@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import type { AddressedJob } from '../build.ts';
+import { digestHex, digestOf } from '../../oci/digest.ts';
 import type { Env, Origin } from '../origin.ts';
+import { MAX_JOB_ID } from '../origin.ts';
 import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
 
 /** GitHub's name in annotations. */
@@ -11,6 +13,9 @@ export const GITHUB_JOB = {
   title: 'GitHub Actions',
   hint: 'pass on every GITHUB_* variable; or GITHUB_ACTIONS= with no value, to work as outside a job',
 };
+
+/** Digits of a hash that stands for a long key: enough that nobody finds two keys with one hash. */
+const HASH_LENGTH = 32;
 
 /** A job's key in its workflow. */
 const jobKey = v.pipe(v.string(), v.regex(/^[A-Za-z_][\w-]*$/));
@@ -78,7 +83,13 @@ function attemptUrl(projectUrl: string, run: string, attempt: string): string {
   return `${projectUrl}/actions/runs/${run}/attempts/${attempt}`;
 }
 
-/** Leases take letters, digits, dots and underscores; no job's key contains a dot. */
+/**
+ * Leases take letters, digits, dots and underscores. A key that makes the ID too long is there by its hash. The dots of a
+ * key come in pairs, so no key equals a hash.
+ */
 function jobIdOf(run: string, job: string, attempt: string): string {
-  return `${run}.${job.replaceAll('-', '..')}.${attempt}`;
+  const id = `${run}.${job.replaceAll('-', '..')}.${attempt}`;
+  if (id.length <= MAX_JOB_ID) return id;
+  const hash = digestHex(digestOf(Buffer.from(job))).slice(0, HASH_LENGTH);
+  return `${run}.sha256.${hash}.${attempt}`;
 }

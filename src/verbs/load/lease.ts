@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { MAX_JOB_ID } from '../../ci/origin.ts';
 import { uniqueHex } from '../../listing/unique-reference.ts';
 import type { NamedImage } from '../../content/endpoint.ts';
 import { DrayageError } from '../../errors.ts';
@@ -7,10 +8,12 @@ import { digestHex, digestOf } from '../../oci/digest.ts';
 
 /** The repository of all leases. */
 const REPOSITORY = 'drayage-lease';
-/** The form of a job's ID, such as that of a GitLab job. */
-const JOB = /^\w[\w.]{0,63}$/;
-const LEASE =
-  /^drayage-lease:(?<job>\w[\w.]{0,63})-(?<hex>[0-9a-f]{12})-(?<name>[0-9a-f]{8})-(?<since>0|[1-9a-z][0-9a-z]{0,8})(?<found>-found)?(?:-(?<seal>[0-9a-f]{16}))?$/;
+/** The form of a job's ID. */
+const JOB_ID = String.raw`\w[\w.]{0,${MAX_JOB_ID - 1}}`;
+const JOB = new RegExp(`^${JOB_ID}$`);
+const LEASE = new RegExp(
+  String.raw`^drayage-lease:(?<job>${JOB_ID})-(?<hex>[0-9a-f]{12})-(?<name>[0-9a-f]{8})-(?<since>0|[1-9a-z][0-9a-z]{0,8})(?<found>-found)?(?:-(?<seal>[0-9a-f]{16}))?$`,
+);
 /** The latest time that a date can express, in seconds since 1970. */
 const LAST_SECOND = 8_640_000_000_000;
 
@@ -123,7 +126,7 @@ export function leaseReference(
 ): string {
   if (!JOB.test(job)) {
     throw new DrayageError('USAGE', `not the ID of a job: ${JSON.stringify(job.slice(0, 100))}`, {
-      expected: 'up to 64 letters, digits, dots and underscores',
+      expected: `up to ${MAX_JOB_ID} letters, digits, dots and underscores`,
     });
   }
   const owner = images.find(({ names }) => names.includes(name));

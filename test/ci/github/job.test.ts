@@ -3,6 +3,7 @@ import { githubBuildType, readBuild } from '../../../src/ci/github/build.ts';
 import { github } from '../../../src/ci/github/github.ts';
 import { readIds, readOrigin } from '../../../src/ci/github/job.ts';
 import { originAnnotations, originOf } from '../../../src/ci/origin.ts';
+import { leaseReference } from '../../../src/verbs/load/lease.ts';
 import { githubJob } from '../../support/github-job.ts';
 
 const JOB = githubJob();
@@ -66,7 +67,21 @@ test('IDs are read also where only they are set', () => {
   expect(readIds({})).toEqual({});
 });
 
-test('the ID of a job can name a folder and a lease, and means this job only', () => {
+test('a long key of a job makes an ID that a lease takes', () => {
+  const [one, other] = ['-1', '-2'].map((end) =>
+    readOrigin({ ...JOB, GITHUB_JOB: `build-and-test-the-image-on-every-platform-of-the-matrix${end}` }),
+  );
+  const { jobId = '', jobName = '', projectUrl = '', jobUrl = '' } = one ?? {};
+  expect(jobId).toMatch(/^77\.sha256\.[0-9a-f]{32}\.2$/);
+  expect(jobId).not.toBe(other?.jobId);
+  expect(githubBuildType.jobAt(projectUrl, jobUrl, jobName)).toMatchObject({ jobId });
+  const holder = { job: jobId, now: new Date(0) };
+  expect(leaseReference(holder, 'app:pipeline-77-cccccccccccc', 'app:1', [])).toContain(jobId);
+  expect(readOrigin({ ...JOB, GITHUB_JOB: 'j'.repeat(59) }).jobId).toBe(`77.${'j'.repeat(59)}.2`);
+  expect(readOrigin({ ...JOB, GITHUB_JOB: 'j'.repeat(60) }).jobId).toContain('.sha256.');
+});
+
+test('the ID of a job can name a folder and a lease, and differs from that of a job with another key', () => {
   const [dashed, other] = ['test-app', 'test_app'].map((key) => readOrigin({ ...JOB, GITHUB_JOB: key }));
   expect(dashed).toMatchObject({ jobName: 'test-app', jobId: '77.test..app.2', run: '2' });
   expect(dashed?.jobId).not.toBe(other?.jobId);
