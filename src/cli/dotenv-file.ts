@@ -14,23 +14,37 @@ export async function writeDotenvFile(
   { references, ids, digests }: ImageVariables,
   signal: AbortSignal,
 ): Promise<void> {
-  await writeVariables(path, formatVariables([...references, ...ids, ...digests]), signal);
+  const lines = formatVariables([...references, ...ids, ...digests]);
+  const { text, mode } = await readExisting(path);
+  const kept = linesOfOthers(text, new Set(lines.split('\n').map((line) => line.split('=')[0] ?? '')));
+  await writeBelow(path, { kept, mode }, lines, signal);
 }
 
 /**
- * The same for lines that are formatted already.
+ * Adds lines to a file that a CI reads, and in which the last value of a variable counts. Every other line stays: such a
+ * file may hold values of several lines.
  * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`
  */
-export async function writeVariables(path: string, lines: string, signal: AbortSignal): Promise<void> {
+export async function appendLines(path: string, lines: string, signal: AbortSignal): Promise<void> {
   const { text, mode } = await readExisting(path);
-  const kept = linesOfOthers(text, new Set(lines.split('\n').map((line) => line.split('=')[0] ?? '')));
+  await writeBelow(path, { kept: text, mode }, lines, signal);
+}
+
+/** Writes a file of lines that stay, and of new ones. */
+async function writeBelow(
+  path: string,
+  { kept, mode }: { kept: string; mode: number | undefined },
+  lines: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = kept === '' || kept.endsWith('\n') ? '' : '\n';
   // One byte is one character, so that lines in any encoding stay as they are.
-  const bytes = Buffer.concat([Buffer.from(kept, 'latin1'), Buffer.from(lines)]);
+  const bytes = Buffer.concat([Buffer.from(`${kept}${end}`, 'latin1'), Buffer.from(lines)]);
   await writeFileWhole(path, Readable.from([bytes]), signal, mode);
 }
 
 /**
- * Whether {@link writeDotenvFile} could write these variables there.
+ * Whether {@link writeDotenvFile} and {@link appendLines} could write there.
  * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`, `NOT_FOUND`
  */
 export async function checkDotenvFile(path: string): Promise<void> {
@@ -43,13 +57,12 @@ async function readExisting(path: string): Promise<{ text: string; mode?: number
   return file === undefined ? { text: '' } : { text: file.bytes.toString('latin1'), mode: file.mode };
 }
 
-/** The lines that this load does not replace, each with its end. */
+/** The lines that this load does not replace. */
 function linesOfOthers(text: string, replaced: ReadonlySet<string>): string {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const kept = lines.filter((line) => {
     const key = /^\s*(?:export\s+)?(\w+)=/.exec(line)?.[1];
     return key === undefined || !(isImageVariable(key) || replaced.has(key));
   });
-  const joined = kept.join('');
-  return joined === '' || joined.endsWith('\n') ? joined : `${joined}\n`;
+  return kept.join('');
 }

@@ -4,7 +4,7 @@ import type { Layout, OnPlanned, Origin, PlannedImage, PromotedImage, ShippedIma
 import { formatDotenvReport, imageVariables, inspect, isImageVariable, originAnnotations } from '../index.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
-import { checkDotenvFile, writeVariables } from './dotenv-file.ts';
+import { appendLines, checkDotenvFile } from './dotenv-file.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
@@ -169,7 +169,7 @@ async function writeReportFiles(
 ): Promise<void> {
   await writeText(REPORT, variables, signal);
   const outputFile = ci.outputFile?.(env);
-  if (outputFile !== undefined) await writeVariables(outputFile, variables, signal);
+  if (outputFile !== undefined) await appendLines(outputFile, variables, signal);
   if (links === undefined) return;
   await writeText(LINKS, `${formatJson(JSON.parse(links))}\n`, signal);
 }
