@@ -24,6 +24,8 @@ export interface Ci {
   dotenvLimits: DotenvLimits;
   /** Variables that may stand in a reference: none holds a secret, and the values of all have the form of a path or a tag. */
   referenceVariables: readonly string[];
+  /** Who signs as a job, as an example: what a certificate of one states. */
+  signerExample?: Build['signer'] | undefined;
   /** How a job gets an identity token for sigstore. */
   tokenHint?: string | undefined;
   /** Whether these are the variables of one of its jobs. */
@@ -54,7 +56,10 @@ export interface Ci {
   registries?(env: Env): readonly string[];
   /** The job's credentials for registries, by host as references name it. */
   credentials?(env: Env): ReadonlyMap<string, { username: string; password: string }>;
-  /** The file that takes a job's variables beside the dotenv report, for CIs that read one there. Its other lines stay. */
+  /**
+   * The file that takes a job's variables beside the dotenv report, for CIs that read one there. Lines are added to it, and the last
+   * value of a variable counts.
+   */
   outputFile?(env: Env): string | undefined;
   /** What only the job itself knows, from its first command to its last. */
   jobSecret?(env: Env): string | undefined;

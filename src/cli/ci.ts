@@ -10,7 +10,7 @@ export interface Job {
   origin: Origin;
 }
 
-/** The CIs that are known, for messages: `GitLab`. */
+/** The CIs that are known, for messages: `GitLab or GitHub Actions`. */
 export const knownCis: string = cis.map(({ title }) => title).join(' or ');
 
 /** The CI that this process runs in. Every command asks here, and for its job below. */

@@ -1,5 +1,5 @@
 import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.ts';
-import { DrayageError, loadTrust, signaturePolicy } from '../index.ts';
+import { cis, DrayageError, loadTrust, signaturePolicy } from '../index.ts';
 import { ciOf, readBuild, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import { readSignatureExpectations } from './expectations.ts';
@@ -74,11 +74,18 @@ function readSigner(
   if (accepted !== undefined && by !== undefined) return { issuer: by, identity: accepted };
   const missing = accepted === undefined ? 'identity' : 'issuer';
   throw new DrayageError('USAGE', `no accepted signer given: --${missing} is missing`, {
-    hint:
-      missing === 'issuer'
-        ? 'the issuer is the address of the GitLab instance: --issuer https://gitlab.com'
-        : 'an example: https://gitlab.com/group/app//.gitlab-ci.yml@refs/heads/main; inside GitLab --expect-signed means this project and ref',
+    hint: `${signerExamples(missing, env)}; in a job --expect-signed means its project and ref`,
   });
+}
+
+/** What to say of a signer: for jobs of the CI that this process runs in, or of every CI. */
+function signerExamples(what: 'identity' | 'issuer', env: Context['env']): string {
+  const here = ciOf(env);
+  const examples = (here === undefined ? cis : [here]).flatMap(({ title, signerExample }) => {
+    const example = signerExample?.[what];
+    return example === undefined ? [] : [`for ${title} such as --${what} ${example}`];
+  });
+  return examples.join(', ');
 }
 
 function pattern(text: string): RegExp {

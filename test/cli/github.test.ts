@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
+import { FakeSigstore } from '../support/fake-sigstore.ts';
 import { githubJob } from '../support/github-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -37,6 +38,17 @@ test('a save in a GitHub Actions job states its origin, and adds the references 
   expect(annotations).toMatchObject({ 'dev.drayage.github.job-id': '77.build.2' });
 });
 
+test('every line of the outputs stays, and the last value of a reference is that of the last save', async () => {
+  const block =
+    'NOTES<<END\nDRAYAGE_APP_REF=an example\nDRAYAGE_OLD_REF=old:1\nEND\nDRAYAGE_APP_REF=app:0\nopen=1';
+  await writeFile(output, block);
+  const { images } = await drayageJson<{ images: { ref: string }[] }>(save, { cwd, env: env() });
+  await drayageJson(save, { cwd, env: env() });
+  const text = await readFile(output, 'utf8');
+  expect(text.startsWith(`${block}\nDRAYAGE_APP_REF=${images[0]?.ref}\n`)).toBe(true);
+  expect(text.lastIndexOf(`DRAYAGE_APP_REF=${images[0]?.ref}\n`)).toBe(text.lastIndexOf('DRAYAGE_APP_REF='));
+});
+
 test('a job of another workflow run refuses the image', async () => {
   await drayageJson(save, { cwd, env: env() });
   const load = ['load', '--to', 'docker-archive:app.tar'];
@@ -56,6 +68,21 @@ test('a promotion that requires signatures runs for a protected ref only', async
   });
   const isRead = await drayage(promote, { cwd, env: env({ GITHUB_REF_PROTECTED: 'true' }) });
   expect(isRead.stderr).toContain('none.pub');
+});
+
+test.each([
+  ['identity', '--issuer', 'https://github.com/group/app/.github/workflows/ci.yml@refs/heads/main'],
+  ['issuer', '--identity', 'https://token.actions.githubusercontent.com'],
+])('without an %s of the signer, the example is one of GitHub', async (missing, given, example) => {
+  const root = join(await temporaryFolder(), 'root.json');
+  await writeFile(root, (await FakeSigstore.forTest()).root());
+  const verify = ['verify', 'built', '--trusted-root', root, given, 'x'];
+  const { code, stderr } = await drayage(verify, { cwd, env: env() });
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`--${missing} ${example}`)]);
+  expect(stderr).not.toContain('gitlab');
+  const outside = await drayage(verify, { cwd });
+  expect(outside.stderr).toContain('for GitLab such as');
+  expect(outside.stderr).toContain(example);
 });
 
 test('a job whose variables are incomplete saves nothing', async () => {

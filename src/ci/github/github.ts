@@ -10,6 +10,10 @@ export const github: Ci = {
   // The outputs of one job may be 1 MiB.
   dotenvLimits: { size: 1024 ** 2, variables: Infinity },
   referenceVariables: ['GITHUB_JOB', 'GITHUB_REPOSITORY', 'GITHUB_RUN_ID', 'GITHUB_RUN_NUMBER', 'GITHUB_SHA'],
+  signerExample: {
+    issuer: 'https://token.actions.githubusercontent.com',
+    identity: 'https://github.com/group/app/.github/workflows/ci.yml@refs/heads/main',
+  },
   tokenHint:
     'the job has to say permissions: {id-token: write}, and a step has to request the token for sigstore',
   isHere: (env) => env['GITHUB_ACTIONS'] === 'true',

@@ -33,6 +33,10 @@ export const gitlab: Ci = {
     'CI_REGISTRY',
     'CI_REGISTRY_IMAGE',
   ],
+  signerExample: {
+    issuer: 'https://gitlab.com',
+    identity: 'https://gitlab.com/group/app//.gitlab-ci.yml@refs/heads/main',
+  },
   tokenHint: 'the job has to say id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}}',
   isHere: (env) => env['GITLAB_CI'] === 'true',
   readOrigin,

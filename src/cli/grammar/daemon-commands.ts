@@ -134,7 +134,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
     name: 'unload',
     summary: "removes the tags that this job's loads created",
     description:
-      "Removes the tags that this GitLab job's loads created in the daemon, and each image with its last tag. " +
+      "Removes the tags that this CI job's loads created in the daemon, and each image with its last tag. " +
       'Keeps tags that another job holds or a container uses. For after_script.',
     arguments: [],
     load: async () => (await import('../commands/unload.ts')).unloadImages,

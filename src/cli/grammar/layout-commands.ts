@@ -18,7 +18,7 @@ export const LAYOUT_COMMANDS: readonly MakeCommand[] = [
     name: 'sign',
     summary: "signs the images of a layout with this job's provenance",
     description:
-      'Signs images in the GitLab job that built them, with SLSA provenance in the layout beside each image.',
+      'Signs images in the CI job that built them, with SLSA provenance in the layout beside each image.',
     arguments: [['[layout]', 'default: .drayage/$CI_JOB_ID']],
     load: async () => (await import('../commands/sign.ts')).signImages,
     options: {

@@ -161,5 +161,5 @@ export const SIGNATURE: Options<Omit<SignatureOptions, keyof JobOptions>> = {
     '--identity-regexp <pattern>',
     'a pattern for accepted signers, which must match the whole identity',
   ],
-  issuer: ['--issuer <url>', 'the issuer of the identity: the address of the GitLab instance'],
+  issuer: ['--issuer <url>', 'the issuer of the identity: for GitLab, the address of the instance'],
 };
