@@ -110,6 +110,21 @@ describe('load', () => {
     expect(fake.loads).toHaveLength(2);
   });
 
+  test('tells the names that --tag adds, in text and in JSON', async () => {
+    const [first] = (await loadLayout('--tag', 'other:1')).line.split('\n');
+    expect(first).toMatch(
+      /^temp:drayage-\w+: 4 layers sent \(\d+ kB\), verified; also temp:latest, other:1$/,
+    );
+    const { images } = await drayageJson<LoadResult>(
+      ['load', 'layout', '--host', fake.host, '--tag', 'other:1', '--tag', 'other:2'],
+      { cwd: home },
+    );
+    expect(images).toMatchObject([{ name: 'temp:latest', tags: ['other:1', 'other:2'] }]);
+    expect(fake.images).toMatchObject([
+      { names: expect.arrayContaining(['other:1', 'other:2']) as string[] },
+    ]);
+  });
+
   test('sends all layers with --full, also of an image that is there', async () => {
     await loadLayout();
     expect(await loadLayout('--full')).toEqual({
