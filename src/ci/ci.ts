@@ -2,6 +2,9 @@ import type { Build, BuildType } from './build.ts';
 import type { DotenvLimits } from './dotenv.ts';
 import type { Env, Origin } from './origin.ts';
 
+/** The maximum length of a job's ID, because it is part of a tag on the daemon. */
+export const MAX_JOB_ID = 64;
+
 /** A link on the job's page to something that the job made. */
 export interface ReportedLink {
   /** An image's name, or its unique tag. */

@@ -3,9 +3,6 @@ import { REVISION, SOURCE } from '../oci/annotations.ts';
 /** Variables of a process. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** The maximum length of a job's ID, because it is part of a tag on the daemon. */
-export const MAX_JOB_ID = 64;
-
 /** The run of a job that saved an image. */
 export interface Origin {
   /** The CI, by its name in annotations: `gitlab`. */

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { AddressedJob } from '../build.ts';
 import { digestHex, digestOf } from '../../oci/digest.ts';
 import type { Env, Origin } from '../origin.ts';
-import { MAX_JOB_ID } from '../origin.ts';
+import { MAX_JOB_ID } from '../ci.ts';
 import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
 
 /** GitHub's name in annotations. */

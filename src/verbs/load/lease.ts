@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { MAX_JOB_ID } from '../../ci/origin.ts';
+import { MAX_JOB_ID } from '../../ci/ci.ts';
 import { uniqueHex } from '../../listing/unique-reference.ts';
 import type { NamedImage } from '../../content/endpoint.ts';
 import { DrayageError } from '../../errors.ts';
