@@ -1,6 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import { MessageChannel } from 'node:worker_threads';
 
+/** The bytes of the pool that small buffers are parts of. Node 26 makes it larger than `Buffer.poolSize`. */
+const POOL = Buffer.allocUnsafe(1).buffer.byteLength;
+
 /** Drops the memory that is transferred to it, because nobody listens at its other end. */
 let drain: MessagePort | undefined;
 
@@ -9,8 +12,7 @@ let drain: MessagePort | undefined;
  * marks the whole heap for every few megabytes that wait. Memory that is shared with threads or with other buffers stays.
  */
 export function freeMemory({ buffer }: Uint8Array): void {
-  // Small buffers are parts of a pool.
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength <= Buffer.poolSize) return;
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength <= POOL) return;
   drain ??= openDrain();
   drain.postMessage(undefined, [buffer]);
 }
