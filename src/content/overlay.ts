@@ -10,6 +10,7 @@ export function placeOf(content: ContentSource, index: ImageIndex): ImagePlace {
     has: (descriptor, options) => content.has(descriptor, options),
     open: (descriptor, options) => content.open(descriptor, options),
     isRemote: (descriptor, options) => isRemote(content, descriptor, options),
+    position: (descriptor) => content.position?.(descriptor),
     images: (options) => index.images(options),
     resolve: (reference, options) => index.resolve(reference, options),
     referrers: (descriptor, options) => index.referrers(descriptor, options),
@@ -34,5 +35,6 @@ export function withDocuments(source: ContentSource, documents: readonly Documen
         : Readable.from([bytes], { objectMode: false });
     },
     isRemote: async (wanted, options) => !added.has(wanted.digest) && isRemote(source, wanted, options),
+    position: (wanted) => source.position?.(wanted),
   };
 }

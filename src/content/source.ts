@@ -39,6 +39,11 @@ export interface ContentSource {
    * content at the same time. Default: it does not.
    */
   isRemote?(descriptor: Descriptor, options?: ContentOptions): Promise<boolean>;
+  /**
+   * Of content that passes in one order, as in an archive that is not kept: its place in that order. Read such content in
+   * ascending order, one after the other, and each once. Default: all content can be read in any order.
+   */
+  position?(descriptor: Descriptor): number | undefined;
 }
 
 /** A place that can check its content without giving it out: a layout, a cache. */

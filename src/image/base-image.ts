@@ -3,7 +3,7 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { readIndex } from './documents.ts';
 import { readImage } from './image.ts';
 import type { Layer } from './layer.ts';
-import { pairOf } from './prove.ts';
+import { pairOf } from './proven.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';

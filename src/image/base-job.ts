@@ -6,7 +6,7 @@ import { images, isUnreadable } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
 import { omittedBlobs } from './omitted-layers.ts';
-import { pairOf } from './prove.ts';
+import { pairOf } from './proven.ts';
 
 /** A layout in the artifact of an earlier job. */
 export interface JobLayout {

@@ -33,14 +33,15 @@ export interface FetchAheadOptions extends Pick<OpenOptions, 'signal' | 'diffIdC
 
 /**
  * Brings remote blobs into memory before they are read, several at a time, so that the receiver does not wait for each
- * request. Blobs that do not fit stay where they are. The consumer may use an item until it requests the second one
- * after it.
+ * request. Blobs that do not fit stay where they are. So do those of a source that passes in one order: they come in that
+ * order. The consumer may use an item until it requests the second one after it.
  * @throws errors of a source, when it is the blob's turn
  */
 export async function* fetchAhead<T extends SourcedBlob>(
-  items: readonly T[],
+  blobs: readonly T[],
   { memory = MEMORY, ...options }: FetchAheadOptions = {},
 ): AsyncGenerator<LocatedBlob<T>, void, undefined> {
+  const items = inOrder(blobs);
   const stop = new AbortController();
   const opening = { ...options, once: true, signal: eitherSignal(options.signal, stop.signal) };
   /** By item. Those that the consumer has left are empty, so that their bytes can go. */
@@ -54,6 +55,7 @@ export async function* fetchAhead<T extends SourcedBlob>(
   };
   const begin = async (i: number, item: T): Promise<LocatedBlob<T>> => {
     if (!(await isRemote(item.source, item.blob, opening))) return { ...item, location: 'local' };
+    if (positionOf(item) !== undefined) return { ...item, location: 'remote' };
     if (!reserve(item.blob)) return { ...item, location: 'remote' };
     held[i] = item.blob.size;
     const bytes = await readWhole(await item.source.open(item.blob, opening), item.blob);
@@ -75,6 +77,15 @@ export async function* fetchAhead<T extends SourcedBlob>(
   } finally {
     stop.abort();
   }
+}
+
+/** Sorts those whose source passes in one order; the others come first, as they are. */
+function inOrder<T extends SourcedBlob>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => (positionOf(a) ?? -1) - (positionOf(b) ?? -1));
+}
+
+function positionOf({ blob, source }: SourcedBlob): number | undefined {
+  return source.position?.(blob);
 }
 
 async function readWhole(bytes: AsyncIterable<Uint8Array>, { size }: Descriptor): Promise<Buffer> {

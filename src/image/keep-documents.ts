@@ -38,6 +38,7 @@ export function keepDocuments(source: ContentSource, maxBytes: number = 16 * 102
     has: async (descriptor, options) => find(descriptor) !== undefined || source.has(descriptor, options),
     isRemote: async (descriptor, options) =>
       find(descriptor) === undefined && isRemote(source, descriptor, options),
+    position: (descriptor) => source.position?.(descriptor),
     open: async (descriptor, options = {}) => {
       const { offset = 0, signal, once } = options;
       signal?.throwIfAborted();

@@ -1,8 +1,10 @@
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import { isRemote } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { decompressDetected, measure } from '../stream/sniffed.ts';
 import { sized, verified } from '../stream/verified.ts';
+import { provenSize } from './proven.ts';
 
 /** A layer: the digest of its uncompressed bytes, and the blob that stores it. */
 export interface Layer {
@@ -41,7 +43,8 @@ export interface PreparedLayer {
 
 /**
  * Reads a layer's blob to its end, so that its digest and size are known to be correct before any of its content is
- * sent. The content is checked while it is read: it is decompressed once, or twice if it does not state its size.
+ * sent. The content is checked while it is read: it is decompressed once, or twice if it does not state its size. A remote
+ * layer that was proven is not read beforehand if the receiver checks it.
  * @throws {@link DrayageError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `MALFORMED`, `TRUNCATED`, `NOT_FOUND`,
  * `UNSUPPORTED`; all of them also from `bytes`
  */
@@ -50,6 +53,11 @@ export async function prepareLayer(
   { diffId, blob }: Layer,
   { signal, receiverChecks = false }: PrepareOptions = {},
 ): Promise<PreparedLayer> {
+  const known = provenSize({ diffId, blob });
+  if (receiverChecks && known !== undefined && (await isRemote(source, blob, { signal }))) {
+    const bytes = openLayer(source, blob, { signal, diffIdChecked: true, once: true });
+    return { size: known, bytes: sized(bytes, { digest: diffId, size: known }, contentOf(blob)) };
+  }
   const stored = await source.open(blob, { signal, diffIdChecked: true });
   const { compression, size } = await measure(stored, `layer ${blob.digest}`);
   // Then the source itself checks the bytes against the digest.
@@ -58,5 +66,9 @@ export async function prepareLayer(
   const bytes = openLayer(source, blob, { signal, trustUnchanged, diffIdChecked: true });
   if (isPlain) return { size, bytes };
   const check = receiverChecks ? sized : verified;
-  return { size, bytes: check(bytes, { digest: diffId, size }, `content of layer ${blob.digest}`) };
+  return { size, bytes: check(bytes, { digest: diffId, size }, contentOf(blob)) };
+}
+
+function contentOf({ digest }: Descriptor): string {
+  return `content of layer ${digest}`;
 }

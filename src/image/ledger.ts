@@ -1,5 +1,5 @@
 import type { Layer } from './layer.ts';
-import { isProven, pairOf } from './prove.ts';
+import { isProven, pairOf } from './proven.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /**

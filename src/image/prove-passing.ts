@@ -3,7 +3,8 @@ import { digestAlgorithm } from '../oci/digest.ts';
 import { decompressDetected } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
 import type { Layer } from './layer.ts';
-import { digestContent, noteProven } from './prove.ts';
+import { digestContent } from './prove.ts';
+import { noteProven } from './proven.ts';
 
 /** How many bytes of the blob the decoder may be behind. */
 const BEHIND = 1024 * 1024;

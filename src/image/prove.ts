@@ -10,6 +10,7 @@ import { Slots } from '../ingest/slots.ts';
 import type { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
 import { openLayer } from './layer.ts';
+import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { drain } from '../stream/drain.ts';
 import { digestMismatch } from '../stream/verified.ts';
@@ -17,22 +18,6 @@ import { digestMismatch } from '../stream/verified.ts';
 /** The bytes that are hashed at a time, and how many of all layers are in memory at once on few cores. */
 const BLOCK = 1024 * 1024;
 const MEMORY = 16 * BLOCK;
-
-/**
- * The proven pairs of a blob and a diffID, with the layer's uncompressed size: this process decompressed and hashed the
- * blob. Both are digests, so a pair stays true whatever happens to any place.
- */
-const proven = new Map<string, number>();
-
-/** Whether this process has proven that the blob contains the layer. */
-export function isProven(layer: Layer): boolean {
-  return proven.has(pairOf(layer));
-}
-
-/** Records a pair that was proven on the way: the blob's bytes were decompressed, and both digests computed. */
-export function noteProven(layer: Layer, uncompressedSize: number): void {
-  proven.set(pairOf(layer), uncompressedSize);
-}
 
 /**
  * Proves that a blob contains the layer of a diffID: it is read, decompressed and hashed, unless this process has done
@@ -46,7 +31,7 @@ export async function prove(
   layer: Layer,
   options: ContentOptions = {},
 ): Promise<number> {
-  return proven.get(pairOf(layer)) ?? read(source, layer, options);
+  return provenSize(layer) ?? read(source, layer, options);
 }
 
 /** Options of {@link proveAll}. */
@@ -137,9 +122,4 @@ export async function digestContent(
     size += chunk.length;
   }
   return { digest: digester.digest(), size };
-}
-
-/** Names a pair of a blob and a diffID. */
-export function pairOf({ diffId, blob }: Layer): string {
-  return `${blob.digest} ${diffId}`;
 }

@@ -12,6 +12,7 @@ import { fetchImages } from './fetch.ts';
 import { load } from './load/load.ts';
 import { promote } from './promote/promote.ts';
 import { save } from './save/save.ts';
+import { openDaemonPlace } from './save/sources/daemon-place.ts';
 import type { SaveSource } from './save/sources/source.ts';
 
 /** References in registries, to which images are copied. */
@@ -33,8 +34,9 @@ export interface CopyOptions extends Omit<Selection, 'as'> {
   from: SaveSource;
   to: CopyTarget;
   /**
-   * Holds the images meanwhile: required from a daemon or an archive to something other than a store, since their bytes
-   * pass once and must be checked before they are used. A temporary layout, or a `MemoryStore` for small images.
+   * Holds the images meanwhile: required from an archive to something other than a store, and from a daemon to a registry,
+   * since their bytes pass once and must be checked before they are used. A temporary layout, or a `MemoryStore` for small
+   * images. Default from daemon to daemon: nothing holds them, and the daemon saves them twice, once to check them.
    */
   through?: ImageStore | undefined;
   /** Opens the base of an image whose first layers its place omits. Default: that is an error. */
@@ -80,7 +82,8 @@ async function copyAny(options: CopyOptions): Promise<CopiedImage[]> {
   if (isPlace(from)) return fromPlace(from, options);
   if (isStore(to)) return (await save({ ...options, from, to, concurrency: undefined })).images.map(inStore);
   if (through === undefined) {
-    throw new DrayageError('USAGE', 'a copy from a daemon or an archive needs a store on the way', {
+    if ('load' in from && isEndpoint(to)) return fromDaemon(from, options);
+    throw new DrayageError('USAGE', 'this copy from a daemon or an archive needs a store on the way', {
       hint: 'pass a store as `through`, such as a temporary layout',
     });
   }
@@ -88,6 +91,12 @@ async function copyAny(options: CopyOptions): Promise<CopiedImage[]> {
   // Only these: the store on the way may hold others, also under the same names.
   const digests = saved.images.map(({ digest }) => digest);
   return fromPlace(through, { ...options, images: digests, concurrency });
+}
+
+/** From daemon to daemon: no layer is kept on the way. */
+async function fromDaemon(from: ImageEndpoint, options: CopyOptions): Promise<CopiedImage[]> {
+  await using place = await openDaemonPlace(from, options);
+  return await fromPlace(place, { ...options, images: undefined });
 }
 
 async function fromPlace(place: ImagePlace, options: CopyOptions): Promise<CopiedImage[]> {

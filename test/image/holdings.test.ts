@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { Holdings } from '../../src/image/holdings.ts';
 import { Ledger } from '../../src/image/ledger.ts';
-import { noteProven } from '../../src/image/prove.ts';
+import { noteProven } from '../../src/image/proven.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestHex, digestOf } from '../../src/oci/digest.ts';

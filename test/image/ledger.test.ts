@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Layer } from '../../src/image/layer.ts';
 import { Ledger } from '../../src/image/ledger.ts';
-import { noteProven } from '../../src/image/prove.ts';
+import { noteProven } from '../../src/image/proven.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { isProven } from '../../src/image/prove.ts';
+import { isProven } from '../../src/image/proven.ts';
 import { provenPassing } from '../../src/image/prove-passing.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { verified } from '../../src/stream/verified.ts';

@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Layer } from '../../src/image/layer.ts';
-import { isProven, noteProven, prove, proveAll } from '../../src/image/prove.ts';
+import { prove, proveAll } from '../../src/image/prove.ts';
+import { isProven, noteProven } from '../../src/image/proven.ts';
 import { PROCESS_MEMORY } from '../../src/ingest/block-memory.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_LAYER } from '../../src/oci/media-types.ts';

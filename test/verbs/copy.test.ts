@@ -75,11 +75,17 @@ describe('a copy', () => {
     expect(images).toMatchObject([{ name: 'app:1', id: CARGO.configDigest }]);
   });
 
-  test('from a daemon to something that is no store needs one on the way', async () => {
-    const to = new MemoryEndpoint();
-    const copied = copy({ from: await daemonWith('app:1'), images: ['app:1'], to });
-    await expect(copied).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('store') });
-    expect(to.loads).toEqual([]);
+  test('from a daemon or an archive to a registry needs a store on the way', async () => {
+    const { server, registries } = await registry();
+    const to = { registries, tags: [`${server.host}/group/app:1`] };
+    for (const from of [await daemonWith('app:1'), fixtureArchive('demo.tar')]) {
+      const copied = copy({ from, images: ['app:1'], to });
+      await expect(copied).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining('store'),
+      });
+    }
+    expect(server.requests()).toEqual([]);
   });
 
   test('from store to store keeps bytes, and what refers to the image', async () => {

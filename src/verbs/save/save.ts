@@ -2,11 +2,11 @@ import { chooseCodec } from '../../ingest/codec.ts';
 import type { ChosenCodec } from '../../ingest/codec.ts';
 import { createIngest } from '../../ingest/ingest.ts';
 import type { ArrivedImage } from '../../content/arrived-image.ts';
-import type { IngestedLayer, SavedLayer } from '../../content/layer.ts';
+import type { SavedLayer } from '../../content/layer.ts';
 import type { StoreTransaction } from '../../content/store.ts';
 import { Holdings } from '../../image/holdings.ts';
 import { Ledger } from '../../image/ledger.ts';
-import { noteProven } from '../../image/prove.ts';
+import { noteIngested } from '../../image/proven.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { LayerStatus } from '../../progress.ts';
 import { paced } from '../../progress.ts';
@@ -133,15 +133,6 @@ async function take(
     // A base's blobs keep their bytes, so manifests are written over them.
     keepManifests: codec.compression === 'none' && !hasBases,
   });
-}
-
-/**
- * A layer that ingest has decompressed and hashed is proven. If another blob was found for the layer, only the layer
- * was hashed.
- */
-function noteIngested({ received, uncompressedSize, diffId, status, ...blob }: IngestedLayer): void {
-  const isOwn = status === 'written' || received.digest === blob.digest;
-  if (isOwn && uncompressedSize !== null) noteProven({ diffId, blob }, uncompressedSize);
 }
 
 function countBytes(images: readonly SavedImage[]): Omit<SaveResult['bytes'], 'read'> {

@@ -5,7 +5,7 @@ import { images, isUnreadable } from '../../../image/image.ts';
 import type { Layer } from '../../../image/layer.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import { omittedBlobs } from '../../../image/omitted-layers.ts';
-import { pairOf } from '../../../image/prove.ts';
+import { pairOf } from '../../../image/proven.ts';
 import { BASE_DIGEST, BASE_NAME } from '../../../oci/annotations.ts';
 import type { Base } from './base.ts';
 

@@ -1,0 +1,133 @@
+import { Readable } from 'node:stream';
+import { PassingArchive } from '../../../archive/read/passing-archive.ts';
+import type { ImageEndpoint, SaveArchiveOptions } from '../../../content/endpoint.ts';
+import type { IngestedLayer } from '../../../content/layer.ts';
+import type { BlobWriter } from '../../../content/sink.ts';
+import type { ContentOptions, ContentSource, OpenOptions } from '../../../content/source.ts';
+import { DrayageError } from '../../../errors.ts';
+import { MemoryContent } from '../../../memory/memory-content.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
+import type { Digest } from '../../../oci/digest.ts';
+import { ByteReader } from '../../../stream/byte-reader.ts';
+import { derived } from '../../../stream/derived.ts';
+import { verified } from '../../../stream/verified.ts';
+
+/** Where a layer comes in the archives of a daemon. */
+interface Passed {
+  /** Its bytes, as they came. */
+  received: IngestedLayer['received'];
+  archive: PassingArchive;
+  /** Requests the archive again, from this layer on if the daemon can. */
+  request: () => Promise<Readable>;
+  entry: string;
+  position: number;
+}
+
+/** An archive that is being read, and how it is requested again. */
+interface Reading {
+  archive: PassingArchive;
+  request: (held: NonNullable<SaveArchiveOptions['held']>) => Promise<Readable>;
+}
+
+/** The documents of a daemon's images, and their layers, which pass again when they are opened. */
+export class PassingContent implements ContentSource {
+  readonly documents: MemoryContent = new Documents();
+  /** The daemon; what it saves is noted here. */
+  readonly recording: ImageEndpoint;
+  readonly #passed = new Map<Digest, Passed>();
+  readonly #archives: PassingArchive[] = [];
+  #reading: Reading | undefined;
+
+  constructor(daemon: ImageEndpoint, options: Pick<SaveArchiveOptions, 'platform' | 'signal'>) {
+    this.recording = {
+      inspect: (...asked) => daemon.inspect(...asked),
+      platform: (...asked) => daemon.platform(...asked),
+      load: (...asked) => daemon.load(...asked),
+      spools: daemon.spools,
+      save: async (images, saving) => {
+        const archive = new PassingArchive(options);
+        this.#archives.push(archive);
+        const bytes = await daemon.save(images, saving);
+        const request: Reading['request'] = (held) => daemon.save(images, { ...options, held });
+        return derived(bytes, this.#read(bytes, { archive, request }));
+      },
+    };
+  }
+
+  /** Notes where a layer comes: in the archive that is being read. */
+  note(layer: IngestedLayer, entry: string): IngestedLayer {
+    const { received } = layer;
+    if (this.#reading === undefined || this.#passed.has(received.digest)) return layer;
+    const { archive, request } = this.#reading;
+    const position = this.#passed.size;
+    const before = async (blobs: readonly Descriptor[]): Promise<ReadonlySet<Digest>> =>
+      new Set(blobs.map(({ digest }) => digest).filter((digest) => (this.#at(digest) ?? -1) < position));
+    this.#passed.set(received.digest, { received, archive, entry, position, request: () => request(before) });
+    return layer;
+  }
+
+  async has(descriptor: Descriptor): Promise<boolean> {
+    const passed = this.#passed.get(descriptor.digest);
+    return passed?.received.size === descriptor.size || this.documents.has(descriptor);
+  }
+
+  async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
+    const passed = this.#passed.get(descriptor.digest);
+    if (passed === undefined) return this.documents.open(descriptor, options);
+    const bytes = await passed.archive.open(passed.entry, passed.request);
+    const { offset = 0 } = options;
+    return derived(bytes, offset > 0 ? skip(bytes, offset) : verified(bytes, descriptor));
+  }
+
+  async isRemote({ digest }: Descriptor): Promise<boolean> {
+    return this.#passed.has(digest);
+  }
+
+  position({ digest }: Descriptor): number | undefined {
+    return this.#at(digest);
+  }
+
+  /** Ends all requests. */
+  close(): void {
+    for (const archive of this.#archives) archive.close();
+  }
+
+  #at(digest: Digest): number | undefined {
+    return this.#passed.get(digest)?.position;
+  }
+
+  async *#read(bytes: Readable, reading: Reading): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#reading = reading;
+    yield* bytes;
+  }
+}
+
+/** How much of what is no layer is held in memory, in bytes. */
+const MAX_HELD = 64 * 1024 * 1024;
+
+/** Content in memory: what an archive holds beside layers is small. */
+class Documents extends MemoryContent {
+  #size = 0;
+
+  override async begin(options?: ContentOptions): Promise<BlobWriter> {
+    const writer = await super.begin(options);
+    const write: BlobWriter['write'] = async (chunk) => {
+      this.#size += chunk.length;
+      if (this.#size > MAX_HELD) throw tooLarge();
+      await writer.write(chunk);
+    };
+    return { ...writer, write };
+  }
+}
+
+function tooLarge(): DrayageError {
+  return new DrayageError('LIMIT', `the archive holds over ${MAX_HELD} bytes that are no layers`, {
+    hint: 'pass a store as `through`, such as a temporary layout',
+  });
+}
+
+async function* skip(bytes: Readable, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = new ByteReader(bytes);
+  await reader.skip(offset);
+  yield* reader;
+}
