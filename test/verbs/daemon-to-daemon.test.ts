@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { inspect } from 'node:util';
 import { syncBuiltinESMExports } from 'node:module';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { DockerDaemon } from '../../src/docker/daemon.ts';
@@ -73,7 +74,7 @@ function writtenFiles(): string[] {
   ];
   for (const spy of spies)
     spy.mockImplementation((...given) => {
-      written.push(String(given[0]));
+      written.push(inspect(given[0]));
       throw new Error('no file may be written');
     });
   syncBuiltinESMExports();
@@ -188,9 +189,9 @@ test('an abort ends the requests of both daemons', async () => {
   let requests = 0;
   sender.handlers.set(SAVE, (_, response) => {
     requests += 1;
-    if (requests === 1) return void response.end(archive);
     // The second one stays open in the middle of a layer.
-    response.write(archive.subarray(0, 1024 * 1024), () => stop.abort(new Error('enough')));
+    if (requests === 1) response.end(archive);
+    else response.write(archive.subarray(0, 1024 * 1024), () => stop.abort(new Error('enough')));
   });
   const copied = copy({ from, images: ['app:1'], to, signal: stop.signal });
   await expect(copied).rejects.toThrow('enough');

@@ -28,7 +28,7 @@ export class PassingArchive {
    */
   async open(name: string, request: () => Promise<Readable>): Promise<Readable> {
     const before = this.#turn;
-    let end = (): void => {};
+    let end = ignore;
     this.#turn = new Promise((resolve) => (end = resolve));
     await before;
     try {
@@ -60,7 +60,7 @@ export class PassingArchive {
     this.close();
     this.#bytes = await request();
     // The reader of the entries reports its errors.
-    this.#bytes.on('error', () => undefined);
+    this.#bytes.on('error', ignore);
     this.#entries = readTar(abortable(this.#bytes, this.#signal));
     const found = await this.#find(name);
     if (found !== undefined) return found;
@@ -72,3 +72,5 @@ export class PassingArchive {
 async function* inTurn(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of bytes) yield chunk;
 }
+
+function ignore(): void {}

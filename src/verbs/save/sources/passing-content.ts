@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { PassingArchive } from '../../../archive/read/passing-archive.ts';
 import type { ImageEndpoint, SaveArchiveOptions } from '../../../content/endpoint.ts';
 import type { IngestedLayer } from '../../../content/layer.ts';
