@@ -7,7 +7,7 @@ import type { TarEntry } from '../tar/read.ts';
 import { readTar } from '../tar/read.ts';
 
 /**
- * An archive of which nothing is kept: it is requested again to read an entry. One request serves all entries that are read
+ * An archive that is not kept: it is requested again to read an entry. One request serves all entries that are read
  * in the order in which they come, one after the other.
  */
 export class PassingArchive {
