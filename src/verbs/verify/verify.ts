@@ -1,7 +1,7 @@
 import type { StoredImage } from '../../content/image-index.ts';
 import type { DaemonIdentity } from '../../content/endpoint.ts';
-import type { ContentOptions, ContentSource } from '../../content/source.ts';
-import { DrayageError, isDrayageError } from '../../errors.ts';
+import type { ContentOptions } from '../../content/source.ts';
+import { DrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
@@ -17,13 +17,13 @@ import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../oci/parse.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
-import { paced, startLayers } from '../../progress.ts';
+import { paced } from '../../progress.ts';
 import { drain } from '../../stream/drain.ts';
 import { readDocument } from '../../stream/document.ts';
 import { pause } from '../../stream/signals.ts';
 import { refusalOf } from '../../select/select.ts';
 import type { Selection } from '../../select/selection.ts';
-import { reporting } from './reporting.ts';
+import { Checks } from './checks.ts';
 import { assertDockerManifest } from './docker-manifest.ts';
 
 /** Options of {@link verify}. */
@@ -74,13 +74,9 @@ export interface VerifyResult {
   images: VerifiedImage[];
 }
 
-/** The state of a verification. */
-interface Verification {
-  layout: Layout;
-  /** Its content, whose reading is progress. */
-  source: ContentSource;
-  check: Check;
-  problems: DrayageError[];
+/** A pass over a layout. */
+interface Verification extends Pick<VerifyOptions, 'layout'> {
+  checks: Checks;
   /** Stored bytes of omitted layers. */
   omitted: Map<Digest, number>;
   /** The addresses of absent non-distributable layers. */
@@ -90,12 +86,6 @@ interface Verification {
   layers: Map<Digest, Layer[]>;
   options: ContentOptions;
 }
-
-/**
- * Reads content once (a layer once for each diffID), and records problems instead of throwing.
- * @returns whether it is intact
- */
-type Check = (descriptor: Descriptor, read: () => Promise<unknown>, diffId?: Digest) => Promise<boolean>;
 
 /**
  * Reads everything that a layout's index.json leads to and checks it: every digest, every size, every diffID. If all of
@@ -119,105 +109,86 @@ async function verifySettled(options: VerifyOptions): Promise<VerifyResult> {
 }
 
 async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<VerifyResult> {
-  const { signal, onProgress } = selection;
-  const options = { signal };
-  const checked = new Map<string, boolean>();
-  const omitted = new Map<Digest, number>();
-  const elsewhere = new Map<Digest, string[]>();
-  const references = new Map<Digest, DaemonIdentity>();
-  const problems: DrayageError[] = [];
-  const counts = { entries: 0, blobs: 0, bytes: 0 };
-  let seen: { digest?: Digest; left: number } = { left: 0 };
-  const onRead = (digest: Digest, read: number): void => {
-    const bytes = digest === seen.digest ? Math.min(read, seen.left) : 0;
-    seen.left -= bytes;
-    if (bytes > 0) onProgress?.({ kind: 'bytes', direction: 'read', bytes, digest });
-  };
-  let tell: ReturnType<typeof startLayers> | undefined;
-  const check: Check = async (descriptor, read, diffId) => {
-    const key = `${descriptor.digest} ${diffId ?? ''}`;
-    const known = checked.get(key);
-    if (known !== undefined) return known;
-    seen = { digest: descriptor.digest, left: descriptor.size };
-    const isIntact = await collect(problems, read);
-    checked.set(key, isIntact);
-    counts.blobs += 1;
-    counts.bytes += descriptor.size;
-    // What was not read, because it is known: progress ends at the size of the layout.
-    onRead(descriptor.digest, seen.left);
-    tell?.(descriptor, 'reused');
-    return isIntact;
-  };
-  const verification = {
+  const checks = new Checks(layout, selection.onProgress);
+  const verification: Verification = {
     layout,
-    source: reporting(layout, onRead),
-    check,
-    problems,
-    omitted,
-    elsewhere,
-    references,
+    checks,
+    omitted: new Map(),
+    elsewhere: new Map(),
+    references: new Map(),
     layers: new Map(),
-    options,
+    options: { signal: selection.signal },
   };
-  const roots: ImageContents[] = [];
-  for (const entry of await layout.entries()) {
-    counts.entries += 1;
-    const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
-    await collect(problems, async () =>
-      isImage ? roots.push(await list(entry, verification)) : verifyOther(layout, entry, options),
-    );
-  }
-  tell = startLayers(onProgress, roots.filter(({ images }) => images.length > 0).length, [
-    roots.flatMap(({ documents, blobs }) => [...documents.map(({ descriptor }) => descriptor), ...blobs]),
-  ]);
-  onProgress?.({ kind: 'phase', phase: 'verifying' });
-  for (const contents of roots) await collect(problems, async () => verifyContents(contents, verification));
-  if (problems.length === 0) await collect(problems, async () => assertDockerManifest(layout, options));
-  const bytes = [...omitted.values()].reduce((sum, size) => sum + size, 0);
+  const entries = await layout.entries();
+  await verifyEntries(entries, verification);
+  const { problems, counts } = checks;
+  const { omitted, elsewhere, references, options } = verification;
+  if (problems.length === 0) await checks.collect(async () => assertDockerManifest(layout, options));
   const images: VerifiedImage[] = [];
   for (const image of await layout.images({ ...options, references: true })) {
     images.push({ image, refusal: (await refusalOf({ place: layout, image }, selection)) ?? null });
   }
-  const nonDistributable = [...elsewhere].map(([digest, urls]) => ({ digest, urls }));
   return {
+    entries: entries.length,
     ...counts,
-    omitted: { layers: omitted.size, bytes },
-    nonDistributable,
+    omitted: { layers: omitted.size, bytes: [...omitted.values()].reduce((sum, size) => sum + size, 0) },
+    nonDistributable: [...elsewhere].map(([digest, urls]) => ({ digest, urls })),
     references: [...references].map(([digest, daemon]) => ({ digest, daemon })),
     problems,
     images,
   };
 }
 
+/** Lists what every entry leads to, so that the totals are known, then reads it. */
+async function verifyEntries(entries: readonly Descriptor[], verification: Verification): Promise<void> {
+  const { layout, checks, options } = verification;
+  const roots: ImageContents[] = [];
+  for (const entry of entries) {
+    const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
+    await checks.collect(async () =>
+      isImage ? roots.push(await list(entry, verification)) : verifyOther(layout, entry, options),
+    );
+  }
+  checks.start(
+    roots.filter(({ images }) => images.length > 0).length,
+    roots.flatMap(({ documents, blobs }) => [...documents.map(({ descriptor }) => descriptor), ...blobs]),
+  );
+  for (const contents of roots) await checks.collect(async () => verifyContents(contents, verification));
+}
+
 /** What a root leads to. Its documents are read and checked. */
-async function list(root: Descriptor, { layout, problems, options }: Verification): Promise<ImageContents> {
-  const onDamaged = (error: DrayageError): void => void problems.push(error);
+async function list(root: Descriptor, { layout, checks, options }: Verification): Promise<ImageContents> {
+  const onDamaged = (error: DrayageError): void => void checks.problems.push(error);
   return contentsOf(layout, root, { ...options, annotations: root.annotations, onDamaged });
 }
 
 async function verifyContents(contents: ImageContents, verification: Verification): Promise<void> {
-  const { layout, source, check, omitted, elsewhere, layers, options } = verification;
+  const { layout, checks, omitted, elsewhere, layers, options } = verification;
   const root = contents.root.descriptor;
-  const read = async (blob: Descriptor): Promise<void> => drain(await source.open(blob, options));
+  const read = async (blob: Descriptor): Promise<void> => drain(await checks.source.open(blob, options));
   for (const child of contents.absent) {
     // An attestation may be absent; an image that an index lists must be present.
-    if (!isUnknownPlatform(child.platform ?? ANY)) await check(child, () => read(child));
+    if (!isUnknownPlatform(child.platform ?? ANY)) await checks.once(child, () => read(child));
   }
   for (const manifest of contents.images) {
     const { config } = manifest.value;
-    if (await check(config, () => read(config)))
-      await check(manifest.descriptor, () => learnLayers(manifest, verification));
+    if (await checks.once(config, () => read(config)))
+      await checks.once(manifest.descriptor, () => learnLayers(manifest, verification));
   }
   const reference = contents.images.length > 0 ? undefined : await readReference(layout, root, options);
   if (reference !== undefined) verification.references.set(root.digest, reference.daemon);
   // The other documents were checked when they were read.
-  for (const { descriptor } of contents.documents) await check(descriptor, async () => {});
+  for (const { descriptor } of contents.documents) await checks.once(descriptor, async () => {});
   for (const { digest, size } of contents.omitted) omitted.set(digest, size);
   for (const { digest, urls = [] } of contents.nonDistributable) elsewhere.set(digest, urls);
   for (const blob of contents.blobs) {
     for (const layer of layers.get(blob.digest) ?? [undefined]) {
       const isRead = layer === undefined || isProven(layer);
-      await check(blob, () => (isRead ? read(blob) : prove(source, layer, options)), layer?.diffId);
+      await checks.once(
+        blob,
+        () => (isRead ? read(blob) : prove(checks.source, layer, options)),
+        layer?.diffId,
+      );
     }
   }
 }
@@ -249,16 +220,4 @@ async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOp
       actual: entry.mediaType,
     },
   );
-}
-
-/** @returns whether there was no problem */
-async function collect(problems: DrayageError[], work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    if (!isDrayageError(error)) throw error;
-    problems.push(error);
-    return false;
-  }
 }
