@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { Credentials, DrayageError } from '../index.ts';
 import {
   chainCredentials,
@@ -72,9 +72,8 @@ export interface CredentialSource {
  * before the file. Reads no secret yet. One that cannot be read blocks neither the others nor public registries.
  */
 export async function credentialSources({ env }: Pick<Context, 'env'>): Promise<CredentialSource[]> {
-  const variable = env['DOCKER_AUTH_CONFIG'];
   return [
-    ...(variable ? [dockerConfig(variable, 'DOCKER_AUTH_CONFIG', env)] : []),
+    ...(await configVariable(env)),
     ...(await configFile(env)),
     ...cis.flatMap((ci) => {
       const known = ci.credentials?.(env) ?? new Map();
@@ -82,6 +81,20 @@ export async function credentialSources({ env }: Pick<Context, 'env'>): Promise<
       return known.size === 0 ? [] : [{ name: `the variables of ${ci.title}`, ...source }];
     }),
   ];
+}
+
+/** DOCKER_AUTH_CONFIG: the document itself, or the path of its file, as GitLab's variables of type File have it. */
+async function configVariable(env: Context['env']): Promise<CredentialSource[]> {
+  const name = 'DOCKER_AUTH_CONFIG';
+  const value = env[name];
+  if (!value) return [];
+  if (!isAbsolute(value)) return [dockerConfig(value, name, env)];
+  try {
+    return [dockerConfig(await readFile(value, 'utf8'), name, env)];
+  } catch (error) {
+    // The value is not repeated: it may be a secret that begins with a slash.
+    return [unreadSource(name, diskError(error, `the file of ${name} cannot be read`))];
+  }
 }
 
 /** Docker's configuration: none if there is no such file. */

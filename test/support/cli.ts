@@ -12,8 +12,10 @@ export interface CliOptions {
   cwd: string;
   /** Added to an environment that has only PATH and HOME. */
   env?: Record<string, string>;
-  /** The user that runs it. */
+  /** The user that runs it, with the group of that number. */
   uid?: number | undefined;
+  /** The umask that it runs with, in octal. */
+  umask?: string | undefined;
   /** Standard input. */
   input?: AsyncIterable<Uint8Array>;
   /** Where standard output goes instead of the result, as a file descriptor. */
@@ -32,10 +34,15 @@ export interface CliResult {
 /** Runs the built command line in a process of its own. */
 export async function drayage(args: readonly string[], options: CliOptions): Promise<CliResult> {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const node = [process.execPath, BIN, ...args];
+  const { umask } = options;
+  const [program = '', ...all] =
+    umask === undefined ? node : ['/bin/sh', '-c', `umask ${umask} && exec "$@"`, 'sh', ...node];
+  const child = spawn(program, all, {
     cwd: options.cwd,
     env: { PATH, HOME, ...options.env },
     uid: options.uid,
+    gid: options.uid,
     stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
   });
   options.onStart?.(child);
