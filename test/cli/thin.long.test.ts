@@ -3,10 +3,8 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FetchResult, SaveResult } from '../../src/index.ts';
-import { Layout } from '../../src/layout/layout.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { once } from '../../src/stream/tap.ts';
-import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { registryOf } from '../registry/registries.ts';
 import type { CliResult } from '../support/cli.ts';
@@ -15,6 +13,7 @@ import { FakeRegistry } from '../support/fake-registry.ts';
 import { PASSWORD, USER } from '../support/fake-registry-tokens.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { writeCargo } from '../support/write-cargo.ts';
 
 const BASE = makeCargo({ layers: ['base', 'middle'] });
 const APP = makeCargo({ layers: ['base', 'middle', 'app'] });
@@ -41,17 +40,8 @@ beforeEach(async () => {
     '1',
   );
   fake.seen.splice(0);
-  await layoutOf(APP, 'app:1', 'full');
+  await writeCargo(join(cwd, 'full'), APP, 'app:1');
 });
-
-async function layoutOf({ root, source }: TestCargo, name: string, path: string): Promise<void> {
-  const layout = await Layout.create(join(cwd, path));
-  await layout.update(async (content) => {
-    for (const [digest, bytes] of source.blobs)
-      await content.put({ mediaType: 'application/octet-stream', digest, size: bytes.length }, once(bytes));
-    content.add(root, [name], {});
-  });
-}
 
 const run = async (...args: string[]): Promise<CliResult> => drayage(args, { cwd, env });
 const saveThin = async (...args: string[]): Promise<SaveResult> =>
@@ -104,7 +94,7 @@ describe('save', () => {
       layers: ['base', 'middle', 'app'],
       labels: { 'org.opencontainers.image.base.name': base },
     });
-    await layoutOf(labelled, 'labelled:1', 'labelled');
+    await writeCargo(join(cwd, 'labelled'), labelled, 'labelled:1');
     env = {};
     const { code, stderr } = await run('save', '--from', 'labelled', '-o', 'thin', '--thin', 'always');
     expect(code).toBe(0);
@@ -123,8 +113,8 @@ describe('save', () => {
   });
 
   test('--base-layout leaves out what each of several layouts has', async () => {
-    await layoutOf(BASE, 'base:1', 'base');
-    await layoutOf(makeCargo({ layers: ['other'] }), 'other:1', 'other');
+    await writeCargo(join(cwd, 'base'), BASE, 'base:1');
+    await writeCargo(join(cwd, 'other'), makeCargo({ layers: ['other'] }), 'other:1');
     await saveThin('--base-layout', 'other', '--base-layout', 'base');
     expect(await blobsOf('thin')).toHaveLength(3);
   });

@@ -5,14 +5,15 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A running proxy; it ends with the test. Hosts below `.example` are this machine for it. */
+/** A running proxy; it ends with the test. Hosts below `.example` are this machine for it, at any port. */
 export interface FakeProxy {
   url: string;
   /** What it was asked for: `GET http://…`, `CONNECT host:port`. */
   seen: string[];
 }
 
-export async function startProxy(): Promise<FakeProxy> {
+/** @param elsewhere where it finds other hosts: `127.0.0.1:5000` by `registry.test:443` */
+export async function startProxy(elsewhere: Readonly<Record<string, string>> = {}): Promise<FakeProxy> {
   const seen: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
@@ -29,7 +30,7 @@ export async function startProxy(): Promise<FakeProxy> {
   });
   server.on('connect', ({ url = '' }: IncomingMessage, socket: Socket) => {
     seen.push(`CONNECT ${url}`);
-    const [host = '', port] = url.split(':');
+    const [host = '', port] = (elsewhere[url] ?? url).split(':');
     const onward = connect(Number(port), resolved(host), () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n');
       onward.pipe(socket).pipe(onward);

@@ -21,6 +21,8 @@ export interface FakeRegistryOptions {
   redirect?: boolean;
   /** What can be deleted. Default `tags`. */
   deletes?: 'tags' | 'manifests' | 'nothing';
+  /** The address of the token server, as its challenges state it. Default: `/token` at the registry's own address. */
+  realm?: string;
   /** Has all of it speak TLS. */
   tls?: { key: string; cert: string };
 }

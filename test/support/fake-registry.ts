@@ -39,7 +39,7 @@ export class FakeRegistry {
   private constructor(options: FakeRegistryOptions) {
     this.options = options;
     this.store = new RegistryStore(options, (path) => `${this.#origin('storage')}${path}`);
-    this.tokens = new TokenServer(options, () => `${this.#origin('registry')}/token`);
+    this.tokens = new TokenServer(options, () => options.realm ?? `${this.#origin('registry')}/token`);
     this.#servers = {
       registry: this.#server('registry', (request, response) => this.#answer(request, response)),
       storage: this.#server('storage', (request, response) => this.store.answerStorage(request, response)),

@@ -2,8 +2,6 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
-import { Layout } from '../../src/layout/layout.ts';
-import { once } from '../../src/stream/tap.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import type { CliResult } from './cli.ts';
 import { drayage } from './cli.ts';
@@ -12,6 +10,7 @@ import { FakeGitLab, JOB_TOKEN } from './fake-gitlab.ts';
 import { gitlabJob } from './gitlab-job.ts';
 import { listFiles } from './list-files.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { writeCargo } from './write-cargo.ts';
 import type { ZipFileOptions } from './zip-bytes.ts';
 import { zip } from './zip-bytes.ts';
 
@@ -62,14 +61,9 @@ export class JobChain {
   }
 
   /** Makes the folder of an image that a job has built. */
-  async build({ root, source }: TestCargo, path = 'built'): Promise<void> {
+  async build(cargo: TestCargo, path = 'built'): Promise<void> {
     await rm(join(this.cwd, path), { recursive: true, force: true });
-    const layout = await Layout.create(join(this.cwd, path));
-    await layout.update(async (content) => {
-      for (const [digest, bytes] of source.blobs)
-        await content.put({ mediaType: 'application/octet-stream', digest, size: bytes.length }, once(bytes));
-      content.add(root, ['app:1'], {});
-    });
+    await writeCargo(join(this.cwd, path), cargo, 'app:1');
   }
 
   /** A job that builds an image, saves it, and whose artifact is kept. */
