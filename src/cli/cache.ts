@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BlobCache } from '../index.ts';
+import { BlobCache, isDrayageError } from '../index.ts';
 import { assertOwnCache, cacheOwners } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
@@ -20,20 +20,19 @@ export interface OpenCache extends AsyncDisposable {
 }
 
 /**
- * Opens the cache that `--cache` names: this project's folder in it, or the shared one. Without `--cache`, a folder
- * that is removed with the command: a layer that is read twice, to know its uncompressed size before it is sent, should
- * be fetched once.
+ * Opens the cache that `--cache` names: this project's folder in it, or the shared one. If the file system refuses that,
+ * a line says so, and the run goes on as without `--cache`: then with a folder that is removed with the command, since a
+ * layer that is read twice, to know its uncompressed size before it is sent, should be fetched once.
+ * @throws {@link DrayageError} `UNSAFE` for a folder of somebody else; `LINK`
  */
 export async function openCache(
   options: CacheOptions,
-  { env }: Pick<Context, 'env'>,
+  context: Pick<Context, 'env' | 'onProgress'>,
   user: number | undefined = process.geteuid?.(),
 ): Promise<OpenCache> {
   const { cache: folder } = options;
-  if (folder !== undefined) {
-    const cache = await openKept(folder, options, { env, user });
-    return { cache, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
-  }
+  const named = folder === undefined ? undefined : await openKept(folder, options, { context, user });
+  if (named !== undefined) return { cache: named, [Symbol.asyncDispose]: () => named[Symbol.asyncDispose]() };
   const temporary = await makeTemporaryFolder();
   return {
     cache: await BlobCache.open(temporary.path, {
@@ -60,13 +59,21 @@ export function kept(
   };
 }
 
+/** @returns undefined if the file system refuses it */
 async function openKept(
   named: string,
   options: CacheOptions,
-  { env, user }: { env: Context['env']; user: number | undefined },
-): Promise<BlobCache> {
-  const { folder, path, maxBytes } = kept(named, options, env);
+  { context, user }: { context: Pick<Context, 'env' | 'onProgress'>; user: number | undefined },
+): Promise<BlobCache | undefined> {
+  const { folder, path, maxBytes } = kept(named, options, context.env);
   await refuseLinks(folder);
-  for (const place of [folder, path]) await assertOwnCache(place, { env }, user);
-  return BlobCache.open(path, { maxBytes, now: Date.now, owners: await cacheOwners({ env }, user) });
+  for (const place of [folder, path]) await assertOwnCache(place, context, user);
+  const owners = await cacheOwners(context, user);
+  try {
+    return await BlobCache.open(path, { maxBytes, now: Date.now, owners });
+  } catch (error) {
+    if (!isDrayageError(error, 'IO')) throw error;
+    context.onProgress({ kind: 'note', message: `the cache is not used: ${error.message}` });
+    return undefined;
+  }
 }

@@ -18,6 +18,7 @@ import { FakeRegistry } from '../support/fake-registry.ts';
 import { FakeGitLab, JOB_TOKEN, TOKEN } from '../support/fake-gitlab.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
+import { contextOf } from './contexts.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -311,10 +312,10 @@ describe('the cache', () => {
       message: `the cache ${folder} belongs to the user ${owner}, not to this one (4711)`,
       hint: expect.stringContaining('--cache'),
     });
-    const opening = openCache({ cache: folder }, { env: {} }, 4711);
+    const opening = openCache({ cache: folder }, contextOf(), 4711);
     await expect(opening).rejects.toMatchObject({ code: 'UNSAFE', facts: { path: folder } });
     const env = { CI_PROJECT_DIR: folder };
-    await using _ = await openCache({ cache: folder }, { env }, 4711);
+    await using _ = await openCache({ cache: folder }, contextOf(env), 4711);
     expect(await checkCache(input({ cache: folder }, env), 4711)).toMatchObject({ status: 'ok' });
     expect(await checkCache(input({ cache: folder }), owner)).toMatchObject({ status: 'ok' });
   });
