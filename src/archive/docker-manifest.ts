@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
-import { checkDocument, foldKey } from '../oci/parse.ts';
+import { checkDocument, foldKey, isObject, listOrNone, match, optional } from '../oci/parse.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { blobName, DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 import { namesAmong } from '../oci/reference.ts';
@@ -16,47 +16,77 @@ export interface DockerImage {
   layers: string[];
 }
 
-const strings = v.nullish(v.array(v.string()));
+/** An entry of manifest.json that cannot be read. */
+export interface UnreadImage {
+  /** Its names, as far as they can be read. */
+  names: string[];
+  /** What is wrong with it. */
+  problem: string;
+}
+
+/** What manifest.json lists. */
+export interface DockerManifest {
+  images: DockerImage[];
+  unread: UnreadImage[];
+}
+
 /** A `null` is an empty text, as in Go, and so no name. */
-const repoTags = v.nullish(
-  v.array(
-    v.pipe(
-      v.nullable(v.string()),
-      v.transform((text) => text ?? ''),
-    ),
+const namesSchema = listOrNone(
+  v.pipe(
+    v.nullable(v.string()),
+    v.transform((text) => text ?? ''),
   ),
 );
-const manifestSchema = v.nullable(
-  v.array(v.looseObject({ config: v.string(), repotags: repoTags, layers: strings })),
+const imageSchema = v.looseObject({
+  Config: optional(v.string()),
+  RepoTags: namesSchema,
+  Layers: listOrNone(v.string()),
+});
+const KEYS: ReadonlyMap<string, string> = new Map(
+  Object.keys(imageSchema.entries).map((key) => [foldKey(key), key]),
 );
 
 /**
- * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so.
+ * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so. An entry that cannot
+ * be read costs no other.
  * @param onOther gets each of `RepoTags` that cannot be a name; it is skipped
  * @throws {@link DrayageError} `MALFORMED`
  */
-export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) => void): DockerImage[] {
-  const json = parseJson(bytes, DOCKER_MANIFEST_FILE);
-  const images = Array.isArray(json) ? json.map(lowerKeys) : json;
-  const found = checkDocument<v.InferOutput<typeof manifestSchema>>(
-    manifestSchema,
-    images,
+export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) => void): DockerManifest {
+  const entries = checkDocument(
+    v.nullable(v.array(v.unknown())),
+    parseJson(bytes, DOCKER_MANIFEST_FILE),
     DOCKER_MANIFEST_FILE,
   );
-  return (found ?? []).map(({ config, repotags, layers }) => ({
-    config,
-    layers: layers ?? [],
-    names: namesAmong(repotags ?? [], onOther),
-  }));
+  const manifest: DockerManifest = { images: [], unread: [] };
+  for (const entry of entries ?? []) {
+    const value = withDockerKeys(entry);
+    const read = match(imageSchema, value);
+    if ('problem' in read) {
+      manifest.unread.push({ names: namesIn(value), problem: read.problem });
+      continue;
+    }
+    const { Config: config, RepoTags, Layers: layers } = read.value;
+    const names = namesAmong(RepoTags, onOther);
+    if (config === undefined || config === '') manifest.unread.push({ names, problem: 'it has no Config' });
+    else manifest.images.push({ config, names, layers });
+  }
+  return manifest;
 }
 
-function lowerKeys(image: unknown): unknown {
-  if (typeof image !== 'object' || image === null) return image;
-  const lowered = Object.entries(image).map(([key, value]): [string, unknown] => [foldKey(key), value]);
-  if (new Set(lowered.map(([key]) => key)).size < lowered.length) {
+/** The names of an entry that is wrong elsewhere. */
+function namesIn(entry: unknown): string[] {
+  const texts = isObject(entry) ? match(namesSchema, entry['RepoTags']) : undefined;
+  return texts !== undefined && 'value' in texts ? namesAmong(texts.value) : [];
+}
+
+/** An entry with the keys that are read here as docker writes them. */
+function withDockerKeys(entry: unknown): unknown {
+  if (!isObject(entry)) return entry;
+  const folded = Object.entries(entry).map(([key, value]): [string, unknown] => [foldKey(key), value]);
+  if (new Set(folded.map(([key]) => key)).size < folded.length)
     throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
-  }
-  return Object.fromEntries(lowered);
+  return Object.fromEntries(folded.map(([key, value]) => [KEYS.get(key) ?? key, value]));
 }
 
 /** The entry of an image over the blobs of a layout. */

@@ -105,16 +105,19 @@ export function withPlatform(root: Descriptor, config: ImageConfig): Descriptor 
   return isStated && isManifestType(root.mediaType) ? { ...root, platform } : root;
 }
 
-/** The error for a root without an image, or only with images for other platforms. */
+/**
+ * The error for a root without an image, or only with images for other platforms.
+ * @param name what the error calls the root
+ */
 export function noImage(
-  root: Descriptor,
+  { digest }: Descriptor,
   candidates: readonly Image[],
   platform: Platform | undefined,
+  name: string = digest,
 ): DrayageError {
   const found = candidates.map((image) => formatPlatform(configPlatform(image.config.value)));
-  if (platform === undefined || found.length === 0) {
-    return new DrayageError('UNSUPPORTED', `${root.digest} contains no image`, { digest: root.digest });
-  }
-  const message = `${root.digest} contains no image for ${formatPlatform(platform)}, only for ${found.join(', ')}`;
-  return new DrayageError('NOT_FOUND', message, { digest: root.digest, candidates: found });
+  if (platform === undefined || found.length === 0)
+    return new DrayageError('UNSUPPORTED', `${name} contains no image`, { digest });
+  const message = `${name} contains no image for ${formatPlatform(platform)}, only for ${found.join(', ')}`;
+  return new DrayageError('NOT_FOUND', message, { digest, candidates: found });
 }

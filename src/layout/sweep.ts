@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { reachable } from '../image/reachable.ts';
+import { noteUnread } from '../listing/unread.ts';
 import { blobNames, blobPath } from './blob-file.ts';
 import { replaceEntries } from './commit.ts';
 import { forgetBlob } from './known-blobs.ts';
@@ -70,12 +71,7 @@ export async function sweep(
 /** The content of an unread entry is unknown: it may need any blob. */
 export function assertAllRead({ unread: [entry] }: LayoutIndex, path: string): void {
   if (entry === undefined) return;
-  const { digest } = entry ?? {};
-  const what =
-    typeof digest === 'string' && digest !== ''
-      ? `names content in a way that is not read: ${digest.slice(0, 200)}`
-      : 'has an entry without a digest';
-  throw new DrayageError('UNSUPPORTED', `${path} ${what}`, {
+  throw new DrayageError('UNSUPPORTED', `nothing is removed from ${path}: ${noteUnread(entry)}`, {
     path,
     hint: 'the blobs that it needs are unknown: remove the entry with the tool that wrote it, then prune',
   });

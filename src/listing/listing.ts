@@ -13,6 +13,7 @@ import { entryNames } from './names.ts';
 import type { ReferrersBySubject } from './referrers.ts';
 import { findReferrers } from './referrers.ts';
 import { sortEntries } from './sort-entries.ts';
+import { unreadError } from './unread.ts';
 
 /** An index.json, and where the content of its entries is. */
 export interface ListingOptions {
@@ -47,11 +48,14 @@ export class Listing implements ImageIndex {
   async resolve(reference: string, options: ListOptions = {}): Promise<ResolvedImages> {
     options.signal?.throwIfAborted();
     const { content, index, place } = this.#options;
-    const { manifests } = await index(options);
+    const { manifests, unread } = await index(options);
     const candidates = manifests.filter((entry) => !isCosignEntry(entry));
     const found = await resolveImage(content, groupEntries(candidates), reference, options);
     if (found === undefined)
-      throw notFound(reference, (await this.#list({ ...options, references: true })).images, place);
+      throw (
+        unreadError(unread, reference, place) ??
+        notFound(reference, (await this.#list({ ...options, references: true })).images, place)
+      );
     const roots = new Set(found.map(({ root }) => root.digest));
     for (const entry of manifests) {
       const { note: message } = entryNames(entry);

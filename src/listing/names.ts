@@ -21,6 +21,11 @@ export interface EntryNames {
   note?: string;
 }
 
+/** The part of an entry that names it. */
+interface NamedEntry extends Pick<Descriptor, 'annotations'> {
+  digest: string;
+}
+
 /**
  * Reads the names of an entry of index.json.
  *
@@ -29,7 +34,7 @@ export interface EntryNames {
  * (`latest`, `app-1`; written by skopeo, umoci and buildx) is not a name to docker. If both are set, the bare word is the
  * tag. If they disagree, `ref.name` was set last, for example by `umoci tag`: its tag is taken, and containerd's repository.
  */
-export function entryNames({ annotations, digest }: Descriptor): EntryNames {
+export function entryNames({ annotations, digest }: NamedEntry): EntryNames {
   const [containerd, text] = [annotations?.[IMAGE_NAME], annotations?.[REF_NAME]];
   const base = nameIn(containerd);
   if (base === undefined) {

@@ -1,12 +1,12 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { noteUnread } from '../oci/image-index.ts';
 import type { LayoutEntries } from '../oci/image-index.ts';
 import { cosignSubjects, isCosignEntry } from './cosign-entry.ts';
 import type { ListedImage } from './entries.ts';
 import { groupEntries } from './entries.ts';
 import type { EntryKind } from './kinds.ts';
 import { entryNames } from './names.ts';
+import { noteUnread } from './unread.ts';
 
 /** The images of an index.json, and one line for each entry that is skipped or has two names. */
 export interface SortedEntries {

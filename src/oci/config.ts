@@ -1,6 +1,14 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
-import { digestSchema, documentObject, optional, parseDocument, stringsSchema } from './parse.ts';
+import {
+  digestSchema,
+  documentObject,
+  listOrNone,
+  optional,
+  parseDocument,
+  stringsSchema,
+  textSchema,
+} from './parse.ts';
 import type { Platform } from './platform.ts';
 
 /** One step of an image's build (OCI image-spec, config.md#properties). */
@@ -40,17 +48,17 @@ const runSchema = documentObject(
 
 const configSchema: v.GenericSchema<unknown, ImageConfig> = documentObject(
   {
-    architecture: v.nullish(v.string(), ''),
-    os: v.nullish(v.string(), ''),
+    architecture: textSchema,
+    os: textSchema,
     variant: optional(v.string()),
     'os.version': optional(v.string()),
     created: optional(v.string()),
     config: optional(runSchema),
-    rootfs: documentObject({ diff_ids: v.nullish(v.array(digestSchema), []) }, ['type']),
+    rootfs: documentObject({ diff_ids: listOrNone(digestSchema) }, ['type']),
     history: optional(
       v.array(
         v.pipe(
-          v.nullable(historySchema),
+          optional(historySchema),
           v.transform((entry): HistoryEntry => entry ?? {}),
         ),
       ),

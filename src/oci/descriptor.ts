@@ -22,7 +22,11 @@ export interface Descriptor {
 /** Schema of a descriptor; unknown properties are kept. Embedded content must be that of the digest. */
 export const descriptorSchema: v.GenericSchema<unknown, Descriptor> = v.pipe(
   documentObject({
-    mediaType: v.pipe(v.string(), v.maxLength(255, 'longer than 255 characters')),
+    mediaType: v.pipe(
+      v.string(),
+      v.minLength(1, 'it is empty'),
+      v.maxLength(255, 'longer than 255 characters'),
+    ),
     digest: digestSchema,
     size: sizeSchema,
     annotations: optional(stringsSchema),

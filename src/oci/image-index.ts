@@ -6,11 +6,15 @@ import { parseJson } from './json.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
 import type { Document } from './manifest.ts';
 import { toDocument } from './manifest.ts';
+import type { Fields } from './parse.ts';
 import {
   checkDocument,
   documentObject,
   foldKey,
+  isNothing,
+  isObject,
   list,
+  match,
   optional,
   optionalType,
   parseDocument,
@@ -49,14 +53,14 @@ export interface LayoutEntries {
 /** A layout's index.json (OCI image-spec, image-layout.md#indexjson-file). */
 export interface LayoutIndex extends Index, LayoutEntries {}
 
-/**
- * An entry with a digest of an unknown algorithm, or without what names content: a media type, a digest, a size. Its other
- * properties are not checked.
- */
-export type UnreadEntry = Readonly<Partial<Record<string, unknown>>> | null;
+/** An entry of an unknown digest algorithm, or whatever else is no descriptor that could be read. */
+export type UnreadEntry = unknown;
 
 /** The index.json of a layout without images. */
 export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
+
+/** The keys of an entry that identify its content, as {@link foldKey} spells them. */
+const IDENTIFYING: ReadonlySet<string> = new Set(['mediatype', 'digest', 'size']);
 
 /** A digest of any algorithm (OCI image-spec, descriptor.md#digests). */
 const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
@@ -74,11 +78,10 @@ export function parseLayoutIndex(bytes: Uint8Array, what: string): LayoutIndex {
 
 function parseLayoutEntries(bytes: Uint8Array, what: string): LayoutIndex {
   const json = parseJson(bytes, what);
-  if (typeof json !== 'object' || json === null || !('manifests' in json) || !Array.isArray(json.manifests))
+  if (!isObject(json) || !Array.isArray(json['manifests']))
     return { ...checkDocument(indexSchema, json, what), unread: [] };
-  const entries: unknown[] = json.manifests;
-  const index = { ...json, manifests: entries.filter((entry) => !isUnread(entry)) };
-  return { ...checkDocument(indexSchema, index, what), unread: entries.filter(isUnread) };
+  const index = checkDocument(indexSchema, { ...json, manifests: [] }, what);
+  return { ...index, ...readEntries(json['manifests'], what) };
 }
 
 /** The text of an index.json; the unread entries come last. */
@@ -86,27 +89,36 @@ export function formatLayoutIndex({ unread, ...index }: LayoutIndex): string {
   return JSON.stringify({ ...index, manifests: [...index.manifests, ...unread] });
 }
 
-function isUnread(entry: unknown): entry is UnreadEntry {
-  return entry === null || (isObject(entry) && reasonUnread(entry) !== undefined);
+/**
+ * Reads the entries of an index, each by itself.
+ * @throws {@link DrayageError} `MALFORMED` if another program may read other content in an entry
+ */
+export function readEntries(entries: readonly unknown[], what: string): LayoutEntries {
+  const found: LayoutEntries = { manifests: [], unread: [] };
+  for (const [i, entry] of entries.entries()) {
+    if (isAmbiguous(entry)) checkDocument(descriptorSchema, entry, `${what}: manifests.${i}`);
+    const read = readEntry(entry);
+    if ('value' in read) found.manifests.push(read.value);
+    else found.unread.push(entry);
+  }
+  return found;
 }
 
-function isObject(value: unknown): value is Readonly<Partial<Record<string, unknown>>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Why an entry is not read. */
+export function reasonUnread(entry: UnreadEntry): string {
+  const read = readEntry(entry);
+  return 'problem' in read ? read.problem : 'it is not read';
 }
 
-/** One line about an unread entry. */
-export function noteUnread(entry: UnreadEntry): string {
-  const digest = entry?.['digest'];
-  const name = typeof digest === 'string' && digest !== '' ? digest.slice(0, 200) : 'an entry of index.json';
-  return `${name} is skipped: ${entry === null ? 'it is null' : reasonUnread(entry)}`;
+function readEntry(entry: unknown): { value: Descriptor } | { problem: string } {
+  const problem = isObject(entry)
+    ? namesNothing(entry)
+    : `it is ${entry === null ? 'null' : 'not an object'}`;
+  return problem === undefined ? match(descriptorSchema, entry) : { problem };
 }
 
-function reasonUnread(entry: Readonly<Partial<Record<string, unknown>>>): string | undefined {
-  const { mediaType, digest, size } = entry;
-  // A key in other spelling may be what another program reads.
-  const known = new Set(['mediatype', 'digest', 'size']);
-  if (Object.keys(entry).some((key) => known.has(foldKey(key)) && !/^(?:mediaType|digest|size)$/.test(key)))
-    return undefined;
+/** Why an entry names no content that could be read, before its other properties are checked. */
+function namesNothing({ mediaType, digest, size }: Fields): string | undefined {
   if (isNothing(digest)) return 'it has no digest';
   if (typeof digest === 'string' && ANY_DIGEST.test(digest) && !/^sha(?:256|512):/.test(digest))
     return 'its digest algorithm is unknown';
@@ -114,8 +126,11 @@ function reasonUnread(entry: Readonly<Partial<Record<string, unknown>>>): string
   return isNothing(size) ? 'it has no size' : undefined;
 }
 
-function isNothing(value: unknown): boolean {
-  return value === undefined || value === null || value === '';
+/** Whether a key that identifies content has another spelling: another program may read it. */
+function isAmbiguous(entry: unknown): boolean {
+  const isOther = (key: string): boolean =>
+    IDENTIFYING.has(foldKey(key)) && !/^(?:mediaType|digest|size)$/.test(key);
+  return isObject(entry) && Object.keys(entry).some(isOther);
 }
 
 /**

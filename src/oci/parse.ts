@@ -29,20 +29,39 @@ export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
 export function optional<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T | undefined> {
   return v.pipe(
     v.nullish(v.unknown()),
-    v.transform((value) => (isEmpty(value) && !v.is(schema, value) ? undefined : value)),
+    v.transform((value) => (isNothing(value) && !v.is(schema, value) ? undefined : value)),
     v.nullish(schema),
     v.transform((value) => value ?? undefined),
   );
 }
 
-function isEmpty(value: unknown): boolean {
-  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+/** The properties of a parsed object. */
+export type Fields = Readonly<Partial<Record<string, unknown>>>;
+
+/** Whether a parsed value is an object, and no list. */
+export function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** Whether a value says nothing: it is absent, `null`, or an empty text, object or list. */
+export function isNothing(value: unknown): boolean {
+  const isEmptyObject = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  return value === undefined || value === null || value === '' || isEmptyObject;
+}
+
+/** An optional text; an absent one is empty, as in Go. */
+export const textSchema: v.GenericSchema<unknown, string> = v.optional(
+  v.pipe(
+    optional(v.string()),
+    v.transform((text) => text ?? ''),
+  ),
+  '',
+);
 
 /** The version of manifests and indexes. Go reads an absent one, too. */
 export const schemaVersion: v.GenericSchema<unknown, 2> = v.pipe(
   v.unknown(),
-  v.transform((value) => (value === undefined || value === null || value === 0 ? 2 : value)),
+  v.transform((value) => (value === 0 || isNothing(value) ? 2 : value)),
   v.literal(2),
 );
 
@@ -59,13 +78,28 @@ export function list<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<un
   );
 }
 
+/** A list that may be absent: then it is empty. */
+export function listOrNone<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[]> {
+  return v.optional(
+    v.pipe(
+      optional(v.array(schema)),
+      v.transform((items) => items ?? []),
+    ),
+    [],
+  );
+}
+
+/** An object, and no list. */
+const objectSchema = v.pipe(
+  v.unknown(),
+  v.check((value) => !Array.isArray(value), 'it is a list, not an object'),
+  v.looseObject({}),
+);
+
 /** Annotations and labels. A `null` is an empty text, as in Go. */
-export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v.record(
-  v.string(),
-  v.pipe(
-    v.nullable(v.string()),
-    v.transform((text) => text ?? ''),
-  ),
+export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v.pipe(
+  objectSchema,
+  v.record(v.string(), textSchema),
 );
 
 /** A key as Go programs compare it: without case, the long s (U+017F) as an s, the Kelvin sign (U+212A) as a k. */
@@ -89,11 +123,13 @@ export function documentObject<const Entries extends v.ObjectEntries>(
   const haveOneMeaning = (keys: readonly string[]): boolean =>
     keys.every(isPlain) && new Set(keys.map(foldKey)).size === keys.length;
   return v.pipe(
-    v.looseObject(entries),
+    objectSchema,
+    // Before the values: what another program reads in their place matters first.
     v.check(
       (value) => haveOneMeaning(Object.keys(value)),
       'a key in other spelling, which docker reads, too',
     ),
+    v.looseObject(entries),
   );
 }
 
@@ -111,9 +147,18 @@ export function parseDocument<T>(schema: v.GenericSchema<unknown, T>, bytes: Uin
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unknown, what: string): T {
-  const result = v.safeParse(schema, value, { abortEarly: true });
-  if (result.success) return result.output;
-  throw new DrayageError('MALFORMED', `${what}: ${describeIssue(result.issues[0])}`);
+  const found = match(schema, value);
+  if ('value' in found) return found.value;
+  throw new DrayageError('MALFORMED', `${what}: ${found.problem}`);
+}
+
+/** A parsed value as a schema reads it, or what is wrong with it, in words that name the failing key. */
+export function match<T>(
+  schema: v.GenericSchema<unknown, T>,
+  value: unknown,
+): { value: T } | { problem: string } {
+  const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
+  return success ? { value: output } : { problem: describeIssue(issues[0]) };
 }
 
 /** What values of a JSON type are called; other types are what they are written as. */

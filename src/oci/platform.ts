@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { documentObject, optional } from './parse.ts';
+import { documentObject, optional, textSchema } from './parse.ts';
 
 /** The platform of an image (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
@@ -23,9 +23,8 @@ export interface PlatformOption {
 /** Schema of a platform inside a document. */
 export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject(
   {
-    // Go reads an absent one as an empty text.
-    os: v.nullish(v.string(), ''),
-    architecture: v.nullish(v.string(), ''),
+    os: textSchema,
+    architecture: textSchema,
     variant: optional(v.string()),
     'os.version': optional(v.string()),
   },

@@ -202,7 +202,7 @@ async function readEach(found: readonly VouchedImage[], selection: Selection): P
     if (read !== undefined) {
       selected.push({ ...one, ...read, content });
     } else if (images.length > 0) {
-      throw noImage(one.image.root, [], platform);
+      throw noImage(one.image.root, [], platform, nameOf(one.image));
     } else {
       onProgress?.({ kind: 'note', message: `${nameOf(one.image)} is skipped: it is not an image` });
     }

@@ -9,9 +9,10 @@ test.each([
   ['in lower case', { config: 'config', repotags: ['app:1'], layers: ['layer'] }],
   ['with letters that docker takes for those', { Config: 'config', RepoTagſ: ['app:1'], LAYERſ: ['layer'] }],
 ])('manifest.json is read by keys %s', (_, image) => {
-  expect(parseDockerManifest(json([image]))).toEqual([
-    { config: 'config', names: ['app:1'], layers: ['layer'] },
-  ]);
+  expect(parseDockerManifest(json([image]))).toEqual({
+    images: [{ config: 'config', names: ['app:1'], layers: ['layer'] }],
+    unread: [],
+  });
 });
 
 test.each([
@@ -25,7 +26,7 @@ test.each([
 ])('of RepoTags, %s is skipped: it cannot be a name', (text) => {
   const others: string[] = [];
   const bytes = json([{ ...IMAGE, RepoTags: [text, 'app:1'] }]);
-  expect(parseDockerManifest(bytes, (other) => others.push(other))[0]?.names).toEqual(['app:1']);
+  expect(parseDockerManifest(bytes, (other) => others.push(other)).images[0]?.names).toEqual(['app:1']);
   expect(others).toEqual([text ?? '']);
 });
 
@@ -38,3 +39,24 @@ test.each(['repotags', 'REPOTAGS', 'RepoTag\u017F'])(
     expect(message).toContain('has a key twice');
   },
 );
+
+test.each<[unknown, string[], string]>([
+  [null, [], 'it is null, not an object'],
+  [7, [], 'it is 7, not an object'],
+  [{ ...IMAGE, Config: undefined }, ['app:1'], 'it has no Config'],
+  [{ ...IMAGE, Config: null }, ['app:1'], 'it has no Config'],
+  [{ ...IMAGE, Config: '' }, ['app:1'], 'it has no Config'],
+  [{ ...IMAGE, Config: 7 }, ['app:1'], 'Config: it is 7, not a text'],
+  [{ config: 'config', repoTags: ['app:1'], layers: [null] }, ['app:1'], 'Layers.0: it is null, not a text'],
+  [{ ...IMAGE, RepoTags: 'app:1' }, [], 'RepoTags: it is "app:1", not a list'],
+  [{ ...IMAGE, RepoTags: [7] }, [], 'RepoTags.0: it is 7, not a text'],
+])('an entry of manifest.json that cannot be read costs only itself: %j', (entry, names, problem) => {
+  const { images, unread } = parseDockerManifest(json([entry, { ...IMAGE, RepoTags: ['other:1'] }]));
+  expect(images.map((image) => image.names)).toEqual([['other:1']]);
+  expect(unread).toEqual([{ names, problem }]);
+});
+
+test.each([null, '', {}, [], undefined])('RepoTags and Layers may be absent, as with %j', (value) => {
+  const { images } = parseDockerManifest(json([{ ...IMAGE, RepoTags: value, Layers: value }]));
+  expect(images).toEqual([{ config: 'config', names: [], layers: [] }]);
+});

@@ -172,10 +172,11 @@ describe('an entry whose digest is not read', () => {
   });
 
   test.each(['sha256:abc', 'blake3', 'blake3:', 'BLAKE3:aa', `sha512:${'a'.repeat(64)}`])(
-    'has to be a digest: %s is malformed',
+    'has to be a digest: %s costs that entry, and is malformed where it is asked for',
     async (digest) => {
-      const layout = await layoutOf([APP], [{ ...BLAKE3, digest }]);
-      await expect(layout.images()).rejects.toMatchObject({ code: 'MALFORMED' });
+      const layout = await layoutOf([APP], [{ ...BLAKE3, digest }, named(APP, 'app:1')]);
+      expect((await layout.images()).map(({ names }) => names)).toEqual([['app:1']]);
+      await expect(layout.resolve(digest)).rejects.toMatchObject({ code: 'MALFORMED' });
     },
   );
 });

@@ -14,7 +14,7 @@ import type { Document } from '../../oci/manifest.ts';
 import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
 import { buildManifest } from '../../oci/manifest.ts';
 import { OCI_CONFIG } from '../../oci/media-types.ts';
-import type { DockerImage } from '../docker-manifest.ts';
+import type { DockerImage, UnreadImage } from '../docker-manifest.ts';
 import { parseDockerManifest } from '../docker-manifest.ts';
 import { quote } from '../tar/header.ts';
 import type { ArchiveContent } from './archive-content.ts';
@@ -47,6 +47,8 @@ export class DockerImages implements ImageIndex {
   readonly #listed = new Map<Digest, ListedImage>();
   readonly #notes: string[] = [];
   readonly #unusable: Unusable[] = [];
+  /** Entries that are skipped, and are an error only where they are asked for. */
+  readonly #unread: Unusable[] = [];
   readonly #own: OwnDocuments;
 
   private constructor(content: ArchiveContent, own: OwnDocuments) {
@@ -76,12 +78,14 @@ export class DockerImages implements ImageIndex {
 
   async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
     const name = familiar(reference);
-    this.#assertUsable(this.#unusable.filter(({ names }) => names.includes(name)));
+    const isMeant = ({ names }: Unusable): boolean => names.includes(name);
+    this.#assertUsable(this.#unusable.filter(isMeant));
     const listed = [...this.#listed.values()];
     const found = await resolveImage(this.#content, listed, reference, options);
     if (found !== undefined) return found;
     // It may be the digest of an image whose digests are unknown.
     if (meansDigest(reference)) this.#assertUsable(this.#unusable);
+    this.#assertUsable(this.#unread.filter(isMeant));
     throw notFound(reference, listed, ARCHIVE);
   }
 
@@ -101,12 +105,22 @@ export class DockerImages implements ImageIndex {
     let count = 0;
     const onOther = (text: string): void =>
       void this.#notes.push(`${DOCKER_MANIFEST_FILE}: ${quote(text)} is skipped: it cannot be a name`);
-    for (const image of parseDockerManifest(bytes, onOther)) {
+    const { images, unread } = parseDockerManifest(bytes, onOther);
+    for (const image of images) {
       count += Math.max(image.names.length, 1);
       if (count > MAX_LISTED) throw tooMany(count);
       await this.#read(image, reader);
     }
-    if (count === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
+    if (images.length + unread.length === 0)
+      throw new DrayageError('MALFORMED', 'the archive holds no image');
+    for (const image of unread) this.#noteUnread(image);
+  }
+
+  #noteUnread({ names, problem }: UnreadImage): void {
+    const title = names[0] ?? `an entry of ${DOCKER_MANIFEST_FILE}`;
+    this.#notes.push(`${title} is skipped: ${problem}`);
+    const message = `${title} cannot be read in ${ARCHIVE}: in ${DOCKER_MANIFEST_FILE}, ${problem}`;
+    this.#unread.push({ names, error: new DrayageError('MALFORMED', message) });
   }
 
   async #read(image: DockerImage, reader: PartsReader): Promise<void> {

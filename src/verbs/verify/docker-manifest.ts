@@ -16,7 +16,9 @@ export async function assertDockerManifest(layout: Layout, options: ContentOptio
   const bytes = await readSmallFile(layout.path, DOCKER_MANIFEST_FILE);
   if (bytes === undefined) return;
   const indexed = await indexedImages(layout, options);
-  for (const { config, layers, names } of parseDockerManifest(bytes)) {
+  const { images, unread } = parseDockerManifest(bytes);
+  for (const { names, problem } of unread) throw differs(layout, `${names[0] ?? 'an image'} (${problem})`);
+  for (const { config, layers, names } of images) {
     const same = indexed.filter((image) => image.config === config);
     if (same.length === 0) throw differs(layout, `the image of ${config}`);
     if (!same.some((image) => layers.join() === image.layers.join()))
