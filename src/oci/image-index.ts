@@ -59,8 +59,8 @@ export type UnreadEntry = unknown;
 /** The index.json of a layout without images. */
 export const EMPTY_INDEX: LayoutIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], unread: [] };
 
-/** The keys of an entry that identify its content, as {@link foldKey} spells them. */
-const IDENTIFYING: ReadonlySet<string> = new Set(['mediatype', 'digest', 'size']);
+/** The keys of an entry that identify its content. */
+const IDENTIFYING = ['mediaType', 'digest', 'size'] as const;
 
 /** A digest of any algorithm (OCI image-spec, descriptor.md#digests). */
 const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
@@ -128,9 +128,12 @@ function namesNothing({ mediaType, digest, size }: Fields): string | undefined {
 
 /** Whether a key that identifies content has another spelling: another program may read it. */
 function isAmbiguous(entry: unknown): boolean {
-  const isOther = (key: string): boolean =>
-    IDENTIFYING.has(foldKey(key)) && !/^(?:mediaType|digest|size)$/.test(key);
-  return isObject(entry) && Object.keys(entry).some(isOther);
+  return isObject(entry) && Object.keys(entry).some(isRespelled);
+}
+
+function isRespelled(key: string): boolean {
+  const plain = IDENTIFYING.find((one) => foldKey(one) === foldKey(key));
+  return plain !== undefined && plain !== key;
 }
 
 /**

@@ -39,10 +39,7 @@ function artifact(configType: string, layerType: string): SampleImage {
 }
 
 /** A layout with the content of all of these, and these entries. */
-async function layoutOf(
-  content: readonly SampleImage[],
-  manifests: readonly (Descriptor | UnreadEntry)[],
-): Promise<Layout> {
+async function layoutOf(content: readonly SampleImage[], manifests: readonly UnreadEntry[]): Promise<Layout> {
   const layout = await Layout.create(join(await temporaryFolder(), 'layout'));
   await layout.update(async (transaction) => {
     for (const image of content) await addSample(transaction, image);
@@ -56,7 +53,7 @@ function named({ root }: SampleImage, name: string): Descriptor {
 }
 
 describe('beside an image is passed over, with a line,', () => {
-  test.each<[string, readonly SampleImage[], Descriptor | UnreadEntry, string]>([
+  test.each<[string, readonly SampleImage[], UnreadEntry, string]>([
     [
       'a Helm chart',
       [CHART],

@@ -253,8 +253,7 @@ test.each(FIELDS.filter((field) => !isInMap(field) && !isElement(field) && !isId
 
 test('all images of a layout are chosen beside entries that cannot be read, with a line for each', async () => {
   const good = oddImage({ in: 'config', name: 'good:1', change: (same) => same });
-  const change = (document: Json): Json => withValue(document, ['size'], '5');
-  const odd = oddImage({ in: 'index.json', name: 'odd:1', change });
+  const odd = oddImage({ in: 'index.json', name: 'odd:1', change: (json) => withValue(json, ['size'], '5') });
   for (const place of await placesOf([odd, good])) {
     const notes: unknown[] = [];
     const chosen = await select([place], { onProgress: notes.push.bind(notes) });

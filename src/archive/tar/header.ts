@@ -32,6 +32,8 @@ const TYPES: Record<string, HeaderType> = {
 
 const USTAR = 'ustar\x0000';
 const GNU = 'ustar  \0';
+/** Where the magic is; a header older than ustar has nothing from here on. */
+const MAGIC_AT = 257;
 const OCTAL = /^ *([0-7]+)[ \0]*$/;
 
 /** Whether a block holds nothing but zeros. */
@@ -49,14 +51,14 @@ export function hasChecksum(block: Uint8Array): boolean {
 }
 
 /**
- * Reads a header block whose checksum holds: ustar (POSIX) or GNU.
+ * Reads a header block whose checksum holds: ustar (POSIX), GNU, or the older v7.
  * @throws {@link DrayageError} `MALFORMED`, `UNSUPPORTED`
  */
 export function parseHeader(block: Uint8Array): TarHeader {
-  const magic = latin1(block, 257, 265);
+  const magic = latin1(block, MAGIC_AT, MAGIC_AT + 8);
   const short = decodeText(upToNul(block, 0, 100), 'a name in a tar header');
-  if (magic !== USTAR && magic !== GNU) {
-    throw new DrayageError('UNSUPPORTED', `tar entry ${quote(short)} has a header older than ustar`, {
+  if (magic !== USTAR && magic !== GNU && !isZero(block.subarray(MAGIC_AT))) {
+    throw new DrayageError('UNSUPPORTED', `tar entry ${quote(short)} has a header of an unknown format`, {
       entry: short,
     });
   }

@@ -39,7 +39,7 @@ interface ReadTarOptions {
 }
 
 /**
- * Reads a tar archive (ustar, GNU or pax) entry by entry, in one pass, pulling no more than is asked for.
+ * Reads a tar archive (v7, ustar, GNU or pax) entry by entry, in one pass, pulling no more than is asked for.
  *
  * Strict where others let things pass: an archive has to end with its two zero blocks and with nothing but zeros after
  * them; sizes stand only on files; every extension has to follow its grammar. So an archive that was cut anywhere, or that

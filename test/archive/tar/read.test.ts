@@ -20,6 +20,7 @@ import {
   tar,
 } from '../../support/archives/tar-bytes.ts';
 
+const V7 = '\0'.repeat(8);
 const bad = (fields: HeaderFields): Buffer => entry('a', 'x', fields);
 
 interface Read {
@@ -86,6 +87,7 @@ describe('entries', () => {
     ['a field that is full', entry('f'.repeat(100), 'x'), 'f'.repeat(100)],
     ['a global comment before it', Buffer.concat([pax({ comment: 'c' }, 'g'), entry('a', 'x')]), 'a'],
     ['type NUL, as of old', entry('a', 'x', { type: '\0' }), 'a'],
+    ['a header older than ustar', entry('a', 'x', { magic: V7 }), 'a'],
     ['a size in base 256', Buffer.concat([header({ name: 'a', size: base256(1) }), padded('x')]), 'a'],
     ['a size of pax', Buffer.concat([pax({ size: '1' }), header({ name: 'a' }), padded('x')]), 'a'],
     ['a size with spaces', entry('a', 'x', { size: '         1 \0' }), 'a'],
@@ -170,7 +172,8 @@ describe('refused', () => {
       Buffer.concat([entry('a'), Buffer.from('hello '.repeat(200))]),
       'MALFORMED',
     ],
-    ['a v7 header', bad({ magic: '\0\0\0\0\0\0\0\0' }), 'UNSUPPORTED'],
+    ['a header of an unknown format', bad({ magic: 'ustar\x001\0' }), 'UNSUPPORTED'],
+    ['a v7 header with a prefix, which some read', bad({ magic: V7, prefix: 'p' }), 'UNSUPPORTED'],
     ['a sparse file', bad({ type: 'S' }), 'UNSUPPORTED'],
     [
       'a sparse file of an unknown version',
