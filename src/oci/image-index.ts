@@ -71,12 +71,16 @@ const ANY_DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+$/;
  */
 export function parseLayoutIndex(bytes: Uint8Array, what: string): LayoutIndex {
   currentBudget()?.spendDocument(what, bytes);
-  const index = parseLayoutEntries(bytes, what);
+  const index = parseEntries(bytes, what);
   currentBudget()?.spend('entries', index.manifests.length + index.unread.length);
   return index;
 }
 
-function parseLayoutEntries(bytes: Uint8Array, what: string): LayoutIndex {
+/**
+ * Parses an index whose entries are independent of each other: those that cannot be read are kept apart.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function parseEntries(bytes: Uint8Array, what: string): LayoutIndex {
   const json = parseJson(bytes, what);
   if (!isObject(json) || !Array.isArray(json['manifests']))
     return { ...checkDocument(indexSchema, json, what), unread: [] };
@@ -93,7 +97,7 @@ export function formatLayoutIndex({ unread, ...index }: LayoutIndex): string {
  * Reads the entries of an index, each by itself.
  * @throws {@link DrayageError} `MALFORMED` if another program may read other content in an entry
  */
-export function readEntries(entries: readonly unknown[], what: string): LayoutEntries {
+function readEntries(entries: readonly unknown[], what: string): LayoutEntries {
   const found: LayoutEntries = { manifests: [], unread: [] };
   for (const [i, entry] of entries.entries()) {
     if (isAmbiguous(entry)) checkDocument(descriptorSchema, entry, `${what}: manifests.${i}`);
@@ -144,7 +148,11 @@ export function parseIndex(bytes: Uint8Array, what: string): Index {
   return parseDocument(indexSchema, bytes, what);
 }
 
-/** Writes an image index: compact JSON, keys in the order schemaVersion, mediaType, manifests. */
-export function buildIndex(manifests: readonly Descriptor[]): Document {
+/** Writes an image index: compact JSON, keys in the order schemaVersion, mediaType, manifests; unread entries come last. */
+export function buildIndex(
+  descriptors: readonly Descriptor[],
+  unread: readonly UnreadEntry[] = [],
+): Document {
+  const manifests = [...descriptors, ...unread];
   return toDocument(OCI_INDEX, JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
 }

@@ -168,7 +168,7 @@ export class RegistryApi implements AsyncDisposable {
       const next = await this.#authorization.header(scopes, url, { signal });
       reply = await this.#visit(url, request, next);
     }
-    for (const warning of warningsIn(reply)) this.#warn(warning);
+    for (const warning of warningsIn(reply)) this.warn(`${this.host} warns: ${warning}`);
     return reply;
   }
 
@@ -203,8 +203,9 @@ export class RegistryApi implements AsyncDisposable {
     }
   }
 
-  #warn(text: string): void {
-    const message = `${this.host} warns: ${this.#secrets.conceal(text)}`;
+  /** Says something about the registry, once. */
+  warn(text: string): void {
+    const message = this.#secrets.conceal(text);
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.#onWarning(message);

@@ -2,7 +2,9 @@ import type { ContentOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { buildIndex, parseIndex } from '../oci/image-index.ts';
+import { noteUnread } from '../listing/unread.ts';
+import type { LayoutEntries } from '../oci/image-index.ts';
+import { buildIndex, EMPTY_INDEX, parseEntries } from '../oci/image-index.ts';
 import type { Document } from '../oci/manifest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { putManifest, readManifest } from './manifests.ts';
@@ -21,7 +23,7 @@ function referrersTag(subject: Digest): string {
 
 /**
  * What refers to content by `subject` (OCI distribution-spec, listing referrers): by the API, or if the registry has
- * none, by the tag that replaces it.
+ * none, by the tag that replaces it. An entry that cannot be read is skipped, with a warning.
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, `MALFORMED`, `LIMIT`, `UNSAFE`
  */
 export async function listReferrers(
@@ -29,7 +31,8 @@ export async function listReferrers(
   subject: Digest,
   options: ContentOptions = {},
 ): Promise<Descriptor[]> {
-  return (await byApi(repository, subject, options)) ?? byTag(repository, subject, options);
+  const listed = await byApi(repository, subject, options);
+  return listed ?? readable(repository, await byTag(repository, subject, options));
 }
 
 /**
@@ -46,9 +49,10 @@ export async function putReferrer(
   const processed = await putManifest(repository, document, document.descriptor.digest, options);
   if (processed !== undefined) return;
   // Only a client that gets no `OCI-Subject` has to update the list itself.
-  const others = await byTag(repository, subject, options);
-  if (others.some(({ digest }) => digest === listed.digest)) return;
-  await putManifest(repository, buildIndex([...others, listed]), referrersTag(subject), options);
+  const { manifests, unread } = await byTag(repository, subject, options);
+  if (manifests.some(({ digest }) => digest === listed.digest)) return;
+  const index = buildIndex([...manifests, listed], unread);
+  await putManifest(repository, index, referrersTag(subject), options);
 }
 
 async function byApi(
@@ -65,7 +69,7 @@ async function byApi(
     isNone: (reply) =>
       (reply.status === 200 && reply.header('content-type')?.startsWith(OCI_INDEX) !== true) ||
       [400, 404, 405].includes(reply.status),
-    parse: (bytes) => parseIndex(bytes, what).manifests,
+    parse: (bytes) => readable(repository, parseEntries(bytes, what)),
     max: MAX_REFERRERS,
     signal,
   });
@@ -75,9 +79,14 @@ async function byTag(
   repository: RepositoryAddress,
   subject: Digest,
   options: ContentOptions,
-): Promise<Descriptor[]> {
+): Promise<LayoutEntries> {
   const tag = referrersTag(subject);
   const document = await readManifest(repository, tag, options);
-  if (document?.descriptor.mediaType !== OCI_INDEX) return [];
-  return parseIndex(document.bytes, `${repository.name}:${tag}`).manifests;
+  if (document?.descriptor.mediaType !== OCI_INDEX) return EMPTY_INDEX;
+  return parseEntries(document.bytes, `${repository.name}:${tag}`);
+}
+
+function readable({ api, name }: RepositoryAddress, { manifests, unread }: LayoutEntries): Descriptor[] {
+  for (const entry of unread) api.warn(`a list of referrers in ${name}: ${noteUnread(entry)}`);
+  return manifests;
 }

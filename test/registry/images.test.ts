@@ -126,6 +126,31 @@ describe.each([true, false])('what refers to an image, with the API: %s', (refer
   });
 });
 
+test('an entry of a list of referrers that cannot be read costs only itself, and stays', async () => {
+  const { fake } = await withImage({ referrers: false });
+  const registry = registryOf(fake);
+  const repository = registry.repository('group/app');
+  const { digest } = IMAGE.descriptor;
+  const odd = { ...IMAGE.descriptor, size: 'large' };
+  const good = { ...IMAGE.descriptor, artifactType: 'application/x.signature' };
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [odd, good] }),
+  );
+  const list = describeBytes(bytes, OCI_INDEX);
+  const stored = fake.store.repository('group/app');
+  stored.manifests.set(list.digest, { mediaType: OCI_INDEX, bytes });
+  const tag = digest.replace(':', '-');
+  stored.tags.set(tag, list.digest);
+  expect(await repository.referrers(IMAGE.descriptor)).toEqual([good]);
+  expect(registry.warnings).toEqual([
+    expect.stringContaining(`${digest} is skipped: size: not a whole number of bytes`),
+  ]);
+  const signature = toDocument(OCI_MANIFEST, IMAGE.bytes.toString().replace('{', '{"artifactType":"x",'));
+  await repository.putReferrer(signature, digest, signature.descriptor);
+  const written = stored.manifests.get(stored.tags.get(tag) ?? digest)?.bytes.toString() ?? '{}';
+  expect(JSON.parse(written)).toMatchObject({ manifests: [good, signature.descriptor, odd] });
+});
+
 test('what refers to a digest of sha512 is kept under the first 64 of its digits', async () => {
   const { fake, repository } = await withImage({ referrers: false });
   const digest = digestOf(IMAGE.bytes, 'sha512');
