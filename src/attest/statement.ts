@@ -12,7 +12,10 @@ export interface AttestedImage {
   ids: readonly Digest[];
   /** Familiar references, `temp:latest`. */
   names: readonly string[];
-  /** Blobs of layers that the signer has not read, because a base that the user named states them. Default: none. */
+  /**
+   * Blobs of layers that the signer has not read: a base that the user named states them, or they are non-distributable and
+   * were absent. Default: none.
+   */
   unreadLayers?: readonly Digest[] | undefined;
   /**
    * Whether `digest` is that of a reference to an image that stays in a daemon: the config digest is a subject, too, and no

@@ -25,7 +25,7 @@ export interface SignedFacts {
   origin: Readonly<Record<string, string>>;
   /** The names of the image when it was signed; null if no name is covered. */
   names: readonly string[] | null;
-  /** Blobs of layers that the signer has not read, because a base states them. */
+  /** Blobs of layers that the signer has not read: a base states them, or they are non-distributable and were absent. */
   unreadLayers: readonly Digest[];
   /** Whether the signer has read layers at all. A signature of a reference proves none. */
   layersRead: boolean;

@@ -74,12 +74,29 @@ export function isIndexDocument(document: ImageDocument): document is ParsedDocu
 }
 
 /** Whether a manifest is of a runnable image, and not of an attestation, a signature or another artifact. */
-export function isImageManifest({ value, descriptor }: ParsedDocument<Manifest>): boolean {
-  return (
-    isConfigType(value.config.mediaType) &&
-    value.layers.every(({ mediaType }) => isLayerType(mediaType)) &&
-    !(descriptor.platform !== undefined && isUnknownPlatform(descriptor.platform))
+export function isImageManifest(manifest: ParsedDocument<Manifest>): boolean {
+  return isOfImage(manifest) && !isCalledAttestation(manifest);
+}
+
+/**
+ * The manifests whose configs state what their layers are: images, also those that an index lists for unknown/unknown, as
+ * attestations are listed. Whoever writes an index must not keep layers from being proven.
+ */
+export function layeredManifests(documents: readonly ImageDocument[]): ParsedDocument<Manifest>[] {
+  return documents.filter(
+    (document): document is ParsedDocument<Manifest> =>
+      !isIndexDocument(document) &&
+      isOfImage(document) &&
+      (document.value.layers.length > 0 || !isCalledAttestation(document)),
   );
+}
+
+function isOfImage({ value: { config, layers } }: ParsedDocument<Manifest>): boolean {
+  return isConfigType(config.mediaType) && layers.every(({ mediaType }) => isLayerType(mediaType));
+}
+
+function isCalledAttestation({ descriptor: { platform } }: ParsedDocument<Manifest>): boolean {
+  return platform !== undefined && isUnknownPlatform(platform);
 }
 
 /** Whether a manifest may be of an image, whatever its descriptor says: it has an image's layer, or no layer at all. */

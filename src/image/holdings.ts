@@ -2,11 +2,12 @@ import { layersOfAll } from '../content/layer.ts';
 import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
 import { isUnusable } from '../errors.ts';
 import { contentsOf } from './contents.ts';
-import { images, isUnreadable, readConfig } from './image.ts';
+import { images, isUnreadable } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
 import { proveAll } from './prove.ts';
 import { isProven, pairOf } from './proven.ts';
+import { statedLayers } from './stated-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -188,13 +189,11 @@ export class Holdings {
 
   /** Whether all that a root leads to is held. Non-distributable layers may be absent. */
   async #isWhole(root: Descriptor): Promise<boolean> {
-    const { images: manifests, blobs, absent } = await contentsOf(this.#store, root, this.#options);
+    const contents = await contentsOf(this.#store, root, this.#options);
+    const { blobs, absent } = contents;
     const present = new Set(blobs.map(({ digest }) => digest));
-    const layers: Layer[] = [];
-    for (const manifest of manifests) {
-      const image = await readConfig(this.#store, manifest, this.#options);
-      layers.push(...image.layers.filter(({ blob }) => present.has(blob.digest)));
-    }
+    const stated = await statedLayers(this.#store, contents, this.#options);
+    const layers = stated.filter(({ blob }) => present.has(blob.digest));
     const held = await this.#held.among(layers);
     if (absent.length > 0 || held.length < layers.length) return false;
     const proven = new Set(held.map(({ blob }) => blob.digest));

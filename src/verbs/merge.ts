@@ -9,6 +9,7 @@ import type { PlannedCopy } from './copy-selected.ts';
 import { copySelected } from './copy-selected.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 import { contentsOf } from '../image/contents.ts';
+import { statedLayers } from '../image/stated-layers.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { paced } from '../progress.ts';
@@ -79,7 +80,8 @@ async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
     const source = chainSources([filled, everywhere]);
     // The merged layout calls the images its own: their layers must be what their configs state.
     const present = new Set(contents.blobs.map(({ digest }) => digest));
-    const layers = placed.read.flatMap((one) => one.layers).filter(({ blob }) => present.has(blob.digest));
+    const all = await statedLayers(source, contents, { signal });
+    const layers = all.filter(({ blob }) => present.has(blob.digest));
     const annotations = withOrigin(keptAnnotations(stated, contents), options.annotations);
     return {
       contents,

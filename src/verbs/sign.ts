@@ -1,15 +1,18 @@
 import { nameOf } from '../content/image-index.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { AttestedImage } from '../attest/statement.ts';
 import type { MakeStatement } from '../attest/statement.ts';
 import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
 import type { SignStatement } from '../attest/signer.ts';
 import { wallClock } from '../clock.ts';
+import { DrayageError } from '../errors.ts';
+import { presentPart } from '../image/present-part.ts';
 import type { ProveContentsOptions } from '../image/prove-contents.ts';
 import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
 import { selectEachAny } from '../select/select.ts';
-import type { Selected, Selection } from '../select/selection.ts';
+import type { Selected, SelectedImage, Selection } from '../select/selection.ts';
 import { isReferred } from '../select/selection.ts';
 import { once } from '../stream/tap.ts';
 
@@ -47,7 +50,7 @@ export interface SignResult {
  * layer is proven first, as `proveContents` does; the statement lists those that were not read. Of a reference, its config
  * digest is signed, and the statement says that no layer was read.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`; `DIGEST_MISMATCH` if a blob is not the layer
- * that it stands for; errors of `sign`
+ * that it stands for; `INCOMPLETE` if an index lists what is absent; errors of `sign`
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
   const { layout: to, signal, onProgress } = options;
@@ -73,7 +76,25 @@ export async function sign(options: SignOptions): Promise<SignResult> {
 /** Proves an image's layers. @returns those that were not read: blobs; of a reference all, as diffIDs */
 async function unreadLayers(placed: Selected, options: ProveContentsOptions): Promise<readonly Digest[]> {
   if (isReferred(placed)) return placed.reference.diffIds;
+  await assertWhole(placed, options);
   return (await proveContents(placed, options)).map(({ blob }) => blob.digest);
+}
+
+/** A signature of an index vouches for all that it lists, also for what comes later. */
+async function assertWhole(
+  { image, content, root }: SelectedImage,
+  { signal }: ContentOptions,
+): Promise<void> {
+  const part = await presentPart(content, root, { annotations: image.annotations, signal });
+  if (part.root.digest === root.digest) return;
+  throw new DrayageError(
+    'INCOMPLETE',
+    `${nameOf(image)}: its index ${root.digest} lists content that is absent`,
+    {
+      digest: root.digest,
+      hint: 'save it again: the new index lists only what is present',
+    },
+  );
 }
 
 async function signOne(

@@ -13,6 +13,7 @@ import { images as imagesOf } from '../../src/image/image.ts';
 import { BASE_NAME } from '../../src/oci/annotations.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { buildIndex } from '../../src/oci/image-index.ts';
 import { buildManifest } from '../../src/oci/manifest.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { once } from '../../src/stream/tap.ts';
@@ -301,25 +302,55 @@ describe('foreign bytes do not come to stand for a layer', () => {
   });
 });
 
-test.each([
-  ['merged', async (from: Layout, to: Layout): Promise<unknown> => merge({ from: [from], to })],
-  ['copied', async (from: Layout, to: Layout) => save({ from, to })],
+/** Every way on for an image of a layout. */
+const WAYS_ON: [string, (from: Layout, to: Layout) => Promise<unknown>][] = [
+  ['merged', async (from, to) => merge({ from: [from], to })],
+  ['copied', async (from, to) => save({ from, to })],
   [
     'written to an OCI archive',
-    async (from: Layout) => {
+    async (from) => {
       for await (const _ of await exportArchive({ from: [from], format: 'oci' }));
     },
   ],
+  ['signed', async (from) => signAll(from)],
+  ['promoted', async (from) => promoteTo(from, (await FakeRegistry.start()).host)],
+  [
+    'verified',
+    async (layout) => {
+      for (const problem of (await verify({ layout })).problems) throw problem;
+    },
+  ],
+];
+
+test.each([
+  ...WAYS_ON,
   [
     'written to a docker archive',
     async (from: Layout) => {
       for await (const _ of await exportArchive({ from: [from] }));
     },
-  ],
+  ] as const,
 ])('an image whose blob is not the layer that it stands for is not %s', async (_, run) => {
   const { app } = victim();
   const to = await newLayout();
   await expect(run(await layoutOf(forged(app, 1), 'app:1'), to)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { digest: app.diffIds[1] },
+  });
+  expect(await to.images()).toEqual([]);
+});
+
+test.each(WAYS_ON)('nor is it %s beside a true one that its index calls its attestation', async (_, run) => {
+  const { app } = victim();
+  const hidden = forged(app, 1);
+  const index = buildIndex([
+    { ...app.root, platform: { os: 'linux', architecture: 'amd64' } },
+    { ...hidden.root, platform: { os: 'unknown', architecture: 'unknown' } },
+  ]);
+  const blobs = [...app.source.blobs.values(), ...hidden.source.blobs.values(), index.bytes];
+  const cargo = { ...app, root: index.descriptor, source: new MemoryContent(blobs) };
+  const to = await newLayout();
+  await expect(run(await layoutOf(cargo, 'app:1'), to)).rejects.toMatchObject({
     code: 'DIGEST_MISMATCH',
     facts: { digest: app.diffIds[1] },
   });

@@ -3,10 +3,10 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../../content/s
 import type { ImageContents } from '../../image/contents.ts';
 import { fetchAhead } from '../../image/fetch-ahead.ts';
 import { contentsOf } from '../../image/contents.ts';
-import { readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
+import { statedLayers } from '../../image/stated-layers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -110,12 +110,10 @@ async function layersIn(
 ): Promise<ReadonlyMap<Digest, readonly Layer[]>> {
   const found = new Map<Digest, Layer[]>();
   for (const { contents, source } of images) {
-    for (const manifest of contents.images) {
-      for (const layer of (await readConfig(source, manifest, options)).layers) {
-        const same = found.get(layer.blob.digest) ?? [];
-        if (!same.some(({ diffId }) => diffId === layer.diffId)) same.push(layer);
-        found.set(layer.blob.digest, same);
-      }
+    for (const layer of await statedLayers(source, contents, options)) {
+      const same = found.get(layer.blob.digest) ?? [];
+      if (!same.some(({ diffId }) => diffId === layer.diffId)) same.push(layer);
+      found.set(layer.blob.digest, same);
     }
   }
   return found;

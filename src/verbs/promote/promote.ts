@@ -154,7 +154,7 @@ async function promotionsOf({
  * blobs proves nothing.
  */
 async function proveUnknown(
-  { content, image, read, elsewhere, vouchers = [], targets }: Planned,
+  { content, image, root, read, elsewhere, vouchers = [], targets }: Planned,
   holders: ReadonlySet<RegistryRepository> = new Set(),
   { bases, baseJobs, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
@@ -166,7 +166,7 @@ async function proveUnknown(
   if (targets.every(({ repository }) => holders.has(repository))) return;
   onProgress?.({ kind: 'phase', phase: 'verifying' });
   const options = { ...elsewhere, bases, baseJobs, only, signal, onProgress };
-  await proveContents({ content, image, read }, options);
+  await proveContents({ content, image, root, read }, options);
 }
 
 /** Says once for each compression who cannot pull such layers. */

@@ -6,6 +6,7 @@ import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import { readReference } from '../../image/reference.ts';
+import { layeredManifests } from '../../image/documents.ts';
 import { readConfig } from '../../image/image.ts';
 import type { Layer } from '../../image/layer.ts';
 import { prove } from '../../image/prove.ts';
@@ -170,7 +171,7 @@ async function verifyContents(contents: ImageContents, verification: Verificatio
     // An attestation may be absent; an image that an index lists must be present.
     if (!isUnknownPlatform(child.platform ?? ANY)) await checks.once(child, () => read(child));
   }
-  for (const manifest of contents.images) {
+  for (const manifest of layeredManifests(contents.documents)) {
     const { config } = manifest.value;
     if (await checks.once(config, () => read(config)))
       await checks.once(manifest.descriptor, () => learnLayers(manifest, verification));

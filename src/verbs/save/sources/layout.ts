@@ -8,6 +8,7 @@ import type { CopiedBy } from '../../../image/copy.ts';
 import { copyAttached, intoSink, layerStatus } from '../../../image/copy.ts';
 import type { Layer } from '../../../image/layer.ts';
 import { prove, proveAll } from '../../../image/prove.ts';
+import { statedLayers } from '../../../image/stated-layers.ts';
 import { presentPart } from '../../../image/present-part.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
@@ -66,13 +67,19 @@ export async function takeCopies(
 /** Proves the layers that were copied or there, and tells the status of each. */
 async function proven(
   layers: readonly Layer[],
-  { blobs, omitted }: ImageContents,
+  contents: ImageContents,
   content: ContentSource,
   { copied, signal }: ContentOptions & { copied: ReadonlyMap<Digest, CopiedBy> },
 ): Promise<SavedLayer[]> {
-  const [present, absent] = [blobs, omitted].map((list) => new Set(list.map(({ digest }) => digest)));
-  const held = layers.filter(({ blob }) => present?.has(blob.digest));
-  await proveAll(content, held, { signal });
+  const [present, absent] = [contents.blobs, contents.omitted].map(
+    (list) => new Set(list.map(({ digest }) => digest)),
+  );
+  const stated = await statedLayers(content, contents, { signal });
+  await proveAll(
+    content,
+    stated.filter(({ blob }) => present?.has(blob.digest)),
+    { signal },
+  );
   const told: SavedLayer[] = [];
   for (const layer of layers) {
     const { blob, diffId } = layer;
