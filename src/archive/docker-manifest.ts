@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
-import { checkDocument, foldKey, isObject, listOrNone, match, optional } from '../oci/parse.ts';
+import { checkDocument, isObject, listOrNone, match, optional, withKnownKeys } from '../oci/parse.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { blobName, DOCKER_MANIFEST_FILE } from '../oci/layout.ts';
 import { namesAmong } from '../oci/reference.ts';
@@ -42,10 +42,6 @@ const imageSchema = v.looseObject({
   RepoTags: namesSchema,
   Layers: listOrNone(v.string()),
 });
-const KEYS: ReadonlyMap<string, string> = new Map(
-  Object.keys(imageSchema.entries).map((key) => [foldKey(key), key]),
-);
-
 /**
  * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so. An entry that cannot
  * be read costs no other.
@@ -82,11 +78,9 @@ function namesIn(entry: unknown): string[] {
 
 /** An entry with the keys that are read here as docker writes them. */
 function withDockerKeys(entry: unknown): unknown {
-  if (!isObject(entry)) return entry;
-  const folded = Object.entries(entry).map(([key, value]): [string, unknown] => [foldKey(key), value]);
-  if (new Set(folded.map(([key]) => key)).size < folded.length)
-    throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
-  return Object.fromEntries(folded.map(([key, value]) => [KEYS.get(key) ?? key, value]));
+  const known = isObject(entry) ? withKnownKeys(entry, Object.keys(imageSchema.entries)) : entry;
+  if (known !== undefined) return known;
+  throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
 }
 
 /** The entry of an image over the blobs of a layout. */

@@ -108,6 +108,18 @@ export function foldKey(key: string): string {
 }
 
 /**
+ * An object with its known keys as they are written here, whatever their case: for documents of programs in Go that need
+ * not be those of one image. Other keys are in lower case.
+ * @returns undefined if it has a key twice, in different case
+ */
+export function withKnownKeys(object: Fields, known: readonly string[]): Fields | undefined {
+  const keys = new Map(known.map((key) => [foldKey(key), key]));
+  const entries = Object.entries(object).map(([key, value]) => [foldKey(key), value] as const);
+  if (new Set(entries.map(([key]) => key)).size < entries.length) return undefined;
+  return Object.fromEntries(entries.map(([key, value]) => [keys.get(key) ?? key, value]));
+}
+
+/**
  * Schema of an object whose further properties are kept. A further property must not be a known one in another spelling
  * (`Layers`), and no two may differ in case only: Go programs, such as docker and containerd, would read another one
  * than was checked.

@@ -95,7 +95,7 @@ export class Authorization {
       return false;
     if (!('password' in credential)) {
       const { host } = this.#options;
-      throw new DrayageError('DENIED', `${host} requires a password, but there is only an identity token`, {
+      throw new DrayageError('DENIED', `${host} requires a password, but there is only a token`, {
         hint: `docker login ${shellWord(host)}`,
       });
     }
@@ -123,6 +123,8 @@ export class Authorization {
     const { http, host, secrets, tokenServers } = this.#options;
     const ask = async (): Promise<string> => {
       const credential = await this.#find(options);
+      if (credential !== undefined && 'registryToken' in credential)
+        return `Bearer ${credential.registryToken}`;
       const unread = this.#unread;
       const request = { ...options, http, host, challenge, scopes, credential, unread, base, tokenServers };
       const { value, expiresIn } = await requestToken(request);
@@ -149,7 +151,9 @@ export class Authorization {
       const found = await this.#credential;
       if (found !== undefined && 'password' in found) {
         secrets.add(found.password, basic(found).slice('Basic '.length));
-      } else if (found !== undefined) secrets.add(found.identityToken);
+      } else if (found !== undefined) {
+        secrets.add('identityToken' in found ? found.identityToken : found.registryToken);
+      }
       return found;
     } catch (error) {
       this.#credential = undefined;

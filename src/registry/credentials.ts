@@ -2,8 +2,14 @@ import type { ContentOptions } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
 
-/** A credential: a user name and a password (or an access token instead), or an identity token of OAuth 2. */
-export type Credential = { username: string; password: string } | { identityToken: string };
+/**
+ * A credential: a user name and a password (or an access token instead), an identity token of OAuth 2, or a token that
+ * the registry itself takes, as its token server would issue it.
+ */
+export type Credential =
+  | { username: string; password: string }
+  | { identityToken: string }
+  | { registryToken: string };
 
 /**
  * Finds the credential for a registry by its host as references name it, `registry.example:5000`, `docker.io`.

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { parseIfJson } from '../oci/json.ts';
-import { optional, stringsSchema } from '../oci/parse.ts';
+import { isObject, match, optional, textSchema, withKnownKeys } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';
 import { askCredentialHelper } from './credential-helper.ts';
 import type { Credential, Credentials } from './credentials.ts';
@@ -14,22 +14,19 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 /** The user name by which a helper marks an identity token. */
 const TOKEN_USER = '<token>';
 
+/** The entries are read when their registry is asked for: one that is malformed costs no other. */
 const configSchema = v.looseObject({
-  auths: optional(
-    v.record(
-      v.string(),
-      v.nullable(
-        v.looseObject({
-          auth: optional(v.string()),
-          username: optional(v.string()),
-          password: optional(v.string()),
-          identitytoken: optional(v.string()),
-        }),
-      ),
-    ),
-  ),
-  credHelpers: optional(stringsSchema),
+  auths: optional(v.record(v.string(), v.unknown())),
+  credHelpers: optional(v.record(v.string(), v.unknown())),
   credsStore: optional(v.string()),
+});
+
+const entrySchema = v.looseObject({
+  auth: textSchema,
+  username: textSchema,
+  password: textSchema,
+  identitytoken: textSchema,
+  registrytoken: textSchema,
 });
 
 type DockerConfig = v.InferOutput<typeof configSchema>;
@@ -64,14 +61,16 @@ export function dockerConfigCredentials(text: string, options: DockerConfigOptio
 
 /** Asks the helper of this registry, else the common store; undefined if there is none, or if it knows nothing. */
 async function askHelper(
-  { credHelpers = {}, credsStore }: DockerConfig,
+  { credHelpers = {}, credsStore = '' }: DockerConfig,
   host: string,
-  options: HelperOptions,
+  options: DockerConfigOptions & ContentOptions,
 ): Promise<Credential | undefined> {
   const key = keyOf(host);
-  const helper = credHelpers[key] ?? credHelpers[host] ?? credsStore;
-  if (helper === undefined || helper === '') return undefined;
-  const answer = await askCredentialHelper(helper, key, options);
+  const named = [key, host].find((one) => Object.hasOwn(credHelpers, one));
+  const helper = match(textSchema, named === undefined ? credsStore : credHelpers[named]);
+  if ('problem' in helper) throw malformed(options.name, `the helper of ${host}`);
+  if (helper.value === '') return undefined;
+  const answer = await askCredentialHelper(helper.value, key, options);
   if (answer === undefined) return undefined;
   const { username, secret } = answer;
   return username === TOKEN_USER ? { identityToken: secret } : { username, password: secret };
@@ -112,16 +111,17 @@ function parseConfig(text: string, name: string): DockerConfig {
   // Without its cause, which quotes the document.
   if (value === undefined)
     throw new DrayageError('MALFORMED', `${name} ${problem}`, { hint: 'docker login writes it again' });
-  const result = v.safeParse(configSchema, value);
+  const known = isObject(value) ? withKnownKeys(value, Object.keys(configSchema.entries)) : undefined;
+  const result = v.safeParse(configSchema, known);
   if (result.success) return result.output;
-  // Without the value found there, which may be a secret.
-  throw new DrayageError(
-    'MALFORMED',
-    `${name}: ${v.getDotPath(result.issues[0]) ?? 'it'} does not have the form of docker's configuration`,
-    {
-      hint: 'docker login writes it again',
-    },
-  );
+  throw malformed(name, v.getDotPath(result.issues[0]) ?? 'it');
+}
+
+/** The error for a part of the document, without the value found there, which may be a secret. */
+function malformed(name: string, part: string): DrayageError {
+  return new DrayageError('MALFORMED', `${name}: ${part} does not have the form of docker's configuration`, {
+    hint: 'docker login writes it again',
+  });
 }
 
 /**
@@ -133,12 +133,30 @@ function credentialIn({ auths = {} }: DockerConfig, host: string, name: string):
   const others = Object.keys(auths).filter((key) => hostOf(key) === host);
   const [whole, deeper] = [others.filter(isWhole), others.filter((key) => !isWhole(key))];
   for (const key of Object.hasOwn(auths, own) ? [own] : [...whole, ...deeper]) {
-    const entry = auths[key];
-    if (entry?.identitytoken) return { identityToken: entry.identitytoken };
-    if (entry?.auth) return decodeAuth(entry.auth, host, name);
-    if (entry?.username && entry.password) return { username: entry.username, password: entry.password };
+    const found = credentialOf(auths[key], host, name);
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The credential in an entry of `auths`, as docker's client chooses among its properties. */
+function credentialOf(value: unknown, host: string, name: string): Credential | undefined {
+  const known = isObject(value) ? withKnownKeys(value, Object.keys(entrySchema.entries)) : value;
+  const entry = match(optional(entrySchema), known);
+  if ('problem' in entry || (known === undefined && value !== undefined))
+    throw malformed(name, `the entry of ${host} in "auths"`);
+  if (entry.value === undefined) return undefined;
+  const {
+    registrytoken: registryToken,
+    identitytoken: identityToken,
+    auth,
+    username,
+    password,
+  } = entry.value;
+  if (registryToken !== '') return { registryToken };
+  if (identityToken !== '') return { identityToken };
+  if (auth !== '') return decodeAuth(auth, host, name);
+  return username !== '' && password !== '' ? { username, password } : undefined;
 }
 
 /** Whether a key means a registry, not a path in it: `https://registry.example/v2/`. */

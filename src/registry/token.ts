@@ -22,7 +22,7 @@ export interface TokenRequest extends ContentOptions, RealmOptions {
   challenge: Challenge;
   /** `repository:group/app:pull,push` */
   scopes: readonly string[];
-  credential: Credential | undefined;
+  credential: Exclude<Credential, { registryToken: string }> | undefined;
   /** Why the credential that there should be cannot be read. */
   unread?: DrayageError | undefined;
 }

@@ -55,6 +55,26 @@ describe('a token', () => {
     });
   });
 
+  test('of the configuration is sent as it is, and no other is asked for', async () => {
+    const fake = await FakeRegistry.start({ auth: 'token' });
+    const registryToken = 'planted-registry-token';
+    fake.tokens.issued.set(registryToken, ['repository:app:pull', 'repository:app:push']);
+    const credentials = always({ registryToken });
+    await registryOf(fake, { credentials }).repository('app').put(BLOB, chunksOf(SMALL));
+    expect(fake.seen.filter(({ server }) => server === 'token')).toEqual([]);
+  });
+
+  test('of the configuration that the registry does not take is refused once', async () => {
+    const fake = await FakeRegistry.start({ auth: 'token' });
+    const credentials = always({ registryToken: 'planted-registry-token' });
+    const error = await registryOf(fake, { credentials })
+      .repository('app')
+      .has(BLOB)
+      .catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'DENIED' });
+    expect(JSON.stringify(error)).not.toContain('planted-registry');
+  });
+
   test('that is void midway is renewed', async () => {
     const fake = await FakeRegistry.start({ auth: 'token' });
     const repository = registryOf(fake, { chunkSize: 100_000 }).repository('app');

@@ -53,6 +53,20 @@ describe('auths', () => {
       { 'r.example': { username: 'me', password: 'pw' } },
       { username: 'me', password: 'pw' },
     ],
+    [
+      'a token of the registry, before all others',
+      'r.example',
+      { 'r.example': { auth: base64('me:pw'), identitytoken: 'it', registrytoken: 'rt' } },
+      { registryToken: 'rt' },
+    ],
+    [
+      'keys in another case, as Go reads them',
+      'r.example',
+      { 'r.example': { Auth: base64('me:pw') } },
+      { username: 'me', password: 'pw' },
+    ],
+    ['an empty auth', 'r.example', { 'r.example': { auth: '' } }, undefined],
+    ['a null auth', 'r.example', { 'r.example': { auth: null } }, undefined],
     ['another port', 'r.example', { 'r.example:5000': { auth: base64('me:pw') } }, undefined],
     ['an empty entry', 'r.example', { 'r.example': {} }, undefined],
     ['another host', 'r.example', { 'r.example.evil': { auth: base64('me:pw') } }, undefined],
@@ -84,6 +98,10 @@ describe('auths', () => {
   });
 
   test.each([
+    '{"auths":{"r.example":{"auth":7,"password":"planted-secret-1"}}}',
+    '{"auths":{"r.example":{"auth":"a","Auth":"planted-secret-1"}}}',
+    '{"auths":{},"Auths":{"r.example":{"auth":"planted-secret-1"}}}',
+    '{"auths":"planted-secret-1"}',
     '{"auths":{"r.example":{"auth":"planted-secret-1',
     '{"auths":{"r.example":"planted-secret-1"}}',
   ])('a broken document is refused, and nothing of it is said: %j', async (text) => {
@@ -93,6 +111,27 @@ describe('auths', () => {
     expect(error).toMatchObject({ code: 'MALFORMED' });
     expect(String(error) + String((error as Error).cause)).not.toContain('planted');
   });
+
+  test.each<[string, unknown]>([
+    ['auths', { 'other.example': 'x' }],
+    ['auths', { 'other.example': { auth: 7 } }],
+    ['auths', { 'other.example': { auth: base64('no colon') } }],
+    ['auths', { 'other.example': { auth: 'a', Auth: 'b' } }],
+    ['credHelpers', { 'other.example': 7 }],
+    ['credHelpers', { 'other.example': ['x'] }],
+  ])('a broken entry of another registry costs only itself: %s %j', async (key, entries) => {
+    const own = { 'r.example': { auth: base64('me:pw') } };
+    const config = { auths: own, [key]: key === 'auths' ? { ...(entries as object), ...own } : entries };
+    expect(await find(config, 'r.example')).toEqual({ username: 'me', password: 'pw' });
+    await expect(find(config, 'other.example')).rejects.toMatchObject({ code: 'MALFORMED' });
+  });
+
+  test.each([{}, { auths: null }, { auths: {} }, { auths: '', credHelpers: null, credsStore: null }])(
+    'a document without credentials has none: %j',
+    async (config) => {
+      expect(await find(config, 'r.example')).toBeUndefined();
+    },
+  );
 
   test('an auth that is none is refused, and not repeated', async () => {
     const error = await find(
@@ -151,11 +190,34 @@ describe('helpers', () => {
 
   test.each<[string, Record<string, string>]>([
     ['r.example', { 'r.example': 'vault' }],
+    ['r.example:5000', { 'r.example:5000': 'vault', 'r.example': 'absent' }],
     ['docker.io', { 'https://index.docker.io/v1/': 'vault' }],
     ['docker.io', { 'docker.io': 'vault' }],
   ])('of %s: %j', async (host, credHelpers) => {
     const env = await helper(answer('me', 'pw'));
     expect(await find({ credHelpers }, host, env)).toEqual({ username: 'me', password: 'pw' });
+  });
+
+  test.each([
+    ['on standard output', 'echo "credentials not found in native keychain"; exit 1'],
+    [
+      'with the line end of Windows',
+      String.raw`printf "credentials not found in native keychain
+"; exit 1`,
+    ],
+    ['by an answer without a secret', `printf '{"ServerURL":"","Username":"","Secret":""}'`],
+    ['by an empty answer', `printf '{}'`],
+  ])('of a helper that knows nothing, and says so %s, no credential comes', async (_, lines) => {
+    expect(await find({ credsStore: 'vault' }, 'r.example', await helper(lines))).toBeUndefined();
+  });
+
+  test.each([
+    String.raw`{"Username":"me","Secret":"pw"}
+`,
+    '{"username":"me","secret":"pw"}',
+  ])('an answer is read as Go reads it: %s', async (text) => {
+    const env = await helper(`printf '${text}'`);
+    expect(await find({ credsStore: 'vault' }, 'r.example', env)).toEqual({ username: 'me', password: 'pw' });
   });
 
   test('an empty name means that the store is not asked for this registry', async () => {
