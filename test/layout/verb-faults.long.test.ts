@@ -6,17 +6,21 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import type { ImagePlace } from '../../src/content/image-index.ts';
 import { provenanceOfBuild } from '../../src/attest/statement.ts';
 import { readBuild } from '../../src/ci/gitlab/build.ts';
+import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { fetchImages } from '../../src/verbs/fetch.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { prune } from '../../src/verbs/prune.ts';
+import { saveReference } from '../../src/verbs/save-reference.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { sign } from '../../src/verbs/sign.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
+import { makeCargo } from '../docker/cargo.ts';
 import { PRODUCED } from '../support/archives/producers.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
+import { LastingDaemon } from '../support/lasting-daemon.ts';
 import { faults, inject } from './faulty-disk.ts';
 import { ageLeftovers, snapshot, tempFolderInMemory } from './folders.ts';
 
@@ -34,6 +38,7 @@ const SLOW = { timeout: 300_000 };
 const BUILD = readBuild(SIGNING_JOB);
 const KEPT = sampleImage(['base', 'kept']);
 const GONE = sampleImage(['base', 'gone']);
+const CARGO = makeCargo({ layers: ['base', 'app'] });
 const ARCHIVE = PRODUCED[0]?.archive ?? Buffer.alloc(0);
 
 /** What a layout of these images is made of. */
@@ -47,6 +52,23 @@ async function otherPlace(): Promise<ImagePlace> {
   return store;
 }
 
+/** A place whose image omits the layer that {@link otherPlace} has. */
+async function thinPlace(): Promise<ImagePlace> {
+  const store = new MemoryStore();
+  const app = sampleImage(['base', 'app']);
+  await store.update((content) =>
+    addSample(content, app, ['app:1'], { [OMITTED_LAYERS]: '1' }, app.layers.slice(0, 1)),
+  );
+  return store;
+}
+
+/** A daemon that outlasts its jobs, with one image. */
+async function lastingDaemon(): Promise<LastingDaemon> {
+  const daemon = new LastingDaemon();
+  await daemon.hold(CARGO.root, CARGO.source, ['app:1']);
+  return daemon;
+}
+
 async function* archiveBytes(): AsyncGenerator<Uint8Array, void, undefined> {
   yield ARCHIVE;
 }
@@ -56,6 +78,16 @@ const VERBS: Record<string, (layout: Layout) => Promise<unknown>> = {
   save: async (to) => save({ from: { archive: archiveBytes() }, to, compress: 'gzip' }),
   fetch: async (to) => fetchImages({ from: [await otherPlace()], to }),
   merge: async (to) => merge({ from: [await otherPlace()], to }),
+  'fetch that completes': async (to) =>
+    fetchImages({
+      from: [await thinPlace()],
+      to,
+      others: [await otherPlace()],
+      complete: async () => undefined,
+    }),
+  'save against a base': async (to) =>
+    save({ from: await otherPlace(), to, baseLayouts: [await otherPlace()] }),
+  'save of a reference': async (to) => saveReference({ from: await lastingDaemon(), images: ['app:1'], to }),
   prune: async (layout) => prune({ layout, images: ['gone:1'] }),
   sign: async (layout) =>
     sign({ layout, statement: provenanceOfBuild(BUILD), sign: async (text) => text, now: new Date(0) }),
