@@ -8,6 +8,7 @@ import { fetchAhead } from '../../src/image/fetch-ahead.ts';
 import { writeOciArchive } from '../../src/archive/write/oci.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { makeCargo } from '../docker/cargo.ts';
+import { drain } from '../../src/stream/drain.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
 const BLOBS = Array.from({ length: 20 }, (_, i) => Buffer.alloc(1000, String(i)));
@@ -121,4 +122,18 @@ test('a remote blob too large for memory is read once for a daemon that checks i
   expect(remote.opened.filter((digest) => layers.includes(digest as never)).toSorted()).toEqual(
     layers.toSorted(),
   );
+});
+
+test.each([
+  ['local', 1024, (blobs: Uint8Array[]) => new MemoryContent(blobs)],
+  ['remote', 1024, (blobs: Uint8Array[]) => new Remote(blobs)],
+  ['remote, too large for memory,', 65 * 1024 * 1024, (blobs: Uint8Array[]) => new Remote(blobs)],
+])('a %s blob that is another layer does not go whole to a daemon', async (_, size, sourceOf) => {
+  const cargo = makeCargo({ layers: ['base', Buffer.alloc(size)], compress: false, misnamed: true });
+  const source = sourceOf([...cargo.source.blobs.values()]);
+  const archive = writeOciArchive(cargo.root, ['app:1'], source, { receiverChecks: true });
+  await expect(drain(archive)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { expected: cargo.diffIds[1] },
+  });
 });

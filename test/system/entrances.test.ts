@@ -45,6 +45,25 @@ async function forge(from: string, to: string, name: string, { only = true } = {
   });
 }
 
+/** As {@link forge}, with a config for a platform that no daemon here unpacks, and so with no true one. */
+async function forgeForeign(from: string, to: string, name: string): Promise<void> {
+  await forge(from, to, name);
+  const layout = await Layout.open(to);
+  const [image] = await layout.images();
+  if (image === undefined) throw new Error(`${to} holds no image`);
+  const { manifest, config } = await readImage(layout, image.root);
+  const text = (await buffer(await layout.open(config.descriptor))).toString();
+  const foreign = Buffer.from(text.replace(/"architecture":"[^"]*"/, '"architecture":"s390x"'));
+  const descriptor = { ...config.descriptor, digest: digestOf(foreign), size: foreign.length };
+  const forged = buildManifest(descriptor, manifest.value.layers);
+  await layout.update(async (content) => {
+    await content.put(descriptor, once(foreign));
+    await content.put(forged.descriptor, once(forged.bytes));
+    content.remove(image.root.digest);
+    content.add(forged.descriptor, [name], {});
+  });
+}
+
 function expectOurs(bytes: Buffer | undefined): void {
   expect(bytes?.includes(FOREIGN) ?? false).toBe(false);
   expect(bytes?.includes(EVIL.digest.slice(7)) ?? false).toBe(false);
@@ -165,11 +184,15 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
     'key.pem',
   ];
 
-  test.skipIf(skip)(
-    'do not go out of a hostile layout',
-    async () => {
+  test.skipIf(skip).each([
+    ['a hostile layout', 'hostile', forge],
+    ['one for another platform', 'foreign', forgeForeign],
+  ])(
+    'do not go out of %s',
+    async (_, layout, make) => {
+      await make(join(cwd, 'app-real'), join(cwd, layout), 'app:1');
       for (const [receiver, receive] of receivers) {
-        const [result, bytes] = await receive('app-forged');
+        const [result, bytes] = await receive(layout);
         expect([receiver, result.code, result.stderr]).toEqual([receiver, 4, expect.anything()]);
         expect([receiver, bytes]).toEqual([receiver, undefined]);
       }
@@ -235,26 +258,26 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
     240_000,
   );
 
+  test.skipIf(skip)(
+    'do not go into a daemon that has the true image, and compares nothing any more',
+    async () => {
+      await must(['load', 'app-real', '--tag', 'true:1', '--host', target.host]);
+      const [toDaemon] = receivers;
+      const [result, bytes] = (await toDaemon?.[1]('app-forged')) ?? expect.fail();
+      // By its config, which docker's own store goes by, it is the true image.
+      expect([kind === 'docker-28-containerd' ? 4 : 0, result.stderr]).toEqual([result.code, result.stderr]);
+      expectOurs(bytes);
+    },
+    240_000,
+  );
+
   // Only a containerd store keeps layers that it has not unpacked; the other kinds have no such way in.
   const onlyContainerd = kind === 'docker-28-containerd' ? test.skipIf(skip) : undefined;
   onlyContainerd?.(
     'do not come in by a hostile image in the store of the daemon',
     async () => {
       // A containerd store unpacks only what is for its own platform: so it takes layers that no diffID describes.
-      await forge(join(cwd, 'app-real'), join(cwd, 'store-forged'), 'evil:1');
-      const layout = await Layout.open(join(cwd, 'store-forged'));
-      const [image] = await layout.images();
-      const { manifest, config } = await readImage(layout, image?.root ?? expect.fail());
-      const text = (await buffer(await layout.open(config.descriptor))).toString();
-      const foreign = Buffer.from(text.replace(/"architecture":"[^"]*"/, '"architecture":"s390x"'));
-      const descriptor = { ...config.descriptor, digest: digestOf(foreign), size: foreign.length };
-      const forged = buildManifest(descriptor, manifest.value.layers);
-      await layout.update(async (content) => {
-        await content.put(descriptor, once(foreign));
-        await content.put(forged.descriptor, once(forged.bytes));
-        content.remove(image?.root.digest ?? expect.fail());
-        content.add(forged.descriptor, ['evil:1'], {});
-      });
+      await forgeForeign(join(cwd, 'app-real'), join(cwd, 'store-forged'), 'evil:1');
       await rm(join(cwd, 'store-forged/manifest.json'), { force: true });
       const archive = join(cwd, 'evil.tar');
       await run('tar', ['-C', join(cwd, 'store-forged'), '-cf', archive, '.'], { env: {} });

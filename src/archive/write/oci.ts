@@ -6,6 +6,7 @@ import { contentsOf } from '../../image/contents.ts';
 import type { Layer } from '../../image/layer.ts';
 import { prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
+import { provenPassing } from '../../image/prove-passing.ts';
 import { statedLayers } from '../../image/stated-layers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
@@ -26,8 +27,8 @@ export interface WriteOciOptions extends BlobArchiveOptions {
   /** Digests of blobs to leave out; documents name them all the same. */
   omit?: ReadonlySet<Digest> | undefined;
   /**
-   * Whether the reader compares each blob with its digest and its diffID, as a daemon does: then no layer is proven
-   * here. Default false.
+   * Whether the reader compares each blob with its digest, as a daemon does: then a blob that would be read twice from a
+   * server is read once. Default false.
    */
   receiverChecks?: boolean | undefined;
 }
@@ -63,8 +64,9 @@ export function writeOciArchive(
  * over the same blobs lets it be read as a docker archive too.
  *
  * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. For a
- * receiver that checks, a blob that `fetchAhead` leaves on a server is read once, and verified before its last byte. A layer is
- * proven, because not every receiver computes its diffID. After a failure the stream never ends cleanly.
+ * receiver that checks, a blob that `fetchAhead` leaves on a server is read once, and verified before its last byte. Every
+ * layer is proven: not every receiver computes its diffID, and a containerd store does not for a platform that it does not run
+ * or for layers that it has unpacked before. After a failure the stream never ends cleanly.
  * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
  * `NOT_FOUND` and whatever else a source says
  */
@@ -90,15 +92,18 @@ async function* ociEntries(
   // What names others comes first, for readers that take what they know of.
   for (const { descriptor, bytes } of images.flatMap(({ contents }) => contents.documents.toReversed()))
     if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
-  const layers = receiverChecks ? new Map<Digest, readonly Layer[]>() : await layersIn(images, { signal });
+  const layers = await layersIn(images, { signal });
   const wanted = images.flatMap(({ contents, source }) =>
     contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
   );
   yield* oneAhead(fetchAhead(wanted, { signal }), async ({ blob, source, location }) => {
+    const unproven = (layers.get(blob.digest) ?? []).filter((layer) => !isProven(layer));
     const isStreamed = receiverChecks && location === 'remote';
-    const isIntact = receiverChecks && location === 'memory';
-    if (!isStreamed && !isIntact) await check(source, blob, layers.get(blob.digest), { signal });
-    const bytes = openLater(source, blob, { signal, trustUnchanged: receiverChecks, once: isStreamed });
+    const isIntact = receiverChecks && location === 'memory' && unproven.length === 0;
+    if (!isStreamed && !isIntact) await check(source, blob, unproven, { signal });
+    const bytes = isStreamed
+      ? openProving(source, blob, unproven, { signal })
+      : openLater(source, blob, { signal, trustUnchanged: receiverChecks });
     return { name: blobName(blob.digest), size: blob.size, bytes, onWritten: () => onBlob?.(blob) };
   });
 }
@@ -123,12 +128,22 @@ async function layersIn(
 async function check(
   source: ContentSource,
   blob: Descriptor,
-  layers: readonly Layer[] = [],
+  unproven: readonly Layer[],
   options: ContentOptions,
 ): Promise<void> {
-  const unproven = layers.filter((layer) => !isProven(layer));
   for (const layer of unproven) await prove(source, layer, options);
   if (unproven.length === 0) await drain(await source.open(blob, options));
+}
+
+/** A blob that is read once: its last bytes go out when it is proven to contain each layer that it stands for. */
+async function* openProving(
+  source: ContentSource,
+  blob: Descriptor,
+  unproven: readonly Layer[],
+  options: ContentOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const bytes = openLater(source, blob, { ...options, once: true, diffIdChecked: true });
+  yield* unproven.reduce((passing, layer) => provenPassing(passing, layer), bytes);
 }
 
 /** Opens content when its first byte is asked for, so that nothing stays open where none is. */
