@@ -85,7 +85,8 @@ async function isInWorkspace(path: string, env: Context['env']): Promise<boolean
   // Without a folder of that name, the job's workspace is mounted elsewhere.
   const roots =
     real === undefined || named === undefined ? [await realpath('.'), resolve()] : [real, resolve(named)];
-  const steps = await stepsTo(path);
+  // The workspace itself is no step that an artifact could replace: `../key.pub` leads out of it.
+  const steps = (await stepsTo(path)).filter((step) => !roots.includes(step));
   if ([resolve(path), ...steps].some((step) => roots.some((root) => isBelow(step, root)))) return true;
   const [root = ''] = roots;
   const mounts = await Mounts.read();
