@@ -157,13 +157,18 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
   }
 }
 
-/** The folders of an artifact that are layouts: they contain an `oci-layout` and an index.json. */
-export function layoutFolders({ sizes }: ArtifactFiles): string[] {
-  return [...sizes.keys()]
+/** The folders of an artifact that are layouts. */
+export function layoutFolders(files: ArtifactFiles): string[] {
+  return [...files.sizes.keys()]
     .filter((path) => path === LAYOUT_FILE || path.endsWith(`/${LAYOUT_FILE}`))
     .map((path) => path.slice(0, -LAYOUT_FILE.length).replace(/\/$/, ''))
-    .filter((folder) => sizes.has(below(folder, INDEX_FILE)))
+    .filter((folder) => isLayoutFolder(files, folder))
     .toSorted();
+}
+
+/** Whether a folder of an artifact is a layout: it contains an `oci-layout` and an index.json. */
+export function isLayoutFolder({ sizes }: ArtifactFiles, folder: string): boolean {
+  return [LAYOUT_FILE, INDEX_FILE].every((name) => sizes.has(below(folder, name)));
 }
 
 function below(folder: string, name: string): string {

@@ -5,7 +5,7 @@ import type { GitLabApi } from './api.ts';
 import { ArchiveLocation } from './archive-location.ts';
 import { archiveRoutes } from './archive-routes.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
-import { ArtifactLayout, layoutFolders } from './artifact-layout.ts';
+import { ArtifactLayout, isLayoutFolder, layoutFolders } from './artifact-layout.ts';
 import { DownloadedFile } from './downloaded-file.ts';
 import type { FoundJob } from './jobs.ts';
 import { NO_ARTIFACT } from './jobs.ts';
@@ -36,7 +36,7 @@ export class JobArtifact implements AsyncDisposable {
   /** The layout in a folder of the artifact, whether or not it is among {@link layouts}; undefined for none. */
   layoutAt(folder: string): ArtifactLayout | undefined {
     const known = this.layouts.find((layout) => layout.folder === folder);
-    if (known !== undefined || !layoutFolders(this.#files).includes(folder)) return known;
+    if (known !== undefined || !isLayoutFolder(this.#files, folder)) return known;
     return new ArtifactLayout({ files: this.#files, folder });
   }
 

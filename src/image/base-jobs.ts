@@ -41,21 +41,30 @@ const placeSchema = documentObject({
 
 const schema = v.pipe(v.array(placeSchema), v.maxLength(1000));
 
+/** What annotations say, by themselves: each manifest of an index asks for it, and it may name many places. */
+const parsed = new WeakMap<Annotations, ReadonlyMap<Digest, JobPlace>>();
+
 /**
  * Where an image says that its omitted blobs are, by their digests. Nobody vouches for it: the content is proven when it
  * is read.
  * @throws {@link DrayageError} `MALFORMED`
  */
-export function baseJobsOf(image: {
+export function baseJobsOf({
+  root,
+  annotations = {},
+}: {
   root: Descriptor;
   annotations?: Annotations | undefined;
-}): Map<Digest, JobPlace> {
-  const text = image.annotations?.[BASE_JOBS];
+}): ReadonlyMap<Digest, JobPlace> {
+  const known = parsed.get(annotations);
+  if (known !== undefined) return known;
   const places = new Map<Digest, JobPlace>();
-  if (text === undefined) return places;
-  const what = `${BASE_JOBS} of ${image.root.digest}`;
-  for (const { server, project, job, path, expires, blobs } of parseDocument(schema, Buffer.from(text), what))
+  const text = annotations[BASE_JOBS];
+  const what = `${BASE_JOBS} of ${root.digest}`;
+  const stated = text === undefined ? [] : parseDocument(schema, Buffer.from(text), what);
+  for (const { server, project, job, path, expires, blobs } of stated)
     for (const digest of blobs) places.set(digest, { server, project, job, path, expires });
+  parsed.set(annotations, places);
   return places;
 }
 

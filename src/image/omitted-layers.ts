@@ -31,8 +31,12 @@ export function omittedBlobs(
 export function describeOmitted(image: { root: Descriptor; annotations: Annotations }): string {
   const count = statedCount(image);
   const said = count === 0 ? [] : [`${count} of ${image.annotations[BASE_NAME] ?? 'another layout'}`];
-  const jobs = [...baseJobsOf(image).values()].map(describeJob);
-  for (const job of new Set(jobs)) said.push(`${jobs.filter((other) => other === job).length} of ${job}`);
+  const counts = new Map<string, number>();
+  for (const place of baseJobsOf(image).values()) {
+    const job = describeJob(place);
+    counts.set(job, (counts.get(job) ?? 0) + 1);
+  }
+  for (const [job, blobs] of counts) said.push(`${blobs} of ${job}`);
   return said.length === 0 ? 'none' : said.join(', ');
 }
 

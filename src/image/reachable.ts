@@ -44,27 +44,44 @@ export async function reachable(
   roots: readonly Descriptor[],
   options: ContentOptions = {},
 ): Promise<Set<Digest>> {
-  const found = new Set<Digest>();
-  const read = new Set<Digest>();
+  const links: Links = new Map();
+  await readLinks(source, roots, links, options);
+  const found = new Set(links.keys());
+  for (const digests of links.values()) for (const digest of digests) found.add(digest);
+  return found;
+}
+
+/** The digests that each document names, by the document's own; none for content that leads nowhere. */
+export type Links = Map<Digest, ReadonlySet<Digest>>;
+
+/**
+ * Reads what descriptors lead to, as {@link reachable} says.
+ * @param links receives it; what is in it already is not read again
+ * @throws {@link DrayageError} as {@link reachable}; `links` then has what was read before
+ */
+export async function readLinks(
+  source: SizedSource,
+  roots: readonly Descriptor[],
+  links: Links,
+  options: ContentOptions = {},
+): Promise<void> {
   const queue = roots.map((descriptor) => ({ descriptor, isRoot: true }));
   // Goes on with what is added on the way.
   for (const { descriptor, isRoot } of queue) {
-    found.add(descriptor.digest);
-    if (read.has(descriptor.digest)) continue;
-    read.add(descriptor.digest);
+    if (links.has(descriptor.digest)) continue;
     const { documents, bare = [], leaves = [] } = await childrenOf(source, descriptor, isRoot, options);
-    for (const digest of [...bare, ...leaves]) found.add(digest);
-    const described = await describe(source, bare, read);
-    for (const child of [...documents, ...described]) queue.push({ descriptor: child, isRoot: false });
+    const described = documents.map(({ digest }) => digest);
+    links.set(descriptor.digest, new Set([...described, ...bare, ...leaves]));
+    const further = await describe(source, bare, links);
+    for (const child of [...documents, ...further]) queue.push({ descriptor: child, isRoot: false });
   }
-  return found;
 }
 
 /** Descriptors of the present content that is named by digests alone and small enough for a document. */
 async function describe(
   source: SizedSource,
   digests: readonly Digest[],
-  read: ReadonlySet<Digest>,
+  read: ReadonlyMap<Digest, unknown>,
 ): Promise<Descriptor[]> {
   const described: Descriptor[] = [];
   for (const digest of digests) {

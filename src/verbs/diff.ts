@@ -63,9 +63,11 @@ const DERIVED = new Set(['rootfs', 'history']);
 export async function diff({ a, b, ...selection }: DiffOptions): Promise<DiffResult> {
   const [ofA, ofB] = [await readSide(a, selection), await readSide(b, selection)];
   const [layersA, layersB] = [layersOf(ofA), layersOf(ofB)];
-  const shared = layersA.filter(({ diffId }) => layersB.some((layer) => layer.diffId === diffId));
-  const isAlone = ({ diffId }: DiffLayer): boolean => !shared.some((layer) => layer.diffId === diffId);
-  const layers = { shared, onlyA: layersA.filter(isAlone), onlyB: layersB.filter(isAlone) };
+  const layers = {
+    shared: [...layersA.values()].filter(({ diffId }) => layersB.has(diffId)),
+    onlyA: [...layersA.values()].filter(({ diffId }) => !layersB.has(diffId)),
+    onlyB: [...layersB.values()].filter(({ diffId }) => !layersA.has(diffId)),
+  };
   const { pairs, onlyA, onlyB } = pairUp(ofA, ofB);
   return {
     layers,
@@ -92,7 +94,7 @@ async function readSide({ place, images }: DiffSide, selection: Selection): Prom
   );
 }
 
-function layersOf(images: readonly SideImage[]): DiffLayer[] {
+function layersOf(images: readonly SideImage[]): ReadonlyMap<Digest, DiffLayer> {
   const layers = new Map<Digest, DiffLayer>();
   for (const { image } of images) {
     const origins = layerOrigins(image);
@@ -101,7 +103,7 @@ function layersOf(images: readonly SideImage[]): DiffLayer[] {
       layers.set(diffId, layers.get(diffId) ?? { diffId, size: blob.size, createdBy });
     }
   }
-  return [...layers.values()];
+  return layers;
 }
 
 /** Pairs images of one name and platform, and the only ones of each side. */

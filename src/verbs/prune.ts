@@ -8,7 +8,9 @@ import { entryNames } from '../listing/names.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { reachable } from '../image/reachable.ts';
+import type { Links } from '../image/reachable.ts';
+import { readLinks } from '../image/reachable.ts';
+import { withoutOrphans } from '../image/orphans.ts';
 
 /** Options of {@link prune}. */
 export interface PruneOptions extends ContentOptions {
@@ -49,10 +51,10 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const swept = await layout.prune(
     async (entries) => {
       const chosen = await withoutChosen(entries, options);
-      for (const entry of entries.filter((one) => !chosen.includes(one)))
+      for (const entry of without(entries, chosen))
         removed.push({ name: nameOf(entry), digest: entry.digest });
       const kept = await withoutReferrers(entries, chosen, options);
-      referrers.push(...chosen.filter((one) => !kept.includes(one)).map(({ digest }) => digest));
+      for (const { digest } of without(chosen, kept)) referrers.push(digest);
       return kept;
     },
     { dryRun, signal },
@@ -71,13 +73,16 @@ async function withoutChosen(
     for (const reference of images) {
       const digest = isDigest(reference) ? reference : undefined;
       const target = digest === undefined ? { name: reference } : { digest };
-      const without = removeImage(entries, target);
+      const remaining = removeImage(entries, target);
       const gone =
-        without.length < entries.length
-          ? entries.filter((entry) => !without.includes(entry))
+        remaining.length < entries.length
+          ? without(entries, remaining)
           : await byDigest(entries, reference, options);
       const old = await Promise.all(gone.map(async (entry) => isOlder(layout, entry, before)));
-      left = left.filter((entry) => !gone.some((one, i) => one === entry && old[i] === true));
+      left = without(
+        left,
+        gone.filter((_, i) => old[i] === true),
+      );
     }
     return left;
   }
@@ -127,37 +132,31 @@ async function withoutReferrers(
   { layout, signal }: PruneOptions,
 ): Promise<readonly Descriptor[]> {
   if (chosen.length === all.length) return chosen;
-  const subjects = new Map<Descriptor, Digest | undefined>();
-  for (const entry of chosen) subjects.set(entry, await subjectDigest(layout, entry, signal));
-  const gone = all.filter((entry) => !chosen.includes(entry));
-  const reached = await reachedBy(layout, gone, signal);
-  for (let kept = chosen; ;) {
-    const there = await reachable(layout, kept, { signal });
-    const next = kept.filter((entry) => {
-      const subject = subjects.get(entry);
-      return subject === undefined || there.has(subject) || !reached.has(subject);
-    });
-    if (next.length === kept.length) return kept;
-    for (const entry of kept) if (!next.includes(entry)) reached.add(entry.digest);
-    kept = next;
+  const subjects = new Map<Descriptor, Digest>();
+  for (const entry of chosen) {
+    const subject = await subjectDigest(layout, entry, signal);
+    if (subject !== undefined) subjects.set(entry, subject);
   }
+  return withoutOrphans(all, chosen, subjects, await linksOf(layout, all, chosen, signal));
 }
 
-/** What the removed entries lead to, without unreadable documents: a damaged image can be removed, too. */
-async function reachedBy(
+/** What all entries lead to. Of those that go, unreadable documents lead nowhere: a damaged image can be removed, too. */
+async function linksOf(
   layout: Layout,
-  entries: readonly Descriptor[],
+  all: readonly Descriptor[],
+  chosen: readonly Descriptor[],
   signal: AbortSignal | undefined,
-): Promise<Set<Digest>> {
-  const reached = new Set(entries.map(({ digest }) => digest));
-  for (const entry of entries) {
+): Promise<Links> {
+  const links: Links = new Map();
+  await readLinks(layout, chosen, links, { signal });
+  for (const entry of without(all, chosen)) {
     try {
-      for (const digest of await reachable(layout, [entry], { signal })) reached.add(digest);
+      await readLinks(layout, [entry], links, { signal });
     } catch (error) {
       if (!isDrayageError(error)) throw error;
     }
   }
-  return reached;
+  return links;
 }
 
 /** The subject of an entry; undefined for images, and for unreadable entries. */
@@ -172,6 +171,12 @@ async function subjectDigest(
     if (!isDrayageError(error)) throw error;
     return undefined;
   }
+}
+
+/** The entries that are not among others. */
+function without(entries: readonly Descriptor[], others: readonly Descriptor[]): Descriptor[] {
+  const left = new Set(others);
+  return entries.filter((entry) => !left.has(entry));
 }
 
 function nameOf(entry: Descriptor): string | null {
