@@ -11,7 +11,7 @@ import {
   isMismatch,
   isUnusable,
 } from '../src/errors.ts';
-import { diskError, isNoFile, systemCode } from '../src/system-error.ts';
+import { diskError, fileError, isNoFile, systemCode } from '../src/system-error.ts';
 
 const RETRYABLE = {
   USAGE: false,
@@ -142,12 +142,57 @@ function refused(code: string): Error {
 
 describe('an error of the file system', () => {
   test.each([
-    ['ENOSPC', 'cannot write: no space left on the device (ENOSPC)'],
-    ['EBADF', 'cannot write: EBADF'],
-  ])('%s is put into words', (code, message) => {
+    ['ENOSPC', 'no space left on the device', 'free some space and try again'],
+    ['EDQUOT', 'the disk quota is used up', 'free some space and try again'],
+    ['EACCES', 'permission denied', expect.stringContaining('permissions')],
+    ['EPERM', 'not permitted', expect.stringContaining('permissions')],
+    ['EROFS', 'the file system is read-only', expect.stringContaining('another file system')],
+    ['EXDEV', 'the two places are on different file systems or mounts', expect.stringContaining('same')],
+    ['EIO', 'the device failed', expect.stringContaining('log')],
+    ['ENXIO', 'it is a socket, or a device that is absent', 'name another place'],
+    ['EISDIR', 'it is a folder', undefined],
+    ['ENOTDIR', 'a part of the path is not a folder', undefined],
+    ['ENOENT', 'no such file or folder', undefined],
+    ['ELOOP', 'too many symbolic links', expect.stringContaining('links')],
+    ['ENAMETOOLONG', 'the path is too long', 'name a shorter one'],
+    ['EEXIST', 'something is there already', 'name another place'],
+    ['ENOTEMPTY', 'the folder is not empty', 'name another place'],
+    ['EBUSY', 'it is in use', expect.stringContaining('try again')],
+    ['ETXTBSY', 'it is a program that is running', expect.stringContaining('try again')],
+    ['EMFILE', 'too many open files', expect.stringContaining('ulimit -n')],
+    ['ENFILE', 'too many open files', expect.stringContaining('whole system')],
+    [
+      'EFBIG',
+      'the file is too large for the file system, or for a limit',
+      expect.stringContaining('ulimit -f'),
+    ],
+    ['EPIPE', 'its reader has closed it', undefined],
+    ['ENOTSUP', 'the file system does not support that', 'name another place'],
+    ['ESTALE', 'the network file system has lost it', 'try again'],
+  ])('%s is put into words: %s', (code, words, hint) => {
     const cause = refused(code);
     const error = diskError(cause, 'cannot write', { path: 'file' });
-    expect(error).toMatchObject({ code: 'IO', message, cause, facts: { path: 'file', actual: code } });
+    const message = `cannot write: ${words} (${code})`;
+    expect(error).toMatchObject({ code: 'IO', message, cause, facts: { path: 'file', actual: code, hint } });
+  });
+
+  test('of a code without words has those of Node, if it has any', async () => {
+    const cause = Object.assign(new Error('EBADF: bad file descriptor, read'), { code: 'EBADF' });
+    expect(diskError(cause, 'cannot read')).toMatchObject({
+      message: 'cannot read: bad file descriptor (EBADF)',
+    });
+    expect(diskError(refused('EBADF'), 'cannot read')).toMatchObject({ message: 'cannot read: EBADF' });
+  });
+
+  test('has the hint of the place that knows more, in place of that for the code', () => {
+    expect(diskError(refused('ENOSPC'), 'cannot write', { hint: 'mend it' })).toMatchObject({
+      hint: 'mend it',
+    });
+  });
+
+  test.each(['ENOENT', 'ENOTDIR'])('that somebody has named is not found: %s', (code) => {
+    expect(fileError(refused(code), 'cannot read')).toMatchObject({ code: 'NOT_FOUND' });
+    expect(fileError(refused('EACCES'), 'cannot read')).toMatchObject({ code: 'IO' });
   });
 
   test.each([[new DrayageError('LIMIT', 'too large')], [new Error('other')], ['text']])(

@@ -1,6 +1,8 @@
 import type { ErrorReason } from '../errors.ts';
 import { DrayageError, isDrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
+import type { TlsFailure } from '../http/tls-failure.ts';
+import { tlsFailure } from '../http/tls-failure.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
 import { shortened } from './refusal.ts';
@@ -24,7 +26,15 @@ interface Service {
 }
 
 const TIMEOUTS = /timeout|TIMEOUT|TIMEDOUT/;
-const CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/;
+/** Failures of a certificate. */
+const CERTIFICATE: ReadonlySet<TlsFailure> = new Set([
+  'self-signed',
+  'authority',
+  'expired',
+  'not-yet-valid',
+  'name',
+  'certificate',
+]);
 
 /**
  * Turns a failure of signing into an error. Only texts are kept, without the token: a service may repeat what it was
@@ -52,13 +62,14 @@ export function signingError(error: unknown, services: Services): DrayageError {
   if (code !== undefined && TIMEOUTS.test(code)) {
     return new DrayageError('TIMEOUT', `${at} did not answer in time`, { ...where, hint: 'try again' });
   }
-  if (code !== undefined && CERTIFICATES.test(code)) {
+  const failure = code === undefined ? undefined : tlsFailure(code);
+  if (failure !== undefined && CERTIFICATE.has(failure)) {
     return new DrayageError('SIGNING', `${at} has a certificate that is not trusted: ${why}`, {
       ...where,
       hint: 'name its certificate authority by NODE_EXTRA_CA_CERTS',
     });
   }
-  if (code !== undefined && /^E[A-Z]+$/.test(code)) {
+  if (failure !== undefined || (code !== undefined && /^E[A-Z]+$/.test(code))) {
     return new DrayageError('UNREACHABLE', `${at} cannot be reached: ${why}`, {
       ...where,
       hint: 'check the address; try again',

@@ -45,12 +45,8 @@ export function linkError(path: string, what: string): DrayageError {
   });
 }
 
-const FULL = 'free some space and try again';
-const HINTS: Record<string, string> = { ENOSPC: FULL, EDQUOT: FULL };
-
 /** Turns a failed call to the file system into an error. Returns other errors unchanged. */
 export function toDiskError(error: unknown, action: string, path: string): unknown {
-  const code = systemCode(error) ?? '';
-  if (code === 'ELOOP') return linkError(path, 'a symbolic link');
-  return diskError(error, `cannot ${action} ${path}`, { path, hint: HINTS[code] });
+  if (systemCode(error) === 'ELOOP') return linkError(path, 'a symbolic link');
+  return diskError(error, `cannot ${action} ${path}`, { path });
 }

@@ -4,13 +4,13 @@ import { systemCode } from '../system-error.ts';
 import { isLoopback } from '../http/address.ts';
 import type { Http } from '../http/http.ts';
 import { drop } from '../http/reply.ts';
+import { tlsFailure } from '../http/tls-failure.ts';
 
 /** Docker Hub's registry has another host than its references. */
 const ELSEWHERE: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 
-/** Failures of a connection to a server that does not speak TLS. */
-const NO_TLS =
-  /^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO|ECONNRESET|UND_ERR_SOCKET)$/;
+/** How a server that does not speak TLS may also end a connection. */
+const CLOSED: ReadonlySet<string> = new Set(['ECONNRESET', 'UND_ERR_SOCKET']);
 
 /**
  * The address of a registry's API: `https://<host>/`. Uses plain http on request, and, as docker does, with a server on
@@ -33,7 +33,7 @@ export async function registryAddress(
     return secure;
   } catch (error) {
     const code = isDrayageError(error) ? (systemCode(error.cause) ?? '') : '';
-    if (NO_TLS.test(code)) return plain;
+    if (tlsFailure(code) === 'no-tls' || CLOSED.has(code)) return plain;
     throw error;
   }
 }

@@ -16,6 +16,7 @@ const NOWHERE = { DOCKER_HOST: 'unix:///nowhere/docker.sock' };
 const IS_ROOT = process.geteuid?.() === 0;
 /** A user that the system does not list. Permissions mean nothing to root. */
 const NOBODY = IS_ROOT ? 4711 : undefined;
+const DENIED = 'permission denied (EACCES)\n  change the permissions, or run as a user who has them\n';
 
 let cwd: string;
 beforeEach(async () => {
@@ -44,10 +45,7 @@ describe('a file or folder that may not be read', () => {
     await chmod(join(cwd, '.drayage'), 0);
     const { code, stderr } = await run(args, { env: NOWHERE, uid: NOBODY });
     await chmod(join(cwd, '.drayage'), 0o700);
-    expect([code, stderr]).toEqual([
-      1,
-      'drayage: cannot read the folder .drayage: permission denied (EACCES)\n',
-    ]);
+    expect([code, stderr]).toEqual([1, `drayage: cannot read the folder .drayage: ${DENIED}`]);
   });
 
   test.each([
@@ -56,11 +54,11 @@ describe('a file or folder that may not be read', () => {
     ['load', 'docker-archive:app.tar', '--to', 'oci:out'],
     ['merge', 'docker-archive:app.tar', '-o', 'out'],
     ['diff', 'docker-archive:app.tar', 'docker-archive:app.tar'],
-  ])('is told in one line: an archive, by %s %s', async (...args) => {
+  ])('is told once, with what to do: an archive, by %s %s', async (...args) => {
     await writeFile(join(cwd, 'app.tar'), 'x');
     await chmod(join(cwd, 'app.tar'), 0);
     const { code, stderr } = await run(args, { uid: NOBODY });
-    expect([code, stderr]).toEqual([1, 'drayage: app.tar cannot be read: permission denied (EACCES)\n']);
+    expect([code, stderr]).toEqual([1, `drayage: app.tar cannot be read: ${DENIED}`]);
   });
 });
 

@@ -10,19 +10,13 @@ const ELSEWHERE = 'set DOCKER_HOST to the address of a running daemon';
 const GROUP = 'run as root or as a member of the group docker, or set DOCKER_HOST to another daemon';
 
 /** What to do if there is no connection, and why that is where only a socket has such a failure. */
-const CONNECTING: Record<string, [hint: string, why?: string]> = {
+const CONNECTING: Readonly<Record<string, readonly [hint: string, why?: string]>> = {
   ENOENT: [ELSEWHERE, 'there is no such socket'],
   ENOTDIR: [ELSEWHERE, 'there is no such socket'],
   ENOTSOCK: [ELSEWHERE, 'that is not a socket'],
   ECONNREFUSED: [`start docker, or ${ELSEWHERE}`],
   EACCES: [GROUP, 'permission denied'],
   EPERM: [GROUP, 'permission denied'],
-  ENOTFOUND: [ELSEWHERE],
-  EAI_AGAIN: [ELSEWHERE],
-  EHOSTUNREACH: [ELSEWHERE],
-  ENETUNREACH: [ELSEWHERE],
-  ETIMEDOUT: [ELSEWHERE],
-  UND_ERR_CONNECT_TIMEOUT: [ELSEWHERE],
 };
 
 /** Codes of a connection that was open and is now closed. Node and undici report that in many ways. */
@@ -61,15 +55,6 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   }
   const code = systemCode(cause);
   if (code === undefined) return cause;
-  const connecting = CONNECTING[code];
-  if (connecting !== undefined) {
-    const [hint, why = networkReason(code)] = connecting;
-    return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${why}`, {
-      ...facts,
-      reason: 'DAEMON_ADDRESS',
-      hint,
-    });
-  }
   if (CLOSED.has(code)) {
     const hint = `try again; the log of the daemon says why it closed the connection${tls ? `: ${certificateHint(tls)}` : ''}`;
     return new DrayageError('UNREACHABLE', `docker at ${host.name} closed the connection midway`, {
@@ -80,5 +65,11 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   if (isSilence(code)) return daemonIdle(host, 'did not answer in time', cause);
   if (ENDED.has(code))
     return new DrayageError('UNREACHABLE', `the connection to docker at ${host.name} was ended`, facts);
-  return cause;
+  const [hint = ELSEWHERE, why = networkReason(cause)] = CONNECTING[code] ?? [];
+  if (why === undefined) return cause;
+  return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${why}`, {
+    ...facts,
+    reason: 'DAEMON_ADDRESS',
+    hint,
+  });
 }

@@ -2,25 +2,10 @@ import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
 import { systemCode } from '../../system-error.ts';
 import type { ErrorCode, ErrorFacts } from '../../errors.ts';
+import { tlsFailure } from '../../http/tls-failure.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
 
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'INVALID_CA',
-]);
-const OUT_OF_TIME: Record<string, string> = {
-  CERT_HAS_EXPIRED: 'has expired',
-  CERT_NOT_YET_VALID: 'is not valid yet',
-};
-/** OpenSSL's errors for an answer that is not TLS. */
-const NO_TLS = /^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO)$/;
 /** The maximum number of names in a message; a certificate may have thousands. */
 const MAX_NAMES = 20;
 
@@ -33,44 +18,60 @@ const altNameSchema = v.looseObject({
 
 /** The error for a failure of TLS; undefined for any other failure. */
 export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): DrayageError | undefined {
-  const code = systemCode(cause) ?? '';
   const error = (kind: ErrorCode, message: string, hint: string, more?: ErrorFacts): DrayageError =>
     new DrayageError(kind, message, { url: host.name, cause, hint, ...more });
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    const names = namesIn(cause);
-    return error(
-      'UNSAFE',
-      `the certificate of docker at ${host.name} is for ${names.join(', ') || 'no name'}, not for this one`,
-      'add this name to it (docker:dind: DOCKER_TLS_SAN: DNS:name), or use one of its names in DOCKER_HOST',
-      { candidates: names, reason: 'DAEMON_ADDRESS' },
-    );
+  const its = `the certificate of docker at ${host.name}`;
+  const failure = tlsFailure(systemCode(cause) ?? '');
+  switch (failure) {
+    case undefined:
+      return undefined;
+    case 'name': {
+      const names = namesIn(cause);
+      return error(
+        'UNSAFE',
+        `${its} is for ${names.join(', ') || 'no name'}, not for this one`,
+        'add this name to it (docker:dind: DOCKER_TLS_SAN: DNS:name), or use one of its names in DOCKER_HOST',
+        { candidates: names, reason: 'DAEMON_ADDRESS' },
+      );
+    }
+    case 'authority':
+    case 'self-signed':
+      return error(
+        'UNSAFE',
+        `${its} is not from ${authority(tls)}`,
+        'set DOCKER_CERT_PATH to the folder with the ca.pem of this daemon',
+      );
+    case 'expired':
+    case 'not-yet-valid': {
+      const when = failure === 'expired' ? 'has expired' : 'is not valid yet';
+      return error(
+        'UNSAFE',
+        `${its}, or its authority's, ${when}`,
+        'renew it, or correct the clock of this machine',
+      );
+    }
+    case 'certificate':
+      return error(
+        'UNSAFE',
+        `${its} is not valid: ${cause.message}`,
+        'make a certificate that is, for docker and its authority',
+      );
+    case 'refused':
+      return error('USAGE', `docker at ${host.name} refuses ${shown(tls)}`, certificateHint(tls));
+    case 'no-tls':
+      return error(
+        'UNSUPPORTED',
+        `the server at ${host.name} does not speak TLS`,
+        'docker speaks TLS on port 2376 as a rule; without TLS: unset DOCKER_TLS_VERIFY and DOCKER_TLS, port 2375',
+      );
+    case 'version':
+    case 'other':
+      return error(
+        'UNREACHABLE',
+        `TLS with docker at ${host.name} failed: ${cause.message}`,
+        'the log of the daemon says more',
+      );
   }
-  if (UNTRUSTED.has(code)) {
-    return error(
-      'UNSAFE',
-      `the certificate of docker at ${host.name} is not from ${authority(tls)}`,
-      'set DOCKER_CERT_PATH to the folder with the ca.pem of this daemon',
-    );
-  }
-  const when = OUT_OF_TIME[code];
-  if (when !== undefined) {
-    return error(
-      'UNSAFE',
-      `the certificate of docker at ${host.name}, or its authority's, ${when}`,
-      'renew it, or correct the clock of this machine',
-    );
-  }
-  if (/^ERR_SSL_.*ALERT/.test(code)) {
-    return error('USAGE', `docker at ${host.name} refuses ${shown(tls)}`, certificateHint(tls));
-  }
-  if (NO_TLS.test(code)) {
-    return error(
-      'UNSUPPORTED',
-      `the server at ${host.name} does not speak TLS`,
-      'docker speaks TLS on port 2376 as a rule; without TLS: unset DOCKER_TLS_VERIFY and DOCKER_TLS, port 2375',
-    );
-  }
-  return undefined;
 }
 
 /** What to do if a daemon with TLS closes the connection: often that means it requires a client certificate. */

@@ -1,0 +1,64 @@
+/**
+ * What a TLS connection failed for:
+ *
+ * - `self-signed`, `authority`: nobody known here vouches for the certificate
+ * - `expired`, `not-yet-valid`, `name`: it is for another time or host
+ * - `certificate`: it is not valid for any other reason
+ * - `no-tls`: the server does not speak TLS
+ * - `version`: client and server have no version of TLS in common
+ * - `refused`: the server refuses the client, as a rule for its certificate
+ * - `other`: anything else
+ */
+export type TlsFailure =
+  | 'self-signed'
+  | 'authority'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'name'
+  | 'certificate'
+  | 'no-tls'
+  | 'version'
+  | 'refused'
+  | 'other';
+
+/** Codes of Node for the checks of a certificate by OpenSSL, and for those of its names. */
+const CERTIFICATE: Readonly<Record<string, TlsFailure>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: 'authority',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'authority',
+  CERT_SIGNATURE_FAILURE: 'authority',
+  CERT_UNTRUSTED: 'authority',
+  INVALID_CA: 'authority',
+  CERT_HAS_EXPIRED: 'expired',
+  CERT_NOT_YET_VALID: 'not-yet-valid',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'name',
+  HOSTNAME_MISMATCH: 'name',
+  CERT_CHAIN_TOO_LONG: 'certificate',
+  CERT_REJECTED: 'certificate',
+  CERT_REVOKED: 'certificate',
+  CRL_HAS_EXPIRED: 'certificate',
+  CRL_NOT_YET_VALID: 'certificate',
+  CRL_SIGNATURE_FAILURE: 'certificate',
+  ERROR_IN_CERT_NOT_AFTER_FIELD: 'certificate',
+  ERROR_IN_CERT_NOT_BEFORE_FIELD: 'certificate',
+  INVALID_PURPOSE: 'certificate',
+  PATH_LENGTH_EXCEEDED: 'certificate',
+  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'certificate',
+  UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'certificate',
+  UNABLE_TO_GET_CRL: 'certificate',
+};
+
+/** OpenSSL's errors of the handshake, the first that matches. */
+const HANDSHAKE: readonly (readonly [RegExp, TlsFailure])[] = [
+  [/^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO)$/, 'no-tls'],
+  [/^ERR_SSL_.*(?:PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|INSUFFICIENT_SECURITY)$/, 'version'],
+  [/^ERR_SSL_.*ALERT/, 'refused'],
+  [/^ERR_(?:SSL|TLS)_/, 'other'],
+];
+
+/** What TLS failed for, by the code of the error; undefined for any other error. */
+export function tlsFailure(code: string): TlsFailure | undefined {
+  return CERTIFICATE[code] ?? HANDSHAKE.find(([pattern]) => pattern.test(code))?.[1];
+}
