@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { Build, Ci, Origin } from '../index.ts';
 import { cis } from '../index.ts';
 import type { Context } from './context.ts';
@@ -48,6 +49,15 @@ export function readIds(env: Env): ReturnType<Ci['readIds']> {
     projectId: found.find(({ projectId }) => projectId !== undefined)?.projectId,
     pipelineId: found.find(({ pipelineId }) => pipelineId !== undefined)?.pipelineId,
   };
+}
+
+/**
+ * The folder in which this job runs; undefined outside a CI, and where no variable names it by an absolute path: a
+ * relative one would mean another folder in each working folder.
+ */
+export function workspaceOf(env: Env): string | undefined {
+  const named = ciOf(env)?.workspace?.(env);
+  return named !== undefined && isAbsolute(named) ? named : undefined;
 }
 
 /** What only this job knows; undefined outside a CI. */

@@ -1,20 +1,26 @@
+import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ImageVariables } from '../index.ts';
 import { formatVariables, isImageVariable } from '../index.ts';
+import { ciOf } from './ci.ts';
+import type { Context } from './context.ts';
 import { assertWritable, writeFileWhole } from './output-file.ts';
 import { readOwnFile } from './workspace.ts';
 
 /**
  * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and
- * its mode stay, and the variables of images, which an earlier load may have written, are replaced.
+ * its mode stay, and the variables of images, which an earlier load may have written, are replaced. A file that the CI
+ * reads and that steps may only add to, such as `$GITHUB_ENV`, keeps every line.
  * @throws {@link DrayageError} `LINK`, `IO`, `USAGE`
  */
 export async function writeDotenvFile(
   path: string,
   { references, ids, digests }: ImageVariables,
-  signal: AbortSignal,
+  { signal, env }: Pick<Context, 'signal' | 'env'>,
 ): Promise<void> {
   const lines = formatVariables([...references, ...ids, ...digests]);
+  const appended = ciOf(env)?.appendedFiles?.(env) ?? [];
+  if (appended.some((file) => resolve(file) === resolve(path))) return appendLines(path, lines, signal);
   const { text, mode } = await readExisting(path);
   const kept = linesOfOthers(text, new Set(lines.split('\n').map((line) => line.split('=')[0] ?? '')));
   await writeBelow(path, { kept, mode }, lines, signal);
@@ -61,7 +67,7 @@ async function readExisting(path: string): Promise<{ text: string; mode?: number
 function linesOfOthers(text: string, replaced: ReadonlySet<string>): string {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const kept = lines.filter((line) => {
-    const key = /^\s*(?:export\s+)?(\w+)=/.exec(line)?.[1];
+    const key = /^\s*(?:export\s+)?(\w+)\s*=/.exec(line)?.[1];
     return key === undefined || !(isImageVariable(key) || replaced.has(key));
   });
   return kept.join('');

@@ -5,7 +5,7 @@ import { isBelow, Mounts } from '../disk/mounts.ts';
 import { DrayageError } from '../index.ts';
 import { isPrintable } from '../text/printable.ts';
 import { shellWord } from '../text/shell-word.ts';
-import { ciOf } from './ci.ts';
+import { ciOf, workspaceOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { readGiven } from './given-file.ts';
 
@@ -78,9 +78,8 @@ function untrusted(path: string, accepted: string, what: string): DrayageError {
 
 /** Whether a job's artifacts could replace a file, or a link on the way to it. */
 async function isInWorkspace(path: string, env: Context['env']): Promise<boolean> {
-  const ci = ciOf(env);
-  if (ci === undefined) return false;
-  const named = ci.workspace?.(env);
+  if (ciOf(env) === undefined) return false;
+  const named = workspaceOf(env);
   const real = named === undefined ? undefined : await realpath(named).catch(() => undefined);
   // Without a folder of that name, the job's workspace is mounted elsewhere.
   const roots =

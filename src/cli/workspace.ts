@@ -5,7 +5,7 @@ import { inExisting } from '../disk/below.ts';
 import { Folder } from '../disk/folder.ts';
 import { onDisk } from '../disk/io-error.ts';
 import { DrayageError } from '../index.ts';
-import { ciOf } from './ci.ts';
+import { workspaceOf } from './ci.ts';
 import { readGiven } from './given-file.ts';
 
 /** The largest file that {@link readOwnFile} reads, in bytes. */
@@ -103,7 +103,7 @@ async function anchorOf(path: string): Promise<string[]> {
 
 /** The working folder and the job's workspace. The root of the file system is neither. */
 async function workspaces(): Promise<BigIntStats[]> {
-  const named = [process.cwd(), ciOf(process.env)?.workspace?.(process.env) ?? ''];
+  const named = [process.cwd(), workspaceOf(process.env) ?? ''];
   const found: BigIntStats[] = [];
   for (const path of named.filter((one) => one !== '' && one !== parse(one).root)) {
     const stats = await stat(path, { bigint: true }).catch(() => undefined);

@@ -188,6 +188,8 @@ describe('a job whose variables are not all there', () => {
   test.each([
     ['save', '--from', DEMO],
     ['load', '--to', 'docker-archive:out.tar'],
+    ['load', '--job', 'build', '--to', 'docker-archive:out.tar'],
+    ['save', '--from', DEMO, '--base-job', 'build'],
     ['fetch', '--job', 'build'],
     ['sign', '.drayage/123', '--keyless'],
     ['merge', '-o', 'merged'],
@@ -205,7 +207,16 @@ describe('a job whose variables are not all there', () => {
     }
     expect(await listFiles(cwd)).toEqual(before);
     // The way out that the hint names: nothing is expected then.
-    if (args[0] === 'load') expect((await run(args, { ...INCOMPLETE, GITLAB_CI: '' })).code).toBe(0);
+    if (args[1] === '--to') expect((await run(args, { ...INCOMPLETE, GITLAB_CI: '' })).code).toBe(0);
+  });
+
+  test.each<[string[], string]>([
+    [['unload'], 'CI_JOB_ID'],
+    [['unload', '--pipeline'], 'CI_PIPELINE_ID'],
+  ])('needs only its ID to %j', async (args, name) => {
+    const { code, stderr } = await run(args, { ...TEST, DOCKER_HOST: 'unix:///nowhere', [name]: 'abc' });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${name} is malformed: "abc"`)]);
+    expect((await run(args, { ...INCOMPLETE, DOCKER_HOST: 'unix:///nowhere' })).code).toBe(3);
   });
 
   test.each([['inspect'], ['verify'], ['diff', '.drayage/123', '.drayage/123'], ['prune', '.drayage/123']])(

@@ -86,6 +86,7 @@ describe('in a job, without a digest, a file is refused', () => {
     ['is not set', {}],
     ['is empty', { CI_PROJECT_DIR: '' }],
     ['names no folder here', { CI_PROJECT_DIR: '/no/such/folder' }],
+    ['is relative', { CI_PROJECT_DIR: 'src' }],
   ])('in the working folder, where CI_PROJECT_DIR %s', async (_, variable) => {
     const own = { ...gitlabJob('124', 'deploy'), ...variable };
     await expect(read('package.json', own)).rejects.toMatchObject({ code: 'UNSAFE' });

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { AddressedJob, Build, BuildType } from '../build.ts';
 import type { Env, Origin } from '../origin.ts';
-import { readVariables, textVariable } from '../read-variables.ts';
+import { addressVariable, readVariables, textVariable } from '../read-variables.ts';
 import { GITLAB, GITLAB_JOB, readOrigin } from './job.ts';
 
 /** The build of a GitLab job, as docs/build-type.md describes it. */
@@ -24,7 +24,7 @@ function jobAt(source: string, jobUrl: string): AddressedJob | undefined {
 const optionalText = v.optional(v.string());
 
 const variables = v.object({
-  CI_JOB_URL: textVariable,
+  CI_JOB_URL: addressVariable,
   CI_PIPELINE_SOURCE: textVariable,
   CI_RUNNER_ID: textVariable,
   CI_CONFIG_PATH: optionalText,

@@ -1,6 +1,12 @@
 import * as v from 'valibot';
 import type { Env, Origin } from '../origin.ts';
-import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
+import {
+  addressVariable,
+  commitVariable,
+  idVariable,
+  readVariables,
+  textVariable,
+} from '../read-variables.ts';
 
 /** GitLab's name in annotations. */
 export const GITLAB = 'gitlab';
@@ -12,14 +18,14 @@ export const GITLAB_JOB = {
 };
 
 const variables = v.object({
-  CI_SERVER_URL: textVariable,
+  CI_SERVER_URL: addressVariable,
   CI_PROJECT_PATH: textVariable,
   CI_PROJECT_ID: idVariable,
-  CI_PROJECT_URL: textVariable,
+  CI_PROJECT_URL: addressVariable,
   CI_PIPELINE_ID: idVariable,
   CI_JOB_ID: idVariable,
   CI_JOB_NAME: textVariable,
-  CI_JOB_URL: v.optional(v.string()),
+  CI_JOB_URL: v.optional(v.union([v.literal(''), addressVariable])),
   CI_COMMIT_REF_NAME: textVariable,
   CI_COMMIT_SHA: commitVariable,
 });

@@ -94,7 +94,7 @@ async function loadIntoDaemon(
     void (options.dotenv !== undefined && imageVariables(images, options.env));
   const result = await load({ ...choice, to: daemon, names, tags, full, lease, onPlanned });
   if (options.dotenv !== undefined)
-    await writeDotenvFile(options.dotenv, imageVariables(result.images, options.env), context.signal);
+    await writeDotenvFile(options.dotenv, imageVariables(result.images, options.env), context);
   return {
     json: result,
     text: result.images.map((image) => describeImage(image, shared)),

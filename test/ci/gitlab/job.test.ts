@@ -50,11 +50,24 @@ test.each([undefined, '', '1'])('where GITLAB_CI is %j, this is no job of GitLab
 test.each([
   ['CI_JOB_ID', '12a'],
   ['CI_PIPELINE_ID', '../4711'],
+  ['CI_JOB_ID', '1'.repeat(21)],
+  ['CI_PIPELINE_ID', ' 4711'],
   ['CI_PROJECT_ID', '-1'],
+  ['CI_SERVER_URL', 'gitlab.example'],
+  ['CI_SERVER_URL', 'https://'],
+  ['CI_PROJECT_URL', 'gitlab.example/group/app'],
+  ['CI_JOB_URL', '/-/jobs/123'],
   ['CI_COMMIT_SHA', 'main'],
   ['CI_COMMIT_SHA', 'A'.repeat(40)],
 ])('%s of %s is malformed, and the error names it', (name, value) => {
   expect(() => readOrigin({ ...ENV, [name]: value })).toThrow(`${name} is malformed: "${value}"`);
+});
+
+test.each([
+  ['CI_SERVER_URL', 'http://127.0.0.1:8080/gitlab'],
+  ['CI_JOB_URL', ''],
+])('%s may be %j', (name, value) => {
+  expect(readOrigin({ ...ENV, [name]: value }).jobId).toBe('123');
 });
 
 test('the IDs of job and project are read also where nothing else is there', () => {
