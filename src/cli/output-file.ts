@@ -25,10 +25,9 @@ export async function assertWritable(
     if (await isThere(path, 'isDirectory')) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
     let folder = dirname(resolve(path));
     if (makesFolders) while (!(await isThere(folder))) folder = dirname(folder);
-    await access(folder, constants.W_OK | constants.X_OK);
-    // What is there may be a file.
     if (!(await isThere(folder, 'isDirectory')))
       throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' });
+    await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw fileError(error, `cannot write ${path}`, { path });
   }

@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { chmod, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayageError } from '../errors.ts';
-import { systemCode } from '../system-error.ts';
+import { isNoFile, systemCode } from '../system-error.ts';
 import { canReachByHandle } from './by-handle.ts';
 import { ignoreErrors, ifThere, onDisk, toDiskError } from './io-error.ts';
 import type { Kind } from './kind.ts';
@@ -65,8 +65,9 @@ export class Folder implements AsyncDisposable {
     } catch (error) {
       const code = systemCode(error) ?? '';
       if (code === 'ENOENT') return undefined;
-      // A link or a file in the place of a folder has several codes.
-      if (['ENOTDIR', 'ELOOP', 'EMLINK'].includes(code)) await assertFolder(way, path, follow);
+      // A link or a file in the place of a folder has several codes; a file in the place of a parent has one of them.
+      const isOther = ['ENOTDIR', 'ELOOP', 'EMLINK'].includes(code);
+      if (isOther && (await isNowhere(assertFolder(way, path, follow)))) return undefined;
       throw toDiskError(error, 'open the folder', path);
     }
   }
@@ -249,4 +250,15 @@ export class Folder implements AsyncDisposable {
     if (/^\.{0,2}$|[/\0]/.test(name)) throw new DrayageError('USAGE', `not a name: ${JSON.stringify(name)}`);
     return join(this.#base, name);
   }
+}
+
+/** Whether a look at a path finds that it leads to nothing. */
+async function isNowhere(look: Promise<void>): Promise<boolean> {
+  return look.then(
+    () => false,
+    (error: unknown) => {
+      if (isNoFile(error)) return true;
+      throw error;
+    },
+  );
 }

@@ -128,6 +128,7 @@ export function networkError(url: string, cause: unknown): unknown {
     {
       url,
       cause,
+      actual: code,
       hint: through === '' ? hint : 'HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which proxy is used',
       reason: hint === CERTIFICATE ? 'UNKNOWN_AUTHORITY' : undefined,
     },

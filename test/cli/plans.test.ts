@@ -62,6 +62,7 @@ test.each([
   [['load', 'lay', '--dotenv', 'nowhere/.env', '--host', 'unix:///nowhere'], 'nowhere/.env', 4],
   [['load', 'lay', '--dotenv', 'lay', '--host', 'unix:///nowhere'], 'lay', 1],
   [['load', 'lay', '--to', 'docker-archive:nowhere/app.tar'], 'nowhere/app.tar', 4],
+  [['load', 'lay', '--to', 'docker-archive:lay/index.json/app.tar'], 'lay/index.json/app.tar', 4],
   [['load', 'lay', '--to', 'docker-archive:lay:app:2'], 'lay', 1],
   [['inspect', 'lay', '--html', 'lay'], 'lay', 1],
   [['inspect', 'lay', '--html', 'nowhere/page.html'], 'nowhere/page.html', 4],

@@ -69,6 +69,7 @@ export function socketError(host: DockerHost, cause: unknown, tls?: TlsMaterial)
   if (why === undefined) return cause;
   return new DrayageError('UNREACHABLE', `cannot reach docker at ${host.name}: ${why}`, {
     ...facts,
+    actual: code,
     reason: 'DAEMON_ADDRESS',
     hint,
   });

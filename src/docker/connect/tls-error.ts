@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
 import { systemCode } from '../../system-error.ts';
 import type { ErrorCode, ErrorFacts } from '../../errors.ts';
+import type { TlsFailure } from '../../http/tls-failure.ts';
 import { tlsFailure } from '../../http/tls-failure.ts';
 import type { DockerHost } from './host.ts';
 import type { TlsMaterial } from './tls.ts';
@@ -16,62 +17,77 @@ const altNameSchema = v.looseObject({
   }),
 });
 
+/** A failure in words: the code of the error, what is wrong, what to do, and further facts. */
+type Told = readonly [code: ErrorCode, message: string, hint: string, facts?: ErrorFacts];
+
+/** What failed, and where. */
+interface Failed {
+  name: string;
+  tls: TlsMaterial;
+  cause: Error;
+}
+
+const TOLD: Readonly<Record<TlsFailure, (failed: Failed) => Told>> = {
+  name: otherName,
+  authority: unknownAuthority,
+  'self-signed': unknownAuthority,
+  expired: ({ name }) => outOfTime(name, 'has expired'),
+  'not-yet-valid': ({ name }) => outOfTime(name, 'is not valid yet'),
+  certificate: ({ name, cause }) => [
+    'UNSAFE',
+    `the certificate of docker at ${name} is not valid: ${cause.message}`,
+    'the daemon needs another certificate',
+  ],
+  refused: ({ name, tls }) => ['USAGE', `docker at ${name} refuses ${shown(tls)}`, certificateHint(tls)],
+  'no-tls': ({ name }) => [
+    'UNSUPPORTED',
+    `the server at ${name} does not speak TLS`,
+    'docker speaks TLS on port 2376 as a rule; without TLS: unset DOCKER_TLS_VERIFY and DOCKER_TLS, port 2375',
+  ],
+  version: failedTls,
+  other: failedTls,
+};
+
 /** The error for a failure of TLS; undefined for any other failure. */
-export function tlsError(host: DockerHost, tls: TlsMaterial, cause: Error): DrayageError | undefined {
-  const error = (kind: ErrorCode, message: string, hint: string, more?: ErrorFacts): DrayageError =>
-    new DrayageError(kind, message, { url: host.name, cause, hint, ...more });
-  const its = `the certificate of docker at ${host.name}`;
+export function tlsError({ name }: DockerHost, tls: TlsMaterial, cause: Error): DrayageError | undefined {
   const failure = tlsFailure(systemCode(cause) ?? '');
-  switch (failure) {
-    case undefined:
-      return undefined;
-    case 'name': {
-      const names = namesIn(cause);
-      return error(
-        'UNSAFE',
-        `${its} is for ${names.join(', ') || 'no name'}, not for this one`,
-        'add this name to it (docker:dind: DOCKER_TLS_SAN: DNS:name), or use one of its names in DOCKER_HOST',
-        { candidates: names, reason: 'DAEMON_ADDRESS' },
-      );
-    }
-    case 'authority':
-    case 'self-signed':
-      return error(
-        'UNSAFE',
-        `${its} is not from ${authority(tls)}`,
-        'set DOCKER_CERT_PATH to the folder with the ca.pem of this daemon',
-      );
-    case 'expired':
-    case 'not-yet-valid': {
-      const when = failure === 'expired' ? 'has expired' : 'is not valid yet';
-      return error(
-        'UNSAFE',
-        `${its}, or its authority's, ${when}`,
-        'renew it, or correct the clock of this machine',
-      );
-    }
-    case 'certificate':
-      return error(
-        'UNSAFE',
-        `${its} is not valid: ${cause.message}`,
-        'make a certificate that is, for docker and its authority',
-      );
-    case 'refused':
-      return error('USAGE', `docker at ${host.name} refuses ${shown(tls)}`, certificateHint(tls));
-    case 'no-tls':
-      return error(
-        'UNSUPPORTED',
-        `the server at ${host.name} does not speak TLS`,
-        'docker speaks TLS on port 2376 as a rule; without TLS: unset DOCKER_TLS_VERIFY and DOCKER_TLS, port 2375',
-      );
-    case 'version':
-    case 'other':
-      return error(
-        'UNREACHABLE',
-        `TLS with docker at ${host.name} failed: ${cause.message}`,
-        'the log of the daemon says more',
-      );
-  }
+  if (failure === undefined) return undefined;
+  const [code, message, hint, facts] = TOLD[failure]({ name, tls, cause });
+  return new DrayageError(code, message, { url: name, cause, hint, ...facts });
+}
+
+function otherName({ name, cause }: Failed): Told {
+  const names = namesIn(cause);
+  return [
+    'UNSAFE',
+    `the certificate of docker at ${name} is for ${names.join(', ') || 'no name'}, not for this one`,
+    'add this name to it (docker:dind: DOCKER_TLS_SAN: DNS:name), or use one of its names in DOCKER_HOST',
+    { candidates: names, reason: 'DAEMON_ADDRESS' },
+  ];
+}
+
+function unknownAuthority({ name, tls }: Failed): Told {
+  return [
+    'UNSAFE',
+    `the certificate of docker at ${name} is not from ${authority(tls)}`,
+    'set DOCKER_CERT_PATH to the folder with the ca.pem of this daemon',
+  ];
+}
+
+function outOfTime(name: string, when: string): Told {
+  return [
+    'UNSAFE',
+    `the certificate of docker at ${name}, or its authority's, ${when}`,
+    'renew it, or correct the clock of this machine',
+  ];
+}
+
+function failedTls({ name, cause }: Failed): Told {
+  return [
+    'UNREACHABLE',
+    `TLS with docker at ${name} failed: ${cause.message}`,
+    'the log of the daemon says more',
+  ];
 }
 
 /** What to do if a daemon with TLS closes the connection: often that means it requires a client certificate. */
