@@ -64,10 +64,40 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   PROJECT: behind(': --expect project=GROUP/PROJECT'),
 };
 
+const FREE = 'free some space and try again';
+const PERMISSION = 'change the permissions, or run as a user who has them';
+const ELSEWHERE = 'name another place';
+
+/** What to do about a code of the file system, if the message alone does not say it and the library has no hint. */
+const OF_CODE: ReadonlyMap<unknown, string> = new Map([
+  ['ENOSPC', FREE],
+  ['EDQUOT', FREE],
+  ['EACCES', PERMISSION],
+  ['EPERM', PERMISSION],
+  ['EROFS', 'name a place on another file system'],
+  ['EXDEV', 'name places on the same one'],
+  ['EIO', 'check the device: the log of the system says more'],
+  ['ENXIO', ELSEWHERE],
+  ['ENODEV', ELSEWHERE],
+  ['ELOOP', 'name what the links lead to'],
+  ['ENAMETOOLONG', 'name a shorter one'],
+  ['EEXIST', ELSEWHERE],
+  ['ENOTEMPTY', ELSEWHERE],
+  ['EBUSY', 'try again when nothing uses it'],
+  ['ETXTBSY', 'try again when it has ended'],
+  ['EMFILE', 'raise the limit of this process: ulimit -n 4096'],
+  ['ENFILE', 'the limit is that of the whole system: end other processes, or raise it'],
+  ['EFBIG', 'see ulimit -f, or name another place'],
+  ['ENOTSUP', ELSEWHERE],
+  ['EOPNOTSUPP', ELSEWHERE],
+  ['ESTALE', 'try again'],
+]);
+
 /** What to do, in words of the command line; the library's hint if there are none for a reason. */
 export function hintOf(facts: Facts): string | undefined {
   const words = facts.reason && WORDS[facts.reason];
-  return (typeof words === 'function' ? words(facts) : words) ?? facts.hint;
+  const told = (typeof words === 'function' ? words(facts) : words) ?? facts.hint;
+  return told ?? (facts.url === undefined ? OF_CODE.get(facts.actual) : undefined);
 }
 
 function before(words: string): (facts: Facts) => string | undefined {

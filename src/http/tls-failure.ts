@@ -21,8 +21,8 @@ export type TlsFailure =
   | 'refused'
   | 'other';
 
-/** Codes of Node for the checks of a certificate by OpenSSL, and for those of its names. */
-const CERTIFICATE: Readonly<Record<string, TlsFailure>> = {
+/** Checks of a certificate, by the codes of Node. */
+const CHECKS: Readonly<Record<string, TlsFailure>> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'authority',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'authority',
@@ -35,30 +35,18 @@ const CERTIFICATE: Readonly<Record<string, TlsFailure>> = {
   CERT_NOT_YET_VALID: 'not-yet-valid',
   ERR_TLS_CERT_ALTNAME_INVALID: 'name',
   HOSTNAME_MISMATCH: 'name',
-  CERT_CHAIN_TOO_LONG: 'certificate',
-  CERT_REJECTED: 'certificate',
-  CERT_REVOKED: 'certificate',
-  CRL_HAS_EXPIRED: 'certificate',
-  CRL_NOT_YET_VALID: 'certificate',
-  CRL_SIGNATURE_FAILURE: 'certificate',
-  ERROR_IN_CERT_NOT_AFTER_FIELD: 'certificate',
-  ERROR_IN_CERT_NOT_BEFORE_FIELD: 'certificate',
-  INVALID_PURPOSE: 'certificate',
-  PATH_LENGTH_EXCEEDED: 'certificate',
-  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'certificate',
-  UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'certificate',
-  UNABLE_TO_GET_CRL: 'certificate',
 };
 
-/** OpenSSL's errors of the handshake, the first that matches. */
-const HANDSHAKE: readonly (readonly [RegExp, TlsFailure])[] = [
+/** Any other failure: the first pattern that its code matches. */
+const OTHERS: readonly (readonly [RegExp, TlsFailure])[] = [
   [/^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO)$/, 'no-tls'],
   [/^ERR_SSL_.*(?:PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|INSUFFICIENT_SECURITY)$/, 'version'],
+  [/^(?:CERT|CRL|ERROR_IN_C|INVALID|PATH_LENGTH|UNABLE_TO)/, 'certificate'],
   [/^ERR_SSL_.*ALERT/, 'refused'],
   [/^ERR_(?:SSL|TLS)_/, 'other'],
 ];
 
 /** What TLS failed for, by the code of the error; undefined for any other error. */
 export function tlsFailure(code: string): TlsFailure | undefined {
-  return CERTIFICATE[code] ?? HANDSHAKE.find(([pattern]) => pattern.test(code))?.[1];
+  return CHECKS[code] ?? OTHERS.find(([pattern]) => pattern.test(code))?.[1];
 }

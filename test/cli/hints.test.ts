@@ -140,3 +140,37 @@ test('a hint without a reason, or with one that has no words, stays as it is', (
 test('what differs from an expected project is no reason to name one', () => {
   expect(hintOf({ reason: 'PROJECT', expected: 'group/app' })).toBeUndefined();
 });
+
+test.each([
+  ['ENOSPC', 'free some space and try again'],
+  ['EDQUOT', 'free some space and try again'],
+  ['EACCES', 'change the permissions, or run as a user who has them'],
+  ['EPERM', 'change the permissions, or run as a user who has them'],
+  ['EROFS', 'name a place on another file system'],
+  ['EXDEV', 'name places on the same one'],
+  ['EIO', 'check the device: the log of the system says more'],
+  ['ENXIO', 'name another place'],
+  ['ENODEV', 'name another place'],
+  ['ELOOP', 'name what the links lead to'],
+  ['ENAMETOOLONG', 'name a shorter one'],
+  ['EEXIST', 'name another place'],
+  ['ENOTEMPTY', 'name another place'],
+  ['EBUSY', 'try again when nothing uses it'],
+  ['ETXTBSY', 'try again when it has ended'],
+  ['EMFILE', 'raise the limit of this process: ulimit -n 4096'],
+  ['ENFILE', 'the limit is that of the whole system: end other processes, or raise it'],
+  ['EFBIG', 'see ulimit -f, or name another place'],
+  ['ENOTSUP', 'name another place'],
+  ['EOPNOTSUPP', 'name another place'],
+  ['ESTALE', 'try again'],
+  ['ENOENT', undefined],
+  ['EISDIR', undefined],
+  ['constructor', undefined],
+])('what to do about %s: %s', (code, hint) => {
+  expect(hintOf({ actual: code })).toBe(hint);
+});
+
+test('the hint of the place that failed comes before that for the code, which is for files only', () => {
+  expect(hintOf({ actual: 'ENOSPC', hint: 'mend it' })).toBe('mend it');
+  expect(hintOf({ actual: 'EACCES', url: 'https://registry.example/' })).toBeUndefined();
+});
