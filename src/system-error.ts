@@ -16,8 +16,7 @@ const DISK_WORDS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   EXDEV: 'the two places are on different file systems or mounts',
   EIO: 'the device failed',
-  ENXIO: 'it is a socket, or a device that is absent',
-  ENODEV: 'it is no file that can be used like this',
+  ENXIO: 'it is a socket or an absent device',
   ENOENT: 'no such file or folder',
   ENOTDIR: 'a part of the path is not a folder',
   EISDIR: 'it is a folder',
@@ -26,13 +25,9 @@ const DISK_WORDS: Readonly<Record<string, string>> = {
   EEXIST: 'something is there already',
   ENOTEMPTY: 'the folder is not empty',
   EBUSY: 'it is in use',
-  ETXTBSY: 'it is a program that is running',
   EMFILE: 'too many open files',
   ENFILE: 'too many open files',
-  EFBIG: 'the file is too large for the file system, or for a limit',
-  EPIPE: 'its reader has closed it',
   ENOTSUP: 'the file system does not support that',
-  EOPNOTSUPP: 'the file system does not support that',
   ESTALE: 'the network file system has lost it',
 };
 

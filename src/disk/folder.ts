@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, lstat, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DrayageError } from '../errors.ts';
+import { asError, DrayageError } from '../errors.ts';
 import { isNoFile, systemCode } from '../system-error.ts';
 import { canReachByHandle } from './by-handle.ts';
 import { ignoreErrors, ifThere, onDisk, toDiskError } from './io-error.ts';
@@ -63,12 +63,11 @@ export class Folder implements AsyncDisposable {
       await assertFolder(way, path, follow);
       return new Folder(path, undefined, path);
     } catch (error) {
-      const code = systemCode(error) ?? '';
-      if (code === 'ENOENT') return undefined;
-      // A link or a file in the place of a folder has several codes; a file in the place of a parent has one of them.
-      const isOther = ['ENOTDIR', 'ELOOP', 'EMLINK'].includes(code);
-      if (isOther && (await isNowhere(assertFolder(way, path, follow)))) return undefined;
-      throw toDiskError(error, 'open the folder', path);
+      if (systemCode(error) === 'ENOENT') return undefined;
+      // A link or a file has several codes in the place of a folder, and one of them in that of a parent.
+      const found = await assertFolder(way, path, follow).catch(asError);
+      if (isNoFile(found)) return undefined;
+      throw toDiskError(found ?? error, 'open the folder', path);
     }
   }
 
@@ -250,15 +249,4 @@ export class Folder implements AsyncDisposable {
     if (/^\.{0,2}$|[/\0]/.test(name)) throw new DrayageError('USAGE', `not a name: ${JSON.stringify(name)}`);
     return join(this.#base, name);
   }
-}
-
-/** Whether a look at a path finds that it leads to nothing. */
-async function isNowhere(look: Promise<void>): Promise<boolean> {
-  return look.then(
-    () => false,
-    (error: unknown) => {
-      if (isNoFile(error)) return true;
-      throw error;
-    },
-  );
 }
