@@ -1,19 +1,23 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { InspectResult } from '../../src/index.ts';
 import { drayageJson } from '../support/cli.ts';
-import type { FakeJob } from '../support/fake-gitlab.ts';
 import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { zip } from '../support/zip-bytes.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
-import { BUSYBOX, commitAll, hasPipelinePrograms, printedBy, runPipeline } from './support/local-pipeline.ts';
+import {
+  artifactOf,
+  BUSYBOX,
+  commitAll,
+  hasPipelinePrograms,
+  printedBy,
+  runPipeline,
+} from './support/local-pipeline.ts';
 import type { CommandResult } from './support/run-command.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -312,16 +316,3 @@ const SERVICE = {
 /** Stands for the tests that use composed services. */
 const NPM_OF_JOBS = `docker ps --format '{{.Image}} {{.Label "token"}}' | sed 's/^/running /'
 sed 's/^/.env: /' .env`;
-
-/** The artifact of a job that has run in this folder, as GitLab has it. */
-function artifactOf(job: string, folder: string): FakeJob[] {
-  const artifact = join(folder, 'app/.gitlab-ci-local/artifacts', job);
-  const paths = readdirSync(artifact, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  const files = paths.map((path) => ({ path: relative(artifact, path), bytes: readFileSync(path) }));
-  const id = files
-    .map(({ path }) => /^\.drayage\/(\d+)\//.exec(path)?.[1])
-    .find((found) => found !== undefined);
-  return [{ id: Number(id), name: job, archive: zip(files) }];
-}

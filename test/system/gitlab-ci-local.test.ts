@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { FakeJob } from '../support/fake-gitlab.ts';
+import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
 import { freePort } from '../support/front.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { TestDaemon } from './support/daemons.ts';
 import { skipReason, startDaemon } from './support/daemons.ts';
 import {
+  artifactOf,
   BUSYBOX,
   commitAll,
   hasPipelinePrograms,
@@ -130,6 +134,73 @@ describe.skipIf(skip)('a pipeline that uses the component, run by gitlab-ci-loca
   });
 });
 
+/** A pipeline whose images rest on those of an earlier one. */
+const BASED = `
+include:
+  - component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/image@$CI_COMMIT_SHA
+    inputs: { url: tools/drayage.mjs, sha256: SHA256_OF_DRAYAGE, base_job: build }
+stages: [build, test]
+build:
+  stage: build
+  extends: .drayage-save
+  variables: { DOCKER_HOST: $BUILD_HOST, DRAYAGE_IMAGES: app, DOCKER_BUILDKIT: '0' }
+  script:
+    - cp "$BUSYBOX" busybox
+    - echo "built in $CI_PIPELINE_ID" > text
+    - docker build --quiet --tag app .
+    - !reference [.drayage-save, script]
+test:
+  stage: test
+  extends: .drayage-load
+  needs: [build]
+  variables: { DOCKER_HOST: $TEST_HOST }
+  script:
+    - !reference [.drayage-load, script]
+    - docker run --rm --network none "$DRAYAGE_APP_REF"
+  after_script:
+    - !reference [.drayage-unload, after_script]
+`;
+
+describe.skipIf(skip)('pipelines in a row, whose component names a base job', () => {
+  const daemons: TestDaemon[] = [];
+  beforeAll(async () => {
+    for (let i = 0; i < 2; i++) daemons.push(await startDaemon('docker-28-graph'));
+  });
+  afterAll(() => Promise.all(daemons.map((daemon) => daemon.stop())));
+
+  test('store what is new, and run all of it in a daemon that has nothing', async () => {
+    const jobs: FakeJob[] = [];
+    const gitlab = await FakeGitLab.start({ jobs });
+    const [build, tests] = daemons.map(({ host }) => host);
+    const blobs: string[][] = [];
+    for (const pipeline of [4711, 4712]) {
+      const folder = await temporaryFolder();
+      const ran = await runPipeline(await makeRepository(folder, undefined, BASED), {
+        folder,
+        firstJob: pipeline * 100,
+        variables: {
+          CI_PIPELINE_ID: `${pipeline}`,
+          CI_DEFAULT_BRANCH: 'main',
+          CI_API_V4_URL: gitlab.url,
+          CI_JOB_TOKEN: JOB_TOKEN,
+          BUILD_HOST: build ?? '',
+          TEST_HOST: tests ?? '',
+          BUSYBOX,
+        },
+      });
+      expect(`${ran.code}\n${ran.code === 0 ? '' : ran.stdout + ran.stderr}`).toBe('0\n');
+      expect(printedBy('test', ran)).toContain(`built in ${pipeline}`);
+      blobs.push(await blobsOf(folder, 'build'));
+      jobs.unshift(...artifactOf('build', folder));
+    }
+    const [first = [], second = []] = blobs;
+    // The second one stores a config, a manifest, and the layer that changed.
+    expect([first.length, second.length]).toEqual([4, 3]);
+    expect(second.filter((blob) => first.includes(blob))).toEqual([]);
+    expect(gitlab.ranges.length).toBeGreaterThan(0);
+  });
+});
+
 describe.skipIf(!hasPipelinePrograms())(
   "the component, with a pipeline that uses it, and GitLab's schema of pipelines",
   () => {
@@ -174,13 +245,18 @@ async function listEdited(spoil: (template: string) => string): Promise<CommandR
   return listJobs(repository, folder);
 }
 
-/** A repository of a project that has the component as its own. */
+/**
+ * A repository of a project that has the component as its own.
+ * @param pipeline in place of the pipeline of `test/system/pipeline`
+ */
 async function makeRepository(
   folder: string,
   edit: (template: string) => string = (template) => template,
+  pipeline?: string,
 ): Promise<string> {
   const repository = join(folder, 'app');
   await cp(fileURLToPath(new URL('test/system/pipeline', ROOT)), repository, { recursive: true });
+  if (pipeline !== undefined) await writeFile(join(repository, '.gitlab-ci.yml'), pipeline);
   await cp(fileURLToPath(new URL('templates', ROOT)), join(repository, 'templates'), { recursive: true });
   const template = join(repository, 'templates/image/template.yml');
   await writeFile(template, edit(await readFile(template, 'utf8')));

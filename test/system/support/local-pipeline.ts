@@ -1,8 +1,10 @@
 /** Pipelines of GitLab on this machine: gitlab-ci-local runs their jobs, each in a workspace of its own. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
+import type { FakeJob } from '../../support/fake-gitlab.ts';
+import { zip } from '../../support/zip-bytes.ts';
 import { COMPOSE_FOLDER, KIND_SPECS, PLUGIN_FOLDER } from './daemon-kinds.ts';
 import type { CommandResult } from './run-command.ts';
 import { run } from './run-command.ts';
@@ -20,7 +22,8 @@ export const BUSYBOX: string = join(KIND_SPECS['docker-28-containerd'].root, 'us
  * The runner draws the ID of each job out of a million, and two of a dozen and a half have drawn the same: then one artifact
  * lies over the other, which GitLab's IDs rule out. Here no number comes twice.
  */
-const DRAWN_ONCE = 'let drawn = 100_000; Math.random = () => (drawn++ + 0.5) / 1_000_000;';
+const drawnOnce = (first: number): string =>
+  `let drawn = ${first}; Math.random = () => (drawn++ + 0.5) / 1_000_000;`;
 
 /** How a pipeline is run. */
 export interface PipelineOptions {
@@ -30,12 +33,14 @@ export interface PipelineOptions {
   variables: Readonly<Record<string, string>>;
   /** More programs of the jobs: shell scripts by name. */
   programs?: Readonly<Record<string, string>>;
+  /** The ID of its first job. Default 100 000. */
+  firstJob?: number;
 }
 
 /** Runs the pipeline of a repository. Its jobs have `node`, and the client of docker 28 with its plugins. */
 export async function runPipeline(
   repository: string,
-  { folder, variables, programs = {} }: PipelineOptions,
+  { folder, variables, programs = {}, firstJob = 100_000 }: PipelineOptions,
 ): Promise<CommandResult> {
   const bin = join(folder, 'bin');
   await mkdir(bin);
@@ -54,7 +59,7 @@ export async function runPipeline(
   const mode = ['--force-shell-executor', '--shell-isolation', '--no-artifacts-to-source'];
   // It takes no absolute path.
   const cwd = relative(process.cwd(), repository);
-  const node = [`--import=data:text/javascript,${DRAWN_ONCE}`, RUNNER];
+  const node = [`--import=data:text/javascript,${drawnOnce(firstJob)}`, RUNNER];
   return run(process.execPath, [...node, '--cwd', cwd, ...mode, ...args], {
     env: { PATH: `${bin}:${SYSTEM_PATH}`, HOME: folder },
   });
@@ -99,4 +104,17 @@ export function hasPipelinePrograms(): boolean {
   if (missing.length > 0 && process.env['DRAYAGE_REQUIRE_SYSTEM'] === '1')
     throw new Error(`${missing.join(', ')} missing: run scripts/install-system.sh`);
   return missing.length === 0;
+}
+
+/** The artifact of a job that has run in this folder, as GitLab has it. */
+export function artifactOf(job: string, folder: string): FakeJob[] {
+  const artifact = join(folder, 'app/.gitlab-ci-local/artifacts', job);
+  const paths = readdirSync(artifact, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const files = paths.map((path) => ({ path: relative(artifact, path), bytes: readFileSync(path) }));
+  const id = files
+    .map(({ path }) => /^\.drayage\/(\d+)\//.exec(path)?.[1])
+    .find((found) => found !== undefined);
+  return [{ id: Number(id), name: job, archive: zip(files) }];
 }
