@@ -149,6 +149,35 @@ describe('a layout whose base is a job', () => {
     expect(stderr).toContain('allowlist');
   });
 
+  test.each([
+    [404, 3, '--base-job none'],
+    [410, 3, '--base-job none'],
+    [403, 1, 'allowlist'],
+  ])(
+    'asks a run that was retried once (%i), and does not take a later run in its place',
+    async (status, expected, way) => {
+      const [, first] = chain.jobs;
+      chain.jobs.unshift({ ...(first ?? expect.fail()), id: 3 });
+      chain.refuse('1', status);
+      chain.gitlab.seen.splice(0);
+      const { code, stderr } = await chain.run(
+        '2',
+        'load',
+        '--job-id',
+        '2',
+        '--to',
+        'docker-archive:app.tar',
+      );
+      expect([code, stderr]).toEqual([expected, expect.stringContaining('base job 1 of project 12')]);
+      expect(stderr).toContain(way);
+      const urls = chain.gitlab.seen.map(({ url }) => url);
+      expect(urls.filter((url) => /jobs\/3\b|bucket\/3\b/.test(url))).toEqual([]);
+      const asked = urls.filter((url) => /jobs\/1\b|bucket\/1\b/.test(url));
+      expect(asked.length).toBeGreaterThan(0);
+      expect(new Set(asked).size, asked.join(' ')).toBe(asked.length);
+    },
+  );
+
   test('says in inspect and on its page what is omitted, where it is and until when', async () => {
     await drayage(['fetch', '--job', 'build', '--out', 'thin'], { cwd: chain.cwd, env: chain.envOf('2') });
     const told = /2 layers \(.* of .*\): job 1 of project 12 has them until 2999-01-01/;
