@@ -3,11 +3,13 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Layer } from '../image/layer.ts';
 import type { Image } from '../image/image.ts';
 import { readImage } from '../image/image.ts';
+import type { ExecutionConfig, HistoryEntry, ImageConfig } from '../oci/config.ts';
+import { buildConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseJson } from '../oci/json.ts';
 import type { Document } from '../oci/manifest.ts';
-import { buildManifest, toDocument } from '../oci/manifest.ts';
-import { isNonDistributable, layerCompression, OCI_CONFIG, ociLayerType } from '../oci/media-types.ts';
+import { buildManifest } from '../oci/manifest.ts';
+import { isNonDistributable, layerCompression, ociLayerType } from '../oci/media-types.ts';
 import type { PlatformOption } from '../oci/platform.ts';
 import { once } from '../stream/tap.ts';
 
@@ -20,13 +22,15 @@ export interface AppendedLayer extends Layer {
 /** What changes in an image. What is absent stays as it is. */
 export interface ImageChanges {
   /** Labels to set; `undefined` removes one. */
-  labels?: Readonly<Record<string, string | undefined>> | undefined;
+  labels?: Changes | undefined;
   /** Variables to set; `undefined` removes one. The others stay, in their order. */
-  env?: Readonly<Record<string, string | undefined>> | undefined;
+  env?: Changes | undefined;
   entrypoint?: readonly string[] | undefined;
   cmd?: readonly string[] | undefined;
   user?: string | undefined;
   workingDir?: string | undefined;
+  /** Other properties of how it is run, under the names of the config: `ExposedPorts`; `undefined` removes one. */
+  config?: Readonly<Partial<ExecutionConfig>> | undefined;
   /** Layers on top, bottom first. Their blobs are in the store already. */
   layers?: readonly AppendedLayer[] | undefined;
   /** RFC 3339 time of the new image and of the new layers. Default: the image keeps its time, the layers have none. */
@@ -36,7 +40,8 @@ export interface ImageChanges {
 /** Options of {@link mutateImage}. */
 export interface MutateOptions extends ContentOptions, PlatformOption {}
 
-type JsonObject = Record<string, unknown>;
+/** Texts to set; `undefined` removes one. */
+type Changes = Readonly<Record<string, string | undefined>>;
 
 /**
  * Writes a variant of an image: a config and a manifest; the layers are shared. Keys of the config that are unknown here
@@ -66,58 +71,56 @@ export async function mutateImage(
   return manifest.descriptor;
 }
 
-function changedConfig({ config: { bytes, descriptor } }: Image, changes: ImageChanges): Document {
+function changedConfig({ config: { bytes, descriptor, value } }: Image, changes: ImageChanges): Document {
   const { labels, env, entrypoint, cmd, user, workingDir, layers = [], created } = changes;
+  // As it is written: what reads as absent, such as null, stays, too.
   const before = asObject(parseJson(bytes, `config ${descriptor.digest}`));
-  const run = asObject(before['config']);
-  const rootfs = asObject(before['rootfs']);
-  const after = {
+  const after: ImageConfig = {
+    ...value,
     ...before,
     ...(created !== undefined && { created }),
     config: {
-      ...run,
-      ...(labels && { Labels: merged(asObject(run['Labels']), labels) }),
-      ...(env && { Env: changedEnv(run['Env'], env) }),
-      ...(entrypoint && { Entrypoint: entrypoint }),
-      ...(cmd && { Cmd: cmd }),
+      ...asObject(before['config']),
+      ...(labels && { Labels: merged(value.config?.Labels, labels) }),
+      ...(env && { Env: changedEnv(value.config?.Env, env) }),
+      ...(entrypoint && { Entrypoint: [...entrypoint] }),
+      ...(cmd && { Cmd: [...cmd] }),
       ...(user !== undefined && { User: user }),
       ...(workingDir !== undefined && { WorkingDir: workingDir }),
+      ...changes.config,
     },
-    rootfs: { ...rootfs, diff_ids: [...asList(rootfs['diff_ids']), ...layers.map(({ diffId }) => diffId)] },
-    ...(layers.length > 0 && { history: [...fullHistory(before), ...layers.map(historyOf(created))] }),
+    rootfs: {
+      ...asObject(before['rootfs']),
+      diff_ids: [...value.rootfs.diff_ids, ...layers.map(({ diffId }) => diffId)],
+    },
+    ...(layers.length > 0 && { history: [...fullHistory(value), ...layers.map(historyOf(created))] }),
   };
-  return toDocument(OCI_CONFIG, JSON.stringify(after));
+  return buildConfig(after);
 }
 
 /** A history has an entry for each layer, or is absent: then the layers so far get empty ones. */
-function fullHistory({ history, rootfs }: JsonObject): unknown[] {
-  if (Array.isArray(history) && history.length > 0) return history;
-  return asList(asObject(rootfs)['diff_ids']).map(() => ({}));
+function fullHistory({ history = [], rootfs }: ImageConfig): HistoryEntry[] {
+  return history.length > 0 ? history : rootfs.diff_ids.map(() => ({}));
 }
 
 const historyOf =
   (created: string | undefined) =>
-  ({ createdBy }: AppendedLayer): JsonObject => ({
-    ...(created !== undefined && { created }),
-    ...(createdBy !== undefined && { created_by: createdBy }),
-  });
+  ({ createdBy }: AppendedLayer): HistoryEntry => ({ created, created_by: createdBy });
 
 /** `Env` is a list of `KEY=value`. */
-function changedEnv(before: unknown, changes: Readonly<Record<string, string | undefined>>): string[] {
-  const variables = asList(before).flatMap((line): [string, string][] => {
-    const text = String(line);
-    const at = text.indexOf('=');
-    return at < 0 ? [[text, '']] : [[text.slice(0, at), text.slice(at + 1)]];
+function changedEnv(before: readonly string[] = [], changes: Changes): string[] {
+  const variables = before.map((line): [string, string] => {
+    const at = line.indexOf('=');
+    return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
   });
   return Object.entries(merged(Object.fromEntries(variables), changes)).map(
-    ([key, value]) => `${key}=${String(value)}`,
+    ([key, text]) => `${key}=${text}`,
   );
 }
 
-function merged(before: JsonObject, changes: Readonly<Record<string, string | undefined>>): JsonObject {
-  return Object.fromEntries(
-    Object.entries({ ...before, ...changes }).filter(([, value]) => value !== undefined),
-  );
+function merged(before: Readonly<Record<string, string>> = {}, changes: Changes): Record<string, string> {
+  const all = Object.entries({ ...before, ...changes });
+  return Object.fromEntries(all.flatMap(([key, text]) => (text === undefined ? [] : [[key, text]])));
 }
 
 /** Docker's media types for layers do not belong into an OCI manifest. */
@@ -127,10 +130,6 @@ function inOciType(layer: Descriptor): Descriptor {
   return { ...layer, mediaType: ociLayerType(compression) };
 }
 
-function asObject(value: unknown): JsonObject {
+function asObject(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-function asList(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
 }

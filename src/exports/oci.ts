@@ -10,8 +10,8 @@ export {
   REVISION,
   SOURCE,
 } from '../oci/annotations.ts';
-export type { HistoryEntry, ImageConfig } from '../oci/config.ts';
-export { configPlatform, parseConfig } from '../oci/config.ts';
+export type { ExecutionConfig, Healthcheck, HistoryEntry, ImageConfig } from '../oci/config.ts';
+export { buildConfig, configPlatform, parseConfig } from '../oci/config.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
 export type { Digest, DigestAlgorithm, Digester } from '../oci/digest.ts';
 export { createDigester, digestOf, isDigest, parseDigest, shortDigest } from '../oci/digest.ts';

@@ -90,7 +90,7 @@ export function listOrNone<T>(schema: v.GenericSchema<unknown, T>): v.GenericSch
 }
 
 /** An object, and no list. */
-const objectSchema = v.pipe(
+export const objectSchema: v.GenericSchema<unknown, Record<string, unknown>> = v.pipe(
   v.unknown(),
   v.check((value) => !Array.isArray(value), 'it is a list, not an object'),
   v.looseObject({}),

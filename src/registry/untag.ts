@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { buildManifest, toDocument } from '../oci/manifest.ts';
-import { OCI_CONFIG } from '../oci/media-types.ts';
+import { buildConfig } from '../oci/config.ts';
+import { buildManifest } from '../oci/manifest.ts';
 import { once } from '../stream/tap.ts';
 import { deleteManifest, describeManifest, putManifest } from './manifests.ts';
 import type { RepositoryAddress } from './repository-address.ts';
@@ -38,15 +38,12 @@ async function removeByPlaceholder(
   options: ContentOptions,
 ): Promise<void> {
   // A unique manifest: deleting it removes no other tag.
-  const config = toDocument(
-    OCI_CONFIG,
-    JSON.stringify({
-      architecture: 'unknown',
-      os: 'unknown',
-      config: { Labels: { 'dev.drayage.untag': randomUUID() } },
-      rootfs: { type: 'layers', diff_ids: [] },
-    }),
-  );
+  const config = buildConfig({
+    architecture: 'unknown',
+    os: 'unknown',
+    config: { Labels: { 'dev.drayage.untag': randomUUID() } },
+    rootfs: { type: 'layers', diff_ids: [] },
+  });
   await uploadBlob(repository, config.descriptor, async () => once(config.bytes), options);
   const placeholder = buildManifest(config.descriptor, []);
   const { digest } = placeholder.descriptor;

@@ -3,8 +3,9 @@ import type { StoreTransaction } from '../content/store.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestOf } from '../oci/digest.ts';
+import { buildConfig } from '../oci/config.ts';
 import { buildManifest, toDocument } from '../oci/manifest.ts';
-import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../oci/media-types.ts';
+import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../oci/media-types.ts';
 
 /** An image in memory: its root, and every blob that it leads to. */
 export interface SampleImage {
@@ -43,10 +44,8 @@ export function imageOf(content: readonly [Digest, Uint8Array][], architecture =
     bytes,
   ]);
   const diffIds = content.map(([diffId]) => diffId);
-  const configBytes = Buffer.from(
-    JSON.stringify({ architecture, os: 'linux', rootfs: { type: 'layers', diff_ids: diffIds } }),
-  );
-  const config = describeBytes(configBytes, OCI_CONFIG);
+  const rootfs = { type: 'layers', diff_ids: diffIds };
+  const { descriptor: config, bytes: configBytes } = buildConfig({ architecture, os: 'linux', rootfs });
   const descriptors = layers.map(([descriptor]) => descriptor);
   const manifest = buildManifest(config, descriptors);
   const blobs: SampleImage['blobs'] = [

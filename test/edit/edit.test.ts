@@ -129,6 +129,17 @@ describe('a variant of an image', () => {
     expect((await store.resolve('base:0'))[0]?.root.digest).toBe(BASE.root.digest);
   });
 
+  test('has any property of how it is run', async () => {
+    const config = { ExposedPorts: { '80/tcp': {} }, Healthcheck: { Test: ['NONE'] }, StopSignal: undefined };
+    const before = { config: { Cmd: ['sh'], StopSignal: 'SIGTERM' } };
+    const after = await variant(await storeOf(before), { config });
+    expect(after.config).toEqual({
+      Cmd: ['sh'],
+      ExposedPorts: { '80/tcp': {} },
+      Healthcheck: { Test: ['NONE'] },
+    });
+  });
+
   test('keeps what does not change, also what is unknown here', async () => {
     const config = {
       config: { Env: ['PATH=/bin', 'EMPTY='], Cmd: ['sh'], Labels: { a: '1', b: '2' }, OnBuild: null },

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { configPlatform, parseConfig } from '../../src/oci/config.ts';
+import type { ExecutionConfig, ImageConfig } from '../../src/oci/config.ts';
+import { buildConfig, configPlatform, parseConfig } from '../../src/oci/config.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { fakeDigest, json, thrown } from './documents.ts';
 
 const CONFIG = {
@@ -118,5 +120,82 @@ describe('not a config', () => {
   ])('%s', (_, more, where) => {
     const error = thrown('MALFORMED', () => parseConfig(json({ ...CONFIG, ...more }), 'config x'));
     expect(error.message.startsWith(`config x: ${where}: `), error.message).toBe(true);
+  });
+});
+
+describe('a full config', () => {
+  const full = {
+    architecture: 'arm',
+    os: 'linux',
+    variant: 'v7',
+    'os.version': '10.0.1',
+    'os.features': ['win32k'],
+    created: '2024-01-01T00:00:00Z',
+    author: 'a',
+    config: {
+      User: '1000:1000',
+      ExposedPorts: { '80/tcp': {} },
+      Env: ['A=1'],
+      Entrypoint: ['/run'],
+      Cmd: ['x'],
+      Volumes: { '/data': {} },
+      WorkingDir: '/app',
+      Labels: { a: '1' },
+      StopSignal: 'SIGTERM',
+      ArgsEscaped: true,
+      Healthcheck: {
+        Test: ['CMD', 'a'],
+        Interval: 1e9,
+        Timeout: 2e9,
+        StartPeriod: 3e9,
+        StartInterval: 4e9,
+        Retries: 5,
+      },
+      OnBuild: ['RUN x'],
+      Shell: ['/bin/sh', '-c'],
+      StopTimeout: 7,
+    },
+    rootfs: { type: 'layers', diff_ids: [fakeDigest('d')] },
+    history: [
+      {
+        created: '2024-01-01T00:00:00Z',
+        created_by: 'COPY',
+        author: 'a',
+        comment: 'c',
+        empty_layer: true,
+      },
+    ],
+    comment: 'c',
+    docker_version: '28.5.2',
+  } satisfies Required<ImageConfig> & { config: Required<ExecutionConfig> };
+
+  test('is written, and read again', () => {
+    const { bytes, descriptor } = buildConfig(full);
+    expect(parseConfig(bytes, 'x')).toEqual(full);
+    expect(descriptor).toEqual(describeBytes(bytes, 'application/vnd.oci.image.config.v1+json'));
+  });
+
+  test.each([...Object.keys(full.config), ...Object.keys(full.config.Healthcheck)])(
+    'has no %s of another type, which docker refuses, too',
+    (key) => {
+      const wrong = key in full.config ? { [key]: [[1]] } : { Healthcheck: { [key]: [[1]] } };
+      thrown('MALFORMED', () => parseConfig(json({ ...CONFIG, config: wrong }), 'x'));
+    },
+  );
+
+  test.each([...Object.keys(full.config), 'Healthcheck'])('has no %s that is null', (key) => {
+    expect(parseConfig(json({ ...CONFIG, config: { [key]: null } }), 'x').config).toEqual({
+      [key]: undefined,
+    });
+  });
+
+  test.each(['Entrypoint', 'Cmd', 'Shell'])('%s may be one text, as docker reads it', (key) => {
+    const { config } = parseConfig(json({ ...CONFIG, config: { [key]: 'run it' } }), 'x');
+    expect(config).toEqual({ [key]: ['run it'] });
+  });
+
+  test('a null among texts is an empty text, as docker reads it', () => {
+    const { config } = parseConfig(json({ ...CONFIG, config: { Env: ['A=1', null] } }), 'x');
+    expect(config?.Env).toEqual(['A=1', '']);
   });
 });

@@ -3,14 +3,14 @@ import { writeOciArchive } from '../../archive/write/oci.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
 import { walk, contentsOf } from '../../image/contents.ts';
+import { buildConfig } from '../../oci/config.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestHex } from '../../oci/digest.ts';
 import { buildIndex } from '../../oci/image-index.ts';
 import type { Document } from '../../oci/manifest.ts';
-import { buildManifest, toDocument } from '../../oci/manifest.ts';
-import { OCI_CONFIG } from '../../oci/media-types.ts';
+import { buildManifest } from '../../oci/manifest.ts';
 import { cleanupSignal } from '../connect/cleanups.ts';
 import type { DaemonImage } from '../images/description.ts';
 import type { Images } from '../images/images.ts';
@@ -126,10 +126,7 @@ async function probeBlobs(
 }
 
 function buildProbe(blobs: readonly Descriptor[]): Probe {
-  const config = toDocument(
-    OCI_CONFIG,
-    JSON.stringify({ ...NOWHERE, rootfs: { type: 'layers', diff_ids: [] } }),
-  );
+  const config = buildConfig({ ...NOWHERE, rootfs: { type: 'layers', diff_ids: [] } });
   const manifests = blobs.map((blob) => buildManifest(config.descriptor, [bareDescriptor(blob)]));
   const children = manifests.map(({ descriptor }) => ({ ...descriptor, platform: NOWHERE }));
   const index = buildIndex(children);

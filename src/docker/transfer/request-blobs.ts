@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { TarEntry } from '../../archive/tar/read.ts';
 import { readTar } from '../../archive/tar/read.ts';
 import { DrayageError } from '../../errors.ts';
+import { buildConfig } from '../../oci/config.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/manifest.ts';
-import { buildManifest, toDocument } from '../../oci/manifest.ts';
-import { OCI_CONFIG, OCI_LAYER } from '../../oci/media-types.ts';
+import { buildManifest } from '../../oci/manifest.ts';
+import { OCI_LAYER } from '../../oci/media-types.ts';
 import { readDocument } from '../../stream/document.ts';
 import type { SaveTarget } from './request-archive.ts';
 import { requestArchive } from './request-archive.ts';
@@ -75,15 +76,12 @@ export async function requestDocuments(
 
 /** A different image each time, so that nobody else removes it. */
 function listing(blobs: readonly Descriptor[]): { config: Document; manifest: Document } {
-  const config = toDocument(
-    OCI_CONFIG,
-    JSON.stringify({
-      architecture: 'unknown',
-      os: 'unknown',
-      author: `drayage ${randomUUID()}`,
-      rootfs: { type: 'layers', diff_ids: blobs.map(({ digest }) => digest) },
-    }),
-  );
+  const config = buildConfig({
+    architecture: 'unknown',
+    os: 'unknown',
+    author: `drayage ${randomUUID()}`,
+    rootfs: { type: 'layers', diff_ids: blobs.map(({ digest }) => digest) },
+  });
   // With their real media types, everything that manifests and indexes lead to would be sent, too.
   const layers = blobs.map(({ digest, size }) => ({ mediaType: OCI_LAYER, digest, size }));
   return { config, manifest: buildManifest(config.descriptor, layers) };
