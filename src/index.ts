@@ -1,3 +1,7 @@
+/**
+ * The verbs of image transport, and the places that they connect: layouts, daemons, archives, artifacts, registries.
+ * @module drayage
+ */
 import './disposal.ts';
 export type { OnAuthentic } from './attest/authenticate.ts';
 export { signaturePolicy } from './attest/authenticate.ts';

@@ -1,4 +1,7 @@
-/** Archives: docker-save and OCI archives of images, written from any content. `save` reads them. */
+/**
+ * Archives: docker-save and OCI archives of images, written from any content. `save` reads them.
+ * @module drayage/archive
+ */
 import '../disposal.ts';
 export type { PlacedContents, WriteOciOptions } from '../archive/write/oci.ts';
 export { writeOciArchive, writeOciArchives } from '../archive/write/oci.ts';

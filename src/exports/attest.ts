@@ -1,4 +1,7 @@
-/** Signatures: keys and identities, what a signature states, and who is trusted. */
+/**
+ * Signatures: keys and identities, what a signature states, and who is trusted.
+ * @module drayage/attest
+ */
 import '../disposal.ts';
 export type { OnAuthentic } from '../attest/authenticate.ts';
 export { signaturePolicy } from '../attest/authenticate.ts';

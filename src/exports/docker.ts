@@ -1,4 +1,7 @@
-/** Docker daemons and podman: images in and out through the Engine API. */
+/**
+ * Docker daemons and podman: images in and out through the Engine API.
+ * @module drayage/docker
+ */
 import '../disposal.ts';
 export type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 export type {

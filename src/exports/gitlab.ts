@@ -1,4 +1,7 @@
-/** GitLab: jobs, their artifacts, and what a job's variables say. */
+/**
+ * GitLab: jobs, their artifacts, and what a job's variables say.
+ * @module drayage/gitlab
+ */
 import '../disposal.ts';
 export type { Ci, ReportedLink } from '../ci/ci.ts';
 export type { Env, Origin } from '../ci/origin.ts';

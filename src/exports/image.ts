@@ -1,4 +1,7 @@
-/** Images: what they lead to, reading, copying and changing them, over any place and any store. */
+/**
+ * Images: what they lead to, reading, copying and changing them, over any place and any store.
+ * @module drayage/image
+ */
 import '../disposal.ts';
 export type { ImageIndex, ImagePlace, StoredImage } from '../content/image-index.ts';
 export type { BlobWriter, ContentSink } from '../content/sink.ts';

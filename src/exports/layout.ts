@@ -1,3 +1,7 @@
+/**
+ * Layouts on disk: images in a folder, and the cache of blobs beside it.
+ * @module drayage/layout
+ */
 import '../disposal.ts';
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';

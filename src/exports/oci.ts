@@ -1,3 +1,7 @@
+/**
+ * The data model of OCI images: documents, descriptors, digests, names and platforms. Nothing here does I/O.
+ * @module drayage/oci
+ */
 import '../disposal.ts';
 export type { ErrorCode, ErrorFacts } from '../errors.ts';
 export { DrayageError, isDrayageError } from '../errors.ts';

@@ -1,4 +1,7 @@
-/** Registries: images in and out through the OCI distribution-spec. */
+/**
+ * Registries: images in and out through the OCI distribution-spec.
+ * @module drayage/registry
+ */
 import '../disposal.ts';
 export type { ImageIndex, StoredImage } from '../content/image-index.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from '../content/sink.ts';

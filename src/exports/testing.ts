@@ -1,4 +1,7 @@
-/** Contracts of stores and places, with which other implementations prove theirs. For any test runner. */
+/**
+ * Contracts of stores and places, with which other implementations prove theirs. For any test runner.
+ * @module drayage/testing
+ */
 import '../disposal.ts';
 export type { ContentSink } from '../content/sink.ts';
 export type { ContentSource } from '../content/source.ts';

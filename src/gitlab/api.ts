@@ -1,8 +1,6 @@
-import type * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import type { ErrorFacts } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
-import { parseDocument } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';
 import type { HttpDispatcher } from '../http/http.ts';
 import { Http } from '../http/http.ts';
@@ -52,6 +50,9 @@ export interface ApiRequest {
   path: string;
   as: TokenKind;
 }
+
+/** Reads a document. The text names it in errors. */
+export type ParseDocument<T> = (bytes: Uint8Array, what: string) => T;
 
 /** GET requests to one GitLab instance. A token is sent to the API's own origin and nowhere else. */
 export class GitLabApi implements AsyncDisposable {
@@ -122,7 +123,7 @@ export class GitLabApi implements AsyncDisposable {
    * {@link GitLabApi.refusal}
    */
   async json<T>(
-    schema: v.GenericSchema<unknown, T>,
+    parse: ParseDocument<T>,
     { path, as }: ApiRequest,
     options: ContentOptions = {},
   ): Promise<{ value: T; nextPage: string | undefined }> {
@@ -132,14 +133,14 @@ export class GitLabApi implements AsyncDisposable {
       if (reply.status !== 200) throw this.refusal(reply, url);
       const bytes = await readWhole(reply, withoutSecrets(url));
       this.onReceived(bytes.length);
-      const value = parseDocument(schema, bytes, withoutSecrets(url));
+      const value = parse(bytes, withoutSecrets(url));
       return { value, nextPage: reply.header('x-next-page') || undefined };
     }, options.signal);
   }
 
   /** Reads a list of several pages. */
   async pages<T>(
-    schema: v.GenericSchema<unknown, T[]>,
+    parse: ParseDocument<T[]>,
     { path, as }: ApiRequest,
     options: ContentOptions = {},
   ): Promise<T[]> {
@@ -150,7 +151,7 @@ export class GitLabApi implements AsyncDisposable {
     for (let count = 1; page !== undefined; count++) {
       const query: string = `${path}${glue}per_page=${PAGE_SIZE}&page=${encodeURIComponent(page)}`;
       const { value, nextPage }: { value: T[]; nextPage: string | undefined } = await this.json(
-        schema,
+        parse,
         { path: query, as },
         options,
       );

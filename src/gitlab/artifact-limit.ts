@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
-import { optional, sizeSchema } from '../oci/parse.ts';
+import { optional, parserOf, sizeSchema } from '../oci/parse.ts';
 import type { GitLabApi } from './api.ts';
 import { projectPath } from './jobs.ts';
 
@@ -51,15 +51,15 @@ async function lookUp(
   options?: ContentOptions,
 ): Promise<ArtifactLimit | undefined> {
   const as = 'token';
-  const { value } = await api.json(projectSchema, { path: projectPath(project), as }, options);
+  const { value } = await api.json(parserOf(projectSchema), { path: projectPath(project), as }, options);
   if (value.max_artifacts_size !== undefined) return inBytes(value.max_artifacts_size, 'project');
   let group = value.namespace?.kind === 'group' ? value.namespace.id : undefined;
   for (let level = 0; group !== undefined && level < MAX_LEVELS; level++) {
-    const { value: found } = await api.json(groupSchema, { path: `groups/${group}`, as }, options);
+    const { value: found } = await api.json(parserOf(groupSchema), { path: `groups/${group}`, as }, options);
     if (found.max_artifacts_size !== undefined) return inBytes(found.max_artifacts_size, 'group');
     group = found.parent_id;
   }
-  const settings = await api.json(settingsSchema, { path: 'application/settings', as }, options);
+  const settings = await api.json(parserOf(settingsSchema), { path: 'application/settings', as }, options);
   const { max_artifacts_size: ofAll } = settings.value;
   return ofAll === undefined ? undefined : inBytes(ofAll, 'instance');
 }

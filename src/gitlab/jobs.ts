@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { optional } from '../oci/parse.ts';
+import { optional, parserOf } from '../oci/parse.ts';
 import type { TokenKind, GitLabApi } from './api.ts';
 import { shellWords } from '../text/shell-word.ts';
 
@@ -73,7 +73,7 @@ async function listJobs(
   for (const as of ['jobToken', 'token'] satisfies TokenKind[]) {
     if (!api.has(as)) continue;
     try {
-      return await api.pages(jobsSchema, { path, as }, options);
+      return await api.pages(parserOf(jobsSchema), { path, as }, options);
     } catch (error) {
       const isRefusal = isDrayageError(error) && [401, 403, 404].includes(error.facts.status ?? 0);
       if (!isRefusal) throw error;

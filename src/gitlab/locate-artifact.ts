@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parserOf } from '../oci/parse.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { GitLabApi, TokenKind } from './api.ts';
@@ -91,7 +92,7 @@ async function expiryOf(
     if (!api.has(as)) continue;
     try {
       const path = `${projectPath(project)}/jobs/${jobId}`;
-      const { value } = await api.json(jobSchema, { path, as }, options);
+      const { value } = await api.json(parserOf(jobSchema), { path, as }, options);
       const time = value.artifacts_expire_at;
       if (time === null || time === undefined) return time;
       return Number.isNaN(Date.parse(time)) ? undefined : new Date(time).toISOString();

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import { isDrayageError } from '../errors.ts';
-import { sizeSchema } from '../oci/parse.ts';
+import { parserOf, sizeSchema } from '../oci/parse.ts';
 import { withoutSecrets } from '../http/address.ts';
 import type { TokenKind, GitLabApi } from './api.ts';
 import { drop } from '../http/reply.ts';
@@ -45,7 +45,11 @@ export class SingleFiles implements ArtifactFiles {
     for (const as of ['jobToken', 'token'] satisfies TokenKind[]) {
       if (!api.has(as)) continue;
       try {
-        const tree = await api.pages(treeSchema, { path: `${root}/tree?recursive=true`, as }, options);
+        const tree = await api.pages(
+          parserOf(treeSchema),
+          { path: `${root}/tree?recursive=true`, as },
+          options,
+        );
         const files = tree.filter(({ type }) => type === 'file');
         return new SingleFiles(api, root, as, new Map(files.map(({ path, size }) => [path, size])));
       } catch (error) {

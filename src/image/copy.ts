@@ -1,4 +1,3 @@
-import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
 import type { ImageIndex } from '../content/image-index.ts';
 import type { ContentSink } from '../content/sink.ts';
@@ -11,6 +10,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import type { LayerStatus } from '../progress.ts';
 import { once, tap } from '../stream/tap.ts';
+import type { Limit } from '../stream/together.ts';
 import { together } from '../stream/together.ts';
 
 /** How a blob came to be where it is copied to: its bytes were read, another repository shared it, or it was there already. */
@@ -36,7 +36,7 @@ export interface CopyContentsOptions extends ContentOptions {
   /** How many blobs are copied at a time. Default 4. */
   concurrency?: number | undefined;
   /** Bounds that for several copies together. Default: each has its own bound. */
-  limit?: LimitFunction | undefined;
+  limit?: Limit | undefined;
   /** Hears of each blob that the receiver has now. It is awaited; its failure ends the copy. */
   onBlob?: ((blob: Descriptor, by: CopiedBy) => void | Promise<void>) | undefined;
 }

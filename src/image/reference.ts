@@ -20,7 +20,7 @@ import {
   statedMediaType,
   stringsSchema,
 } from '../oci/parse.ts';
-import { platformSchema } from '../oci/platform.ts';
+import { platformSchema } from '../oci/platform-schema.ts';
 import { readDocument } from '../stream/document.ts';
 import { readManifest } from './documents.ts';
 

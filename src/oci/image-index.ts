@@ -1,7 +1,7 @@
 import { currentBudget } from '../budget.ts';
 import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
-import { descriptorSchema } from './descriptor.ts';
+import { descriptorSchema } from './descriptor-schema.ts';
 import { parseJson } from './json.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
 import type { Document } from './manifest.ts';

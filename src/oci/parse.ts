@@ -154,6 +154,11 @@ export function parseDocument<T>(schema: v.GenericSchema<unknown, T>, bytes: Uin
   return checkDocument(schema, parseJson(bytes, what), what);
 }
 
+/** As {@link parseDocument}, for documents of one schema. */
+export function parserOf<T>(schema: v.GenericSchema<unknown, T>): (bytes: Uint8Array, what: string) => T {
+  return (bytes, what) => parseDocument(schema, bytes, what);
+}
+
 /**
  * Checks a parsed value against a schema. The error names the failing key.
  * @throws {@link DrayageError} `MALFORMED`

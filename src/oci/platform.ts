@@ -1,6 +1,4 @@
-import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { documentObject, optional, textSchema } from './parse.ts';
 
 /** The platform of an image (OCI image-spec, image-index.md#image-index-property-descriptions). */
 export interface Platform {
@@ -19,23 +17,6 @@ export interface PlatformOption {
   /** Only the image for this platform of each multi-platform image; default: all of its images. */
   platform?: Platform | undefined;
 }
-
-/** Schema of a platform inside a document. */
-export const platformSchema: v.GenericSchema<unknown, Platform> = documentObject(
-  {
-    os: textSchema,
-    architecture: textSchema,
-    variant: optional(v.string()),
-    'os.version': optional(v.string()),
-  },
-  ['os.features'],
-);
-
-/** Schema of a platform that may be stated; one that says nothing is not stated. */
-export const optionalPlatform: v.GenericSchema<unknown, Platform | undefined> = v.pipe(
-  optional(platformSchema),
-  v.transform((platform) => (platform?.os || platform?.architecture ? platform : undefined)),
-);
 
 /** Other names of architectures; some include a variant. */
 const ALIASES: ReadonlyMap<string, Pick<Platform, 'architecture' | 'variant'>> = new Map([

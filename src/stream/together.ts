@@ -1,7 +1,7 @@
 import { eitherSignal } from './signals.ts';
 
 /** Bounds how many works run at a time, as p-limit does. */
-type Limit = (work: () => Promise<void>) => Promise<void>;
+export type Limit = (work: () => Promise<void>) => Promise<void>;
 
 /**
  * Does something with all of several things at a time. Where one fails the others are told to end, none begins any more, and

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
-import { bareDescriptor, descriptorSchema } from '../../src/oci/descriptor.ts';
+import { bareDescriptor } from '../../src/oci/descriptor.ts';
+import { descriptorSchema } from '../../src/oci/descriptor-schema.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { fakeDigest } from './documents.ts';
 

@@ -1,13 +1,8 @@
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import type { Platform } from '../../src/oci/platform.ts';
-import {
-  formatPlatform,
-  isUnknownPlatform,
-  matchesPlatform,
-  parsePlatform,
-  platformSchema,
-} from '../../src/oci/platform.ts';
+import { formatPlatform, isUnknownPlatform, matchesPlatform, parsePlatform } from '../../src/oci/platform.ts';
+import { platformSchema } from '../../src/oci/platform-schema.ts';
 import { thrown } from './documents.ts';
 
 test.each([

@@ -199,8 +199,10 @@ describe('the npm package', () => {
       if (reached.has(path)) continue;
       reached.add(path);
       const text = await readFile(path, 'utf8');
-      for (const [, found = ''] of text.matchAll(/(?:from|import) ['"](\.[^'"]+)\.ts['"]/g))
-        queue.push(join(dirname(name), `${found}.d.ts`));
+      for (const [, found = ''] of text.matchAll(/(?:from|import\(?)\s*['"]([^'"]+)['"]/g)) {
+        if (found.startsWith('.')) queue.push(join(dirname(name), found.replace(/\.ts$/, '.d.ts')));
+        else expect(found, `${name} names a type of another package`).toMatch(/^node:/);
+      }
     }
     const declared = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.d.ts'));
     expect(declared.map((name) => join(folder, name)).toSorted()).toEqual([...reached].toSorted());

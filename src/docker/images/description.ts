@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import type { EndpointImage, NamedImage } from '../../content/endpoint.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { bareDescriptor, descriptorSchema } from '../../oci/descriptor.ts';
+import { bareDescriptor } from '../../oci/descriptor.ts';
+import { descriptorSchema } from '../../oci/descriptor-schema.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestSchema, optional, stringsSchema } from '../../oci/parse.ts';
-import { optionalPlatform } from '../../oci/platform.ts';
+import { optionalPlatform } from '../../oci/platform-schema.ts';
 import { familiarNames, registryDigests } from './names.ts';
 import { readJson } from '../connect/reply.ts';
 import type { DaemonReply } from '../connect/transport.ts';
