@@ -28,9 +28,9 @@ export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
  */
 export function optional<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T | undefined> {
   return v.pipe(
-    v.nullish(v.unknown()),
+    v.optional(v.unknown()),
     v.transform((value) => (isNothing(value) && !v.is(schema, value) ? undefined : value)),
-    v.nullish(schema),
+    v.optional(schema),
     v.transform((value) => value ?? undefined),
   );
 }
@@ -73,8 +73,9 @@ export const optionalType: v.GenericSchema<unknown, string | undefined> = option
 /** A required list; `null`, Go's empty list, is an empty list. */
 export function list<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[]> {
   return v.pipe(
-    v.nullable(v.array(schema)),
-    v.transform((items) => items ?? []),
+    v.unknown(),
+    v.transform((items) => (items === null ? [] : items)),
+    v.array(schema),
   );
 }
 
