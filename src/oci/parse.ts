@@ -18,8 +18,7 @@ const NO_SIZE = 'not a whole number of bytes';
 /** A size in bytes: a whole number that JavaScript holds exactly, not negative. */
 export const sizeSchema: v.GenericSchema<unknown, number> = v.pipe(
   v.number(NO_SIZE),
-  v.safeInteger(NO_SIZE),
-  v.minValue(0, NO_SIZE),
+  v.check((size) => Number.isSafeInteger(size) && size >= 0, NO_SIZE),
 );
 
 /**
@@ -62,7 +61,7 @@ export const textSchema: v.GenericSchema<unknown, string> = v.optional(
 export const schemaVersion: v.GenericSchema<unknown, 2> = v.pipe(
   v.unknown(),
   v.transform((value) => (value === 0 || isNothing(value) ? 2 : value)),
-  v.literal(2),
+  v.picklist([2]),
 );
 
 /** A type that may be stated; an empty one is not stated. */
