@@ -10,6 +10,8 @@ export type AnyDispatcher = Pick<Dispatcher, 'dispatch'>;
 /** What a client of HTTP needs of undici. */
 interface Client {
   Agent: typeof Agent;
+  Pool: typeof Pool;
+  Client: typeof undici.Client;
   /** Sends a request through the dispatcher that is its `this`. */
   request: (this: AnyDispatcher, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>;
 }
@@ -27,9 +29,9 @@ interface Proxies {
  */
 export async function loadClient(parts: () => Promise<Client> = clientParts): Promise<Client> {
   return parts().catch(async () => {
-    const { Agent, Dispatcher }: typeof undici = await import(INDEX);
+    const { Agent, Pool, Client, Dispatcher }: typeof undici = await import(INDEX);
     // oxlint-disable-next-line typescript/unbound-method -- it is called with a dispatcher
-    return { Agent, request: Dispatcher.prototype.request };
+    return { Agent, Pool, Client, request: Dispatcher.prototype.request };
   });
 }
 
@@ -54,9 +56,12 @@ export async function send(
 }
 
 async function clientParts(): Promise<Client> {
-  const [{ default: Agent }, { default: request }] = await Promise.all([
-    import('undici/lib/dispatcher/agent.js'),
-    import('undici/lib/api/api-request.js'),
-  ]);
-  return { Agent, request };
+  const [{ default: Agent }, { default: Pool }, { default: Client }, { default: request }] =
+    await Promise.all([
+      import('undici/lib/dispatcher/agent.js'),
+      import('undici/lib/dispatcher/pool.js'),
+      import('undici/lib/dispatcher/client.js'),
+      import('undici/lib/api/api-request.js'),
+    ]);
+  return { Agent, Pool, Client, request };
 }

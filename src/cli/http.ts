@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
+import { countedPools, openAgent } from '../agent.ts';
 import type { Context } from './context.ts';
 import { DrayageError, isDrayageError, isLoopback, judgedLookup } from '../index.ts';
 import { diskError } from '../system-error.ts';
 import { readGiven } from './given-file.ts';
-import { loadClient, loadProxies } from '../undici.ts';
+import { loadProxies } from '../undici.ts';
 
 /** Connections to servers. */
 interface Connections extends AsyncDisposable {
@@ -26,8 +27,7 @@ export async function openConnections(
 ): Promise<Connections> {
   const { env } = context;
   const ca = await readAuthorities(caFile, context, more);
-  const { Agent } = await loadClient();
-  const direct = new Agent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
+  const direct = await openAgent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
   const { httpProxy, httpsProxy } = proxiesOf(env);
   if (httpProxy === '' && httpsProxy === '')
     return { dispatcher: direct, [Symbol.asyncDispose]: async () => direct.destroy() };
@@ -61,6 +61,7 @@ async function throughProxies(env: Context['env'], ca: string[] | undefined): Pr
       // Each is given even if it is empty; otherwise undici reads the environment itself.
       ...proxiesOf(env),
       proxyTunnel: false,
+      factory: await countedPools(),
       clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
       connect: { ...(ca && { ca }), lookup: judgedLookup },
       ...(ca && { requestTls: { ca }, proxyTls: { ca } }),

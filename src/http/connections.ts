@@ -1,9 +1,7 @@
 import type { Dispatcher } from 'undici';
+import { MAX_CONNECTIONS } from '../agent.ts';
 import type { AnyDispatcher } from '../undici.ts';
 import { forAnyVersion } from './any-version.ts';
-
-/** The maximum number of connections to one host, over everything that this process does. */
-const MAX_CONNECTIONS = 8;
 
 /** The methods of a handler that are called at the end of a request, whichever comes. */
 const ENDS = ['onResponseEnd', 'onResponseError', 'onRequestUpgrade', 'onComplete', 'onError', 'onUpgrade'];

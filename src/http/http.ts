@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Agent } from 'undici';
+import { openAgent } from '../agent.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import type { AnyDispatcher } from '../undici.ts';
-import { loadClient } from '../undici.ts';
 import { withoutSecrets } from './address.ts';
 import { withFewConnections } from './connections.ts';
 import { exchange } from './exchange.ts';
@@ -36,7 +36,7 @@ const LONG = 5;
 /** Sends single requests. Follows no redirect and never retries. */
 export class Http implements AsyncDisposable {
   readonly #dispatcher: AnyDispatcher | undefined;
-  #own: Agent | undefined;
+  #own: Promise<Agent> | undefined;
   #limited: AnyDispatcher | undefined;
   readonly #idleTimeout: number;
 
@@ -78,13 +78,13 @@ export class Http implements AsyncDisposable {
 
   /** Direct connections, made with the first request: undici takes long to load. */
   async #direct(): Promise<AnyDispatcher> {
-    const { Agent: Direct } = await loadClient();
-    this.#own ??= new Direct({ connect: { lookup: judgedLookup } });
-    return (this.#limited ??= withFewConnections(this.#own));
+    this.#own ??= openAgent({ connect: { lookup: judgedLookup } });
+    const own = await this.#own;
+    return (this.#limited ??= withFewConnections(own));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#own?.destroy();
+    await (await this.#own)?.destroy();
   }
 }
 

@@ -2,10 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
 import { Agent } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
+import { openConnections } from '../../src/cli/http.ts';
+import { parseHost } from '../../src/docker/connect/host.ts';
+import { Transport } from '../../src/docker/connect/transport.ts';
 import { Http } from '../../src/http/http.ts';
 import { drop, readWhole } from '../../src/http/reply.ts';
+import { contextOf } from '../cli/contexts.ts';
+import { tempFolder } from '../layout/folders.ts';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
@@ -92,7 +98,10 @@ test('requests beyond eight wait, and take the turn of one that fails or is drop
 });
 
 /** A server that counts its connections. */
-async function startCounted(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+async function startCounted(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  path?: string,
+) {
   let connections = 0;
   const open = new Set<Socket>();
   const server = createServer(answer);
@@ -101,11 +110,88 @@ async function startCounted(answer: (request: IncomingMessage, response: ServerR
     open.add(socket);
     socket.on('close', () => open.delete(socket));
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening) => {
+    if (path === undefined) server.listen(0, '127.0.0.1', listening);
+    else server.listen(path, listening);
+  });
   cleanups.push(() => server.close().closeAllConnections());
-  const { port } = server.address() as AddressInfo;
+  const address = server.address() as AddressInfo | string;
+  const port = typeof address === 'string' ? '' : address.port;
   return { url: new URL(`http://127.0.0.1:${port}/`), connections: () => connections, open };
 }
+
+describe('idle connections count for their host, whichever client has them', () => {
+  const answer = (_: IncomingMessage, response: ServerResponse): void => {
+    setTimeout(() => response.end('x'), 20);
+  };
+  /** Eight requests at once, of each client in turn, twice. The server sees eight connections after each of these. */
+  const takeTurns = async (
+    open: Set<Socket>,
+    clients: readonly (() => Promise<unknown>)[],
+  ): Promise<void> => {
+    for (const send of [...clients, ...clients]) {
+      await Promise.all(Array.from({ length: 8 }, send));
+      await expect.poll(() => open.size).toBe(8);
+    }
+  };
+
+  test('of the library', async () => {
+    const { url, open } = await startCounted(answer);
+    await using one = new Http(undefined);
+    await using other = new Http(undefined);
+    const ask = async (http: Http): Promise<Buffer> => readWhole(await http.send(url), 'here');
+    await takeTurns(open, [() => ask(one), () => ask(other)]);
+  });
+
+  test('of the command line, for one server under its own authorities and as a registry', async () => {
+    const { url, open } = await startCounted(answer);
+    const clients = await Promise.all(
+      [[], []].map(async (more) => {
+        const connections = await openConnections(
+          undefined,
+          contextOf({ HTTPS_PROXY: 'unused.example' }),
+          more,
+        );
+        cleanups.push(() => void connections[Symbol.asyncDispose]());
+        return new Http(connections.dispatcher);
+      }),
+    );
+    await takeTurns(
+      open,
+      clients.map((http) => async () => readWhole(await http.send(url), 'here')),
+    );
+  });
+
+  test('to a daemon', async () => {
+    const folder = tempFolder();
+    const { open } = await startCounted(answer, join(folder, 's'));
+    const clients = [1, 2].map(() => new Transport(parseHost(`unix://${join(folder, 's')}`), 1000));
+    await takeTurns(
+      open,
+      clients.map((transport) => async () => readWhole(await transport.open({ path: '/_ping' }), 'here')),
+    );
+    for (const transport of clients) await transport.close();
+  });
+
+  test('and one that is used is not closed', async () => {
+    const waiting: ServerResponse[] = [];
+    const { url, open } = await startCounted((request, response) => {
+      if (request.url === '/late') waiting.push(response);
+      else response.end('x');
+    });
+    await using one = new Http(undefined);
+    await using other = new Http(undefined);
+    const late = Array.from({ length: 3 }, async () =>
+      readWhole(await one.send(new URL('late', url)), 'here'),
+    );
+    await expect.poll(() => waiting.length).toBe(3);
+    const ask = async (): Promise<Buffer> => readWhole(await other.send(url), 'here');
+    for (let i = 0; i < 3; i++) await Promise.all(Array.from({ length: 5 }, ask));
+    expect(open.size).toBeLessThanOrEqual(8);
+    for (const response of waiting) response.end('late');
+    expect((await Promise.all(late)).map(String)).toEqual(['late', 'late', 'late']);
+  });
+});
 
 describe('a connection is used again', () => {
   test.each<['HEAD' | 'GET' | 'POST', status: number, body: string]>([

@@ -24,6 +24,7 @@ const TABLE: Record<string, Rule> = {
   budget: { level: 1, packages: ['node:async_hooks'] },
   progress: { level: 1 },
   undici: { level: 1, packages: ['undici'] },
+  agent: { level: 2, packages: ['node:stream', 'undici'] },
   oci: { level: 1, also: ['budget'], packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
   stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
@@ -118,7 +119,7 @@ const TABLE: Record<string, Rule> = {
 };
 
 /** The rooms that cli may import from besides its own. */
-const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk', 'undici'];
+const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk', 'undici', 'agent'];
 
 /** Source files by their path in src: `oci/digest.ts`. */
 export type Sources = ReadonlyMap<string, string>;

@@ -9,8 +9,8 @@ import { daemonIdle, socketError } from './socket-error.ts';
 import type { SshTarget } from './ssh-target.ts';
 import { SshConnection } from './ssh.ts';
 import type { TlsMaterial } from './tls.ts';
+import { openAgent } from '../../agent.ts';
 import { asError } from '../../errors.ts';
-import { loadClient } from '../../undici.ts';
 
 /** One request to a daemon. */
 export interface DaemonRequest extends ContentOptions {
@@ -47,13 +47,13 @@ const WORK = 15;
 /** How long a connection through ssh is kept for the next request, in ms: a new one costs a handshake. */
 const SSH_KEEP_ALIVE = 60_000;
 
-/** HTTP to one daemon, with as many connections as there are concurrent requests. */
+/** HTTP to one daemon, with as many connections as there are concurrent requests; idle ones are few. */
 export class Transport {
   readonly host: DockerHost;
   /** How long the daemon may be silent, in ms. */
   readonly idleTimeout: number;
   readonly #options: Agent.Options;
-  #agent: Agent | undefined;
+  #agent: Promise<Agent> | undefined;
   readonly #tls: TlsMaterial | undefined;
   #prefix = '';
 
@@ -90,10 +90,10 @@ export class Transport {
     const { method = 'GET', path, headers = {}, body, signal, timeout = this.idleTimeout } = request;
     signal?.throwIfAborted();
     try {
-      const { Agent: Direct } = await loadClient();
-      this.#agent ??= new Direct(this.#options);
+      this.#agent ??= openAgent(this.#options, this.host.name);
+      const dispatcher = await this.#agent;
       return await exchange(`${this.host.origin}${this.#prefix}${path}`, {
-        dispatcher: this.#agent,
+        dispatcher,
         method,
         headers,
         body,
@@ -112,7 +112,7 @@ export class Transport {
 
   /** Closes all connections at once; pending requests fail. */
   async close(): Promise<void> {
-    await this.#agent?.destroy();
+    await (await this.#agent)?.destroy();
   }
 
   #explained(error: unknown, signal: AbortSignal | undefined): unknown {

@@ -1,0 +1,89 @@
+import type { Duplex } from 'node:stream';
+import type { Agent, Client, Dispatcher, buildConnector } from 'undici';
+import { asError } from './errors.ts';
+import { loadClient } from './undici.ts';
+
+/** The maximum number of connections to one host, over everything that this process does. */
+export const MAX_CONNECTIONS = 8;
+
+/** A connection that is open, or is being opened. */
+interface Connection {
+  client: Client;
+  socket?: Duplex;
+}
+
+/** The connections to each host, of all agents. */
+const hosts = new Map<string, Set<Connection>>();
+
+/**
+ * An agent that counts its connections together with those of other agents: before it opens one too many to a host, it
+ * closes an idle one, whichever agent has that. It does not limit requests that run.
+ * @param host tells hosts apart that have one origin, such as daemons; default: the origin
+ */
+export async function openAgent(options: Agent.Options, host?: string): Promise<Agent> {
+  const { Agent: Direct } = await loadClient();
+  return new Direct({ ...options, factory: await countedPools(host) });
+}
+
+/** Makes the pools of an agent as {@link openAgent} says, also of one that uses proxies. */
+export async function countedPools(
+  host?: string,
+): Promise<(origin: string | URL, options: object) => Dispatcher> {
+  const { Pool, Client: Single } = await loadClient();
+  return (origin, options) => {
+    const key = host ?? new URL(origin).origin;
+    const open = hosts.get(key) ?? new Set();
+    hosts.set(key, open);
+    // A pool has made `connect` a function by then.
+    const factory = (url: URL, own: { connect?: buildConnector.connector }): Client => {
+      const { connect } = own;
+      const client: Client = new Single(url, {
+        ...own,
+        ...(connect && { connect: counting(connect, open, () => client) }),
+      });
+      return client;
+    };
+    return new Pool(origin, { ...options, factory });
+  };
+}
+
+/** Connects when there is room for one more. */
+function counting(
+  connect: buildConnector.connector,
+  open: Set<Connection>,
+  clientOf: () => Client,
+): buildConnector.connector {
+  return (to, done) => {
+    const own: Connection = { client: clientOf() };
+    const ended = (): void => void open.delete(own);
+    open.add(own);
+    makeRoom(open)
+      .then(() =>
+        connect(to, (...[error, socket]) => {
+          if (error !== null) {
+            ended();
+            return done(error, null);
+          }
+          own.socket = socket.once('close', ended);
+          return done(null, socket);
+        }),
+      )
+      .catch((error: unknown) => {
+        ended();
+        done(asError(error), null);
+      });
+  };
+}
+
+/** Closes idle connections until there are no more than there may be, or all others are in use. */
+async function makeRoom(open: Set<Connection>): Promise<void> {
+  const closing: Promise<unknown>[] = [];
+  for (const one of open) {
+    const { client, socket } = one;
+    if (open.size <= MAX_CONNECTIONS) break;
+    if (socket === undefined || client.stats.size > 0) continue;
+    open.delete(one);
+    closing.push(new Promise((closed) => socket.once('close', closed).destroy()));
+  }
+  await Promise.all(closing);
+}
