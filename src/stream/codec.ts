@@ -6,8 +6,11 @@ export type CompressBlock = (block: Uint8Array) => Promise<readonly Uint8Array[]
 
 /** Options of {@link Codec.decompress}. */
 export interface DecompressOptions {
-  /** Whether the content holds other compressed content, which is decompressed at the same time. Default false. */
-  isContainer?: boolean | undefined;
+  /**
+   * Stores bytes to their end, and then reads them back. For content that holds other compressed content: what needs much
+   * memory itself is stored decompressed before that is read. Default: it holds none.
+   */
+  putAside?: ((bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
 }
 
 /** A way to compress layers: a row of the table of codecs. */

@@ -9,7 +9,7 @@ import { nativeZstd } from './zstd-runtime.ts';
 import { withOwnWindow } from './zstd-small-frame.ts';
 import type { DecompressOptions } from './codec.ts';
 import type { Windows } from './zstd-windows.ts';
-import { windowsOf } from './zstd-windows.ts';
+import { ContainerWindows, contentWindows } from './zstd-windows.ts';
 
 /** The decoder for the current Node: its own zstd, otherwise one in JavaScript, at a quarter of the speed. */
 export function runtimeFrameDecoder(): DecodeFrame {
@@ -29,16 +29,51 @@ export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   decode: DecodeFrame = runtimeFrameDecoder(),
-  options?: DecompressOptions,
+  { putAside }: DecompressOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (putAside === undefined) yield* decodeAll(bytes, what, decode, contentWindows());
+  else yield* decodeContainer(bytes, what, decode, putAside);
+}
+
+async function* decodeContainer(
+  bytes: AsyncIterable<Uint8Array>,
+  what: string,
+  decode: DecodeFrame,
+  putAside: NonNullable<DecompressOptions['putAside']>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const windows = new ContainerWindows(what);
+  const all = decodeAll(bytes, what, decode, windows);
+  // The first frame says whether there is memory for its content beside it.
+  const first = await all.next();
+  const chunks = startingWith(first, all);
+  yield* windows.isLarge ? putAside(chunks) : chunks;
+}
+
+async function* decodeAll(
+  bytes: AsyncIterable<Uint8Array>,
+  what: string,
+  decode: DecodeFrame,
+  windows: Windows,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* boundedExpansion(bytes, async function* (counted) {
-    const windows = windowsOf(what, options);
     try {
       for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode, windows);
     } finally {
       windows.end();
     }
   });
+}
+
+async function* startingWith<T>(
+  first: IteratorResult<T, void>,
+  rest: AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  try {
+    if (first.done !== true) yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
 }
 
 /**
@@ -51,7 +86,7 @@ export async function unzstdSize(
   decode: DecodeFrame = runtimeFrameDecoder(),
 ): Promise<number> {
   let size = 0;
-  const windows = windowsOf(what);
+  const windows = contentWindows();
   const unstated = boundedExpansion(bytes, async function* (counted) {
     for await (const frame of zstdFrames(counted, what)) {
       if (frame.header.contentSize === undefined) yield* withWindow(frame, what, decode, windows);

@@ -120,21 +120,18 @@ async function startCounted(
   return { url: new URL(`http://127.0.0.1:${port}/`), connections: () => connections, open };
 }
 
-describe('idle connections count for their host, whichever client has them', () => {
-  const answer = (_: IncomingMessage, response: ServerResponse): void => {
-    setTimeout(() => response.end('x'), 20);
-  };
-  /** Eight requests at once, of each client in turn, twice. The server sees eight connections after each of these. */
-  const takeTurns = async (
-    open: Set<Socket>,
-    clients: readonly (() => Promise<unknown>)[],
-  ): Promise<void> => {
-    for (const send of [...clients, ...clients]) {
-      await Promise.all(Array.from({ length: 8 }, send));
-      await expect.poll(() => open.size).toBe(8);
-    }
-  };
+const answer = (_: IncomingMessage, response: ServerResponse): void => {
+  setTimeout(() => response.end('x'), 20);
+};
+/** Eight requests at once, of each client in turn, twice. The server sees eight connections after each of these. */
+const takeTurns = async (open: Set<Socket>, clients: readonly (() => Promise<unknown>)[]): Promise<void> => {
+  for (const send of [...clients, ...clients]) {
+    await Promise.all(Array.from({ length: 8 }, send));
+    await expect.poll(() => open.size).toBe(8);
+  }
+};
 
+describe('idle connections count for their host, whichever client has them', () => {
   test('of the library', async () => {
     const { url, open } = await startCounted(answer);
     await using one = new Http(undefined);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { PROCESS_MEMORY } from '../../src/ingest/block-memory.ts';
 import type { Slot } from '../../src/ingest/slots.ts';
 import { Slots } from '../../src/ingest/slots.ts';
-import { windowsOf } from '../../src/stream/zstd-windows.ts';
+import { contentWindows } from '../../src/stream/zstd-windows.ts';
 import { CHUNKINGS, FillingSource, source } from '../stream/sources.ts';
 
 const content = Buffer.from(Array.from({ length: 50 }, (_, i) => i));
@@ -134,7 +134,7 @@ test('sources that wait while they hold a part of a block leave a block to each 
 
 test('beside a large window there are fewer blocks', async () => {
   const MIB = 1024 * 1024;
-  const release = await windowsOf('layer').take(128 * MIB);
+  const release = await contentWindows().take(128 * MIB);
   const blocks = new Slots(MIB, 32 * MIB, { memory: PROCESS_MEMORY }).blocks(
     source(Buffer.alloc(2 * MIB), MIB),
   );

@@ -2,16 +2,21 @@ import { expect, test } from 'vitest';
 import type { Block } from './zstd-bytes.ts';
 import { BLOCK, blocks, frameHeader, sizedFrame, zeros } from './zstd-bytes.ts';
 import { collect } from './sources.ts';
-import { once } from '../../src/stream/tap.ts';
+import { once, tap } from '../../src/stream/tap.ts';
 import { unzstd } from '../../src/stream/unzstd.ts';
 import { zstdFrames } from '../../src/stream/zstd-frames.ts';
 import { decodeFramePortably } from '../../src/stream/zstd-portable.ts';
 import { withOwnWindow } from '../../src/stream/zstd-small-frame.ts';
-import { windowsOf } from '../../src/stream/zstd-windows.ts';
+import {
+  ContainerWindows,
+  contentWindows,
+  WINDOW_MEMORY,
+  windowsInUse,
+} from '../../src/stream/zstd-windows.ts';
 
 const MIB = 1024 * 1024;
 
-const take = async (size: number): Promise<() => void> => windowsOf('layer').take(size);
+const take = async (size: number): Promise<() => void> => contentWindows().take(size);
 
 test('windows together have the memory of the largest one, in the order of the requests', async () => {
   const order: string[] = [];
@@ -34,51 +39,51 @@ test('windows together have the memory of the largest one, in the order of the r
   (await take(128 * MIB))();
 });
 
-test.each([
-  [128, 8],
-  [64, 72],
-  [1, 128],
-])('a container with a window of %d MiB leaves %d MiB to its content', async (own, left) => {
-  const archive = windowsOf('the archive', { isContainer: true });
-  await archive.take(own * MIB);
-  await expect(take(left * MIB + 1)).rejects.toMatchObject({
-    code: 'UNSUPPORTED',
-    facts: { expected: left * MIB },
-  });
-  const within = await take(left * MIB);
-  const next = take(left * MIB);
+test('a container with a common window leaves the largest one to its content', async () => {
+  const archive = new ContainerWindows('the archive');
+  await archive.take(8 * MIB);
+  expect(archive.isLarge).toBe(false);
+  const within = await take(128 * MIB);
+  const next = take(128 * MIB);
   within();
   (await next)();
   archive.end();
-  (await take(128 * MIB))();
 });
 
-test('a container keeps the window of its first frame, and needs none that is larger', async () => {
-  const archive = windowsOf('the archive', { isContainer: true });
+test('a container with a large window holds none when it has been decompressed', async () => {
+  const archive = new ContainerWindows('the archive');
+  const within = await take(1);
+  const frame = archive.take(128 * MIB);
+  within();
+  (await frame)();
+  expect([archive.isLarge, windowsInUse()]).toEqual([true, 0]);
+  archive.end();
+});
+
+test('a container whose first window is small needs no large one', async () => {
+  const archive = new ContainerWindows('the archive');
   await archive.take(1);
   await archive.take(8 * MIB);
   await expect(archive.take(8 * MIB + 1)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   archive.end();
+  expect(windowsInUse()).toBe(0);
 });
 
-test('a container waits for the one before it, and for content that waits', async () => {
-  const [first, second] = [1, 2].map((n) => windowsOf(`archive ${n}`, { isContainer: true }));
+test('a container waits for the one before it, and for no content', async () => {
+  const [first, second] = [1, 2].map((n) => new ContainerWindows(`archive ${n}`));
   await first!.take(8 * MIB);
   const order: string[] = [];
-  const waiting = second!.take(8 * MIB).then(() => order.push('second'));
-  const held = await take(100 * MIB);
+  const waiting = second!.take(8 * MIB).then(() => void order.push('second'));
+  const held = await take(128 * MIB);
   const content = take(100 * MIB).then((release) => {
     order.push('content');
     return release;
   });
   first!.end();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(order).toEqual([]);
-  held();
-  const release = await content;
   await waiting;
-  expect(order).toHaveLength(2);
-  release();
+  expect(order).toEqual(['second']);
+  held();
+  (await content)();
   second!.end();
 });
 
@@ -89,17 +94,40 @@ function framed(bytes: Buffer, windowLog: number): Buffer {
   return Buffer.concat([frameHeader({ windowLog }), blocks(...raw)]);
 }
 
+/** Keeps bytes until it has all of them. */
+async function* putAside(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield await collect(bytes);
+}
+
 test.each([
+  [27, 27],
   [27, 23],
   [26, 26],
+  [23, 27],
   [23, 26],
   [27, 20],
 ])('a frame is decompressed while the frame around it is: 2^%d, 2^%d', async (outer, inner) => {
   const content = Buffer.alloc(3_000_000, 'x');
-  const around = unzstd(once(framed(framed(content, inner), outer)), 'archive', decodeFramePortably, {
-    isContainer: true,
-  });
-  expect((await collect(unzstd(around, 'layer', decodeFramePortably))).equals(content)).toBe(true);
+  const bytes = once(framed(framed(content, inner), outer));
+  const around = unzstd(bytes, 'archive', decodeFramePortably, { putAside });
+  let most = 0;
+  const measured = tap(around, () => void (most = Math.max(most, windowsInUse())));
+  expect((await collect(unzstd(measured, 'layer', decodeFramePortably))).equals(content)).toBe(true);
+  expect([most > 0, most <= WINDOW_MEMORY, windowsInUse()]).toEqual([outer === 23, true, 0]);
+});
+
+test('content of elsewhere waits for a large frame, and is decompressed while the archive is open', async () => {
+  const content = Buffer.alloc(3_000_000, 'x');
+  const [archive, layer] = [framed(content, 27), framed(content, 27)];
+  const decoded = unzstd(once(archive), 'archive', decodeFramePortably, { putAside });
+  const elsewhere = async (): Promise<Buffer> => collect(unzstd(once(layer), 'layer', decodeFramePortably));
+  const early = elsewhere();
+  const first = await decoded.next();
+  expect((await elsewhere()).equals(content)).toBe(true);
+  expect((await early).equals(content)).toBe(true);
+  expect(first.value?.length).toBe(content.length);
+  await decoded.return();
+  expect(windowsInUse()).toBe(0);
 });
 
 test('archives whose layers span their frames end, side by side', async () => {
@@ -108,17 +136,25 @@ test('archives whose layers span their frames end, side by side', async () => {
   const half = layer.length / 2;
   const archive = Buffer.concat([framed(layer.subarray(0, half), 26), framed(layer.subarray(half), 26)]);
   const read = async (): Promise<Buffer> => {
-    const tar = unzstd(once(archive), 'archive', decodeFramePortably, { isContainer: true });
+    const tar = unzstd(once(archive), 'archive', decodeFramePortably, { putAside });
     return collect(unzstd(tar, 'layer', decodeFramePortably));
   };
   const all = await Promise.all(Array.from({ length: 4 }, read));
   expect(all.every((one) => one.equals(content))).toBe(true);
 });
 
+/** Keeps the first bytes, and drops the others. */
+async function* drop(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of bytes) {
+    yield chunk;
+    return;
+  }
+}
+
 test('an archive that is not read to its end frees its memory', async () => {
-  const archive = framed(Buffer.alloc(3_000_000, 'x'), 27);
-  for (let i = 0; i < 3; i++) {
-    for await (const _ of unzstd(once(archive), 'archive', undefined, { isContainer: true })) break;
+  for (const windowLog of [27, 23, 27, 23]) {
+    const archive = framed(Buffer.alloc(3_000_000, 'x'), windowLog);
+    for await (const _ of unzstd(once(archive), 'archive', undefined, { putAside: drop })) break;
   }
   (await take(128 * MIB))();
 });

@@ -1,5 +1,6 @@
 import type { IngestedLayer, IngestLayer } from '../../content/layer.ts';
 import type { ContentSink } from '../../content/sink.ts';
+import { writeBlob } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -53,7 +54,7 @@ export async function readArchive(
   options: ReadArchiveOptions,
 ): Promise<Archive> {
   const reader = new TailReader(abortable(bytes, options.signal), ({ length }) => options.onRead?.(length));
-  const { entries, unended } = await collect(await uncompressed(reader), options);
+  const { entries, unended } = await collect(await uncompressed(reader, options), options);
   options.signal?.throwIfAborted();
   for (const [digest, blob] of options.stored ?? []) {
     // What did come counts.
@@ -70,14 +71,28 @@ export async function readArchive(
   return unended === undefined ? Archive.open(contents, options) : openUnended(contents, unended, options);
 }
 
-async function uncompressed(reader: TailReader): Promise<AsyncIterable<Uint8Array>> {
+async function uncompressed(
+  reader: TailReader,
+  options: ReadArchiveOptions,
+): Promise<AsyncIterable<Uint8Array>> {
   try {
     const head = await reader.peek(MAGIC_BYTES);
     if (head.length === 0) throw new DrayageError('TRUNCATED', 'the archive is empty');
     const compression = refuseForeign(detectCompression(head), 'the archive');
-    return CODECS[compression].decompress(reader, 'the archive', { isContainer: true });
+    const putAside = (whole: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
+      storedFirst(whole, options);
+    return CODECS[compression].decompress(reader, 'the archive', { putAside });
   } catch (error) {
     await reader.release();
     throw error;
   }
+}
+
+/** Bytes by way of the store, which drops them at its end, as all that no image needs. */
+async function* storedFirst(
+  bytes: AsyncIterable<Uint8Array>,
+  { content, signal }: ReadArchiveOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const blob = await writeBlob(await content.begin({ signal }), bytes);
+  yield* (await content.open(blob, { signal })) as AsyncIterable<Uint8Array>;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { exportArchive } from '../../../src/verbs/export.ts';
 import { images as imagesOf } from '../../../src/image/image.ts';
@@ -9,6 +10,7 @@ import { joinPlaces } from '../../../src/select/places.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { carriedLayers, fixtureArchive, fixturePath } from '../../support/fixtures.ts';
 import { listFiles } from '../../support/list-files.ts';
+import { BLOCK, blocks, frameHeader, zeros } from '../../stream/zstd-bytes.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 interface Expected {
@@ -53,6 +55,21 @@ test.each(archives)(
     expect(new Set(await namesOf(back))).toEqual(new Set(await namesOf(layout)));
   },
 );
+
+test('an archive with a large zstd window leaves the same content as without', async () => {
+  const folder = await temporaryFolder();
+  const [plain, large] = [await Layout.create(`${folder}/plain`), await Layout.create(`${folder}/large`)];
+  await save({ from: fixtureArchive('demo.tar'), to: plain });
+  const bytes = await readFile(fixturePath('demo.tar'));
+  const parts = Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, i) =>
+    bytes.subarray(i * BLOCK, (i + 1) * BLOCK),
+  );
+  // The zeros after its end make it so long that it is not decompressed in one call.
+  const frame = [frameHeader({ windowLog: 27 }), blocks(...parts, ...zeros(8 * BLOCK))];
+  await save({ from: { archive: Readable.from(frame) }, to: large });
+  expect(await blobs(large)).toEqual(await blobs(plain));
+  expect((await listFiles(`${large.path}/.drayage-tmp`).catch(() => [])).length).toBe(0);
+});
 
 test('an archive with missing content leaves nothing behind', async () => {
   const folder = await temporaryFolder();
