@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ImagePlace, StoredImage } from '../index.ts';
+import type { ImagePlace, SavedImage, StoredImage } from '../index.ts';
 import { openInput } from '../disk/input.ts';
 import { Layout, overlay, save } from '../index.ts';
 import type { Context } from './context.ts';
@@ -43,7 +43,7 @@ export async function unpackArchives(
           signal,
           onProgress,
         });
-        places.push(askedAs(to, saved.images[0]?.foundAs));
+        places.push(askedAs(to, saved.images));
       } finally {
         archive.destroy();
       }
@@ -56,13 +56,18 @@ export async function unpackArchives(
   }
 }
 
-function askedAs(layout: Layout, foundAs: string | undefined): ImagePlace {
-  if (foundAs === undefined) return layout;
-  const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs });
+/** Saved images know the word by which they were requested, and are found by it: those with a name do not keep it. */
+function askedAs(layout: Layout, saved: readonly SavedImage[]): ImagePlace {
+  const words = new Map(
+    saved.flatMap(({ digest, foundAs }) => (foundAs === undefined ? [] : [[digest, foundAs]])),
+  );
+  if (words.size === 0) return layout;
+  const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs: words.get(image.root.digest) });
   return overlay(layout, {
     images: async (options) => (await layout.images(options)).map(asked),
     resolve: async (reference, options) => {
-      const [first, ...others] = await layout.resolve(reference, options);
+      const [digest = reference] = [...words].find(([, word]) => word === reference) ?? [];
+      const [first, ...others] = await layout.resolve(digest, options);
       return [asked(first), ...others.map(asked)];
     },
   });

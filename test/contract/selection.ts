@@ -56,13 +56,20 @@ const BOTH = sampleIndex([
   { ...ARM, root: { ...ARM.root, platform: { os: 'linux', architecture: 'arm64' } } },
 ]);
 const ATTESTED = sampleIndex([ONE, sampleAttestation(ONE)]);
+/** The attestation says what it is by its layers alone. */
+const PLAIN_ATTESTATION = artifact(OCI_CONFIG, 'application/vnd.in-toto+json');
+const PLAINLY_ATTESTED = sampleIndex(
+  [ONE],
+  [{ ...PLAIN_ATTESTATION.root, annotations: { 'vnd.docker.reference.digest': ONE.root.digest } }],
+);
 const SHARED = sampleIndex([sampleImage(['base']), sampleImage(['base', 'arm'], 'arm64')]);
 const TWICE = sampleImage(['one', 'one']);
 const VAGUE = sampleIndex([
   { ...ONE, root: { ...ONE.root, platform: { os: 'linux' } as never } },
   { ...ARM, root: { ...ARM.root, platform: { architecture: 'arm64', os: null } as never } },
 ]);
-const NESTED = sampleIndex([BOTH, sampleImage(['riscv'], 'riscv64')]);
+const RISCV = sampleImage(['riscv'], 'riscv64');
+const NESTED = sampleIndex([BOTH, RISCV]);
 const FOREIGN = withForeignLayer(['https://layers.example/one']);
 const CHART = artifact(
   'application/vnd.cncf.helm.config.v1+json',
@@ -136,6 +143,54 @@ const CASES: Record<string, Case> = {
   'an image with an attestation in its index': {
     content: { blobs: ATTESTED.blobs, entries: [named(ATTESTED.root, 'app:1')] },
     expected: [answer(ATTESTED, 'app:1')],
+    tagged: true,
+  },
+  'an image with an attestation in its index that states no platform': {
+    content: {
+      blobs: [...PLAINLY_ATTESTED.blobs, ...PLAIN_ATTESTATION.blobs],
+      entries: [named(PLAINLY_ATTESTED.root, 'app:1')],
+    },
+    expected: [answer(PLAINLY_ATTESTED, 'app:1')],
+    tagged: true,
+  },
+  'an image whose attestation in its index is absent': {
+    content: { blobs: PLAINLY_ATTESTED.blobs, entries: [named(PLAINLY_ATTESTED.root, 'app:1')] },
+    // Of what is left of an index, one image stands for itself.
+    expected: [answer(ONE, 'app:1')],
+    tagged: true,
+  },
+  'an attestation whose image is absent from their index': {
+    content: {
+      blobs: [PLAINLY_ATTESTED.blobs.at(-1) ?? [ONE.root, Buffer.alloc(0)], ...PLAIN_ATTESTATION.blobs],
+      entries: [named(PLAINLY_ATTESTED.root, 'app:1')],
+    },
+    expected: 'NOT_FOUND',
+    tagged: true,
+  },
+  'an index under two names': {
+    content: { blobs: BOTH.blobs, entries: [named(BOTH.root, 'app:1'), named(BOTH.root, 'app:2')] },
+    expected: [answer(BOTH, 'app:1', 'app:2')],
+  },
+  'an index under a name and under another tool’s word': {
+    content: { blobs: BOTH.blobs, entries: [worded(BOTH.root, 'v1'), named(BOTH.root, 'app:1')] },
+    selection: { images: ['v1'] },
+    expected: [answer(BOTH, 'app:1')],
+  },
+  'an index beside a child that has a name of its own': {
+    content: { blobs: BOTH.blobs, entries: [named(BOTH.root, 'app:1'), named(ARM.root, 'arm:1')] },
+    expected: [answer(BOTH, 'app:1'), { ...answer(ARM, 'arm:1') }],
+  },
+  'an index of indexes beside the inner one, without a name': {
+    content: { blobs: NESTED.blobs, entries: [BOTH.root, named(NESTED.root, 'app:1')] },
+    expected: [answer(NESTED, 'app:1')],
+  },
+  'an index of indexes of which the inner one lacks a platform': {
+    content: {
+      blobs: NESTED.blobs.filter(([{ digest }]) => digest !== ARM.root.digest),
+      entries: [named(NESTED.root, 'app:1')],
+    },
+    selection: { platform: { os: 'linux', architecture: 'riscv64' } },
+    expected: [answer(RISCV, 'app:1')],
     tagged: true,
   },
   'an image beside a chart': {

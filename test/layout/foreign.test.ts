@@ -1,14 +1,13 @@
-import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { extract } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
 import { Holdings } from '../../src/image/holdings.ts';
 import { Ledger } from '../../src/image/ledger.ts';
 import { images } from '../../src/image/image.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Digest } from '../../src/oci/digest.ts';
+import { unpackFixture } from '../support/fixtures.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
@@ -21,16 +20,7 @@ interface Expected {
 const expected: Record<string, Expected> = JSON.parse(readFileSync(join(FIXTURES, 'expected.json'), 'utf8'));
 const layouts = Object.entries(expected).filter(([name]) => name.endsWith('.layout.tar'));
 
-async function unpack(name: string): Promise<string> {
-  const folder = join(tempFolder(), 'layout');
-  for await (const entry of createReadStream(join(FIXTURES, name)).pipe(extract())) {
-    const path = join(folder, entry.header.name);
-    mkdirSync(dirname(path), { recursive: true });
-    const bytes = await buffer(entry);
-    if (entry.header.type === 'file') writeFileSync(path, bytes);
-  }
-  return folder;
-}
+const unpack = async (name: string): Promise<string> => unpackFixture(name, join(tempFolder(), 'layout'));
 
 describe.each(layouts)('the layout of %s', (name, { images: wanted, manifests }) => {
   test('has the images, configs and layers that its maker put in', async () => {

@@ -4,12 +4,12 @@ import { readImage } from '../../../src/image/image.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { OCI_CONFIG } from '../../../src/oci/media-types.ts';
 import { imageConfig, json, layerTar } from '../../support/archives/images.ts';
-import { CONFIG, LAYERS, PRODUCED } from '../../support/archives/producers.ts';
+import { CONFIG, HYBRID, LAYERS, PRODUCED } from '../../support/archives/producers.ts';
 import { readBytes } from '../../support/archives/read-bytes.ts';
 import { entry, tar } from '../../support/archives/tar-bytes.ts';
 
 describe('archives of producers that cannot run here', () => {
-  test.each(PRODUCED)('$producer', async ({ archive, names }) => {
+  test.each([...PRODUCED, HYBRID])('$producer', async ({ archive, names }) => {
     const { images, content } = await readBytes(archive);
     expect(images).toHaveLength(1);
     const [image = expect.fail()] = images;

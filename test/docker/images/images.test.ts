@@ -55,6 +55,8 @@ describe('images of a daemon', () => {
       'docker.io/group/x:1',
       'localhost:5000/y:1',
       '<none>:<none>',
+      `moby-dangling@${ID}`,
+      `temp:1@${ID}`,
     ];
     const { fake, daemon } = await withImages('podman', names);
     expect((await daemon.inspect(ID)).names).toEqual(['temp:latest', 'group/x:1', 'localhost:5000/y:1']);

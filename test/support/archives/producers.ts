@@ -113,6 +113,99 @@ function hardLinked(): Buffer {
   );
 }
 
+/**
+ * crane 0.20 `save` (through go-containerregistry): the config is named by its digest, each layer by the digest of its
+ * compressed bytes. One that was pulled without compression has the same kind of name.
+ */
+function crane(): Buffer {
+  const layers = [gzipSync(BASE), APP];
+  const names = layers.map((layer) => `${hex(layer)}.tar.gz`);
+  return tar(
+    file(`sha256:${hex(CONFIG)}`, CONFIG),
+    ...layers.map((layer, i) => file(names[i] ?? '', layer)),
+    file('manifest.json', manifest(`sha256:${hex(CONFIG)}`, names)),
+  );
+}
+
+/** nixpkgs 24.05 `dockerTools.buildImage`: `./` names, a folder for each layer, `repositories` of the top layer. */
+function nixBuildImage(): Buffer {
+  const ids = ['a'.repeat(64), 'b'.repeat(64)] as const;
+  const layer = (id: string, content: Buffer): Buffer[] => [
+    folder(`./${id}/`),
+    gnu(`./${id}/VERSION`, Buffer.from('1.0')),
+    gnu(`./${id}/json`, json({ id })),
+    gnu(`./${id}/layer.tar`, content),
+  ];
+  return tar(
+    folder('./'),
+    ...layer(ids[0], BASE),
+    ...layer(ids[1], APP),
+    gnu(`./${hex(CONFIG)}.json`, CONFIG),
+    gnu('./manifest.json', manifest(`${hex(CONFIG)}.json`, [`${ids[0]}/layer.tar`, `${ids[1]}/layer.tar`])),
+    gnu('./repositories', json({ 'registry.example:5000/team/app': { '1': ids[1] } })),
+  );
+}
+
+/** nixpkgs 24.05 `dockerTools.streamLayeredImage`: as Python's tarfile writes it, without `repositories`. */
+function nixStreamLayeredImage(): Buffer {
+  const names = LAYERS.map((layer) => `${hex(layer)}/layer.tar`);
+  return tar(
+    ...LAYERS.map((layer, i) => Buffer.concat([pax({ mtime: '1.5' }), file(names[i] ?? '', layer)])),
+    file(`${hex(CONFIG)}.json`, CONFIG),
+    file('manifest.json', manifest(`${hex(CONFIG)}.json`, names)),
+  );
+}
+
+/** Bazel rules_oci 2.0 `oci_load`: blobs of a layout, the layers with `.tar.gz` behind their digest. */
+function rulesOci(): Buffer {
+  const layers = LAYERS.map((layer) => gzipSync(layer));
+  const names = layers.map((layer) => `blobs/sha256/${hex(layer)}.tar.gz`);
+  return tar(
+    file('manifest.json', manifest(`blobs/sha256/${hex(CONFIG)}`, names)),
+    file(`blobs/sha256/${hex(CONFIG)}`, CONFIG),
+    ...layers.map((layer, i) => file(names[i] ?? '', layer)),
+  );
+}
+
+/** podman 5 `save --format docker-archive`: layers by their diffID, links from the folders of older docker. */
+function podman(): Buffer {
+  const names = LAYERS.map((layer) => `${hex(layer)}.tar`);
+  const links = names.map((name, i) => symlink(`${String(i).repeat(64)}/layer.tar`, `../${name}`));
+  return tar(
+    ...LAYERS.map((layer, i) => Buffer.concat([file(names[i] ?? '', layer), links[i] ?? Buffer.alloc(0)])),
+    file(`${hex(CONFIG)}.json`, CONFIG),
+    file('repositories', json({ 'registry.example:5000/team/app': { '1': '1'.repeat(64) } })),
+    file('manifest.json', manifest(`${hex(CONFIG)}.json`, names)),
+  );
+}
+
+/** BuildKit 0.13 `--output type=docker,oci-mediatypes=true`: a layout and a manifest.json over its blobs. */
+function buildkit(): Buffer {
+  const layers = LAYERS.map((layer) => gzipSync(layer));
+  const blob = (bytes: Buffer): string => `blobs/sha256/${hex(bytes)}`;
+  const described = (bytes: Buffer, mediaType: string): object => ({
+    mediaType,
+    digest: `sha256:${hex(bytes)}`,
+    size: bytes.length,
+  });
+  const image = json({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: described(CONFIG, 'application/vnd.oci.image.config.v1+json'),
+    layers: layers.map((layer) => described(layer, 'application/vnd.oci.image.layer.v1.tar+gzip')),
+  });
+  const annotations = { 'io.containerd.image.name': NAME, 'org.opencontainers.image.ref.name': '1' };
+  const root = described(image, 'application/vnd.oci.image.manifest.v1+json');
+  return tar(
+    folder('blobs/'),
+    folder('blobs/sha256/'),
+    ...[...layers, CONFIG, image].map((bytes) => file(blob(bytes), bytes)),
+    file('index.json', json({ schemaVersion: 2, manifests: [{ ...root, annotations }] })),
+    file('manifest.json', manifest(blob(CONFIG), layers.map(blob))),
+    file('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
+  );
+}
+
 /** Layers that were compressed by hand and kept their names; manifest.json first; made on macOS. */
 function edited(): Buffer {
   return tar(
@@ -172,9 +265,17 @@ export const PRODUCED: Produced[] = [
   { producer: 'jib 3.4', archive: jib(), names: [NAME] },
   { producer: 'Bazel rules_docker 0.25', archive: bazel(), names: [NAME] },
   { producer: 'ko 0.15', archive: ko(), names: [] },
+  { producer: 'crane 0.20', archive: crane(), names: [NAME] },
+  { producer: 'nixpkgs buildImage', archive: nixBuildImage(), names: [NAME] },
+  { producer: 'nixpkgs streamLayeredImage', archive: nixStreamLayeredImage(), names: [NAME] },
+  { producer: 'Bazel rules_oci 2.0', archive: rulesOci(), names: [NAME] },
+  { producer: 'podman 5', archive: podman(), names: [NAME] },
   { producer: 'hard links', archive: hardLinked(), names: [NAME] },
   { producer: 'gzip under the name layer.tar', archive: edited(), names: [NAME] },
   { producer: 'GNU tar', archive: gnuTar(), names: [NAME] },
   { producer: 'pax headers', archive: paxTar(), names: [NAME] },
   { producer: 'ustar prefixes', archive: ustarPrefix(), names: [NAME] },
 ];
+
+/** BuildKit's, whose own manifest is kept. */
+export const HYBRID: Produced = { producer: 'BuildKit 0.13', archive: buildkit(), names: [NAME] };
