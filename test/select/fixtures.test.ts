@@ -13,7 +13,9 @@ async function taken(from: SaveOptions['from']): Promise<unknown> {
   const to = await Layout.create(join(await temporaryFolder(), 'to'));
   try {
     const { images } = await save({ from, to, compress: 'none' });
-    return images.map(({ name, id, layers }) => [name, id, layers.map(({ diffId }) => diffId)]).toSorted();
+    return images
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .map(({ name, id, layers }) => [name, id, layers.map(({ diffId }) => diffId)]);
   } catch (error) {
     if (!isDrayageError(error)) throw error;
     return 'refused';

@@ -1,4 +1,7 @@
 import { gzipSync } from 'node:zlib';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { blobName } from '../../../src/oci/layout.ts';
+import { describeBytes } from '../../../src/testing/sample-images.ts';
 import { hex, imageConfig, json, layerTar } from './images.ts';
 import { base256, entry, GNU, gnuLong, hardlink, header, padded, pax, symlink, tar } from './tar-bytes.ts';
 
@@ -182,26 +185,26 @@ function podman(): Buffer {
 /** BuildKit 0.13 `--output type=docker,oci-mediatypes=true`: a layout and a manifest.json over its blobs. */
 function buildkit(): Buffer {
   const layers = LAYERS.map((layer) => gzipSync(layer));
-  const blob = (bytes: Buffer): string => `blobs/sha256/${hex(bytes)}`;
-  const described = (bytes: Buffer, mediaType: string): object => ({
-    mediaType,
-    digest: `sha256:${hex(bytes)}`,
-    size: bytes.length,
-  });
   const image = json({
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: described(CONFIG, 'application/vnd.oci.image.config.v1+json'),
-    layers: layers.map((layer) => described(layer, 'application/vnd.oci.image.layer.v1.tar+gzip')),
+    config: describeBytes(CONFIG, 'application/vnd.oci.image.config.v1+json'),
+    layers: layers.map((layer) => describeBytes(layer, 'application/vnd.oci.image.layer.v1.tar+gzip')),
   });
   const annotations = { 'io.containerd.image.name': NAME, 'org.opencontainers.image.ref.name': '1' };
-  const root = described(image, 'application/vnd.oci.image.manifest.v1+json');
+  const root = describeBytes(image, 'application/vnd.oci.image.manifest.v1+json');
   return tar(
     folder('blobs/'),
     folder('blobs/sha256/'),
-    ...[...layers, CONFIG, image].map((bytes) => file(blob(bytes), bytes)),
+    ...[...layers, CONFIG, image].map((bytes) => file(blobName(digestOf(bytes)), bytes)),
     file('index.json', json({ schemaVersion: 2, manifests: [{ ...root, annotations }] })),
-    file('manifest.json', manifest(blob(CONFIG), layers.map(blob))),
+    file(
+      'manifest.json',
+      manifest(
+        blobName(digestOf(CONFIG)),
+        layers.map((layer) => blobName(digestOf(layer))),
+      ),
+    ),
     file('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
   );
 }
