@@ -4,6 +4,7 @@ import { count } from '../text/count.ts';
 import { formatBytes } from '../text/bytes.ts';
 import { describePart } from './format.ts';
 import { formatLine } from './output.ts';
+import { NO_NAME } from '../text/no-name.ts';
 
 const STYLE = `body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c1c1c;background:#fff}
 h1,h2{line-height:1.2}h2{margin-top:2.5rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}
@@ -50,7 +51,7 @@ function formatImage(image: InspectedImage): string {
     ...Object.entries(image.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ];
   const largest = Math.max(1, ...image.layers.map(({ size }) => size));
-  return `<h2>${escape(image.names.join(', ') || '(no name)')}</h2>
+  return `<h2>${escape(image.names.join(', ') || NO_NAME)}</h2>
 <table class="facts">${facts
     .filter(([, value]) => value !== '')
     .map(([key, value]) => `<tr><th>${escape(key)}</th><td><code>${escape(value)}</code></td></tr>`)

@@ -1,6 +1,7 @@
 import type { SignResult } from '../index.ts';
+import { NO_NAME } from '../text/no-name.ts';
 
 /** One line for each image. */
 export function describeSigned({ images }: SignResult): string[] {
-  return images.map(({ name, digest }) => `${name ?? '(no name)'}: signed ${digest}`);
+  return images.map(({ name, digest }) => `${name ?? NO_NAME}: signed ${digest}`);
 }

@@ -1,5 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { OnProgress } from '../progress.ts';
+import { NO_NAME } from '../text/no-name.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
 
 /** An image in an {@link ImageIndex}: its root and its names. */
@@ -13,9 +14,15 @@ export interface StoredImage {
   foundAs?: string | undefined;
 }
 
-/** What messages call an image: its name, the word by which it was requested, or its digest. */
-export function nameOf({ names, foundAs, root }: Omit<StoredImage, 'annotations'>): string {
+/** What finds an image: its name, the word by which it was requested, or its digest. */
+export function referenceTo({ names, foundAs, root }: Omit<StoredImage, 'annotations'>): string {
   return names[0] ?? foundAs ?? root.digest;
+}
+
+/** What messages call an image: what finds it; before a digest, that it has no name. */
+export function nameOf(image: Omit<StoredImage, 'annotations'>): string {
+  const reference = referenceTo(image);
+  return reference === image.root.digest ? `${NO_NAME} ${reference}` : reference;
 }
 
 /** Options of {@link ImageIndex.images} and {@link ImageIndex.resolve}. */

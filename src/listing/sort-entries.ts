@@ -1,3 +1,4 @@
+import { nameOf } from '../content/image-index.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { LayoutEntries } from '../oci/image-index.ts';
@@ -52,7 +53,7 @@ export async function sortEntries(
   const notes = manifests.flatMap((entry) => entryNames(entry).note ?? []);
   for (const [image, kind] of kinds) {
     const reason = reasonAgainst(image, kind, { holders, entries, references });
-    if (reason !== undefined) notes.push(`${labelOf(image)} is skipped: ${reason}`);
+    if (reason !== undefined) notes.push(`${titleOf(image)} is skipped: ${reason}`);
     else if (kind.kind === 'image' || kind.kind === 'reference') images.push(image);
   }
   const unknown = unread.map(noteUnread);
@@ -66,7 +67,7 @@ function reasonAgainst(
 ): string | undefined {
   const holder = holders.get(image.root.digest);
   const isNamed = image.names.length > 0 || image.foreign.length > 0;
-  if (holder !== undefined && !isNamed) return `it is part of ${labelOf(holder)}`;
+  if (holder !== undefined && !isNamed) return `it is part of ${titleOf(holder)}`;
   if (kind.kind === 'artifact') return `it is not an image but ${kind.type}`;
   if (kind.kind === 'reference')
     return references ? undefined : 'it is a reference to an image that stays in a daemon';
@@ -75,6 +76,6 @@ function reasonAgainst(
   return isHere ? undefined : `it refers to ${kind.subject}, which is absent`;
 }
 
-function labelOf({ names, foreign, root }: ListedImage): string {
-  return names[0] ?? foreign[0] ?? root.digest;
+function titleOf({ names, foreign: [foundAs], root }: ListedImage): string {
+  return nameOf({ names, foundAs, root });
 }

@@ -2,6 +2,7 @@ import { DrayageError } from '../errors.ts';
 import type { UnreadEntry } from '../oci/image-index.ts';
 import { reasonUnread } from '../oci/image-index.ts';
 import { isObject } from '../oci/parse.ts';
+import { NO_NAME } from '../text/no-name.ts';
 import { entryNames, familiar } from './names.ts';
 
 /** How much of a name is shown that is none, in characters. */
@@ -18,23 +19,22 @@ export function unreadError(
   reference: string,
   place: string,
 ): DrayageError | undefined {
-  const isMeant = (name: string): boolean => name === reference || name === familiar(reference);
-  const entry = unread.find((one) => statedNames(one).some(isMeant));
+  const meant = [reference, familiar(reference)];
+  const entry = unread.find((one) => stated(one).some((text) => meant.includes(text ?? '')));
   if (entry === undefined) return undefined;
-  const message = `${titleOf(entry)} cannot be read in ${place}: in index.json, ${reasonUnread(entry)}`;
-  return new DrayageError('MALFORMED', message, { path: place });
+  const message = `${titleOf(entry)} cannot be read in ${place}: index.json: ${reasonUnread(entry)}`;
+  return new DrayageError('MALFORMED', message);
 }
 
 function titleOf(entry: UnreadEntry): string {
-  return statedNames(entry)[0]?.slice(0, MAX_SHOWN) ?? 'an entry of index.json';
+  const [name, digest] = stated(entry);
+  return (name ?? (digest && `${NO_NAME} ${digest}`))?.slice(0, MAX_SHOWN) ?? 'an entry of index.json';
 }
 
-/** The name, another tool's word, and the digest, as far as they are texts. */
-function statedNames(entry: UnreadEntry): string[] {
+/** The name, or another tool's word, and the digest, as far as they are texts. */
+function stated(entry: UnreadEntry): [name?: string, digest?: string] {
   const { digest, annotations } = isObject(entry) ? entry : {};
-  const texts = Object.entries(isObject(annotations) ? annotations : {}).flatMap(
-    ([key, text]): [string, string][] => (typeof text === 'string' ? [[key, text]] : []),
-  );
+  const texts = Object.entries(annotations ?? {}).filter(([, text]) => typeof text === 'string');
   const { name, foreign } = entryNames({ annotations: Object.fromEntries(texts), digest: '' });
-  return [name, foreign, digest].filter((text): text is string => typeof text === 'string' && text !== '');
+  return [name ?? foreign, typeof digest === 'string' && digest ? digest : undefined];
 }

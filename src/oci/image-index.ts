@@ -6,7 +6,7 @@ import { parseJson } from './json.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
 import type { Document } from './manifest.ts';
 import { toDocument } from './manifest.ts';
-import type { Fields } from './parse.ts';
+import type { Fields, Match } from './parse.ts';
 import {
   checkDocument,
   documentObject,
@@ -102,7 +102,7 @@ function readEntries(entries: readonly unknown[], what: string): LayoutEntries {
   for (const [i, entry] of entries.entries()) {
     if (isAmbiguous(entry)) checkDocument(descriptorSchema, entry, `${what}: manifests.${i}`);
     const read = readEntry(entry);
-    if ('value' in read) found.manifests.push(read.value);
+    if (read.problem === undefined) found.manifests.push(read.value);
     else found.unread.push(entry);
   }
   return found;
@@ -110,11 +110,10 @@ function readEntries(entries: readonly unknown[], what: string): LayoutEntries {
 
 /** Why an entry is not read. */
 export function reasonUnread(entry: UnreadEntry): string {
-  const read = readEntry(entry);
-  return 'problem' in read ? read.problem : 'it is not read';
+  return readEntry(entry).problem ?? '';
 }
 
-function readEntry(entry: unknown): { value: Descriptor } | { problem: string } {
+function readEntry(entry: unknown): Match<Descriptor> {
   const problem = isObject(entry)
     ? namesNothing(entry)
     : `it is ${entry === null ? 'null' : 'not an object'}`;
@@ -136,8 +135,7 @@ function isAmbiguous(entry: unknown): boolean {
 }
 
 function isRespelled(key: string): boolean {
-  const plain = IDENTIFYING.find((one) => foldKey(one) === foldKey(key));
-  return plain !== undefined && plain !== key;
+  return IDENTIFYING.some((plain) => plain !== key && foldKey(plain) === foldKey(key));
 }
 
 /**

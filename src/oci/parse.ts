@@ -165,15 +165,15 @@ export function parserOf<T>(schema: v.GenericSchema<unknown, T>): (bytes: Uint8A
  */
 export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unknown, what: string): T {
   const found = match(schema, value);
-  if ('value' in found) return found.value;
+  if (found.problem === undefined) return found.value;
   throw new DrayageError('MALFORMED', `${what}: ${found.problem}`);
 }
 
 /** A parsed value as a schema reads it, or what is wrong with it, in words that name the failing key. */
-export function match<T>(
-  schema: v.GenericSchema<unknown, T>,
-  value: unknown,
-): { value: T } | { problem: string } {
+export type Match<T> = { value: T; problem?: undefined } | { problem: string };
+
+/** Reads a parsed value by a schema. */
+export function match<T>(schema: v.GenericSchema<unknown, T>, value: unknown): Match<T> {
   const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
   return success ? { value: output } : { problem: describeIssue(issues[0]) };
 }

@@ -68,7 +68,7 @@ async function askHelper(
   const key = keyOf(host);
   const named = [key, host].find((one) => Object.hasOwn(credHelpers, one));
   const helper = match(textSchema, named === undefined ? credsStore : credHelpers[named]);
-  if ('problem' in helper) throw malformed(options.name, `the helper of ${host}`);
+  if (helper.problem !== undefined) throw malformed(options.name, `the helper of ${host}`);
   if (helper.value === '') return undefined;
   const answer = await askCredentialHelper(helper.value, key, options);
   if (answer === undefined) return undefined;
@@ -143,7 +143,7 @@ function credentialIn({ auths = {} }: DockerConfig, host: string, name: string):
 function credentialOf(value: unknown, host: string, name: string): Credential | undefined {
   const known = isObject(value) ? withKnownKeys(value, Object.keys(entrySchema.entries)) : value;
   const entry = match(optional(entrySchema), known);
-  if ('problem' in entry || (known === undefined && value !== undefined))
+  if (entry.problem !== undefined || (known === undefined && value !== undefined))
     throw malformed(name, `the entry of ${host} in "auths"`);
   if (entry.value === undefined) return undefined;
   const {

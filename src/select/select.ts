@@ -88,7 +88,7 @@ export async function permittedNames(
   places: readonly ImagePlace[],
   { onProgress, signal, policy, authenticate }: Selection,
 ): Promise<string[]> {
-  const found = await findAll(places, { signal, references: true });
+  const found = await findAll(places, { onProgress, signal, references: true });
   const all = await judge(found, { authenticate, policy, signal });
   const chosen = permitted(all, { policy });
   const names = new Set(chosen.flatMap(({ image }) => image.names));

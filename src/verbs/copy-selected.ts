@@ -1,5 +1,5 @@
 import type { ImageIndex } from '../content/image-index.ts';
-import { nameOf } from '../content/image-index.ts';
+import { referenceTo } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageContents } from '../image/contents.ts';
@@ -70,7 +70,7 @@ export async function copySelected(
     };
     const copying = { done: new Set<Digest>(), concurrency, onBlob, signal };
     for (const { placed, planned } of images) {
-      onProgress?.({ kind: 'image', name: nameOf(placed.image) });
+      onProgress?.({ kind: 'image', name: referenceTo(placed.image) });
       onProgress?.({ kind: 'phase', phase: 'reading' });
       const { contents, layers = [], source, index, root, annotations } = planned;
       const receiver = intoSink(source, content, onRead);

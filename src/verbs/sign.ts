@@ -1,4 +1,4 @@
-import { nameOf } from '../content/image-index.ts';
+import { nameOf, referenceTo } from '../content/image-index.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { AttestedImage } from '../attest/statement.ts';
 import type { MakeStatement } from '../attest/statement.ts';
@@ -63,7 +63,7 @@ export async function sign(options: SignOptions): Promise<SignResult> {
     async (content) => {
       const images: SignedImage[] = [];
       for (const one of chosen) {
-        onProgress?.({ kind: 'image', name: nameOf(one.image) });
+        onProgress?.({ kind: 'image', name: referenceTo(one.image) });
         images.push(await signOne(one, unread.get(one) ?? [], content, options));
       }
       return images;

@@ -64,25 +64,25 @@ describe('beside an image is passed over, with a line,', () => {
       'an artifact that says so in its entry',
       [],
       { ...APP.root, digest: ARM.root.digest, artifactType: 'application/vnd.example' },
-      `${ARM.root.digest} is skipped: it is not an image but application/vnd.example`,
+      `(no name) ${ARM.root.digest} is skipped: it is not an image but application/vnd.example`,
     ],
     [
       'an attestation of nothing',
       [ATTESTATION],
       ATTESTATION.root,
-      `${ATTESTATION.root.digest} is skipped: it is not an image but application/vnd.in-toto+json`,
+      `(no name) ${ATTESTATION.root.digest} is skipped: it is not an image but application/vnd.in-toto+json`,
     ],
     [
       'a file',
       [],
       { ...APP.config, mediaType: 'text/plain' },
-      `${APP.config.digest} is skipped: it is not an image but text/plain`,
+      `(no name) ${APP.config.digest} is skipped: it is not an image but text/plain`,
     ],
     [
       'a digest of another algorithm',
       [],
       BLAKE3,
-      `${BLAKE3.digest} is skipped: its digest algorithm is unknown`,
+      `(no name) ${BLAKE3.digest} is skipped: its digest algorithm is unknown`,
     ],
     ['null', [], null, 'an entry of index.json is skipped: it is null'],
     ['no digest', [], { ...BLAKE3, digest: null }, 'an entry of index.json is skipped: it has no digest'],
@@ -91,20 +91,20 @@ describe('beside an image is passed over, with a line,', () => {
       'an empty media type',
       [],
       { ...ARM.root, mediaType: '' },
-      `${ARM.root.digest} is skipped: it has no media type`,
+      `(no name) ${ARM.root.digest} is skipped: it has no media type`,
     ],
     [
       'no media type',
       [],
       { ...ARM.root, mediaType: undefined },
-      `${ARM.root.digest} is skipped: it has no media type`,
+      `(no name) ${ARM.root.digest} is skipped: it has no media type`,
     ],
-    ['no size', [], { ...ARM.root, size: null }, `${ARM.root.digest} is skipped: it has no size`],
+    ['no size', [], { ...ARM.root, size: null }, `(no name) ${ARM.root.digest} is skipped: it has no size`],
     [
       'what refers to something else',
       [sampleReferrer(CHART.root)],
       sampleReferrer(CHART.root).root,
-      `${sampleReferrer(CHART.root).root.digest} is skipped: it refers to ${CHART.root.digest}, which is absent`,
+      `(no name) ${sampleReferrer(CHART.root).root.digest} is skipped: it refers to ${CHART.root.digest}, which is absent`,
     ],
   ])('%s', async (_, content, entry, message) => {
     const layout = await layoutOf([APP, ARM, ...content], [entry, named(APP, 'app:1')]);
@@ -126,7 +126,9 @@ test('what an entry with a name lists is passed over where it has none itself', 
     [BOTH.root.digest, []],
     [ARM.root.digest, ['arm:1']],
   ]);
-  expect(notes).toEqual([{ kind: 'note', message: `${APP.root.digest} is skipped: it is part of v1` }]);
+  expect(notes).toEqual([
+    { kind: 'note', message: `(no name) ${APP.root.digest} is skipped: it is part of v1` },
+  ]);
   expect((await select([layout], { images: [APP.root.digest] }))[0]?.root).toEqual(APP.root);
 });
 

@@ -4,6 +4,7 @@ import type { ImagePlace, StoredImage } from '../../src/content/image-index.ts';
 import { placeOf } from '../../src/content/overlay.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { Listing } from '../../src/listing/listing.ts';
 import { permittedNames } from '../../src/select/select.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
@@ -35,8 +36,20 @@ test('of all images those of other pipelines are left out, each with a line', as
   expect(names).toEqual(['app:1', 'web:1']);
   expect(notes).toEqual([
     'old:1 is skipped: pipeline is 1, not 2',
-    expect.stringMatching(/^sha256:\w+ is skipped: it has no name$/),
+    expect.stringMatching(/^\(no name\) sha256:\w+ is skipped: it has no name$/),
   ]);
+});
+
+test('entries that are skipped get a line', async () => {
+  const entries = { manifests: [], unread: [null] };
+  const content = new MemoryContent();
+  const listing = new Listing({ content, index: async () => entries, place: 'here' });
+  const one = imageOf('2', 'app:1');
+  const images: ImagePlace['images'] = async (options) => [one, ...(await listing.images(options))];
+  const place = placeOf(content, { images, resolve: unused, referrers: unused });
+  const notes: unknown[] = [];
+  expect(await permittedNames([place], { onProgress: notes.push.bind(notes) })).toEqual(['app:1']);
+  expect(notes).toEqual([{ kind: 'note', message: 'an entry of index.json is skipped: it is null' }]);
 });
 
 test('where all images are those of other pipelines, that is refused', async () => {

@@ -41,8 +41,8 @@ const TABLE: Record<string, Rule> = {
   listing: { level: 5 },
   cis: { level: 5 },
   'archive/tar': { level: 5, packages: ['node:stream', 'tar-stream'] },
-  archive: { level: 6, packages: ['valibot'] },
-  'archive/read': { level: 7, packages: ['node:stream'] },
+  archive: { level: 6 },
+  'archive/read': { level: 7, packages: ['node:stream', 'valibot'] },
   'archive/write': { level: 7, packages: ['node:stream'] },
   layout: {
     level: 8,

@@ -1,8 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { InspectResult, PromoteResult, SaveResult } from '../../src/index.ts';
+import { Layout } from '../../src/layout/layout.ts';
+import { chunksOf, describeBytes, sampleReferrer } from '../../src/testing/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { skipReason } from './support/daemons.ts';
@@ -99,6 +101,27 @@ describe.skipIf(SKIP)('what another tool wrote goes through every verb', () => {
     expect(code).toBe(4);
     expect(stderr).toContain('skopeo copy dir:');
   });
+});
+
+test.skipIf(SKIP)('beside a chart and an entry that cannot be read, all images are promoted', async () => {
+  await saveFrom('oci:skopeo-oci', 'mixed');
+  const layout = await Layout.open(join(folder, 'mixed'));
+  const chart = sampleReferrer(describeBytes(Buffer.from('chart')));
+  const type = 'application/vnd.cncf.helm.config.v1+json';
+  await layout.update(async (transaction) => {
+    for (const [blob, bytes] of chart.blobs) await transaction.put(blob, chunksOf(bytes));
+  });
+  const path = join(folder, 'mixed/index.json');
+  const index = JSON.parse(await readFile(path, 'utf8')) as { manifests: unknown[] };
+  index.manifests.unshift({ ...chart.root, artifactType: type }, { digest: 7 }, null);
+  await writeFile(path, JSON.stringify(index));
+  const args = ['promote', '--from', 'mixed', '--all', '--to', `${registry.host}/mixed/{name}:{tag}`];
+  const { code, stdout, stderr } = await drayage([...args, '--json'], { cwd: folder });
+  expect([code, stderr]).toEqual([0, expect.stringContaining(`it is not an image but ${type}`)]);
+  const { images } = JSON.parse(stdout) as PromoteResult;
+  expect(images.flatMap(({ tags }) => tags.map(({ ref }) => ref))).toEqual([
+    `${registry.host}/mixed/${NAME}`,
+  ]);
 });
 
 describe.skipIf(SKIP)('after umoci has changed a layout of drayage', () => {

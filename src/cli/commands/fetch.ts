@@ -14,6 +14,7 @@ import type { ImageOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../source-options.ts';
 import { openSources } from '../sources.ts';
+import { NO_NAME } from '../../text/no-name.ts';
 
 /** Options of `drayage fetch`. */
 export interface FetchCommandOptions
@@ -92,7 +93,7 @@ function assertMeaning(
 
 function describe({ layout, images, bytes: { fetched, total }, seconds }: FetchResult): string[] {
   return [
-    ...images.map(({ name, id }) => `${name ?? '(no name)'}: ${id}`),
+    ...images.map(({ name, id }) => `${name ?? NO_NAME}: ${id}`),
     `${layout}: ${count(images.length, 'image')}, ${formatBytes(total)} of blobs, ${formatBytes(fetched)} fetched, in ${formatSeconds(seconds)}`,
   ];
 }

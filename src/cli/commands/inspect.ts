@@ -9,6 +9,7 @@ import { describePart } from '../format.ts';
 import { formatHtml } from '../html.ts';
 import { openLayouts } from '../places.ts';
 import { assertWritable, writeFileWhole } from '../output-file.ts';
+import { NO_NAME } from '../../text/no-name.ts';
 
 /** Options of `drayage inspect`. */
 export interface InspectCommandOptions extends CommonOptions {
@@ -64,7 +65,7 @@ export async function inspectLayouts(
 
 function describeImage(image: InspectedImage): string[] {
   return [
-    image.names.join(', ') || '(no name)',
+    image.names.join(', ') || NO_NAME,
     `  id        ${image.id}`,
     `  digest    ${image.digest}`,
     `  platform  ${image.platform}`,

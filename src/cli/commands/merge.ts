@@ -15,6 +15,7 @@ import type { ImageOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
 import { openNamed } from '../sources.ts';
 import { explainDamage } from '../artifact-errors.ts';
+import { NO_NAME } from '../../text/no-name.ts';
 
 /** Options of `drayage merge`. */
 export interface MergeCommandOptions
@@ -65,7 +66,7 @@ export async function mergeLayouts(
 }
 
 function describeImage({ name, digest, platforms }: MergedImage): string {
-  return `${name ?? '(no name)'}: ${digest}, ${platforms.join(', ')}`;
+  return `${name ?? NO_NAME}: ${digest}, ${platforms.join(', ')}`;
 }
 
 function nowhere(): never {

@@ -7,6 +7,7 @@ import { formatBytes } from '../../text/bytes.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { openLayouts } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
+import { NO_NAME } from '../../text/no-name.ts';
 
 /** Options of `drayage prune`. */
 export interface PruneCommandOptions extends CommonOptions, ImageOptions, LockTimeoutOptions {
@@ -40,7 +41,7 @@ function describe({ layout, removed, referrers, freed, kept, dryRun }: PruneResu
   const verb = dryRun ? 'would be removed' : 'removed';
   const rest = `${formatBytes(freed.bytes)} in ${count(freed.blobs, 'blob')} ${dryRun ? 'would be freed' : 'freed'}`;
   return [
-    ...removed.map(({ name, digest }) => `${name ?? '(no name)'}: ${digest} ${verb}`),
+    ...removed.map(({ name, digest }) => `${name ?? NO_NAME}: ${digest} ${verb}`),
     ...(referrers.length > 0 ? [`${count(referrers.length, 'referrer')} of these ${verb}`] : []),
     `${layout}: ${rest}, ${formatBytes(kept.bytes)} of blobs ${dryRun ? 'would stay' : 'stay'}`,
   ];

@@ -7,6 +7,7 @@ import { writeReports } from '../reports.ts';
 import type { SaveCommandOptions } from '../save-request.ts';
 import { runSave } from '../saving.ts';
 import { describeSigned } from '../signed-images.ts';
+import { NO_NAME } from '../../text/no-name.ts';
 
 /** `drayage save` */
 export async function saveImages(
@@ -33,7 +34,7 @@ async function saveReferences(
   return {
     json: { ...result, ...(signed && { signed: signed.images }) },
     text: [
-      ...images.map(({ name, id, ref }) => `${name ?? '(no name)'}: ${id}, stays in the daemon as ${ref}`),
+      ...images.map(({ name, id, ref }) => `${name ?? NO_NAME}: ${id}, stays in the daemon as ${ref}`),
       ...(signed === undefined ? [] : describeSigned(signed)),
       `${result.layout}: ${count(images.length, 'reference')} to docker of ${daemon.name}, no layer read, in ${formatSeconds(seconds)}`,
     ],
@@ -60,5 +61,5 @@ function describeImage({ name, id, layers }: SavedImage): string {
   const reused = layers.filter(({ status }) => status === 'reused').length;
   const omitted = layers.filter(({ status }) => status === 'omitted').length;
   const leftOut = omitted === 0 ? '' : `, ${omitted} omitted`;
-  return `${name ?? '(no name)'}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there${leftOut}`;
+  return `${name ?? NO_NAME}: ${id}, ${count(layers.length, 'layer')}, ${reused} of them already there${leftOut}`;
 }

@@ -1,5 +1,5 @@
 import type { ImagePlace, StoredImage } from '../../content/image-index.ts';
-import { nameOf } from '../../content/image-index.ts';
+import { nameOf, referenceTo } from '../../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { BASE_NAME } from '../../oci/annotations.ts';
@@ -175,7 +175,7 @@ async function chosenReferrers(
 }
 
 function whichImage(found: readonly Selected[]): DrayageError {
-  const candidates = found.map(({ image }) => nameOf(image));
+  const candidates = found.map(({ image }) => referenceTo(image));
   return new DrayageError('AMBIGUOUS', `one image at a time is promoted, and ${found.length} fit`, {
     candidates,
     hint: `there is ${shellWords(candidates.slice(0, 10))}`,

@@ -1,4 +1,4 @@
-import { nameOf } from '../../content/image-index.ts';
+import { referenceTo } from '../../content/image-index.ts';
 import pLimit from 'p-limit';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import type { CopyContentsOptions, Receiver } from '../../image/copy.ts';
@@ -59,7 +59,7 @@ export async function push(planned: readonly Planned[], options: PushOptions): P
       if (repository.host !== host) continue;
       const copying = { limit, done: new Set<Digest>(), onBlob, signal };
       for (const image of images) {
-        onProgress?.({ kind: 'image', name: nameOf(image.image) });
+        onProgress?.({ kind: 'image', name: referenceTo(image.image) });
         const isHeld = held.get(image)?.has(repository);
         await pushImage(repository, image, mounting, { ...copying, isHeld });
       }

@@ -1,5 +1,6 @@
 import type { DockerImage } from '../../archive/docker-manifest.ts';
-import { blobEntry, parseDockerManifest } from '../../archive/docker-manifest.ts';
+import { blobEntry } from '../../archive/docker-manifest.ts';
+import { parseDockerManifest } from '../../archive/read/docker-manifest.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { images as imagesOf } from '../../image/image.ts';

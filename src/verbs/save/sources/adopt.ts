@@ -1,6 +1,6 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { StoredImage } from '../../../content/image-index.ts';
-import { nameOf } from '../../../content/image-index.ts';
+import { nameOf, referenceTo } from '../../../content/image-index.ts';
 import type { SavedLayer } from '../../../content/layer.ts';
 import { layersOfAll, savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions } from '../../../content/source.ts';
@@ -46,7 +46,7 @@ export async function adoptImages(
   const tell = startLayers(onProgress, selected.length, selected.map(blobsOfLayers));
   onProgress?.({ kind: 'phase', phase: 'verifying' });
   for (const one of selected) {
-    onProgress?.({ kind: 'image', name: nameOf(one.image) });
+    onProgress?.({ kind: 'image', name: referenceTo(one.image) });
     const image = await adoptOne(one, content, options);
     for (const layer of image.layers) tell(layer, layer.status);
     const given = options.as === undefined ? (named.get(one.image.root.digest) ?? []) : [];

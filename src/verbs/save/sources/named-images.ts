@@ -1,5 +1,5 @@
 import type { ListOptions, StoredImage } from '../../../content/image-index.ts';
-import { nameOf } from '../../../content/image-index.ts';
+import { referenceTo } from '../../../content/image-index.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { ImageStore } from '../../../content/store.ts';
 import { DrayageError } from '../../../errors.ts';
@@ -99,7 +99,7 @@ async function entryOf(
 }
 
 function nothingNamed(listed: readonly StoredImage[], { location: path }: ImageStore): DrayageError {
-  const candidates = listed.map(nameOf);
+  const candidates = listed.map(referenceTo);
   return new DrayageError('USAGE', `nothing says which images of ${path} this job built`, {
     path,
     candidates,

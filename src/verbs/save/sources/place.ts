@@ -2,7 +2,7 @@ import { readArchive } from '../../../archive/read/read.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImagePlace } from '../../../content/image-index.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import { nameOf } from '../../../content/image-index.ts';
+import { referenceTo } from '../../../content/image-index.ts';
 import { startLayers } from '../../../progress.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
@@ -56,7 +56,7 @@ async function takeSelected(
   const all = await select([place], { ...options, images: asked });
   const take = takeFrom(all);
   for (const selected of all) {
-    options.onProgress?.({ kind: 'image', name: nameOf(selected.image) });
+    options.onProgress?.({ kind: 'image', name: referenceTo(selected.image) });
     const image = await take(selected);
     const given = built.get(selected.image.root.digest) ?? [];
     // Two images may become one: manifests that differ in the compression of their layers.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseDockerManifest } from '../../src/archive/docker-manifest.ts';
-import { json, thrown } from '../oci/documents.ts';
+import { parseDockerManifest } from '../../../src/archive/read/docker-manifest.ts';
+import { json, thrown } from '../../oci/documents.ts';
 
 const IMAGE = { Config: 'config', RepoTags: ['app:1'], Layers: ['layer'] };
 
