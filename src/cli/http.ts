@@ -28,14 +28,17 @@ export async function openConnections(
   const { env } = context;
   const ca = await readAuthorities(caFile, context, more);
   const direct = await openAgent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
-  const { httpProxy, httpsProxy } = proxiesOf(env);
+  const { httpProxy, httpsProxy, noProxy } = proxiesOf(env);
   if (httpProxy === '' && httpsProxy === '')
     return { dispatcher: direct, [Symbol.asyncDispose]: async () => direct.destroy() };
   const proxied = await throughProxies(env, ca);
+  // Most jobs have no proxy.
+  const { isExempt } = await import('./no-proxy.ts');
   return {
     dispatcher: proxied.compose(
       (dispatch) => (options, handler) =>
-        options.origin !== undefined && isLoopback(options.origin)
+        options.origin !== undefined &&
+        (isLoopback(options.origin) || isExempt(noProxy, new URL(options.origin)))
           ? direct.dispatch(options, handler)
           : dispatch(options, handler),
     ),
@@ -60,6 +63,7 @@ async function throughProxies(env: Context['env'], ca: string[] | undefined): Pr
     return new EnvHttpProxyAgent({
       // Each is given even if it is empty; otherwise undici reads the environment itself.
       ...proxiesOf(env),
+      noProxy: '',
       proxyTunnel: false,
       factory: await countedPools(),
       clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),

@@ -94,6 +94,7 @@ describe('save --base-job', () => {
     const second = await chain.pipeline('2', RUNS[1] ?? expect.fail());
     expect(statuses(second)).toEqual(['omitted', 'omitted', 'written']);
     expect(second.stderr).not.toContain('does not say');
+    expect(second.stderr).toMatch(/are omitted: .* has them$/m);
   });
 
   test('says that nobody tells until when it is kept', async () => {

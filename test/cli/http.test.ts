@@ -28,6 +28,14 @@ async function ask(
 }
 
 describe('a proxy', () => {
+  test('is not asked for a host that NO_PROXY names', async () => {
+    const proxy = await startProxy();
+    const context = contextOf({ HTTP_PROXY: proxy.url, NO_PROXY: '10.0.0.0/8,.invalid:80' });
+    await using connections = await openConnections(undefined, context);
+    await expect(new Http(connections.dispatcher).send(new URL('http://a.invalid/'))).rejects.toBeDefined();
+    expect(proxy.seen).toEqual([]);
+  });
+
   test.each(['127.0.0.1', 'localhost'])('is not asked for %s', async (name) => {
     const { proxy, status } = await ask(name);
     expect([status, proxy.seen]).toEqual([200, []]);
@@ -44,12 +52,20 @@ describe('a proxy', () => {
     expect([status, proxy.seen.length]).toEqual([200, 1]);
   });
 
-  test('that cannot be reached is named', async () => {
-    await using connections = await openConnections(undefined, contextOf({ HTTPS_PROXY: '127.0.0.1:1' }));
+  test.each([
+    ['HTTPS_PROXY', '127.0.0.1:1', '127.0.0.1:1'],
+    ['https_proxy', 'http://user:secret@127.0.0.1:1', '127.0.0.1:1'],
+    ['HTTPS_PROXY', 'http://[::1]:1/', '[::1]:1'],
+  ])('that cannot be reached is named without its login: %s=%s', async (name, address, host) => {
+    await using connections = await openConnections(undefined, contextOf({ [name]: address }));
     const http = new Http(connections.dispatcher);
     await expect(http.send(new URL('https://a.example/v2/'))).rejects.toMatchObject({
       code: 'UNREACHABLE',
-      message: 'cannot reach the proxy 127.0.0.1:1 for https://a.example/v2/: nothing listens there',
+      message: expect.stringMatching(
+        new RegExp(
+          `^cannot reach the proxy ${host.replaceAll(/[[\]]/g, String.raw`\$&`)} for https://a.example/v2/: `,
+        ),
+      ),
     });
   });
 });

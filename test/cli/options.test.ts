@@ -114,3 +114,24 @@ test.each([
     ),
   ).toEqual(completed);
 });
+
+describe('an option that takes a value takes no empty one', () => {
+  const taking = commandsOf().flatMap((command) =>
+    command.options
+      .filter(({ required }) => required)
+      .map(({ long }) => [command.name(), long ?? ''] as const),
+  );
+
+  test.each(taking)('%s %s', async (command, option) => {
+    for (const given of [[`${option}=`], [option, '']]) {
+      const run = vi.fn(async () => {});
+      await expect(
+        createProgram(run).parseAsync([command, ...given], { from: 'user' }),
+      ).rejects.toMatchObject({
+        code: 'commander.invalidArgument',
+        message: expect.stringContaining(option),
+      });
+      expect(run).not.toHaveBeenCalled();
+    }
+  });
+});

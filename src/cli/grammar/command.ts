@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommonOptions, Context, Outcome, Run } from '../context.ts';
 import type { ValueKind } from '../commands/values.ts';
 import { assertNode } from '../node-version.ts';
@@ -111,11 +111,22 @@ function optionOf([flags, description, details = {}]: AnyRow): Option {
   if (choices !== undefined) made.choices(choices);
   if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
   else if (isList) made.argParser<string[]>(collect);
+  refuseEmpty(made);
   const name = variableOf(made);
   const value = process.env[name];
   // CI systems set variables to an empty string to unset them. A flag may be switched off.
   const unset = value === undefined || value === '' || (made.isBoolean() && /^(?:0|false|no)$/i.test(value));
   return unset || variable === false ? made : made.env(name);
+}
+
+/** Refuses an empty value, such as that of a variable that is not set: it would name nothing, or a place by chance. */
+function refuseEmpty(option: Option): void {
+  const { parseArg, required } = option;
+  if (!required) return;
+  option.argParser<unknown>((value, before) => {
+    if (value === '') throw new InvalidArgumentError('It must not be empty.');
+    return parseArg === undefined ? value : parseArg(value, before);
+  });
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
