@@ -330,14 +330,17 @@ test('content that decompresses to far more than its size ends with 6, unless th
 });
 
 describe.skipIf(!existsSync('/dev/full'))('standard output that is full', () => {
-  test.each([['inspect'], ['load', '--to', '-']])('ends %s with a line and what to do, and no stack', async (...args) => {
-    await demoLayout();
-    await using full = await open('/dev/full', 'w');
-    const { code, stderr } = await run(args, { stdout: full.fd });
-    const lines = [
-      'drayage: cannot write to standard output: no space left on the device (ENOSPC)',
-      '  free some space and try again',
-    ];
-    expect([code, stderr.trimEnd().split('\n')]).toEqual([1, lines]);
-  });
+  test.each([['inspect'], ['load', '--to', '-']])(
+    'ends %s with a line and what to do, and no stack',
+    async (...args) => {
+      await demoLayout();
+      await using full = await open('/dev/full', 'w');
+      const { code, stderr } = await run(args, { stdout: full.fd });
+      const lines = [
+        'drayage: cannot write to standard output: no space left on the device (ENOSPC)',
+        '  free some space and try again',
+      ];
+      expect([code, stderr.trimEnd().split('\n')]).toEqual([1, lines]);
+    },
+  );
 });

@@ -97,6 +97,25 @@ describe('inspect --html', () => {
     expect(page).toContain('shared by');
   });
 
+  test('leaves the values a column of their own on a page of 360 px', async () => {
+    const layout = await Layout.create(join(cwd, 'layout'));
+    await layout.update((transaction) =>
+      addSample(transaction, sampleImage(['a']), ['app:1'], { [`dev.${'long-name.'.repeat(20)}`]: 'x' }),
+    );
+    const page = formatHtml(await inspect({ from: [layout] }), ['layout']);
+    const [, narrow = '', rules = ''] =
+      /@media \(max-width:(\d+)rem\)\{((?:[^{}]*\{[^}]*\})*)\}/.exec(page) ?? [];
+    // Below this width a row of facts is a column: the value has the width of the page, whatever its name is.
+    expect(Number(narrow) * 16).toBeGreaterThan(360);
+    expect(rules).toMatch(/\.facts th,\.facts td\{display:block[;}]/);
+    expect(page).toMatch(/<meta name="viewport" content="width=device-width">/);
+    const facts = page.match(/<table class="facts">.*?<\/table>/s)?.[0] ?? '';
+    expect(facts).toContain('long-name.');
+    // A digest has no spaces: it breaks anywhere, so that it makes no column wider than the page.
+    expect(facts).toMatch(/<td><code>sha256:[0-9a-f]{64}<\/code><\/td>/);
+    expect(page).toMatch(/code\{[^}]*overflow-wrap:anywhere/);
+  });
+
   test('shows hostile text as text, and asks for nothing from elsewhere', async () => {
     const hostile = `"><script src=//evil.example></script><img onerror='x' src=y>&amp;\u202egnp`;
     const layout = await Layout.create(join(cwd, 'layout'));

@@ -14,6 +14,9 @@ describe('the address of a daemon', () => {
     ['tcp://[::1]', { name: 'tcp://[::1]:2375', origin: 'http://[::1]:2375' }],
     ['tcp://[::1]:99', { name: 'tcp://[::1]:99', origin: 'http://[::1]:99' }],
     ['tcp://a:1/b/c/', { name: 'tcp://a:1/b/c', origin: 'http://a:1/b/c' }],
+    ['tcp://h:2375/prefix/', { name: 'tcp://h:2375/prefix', origin: 'http://h:2375/prefix' }],
+    ['tcp://h:2375 ', { name: 'tcp://h:2375', origin: 'http://h:2375' }],
+    ['[::1]:2375', { name: 'tcp://[::1]:2375', origin: 'http://[::1]:2375' }],
     ['docker:2376', { name: 'tcp://docker:2376', origin: 'http://docker:2376' }],
     ['docker', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
     [' unix:///s ', { name: 'unix:///s', origin: 'http://docker', socketPath: '/s' }],
@@ -31,6 +34,10 @@ describe('the address of a daemon', () => {
     ' ',
     '/var/run/docker.sock',
     'unix://run/docker.sock',
+    'npipe://',
+    'tcp://user:secret@h:2375',
+    'tcp://h:65536',
+    'h:2375,h2:2375',
     'tcp://',
     'tcp://a/b?c',
     'tcp://a/../b c',
@@ -44,6 +51,7 @@ describe('the address of a daemon', () => {
 
   test.each([
     ['ssh://me@host', { host: 'host', user: 'me' }],
+    ['ssh://user@h:22/path', { host: 'h', user: 'user', port: '22', socketPath: '/path' }],
     ['ssh://host:22/run/docker.sock', { host: 'host', port: '22', socketPath: '/run/docker.sock' }],
   ])('%s is one behind ssh', (text, ssh) => {
     expect(parseHost(text)).toEqual({ name: text, origin: 'http://docker', ssh });
