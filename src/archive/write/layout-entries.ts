@@ -8,7 +8,9 @@ import type { OutgoingEntry } from '../tar/write.ts';
 import { smallEntry, writeTar } from '../tar/write.ts';
 
 /** What an archive begins with that is a layout: the file that says so, and index.json with these entries. */
-export function layoutEntries(manifests: readonly Descriptor[]): OutgoingEntry[] {
+export function layoutEntries(
+  manifests: readonly Descriptor[],
+): [layoutFile: OutgoingEntry, indexFile: OutgoingEntry] {
   return [smallEntry(LAYOUT_FILE, LAYOUT_BYTES), smallEntry(INDEX_FILE, buildIndex(manifests).bytes)];
 }
 

@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../../content/source.ts';
+import { isRemote } from '../../content/source.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { fetchAhead } from '../../image/fetch-ahead.ts';
 import { contentsOf } from '../../image/contents.ts';
 import type { Layer } from '../../image/layer.ts';
-import { prove } from '../../image/prove.ts';
+import { prove, proveAll } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
 import { provenPassing } from '../../image/prove-passing.ts';
 import { statedLayers } from '../../image/stated-layers.ts';
@@ -65,8 +66,9 @@ export function writeOciArchive(
  *
  * Each blob is read twice: it is verified before its first byte goes out, while the one before it is on its way. For a
  * receiver that checks, a blob that `fetchAhead` leaves on a server is read once, and verified before its last byte. Every
- * layer is proven: not every receiver computes its diffID, and a containerd store does not for a platform that it does not run
- * or for layers that it has unpacked before. After a failure the stream never ends cleanly.
+ * layer is proven, and for a receiver that checks, those at hand before anything of the image goes out: a containerd store
+ * computes no diffID for a platform that it does not run, or for layers that it has unpacked before. After a failure the stream
+ * never ends cleanly.
  * @throws {@link DrayageError} `USAGE` for a name that is no reference; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
  * `NOT_FOUND` and whatever else a source says
  */
@@ -80,7 +82,12 @@ async function* ociEntries(
   index: readonly Descriptor[],
   { omit = new Set(), receiverChecks = false, signal, onBlob }: WriteOciOptions,
 ): AsyncGenerator<OutgoingEntry, void, undefined> {
-  yield* layoutEntries(index);
+  const claims = await layersIn(images, { signal });
+  const [layoutFile, indexFile] = layoutEntries(index);
+  yield layoutFile;
+  // A containerd store keeps what it gets of a cut archive, except that file.
+  if (receiverChecks) await proveLocal(images, claims, { omit, signal });
+  yield indexFile;
   const runnable = images.flatMap(({ contents, names }) =>
     contents.images
       .slice(0, 1)
@@ -92,14 +99,15 @@ async function* ociEntries(
   // What names others comes first, for readers that take what they know of.
   for (const { descriptor, bytes } of images.flatMap(({ contents }) => contents.documents.toReversed()))
     if (isNew(descriptor)) yield smallEntry(blobName(descriptor.digest), bytes);
-  const layers = await layersIn(images, { signal });
   const wanted = images.flatMap(({ contents, source }) =>
     contents.blobs.filter(isNew).map((blob) => ({ blob, source })),
   );
   yield* oneAhead(fetchAhead(wanted, { signal }), async ({ blob, source, location }) => {
-    const unproven = (layers.get(blob.digest) ?? []).filter((layer) => !isProven(layer));
+    const claimed = claims.get(blob.digest) ?? [];
+    const unproven = claimed.filter((layer) => !isProven(layer));
     const isStreamed = receiverChecks && location === 'remote';
-    const isIntact = receiverChecks && location === 'memory' && unproven.length === 0;
+    const isRead = location === 'memory' || claimed.length > 0;
+    const isIntact = receiverChecks && isRead && unproven.length === 0;
     if (!isStreamed && !isIntact) await check(source, blob, unproven, { signal });
     const bytes = isStreamed
       ? openProving(source, blob, unproven, { signal })
@@ -122,6 +130,21 @@ async function layersIn(
     }
   }
   return found;
+}
+
+/** Proves the layers that are at hand, so that a daemon gets nothing of an image with another layer. */
+async function proveLocal(
+  images: readonly PlacedContents[],
+  layers: ReadonlyMap<Digest, readonly Layer[]>,
+  { omit, signal }: ContentOptions & { omit: ReadonlySet<Digest> },
+): Promise<void> {
+  for (const { contents, source } of images) {
+    const local: Layer[] = [];
+    for (const blob of contents.blobs)
+      if (!omit.has(blob.digest) && !(await isRemote(source, blob, { signal })))
+        local.push(...(layers.get(blob.digest) ?? []));
+    await proveAll(source, local, { signal });
+  }
 }
 
 /** Reads a blob: it is intact, and contains each layer that it stands for. */
