@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { InspectResult, PromoteResult, SaveResult } from '../../src/index.ts';
-import { Layout } from '../../src/layout/layout.ts';
-import { chunksOf, describeBytes, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { blobName } from '../../src/oci/layout.ts';
+import { buildManifest } from '../../src/oci/manifest.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { skipReason } from './support/daemons.ts';
@@ -105,15 +106,14 @@ describe.skipIf(SKIP)('what another tool wrote goes through every verb', () => {
 
 test.skipIf(SKIP)('beside a chart and an entry that cannot be read, all images are promoted', async () => {
   await saveFrom('oci:skopeo-oci', 'mixed');
-  const layout = await Layout.open(join(folder, 'mixed'));
-  const chart = sampleReferrer(describeBytes(Buffer.from('chart')));
   const type = 'application/vnd.cncf.helm.config.v1+json';
-  await layout.update(async (transaction) => {
-    for (const [blob, bytes] of chart.blobs) await transaction.put(blob, chunksOf(bytes));
-  });
+  const config = Buffer.from('{"name":"chart"}');
+  const chart = buildManifest(describeBytes(config, type), []);
+  for (const bytes of [config, chart.bytes])
+    await writeFile(join(folder, 'mixed', blobName(describeBytes(bytes).digest)), bytes);
   const path = join(folder, 'mixed/index.json');
   const index = JSON.parse(await readFile(path, 'utf8')) as { manifests: unknown[] };
-  index.manifests.unshift({ ...chart.root, artifactType: type }, { digest: 7 }, null);
+  index.manifests.unshift(chart.descriptor, { digest: 7 }, null);
   await writeFile(path, JSON.stringify(index));
   const args = ['promote', '--from', 'mixed', '--all', '--to', `${registry.host}/mixed/{name}:{tag}`];
   const { code, stdout, stderr } = await drayage([...args, '--json'], { cwd: folder });
