@@ -87,6 +87,8 @@ export class Holdings {
   readonly #ledger: Ledger;
   readonly #options: ContentOptions;
   readonly #held: HeldLayers;
+  /** The images below the roots, by each of their IDs. */
+  readonly #images = new Map<Digest, HeldImage[]>();
   #learned: Promise<void> | undefined;
 
   /**
@@ -126,12 +128,12 @@ export class Holdings {
 
   /** Finds an image by its ID: the digest of its root, of its manifest or of its config. */
   async findImage(id: Digest): Promise<HeldImage | undefined> {
-    for (const root of this.#roots) {
+    await this.#learn();
+    for (const image of this.#images.get(id) ?? []) {
       try {
-        const found = await this.#under(root, id);
-        if (found !== undefined && (await this.#isWhole(found.root))) return found;
+        if (await this.#isWhole(image.root)) return image;
       } catch (error) {
-        // Damaged content, and what is not an image, does not count as held.
+        // Damaged content does not count as held.
         if (!isUnreadable(error)) throw error;
       }
     }
@@ -160,31 +162,35 @@ export class Holdings {
     await this.#learned;
   }
 
-  /** An unreadable image claims nothing. */
+  /** Reads the documents of every root once. An unreadable one claims nothing, and is no image. */
   async #learnAll(): Promise<void> {
     for (const root of this.#roots) {
       try {
-        for await (const { layers } of images(this.#store, root, this.#options)) this.#ledger.claim(layers);
+        await this.#learnRoot(root);
       } catch (error) {
         if (!isUnreadable(error)) throw error;
       }
     }
   }
 
-  async #under(root: Descriptor, id: Digest): Promise<HeldImage | undefined> {
-    const ids: Digest[] = [];
+  async #learnRoot(root: Descriptor): Promise<void> {
+    let first: Digest | undefined;
     const stacks: Layer[][] = [];
     for await (const { manifest, config, layers } of images(this.#store, root, this.#options)) {
-      const own = config.descriptor.digest;
-      const isIts = own === id || manifest.descriptor.digest === id;
-      if (isIts && root.digest !== id) return { root: bareDescriptor(manifest.descriptor), id: own, layers };
-      ids.push(own);
+      this.#ledger.claim(layers);
+      const id = config.descriptor.digest;
+      const part = { root: bareDescriptor(manifest.descriptor), id, layers };
+      for (const own of new Set([id, part.root.digest])) if (own !== root.digest) this.#note(own, part);
+      first ??= id;
       stacks.push(layers);
     }
-    const [first] = ids;
-    return root.digest === id && first !== undefined
-      ? { root, id: first, layers: layersOfAll(stacks) }
-      : undefined;
+    if (first !== undefined) this.#note(root.digest, { root, id: first, layers: layersOfAll(stacks) });
+  }
+
+  #note(id: Digest, image: HeldImage): void {
+    const known = this.#images.get(id);
+    if (known === undefined) this.#images.set(id, [image]);
+    else known.push(image);
   }
 
   /** Whether all that a root leads to is held. Non-distributable layers may be absent. */
