@@ -5,7 +5,7 @@ import type { OpenOptions } from '../content/source.ts';
 import { DrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { sizeMismatch, verified } from '../stream/verified.ts';
+import { sized, sizeMismatch, verified } from '../stream/verified.ts';
 import { onDisk } from '../disk/io-error.ts';
 import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
 import type { Root } from '../disk/below.ts';
@@ -79,7 +79,9 @@ export async function* readBlob(
     if (before.size !== BigInt(descriptor.size)) {
       throw sizeMismatch(descriptor, Number(before.size), `blob ${path}`);
     }
-    const bytes = readFrom(path, handle, offset, signal);
+    // No receiver gets more than it was told to expect.
+    const rest = { digest: descriptor.digest, size: descriptor.size - offset };
+    const bytes = sized(readFrom(path, handle, offset, signal), rest, `blob ${path}`);
     const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
     if (isKnown) yield* unchanged(bytes, descriptor, { handle, path, before });
     else if (offset > 0) yield* bytes;
