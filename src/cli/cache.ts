@@ -1,5 +1,9 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BlobCache, isDrayageError } from '../index.ts';
+import { asError } from '../errors.ts';
+import { diskError } from '../system-error.ts';
 import { assertOwnCache, cacheOwners } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
@@ -21,8 +25,9 @@ export interface OpenCache extends AsyncDisposable {
 
 /**
  * Opens the cache that `--cache` names: this project's folder in it, or the shared one. If the file system refuses that,
- * a line says so, and the run goes on as without `--cache`: then with a folder that is removed with the command, since a
- * layer that is read twice, to know its uncompressed size before it is sent, should be fetched once.
+ * a line says so, and the run goes on as if `--cache` were absent: then with a folder that is removed with the command, since
+ * a layer that is read twice, to know its uncompressed size before it is sent, should be fetched once. A cache that can be
+ * read but not written is read, and a line says so, too.
  * @throws {@link DrayageError} `UNSAFE` for a folder of somebody else; `LINK`
  */
 export async function openCache(
@@ -70,10 +75,27 @@ async function openKept(
   for (const place of [folder, path]) await assertOwnCache(place, context, user);
   const owners = await cacheOwners(context, user);
   try {
-    return await BlobCache.open(path, { maxBytes, now: Date.now, owners });
+    const cache = await BlobCache.open(path, { maxBytes, now: Date.now, owners });
+    const problem = await whyReadOnly(path);
+    if (problem !== undefined) note(context, `the cache is only read: ${problem.message}`);
+    return cache;
   } catch (error) {
     if (!isDrayageError(error, 'IO')) throw error;
-    context.onProgress({ kind: 'note', message: `the cache is not used: ${error.message}` });
+    note(context, `the cache is not used: ${error.message}`);
     return undefined;
   }
+}
+
+/** Why nothing can be kept in a folder. */
+async function whyReadOnly(path: string): Promise<Error | undefined> {
+  try {
+    await access(path, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return asError(diskError(error, `cannot write to ${path}`, { path }));
+  }
+}
+
+function note({ onProgress }: Pick<Context, 'onProgress'>, message: string): void {
+  onProgress({ kind: 'note', message });
 }

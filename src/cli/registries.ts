@@ -88,9 +88,9 @@ async function configVariable(env: Context['env']): Promise<CredentialSource[]> 
   const name = 'DOCKER_AUTH_CONFIG';
   const value = env[name];
   if (!value) return [];
-  if (!isAbsolute(value)) return [dockerConfig(value, name, env)];
+  if (!isAbsolute(value)) return dockerConfig(value, name, env);
   try {
-    return [dockerConfig(await readFile(value, 'utf8'), name, env)];
+    return dockerConfig(await readFile(value, 'utf8'), name, env);
   } catch (error) {
     // The value is not repeated: it may be a secret that begins with a slash.
     return [unreadSource(name, diskError(error, `the file of ${name} cannot be read`))];
@@ -104,21 +104,21 @@ async function configFile(env: Context['env']): Promise<CredentialSource[]> {
   if (!folder) return [];
   const path = join(folder, 'config.json');
   try {
-    const text = await readFile(path, 'utf8');
-    // docker's client writes a new file only when it has something to say.
-    return text.trim() === '' ? [] : [dockerConfig(text, path, env)];
+    return dockerConfig(await readFile(path, 'utf8'), path, env);
   } catch (error) {
     if (isNoFile(error)) return [];
     return [unreadSource(path, diskError(error, `${path} cannot be read`, { path }))];
   }
 }
 
-function dockerConfig(text: string, name: string, env: Context['env']): CredentialSource {
+/** None in an empty text: docker's client writes a new file only when it has something to say. */
+function dockerConfig(text: string, name: string, env: Context['env']): CredentialSource[] {
+  if (text.trim() === '') return [];
   try {
     const hosts = dockerConfigHosts(text, name);
-    return { name, ...hosts, credentials: dockerConfigCredentials(text, { name, env }) };
+    return [{ name, ...hosts, credentials: dockerConfigCredentials(text, { name, env }) }];
   } catch (error) {
-    return unreadSource(name, error);
+    return [unreadSource(name, error)];
   }
 }
 

@@ -13,7 +13,7 @@ import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const API = 'drayage-demo/api:1.0';
-/** The user of many images. Files that it does not own need no root. */
+/** The user ID of many job images; without root, tests run as who started them. */
 const JOB_USER = process.geteuid?.() === 0 ? 1000 : undefined;
 
 let sigstore: FakeSigstore;
@@ -104,4 +104,13 @@ test('what is no file in DOCKER_AUTH_CONFIG is not repeated', async () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('DOCKER_AUTH_CONFIG')]);
     expect(stderr).not.toContain('planted');
   }
+});
+
+test('an empty DOCKER_AUTH_CONFIG is none', async () => {
+  const registry = await FakeRegistry.start({ auth: 'token' });
+  expect(await run(save)).toMatchObject(done);
+  const env = { DOCKER_AUTH_CONFIG: await fileVariable('DOCKER_AUTH_CONFIG', '\n') };
+  const { code, stderr } = await run(['promote', API, `${registry.host}/api:1`], env);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('it requires credentials')]);
+  expect(stderr).not.toContain('not a JSON document');
 });

@@ -48,7 +48,7 @@ describe.runIf(process.geteuid?.() === 0)('a cache of root, on the volume of a r
     expect(second.sent).toBeLessThan(first.sent);
   });
 
-  test('that only root may write to is no help to such a job, and no hindrance', async () => {
+  test('in which only root may make folders is as if it were absent', async () => {
     await chmod(join(cwd, 'cache'), 0o755);
     const { code, stderr } = await fetchInto('one', USER);
     expect([code, stderr]).toEqual([0, expect.stringContaining(NOT_USED)]);
@@ -61,7 +61,19 @@ describe.runIf(process.geteuid?.() === 0)('a cache of root, on the volume of a r
     expect(doctor.stdout).toMatch(/warn +cache +cache is not writable/);
   });
 
-  test('that a job of root has filled is neither', async () => {
+  test('that it may only read is read, and a line says that nothing is added', async () => {
+    await chmod(join(cwd, 'cache'), 0o777);
+    const first = await fetchInto('one', 0);
+    await chmodBelow(join(cwd, 'cache'));
+    const second = await fetchInto('two', USER);
+    expect([second.code, second.stderr]).toEqual([
+      0,
+      expect.stringMatching(/the cache is only read: cannot write to \S+project-12: permission denied/),
+    ]);
+    expect(second.sent).toBeLessThan(first.sent);
+  });
+
+  test('that a job of root has filled is as if it were absent', async () => {
     await chmod(join(cwd, 'cache'), 0o777);
     expect(await fetchInto('one', 0)).toMatchObject({ code: 0 });
     const { code, stderr } = await fetchInto('two', USER);
@@ -75,3 +87,12 @@ describe.runIf(process.geteuid?.() === 0)('a cache of root, on the volume of a r
     expect([code, stderr]).toEqual([2, expect.stringContaining('belongs to the user 1001')]);
   });
 });
+
+/** Lets all users read a folder, and root alone write to it. */
+async function chmodBelow(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    await (entry.isDirectory() ? chmodBelow(path) : chmod(path, 0o644));
+  }
+}
