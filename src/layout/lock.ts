@@ -53,9 +53,12 @@ export async function acquireLock(
   const heartbeat = await prepare(aside, prepared, id);
   try {
     const wait = new Wait(home.pathOf(LOCK), options);
-    while (!(await take(aside, prepared, home))) {
+    for (let wasFree = false; !(await take(aside, prepared, home));) {
       options.signal?.throwIfAborted();
-      if (!(await breakAbandoned(home, await heartbeat.beat()))) await wait.pause();
+      const isFree = await breakAbandoned(home, await heartbeat.beat());
+      // One that cannot be taken although it was free, on some file systems, is waited for like one that is held.
+      if (!isFree || wasFree) await wait.pause();
+      wasFree = isFree;
     }
   } catch (error) {
     await heartbeat.stop();

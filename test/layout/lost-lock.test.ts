@@ -7,11 +7,15 @@ import { placeOf, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
 /** What happens once a file was moved to this place, before its mover goes on. */
-const hook = vi.hoisted(() => ({ afterMoveTo: async (_path: string): Promise<void> => {} }));
+const hook = vi.hoisted(() => ({
+  afterMoveTo: async (_path: string): Promise<void> => {},
+  beforeMoveTo: (_path: string): void => {},
+}));
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof Promises>();
   const rename = async (from: string, to: string): Promise<void> => {
+    hook.beforeMoveTo(placeOf(to));
     await real.rename(from, to);
     await hook.afterMoveTo(placeOf(to));
   };
@@ -47,4 +51,23 @@ test.each([
   const now = await Layout.open(path);
   expect((await now.images()).flatMap(({ names }) => names)).toContain('app:latest');
   for (const [descriptor] of APP.blobs) await now.verifyBlob(descriptor);
+});
+
+test('a lock that is free and cannot be taken is waited for like one that is held', async () => {
+  const folder = tempFolder();
+  const told: string[] = [];
+  const layout = await Layout.create(join(folder, 'layout'), {
+    lockTimeout: 300,
+    onProgress: (event) => void (event.kind === 'waiting' && told.push(event.what)),
+  });
+  let attempts = 0;
+  hook.beforeMoveTo = (to) => {
+    if (basename(to) !== 'lock') return;
+    // As where a folder is never moved over an empty one. In the end it is, so that a wait without a bound shows.
+    if (++attempts < 1000) throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' });
+  };
+  const change = layout.update((transaction) => addSample(transaction, APP, ['app']));
+  await expect(change).rejects.toMatchObject({ code: 'LOCKED' });
+  hook.beforeMoveTo = () => {};
+  expect(told).toEqual(['lock']);
 });
