@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FakeDaemon } from '../support/fake-daemon.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const { PATH = '', HOME = '' } = process.env;
@@ -34,6 +35,15 @@ export async function saved(folder) {
   return [images.length, isDrayageError(error) && error.code].join(' ');
 }`;
 const MAIN = `${PROGRAM}\nsaved(process.argv[2]).then((text) => console.log(text));`;
+
+/** Reaches a daemon, and leaves it. */
+const DAEMON = `
+import { connectDocker } from 'drayage/docker';
+const docker = await connectDocker({ host: process.argv[2] });
+const before = [docker.serverVersion, (await docker.list()).length];
+await docker[Symbol.asyncDispose]();
+const after = await docker.list().then(() => 'reached', ({ code }) => code);
+console.log([...before, after].join(' '));`;
 
 const BUN = '@oven/bun-linux-x64/bin/bun';
 const DENO = '@deno/linux-x64-glibc/deno';
@@ -73,6 +83,7 @@ beforeAll(async () => {
   for (const runtime of [BUN, DENO]) await chmod(bin(runtime), 0o755);
   await copyFile(join(ROOT, 'fixtures/demo.tar'), join(folder, 'demo.tar'));
   await writeFile(join(folder, 'main.mjs'), MAIN);
+  await writeFile(join(folder, 'daemon.mjs'), DAEMON);
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
@@ -143,6 +154,17 @@ describe('the package runs', () => {
   test('in Node', () => runs(process.execPath, ['main.mjs']));
   test('in Bun', () => runs(bin(BUN), ['main.mjs']));
   test('in Deno', () => runs(bin(DENO), ['run', '--allow-all', 'main.mjs']));
+
+  test.each([
+    ['Node', () => [process.execPath]],
+    ['Bun', () => [bin(BUN)]],
+    ['Deno', () => [bin(DENO), 'run', '--allow-all']],
+  ])('with a daemon, which it leaves: in %s', async (_, runtime) => {
+    const { host } = await FakeDaemon.start();
+    const [program = '', ...args] = runtime();
+    const { code, stdout, stderr } = await command(program, [...args, 'daemon.mjs', host]);
+    expect([code, stdout.trim()], stderr).toEqual([0, '28.5.2 0 UNREACHABLE']);
+  });
 
   test.each(['esm', 'cjs'])('in a bundle of esbuild: %s, minified', async (format) => {
     const out = `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`;
