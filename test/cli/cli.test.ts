@@ -9,6 +9,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { InspectResult, SaveResult } from '../../src/index.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { nativeZstd } from '../../src/stream/zstd-runtime.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { addSample, imageOf } from '../../src/testing/sample-images.ts';
 import { header } from '../support/archives/tar-bytes.ts';
@@ -294,6 +295,13 @@ test.each([['sve'], ['help', 'sve'], ['sve', '--help']])(
     expect(stderr).toContain("unknown command 'sve' (Did you mean save?)");
   },
 );
+
+test('--compress zstd is a mistake where Node has no zstd, and works where it has', async () => {
+  const { code, stderr } = await run(['save', '--from', DEMO, '--compress', 'zstd', '-q']);
+  const expected = nativeZstd() === undefined ? [2, expect.stringContaining('--compress gzip')] : [0, ''];
+  expect([code, stderr]).toEqual(expected);
+  expect(await readdir(cwd)).toEqual(code === 0 ? ['.drayage'] : []);
+});
 
 test('--version and --help end with 0', async () => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
