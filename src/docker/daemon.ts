@@ -58,6 +58,13 @@ export interface RemoveOptions extends ContentOptions {
  * or too old, or for an unsupported kind of address; `USAGE` for an invalid address, or if the daemon refuses the
  * client's certificate; `UNSAFE` if the daemon's certificate is not trusted; `NOT_FOUND` or `MALFORMED` for the
  * client's certificates
+ * @example
+ * ```ts
+ * import { connectDocker, resolveDockerHost } from 'drayage';
+ *
+ * await using docker = await connectDocker(await resolveDockerHost(env));
+ * console.log(docker.title, (await docker.inspect('app:1')).id);
+ * ```
  */
 export async function connectDocker(options: DockerOptions = {}): Promise<DockerDaemon> {
   return DockerDaemon.connect(options);

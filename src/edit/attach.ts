@@ -27,6 +27,14 @@ export interface AttachOptions extends ContentOptions {
  * @param artifactType such as `application/spdx+json`
  * @returns the root of the artifact
  * @throws {@link DrayageError} errors of the transaction
+ * @example
+ * ```ts
+ * import { attach } from 'drayage/image';
+ *
+ * const [{ root }] = await layout.resolve('app:1');
+ * const sbom = { bytes: Buffer.from('{}'), mediaType: 'application/spdx+json' };
+ * await layout.update((transaction) => attach(transaction, root, 'application/spdx+json', [sbom]));
+ * ```
  */
 export async function attach(
   transaction: StoreTransaction,

@@ -51,6 +51,16 @@ type Changes = Readonly<Record<string, string | undefined>>;
  * @param root a manifest, or an index that contains the image for `platform`
  * @returns the new image, whose root a transaction can add
  * @throws {@link DrayageError} `NOT_FOUND`, `UNSUPPORTED`, `MALFORMED`; errors of `store`
+ * @example
+ * ```ts
+ * import { mutateImage } from 'drayage/image';
+ *
+ * const [{ root }] = await layout.resolve('app:1');
+ * await layout.update(async (transaction) => {
+ *   const image = await mutateImage(transaction, root, { labels: { stage: 'test' }, cmd: ['/app'] });
+ *   transaction.add(image, ['app:test'], {});
+ * });
+ * ```
  */
 export async function mutateImage(
   store: ContentSource & ContentSink,

@@ -10,7 +10,18 @@ import { locateArtifact } from './locate-artifact.ts';
 import type { FoundJob, JobQuery } from './jobs.ts';
 import { findJob } from './jobs.ts';
 
-/** The artifacts of a GitLab instance. */
+/**
+ * The artifacts of a GitLab instance.
+ * @example
+ * ```ts
+ * import { fetchImages, GitLab } from 'drayage';
+ *
+ * await using gitlab = new GitLab({ url: gitlabUrl, token });
+ * const job = await gitlab.findJob({ jobId: '123', project: '12' });
+ * await using artifact = await gitlab.openArtifact(job);
+ * await fetchImages({ from: artifact.layouts, to: empty });
+ * ```
+ */
 export class GitLab implements AsyncDisposable {
   readonly #api: GitLabApi;
 

@@ -98,6 +98,17 @@ export interface CopyImageOptions extends Omit<CopyContentsOptions, 'limit'> {
  * Copies an image, and what refers to it or to a part of it, into a sink: only what the sink lacks, byte for byte.
  * @returns what the image leads to, and the referrers: a transaction adds both
  * @throws {@link DrayageError} as {@link contentsOf}; errors of the sink
+ * @example
+ * ```ts
+ * import { copyImage } from 'drayage/image';
+ *
+ * const [{ root, names, annotations }] = await layout.resolve('app:1');
+ * await empty.update(async (transaction) => {
+ *   const { referrers } = await copyImage(layout, root, transaction, { annotations });
+ *   for (const referrer of referrers) transaction.add(referrer, [], {});
+ *   transaction.add(root, names, annotations);
+ * });
+ * ```
  */
 export async function copyImage(
   place: ContentSource & Pick<ImageIndex, 'referrers'>,

@@ -38,6 +38,13 @@ const DEFAULT_MAX_BYTES = 10 * 1024 ** 3;
  * Blobs in a folder that outlives jobs, each under its digest. Several jobs may use it at a time. Only its owner has
  * access (mode 0700). Blobs are hashed before use, and damaged ones are removed. If the disk fails, the blobs come from
  * their source.
+ * @example
+ * ```ts
+ * import { BlobCache, load, localFirst, overlay } from 'drayage';
+ *
+ * await using cache = await BlobCache.open(folder, { now: Date.now });
+ * await load({ from: [overlay(layout, localFirst([cache], layout))], to: daemon });
+ * ```
  */
 export class BlobCache implements ContentSource, AsyncDisposable {
   readonly path: string;

@@ -33,6 +33,14 @@ export interface PruneLayoutOptions extends UpdateOptions {
 /**
  * An OCI image layout on disk (OCI image-spec 1.1, image-layout.md): regular files and folders only. A link at its path
  * or anywhere in it is refused, in reading and in writing. Several processes may read and update one layout at a time.
+ * @example
+ * ```ts
+ * import { copy, Layout } from 'drayage';
+ *
+ * await using images = await Layout.create(folder);
+ * await copy({ from: layout, to: images });
+ * for (const { names } of await images.images()) console.log(names);
+ * ```
  */
 export class Layout implements ImageStore, AsyncDisposable {
   /** Absolute path of the folder. */

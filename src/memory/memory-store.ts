@@ -6,7 +6,17 @@ import { MemoryContent } from './memory-content.ts';
 import type { Objects, StoredIndex } from './object-store.ts';
 import { ObjectStore } from './object-store.ts';
 
-/** A store in memory. Everything that it holds takes up memory until the store is dropped. */
+/**
+ * A store in memory. Everything that it holds takes up memory until the store is dropped.
+ * @example
+ * ```ts
+ * import { copy, MemoryStore } from 'drayage';
+ *
+ * const store = new MemoryStore();
+ * await copy({ from: layout, images: ['app:1'], to: store });
+ * const [{ root }] = await store.resolve('app:1');
+ * ```
+ */
 export class MemoryStore extends ObjectStore {
   /** @param content where the blobs are kept. Default: a place of its own */
   constructor(content: MemoryContent = new MemoryContent()) {

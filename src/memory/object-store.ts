@@ -43,6 +43,27 @@ export interface Objects extends ContentSource, Pick<ContentSink, 'put'> {
  *
  * An update reads each stored blob that it puts or that an added image needs, once and whole, to prove that it is intact:
  * to save an image again that is stored costs its download.
+ * @example
+ * ```ts
+ * import { buffer } from 'node:stream/consumers';
+ * import { copy, MemoryContent, ObjectStore } from 'drayage';
+ *
+ * const blobs = new MemoryContent();
+ * let index: { bytes: Uint8Array; version: string } | undefined;
+ * const store = new ObjectStore({
+ *   location: 'my objects',
+ *   has: (blob) => blobs.has(blob),
+ *   open: (blob, options) => blobs.open(blob, options),
+ *   put: async ({ digest }, bytes) => void blobs.blobs.set(digest, await buffer(bytes)),
+ *   readIndex: async () => index,
+ *   swapIndex: async (bytes, version) => {
+ *     if (index?.version !== version) return false;
+ *     index = { bytes, version: `${Number(version ?? 0) + 1}` };
+ *     return true;
+ *   },
+ * });
+ * await copy({ from: layout, to: store });
+ * ```
  */
 export class ObjectStore implements ImageStore {
   readonly #objects: Objects;

@@ -10,7 +10,17 @@ export interface TaggedRepository {
   tag: string;
 }
 
-/** Registries. Each is opened when a reference first names it, and stays open until all are closed. */
+/**
+ * Registries. Each is opened when a reference first names it, and stays open until all are closed.
+ * @example
+ * ```ts
+ * import { copy, Registries } from 'drayage';
+ *
+ * await using all = new Registries(async () => ({ credentials }));
+ * const { repository, tag } = await all.tagged(`${registryHost}/group/app:1`);
+ * await copy({ from: repository, images: [tag], to: empty });
+ * ```
+ */
 export class Registries implements AsyncDisposable {
   readonly #optionsFor: (host: string) => Promise<RegistryOptions>;
   readonly #open = new Map<string, Promise<Registry>>();

@@ -4,7 +4,17 @@ import type { RegistryOptions } from './api.ts';
 import { RegistryApi } from './api.ts';
 import { RegistryRepository } from './repository.ts';
 
-/** A registry that speaks the OCI distribution-spec: one host, with its credentials. */
+/**
+ * A registry that speaks the OCI distribution-spec: one host, with its credentials.
+ * @example
+ * ```ts
+ * import { copy } from 'drayage';
+ * import { Registry } from 'drayage/registry';
+ *
+ * await using registry = new Registry(registryHost, { credentials });
+ * await copy({ from: registry.repository('group/app'), images: ['1'], to: empty });
+ * ```
+ */
 export class Registry implements AsyncDisposable {
   /** As references name it: `registry.example:5000`, `docker.io`. */
   readonly host: string;

@@ -70,6 +70,13 @@ export interface CopyResult {
  * first layer is read, each blob hashed, layers proven where a daemon or a registry gets them. A store gets all images or, after
  * any failure, none; a daemon or a registry may keep those that it got before the failure.
  * @throws {@link DrayageError} `USAGE` if `through` is missing; the errors of these verbs
+ * @example
+ * ```ts
+ * import { copy } from 'drayage';
+ *
+ * const { images } = await copy({ from: daemon, images: ['app:1'], to: layout });
+ * console.log(images.map(({ digest }) => digest));
+ * ```
  */
 export async function copy(options: CopyOptions): Promise<CopyResult> {
   const started = performance.now();

@@ -59,6 +59,13 @@ const DERIVED = new Set(['rootfs', 'history']);
  * Compares two layouts, or two images: layers by their content, and the configs of images that share a name or are the
  * only ones. Reads no layer.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `MALFORMED`; errors of a place for damaged content
+ * @example
+ * ```ts
+ * import { diff } from 'drayage';
+ *
+ * const { layers, config } = await diff({ a: { place: layout }, b: { place: other } });
+ * console.log(`${layers.shared.length} layers in common, ${config.length} differences of configs`);
+ * ```
  */
 export async function diff({ a, b, ...selection }: DiffOptions): Promise<DiffResult> {
   const [ofA, ofB] = [await readSide(a, selection), await readSide(b, selection)];

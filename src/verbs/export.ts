@@ -33,6 +33,14 @@ export interface ExportOptions extends Selection {
  * is decompressed, its diffID before its end. After a failure the stream never ends cleanly.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; from the stream also `DIGEST_MISMATCH`,
  * `SIZE_MISMATCH`
+ * @example
+ * ```ts
+ * import { createWriteStream } from 'node:fs';
+ * import { pipeline } from 'node:stream/promises';
+ * import { exportArchive } from 'drayage';
+ *
+ * await pipeline(await exportArchive({ from: [layout], format: 'oci' }), createWriteStream(file));
+ * ```
  */
 export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const { from, signal, openBase } = options;

@@ -46,6 +46,13 @@ export interface FetchResult {
  * of omitted layers goes, if none is omitted. A reference to an image in a daemon stays a reference.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `UNREACHABLE`,
  * `TIMEOUT`, `IO`
+ * @example
+ * ```ts
+ * import { fetchImages } from 'drayage';
+ *
+ * const { bytes } = await fetchImages({ from: [layout], to: empty, images: ['app:1'] });
+ * console.log(`${bytes.fetched} of ${bytes.total} bytes were fetched`);
+ * ```
  */
 export async function fetchImages(options: FetchOptions): Promise<FetchResult> {
   return (await prepareFetch(options))();
@@ -55,6 +62,14 @@ export async function fetchImages(options: FetchOptions): Promise<FetchResult> {
  * Selects the images of a fetch, and writes nothing yet. So several fetches can be refused before the first one writes.
  * @returns fetches them
  * @throws {@link DrayageError} as {@link fetchImages}
+ * @example
+ * ```ts
+ * import { prepareFetch } from 'drayage';
+ *
+ * const fetches = [];
+ * for (const place of [layout, other]) fetches.push(await prepareFetch({ from: [place], to: empty }));
+ * for (const fetch of fetches) await fetch();
+ * ```
  */
 export async function prepareFetch(options: FetchOptions): Promise<() => Promise<FetchResult>> {
   const started = performance.now();

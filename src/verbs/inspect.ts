@@ -84,6 +84,13 @@ interface FoundImage {
 /**
  * Lists what is in layouts. Reads no layer.
  * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `DIGEST_MISMATCH` of a document
+ * @example
+ * ```ts
+ * import { inspect } from 'drayage';
+ *
+ * const { images } = await inspect({ from: [layout] });
+ * for (const { names, layers } of images) console.log(`${names[0]}: ${layers.length} layers`);
+ * ```
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const found: FoundImage[] = [];

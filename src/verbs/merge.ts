@@ -54,6 +54,13 @@ export interface MergeResult {
  * @throws {@link DrayageError} `AMBIGUOUS` if one name means different images for one platform; `UNSAFE` if such images
  * omit different layers; `NOT_FOUND`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INCOMPLETE`, `MALFORMED`,
  * `LOCKED`, `IO`
+ * @example
+ * ```ts
+ * import { merge } from 'drayage';
+ *
+ * const { images } = await merge({ from: [layout, other], to: empty });
+ * console.log(images.map(({ name, platforms }) => `${name}: ${platforms.join(', ')}`));
+ * ```
  */
 export async function merge(options: MergeOptions): Promise<MergeResult> {
   return paced(options, mergeSelected);

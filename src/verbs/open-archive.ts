@@ -17,6 +17,13 @@ export interface OpenArchiveOptions extends Omit<Selection, 'as'> {
  * @param archive the path of a file, or bytes
  * @returns the store that holds the images: a Layout for large ones, if `into` is one
  * @throws {@link DrayageError} `NOT_FOUND` without the file, `IO` if it cannot be read; `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`
+ * @example
+ * ```ts
+ * import { openArchive } from 'drayage';
+ *
+ * const place = await openArchive(archive);
+ * for (const { names, root } of await place.images()) console.log(names, root.digest);
+ * ```
  */
 export async function openArchive(
   archive: string | ArchiveBytes['archive'],

@@ -43,6 +43,13 @@ export interface PruneResult {
  * another process is at work on the layout.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `USAGE` for a part of a multi-platform image, `LOCKED`, `IO`,
  * `LINK`; errors of damaged documents that must stay: then nothing was removed
+ * @example
+ * ```ts
+ * import { prune } from 'drayage';
+ *
+ * const { freed } = await prune({ layout, images: ['app:1'] });
+ * console.log(`${freed.blobs} blobs are gone, ${freed.bytes} bytes`);
+ * ```
  */
 export async function prune(options: PruneOptions): Promise<PruneResult> {
   const { layout, dryRun = false, signal } = options;

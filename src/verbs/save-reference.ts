@@ -64,6 +64,14 @@ export interface SaveReferenceResult {
  * The images stay in the daemon, and no layer is read. `load` finds them only there.
  * @throws {@link DrayageError} `NOT_FOUND`; `USAGE` if no image is named; `UNSAFE` if the daemon has no lasting ID or does not
  * identify its images; `DAEMON`, `UNREACHABLE`, `IO`
+ * @example
+ * ```ts
+ * import { saveReference } from 'drayage';
+ *
+ * const lease = { pipeline: '4711', now: new Date() };
+ * const { images } = await saveReference({ from: daemon, images: ['app:1'], to: empty, lease });
+ * console.log(images.map(({ ref }) => ref));
+ * ```
  */
 export async function saveReference(options: SaveReferenceOptions): Promise<SaveReferenceResult> {
   const started = performance.now();

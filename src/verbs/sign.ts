@@ -51,6 +51,14 @@ export interface SignResult {
  * digest is signed, and the statement says that no layer was read.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `IO`; `DIGEST_MISMATCH` if a blob is not the layer
  * that it stands for; `INCOMPLETE` if an index lists what is absent; errors of `sign`
+ * @example
+ * ```ts
+ * import { gitlabStatement, keySigner, loadPrivateKey, sign } from 'drayage';
+ *
+ * const signer = keySigner({ privateKey: await loadPrivateKey(pem) });
+ * const { images } = await sign({ layout, statement: gitlabStatement(env), sign: signer });
+ * console.log(images.map(({ referrer }) => referrer));
+ * ```
  */
 export async function sign(options: SignOptions): Promise<SignResult> {
   const { layout: to, signal, onProgress } = options;

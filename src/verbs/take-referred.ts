@@ -24,6 +24,21 @@ export interface TakeReferredOptions extends ContentOptions {
 /**
  * Takes the image of a reference out of its daemon, with its layers: a save, which proves each of them.
  * @throws {@link DrayageError} `UNREACHABLE` for another daemon, or if the image is gone; as {@link save}
+ * @example
+ * ```ts
+ * import { MemoryStore, promote, takeReferred } from 'drayage';
+ *
+ * await promote({
+ *   from: [references],
+ *   promotions: [{ to: [`${registryHost}/group/app:1`] }],
+ *   registries,
+ *   openReference: async (reference, image) => {
+ *     const to = new MemoryStore();
+ *     await takeReferred({ from: daemon, reference, image, to });
+ *     return to;
+ *   },
+ * });
+ * ```
  */
 export async function takeReferred(options: TakeReferredOptions): Promise<void> {
   const { from, reference, image, to, signal, onProgress } = options;

@@ -55,6 +55,14 @@ const MAX_ROUNDS = 3;
  * afterwards. Here, leases are read again after a name was removed, and the name is set again if there is one. So the
  * name may be missing between the two, while these requests run.
  * @throws {@link DrayageError} `DAEMON`, `UNREACHABLE`
+ * @example
+ * ```ts
+ * import { unload } from 'drayage';
+ *
+ * const aDayAgo = new Date(Date.now() - 24 * 60 * 60 * 1000);
+ * const { removed } = await unload({ from: daemon, leases: { before: aDayAgo } });
+ * console.log(removed);
+ * ```
  */
 export async function unload({ from, leases, now, signal }: UnloadOptions): Promise<UnloadResult> {
   const run = new Unloading(from, { signal }, leaseRules(leases, now));

@@ -30,6 +30,13 @@ export interface UntagResult {
  * Removes tags. Their images stay under other tags and their digests, until the registry collects untagged ones.
  * @throws {@link DrayageError} `USAGE`, before any request, also for a reference without a tag; `UNSUPPORTED` if a
  * registry deletes nothing; `UNREACHABLE`, `TIMEOUT`
+ * @example
+ * ```ts
+ * import { untag } from 'drayage';
+ *
+ * const { tags } = await untag({ references: [`${registryHost}/group/app:pr-12`], registries });
+ * console.log(tags.map(({ ref, status }) => `${ref}: ${status}`));
+ * ```
  */
 export async function untag({
   references,

@@ -67,6 +67,13 @@ export interface LoadResult {
  * verified. Of a reference, the image must be in this daemon: it is held against the reference, and only gets names.
  * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `POLICY`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `DAEMON`;
  * `UNREACHABLE`, also for an unreadable base, and for a reference to an image that this daemon does not have
+ * @example
+ * ```ts
+ * import { load } from 'drayage';
+ *
+ * const { images } = await load({ from: [layout], to: daemon, images: ['app:1'] });
+ * console.log(images.map(({ ref, status }) => `${ref}: ${status}`));
+ * ```
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   return paced(options, loadSelected);

@@ -106,6 +106,15 @@ export interface PromoteResult {
  * if anything fails before them, none has moved.
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `AMBIGUOUS`, `POLICY`; `UNSAFE` if a tag would move that must not;
  * `INCOMPLETE`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `UNREACHABLE`, `TIMEOUT`
+ * @example
+ * ```ts
+ * import { promote, Registries } from 'drayage';
+ *
+ * await using registries = new Registries(async () => ({ credentials }));
+ * const promotions = [{ image: 'app:1', to: [`${registryHost}/group/app:1.2`] }];
+ * const { images } = await promote({ from: [layout], promotions, registries });
+ * console.log(images.flatMap(({ tags }) => tags.map(({ digestRef }) => digestRef)));
+ * ```
  */
 export async function promote(options: PromoteOptions): Promise<PromoteResult> {
   return paced(options, promoteSelected);

@@ -25,6 +25,14 @@ import { Omitter } from './thin/omitter.ts';
  * then. Omitted blobs are removed after that.
  * @throws {@link DrayageError} `NOT_FOUND`, `UNREACHABLE`, `TRUNCATED`, `MALFORMED`, `INCOMPLETE`, `DIGEST_MISMATCH`,
  * `LIMIT`, `IO`; `USAGE` if no image is named of a daemon, or of the same layout
+ * @example
+ * ```ts
+ * import { Layout, save } from 'drayage';
+ *
+ * const to = await Layout.create(folder);
+ * const { images, bytes } = await save({ from: daemon, images: ['app:1'], to });
+ * console.log(`${images.length} images, ${bytes.total} bytes`);
+ * ```
  */
 export async function save(options: SaveOptions): Promise<SaveResult> {
   return paced(options, saveAll);

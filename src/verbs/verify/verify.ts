@@ -93,6 +93,13 @@ interface Verification extends Pick<VerifyOptions, 'layout'> {
  * that is intact, manifest.json must name the same images. Continues after a problem, to name them all. Who made an image
  * is checked for each by itself, if `policy` or `authenticate` is given. A problem counts only if the layout was not
  * changed meanwhile: otherwise it is read once more.
+ * @example
+ * ```ts
+ * import { verify } from 'drayage';
+ *
+ * const { problems } = await verify({ layout });
+ * for (const { code, message } of problems) console.log(code, message);
+ * ```
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   return paced(options, verifySettled);
