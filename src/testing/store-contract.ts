@@ -61,6 +61,28 @@ const READING: Promises = {
     for (const reference of ['app:1', 'docker.io/library/app:1', APP.root.digest, APP.config.digest])
       assert.deepEqual(await resolved(store, reference), [APP.root.digest]);
   },
+  'it gives out a blob from any offset': async (store) => {
+    await store.update((transaction) => addSample(transaction, APP));
+    const [blob, bytes] = APP.blobs[0] ?? assert.fail('a sample without blobs');
+    for (const offset of [0, 1, bytes.length]) {
+      const read = await buffer(await store.open(blob, { offset }));
+      assert.ok(read.equals(bytes.subarray(offset)), `other bytes were read from offset ${offset}`);
+    }
+  },
+  'it lacks what was not added': async (store) => {
+    await store.update((transaction) => addSample(transaction, APP));
+    const absent = describeBytes(LOOSE);
+    assert.equal(await store.has(absent), false);
+    assert.equal(await store.has({ ...APP.root, size: APP.root.size + 1 }), false);
+    await rejectsWith('NOT_FOUND', store.open(absent));
+    await rejectsWith('NOT_FOUND', store.resolve('app:1'));
+  },
+  'reading ends with the reason of its signal': async (store) => {
+    await store.update((transaction) => addSample(transaction, APP));
+    const signal = AbortSignal.abort(ENOUGH);
+    await assert.rejects(store.has(APP.root, { signal }), ENOUGH);
+    await assert.rejects(store.open(APP.root, { signal }), ENOUGH);
+  },
   'it finds what refers to an image': async (store) => {
     const signature = sampleReferrer(APP.root);
     await store.update(async (transaction) => {
@@ -151,6 +173,17 @@ const REFUSING: Promises = {
   'it refuses an image that lacks a layer, and is as it was': (store) => assertComplete(store, APP.layers[1]),
   'it refuses an image that lacks its config, and is as it was': (store) => assertComplete(store, APP.config),
   'it refuses an image that lacks its manifest, and is as it was': (store) => assertComplete(store, APP.root),
+  'it takes bytes only as what they are said to be': async (store) => {
+    const [said, other] = [describeBytes(LOOSE), LOOSE.toReversed()];
+    await store.update(async (transaction) => {
+      await rejectsWith('DIGEST_MISMATCH', transaction.put(said, chunksOf(other)));
+      await rejectsWith('SIZE_MISMATCH', transaction.put(said, chunksOf(LOOSE.subarray(1))));
+      const writer = await transaction.begin();
+      await writer.write(other);
+      await rejectsWith('DIGEST_MISMATCH', writer.commit(said));
+      assert.equal(await transaction.has(said), false);
+    });
+  },
   'it is as it was if the work fails': async (store) => {
     await store.update((transaction) => addSample(transaction, APP, ['app:1']));
     const update = store.update(async (transaction) => {

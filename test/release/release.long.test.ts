@@ -198,7 +198,8 @@ describe('the npm package', () => {
       const path = join(folder, name);
       if (reached.has(path)) continue;
       reached.add(path);
-      const text = await readFile(path, 'utf8');
+      // Examples in comments import the package.
+      const text = (await readFile(path, 'utf8')).replaceAll(/\/\*\*.*?\*\//gs, '');
       for (const [, found = ''] of text.matchAll(/(?:from|import\(?)\s*['"]([^'"]+)['"]/g)) {
         if (found.startsWith('.')) queue.push(join(dirname(name), found.replace(/\.ts$/, '.d.ts')));
         else expect(found, `${name} names a type of another package`).toMatch(/^node:/);

@@ -13,7 +13,11 @@ function declaredImports(): Map<string, string[]> {
   const queue = ENTRIES.map((entry) => join(SRC, entry));
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     if (reached.has(file)) continue;
-    const { outputText } = ts.transpileDeclaration(readFileSync(file, 'utf8'), { fileName: file });
+    const { outputText } = ts.transpileDeclaration(readFileSync(file, 'utf8'), {
+      fileName: file,
+      // Examples in comments import the package.
+      compilerOptions: { removeComments: true },
+    });
     const found = [...outputText.matchAll(/(?:from|import\(?)\s*['"]([^'"]+)['"]/g)].map(
       ([, name = '']) => name,
     );
