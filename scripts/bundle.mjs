@@ -11,7 +11,7 @@ const { bin, exports } = JSON.parse(readFileSync(path('package.json'), 'utf8'));
 const files = [...Object.values(bin), ...Object.values(exports).flatMap((entry) => entry.default ?? [])];
 // The command line as a function, for tests of what it loads. What the program shares with commands has a file of its own:
 // if a command imported it from the program, importing the command line would run it.
-const entries = [...files.map((file) => /dist\/(.+)\.js$/.exec(file)[1]), 'cli/main', 'cli/collector'];
+const entries = [...files.map((file) => /dist\/(.+)\.js$/.exec(file)[1]), 'cli/main', 'heap'];
 
 const index = path('src/index.ts');
 /** The files that the index exports from, by exported name. */

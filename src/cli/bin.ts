@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { keepHeapSmall } from './collector.ts';
+import { keepHeapSmall } from '../heap.ts';
 import { main } from './main.ts';
 
 keepHeapSmall();

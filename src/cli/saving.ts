@@ -6,7 +6,7 @@ import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
 import { findBuiltImages } from './built-images.ts';
-import { collectLessOften } from './collector.ts';
+import { collectLessOften } from '../heap.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';

@@ -15,14 +15,21 @@ export {
   SOURCE,
 } from '../oci/annotations.ts';
 export type { ExecutionConfig, Healthcheck, HistoryEntry, ImageConfig } from '../oci/config.ts';
-export { buildConfig, configPlatform, parseConfig } from '../oci/config.ts';
+export { configPlatform, parseConfig } from '../oci/config.ts';
+export {
+  buildArtifact,
+  buildConfig,
+  buildManifest,
+  EMPTY_CONFIG,
+  pairLayers,
+  parseManifest,
+} from '../oci/manifest.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
 export type { Digest, DigestAlgorithm, Digester } from '../oci/digest.ts';
 export { createDigester, digestOf, isDigest, parseDigest, shortDigest } from '../oci/digest.ts';
 export type { Index } from '../oci/image-index.ts';
 export { parseIndex } from '../oci/image-index.ts';
 export type { ArtifactManifest, Document, Manifest, ManifestOptions } from '../oci/manifest.ts';
-export { buildArtifact, buildManifest, EMPTY_CONFIG, pairLayers, parseManifest } from '../oci/manifest.ts';
 export type { Compression } from '../oci/media-types.ts';
 export {
   DOCKER_CONFIG,

@@ -1,8 +1,5 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
-import type { Document } from './manifest.ts';
-import { toDocument } from './manifest.ts';
-import { OCI_CONFIG } from './media-types.ts';
 import {
   digestSchema,
   documentObject,
@@ -170,11 +167,6 @@ const configSchema: v.GenericSchema<unknown, ImageConfig> = documentObject(
  */
 export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
   return parseDocument(configSchema, bytes, what);
-}
-
-/** Writes an image config as an OCI one, whose descriptor a manifest names. */
-export function buildConfig(config: ImageConfig): Document {
-  return toDocument(OCI_CONFIG, JSON.stringify(config));
 }
 
 /** The platform that a config states. */

@@ -1,12 +1,13 @@
 import { count } from '../text/count.ts';
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
+import type { ImageConfig } from './config.ts';
 import type { Descriptor } from './descriptor.ts';
 import { bareDescriptor } from './descriptor.ts';
 import { descriptorSchema } from './descriptor-schema.ts';
 import type { Digest } from './digest.ts';
 import { digestOf } from './digest.ts';
-import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
+import { DOCKER_MANIFEST, OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
 import {
   documentObject,
   list,
@@ -70,6 +71,11 @@ export function buildManifest(
   further: ManifestOptions = {},
 ): Document {
   return writeManifest({ ...further, config: bareDescriptor(config), layers: layers.map(bareDescriptor) });
+}
+
+/** Writes an image config as an OCI one, whose descriptor a manifest names. */
+export function buildConfig(config: ImageConfig): Document {
+  return toDocument(OCI_CONFIG, JSON.stringify(config));
 }
 
 /** What a manifest states beside config and layers (OCI image-spec, manifest.md). Default: nothing. */

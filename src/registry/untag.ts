@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
-import { buildConfig } from '../oci/config.ts';
-import { buildManifest } from '../oci/manifest.ts';
+import { buildConfig, buildManifest } from '../oci/manifest.ts';
 import { once } from '../stream/tap.ts';
 import { deleteManifest, describeManifest, putManifest } from './manifests.ts';
 import type { RepositoryAddress } from './repository-address.ts';

@@ -3,8 +3,7 @@ import type { StoreTransaction } from '../content/store.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestOf } from '../oci/digest.ts';
-import { buildConfig } from '../oci/config.ts';
-import { buildManifest, toDocument } from '../oci/manifest.ts';
+import { buildConfig, buildManifest, toDocument } from '../oci/manifest.ts';
 import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../oci/media-types.ts';
 
 /** An image in memory: its root, and every blob that it leads to. */

@@ -1,5 +1,4 @@
 import type { ImageStore } from '../content/store.ts';
-import { openInput } from '../disk/input.ts';
 import { MemoryStore } from '../memory/memory-store.ts';
 import type { Selection } from '../select/selection.ts';
 import { save } from './save/save.ts';
@@ -26,20 +25,9 @@ export interface OpenArchiveOptions extends Omit<Selection, 'as'> {
  * ```
  */
 export async function openArchive(
-  archive: string | ArchiveBytes['archive'],
+  archive: ArchiveBytes['archive'],
   { into = new MemoryStore(), ...selection }: OpenArchiveOptions = {},
 ): Promise<ImageStore> {
-  const unpack = async (from: ArchiveBytes): Promise<unknown> =>
-    save({ ...selection, from, to: into, compress: 'none' });
-  if (typeof archive !== 'string') {
-    await unpack({ archive });
-    return into;
-  }
-  const file = await openInput(archive);
-  try {
-    await unpack({ archive: file, name: archive });
-  } finally {
-    file.destroy();
-  }
+  await save({ ...selection, from: { archive }, to: into, compress: 'none' });
   return into;
 }

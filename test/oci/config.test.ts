@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ExecutionConfig, ImageConfig } from '../../src/oci/config.ts';
-import { buildConfig, configPlatform, parseConfig } from '../../src/oci/config.ts';
+import { configPlatform, parseConfig } from '../../src/oci/config.ts';
+import { buildConfig } from '../../src/oci/manifest.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { fakeDigest, json, thrown } from './documents.ts';
 

@@ -20,6 +20,7 @@ const TABLE: Record<string, Rule> = {
   disposal: { level: 0, packages: ['node:stream'] },
   text: { level: 0 },
   clock: { level: 0 },
+  heap: { level: 0, packages: ['node:v8'] },
   'system-error': { level: 1 },
   budget: { level: 1, packages: ['node:async_hooks'] },
   progress: { level: 1 },
@@ -107,7 +108,6 @@ const TABLE: Record<string, Rule> = {
     also: ['cli/grammar'],
     packages: [
       'undici',
-      'node:v8',
       'node:crypto',
       'node:fs',
       'node:net',
@@ -120,7 +120,7 @@ const TABLE: Record<string, Rule> = {
 };
 
 /** The rooms that cli may import from besides its own. */
-const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk', 'undici', 'agent'];
+const OPEN_TO_CLI = ['index', 'errors', 'system-error', 'text', 'budget', 'disk', 'heap', 'undici', 'agent'];
 
 /** Source files by their path in src: `oci/digest.ts`. */
 export type Sources = ReadonlyMap<string, string>;

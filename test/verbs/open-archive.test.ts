@@ -10,6 +10,7 @@ import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { once } from '../../src/stream/tap.ts';
 import { copy } from '../../src/verbs/copy.ts';
 import { load } from '../../src/verbs/load/load.ts';
+import { save } from '../../src/verbs/save/save.ts';
 import { openArchive } from '../../src/verbs/open-archive.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
@@ -60,6 +61,16 @@ test('a file that is not there, or is cut, is an error that names it', async () 
     await expect(opening).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path: absent } });
   }
   await expect(openArchive(cut)).rejects.toMatchObject({ code: 'TRUNCATED', facts: { path: cut } });
+});
+
+test('a save reads an archive by its path, and closes it', async () => {
+  const path = join(await temporaryFolder(), 'app.tar');
+  await writeFile(path, await archiveOf(['app:1']));
+  const { images } = await save({ from: { archive: path }, to: new MemoryStore() });
+  expect(images).toMatchObject([{ name: 'app:1' }]);
+  await vi.waitFor(async () => expect(await openFiles()).not.toContain(path));
+  const absent = save({ from: { archive: `${path}.gz` }, to: new MemoryStore() });
+  await expect(absent).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path: `${path}.gz` } });
 });
 
 test('a file is closed if nothing is read of it', async () => {

@@ -5,7 +5,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
 import { openBases } from '../bases.ts';
 import { isShared, openDaemon } from '../daemon.ts';
-import { collectLessOften } from '../collector.ts';
+import { collectLessOften } from '../../heap.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import type { LockTimeoutOptions } from '../places.ts';

@@ -1,3 +1,4 @@
+import { openInput } from '../../../disk/input.ts';
 import { readArchive } from '../../../archive/read/read.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImagePlace } from '../../../content/image-index.ts';
@@ -14,17 +15,28 @@ import { diskError } from '../../../system-error.ts';
 
 /** Takes images out of an archive. */
 export async function fromArchive(
-  { archive: bytes, name }: ArchiveBytes,
+  { archive, name = typeof archive === 'string' ? archive : undefined }: ArchiveBytes,
   options: SourceOptions,
 ): Promise<ArrivedImage[]> {
   options.onProgress?.({ kind: 'start', images: null, layers: null, size: null });
   options.onProgress?.({ kind: 'phase', phase: 'reading' });
+  const { bytes, close } = await openBytes(archive);
   try {
-    const archive = await readArchive(bytes, options);
-    return await takeSelected(archive.place, options, () => (selected) => archive.store(selected));
+    const read = await readArchive(bytes, options);
+    return await takeSelected(read.place, options, () => (selected) => read.store(selected));
   } catch (error) {
     throw name === undefined ? error : naming(name, error);
+  } finally {
+    close();
   }
+}
+
+async function openBytes(
+  archive: ArchiveBytes['archive'],
+): Promise<{ bytes: AsyncIterable<Uint8Array>; close: () => void }> {
+  if (typeof archive !== 'string') return { bytes: archive, close: () => {} };
+  const file = await openInput(archive);
+  return { bytes: file, close: () => void file.destroy() };
 }
 
 /** The error of an archive, which then names it; one that names another file stays as it is. */

@@ -11,9 +11,12 @@ import type { Selection } from '../../../select/selection.ts';
 
 /** The bytes of an archive. */
 export interface ArchiveBytes {
-  /** Read to its end, or destroyed. {@link FillableBytes} are read into memory that is used again. */
-  archive: AsyncIterable<Uint8Array> | FillableBytes;
-  /** Names it in errors: the path of its file. Default: errors do not name it. */
+  /**
+   * The path of a file or a named pipe; or bytes, which are read to their end, or destroyed. A file and {@link FillableBytes} are
+   * read into memory that is used again: with less memory and time than a stream.
+   */
+  archive: string | AsyncIterable<Uint8Array> | FillableBytes;
+  /** Names it in errors. Default: the path; errors about bytes do not name them. */
   name?: string | undefined;
 }
 
