@@ -41,7 +41,7 @@ export interface ContentSource {
   isRemote?(descriptor: Descriptor, options?: ContentOptions): Promise<boolean>;
   /**
    * Of content that passes in one order, as in an archive that is not kept: its place in that order. Read such content in
-   * ascending order, one after the other, and each once. Default: all content can be read in any order.
+   * ascending order, one after the other, and each once. A source that wraps another one passes this on. Default: all content can be read in any order.
    */
   position?(descriptor: Descriptor): number | undefined;
 }
@@ -69,6 +69,8 @@ export function chainSources(sources: readonly ContentSource[]): ContentSource {
       return source.open(descriptor, options);
     },
     isRemote: async (descriptor, options) => isRemote(await find(descriptor, options), descriptor, options),
+    position: (descriptor) =>
+      sources.map((source) => source.position?.(descriptor)).find((position) => position !== undefined),
   };
 }
 

@@ -102,6 +102,10 @@ class OmittedContent implements ContentSource {
     return this.#omitted.has(descriptor.digest);
   }
 
+  position(descriptor: Descriptor): number | undefined {
+    return this.#placed.content.position?.(descriptor);
+  }
+
   async #openBase(layer: Layer, options: OpenOptions): Promise<Readable> {
     const { openBase, onProgress, signal } = this.#options;
     const { blob } = layer;

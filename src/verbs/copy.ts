@@ -41,7 +41,7 @@ export interface CopyOptions extends Omit<Selection, 'as'> {
   through?: ImageStore | undefined;
   /** Opens the base of an image whose first layers its place omits. Default: that is an error. */
   openBase?: OpenBase | undefined;
-  /** The compression of layers that a daemon or an archive gives out uncompressed. Default `auto`. */
+  /** The compression of layers that a daemon or an archive gives out uncompressed. Default `auto`; from daemon to daemon they stay so. */
   compress?: CodecName | undefined;
   /** How many blobs are copied at a time. Default 4. */
   concurrency?: number | undefined;
@@ -67,7 +67,7 @@ export interface CopyResult {
 
 /**
  * Copies images from any place to any other, as `save`, `fetch`, `load` and `promote` do: selected and checked before the
- * first layer is read, each blob hashed, layers proven where a daemon or a registry gets them. A store gets all images or, after
+ * first layer is read (from daemon to daemon: sent), each blob hashed, layers proven where a daemon or a registry gets them. A store gets all images or, after
  * any failure, none; a daemon or a registry may keep those that it got before the failure.
  * @throws {@link DrayageError} `USAGE` if `through` is missing; the errors of these verbs
  * @example

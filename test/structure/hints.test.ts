@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const SRC = new URL('../../src/', import.meta.url);
 /** Options, commands and variables of the command line. */
 const WORDS = /--[a-z]|\bdrayage [a-z]+|\bDRAYAGE_GITLAB_/;
-/** Options of other programs: docker's, behind ssh, and zstd's. */
+/** Options of other programs: docker's, behind ssh, zstd's and V8's. */
 const FOREIGN = /^--host=$|zstd --long=/;
 
 /** The texts in a source: of strings and templates, not of comments. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { inspect } from 'node:util';
 import { syncBuiltinESMExports } from 'node:module';
@@ -178,6 +179,30 @@ test('several images that share layers pass one after the other', async () => {
   const { images } = await copy({ from, images: ['app:1', 'app:2'], to });
   expect(images.map(({ id }) => id)).toEqual([one.configDigest, two.configDigest]);
   expect(fake.images.map(({ id }) => id)).toEqual([one.configDigest, two.configDigest]);
+});
+
+test('a large layer before a tiny one costs no further archive', async () => {
+  const large = randomBytes(24 * 1024 * 1024);
+  const cargo = makeCargo({ layers: [large, 'tiny'] });
+  const [sender, from] = await daemonGiving(cargo, ociArchive(cargo));
+  const [, to] = await receiver('containerd');
+  await copy({ from, images: ['app:1'], to });
+  expect(count(sender, SAVE)).toBe(2);
+});
+
+test('two images may have one layer in two compressions', async () => {
+  const [plain, packed] = [
+    makeCargo({ layers: ['base', 'one'], compress: false }),
+    makeCargo({ layers: ['base', 'two'] }),
+  ];
+  const [sender, from] = await daemonGiving(plain);
+  sender.images.push({ id: packed.configDigest, names: ['app:2'], diffIds: packed.diffIds });
+  sender.handlers.set(SAVE, ({ url = '' }, response) => {
+    response.end(ociArchive(url.includes(encodeURIComponent(plain.configDigest)) ? plain : packed));
+  });
+  const [fake, to] = await receiver('graph');
+  await copy({ from, images: ['app:2', 'app:1'], to });
+  expect(fake.images.map(({ id }) => id)).toEqual([packed.configDigest, plain.configDigest]);
 });
 
 test('an abort ends the requests of both daemons', async () => {

@@ -62,6 +62,7 @@ function renamed(source: ContentSource, originals: ReadonlyMap<Digest, Descripto
     has: async (wanted, options) => source.has(original(wanted), options),
     open: async (wanted, options) => source.open(original(wanted), options),
     isRemote: async (wanted, options) => isRemote(source, original(wanted), options),
+    position: (wanted) => source.position?.(original(wanted)),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
 import type { ImagePlace } from '../../../content/image-index.ts';
 import { placeOf } from '../../../content/overlay.ts';
+import type { IngestLayer } from '../../../content/layer.ts';
 import type { BlobWriter, ContentSink } from '../../../content/sink.ts';
 import { writeBlob } from '../../../content/sink.ts';
 import { noteIngested } from '../../../image/proven.ts';
@@ -32,7 +33,12 @@ export async function openDaemonPlace(daemon: ImageEndpoint, options: Selection)
 async function readImages(daemon: ImageEndpoint, options: Selection): Promise<DaemonPlace> {
   const { images, platform, signal, onProgress } = options;
   const content = new PassingContent(daemon, { platform, signal });
-  await using ingest = createIngest(HASHED, { codec: chooseCodec('none'), signal, onLayer: noteIngested });
+  const ingest: IngestLayer = async (bytes, { entry, compression }) => {
+    const passed = content.comes(entry);
+    // One for each layer: no blob stands in for another one that has the same layer.
+    await using hashing = createIngest(HASHED, { codec: chooseCodec('none'), signal, onLayer: noteIngested });
+    return passed(await hashing.layer(bytes, { entry, compression }));
+  };
   const arrived = await takeImages({
     from: content.recording,
     images,
@@ -40,7 +46,7 @@ async function readImages(daemon: ImageEndpoint, options: Selection): Promise<Da
     signal,
     onProgress,
     content: content.documents,
-    ingest: async (bytes, hint) => content.note(await ingest.layer(bytes, hint), hint.entry),
+    ingest,
     keepManifests: true,
     onRead: (bytes) => onProgress?.({ kind: 'bytes', direction: 'read', bytes }),
   });

@@ -9,6 +9,7 @@ import { MemoryContent } from '../../../memory/memory-content.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import { ByteReader } from '../../../stream/byte-reader.ts';
+import { eitherSignal } from '../../../stream/signals.ts';
 import { derived } from '../../../stream/derived.ts';
 import { verified } from '../../../stream/verified.ts';
 
@@ -36,9 +37,17 @@ export class PassingContent implements ContentSource {
   readonly recording: ImageEndpoint;
   readonly #passed = new Map<Digest, Passed>();
   readonly #archives: PassingArchive[] = [];
+  readonly #stop = new AbortController();
   #reading: Reading | undefined;
+  /** How many layers have come. */
+  #count = 0;
 
-  constructor(daemon: ImageEndpoint, options: Pick<SaveArchiveOptions, 'platform' | 'signal'>) {
+  constructor(
+    daemon: ImageEndpoint,
+    { platform, signal: given }: Pick<SaveArchiveOptions, 'platform' | 'signal'>,
+  ) {
+    const signal = eitherSignal(given, this.#stop.signal);
+    const options = { platform, signal };
     this.recording = {
       inspect: (...asked) => daemon.inspect(...asked),
       platform: (...asked) => daemon.platform(...asked),
@@ -47,23 +56,35 @@ export class PassingContent implements ContentSource {
       save: async (images, saving) => {
         const archive = new PassingArchive(options);
         this.#archives.push(archive);
-        const bytes = await daemon.save(images, saving);
+        // Whole: a layer that another image has in another compression is another blob.
+        const bytes = await daemon.save(images, { ...saving, held: undefined });
         const request: Reading['request'] = (held) => daemon.save(images, { ...options, held });
         return derived(bytes, this.#read(bytes, { archive, request }));
       },
     };
   }
 
-  /** Notes where a layer comes: in the archive that is being read. */
-  note(layer: IngestedLayer, entry: string): IngestedLayer {
-    const { received } = layer;
-    if (this.#reading === undefined || this.#passed.has(received.digest)) return layer;
-    const { archive, request } = this.#reading;
-    const position = this.#passed.size;
+  /**
+   * Notes that a layer comes now, in the archive that is being read.
+   * @returns notes which one it was, when it has passed
+   */
+  comes(entry: string): (layer: IngestedLayer) => IngestedLayer {
+    const [reading, position] = [this.#reading, this.#count++];
+    return (layer) => {
+      if (reading !== undefined && !this.#passed.has(layer.received.digest))
+        this.#note(layer.received, { reading, entry, position });
+      return layer;
+    };
+  }
+
+  #note(
+    received: Passed['received'],
+    { reading, entry, position }: { reading: Reading; entry: string; position: number },
+  ): void {
+    const { archive, request } = reading;
     const before = async (blobs: readonly Descriptor[]): Promise<ReadonlySet<Digest>> =>
       new Set(blobs.map(({ digest }) => digest).filter((digest) => (this.#at(digest) ?? -1) < position));
     this.#passed.set(received.digest, { received, archive, entry, position, request: () => request(before) });
-    return layer;
   }
 
   async has(descriptor: Descriptor): Promise<boolean> {
@@ -89,6 +110,7 @@ export class PassingContent implements ContentSource {
 
   /** Ends all requests. */
   close(): void {
+    this.#stop.abort(new DrayageError('USAGE', 'the images of the daemon are closed'));
     for (const archive of this.#archives) archive.close();
   }
 
@@ -102,7 +124,7 @@ export class PassingContent implements ContentSource {
   }
 }
 
-/** How much of what is no layer is held in memory, in bytes. */
+/** Maximum size of content that is no layer, in memory, in bytes. */
 const MAX_HELD = 64 * 1024 * 1024;
 
 /** Content in memory: what an archive holds beside layers is small. */
