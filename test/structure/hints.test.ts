@@ -6,7 +6,7 @@ const SRC = new URL('../../src/', import.meta.url);
 /** Options, commands and variables of the command line. */
 const WORDS = /--[a-z]|\bdrayage [a-z]+|\bDRAYAGE_GITLAB_/;
 /** Options of other programs: docker's, behind ssh, zstd's and V8's. */
-const FOREIGN = /^--host=$|zstd --long=/;
+const FOREIGN = /^--host=$|zstd --long=|^--(?:semi-space-growth|heap-growing|optimize-for-size)/;
 
 /** The texts in a source: of strings and templates, not of comments. */
 function textsIn(source: string): string[] {
