@@ -39,13 +39,13 @@ export class ProgressTotal {
   /**
    * How much is done of how much.
    * @param moved what is said without a total: `1.0 MB read`
-   * @returns `1.0 MB of 4.0 MB`; of a stream, `1.0 MB read, 1 of 3 layers`
+   * @returns `1.0 MB of 4.0 MB`; of a stream, `1.0 MB read, 1 of 3 blobs`: configs may count, too
    */
   text(moved: string): string {
     if (this.#all === undefined) return moved;
     const { layers, size } = this.#all;
     if (size === null || this.#isStream)
-      return layers === null ? moved : `${moved}, ${this.#layers} of ${count(layers, 'layer')}`;
+      return layers === null ? moved : `${moved}, ${this.#layers} of ${count(layers, 'blob')}`;
     const moving = [...this.#moving.values()].reduce((sum, { read, sent }) => sum + Math.max(read, sent), 0);
     return `${formatBytes(Math.min(size, this.#size + moving))} of ${formatBytes(size)}`;
   }

@@ -122,16 +122,16 @@ describe('where it is known how much there is', () => {
       '…oup/app:1.2.3: 66 MB of 66 MB',
     ],
     [
-      'of a stream, the layers are counted',
+      'of a stream, the blobs are counted',
       [start, layer('a', 60_000_000), bytes(12_000_000)],
-      'registry.example/group/app:1.2.3: 12 MB read, 1 of 2 layers',
-      '….3: 12 MB read, 1 of 2 layers',
+      'registry.example/group/app:1.2.3: 12 MB read, 1 of 2 blobs',
+      '…2.3: 12 MB read, 1 of 2 blobs',
     ],
     [
-      'of layers without sizes, too',
+      'of blobs without sizes, too',
       [{ ...start, size: null }, layer('a', 60_000_000), bytes(12_000_000, 'b')],
-      'registry.example/group/app:1.2.3: 12 MB read, 1 of 2 layers',
-      '….3: 12 MB read, 1 of 2 layers',
+      'registry.example/group/app:1.2.3: 12 MB read, 1 of 2 blobs',
+      '…2.3: 12 MB read, 1 of 2 blobs',
     ],
     [
       'another start begins again',
