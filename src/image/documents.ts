@@ -80,7 +80,7 @@ export function isImageManifest(manifest: ParsedDocument<Manifest>): boolean {
 
 /**
  * The manifests whose configs state what their layers are: images, also those that an index lists for unknown/unknown, as
- * attestations are listed. Whoever writes an index must not keep layers from being proven.
+ * attestations are listed. Whoever writes an index or a manifest must not keep layers from being proven.
  */
 export function layeredManifests(documents: readonly ImageDocument[]): ParsedDocument<Manifest>[] {
   return documents.filter(
@@ -91,15 +91,18 @@ export function layeredManifests(documents: readonly ImageDocument[]): ParsedDoc
   );
 }
 
-function isOfImage({ value: { config, layers } }: ParsedDocument<Manifest>): boolean {
-  return isConfigType(config.mediaType) && layers.every(({ mediaType }) => isLayerType(mediaType));
+function isOfImage(manifest: ParsedDocument<Manifest>): boolean {
+  return isConfigType(manifest.value.config.mediaType) && holdsLayers(manifest);
 }
 
 function isCalledAttestation({ descriptor: { platform } }: ParsedDocument<Manifest>): boolean {
   return platform !== undefined && isUnknownPlatform(platform);
 }
 
-/** Whether a manifest may be of an image, whatever its descriptor says: it has an image's layer, or no layer at all. */
+/**
+ * Whether a manifest may be of an image, whatever its descriptor says: it has an image's layer, or no layer at all. Programs
+ * that run images ignore layers of other media types.
+ */
 export function holdsLayers({ value }: ParsedDocument<Manifest>): boolean {
   const { layers } = value;
   return layers.length === 0 || layers.some(({ mediaType }) => isLayerType(mediaType));

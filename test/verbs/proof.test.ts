@@ -52,6 +52,12 @@ function victim(options: Parameters<typeof makeCargo>[0] = {}): { base: TestCarg
   };
 }
 
+/** The descriptor of an image's config. */
+function configOf({ source, configDigest }: Pick<TestCargo, 'source' | 'configDigest'>): Descriptor {
+  const size = source.blobs.get(configDigest)?.length ?? expect.fail('no config');
+  return { mediaType: 'application/vnd.oci.image.config.v1+json', digest: configDigest, size };
+}
+
 /** An image with the config of another one, whose layer at `index` is claimed to be a blob that is not. */
 function forged({ source, diffIds, ...image }: TestCargo, index: number): TestCargo & { evil: Descriptor } {
   const bytes = gzipSync(tar(entry('file', `foreign bytes ${count++}`)));
@@ -60,14 +66,8 @@ function forged({ source, diffIds, ...image }: TestCargo, index: number): TestCa
     digest: digestOf(bytes),
     size: bytes.length,
   };
-  const config = [...source.blobs].find(([digest]) => digest === image.configDigest);
-  const descriptor = {
-    mediaType: 'application/vnd.oci.image.config.v1+json',
-    digest: image.configDigest,
-    size: config?.[1].length ?? 0,
-  };
   const layers = image.layers.map((layer, i) => (i === index ? evil : layer));
-  const manifest = buildManifest(descriptor, layers);
+  const manifest = buildManifest(configOf({ source, ...image }), layers);
   const content = new MemoryContent([...source.blobs.values(), bytes, manifest.bytes]);
   return { ...image, root: manifest.descriptor, source: content, diffIds, layers, evil };
 }
@@ -75,12 +75,7 @@ function forged({ source, diffIds, ...image }: TestCargo, index: number): TestCa
 /** An image with the config of another one, whose first layer is claimed to be this blob. */
 function forgedLike(cargo: TestCargo, evil: Descriptor): TestCargo {
   const config = cargo.source.blobs.get(cargo.configDigest) ?? expect.fail();
-  const descriptor = {
-    mediaType: 'application/vnd.oci.image.config.v1+json',
-    digest: cargo.configDigest,
-    size: config.length,
-  };
-  const manifest = buildManifest(descriptor, [evil, ...cargo.layers.slice(1)]);
+  const manifest = buildManifest(configOf(cargo), [evil, ...cargo.layers.slice(1)]);
   return { ...cargo, root: manifest.descriptor, source: new MemoryContent([config, manifest.bytes]) };
 }
 
@@ -216,15 +211,7 @@ describe('foreign bytes do not come to stand for a layer', () => {
     const other = makeCargo({ layers: [`other ${count++}`] });
     const [first] = app.layers;
     const liar = { ...other, layers: [first ?? expect.fail()] };
-    const [, config] = [...other.source.blobs].find(([digest]) => digest === other.configDigest) ?? [];
-    const manifest = buildManifest(
-      {
-        mediaType: 'application/vnd.oci.image.config.v1+json',
-        digest: other.configDigest,
-        size: config?.length ?? 0,
-      },
-      liar.layers,
-    );
+    const manifest = buildManifest(configOf(other), liar.layers);
     const source = new MemoryContent([
       ...other.source.blobs.values(),
       ...app.source.blobs.values(),
@@ -340,19 +327,48 @@ test.each([
   expect(await to.images()).toEqual([]);
 });
 
-test.each(WAYS_ON)('nor is it %s beside a true one that its index calls its attestation', async (_, run) => {
-  const { app } = victim();
-  const hidden = forged(app, 1);
+/** An image for several platforms: the image, and another one that the index lists so. */
+function listedBeside(
+  app: TestCargo,
+  other: TestCargo,
+  platform: { os: string; architecture: string },
+): TestCargo {
   const index = buildIndex([
     { ...app.root, platform: { os: 'linux', architecture: 'amd64' } },
-    { ...hidden.root, platform: { os: 'unknown', architecture: 'unknown' } },
+    { ...other.root, platform },
   ]);
-  const blobs = [...app.source.blobs.values(), ...hidden.source.blobs.values(), index.bytes];
-  const cargo = { ...app, root: index.descriptor, source: new MemoryContent(blobs) };
+  const blobs = [...app.source.blobs.values(), ...other.source.blobs.values(), index.bytes];
+  return { ...app, root: index.descriptor, source: new MemoryContent(blobs) };
+}
+
+test.each(WAYS_ON)('nor is it %s beside a true one that its index calls its attestation', async (_, run) => {
+  const { app } = victim();
+  const cargo = listedBeside(app, forged(app, 1), { os: 'unknown', architecture: 'unknown' });
   const to = await newLayout();
   await expect(run(await layoutOf(cargo, 'app:1'), to)).rejects.toMatchObject({
     code: 'DIGEST_MISMATCH',
     facts: { digest: app.diffIds[1] },
+  });
+  expect(await to.images()).toEqual([]);
+});
+
+test.each(
+  WAYS_ON.flatMap(([way, run]) =>
+    ['arm64', 'unknown'].map((architecture) => [way, architecture, run] as const),
+  ),
+)('an image with a layer that is none is not %s, listed for %s', async (_, architecture, run) => {
+  const { app } = victim();
+  const note = Buffer.from('note');
+  const descriptor = { mediaType: 'application/x-note', digest: digestOf(note), size: note.length };
+  const hidden = forged(app, 1);
+  const manifest = buildManifest(configOf(hidden), [...hidden.layers, descriptor]);
+  const source = new MemoryContent([...hidden.source.blobs.values(), note, manifest.bytes]);
+  const os = architecture === 'unknown' ? 'unknown' : 'linux';
+  const cargo = listedBeside(app, { ...hidden, root: manifest.descriptor, source }, { os, architecture });
+  const to = await newLayout();
+  await expect(run(await layoutOf(cargo, 'app:1'), to)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    facts: { digest: descriptor.digest, actual: descriptor.mediaType },
   });
   expect(await to.images()).toEqual([]);
 });
