@@ -64,12 +64,12 @@ const MEMORY = 32 * 1024 * 1024;
  * A layer that is stored already, in any compression, is not stored again. The exception is a layer that arrives in
  * another compression: a manifest names exactly these bytes.
  */
-export function createIngest(sink: ContentSink, options: IngestOptions): Ingest {
+export function createIngest(sink: Pick<ContentSink, 'begin'>, options: IngestOptions): Ingest {
   return new LayerIngest(sink, options);
 }
 
 class LayerIngest implements Ingest {
-  readonly #sink: ContentSink;
+  readonly #sink: Pick<ContentSink, 'begin'>;
   readonly #options: IngestOptions;
   readonly #slots: Slots;
   readonly #turns: BlockWork['turns'];
@@ -78,7 +78,7 @@ class LayerIngest implements Ingest {
   /** The layers of this run, by diffID. */
   readonly #known = new Map<Digest, Descriptor>();
 
-  constructor(sink: ContentSink, options: IngestOptions) {
+  constructor(sink: Pick<ContentSink, 'begin'>, options: IngestOptions) {
     const { codec, signal, concurrency = availableCores(), memory = MEMORY } = options;
     this.#sink = sink;
     this.#options = options;

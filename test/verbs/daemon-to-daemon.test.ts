@@ -190,6 +190,15 @@ test('a large layer before a tiny one costs no further archive', async () => {
   expect(count(sender, SAVE)).toBe(2);
 });
 
+test('archives without their end are requested again, too', async () => {
+  const cargo = makeCargo({ layers: LAYERS });
+  const [sender, from] = await daemonGiving(cargo, ociArchive(cargo).subarray(0, -1024));
+  const [, to] = await receiver('graph');
+  await copy({ from, images: ['app:1'], to });
+  expect(count(sender, SAVE)).toBe(2);
+  expect(await to.inspect('app:1')).toMatchObject({ diffIds: cargo.diffIds });
+});
+
 test('two images may have one layer in two compressions', async () => {
   const [plain, packed] = [
     makeCargo({ layers: ['base', 'one'], compress: false }),

@@ -59,9 +59,9 @@ export class PassingArchive {
   async #findAgain(name: string, request: () => Promise<Readable>): Promise<TarEntry> {
     this.close();
     this.#bytes = await request();
-    // The reader of the entries reports its errors.
+    // The reader of the entries reports its errors. An archive without its end has no further entries.
     this.#bytes.on('error', ignore);
-    this.#entries = readTar(abortable(this.#bytes, this.#signal));
+    this.#entries = readTar(abortable(this.#bytes, this.#signal), { onUnended: ignore });
     const found = await this.#find(name);
     if (found !== undefined) return found;
     throw new DrayageError('NOT_FOUND', `the archive lacks ${name}, which it held before`, { entry: name });
