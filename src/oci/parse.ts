@@ -109,14 +109,16 @@ export function foldKey(key: string): string {
 
 /**
  * An object with its known keys as they are written here, whatever their case: for documents of programs in Go that need
- * not be those of one image. Other keys are in lower case.
- * @returns undefined if it has a key twice, in different case
+ * not be those of one image. Other keys stay as they are.
+ * @returns undefined if it has a known key twice, in different case
  */
 export function withKnownKeys(object: Fields, known: readonly string[]): Fields | undefined {
   const keys = new Map(known.map((key) => [foldKey(key), key]));
-  const entries = Object.entries(object).map(([key, value]) => [foldKey(key), value] as const);
-  if (new Set(entries.map(([key]) => key)).size < entries.length) return undefined;
-  return Object.fromEntries(entries.map(([key, value]) => [keys.get(key) ?? key, value]));
+  const entries = Object.entries(object).map(
+    ([key, value]) => [keys.get(foldKey(key)) ?? key, value] as const,
+  );
+  const names = new Set(entries.map(([key]) => key));
+  return names.size < entries.length ? undefined : Object.fromEntries(entries);
 }
 
 /**

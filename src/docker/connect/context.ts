@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
+import { goObject } from '../../oci/go-object.ts';
 import { optional, parseDocument } from '../../oci/parse.ts';
 import { isThere, readIfThere } from './files.ts';
 import type { DockerTls } from './tls.ts';
@@ -15,11 +16,12 @@ export interface ContextEndpoint {
   tls?: DockerTls;
 }
 
-const configSchema = v.looseObject({ currentContext: optional(v.string()) });
-const metaSchema = v.looseObject({
+const configSchema = goObject({ currentContext: optional(v.string()) });
+const metaSchema = goObject({
   Name: v.string(),
+  // A map in docker, whose keys are exact.
   Endpoints: v.looseObject({
-    docker: optional(v.looseObject({ Host: optional(v.string()), SkipTLSVerify: optional(v.boolean()) })),
+    docker: optional(goObject({ Host: optional(v.string()), SkipTLSVerify: optional(v.boolean()) })),
   }),
 });
 

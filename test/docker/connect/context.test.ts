@@ -137,6 +137,35 @@ describe('a docker context', () => {
     });
   });
 
+  test('is read as docker reads it, whatever the case of its keys', async () => {
+    await store('odd', {});
+    const path = join(folder, 'contexts', 'meta', idOf('odd'), 'meta.json');
+    await writeFile(
+      path,
+      '{"name":"odd","endpoints":{"docker":{"host":"tcp://odd:1","skiptlsverify":true}}}',
+    );
+    await writeFile(join(folder, 'config.json'), '{"CurrentContext":"odd","proxies":{},"Proxies":{}}');
+    const tls = { verify: false };
+    expect(await resolveDockerHost(env)).toEqual({ host: 'tcp://odd:1', tls, wait: 0 });
+  });
+
+  test.each<[string, string]>([
+    ['config.json', '{"currentContext":"odd","CurrentContext":"other"}'],
+    ...[
+      '{"Name":"odd","Endpoints":{},"endpoints":{"docker":{}}}',
+      '{"Name":"odd","Endpoints":{"docker":{"Host":"unix:///a","host":"tcp://b:1"}}}',
+      '{"Name":"odd","Endpoints":{"docker":{"SkipTLSVerify":false,"skipTLSVerify":true}}}',
+    ].map((text): [string, string] => [join('contexts', 'meta', idOf('odd'), 'meta.json'), text]),
+  ])('of which docker would read another value is an error that names %s: %s', async (path, content) => {
+    await use('odd');
+    await store('odd', {});
+    await writeFile(join(folder, path), content);
+    await expect(resolveDockerHost(env)).rejects.toMatchObject({
+      code: 'MALFORMED',
+      message: expect.stringMatching(/\.json: .*a key is there twice, in different case$/),
+    });
+  });
+
   test.each(['', '{}', '{"currentContext":""}'])(
     'is not current in a config.json with %j',
     async (content) => {
