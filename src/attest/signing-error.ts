@@ -1,7 +1,7 @@
 import type { ErrorReason } from '../errors.ts';
 import { DrayageError, isDrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
-import type { TlsFailure } from '../http/tls-failure.ts';
+import { TLS_REASONS } from '../http/network-error.ts';
 import { tlsFailure } from '../http/tls-failure.ts';
 import type { IdentityToken } from './identity-token.ts';
 import { withoutToken } from './identity-token.ts';
@@ -26,15 +26,6 @@ interface Service {
 }
 
 const TIMEOUTS = /timeout|TIMEOUT|TIMEDOUT/;
-/** Failures of a certificate. */
-const CERTIFICATE: ReadonlySet<TlsFailure> = new Set([
-  'self-signed',
-  'authority',
-  'expired',
-  'not-yet-valid',
-  'name',
-  'certificate',
-]);
 
 /**
  * Turns a failure of signing into an error. Only texts are kept, without the token: a service may repeat what it was
@@ -63,13 +54,20 @@ export function signingError(error: unknown, services: Services): DrayageError {
     return new DrayageError('TIMEOUT', `${at} did not answer in time`, { ...where, hint: 'try again' });
   }
   const failure = code === undefined ? undefined : tlsFailure(code);
-  if (failure !== undefined && CERTIFICATE.has(failure)) {
-    return new DrayageError('SIGNING', `${at} has a certificate that is not trusted: ${why}`, {
-      ...where,
-      hint: 'name its certificate authority by NODE_EXTRA_CA_CERTS',
-    });
+  if (failure !== undefined) {
+    const [told, advice = 'try again'] = TLS_REASONS[failure];
+    const isUnknown = failure === 'self-signed' || failure === 'authority';
+    return new DrayageError(
+      failure === 'other' ? 'UNREACHABLE' : 'SIGNING',
+      `${at} cannot be reached: ${told}`,
+      {
+        ...where,
+        actual: code,
+        hint: isUnknown ? 'name its certificate authority by NODE_EXTRA_CA_CERTS' : advice,
+      },
+    );
   }
-  if (failure !== undefined || (code !== undefined && /^E[A-Z]+$/.test(code))) {
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) {
     return new DrayageError('UNREACHABLE', `${at} cannot be reached: ${why}`, {
       ...where,
       hint: 'check the address; try again',

@@ -18,7 +18,8 @@ const LASTING: Readonly<Record<string, readonly [why: string, hint: string]>> = 
   UND_ERR_PRX_TLS: ['the certificate of the proxy is not valid', CERTIFICATE],
 };
 
-const TLS: Readonly<Record<TlsFailure, readonly [why: string, hint?: string]>> = {
+/** What TLS failed for: the reason, and what to do. */
+export const TLS_REASONS: Readonly<Record<TlsFailure, readonly [why: string, hint?: string]>> = {
   'self-signed': ['its certificate is self-signed', CERTIFICATE],
   authority: ['its certificate authority is not known', CERTIFICATE],
   expired: ['its certificate has expired', CLOCKS],
@@ -27,7 +28,10 @@ const TLS: Readonly<Record<TlsFailure, readonly [why: string, hint?: string]>> =
   certificate: ['its certificate is not valid', 'the server needs another certificate'],
   'no-tls': ['it does not speak TLS', 'check the address: the server may support plain http only'],
   version: ['it speaks no version of TLS that is supported here', 'the server must support TLS 1.2 or later'],
-  refused: ['it refuses this client in the TLS handshake', ADDRESS],
+  refused: [
+    'it refuses this client in the TLS handshake',
+    'the server may require a certificate of its clients, or a cipher that is not supported here',
+  ],
   other: ['TLS failed'],
 };
 
@@ -76,7 +80,7 @@ function reasonOf(error: Error): readonly [why: string, hint?: string] | undefin
   const code = codeOf(error);
   const passing = PASSING[code];
   const tls = tlsFailure(code);
-  const known = LASTING[code] ?? (passing === undefined ? tls && TLS[tls] : ([passing] as const));
+  const known = LASTING[code] ?? (passing === undefined ? tls && TLS_REASONS[tls] : ([passing] as const));
   if (known !== undefined) return known;
   return isOfConnecting(error) ? [systemReason(error)] : undefined;
 }

@@ -6,8 +6,8 @@
  * - `certificate`: it is not valid for any other reason
  * - `no-tls`: the server does not speak TLS
  * - `version`: client and server have no version of TLS in common
- * - `refused`: the server refuses the client, as a rule for its certificate
- * - `other`: anything else
+ * - `refused`: the server refuses the client, for its certificate or for the lack of one, or finds no cipher in common
+ * - `other`: anything else, such as damage on the way or an overloaded server; the only one that may pass
  */
 export type TlsFailure =
   | 'self-signed'
@@ -42,7 +42,7 @@ const OTHERS: readonly (readonly [RegExp, TlsFailure])[] = [
   [/^(?:ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO)$/, 'no-tls'],
   [/^ERR_SSL_.*(?:PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|INSUFFICIENT_SECURITY)$/, 'version'],
   [/^(?:CERT|CRL|ERROR_IN_C|INVALID|PATH_LENGTH|UNABLE_TO)/, 'certificate'],
-  [/^ERR_SSL_.*ALERT/, 'refused'],
+  [/^ERR_SSL_.*ALERT_(?:.*CERTIFICATE.*|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)$/, 'refused'],
   [/^ERR_(?:SSL|TLS)_/, 'other'],
 ];
 

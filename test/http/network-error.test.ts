@@ -41,6 +41,15 @@ test.each([
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'it speaks no version of TLS that is supported here', true],
   ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'it speaks no version of TLS that is supported here', true],
   ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'it refuses this client in the TLS handshake', true],
+  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'it refuses this client in the TLS handshake', true],
+  ['ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_UNKNOWN', 'it refuses this client in the TLS handshake', true],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'it refuses this client in the TLS handshake', true],
+  ['ERR_SSL_TLSV1_ALERT_ACCESS_DENIED', 'it refuses this client in the TLS handshake', true],
+  ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'it refuses this client in the TLS handshake', true],
+  // A balancer that is overloaded, and damage on the way.
+  ['ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', 'TLS failed', false],
+  ['ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC', 'TLS failed', false],
+  ['ERR_SSL_TLSV1_ALERT_DECODE_ERROR', 'TLS failed', false],
   ['ERR_SSL_BAD_DECRYPT', 'TLS failed', false],
   // A firewall, the limits of this process, and any code that nobody has thought of.
   ['EPERM', 'not permitted (EPERM)', false],
@@ -53,6 +62,12 @@ test.each([
   const error = told(failed(code));
   expect(error).toMatchObject({ code: 'UNREACHABLE', message: `cannot reach ${URL_OF_SERVER}: ${why}` });
   expect(isLasting(error)).toBe(lasting);
+});
+
+test('a server that refuses this client may require a certificate, and no proxy helps', () => {
+  const { hint } = told(failed('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'));
+  expect(hint).toContain('may require a certificate of its clients');
+  expect(hint).not.toContain('PROXY');
 });
 
 test('ETIMEDOUT is a timeout', () => {
