@@ -1,16 +1,14 @@
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
+import { SERVER_ADDRESS } from '../text/server-address.ts';
 import type { Env } from './origin.ts';
 
 /** Decimal digits, at most as many as a number of 64 bits has: an ID is part of names of folders and tags. */
 export const idVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(/^\d{1,20}$/));
 /** A variable that must be set. */
 export const textVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.minLength(1));
-/** An address of http or https. */
-export const addressVariable: v.GenericSchema<unknown, string> = v.pipe(
-  v.string(),
-  v.regex(/^https?:\/\/[^\s/]+(?:\/\S*)?$/),
-);
+/** An address of http or https, without a user. */
+export const addressVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(SERVER_ADDRESS));
 /** A commit's hash, in full. */
 export const commitVariable: v.GenericSchema<unknown, string> = v.pipe(
   v.string(),

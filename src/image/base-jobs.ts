@@ -3,6 +3,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import { documentObject, optional, parseDocument } from '../oci/parse.ts';
+import { SERVER_ADDRESS } from '../text/server-address.ts';
 import { BASE_JOBS } from './annotations.ts';
 
 type Annotations = Readonly<Record<string, string>>;
@@ -26,9 +27,9 @@ export function describeJob({ job, project }: JobPlace): string {
   return `job ${job} of ${/^\d+$/.test(project) ? `project ${project}` : project}`;
 }
 
-/** An address with a scheme and without credentials; no name that climbs out of the artifact. */
+/** An address without credentials; no name that climbs out of the artifact. */
 const placeSchema = documentObject({
-  server: v.pipe(v.string(), v.regex(/^https?:\/\/[^\s@]{1,500}$/)),
+  server: v.pipe(v.string(), v.regex(SERVER_ADDRESS), v.maxLength(500)),
   project: v.pipe(v.string(), v.regex(/^[\w.~-]+(?:\/[\w.~-]+)*$/), v.maxLength(500)),
   job: v.pipe(v.string(), v.regex(/^\d{1,20}$/)),
   path: v.pipe(v.string(), v.regex(/^(?:(?!\.{1,2}(?:\/|$))[\w.@~+ -]+(?:\/(?!$)|$))*$/), v.maxLength(500)),

@@ -3,7 +3,13 @@ import type { AddressedJob } from '../build.ts';
 import { digestHex, digestOf } from '../../oci/digest.ts';
 import type { Env, Origin } from '../origin.ts';
 import { MAX_JOB_ID } from '../ci.ts';
-import { commitVariable, idVariable, readVariables, textVariable } from '../read-variables.ts';
+import {
+  addressVariable,
+  commitVariable,
+  idVariable,
+  readVariables,
+  textVariable,
+} from '../read-variables.ts';
 
 /** GitHub's name in annotations. */
 export const GITHUB = 'github';
@@ -19,10 +25,12 @@ const HASH_LENGTH = 32;
 
 /** A job's key in its workflow. */
 const jobKey = v.pipe(v.string(), v.regex(/^[A-Za-z_][\w-]*$/));
+/** An address without a path. */
+const server = v.pipe(addressVariable, v.regex(/^[^/]+\/\/[^/]+$/));
 const repository = v.pipe(v.string(), v.regex(/^[\w.-]+\/[\w.-]+$/));
 
 const variables = v.object({
-  GITHUB_SERVER_URL: v.pipe(v.string(), v.regex(/^https?:\/\/[^/]+$/)),
+  GITHUB_SERVER_URL: server,
   GITHUB_REPOSITORY: repository,
   GITHUB_REPOSITORY_ID: idVariable,
   GITHUB_RUN_ID: idVariable,

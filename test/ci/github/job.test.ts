@@ -49,6 +49,8 @@ describe.each([
 test.each([
   ['GITHUB_SERVER_URL', 'github.com'],
   ['GITHUB_SERVER_URL', 'https://github.com/other'],
+  ['GITHUB_SERVER_URL', 'https://a b'],
+  ['GITHUB_SERVER_URL', 'https://me:secret@github.com'],
   ['GITHUB_REPOSITORY', 'app'],
   ['GITHUB_REPOSITORY', 'group/app/../other'],
   ['GITHUB_RUN_ID', '7a'],
