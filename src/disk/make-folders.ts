@@ -14,12 +14,8 @@ export async function makeFolders(path: string, mode?: number): Promise<string |
     try {
       return await mkdir(path, { recursive: true, mode });
     } catch (error) {
-      const code = systemCode(error);
       // Node reports whatever refuses the outermost of several folders as ENOENT.
-      if (code === 'ENOENT') await makeOutermost(path, mode);
-      // All folders may exist. This is something else.
-      if (code === 'EEXIST')
-        throw Object.assign(new Error('no folder', { cause: error }), { code: 'ENOTDIR' });
+      if (systemCode(error) === 'ENOENT') await makeOutermost(path, mode);
       throw error;
     }
   });
