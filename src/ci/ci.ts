@@ -64,7 +64,7 @@ export interface Ci {
    * value of a variable counts.
    */
   outputFile?(env: Env): string | undefined;
-  /** The files to which steps of a job may only add lines. */
+  /** The files beside {@link outputFile} to which steps of a job may only add lines. */
   appendedFiles?(env: Env): readonly string[];
   /** What only the job itself knows, from its first command to its last. */
   jobSecret?(env: Env): string | undefined;

@@ -19,11 +19,18 @@ export async function writeDotenvFile(
   { signal, env }: Pick<Context, 'signal' | 'env'>,
 ): Promise<void> {
   const lines = formatVariables([...references, ...ids, ...digests]);
-  const appended = ciOf(env)?.appendedFiles?.(env) ?? [];
-  if (appended.some((file) => resolve(file) === resolve(path))) return appendLines(path, lines, signal);
+  if (appendedFiles(env).includes(resolve(path))) return appendLines(path, lines, signal);
   const { text, mode } = await readExisting(path);
   const kept = linesOfOthers(text, new Set(lines.split('\n').map((line) => line.split('=')[0] ?? '')));
   await writeBelow(path, { kept, mode }, lines, signal);
+}
+
+/** The files that a CI reads, and that steps may only add to. */
+function appendedFiles(env: Context['env']): string[] {
+  const ci = ciOf(env);
+  return [ci?.outputFile?.(env) ?? [], ...(ci?.appendedFiles?.(env) ?? [])]
+    .flat()
+    .map((file) => resolve(file));
 }
 
 /**

@@ -24,5 +24,5 @@ export const github: Ci = {
   workspace: (env) => env['GITHUB_WORKSPACE'] || undefined,
   isProtected: (env) => env['GITHUB_REF_PROTECTED'] === 'true',
   outputFile: (env) => env['GITHUB_OUTPUT'] || undefined,
-  appendedFiles: (env) => [env['GITHUB_ENV'], env['GITHUB_OUTPUT']].flatMap((path) => path || []),
+  appendedFiles: (env) => [env['GITHUB_ENV'] || []].flat(),
 };
