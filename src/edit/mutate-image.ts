@@ -21,15 +21,17 @@ export interface AppendedLayer extends Layer {
 /** What changes in an image. What is absent stays as it is. */
 export interface ImageChanges {
   /** Labels to set; `undefined` removes one. */
-  labels?: Changes | undefined;
+  labels?: Readonly<Record<string, string | undefined>> | undefined;
   /** Variables to set; `undefined` removes one. The others stay, in their order. */
-  env?: Changes | undefined;
+  env?: Readonly<Record<string, string | undefined>> | undefined;
   entrypoint?: readonly string[] | undefined;
   cmd?: readonly string[] | undefined;
   user?: string | undefined;
   workingDir?: string | undefined;
   /** Other properties of how it is run, under the names of the config: `ExposedPorts`; `undefined` removes one. */
-  config?: Readonly<Partial<ExecutionConfig>> | undefined;
+  config?:
+    | Readonly<Omit<ExecutionConfig, 'Labels' | 'Env' | 'Entrypoint' | 'Cmd' | 'User' | 'WorkingDir'>>
+    | undefined;
   /** Layers on top, bottom first. Their blobs are in the store already. */
   layers?: readonly AppendedLayer[] | undefined;
   /** RFC 3339 time of the new image and of the new layers. Default: the image keeps its time, the layers have none. */
@@ -38,9 +40,6 @@ export interface ImageChanges {
 
 /** Options of {@link mutateImage}. */
 export interface MutateOptions extends ContentOptions, PlatformOption {}
-
-/** Texts to set; `undefined` removes one. */
-type Changes = Readonly<Record<string, string | undefined>>;
 
 /**
  * Writes a variant of an image: a config and a manifest; the layers are shared. Keys of the config that are unknown here
@@ -81,53 +80,62 @@ export async function mutateImage(
 }
 
 function changedConfig({ config: { bytes, descriptor, value } }: Image, changes: ImageChanges): Document {
-  const { labels, env, entrypoint, cmd, user, workingDir, layers = [], created } = changes;
+  const { layers = [], created } = changes;
   // As it is written: what reads as absent, such as null, stays, too.
-  const before = asObject(parseJson(bytes, `config ${descriptor.digest}`));
-  const after: ImageConfig = {
-    ...value,
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the image was read, so these bytes are an ImageConfig
+  const before = parseJson(bytes, `config ${descriptor.digest}`) as ImageConfig;
+  const execution = { ...before.config, ...changedExecution(value.config, changes) };
+  return buildConfig({
     ...before,
     ...(created !== undefined && { created }),
-    config: {
-      ...asObject(before['config']),
-      ...(labels && { Labels: merged(value.config?.Labels, labels) }),
-      ...(env && { Env: changedEnv(value.config?.Env, env) }),
-      ...(entrypoint && { Entrypoint: [...entrypoint] }),
-      ...(cmd && { Cmd: [...cmd] }),
-      ...(user !== undefined && { User: user }),
-      ...(workingDir !== undefined && { WorkingDir: workingDir }),
-      ...changes.config,
-    },
-    rootfs: {
-      ...asObject(before['rootfs']),
-      diff_ids: [...value.rootfs.diff_ids, ...layers.map(({ diffId }) => diffId)],
-    },
-    ...(layers.length > 0 && { history: [...fullHistory(value), ...layers.map(historyOf(created))] }),
+    ...(Object.keys(execution).length > 0 && { config: execution }),
+    ...(layers.length > 0 && {
+      rootfs: {
+        ...before.rootfs,
+        diff_ids: [...value.rootfs.diff_ids, ...layers.map(({ diffId }) => diffId)],
+      },
+      history: [...fullHistory(before.history, value.rootfs), ...layers.map(historyOf(created))],
+    }),
+  });
+}
+
+/** The properties that change. */
+function changedExecution(before: ExecutionConfig = {}, changes: ImageChanges): ExecutionConfig {
+  const { labels, env, entrypoint, cmd, user, workingDir, config } = changes;
+  return {
+    ...config,
+    ...(labels && { Labels: changedLabels(before.Labels, labels) }),
+    ...(env && { Env: changedEnv(before.Env, env) }),
+    ...(entrypoint && { Entrypoint: [...entrypoint] }),
+    ...(cmd && { Cmd: [...cmd] }),
+    ...(user !== undefined && { User: user }),
+    ...(workingDir !== undefined && { WorkingDir: workingDir }),
   };
-  return buildConfig(after);
 }
 
 /** A history has an entry for each layer, or is absent: then the layers so far get empty ones. */
-function fullHistory({ history = [], rootfs }: ImageConfig): HistoryEntry[] {
-  return history.length > 0 ? history : rootfs.diff_ids.map(() => ({}));
+function fullHistory(history: ImageConfig['history'], rootfs: ImageConfig['rootfs']): HistoryEntry[] {
+  return history?.length ? history : rootfs.diff_ids.map(() => ({}));
 }
 
 const historyOf =
   (created: string | undefined) =>
   ({ createdBy }: AppendedLayer): HistoryEntry => ({ created, created_by: createdBy });
 
-/** `Env` is a list of `KEY=value`. */
-function changedEnv(before: readonly string[] = [], changes: Changes): string[] {
-  const variables = before.map((line): [string, string] => {
-    const at = line.indexOf('=');
-    return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
-  });
-  return Object.entries(merged(Object.fromEntries(variables), changes)).map(
-    ([key, text]) => `${key}=${text}`,
-  );
+/** `Env` is a list of `KEY=value`. Docker refuses empty lines, which are left out. */
+function changedEnv(before: readonly string[] = [], changes: NonNullable<ImageChanges['env']>): string[] {
+  const lines = before.filter((line) => line !== '');
+  const variables = new Map(lines.map((line) => [line.split('=', 1)[0], line]));
+  for (const [key, text] of Object.entries(changes))
+    if (text === undefined) variables.delete(key);
+    else variables.set(key, `${key}=${text}`);
+  return [...variables.values()];
 }
 
-function merged(before: Readonly<Record<string, string>> = {}, changes: Changes): Record<string, string> {
+function changedLabels(
+  before: Readonly<Record<string, string>> = {},
+  changes: NonNullable<ImageChanges['labels']>,
+): Record<string, string> {
   const all = Object.entries({ ...before, ...changes });
   return Object.fromEntries(all.flatMap(([key, text]) => (text === undefined ? [] : [[key, text]])));
 }
@@ -137,8 +145,4 @@ function inOciType(layer: Descriptor): Descriptor {
   const compression = layerCompression(layer.mediaType);
   if (compression === undefined || isNonDistributable(layer.mediaType)) return layer;
   return { ...layer, mediaType: ociLayerType(compression) };
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -27,6 +27,7 @@ export { readImage } from '../image/image.ts';
 export type { Layer } from '../image/layer.ts';
 export { openLayer } from '../image/layer.ts';
 export type { CodecName } from '../ingest/codec.ts';
+export type { ExecutionConfig, Healthcheck } from '../oci/config.ts';
 export type { Descriptor } from '../oci/descriptor.ts';
 export type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 export type { Document, Manifest, ParsedDocument } from '../oci/manifest.ts';

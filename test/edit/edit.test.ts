@@ -140,6 +140,36 @@ describe('a variant of an image', () => {
     });
   });
 
+  test('has what is named over what its config says', async () => {
+    const before = await storeOf({});
+    const both = { labels: { a: '1' }, user: 'app', config: { Labels: { b: '2' }, User: 'root' } };
+    // @ts-expect-error The properties with a name of their own have one place.
+    const after = await variant(before, both);
+    expect(after.config).toEqual({ Labels: { a: '1' }, User: 'app' });
+  });
+
+  test('gets no property that the image lacks', async () => {
+    const [bare, created] = [{ os: undefined, architecture: undefined }, '2024-01-02T03:04:05Z'];
+    expect(await variant(await storeOf(bare), { created })).toEqual({
+      rootfs: { type: 'layers', diff_ids: BASE.diffIds },
+      created,
+    });
+  });
+
+  test('keeps the history as it is written', async () => {
+    const [history, [diffId]] = [[{ created_by: null, comment: '' }], BASE.diffIds];
+    const blob = BASE.layers[0] ?? expect.fail();
+    const layers = [{ diffId: diffId ?? expect.fail(), blob, createdBy: 'COPY' }];
+    const after = await variant(await storeOf({ history, config: null }), { layers });
+    expect(after).toMatchObject({ history: [...history, { created_by: 'COPY' }], config: null });
+  });
+
+  test('has no empty variables, and the others in their order', async () => {
+    const config = { Env: ['PATH=/bin', null, '2=b', 'BARE', '1=a', ''] };
+    const after = await variant(await storeOf({ config }), { env: { PATH: '/usr/bin', NEW: '' } });
+    expect(after.config.Env).toEqual(['PATH=/usr/bin', '2=b', 'BARE', '1=a', 'NEW=']);
+  });
+
   test('keeps what does not change, also what is unknown here', async () => {
     const config = {
       config: { Env: ['PATH=/bin', 'EMPTY='], Cmd: ['sh'], Labels: { a: '1', b: '2' }, OnBuild: null },
