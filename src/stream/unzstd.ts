@@ -43,10 +43,15 @@ async function* decodeContainer(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const windows = new ContainerWindows(what);
   const all = decodeAll(bytes, what, decode, windows);
-  // The first frame says whether there is memory for its content beside it.
-  const first = await all.next();
-  const chunks = startingWith(first, all);
-  yield* windows.isLarge ? putAside(chunks) : chunks;
+  try {
+    // The first frame says whether there is memory for its content beside it.
+    const first = await all.next();
+    const chunks = startingWith(first, all);
+    yield* windows.isLarge ? putAside(chunks) : chunks;
+  } finally {
+    // `chunks` is not the one to end it: nobody may have begun to read that.
+    await all.return();
+  }
 }
 
 async function* decodeAll(
@@ -66,14 +71,10 @@ async function* decodeAll(
 
 async function* startingWith<T>(
   first: IteratorResult<T, void>,
-  rest: AsyncGenerator<T, void, undefined>,
+  rest: AsyncIterable<T>,
 ): AsyncGenerator<T, void, undefined> {
-  try {
-    if (first.done !== true) yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
-  }
+  if (first.done !== true) yield first.value;
+  yield* rest;
 }
 
 /**

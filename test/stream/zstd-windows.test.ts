@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Block } from './zstd-bytes.ts';
 import { BLOCK, blocks, frameHeader, sizedFrame, zeros } from './zstd-bytes.ts';
@@ -119,13 +120,26 @@ test.each([
 test('content of elsewhere waits for a large frame, and is decompressed while the archive is open', async () => {
   const content = Buffer.alloc(3_000_000, 'x');
   const [archive, layer] = [framed(content, 27), framed(content, 27)];
-  const decoded = unzstd(once(archive), 'archive', decodeFramePortably, { putAside });
+  let goOn: (() => void) | undefined;
+  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  async function* inTwoParts(): AsyncGenerator<Uint8Array> {
+    yield archive.subarray(0, -BLOCK);
+    await gate;
+    yield archive.subarray(-BLOCK);
+  }
+  const decoded = unzstd(inTwoParts(), 'archive', decodeFramePortably, { putAside });
   const elsewhere = async (): Promise<Buffer> => collect(unzstd(once(layer), 'layer', decodeFramePortably));
-  const early = elsewhere();
-  const first = await decoded.next();
-  expect((await elsewhere()).equals(content)).toBe(true);
+  const first = decoded.next();
+  await setImmediate();
+  const ended: string[] = [];
+  const early = elsewhere().finally(() => ended.push('layer'));
+  // Its source has all its bytes: only the memory is lacking.
+  await setImmediate();
+  expect([ended, windowsInUse()]).toEqual([[], 128 * MIB]);
+  goOn?.();
+  expect((await first).value?.length).toBe(content.length);
   expect((await early).equals(content)).toBe(true);
-  expect(first.value?.length).toBe(content.length);
+  expect((await elsewhere()).equals(content)).toBe(true);
   await decoded.return();
   expect(windowsInUse()).toBe(0);
 });
@@ -156,6 +170,26 @@ test('an archive that is not read to its end frees its memory', async () => {
     const archive = framed(Buffer.alloc(3_000_000, 'x'), windowLog);
     for await (const _ of unzstd(once(archive), 'archive', undefined, { putAside: drop })) break;
   }
+  (await take(128 * MIB))();
+});
+
+/** Fails before it reads. */
+async function* full(): AsyncGenerator<Uint8Array> {
+  yield await Promise.reject(new Error('no space'));
+}
+
+test('an archive that cannot be put aside frees its memory, and its source', async () => {
+  let isReleased = false;
+  async function* source(): AsyncGenerator<Uint8Array> {
+    try {
+      yield framed(Buffer.alloc(3_000_000, 'x'), 27);
+    } finally {
+      isReleased = true;
+    }
+  }
+  const decoded = unzstd(source(), 'archive', decodeFramePortably, { putAside: full });
+  await expect(collect(decoded)).rejects.toThrow('no space');
+  expect([isReleased, windowsInUse()]).toEqual([true, 0]);
   (await take(128 * MIB))();
 });
 
