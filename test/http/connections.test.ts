@@ -171,22 +171,27 @@ describe('idle connections count for their host, whichever client has them', () 
   });
 
   test('and one that is used is not closed', async () => {
-    const waiting: ServerResponse[] = [];
-    const { url, open } = await startCounted((request, response) => {
-      if (request.url === '/late') waiting.push(response);
-      else response.end('x');
+    const late: ServerResponse[] = [];
+    const { url, connections, open } = await startCounted((request, response) => {
+      if (request.url === '/late') late.push(response);
+      else answer(request, response);
     });
     await using one = new Http(undefined);
     await using other = new Http(undefined);
-    const late = Array.from({ length: 3 }, async () =>
-      readWhole(await one.send(new URL('late', url)), 'here'),
-    );
-    await expect.poll(() => waiting.length).toBe(3);
-    const ask = async (): Promise<Buffer> => readWhole(await other.send(url), 'here');
-    for (let i = 0; i < 3; i++) await Promise.all(Array.from({ length: 5 }, ask));
-    expect(open.size).toBeLessThanOrEqual(8);
-    for (const response of waiting) response.end('late');
-    expect((await Promise.all(late)).map(String)).toEqual(['late', 'late', 'late']);
+    const ask = async (http: Http, path = ''): Promise<string> =>
+      String(await readWhole(await http.send(new URL(path, url)), 'here'));
+    const five = async (http: Http): Promise<unknown> =>
+      Promise.all(Array.from({ length: 5 }, async () => ask(http)));
+    // The first three connections are used to the end, so the five idle ones must go.
+    const used = Array.from({ length: 3 }, async () => ask(one, 'late'));
+    await expect.poll(() => late.length).toBe(3);
+    await five(one);
+    expect(connections()).toBe(8);
+    await five(other);
+    expect(connections()).toBe(13);
+    await expect.poll(() => open.size).toBe(8);
+    for (const response of late) response.end('late');
+    expect(await Promise.all(used)).toEqual(['late', 'late', 'late']);
   });
 });
 

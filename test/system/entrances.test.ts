@@ -265,7 +265,8 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
       const [toDaemon] = receivers;
       const [result, bytes] = (await toDaemon?.[1]('app-forged')) ?? expect.fail();
       // By its config, which docker's own store goes by, it is the true image.
-      expect([kind === 'docker-28-containerd' ? 4 : 0, result.stderr]).toEqual([result.code, result.stderr]);
+      const wanted = kind === 'docker-28-containerd' ? 4 : 0;
+      expect([result.code, result.stderr]).toEqual([wanted, result.stderr]);
       expectOurs(bytes);
     },
     240_000,
