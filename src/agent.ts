@@ -3,7 +3,10 @@ import type { Agent, Client, Dispatcher, buildConnector } from 'undici';
 import { asError } from './errors.ts';
 import { loadClient } from './undici.ts';
 
-/** The maximum number of connections to one host, over everything that this process does. */
+/**
+ * The maximum number of connections to one server, over everything that this process does. A daemon has one for each request
+ * that runs, and no idle one beyond these.
+ */
 export const MAX_CONNECTIONS = 8;
 
 /** A connection that is open, or is being opened. */
@@ -16,8 +19,8 @@ interface Connection {
 const hosts = new Map<string, Set<Connection>>();
 
 /**
- * An agent that counts its connections together with those of other agents: before it opens one too many to a host, it
- * closes an idle one, whichever agent has that. It does not limit requests that run.
+ * An agent that counts its connections together with those of other agents: before it opens one beyond
+ * {@link MAX_CONNECTIONS} to a host, it closes an idle one, whichever agent has that. It does not limit requests that run.
  * @param host tells hosts apart that have one origin, such as daemons; default: the origin
  */
 export async function openAgent(options: Agent.Options, host?: string): Promise<Agent> {

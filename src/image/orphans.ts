@@ -7,7 +7,7 @@ import type { Links } from './reachable.ts';
  * to that, and so do the referrers of what goes with it. A referrer whose subject was never there stays. Each link is
  * followed once.
  * @param chosen the entries that are not removed themselves
- * @param subjects of those of them that are referrers
+ * @param subjects the subject of each entry in `chosen` that is a referrer
  */
 export function withoutOrphans(
   all: readonly Descriptor[],

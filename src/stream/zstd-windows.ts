@@ -57,7 +57,7 @@ class WindowMemory {
   }
 }
 
-/** For content: the largest window. What has it needs nothing else to end, so content waits for content only. */
+/** For content: the largest window. A decoder that has it waits for no other window, so content waits for content only. */
 const contents = new WindowMemory(2 ** MAX_WINDOW_LOG);
 /** For containers, which keep it to their end, while their content takes its own: one at a time. */
 const containers = new WindowMemory(COMMON);

@@ -88,7 +88,7 @@ async function uncompressed(
   }
 }
 
-/** Bytes by way of the store, which drops them at its end, as all that no image needs. */
+/** Stores the bytes first. The store removes what no image needs when the update ends. */
 async function* storedFirst(
   bytes: AsyncIterable<Uint8Array>,
   { content, signal }: ReadArchiveOptions,
