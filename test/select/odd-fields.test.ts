@@ -6,6 +6,7 @@ import type { ImagePlace } from '../../src/content/image-index.ts';
 import { isDrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { blobName } from '../../src/oci/layout.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { select } from '../../src/select/select.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
@@ -97,14 +98,16 @@ interface Odd extends Pick<Field, 'in'> {
 const LAYER = Buffer.from('layer');
 const LAYER_BLOB = describeBytes(LAYER, OCI_LAYER);
 
+type Stored = [Descriptor, Uint8Array];
+
 /** The blobs of an image, one of whose documents has another value in a place, and its entry. */
 function oddImage({ in: document, change, name }: Odd): {
-  blobs: [Descriptor, Uint8Array][];
+  blobs: [Stored, Stored, ...Stored[]];
   entry: Json;
 } {
   const platform = { os: 'linux', architecture: 'amd64' };
   const annotations = { note: name };
-  const write = (as: DocumentName, json: Json, mediaType: string): [Descriptor, Uint8Array] => {
+  const write = (as: DocumentName, json: Json, mediaType: string): Stored => {
     const bytes = Buffer.from(JSON.stringify(as === document ? change(json) : json));
     return [describeBytes(bytes, mediaType), bytes];
   };
@@ -168,12 +171,16 @@ function withOtherSpelling(document: Json, path: Field['path']): Json {
 }
 
 /** The same layout as a folder and as a tar. */
-async function placesOf(images: readonly ReturnType<typeof oddImage>[]): Promise<[ImagePlace, ImagePlace]> {
+async function placesOf(
+  images: readonly ReturnType<typeof oddImage>[],
+  others: Readonly<Record<string, string>> = {},
+): Promise<[ImagePlace, ImagePlace]> {
   const home = await temporaryFolder();
   const files = layoutFiles(
     images.flatMap(({ blobs }) => blobs),
     { folder: '.', manifests: images.map((image) => image.entry) as never },
   );
+  for (const [path, text] of Object.entries(others)) files.set(path, Buffer.from(text));
   for (const [path, bytes] of files) {
     await mkdir(dirname(join(home, path)), { recursive: true });
     await writeFile(join(home, path), bytes);
@@ -251,14 +258,29 @@ test.each(FIELDS.filter((field) => !isInMap(field) && !isElement(field) && !isId
   },
 );
 
-test('all images of a layout are chosen beside entries that cannot be read, with a line for each', async () => {
+describe('an entry of index.json that cannot be read gets a line, and its reason where it is asked for:', () => {
   const good = oddImage({ in: 'config', name: 'good:1', change: (same) => same });
   const odd = oddImage({ in: 'index.json', name: 'odd:1', change: (json) => withValue(json, ['size'], '5') });
-  for (const place of await placesOf([odd, good])) {
-    const notes: unknown[] = [];
-    const chosen = await select([place], { onProgress: notes.push.bind(notes) });
-    expect(chosen.map(({ image }) => image.names)).toEqual([['good:1']]);
-    const message = 'odd:1 is skipped: size: not a whole number of bytes';
-    expect(notes).toEqual([{ kind: 'note', message }]);
-  }
+  const [[layer], [config]] = good.blobs;
+  const listed = [
+    { Config: blobName(config.digest), RepoTags: ['good:1'], Layers: [blobName(layer.digest)] },
+  ];
+  const dockerManifest = { 'manifest.json': JSON.stringify(listed) };
+
+  test.each([
+    { beside: 'an image', images: [odd, good], others: {}, names: [['good:1']] },
+    { beside: 'a manifest.json', images: [odd, good], others: dockerManifest, names: [['good:1']] },
+    { beside: 'nothing else', images: [odd], others: {}, names: [] },
+  ])('beside $beside', async ({ images, others, names }) => {
+    for (const place of await placesOf(images, others)) {
+      const notes: unknown[] = [];
+      const found = await place.images({ onProgress: notes.push.bind(notes) });
+      expect(found.map((image) => image.names)).toEqual(names);
+      const message = 'odd:1 is skipped: size: not a whole number of bytes';
+      expect(notes).toEqual([{ kind: 'note', message }]);
+      expect(await answer(place, 'odd:1')).toBe(
+        'MALFORMED IT cannot be read: index.json: size: not a whole number of bytes',
+      );
+    }
+  });
 });

@@ -69,7 +69,8 @@ export class Archive {
     const mark = await contents.document(LAYOUT_FILE, '');
     checkLayoutVersion(mark.bytes, LAYOUT_FILE, { entry: LAYOUT_FILE });
     const index = parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE);
-    if (index.manifests.length === 0) throw new DrayageError('MALFORMED', 'the archive holds no image');
+    if (index.manifests.length + index.unread.length === 0)
+      throw new DrayageError('MALFORMED', 'the archive holds no image');
     const listing = new Listing({ content, index: async () => index, place: ARCHIVE });
     return new Archive(placeOf(content, listing), content, parts, { ...options, written: new Map() });
   }

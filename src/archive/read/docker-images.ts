@@ -6,10 +6,12 @@ import { bare } from '../../listing/entries.ts';
 import { meansDigest, notFound, resolveImage } from '../../listing/lookup.ts';
 import { familiar } from '../../listing/names.ts';
 import { findReferrers } from '../../listing/referrers.ts';
+import { noteUnread, unreadError } from '../../listing/unread.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { parseLayoutIndex } from '../../oci/image-index.ts';
+import type { LayoutEntries } from '../../oci/image-index.ts';
+import { EMPTY_INDEX, parseLayoutIndex } from '../../oci/image-index.ts';
 import type { Document } from '../../oci/manifest.ts';
 import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
 import { buildManifest } from '../../oci/manifest.ts';
@@ -24,9 +26,6 @@ import { ARCHIVE } from './contents.ts';
 import type { ImageParts, PartsReader } from './image-parts.ts';
 import { memoize } from './memoize.ts';
 import { OwnDocuments } from './own-documents.ts';
-
-/** How many images an archive may list, under each of their names. */
-const MAX_LISTED = 10_000;
 
 /** An image of manifest.json that cannot be used. */
 interface Unusable {
@@ -49,7 +48,7 @@ export class DockerImages implements ImageIndex {
   readonly #notes: string[] = [];
   readonly #unusable: Unusable[] = [];
   /** Entries that are skipped, and are an error only where they are asked for. */
-  readonly #unread: Unusable[] = [];
+  #unread: readonly UnreadImage[] = [];
   readonly #own: OwnDocuments;
 
   private constructor(content: ArchiveContent, own: OwnDocuments) {
@@ -79,15 +78,16 @@ export class DockerImages implements ImageIndex {
 
   async resolve(reference: string, options?: ListOptions): Promise<ResolvedImages> {
     const name = familiar(reference);
-    const isMeant = ({ names }: Unusable): boolean => names.includes(name);
+    const isMeant = ({ names }: { names: readonly string[] }): boolean => names.includes(name);
     this.#assertUsable(this.#unusable.filter(isMeant));
     const listed = [...this.#listed.values()];
     const found = await resolveImage(this.#content, listed, reference, options);
     if (found !== undefined) return found;
     // It may be the digest of an image whose digests are unknown.
     if (meansDigest(reference)) this.#assertUsable(this.#unusable);
-    this.#assertUsable(this.#unread.filter(isMeant));
-    throw notFound(reference, listed, ARCHIVE);
+    const unread = this.#unread.find(isMeant);
+    if (unread !== undefined) throw cannotBeRead(unread);
+    throw unreadError(this.#own.unread, reference, ARCHIVE) ?? notFound(reference, listed, ARCHIVE);
   }
 
   #assertUsable([first]: readonly Unusable[]): void {
@@ -103,25 +103,14 @@ export class DockerImages implements ImageIndex {
   );
 
   async #readAll(bytes: Uint8Array, reader: PartsReader): Promise<void> {
-    let count = 0;
     const onOther = (text: string): void =>
       void this.#notes.push(`${DOCKER_MANIFEST_FILE}: ${quote(text)} is skipped: it cannot be a name`);
     const { images, unread } = parseDockerManifest(bytes, onOther);
-    for (const image of images) {
-      count += Math.max(image.names.length, 1);
-      if (count > MAX_LISTED) throw tooMany(count);
-      await this.#read(image, reader);
-    }
     if (images.length + unread.length === 0)
       throw new DrayageError('MALFORMED', 'the archive holds no image');
-    for (const image of unread) this.#noteUnread(image);
-  }
-
-  #noteUnread({ names, problem }: UnreadImage): void {
-    const title = names[0] ?? `an entry of ${DOCKER_MANIFEST_FILE}`;
-    this.#notes.push(`${title} is skipped: ${problem}`);
-    const message = `${title} cannot be read in ${ARCHIVE}: in ${DOCKER_MANIFEST_FILE}, ${problem}`;
-    this.#unread.push({ names, error: new DrayageError('MALFORMED', message) });
+    for (const image of images) await this.#read(image, reader);
+    for (const image of unread) this.#notes.push(`${titleOf(image)} is skipped: ${image.problem}`);
+    this.#unread = unread;
   }
 
   async #read(image: DockerImage, reader: PartsReader): Promise<void> {
@@ -138,6 +127,7 @@ export class DockerImages implements ImageIndex {
   /** A name that manifest.json has given to another image stays there. */
   async #addOthers(options: ContentOptions): Promise<void> {
     const taken = new Set([...this.#listed.values(), ...this.#unusable].flatMap(({ names }) => names));
+    for (const entry of this.#own.unread) this.#notes.push(noteUnread(entry));
     for (const image of await this.#own.images(options)) {
       if (this.#listed.has(image.root.digest)) continue;
       const names = image.names.filter((name) => !taken.has(name));
@@ -169,14 +159,24 @@ export class DockerImages implements ImageIndex {
 }
 
 /** index.json beside a manifest.json: an addition, so that damage to it does no harm. */
-async function ownEntries(contents: ArchiveContents): Promise<readonly Descriptor[]> {
-  if (!contents.has(INDEX_FILE)) return [];
+async function ownEntries(contents: ArchiveContents): Promise<LayoutEntries> {
+  if (!contents.has(INDEX_FILE)) return EMPTY_INDEX;
   try {
-    return parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE).manifests;
+    return parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE);
   } catch (error) {
-    if (isDamage(error)) return [];
+    if (isDamage(error)) return EMPTY_INDEX;
     throw error;
   }
+}
+
+function titleOf({ names: [name] }: UnreadImage): string {
+  return name ?? `an entry of ${DOCKER_MANIFEST_FILE}`;
+}
+
+/** The error for an entry of manifest.json that cannot be read, where it is asked for. */
+function cannotBeRead(image: UnreadImage): DrayageError {
+  const message = `${titleOf(image)} cannot be read in ${ARCHIVE}: in ${DOCKER_MANIFEST_FILE}, ${image.problem}`;
+  return new DrayageError('MALFORMED', message);
 }
 
 /** The manifest of an image over its layers as they are stored. */
@@ -186,11 +186,4 @@ export function manifestOver({ config, layers }: ImageParts): Document {
     descriptor,
     layers.flatMap((layer) => layer ?? []),
   );
-}
-
-function tooMany(count: number): DrayageError {
-  return new DrayageError('LIMIT', `${DOCKER_MANIFEST_FILE} lists over ${MAX_LISTED} images`, {
-    expected: MAX_LISTED,
-    actual: count,
-  });
 }

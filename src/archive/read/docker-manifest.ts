@@ -2,9 +2,13 @@ import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
 import { parseJson } from '../../oci/json.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
+import type { Match } from '../../oci/parse.ts';
 import { checkDocument, isObject, listOrNone, match, optional, withKnownKeys } from '../../oci/parse.ts';
 import { namesAmong } from '../../oci/reference.ts';
 import type { DockerImage } from '../docker-manifest.ts';
+
+/** How many images manifest.json may list, each under each of its names. */
+const MAX_LISTED = 10_000;
 
 /** An entry of manifest.json that cannot be read. */
 export interface UnreadImage {
@@ -27,16 +31,18 @@ const namesSchema = listOrNone(
     v.transform((text) => text ?? ''),
   ),
 );
+
 const imageSchema = v.looseObject({
   Config: optional(v.string()),
   RepoTags: namesSchema,
   Layers: listOrNone(v.string()),
 });
+
 /**
  * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so. An entry that cannot
  * be read costs no other.
  * @param onOther gets each of `RepoTags` that cannot be a name; it is skipped
- * @throws {@link DrayageError} `MALFORMED`
+ * @throws {@link DrayageError} `MALFORMED`; `LIMIT`, counting entries that cannot be read, too
  */
 export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) => void): DockerManifest {
   const entries = checkDocument(
@@ -45,25 +51,31 @@ export function parseDockerManifest(bytes: Uint8Array, onOther?: (text: string) 
     DOCKER_MANIFEST_FILE,
   );
   const manifest: DockerManifest = { images: [], unread: [] };
+  let listed = 0;
   for (const entry of entries ?? []) {
     const value = withDockerKeys(entry);
-    const read = match(imageSchema, value);
-    if (read.problem !== undefined) {
-      manifest.unread.push({ names: namesIn(value), problem: read.problem });
-      continue;
-    }
-    const { Config: config, RepoTags, Layers: layers } = read.value;
-    const names = namesAmong(RepoTags, onOther);
-    if (config === undefined || config === '') manifest.unread.push({ names, problem: 'it has no Config' });
-    else manifest.images.push({ config, names, layers });
+    const texts = tagsIn(value);
+    listed += Math.max(texts.length, 1);
+    if (listed > MAX_LISTED) throw tooMany(listed);
+    const names = namesAmong(texts, onOther);
+    const read = readImage(value);
+    if (read.problem === undefined) manifest.images.push({ ...read.value, names });
+    else manifest.unread.push({ names, problem: read.problem });
   }
   return manifest;
 }
 
-/** The names of an entry that is wrong elsewhere. */
-function namesIn(entry: unknown): string[] {
-  const texts = isObject(entry) ? match(namesSchema, entry['RepoTags']) : undefined;
-  return texts?.problem === undefined ? namesAmong(texts?.value ?? []) : [];
+function readImage(entry: unknown): Match<Omit<DockerImage, 'names'>> {
+  const read = match(imageSchema, entry);
+  if (read.problem !== undefined) return read;
+  const { Config: config = '', Layers: layers } = read.value;
+  return config === '' ? { problem: 'it has no Config' } : { value: { config, layers } };
+}
+
+/** `RepoTags` of an entry, which may be wrong elsewhere. */
+function tagsIn(entry: unknown): string[] {
+  const tags = match(namesSchema, isObject(entry) ? entry['RepoTags'] : []);
+  return tags.problem === undefined ? tags.value : [];
 }
 
 /** An entry with the keys that are read here as docker writes them. */
@@ -71,4 +83,11 @@ function withDockerKeys(entry: unknown): unknown {
   const known = isObject(entry) ? withKnownKeys(entry, Object.keys(imageSchema.entries)) : entry;
   if (known !== undefined) return known;
   throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
+}
+
+function tooMany(count: number): DrayageError {
+  return new DrayageError('LIMIT', `${DOCKER_MANIFEST_FILE} lists over ${MAX_LISTED} images`, {
+    expected: MAX_LISTED,
+    actual: count,
+  });
 }

@@ -9,6 +9,7 @@ import { readKind } from '../../listing/kinds.ts';
 import { sortEntries } from '../../listing/sort-entries.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { LayoutEntries, UnreadEntry } from '../../oci/image-index.ts';
 import type { ArchiveContent } from './archive-content.ts';
 
 /** How many documents index.json may lead to. */
@@ -17,6 +18,7 @@ const MAX_DOCUMENTS = 10_000;
 /** What a walk from the entries has found. */
 interface Found {
   entries: readonly Descriptor[];
+  unread: readonly UnreadEntry[];
   byBlobs: ReadonlyMap<string, Candidates>;
   whole: ReadonlySet<Digest>;
 }
@@ -34,13 +36,16 @@ interface Candidates {
 export class OwnDocuments {
   /** The entries whose documents can be read. */
   readonly entries: readonly Descriptor[];
+  /** The entries that name no content that could be read. */
+  readonly unread: readonly UnreadEntry[];
   readonly #content: ArchiveContent;
   readonly #byBlobs: ReadonlyMap<string, Candidates>;
   /** The entries that lead to an image with all of its blobs. */
   readonly #whole: ReadonlySet<Digest>;
 
-  private constructor(content: ArchiveContent, { entries, byBlobs, whole }: Found) {
+  private constructor(content: ArchiveContent, { entries, unread, byBlobs, whole }: Found) {
     this.entries = entries;
+    this.unread = unread;
     this.#content = content;
     this.#byBlobs = byBlobs;
     this.#whole = whole;
@@ -48,14 +53,14 @@ export class OwnDocuments {
 
   static async read(
     content: ArchiveContent,
-    entries: readonly Descriptor[],
+    { manifests, unread }: LayoutEntries,
     options: ContentOptions,
   ): Promise<OwnDocuments> {
     const byBlobs = new Map<string, Candidates>();
     const readable = new Set<Digest>();
     const whole = new Set<Digest>();
     let count = 0;
-    for (const entry of groupEntries(entries)) {
+    for (const entry of groupEntries(manifests)) {
       try {
         for await (const node of walk(content, entry.root, { ...options, onDamaged: ignore })) {
           if (node.kind === 'blob') continue;
@@ -75,7 +80,8 @@ export class OwnDocuments {
       }
     }
     return new OwnDocuments(content, {
-      entries: entries.filter(({ digest }) => readable.has(digest)),
+      entries: manifests.filter(({ digest }) => readable.has(digest)),
+      unread,
       byBlobs,
       whole,
     });

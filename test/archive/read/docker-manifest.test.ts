@@ -56,6 +56,24 @@ test.each<[unknown, string[], string]>([
   expect(unread).toEqual([{ names, problem }]);
 });
 
+test.each<[string, (count: number) => unknown]>([
+  ['entries that cannot be read', (count) => Array.from({ length: count }, () => 0)],
+  ['names', (count) => [{ ...IMAGE, RepoTags: Array.from({ length: count }, (_, i) => `app:${i}`) }]],
+  [
+    'texts that cannot be names',
+    (count) => [{ ...IMAGE, RepoTags: Array.from({ length: count }, () => '') }],
+  ],
+  [
+    'names in an entry without Config',
+    (count) => [{ RepoTags: Array.from({ length: count }, (_, i) => `app:${i}`) }],
+  ],
+  ['images', (count) => Array.from({ length: count }, () => IMAGE)],
+])('manifest.json may list 10,000 %s, and no more', (_, listed) => {
+  expect(parseDockerManifest(json(listed(10_000)))).toBeDefined();
+  const { facts } = thrown('LIMIT', () => parseDockerManifest(json(listed(10_001))));
+  expect(facts).toMatchObject({ expected: 10_000, actual: 10_001 });
+});
+
 test.each([null, '', {}, [], undefined])('RepoTags and Layers may be absent, as with %j', (value) => {
   const { images } = parseDockerManifest(json([{ ...IMAGE, RepoTags: value, Layers: value }]));
   expect(images).toEqual([{ config: 'config', names: [], layers: [] }]);
