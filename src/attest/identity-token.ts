@@ -1,6 +1,8 @@
 import { wallClock } from '../clock.ts';
 import { DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
+import type { Fields } from '../oci/parse.ts';
+import { isObject } from '../oci/parse.ts';
 
 /** An identity token whose form, audience and time were checked. The certificate authority checks its signature. */
 export interface IdentityToken {
@@ -54,10 +56,10 @@ export function readIdentityToken(
 const EXPIRED =
   'a token lasts as long as the job’s timeout says, 5 minutes at least: raise that, or sign before what takes long, in the same job';
 
-function decode(part: string | undefined): Record<string, unknown> | undefined {
+function decode(part: string | undefined): Fields | undefined {
   try {
     const value = parseJson(Buffer.from(part ?? '', 'base64url'), 'the token');
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
-import { documentObject, optional, parseDocument } from '../oci/parse.ts';
+import { documentObject } from '../oci/keys.ts';
+import { optional, parseDocument } from '../oci/parse.ts';
 import { SERVER_ADDRESS } from '../text/server-address.ts';
 import { BASE_JOBS } from './annotations.ts';
 

@@ -11,15 +11,8 @@ import { parseIndex } from '../oci/image-index.ts';
 import type { Document, Manifest } from '../oci/manifest.ts';
 import { buildArtifact, EMPTY_CONFIG, parseManifest, toDocument } from '../oci/manifest.ts';
 import { isIndexType, isManifestType, OCI_MANIFEST } from '../oci/media-types.ts';
-import {
-  digestSchema,
-  documentObject,
-  list,
-  optional,
-  parseDocument,
-  statedMediaType,
-  stringsSchema,
-} from '../oci/parse.ts';
+import { documentObject } from '../oci/keys.ts';
+import { digestSchema, list, optional, parseDocument, statedMediaType, stringsSchema } from '../oci/parse.ts';
 import { platformSchema } from '../oci/platform-schema.ts';
 import { readDocument } from '../stream/document.ts';
 import { readManifest } from './documents.ts';

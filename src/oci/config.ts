@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import type { Digest } from './digest.ts';
+import { documentObject } from './keys.ts';
 import {
   digestSchema,
-  documentObject,
   listOrNone,
   objectSchema,
   optional,

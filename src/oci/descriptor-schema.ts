@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import type { Descriptor } from './descriptor.ts';
 import { digestAlgorithm, digestOf } from './digest.ts';
-import { digestSchema, documentObject, optional, optionalType, sizeSchema, stringsSchema } from './parse.ts';
+import { documentObject } from './keys.ts';
+import { digestSchema, optional, optionalType, sizeSchema, stringsSchema } from './parse.ts';
 import { optionalPlatform } from './platform-schema.ts';
 
 /** Schema of a descriptor; unknown properties are kept. Embedded content must be that of the digest. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { objectSchema, withKnownKeys } from './parse.ts';
+import { withKnownKeys } from './keys.ts';
+import { objectSchema } from './parse.ts';
 
 /**
  * Schema of an object in a file that programs in Go read beside this one, such as docker's configuration. Each known key

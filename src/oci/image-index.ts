@@ -6,15 +6,15 @@ import { parseJson } from './json.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from './media-types.ts';
 import type { Document } from './manifest.ts';
 import { toDocument } from './manifest.ts';
-import type { Fields, Match } from './parse.ts';
+import type { Match } from './match.ts';
+import type { Fields } from './parse.ts';
+import { documentObject, foldKey } from './keys.ts';
+import { match } from './match.ts';
 import {
   checkDocument,
-  documentObject,
-  foldKey,
   isNothing,
   isObject,
   list,
-  match,
   optional,
   optionalType,
   parseDocument,

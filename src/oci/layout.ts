@@ -3,7 +3,8 @@ import type { ErrorFacts } from '../errors.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
 import { digestAlgorithm, digestHex } from './digest.ts';
-import { documentObject, optional, parseDocument } from './parse.ts';
+import { documentObject } from './keys.ts';
+import { optional, parseDocument } from './parse.ts';
 
 /** The file that makes a folder or an archive a layout (OCI image-spec, image-layout.md#oci-layout-file). */
 export const LAYOUT_FILE = 'oci-layout';

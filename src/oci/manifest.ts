@@ -8,15 +8,8 @@ import { descriptorSchema } from './descriptor-schema.ts';
 import type { Digest } from './digest.ts';
 import { digestOf } from './digest.ts';
 import { DOCKER_MANIFEST, OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
-import {
-  documentObject,
-  list,
-  optional,
-  optionalType,
-  parseDocument,
-  schemaVersion,
-  stringsSchema,
-} from './parse.ts';
+import { documentObject } from './keys.ts';
+import { list, optional, optionalType, parseDocument, schemaVersion, stringsSchema } from './parse.ts';
 
 /** An image manifest, OCI (manifest.md) or its Docker schema 2 equivalent. */
 export interface Manifest {

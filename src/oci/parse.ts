@@ -3,6 +3,7 @@ import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
 import { isDigest } from './digest.ts';
 import { parseIfJson, parseJson } from './json.ts';
+import { match } from './match.ts';
 
 /** The largest JSON document that is read whole, in bytes: manifests, indexes and configs. */
 export const MAX_DOCUMENT_SIZE: number = 4 * 1024 * 1024;
@@ -102,51 +103,6 @@ export const stringsSchema: v.GenericSchema<unknown, Record<string, string>> = v
   v.record(v.string(), textSchema),
 );
 
-/** A key as Go programs compare it: without case, the long s (U+017F) as an s, the Kelvin sign (U+212A) as a k. */
-export function foldKey(key: string): string {
-  return key.toLowerCase().replaceAll('\u017F', 's');
-}
-
-/**
- * An object with its known keys as they are written here, whatever their case: for documents of programs in Go that need
- * not be those of one image. Other keys stay as they are.
- * @returns undefined if it has a known key twice, in different case
- */
-export function withKnownKeys(object: Fields, known: readonly string[]): Fields | undefined {
-  const keys = new Map(known.map((key) => [foldKey(key), key]));
-  const entries = Object.entries(object).map(
-    ([key, value]) => [keys.get(foldKey(key)) ?? key, value] as const,
-  );
-  const names = new Set(entries.map(([key]) => key));
-  return names.size < entries.length ? undefined : Object.fromEntries(entries);
-}
-
-/**
- * Schema of an object whose further properties are kept. A further property must not be a known one in another spelling
- * (`Layers`), and no two may differ in case only: Go programs, such as docker and containerd, would read another one
- * than was checked.
- * @param others further keys that Go programs read
- */
-export function documentObject<const Entries extends v.ObjectEntries>(
-  entries: Entries,
-  others: readonly string[] = [],
-): v.GenericSchema<unknown, v.InferOutput<v.LooseObjectSchema<Entries, undefined>>> {
-  const known = new Set([...Object.keys(entries), ...others]);
-  const folded = new Set([...known].map(foldKey));
-  const isPlain = (key: string): boolean => known.has(key) || !folded.has(foldKey(key));
-  const haveOneMeaning = (keys: readonly string[]): boolean =>
-    keys.every(isPlain) && new Set(keys.map(foldKey)).size === keys.length;
-  return v.pipe(
-    objectSchema,
-    // Before the values: what another program reads in their place matters first.
-    v.check(
-      (value) => haveOneMeaning(Object.keys(value)),
-      'a key in other spelling, which docker reads, too',
-    ),
-    v.looseObject(entries),
-  );
-}
-
 /**
  * Parses a JSON document and checks it against a schema.
  * @param what names the document in errors: `manifest.json`, `manifest sha256:…`
@@ -171,46 +127,12 @@ export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unk
   throw new DrayageError('MALFORMED', `${what}: ${found.problem}`);
 }
 
-/** A parsed value as a schema reads it, or what is wrong with it, in words that name the failing key. */
-export type Match<T> = { value: T; problem?: undefined } | { problem: string };
-
-/** Reads a parsed value by a schema. */
-export function match<T>(schema: v.GenericSchema<unknown, T>, value: unknown): Match<T> {
-  const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
-  return success ? { value: output } : { problem: describeIssue(issues[0]) };
-}
-
-/** What values of a JSON type are called; other types are what they are written as. */
-const TYPES: Readonly<Partial<Record<string, string>>> = {
-  string: 'a text',
-  number: 'a number',
-  boolean: 'true or false',
-  array: 'a list',
-  Array: 'a list',
-  object: 'an object',
-  Object: 'an object',
-  loose_object: 'an object',
-  record: 'an object',
-};
-
-/** What is wrong with a value, in words. Checks of this project say it themselves. */
-function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const { type, message, input, received, expected } = issue;
-  const path = v.getDotPath(issue);
-  const where = path === null ? '' : `${path}: `;
-  if (!message.startsWith('Invalid ')) return where + message;
-  if (input === undefined) return `${where}it is missing`;
-  const found = TYPES[received] ?? received.slice(0, 200);
-  return `${where}it is ${found}, not ${TYPES[type] ?? (expected ?? 'that').replaceAll(/[()]/g, '').replaceAll(' | ', ' or ')}`;
-}
-
 /**
  * The media type that a document states for itself; undefined if it states none, or is not a JSON object.
  * @throws {@link DrayageError} as `parseJson`, for JSON that it refuses
  */
 export function statedMediaType(bytes: Uint8Array): string | undefined {
   const value = parseIfJson(bytes, 'a document');
-  const stated: unknown =
-    typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : '';
+  const stated = isObject(value) ? value['mediaType'] : undefined;
   return typeof stated === 'string' && stated !== '' ? stated : undefined;
 }

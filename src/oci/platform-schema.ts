@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { documentObject, optional, textSchema } from './parse.ts';
+import { documentObject } from './keys.ts';
+import { optional, textSchema } from './parse.ts';
 import type { Platform } from './platform.ts';
 
 /** Schema of a platform inside a document. */

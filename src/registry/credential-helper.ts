@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
-import { isObject, textSchema, withKnownKeys } from '../oci/parse.ts';
+import { goObject } from '../oci/go-object.ts';
+import { textSchema } from '../oci/parse.ts';
 import { eitherSignal } from '../stream/signals.ts';
 import { shellWord } from '../text/shell-word.ts';
 
@@ -21,7 +22,7 @@ const MAX_ANSWER = 256 * 1024;
 /** The answer of helpers for an unknown registry (docker-credential-helpers, credentials/error.go). */
 const NOT_FOUND = /credentials not found/i;
 
-const answerSchema = v.looseObject({ Username: textSchema, Secret: textSchema });
+const answerSchema = goObject({ Username: textSchema, Secret: textSchema });
 
 /**
  * Asks `docker-credential-<name>` for the credential of a registry, as docker does. Errors never contain the program's
@@ -56,8 +57,7 @@ export async function askCredentialHelper(
 
 function parse(text: string): unknown {
   try {
-    const answer = parseJson(Buffer.from(text), 'the answer');
-    return isObject(answer) ? withKnownKeys(answer, Object.keys(answerSchema.entries)) : undefined;
+    return parseJson(Buffer.from(text), 'the answer');
   } catch {
     return undefined;
   }

@@ -2,7 +2,9 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
 import { parseIfJson } from '../oci/json.ts';
-import { isObject, match, optional, textSchema, withKnownKeys } from '../oci/parse.ts';
+import { goObject } from '../oci/go-object.ts';
+import { match } from '../oci/match.ts';
+import { objectSchema, optional, textSchema } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';
 import { askCredentialHelper } from './credential-helper.ts';
 import type { Credential, Credentials } from './credentials.ts';
@@ -15,13 +17,13 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 const TOKEN_USER = '<token>';
 
 /** The entries are read when their registry is asked for: one that is malformed costs no other. */
-const configSchema = v.looseObject({
-  auths: optional(v.record(v.string(), v.unknown())),
-  credHelpers: optional(v.record(v.string(), v.unknown())),
+const configSchema = goObject({
+  auths: optional(objectSchema),
+  credHelpers: optional(objectSchema),
   credsStore: optional(v.string()),
 });
 
-const entrySchema = v.looseObject({
+const entrySchema = goObject({
   auth: textSchema,
   username: textSchema,
   password: textSchema,
@@ -111,8 +113,7 @@ function parseConfig(text: string, name: string): DockerConfig {
   // Without its cause, which quotes the document.
   if (value === undefined)
     throw new DrayageError('MALFORMED', `${name} ${problem}`, { hint: 'docker login writes it again' });
-  const known = isObject(value) ? withKnownKeys(value, Object.keys(configSchema.entries)) : undefined;
-  const result = v.safeParse(configSchema, known);
+  const result = v.safeParse(configSchema, value);
   if (result.success) return result.output;
   throw malformed(name, v.getDotPath(result.issues[0]) ?? 'it');
 }
@@ -141,10 +142,8 @@ function credentialIn({ auths = {} }: DockerConfig, host: string, name: string):
 
 /** The credential in an entry of `auths`, as docker's client chooses among its properties. */
 function credentialOf(value: unknown, host: string, name: string): Credential | undefined {
-  const known = isObject(value) ? withKnownKeys(value, Object.keys(entrySchema.entries)) : value;
-  const entry = match(optional(entrySchema), known);
-  if (entry.problem !== undefined || (known === undefined && value !== undefined))
-    throw malformed(name, `the entry of ${host} in "auths"`);
+  const entry = match(optional(entrySchema), value);
+  if (entry.problem !== undefined) throw malformed(name, `the entry of ${host} in "auths"`);
   if (entry.value === undefined) return undefined;
   const {
     registrytoken: registryToken,

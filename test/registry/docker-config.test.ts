@@ -104,6 +104,9 @@ describe('auths', () => {
     '{"auths":"planted-secret-1"}',
     '{"auths":{"r.example":{"auth":"planted-secret-1',
     '{"auths":{"r.example":"planted-secret-1"}}',
+    '{"auths":["planted-secret-1"]}',
+    '{"auths":{"r.example":["planted-secret-1"]}}',
+    '["planted-secret-1"]',
   ])('a broken document is refused, and nothing of it is said: %j', async (text) => {
     const reading = async (): Promise<unknown> =>
       dockerConfigCredentials(text, { name: 'config.json' })('r.example');
@@ -124,6 +127,12 @@ describe('auths', () => {
     const config = { auths: own, [key]: key === 'auths' ? { ...(entries as object), ...own } : entries };
     expect(await find(config, 'r.example')).toEqual({ username: 'me', password: 'pw' });
     await expect(find(config, 'other.example')).rejects.toMatchObject({ code: 'MALFORMED' });
+  });
+
+  test('a key that is not read may be there twice, in different case', async () => {
+    const entry = { auth: base64('me:pw'), email: 'me@a.example', Email: 'me@b.example' };
+    const config = { auths: { 'r.example': entry }, proxies: {}, Proxies: {} };
+    expect(await find(config, 'r.example')).toEqual({ username: 'me', password: 'pw' });
   });
 
   test.each([{}, { auths: null }, { auths: {} }, { auths: '', credHelpers: null, credsStore: null }])(

@@ -2,8 +2,10 @@ import * as v from 'valibot';
 import { DrayageError } from '../../errors.ts';
 import { parseJson } from '../../oci/json.ts';
 import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
-import type { Match } from '../../oci/parse.ts';
-import { checkDocument, isObject, listOrNone, match, optional, withKnownKeys } from '../../oci/parse.ts';
+import type { Match } from '../../oci/match.ts';
+import { withKnownKeys } from '../../oci/keys.ts';
+import { match } from '../../oci/match.ts';
+import { checkDocument, isObject, listOrNone, optional } from '../../oci/parse.ts';
 import { namesAmong } from '../../oci/reference.ts';
 import type { DockerImage } from '../docker-manifest.ts';
 
@@ -37,6 +39,9 @@ const imageSchema = v.looseObject({
   RepoTags: namesSchema,
   Layers: listOrNone(v.string()),
 });
+
+/** The keys of an entry that docker reads. */
+const READ_KEYS = [...Object.keys(imageSchema.entries), 'Parent', 'LayerSources'];
 
 /**
  * Reads manifest.json. Keys are taken without case, as docker takes them: some producers write them so. An entry that cannot
@@ -80,7 +85,7 @@ function tagsIn(entry: unknown): string[] {
 
 /** An entry with the keys that are read here as docker writes them. */
 function withDockerKeys(entry: unknown): unknown {
-  const known = isObject(entry) ? withKnownKeys(entry, Object.keys(imageSchema.entries)) : entry;
+  const known = isObject(entry) ? withKnownKeys(entry, READ_KEYS) : entry;
   if (known !== undefined) return known;
   throw new DrayageError('MALFORMED', `${DOCKER_MANIFEST_FILE} has a key twice, in different case`);
 }

@@ -40,6 +40,12 @@ test.each(['repotags', 'REPOTAGS', 'RepoTag\u017F'])(
   },
 );
 
+test('a key that docker does not read may be there twice, in different case', () => {
+  const { images } = parseDockerManifest(json([{ ...IMAGE, Note: '', note: '' }]));
+  expect(images).toHaveLength(1);
+  thrown('MALFORMED', () => parseDockerManifest(json([{ ...IMAGE, Parent: '', parent: '' }])));
+});
+
 test.each<[unknown, string[], string]>([
   [null, [], 'it is null, not an object'],
   [7, [], 'it is 7, not an object'],
