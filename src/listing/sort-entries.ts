@@ -56,7 +56,7 @@ export async function sortEntries(
     if (reason !== undefined) notes.push(`${titleOf(image)} is skipped: ${reason}`);
     else if (kind.kind === 'image' || kind.kind === 'reference') images.push(image);
   }
-  const unknown = unread.map(noteUnread);
+  const unknown = unread.map((entry) => noteUnread(entry));
   return { images, notes: [...notes, ...unknown] };
 }
 

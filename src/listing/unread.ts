@@ -1,16 +1,17 @@
 import { DrayageError } from '../errors.ts';
 import type { UnreadEntry } from '../oci/image-index.ts';
 import { reasonUnread } from '../oci/image-index.ts';
+import { INDEX_FILE } from '../oci/layout.ts';
 import { isObject } from '../oci/parse.ts';
 import { NO_NAME } from '../text/no-name.ts';
 import { entryNames, familiar } from './names.ts';
 
-/** How much of a name is shown that is none, in characters. */
+/** Maximum length of a shown text that is not a valid name, in characters. */
 const MAX_SHOWN = 200;
 
-/** One line about an entry of index.json that is not read. */
-export function noteUnread(entry: UnreadEntry): string {
-  return `${titleOf(entry)} is skipped: ${reasonUnread(entry)}`;
+/** One line about an entry of an index that is not read. */
+export function noteUnread(entry: UnreadEntry, index?: string): string {
+  return `${titleOf(entry, index)} is skipped: ${reasonUnread(entry)}`;
 }
 
 /** The error for an image that is asked for by what an unread entry states; undefined if there is none. */
@@ -26,9 +27,9 @@ export function unreadError(
   return new DrayageError('MALFORMED', message);
 }
 
-function titleOf(entry: UnreadEntry): string {
+function titleOf(entry: UnreadEntry, index = INDEX_FILE): string {
   const [name, digest] = stated(entry);
-  return (name ?? (digest && `${NO_NAME} ${digest}`))?.slice(0, MAX_SHOWN) ?? 'an entry of index.json';
+  return (name ?? (digest && `${NO_NAME} ${digest}`))?.slice(0, MAX_SHOWN) ?? `an entry of ${index}`;
 }
 
 /** The name, or another tool's word, and the digest, as far as they are texts. */

@@ -143,7 +143,7 @@ test('an entry of a list of referrers that cannot be read costs only itself, and
   stored.tags.set(tag, list.digest);
   expect(await repository.referrers(IMAGE.descriptor)).toEqual([good]);
   expect(registry.warnings).toEqual([
-    expect.stringContaining(`${digest} is skipped: size: not a whole number of bytes`),
+    `the referrers of ${fake.host}/group/app@${digest}: (no name) ${digest} is skipped: size: not a whole number of bytes`,
   ]);
   const signature = toDocument(OCI_MANIFEST, IMAGE.bytes.toString().replace('{', '{"artifactType":"x",'));
   await repository.putReferrer(signature, digest, signature.descriptor);

@@ -56,6 +56,39 @@ describe('a page of a list', () => {
     expect(fake.requests(/referrers/)).toHaveLength(2);
   });
 
+  test('of referrers that lists only entries that cannot be read is not the end', async () => {
+    const fake = await FakeRegistry.start();
+    const page = (...manifests: unknown[]): string =>
+      JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+    const odd = { ...SUBJECT, digest: 'blake3:aa' };
+    fake.faults.registry = ({ url = '' }, response) => {
+      if (!url.includes('/referrers/')) return 'pass';
+      response.setHeader('content-type', OCI_INDEX);
+      if (url.includes('page=2')) return void response.end(page(SUBJECT));
+      response.setHeader('link', `<${url}?page=2>; rel="next"`);
+      return void response.end(page(odd, null, { ...odd, digest: 'blake3:bb' }));
+    };
+    const registry = registryOf(fake);
+    expect(await registry.repository('app').referrers(SUBJECT)).toEqual([SUBJECT]);
+    expect(registry.warnings).toEqual([
+      `the referrers of ${fake.host}/app@${SUBJECT.digest}: (no name) blake3:aa is skipped: its digest algorithm is unknown; so are 2 more entries`,
+    ]);
+  });
+
+  test('of referrers counts entries that cannot be read', async () => {
+    const fake = await FakeRegistry.start();
+    fake.faults.registry = ({ url = '' }, response) => {
+      if (!url.includes('/referrers/')) return 'pass';
+      response.setHeader('content-type', OCI_INDEX);
+      return void response.end(
+        JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: Array(10_001).fill(0) }),
+      );
+    };
+    const registry = registryOf(fake);
+    await expect(registry.repository('app').referrers(SUBJECT)).rejects.toMatchObject({ code: 'LIMIT' });
+    expect(registry.warnings).toEqual([]);
+  });
+
   test('that is gone midway is an error, not the end', async () => {
     const fake = await withTags();
     fake.faults.registry = ({ url = '' }, response) =>

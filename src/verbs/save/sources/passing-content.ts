@@ -124,7 +124,7 @@ export class PassingContent implements ContentSource {
   }
 }
 
-/** Maximum size of content that is no layer, in memory, in bytes. */
+/** Maximum size of non-layer content in memory, in bytes. */
 const MAX_HELD = 64 * 1024 * 1024;
 
 /** Content in memory: what an archive holds beside layers is small. */
