@@ -1,4 +1,5 @@
 import { DrayageError } from '../errors.ts';
+import { IMAGE_NAME, REF_NAME } from '../oci/annotations.ts';
 import type { UnreadEntry } from '../oci/image-index.ts';
 import { reasonUnread } from '../oci/image-index.ts';
 import { INDEX_FILE } from '../oci/layout.ts';
@@ -35,7 +36,12 @@ function titleOf(entry: UnreadEntry, index = INDEX_FILE): string {
 /** The name, or another tool's word, and the digest, as far as they are texts. */
 function stated(entry: UnreadEntry): [name?: string, digest?: string] {
   const { digest, annotations } = isObject(entry) ? entry : {};
-  const texts = Object.entries(annotations ?? {}).filter(([, text]) => typeof text === 'string');
-  const { name, foreign } = entryNames({ annotations: Object.fromEntries(texts), digest: '' });
-  return [name ?? foreign, typeof digest === 'string' && digest ? digest : undefined];
+  const texts = isObject(annotations) ? annotations : {};
+  const naming = [IMAGE_NAME, REF_NAME].map((key) => [key, textIn(texts[key])]);
+  const { name, foreign } = entryNames({ annotations: Object.fromEntries(naming), digest: '' });
+  return [name ?? foreign, textIn(digest) || undefined];
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -17,6 +17,11 @@ async function withTags(options: FakeRegistryOptions = {}): Promise<FakeRegistry
   return fake;
 }
 
+/** A page of a list of referrers. */
+function indexOf(...manifests: unknown[]): string {
+  return JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
+}
+
 /** Has the first page go on elsewhere. */
 function goOnAt(fake: FakeRegistry, target: string): void {
   fake.faults.registry = (request, response) => {
@@ -58,15 +63,13 @@ describe('a page of a list', () => {
 
   test('of referrers that lists only entries that cannot be read is not the end', async () => {
     const fake = await FakeRegistry.start();
-    const page = (...manifests: unknown[]): string =>
-      JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests });
     const odd = { ...SUBJECT, digest: 'blake3:aa' };
     fake.faults.registry = ({ url = '' }, response) => {
       if (!url.includes('/referrers/')) return 'pass';
       response.setHeader('content-type', OCI_INDEX);
-      if (url.includes('page=2')) return void response.end(page(SUBJECT));
+      if (url.includes('page=2')) return void response.end(indexOf(SUBJECT));
       response.setHeader('link', `<${url}?page=2>; rel="next"`);
-      return void response.end(page(odd, null, { ...odd, digest: 'blake3:bb' }));
+      return void response.end(indexOf(odd, null, { ...odd, digest: 'blake3:bb' }));
     };
     const registry = registryOf(fake);
     expect(await registry.repository('app').referrers(SUBJECT)).toEqual([SUBJECT]);
@@ -80,9 +83,7 @@ describe('a page of a list', () => {
     fake.faults.registry = ({ url = '' }, response) => {
       if (!url.includes('/referrers/')) return 'pass';
       response.setHeader('content-type', OCI_INDEX);
-      return void response.end(
-        JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: Array(10_001).fill(0) }),
-      );
+      return void response.end(indexOf(...Array<number>(10_001).fill(0)));
     };
     const registry = registryOf(fake);
     await expect(registry.repository('app').referrers(SUBJECT)).rejects.toMatchObject({ code: 'LIMIT' });
