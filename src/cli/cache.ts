@@ -1,15 +1,12 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BlobCache, isDrayageError } from '../index.ts';
-import { asError } from '../errors.ts';
-import { diskError } from '../system-error.ts';
 import { assertOwnCache, cacheOwners } from './cache-owner.ts';
 import { readIds } from './ci.ts';
 import type { Context } from './context.ts';
 import { refuseLinks } from './workspace.ts';
 import { parseSize } from './quantities.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
+import { assertWritable } from './writable.ts';
 
 /** The options of the cache folder. */
 export interface CacheOptions {
@@ -76,23 +73,14 @@ async function openKept(
   const owners = await cacheOwners(context, user);
   try {
     const cache = await BlobCache.open(path, { maxBytes, now: Date.now, owners });
-    const problem = await whyReadOnly(path);
-    if (problem !== undefined) note(context, `the cache is only read: ${problem.message}`);
+    await assertWritable(path, '--cache').catch((error: Error) =>
+      note(context, `the cache is only read: ${error.message}`),
+    );
     return cache;
   } catch (error) {
     if (!isDrayageError(error, 'IO')) throw error;
     note(context, `the cache is not used: ${error.message}`);
     return undefined;
-  }
-}
-
-/** Why nothing can be kept in a folder. */
-async function whyReadOnly(path: string): Promise<Error | undefined> {
-  try {
-    await access(path, constants.W_OK | constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return asError(diskError(error, `cannot write to ${path}`, { path }));
   }
 }
 

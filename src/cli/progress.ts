@@ -30,13 +30,17 @@ export function createProgressDisplay(output: TextOutput): ProgressDisplay {
     else printMessage(output, line(label));
     shown = performance.now();
   };
+  /** Places are listed and asked for images again, and have the same to say of an entry then. */
+  const told = new Set<string>();
   return {
     onProgress: (event) => {
       done.take(event);
       if (event.kind === 'image') label = event.name;
-      else if (event.kind === 'note' || event.kind === 'waiting')
-        printMessageOver(output, `drayage: ${lineOf(event)}`);
-      else if (event.kind === 'bytes') {
+      else if (event.kind === 'note' || event.kind === 'waiting') {
+        const line = `drayage: ${lineOf(event)}`;
+        if (!told.has(line)) printMessageOver(output, line);
+        told.add(line);
+      } else if (event.kind === 'bytes') {
         total[event.direction] += event.bytes;
         if (performance.now() - shown >= (terminal ? INTERVAL.terminal : INTERVAL.log)) show();
       }

@@ -25,7 +25,7 @@ export function unreadError(
   const entry = unread.find((one) => stated(one).some((text) => meant.includes(text ?? '')));
   if (entry === undefined) return undefined;
   const message = `${titleOf(entry)} cannot be read in ${place}: index.json: ${reasonUnread(entry)}`;
-  return new DrayageError('MALFORMED', message);
+  return new DrayageError('MALFORMED', message, { path: place });
 }
 
 function titleOf(entry: UnreadEntry, index = INDEX_FILE): string {

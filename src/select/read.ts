@@ -1,5 +1,5 @@
 import type { StoredImage } from '../content/image-index.ts';
-import { nameOf } from '../content/image-index.ts';
+import { nameOf, referenceTo } from '../content/image-index.ts';
 import type { ImagePolicy } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
@@ -145,12 +145,13 @@ async function orAbsent<T>(reading: Promise<T>): Promise<T | DrayageError> {
 /** An error about the documents of an image, with the name that a person looks for. */
 function ofImage(image: StoredImage, cause: unknown): unknown {
   const name = nameOf(image);
+  const isNamed = isDrayageError(cause) && cause.message.includes(referenceTo(image));
   if (isDrayageError(cause, 'NOT_FOUND'))
     return new DrayageError('INCOMPLETE', `${name} is incomplete: ${cause.message}`, {
       ...cause.facts,
       cause,
     });
-  if (!isDrayageError(cause, ...OF_DOCUMENTS) || cause.message.includes(name)) return cause;
+  if (!isDrayageError(cause, ...OF_DOCUMENTS) || isNamed) return cause;
   return new DrayageError(cause.code, `${name}: ${cause.message}`, { ...cause.facts, cause });
 }
 

@@ -66,6 +66,12 @@ test('a note is a line at once', () => {
   expect(terminal.written).toEqual(['\r\u001B[Kdrayage: something to know\n']);
 });
 
+test('a note that comes again is not said again', () => {
+  const { onProgress, written } = display(false);
+  for (const message of ['one', 'other', 'one']) onProgress({ kind: 'note', message });
+  expect(written).toEqual(['drayage: one\n', 'drayage: other\n']);
+});
+
 test('a note says what to do, where the command line can', () => {
   const { onProgress, written } = display(false);
   onProgress({ kind: 'note', message: 'the layers are zstd', reason: 'UNREAD_CODEC' });

@@ -347,3 +347,18 @@ test('damage of an image is told with its name', async () => {
     facts: { digest: broken.descriptor.digest },
   });
 });
+
+test('damage of an image without a name is told with its digest, once', async () => {
+  const layout = await layoutOf([APP, 'app:1']);
+  const broken = toDocument(
+    OCI_MANIFEST,
+    JSON.stringify({ schemaVersion: 2, config: APP.config, layers: APP.layers.slice(1) }),
+  );
+  await layout.update(async (content) => {
+    await content.put(broken.descriptor, once(broken.bytes));
+    content.add(broken.descriptor, [], {});
+  });
+  const error: unknown = await select([layout]).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'MALFORMED' });
+  expect(String(error).split(broken.descriptor.digest)).toHaveLength(2);
+});

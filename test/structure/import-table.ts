@@ -100,7 +100,7 @@ const TABLE: Record<string, Rule> = {
   verbs: { level: 10, packages: ['node:stream'] },
   index: { level: 11 },
   exports: { level: 11 },
-  'cli/doctor': { level: 12, also: ['cli'], packages: ['node:fs', 'node:path'] },
+  'cli/doctor': { level: 12, also: ['cli'], packages: ['node:path'] },
   'cli/commands': { level: 12, also: ['cli', 'cli/doctor'], packages: ['node:path', 'node:stream'] },
   'cli/grammar': { level: 12, also: ['cli', 'cli/commands'], packages: ['commander'] },
   cli: {

@@ -3,7 +3,7 @@ import { assertOwnCache } from '../cache-owner.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
-import { assertWritable, nearest } from './writable.ts';
+import { assertWritable, nearest } from '../writable.ts';
 
 /** The folder of blobs that outlives jobs, and whether its owner is trusted. A save does not use it. */
 export async function checkCache(

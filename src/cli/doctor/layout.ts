@@ -3,7 +3,7 @@ import { openBaseLayouts } from '../sources.ts';
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
 import type { DoctorInput } from './input.ts';
-import { assertWritable, nearest } from './writable.ts';
+import { assertWritable, nearest } from '../writable.ts';
 
 /** The layout that a save writes to, and those that it omits layers of. */
 export async function checkLayout({ options, context }: DoctorInput): Promise<Check> {

@@ -5,6 +5,7 @@ import {
   isReference,
   normalizeName,
   parseReference,
+  taggedName,
   withDefaultTag,
 } from '../../oci/reference.ts';
 
@@ -16,7 +17,9 @@ export function familiarNames(
   reported: readonly string[] | null | undefined,
   ownDomain: string | undefined,
 ): string[] {
-  const names = (reported ?? []).filter(isName).map((name) => familiarName(name, ownDomain));
+  const names = (reported ?? [])
+    .filter((text) => taggedName(text) !== undefined)
+    .map((name) => familiarName(name, ownDomain));
   return [...new Set(names)];
 }
 
@@ -30,11 +33,6 @@ export function registryDigests(
     return found?.digest !== undefined && found.domain !== ownDomain;
   });
   return digests.length === 0 ? {} : { digests };
-}
-
-/** Whether a text names an image; a reference with a digest does not, as in every other data. */
-function isName(text: string): boolean {
-  return isReference(text) && parseReference(text).digest === undefined;
 }
 
 function familiarName(name: string, ownDomain: string | undefined): string {

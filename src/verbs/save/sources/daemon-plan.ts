@@ -1,3 +1,4 @@
+import { NO_NAME } from '../../../text/no-name.ts';
 import type { Readable } from 'node:stream';
 import type { Archive } from '../../../archive/read/archive.ts';
 import type { StoredBlobs } from '../../../archive/read/read.ts';
@@ -225,7 +226,7 @@ async function orLacking<T>(wanted: readonly WantedImage[], work: () => Promise<
 }
 
 function lacking(wanted: readonly WantedImage[], cause: DrayageError): DrayageError {
-  const names = wanted.map((one) => one.names[0] ?? one.image.id).join(', ');
+  const names = wanted.map((one) => one.names[0] ?? `${NO_NAME} ${one.digest}`).join(', ');
   const message = `the daemon sent ${names} without all of its content: ${cause.message}`;
   return new DrayageError('INCOMPLETE', message, {
     ...cause.facts,

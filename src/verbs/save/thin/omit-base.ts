@@ -1,3 +1,4 @@
+import { nameOf } from '../../../content/image-index.ts';
 import { count } from '../../../text/count.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import { images, readImage } from '../../../image/image.ts';
@@ -27,7 +28,7 @@ export async function omitBase(
   { finder, onProgress, ...options }: OmitBaseOptions,
 ): Promise<ArrivedImage> {
   const { content, signal } = options;
-  const name = image.names[0] ?? image.id;
+  const name = nameOf(image);
   const bases = new Set<BaseImage>();
   let rebased = image;
   for await (const { config } of images(content, image.root, { signal })) {

@@ -1,3 +1,4 @@
+import { nameOf } from '../../../content/image-index.ts';
 import { count } from '../../../text/count.ts';
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { ImageEndpoint } from '../../../content/endpoint.ts';
@@ -134,7 +135,7 @@ function noteJobs(image: ArrivedImage, onProgress: OnProgress | undefined): void
   const total = image.layers.reduce((sum, { size }) => sum + size, 0);
   const omitted = image.layers.filter(({ digest, status }) => status === 'omitted' && jobs.has(digest));
   for (const { where, until, layers, bytes } of omittedParts(omitted, image)) {
-    const message = `${image.names[0] ?? image.id}: ${layers} of ${count(image.layers.length, 'layer')} (${formatBytes(bytes)} of ${formatBytes(total)}) are omitted: ${where} has them${until === null ? '' : ` until ${until}`}`;
+    const message = `${nameOf(image)}: ${layers} of ${count(image.layers.length, 'layer')} (${formatBytes(bytes)} of ${formatBytes(total)}) are omitted: ${where} has them${until === null ? '' : ` until ${until}`}`;
     onProgress?.({ kind: 'note', message });
   }
 }

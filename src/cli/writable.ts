@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DrayageError } from '../../index.ts';
+import { DrayageError } from '../index.ts';
 
 /** The path, or the nearest folder above it that exists. */
 export async function nearest(path: string): Promise<string> {
