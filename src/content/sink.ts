@@ -12,6 +12,11 @@ export interface ContentSink {
   put(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>, options?: ContentOptions): Promise<void>;
   /** Begins a blob whose digest is not known yet. */
   begin(options?: BeginOptions): Promise<BlobWriter>;
+  /**
+   * Keeps bytes until all have come, and then gives them back, once. They are not stored, and nothing is left of them when
+   * they have been read. Absent if the sink has no place for temporary bytes.
+   */
+  spool?(bytes: AsyncIterable<Uint8Array>, options?: ContentOptions): AsyncIterable<Uint8Array>;
 }
 
 /** Options of {@link ContentSink.begin}. */

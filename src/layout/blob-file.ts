@@ -144,7 +144,8 @@ async function stateOf(handle: FileHandle, path: string): Promise<BigIntStats> {
   return onDisk(path, 'read', () => handle.stat({ bigint: true }));
 }
 
-async function* readFrom(
+/** The bytes of an open file from an offset on. */
+export async function* readFrom(
   path: string,
   handle: FileHandle,
   offset: number,

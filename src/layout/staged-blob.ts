@@ -192,7 +192,8 @@ export class StagedBlob implements BlobWriter {
   }
 }
 
-async function writeAll(handle: FileHandle, chunks: Uint8Array[], position: number): Promise<void> {
+/** Writes chunks one after the other, whole. */
+export async function writeAll(handle: FileHandle, chunks: Uint8Array[], position: number): Promise<void> {
   if (chunks.length === 0) return;
   let { bytesWritten: written } = await handle.writev(chunks, position);
   let at = position;

@@ -1,6 +1,7 @@
 import type { LimitFunction } from 'p-limit';
 import pLimit from 'p-limit';
 import type { BeginOptions, BlobWriter } from '../content/sink.ts';
+import type { ContentOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobFile } from './blob-file.ts';
@@ -9,6 +10,7 @@ import { ignoreErrors, onDisk } from '../disk/io-error.ts';
 import type { StagedBlobOwner, StagedFile } from './staged-blob.ts';
 import { StagedBlob } from './staged-blob.ts';
 import type { Staging } from './staging.ts';
+import { spool } from './spool.ts';
 
 /** The complete blobs of a transaction that are not published yet. Each was verified while it was written. */
 export class StagedContent {
@@ -37,6 +39,12 @@ export class StagedContent {
     const writer = await StagedBlob.create(place, owner, options);
     this.#writers.add(writer);
     return writer;
+  }
+
+  /** Bytes by way of a temporary file; see {@link spool}. */
+  spool(bytes: AsyncIterable<Uint8Array>, { signal }: ContentOptions = {}): AsyncIterable<Uint8Array> {
+    const place = { folder: this.#staging.folder, name: this.#staging.newName('spool') };
+    return spool(place, bytes, signal);
   }
 
   /** The staged blob of this digest. */

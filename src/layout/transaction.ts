@@ -56,6 +56,11 @@ export class Transaction implements StoreTransaction {
     return this.staged.begin(() => this.#assertUsable(options), options);
   }
 
+  spool(bytes: AsyncIterable<Uint8Array>, options?: ContentOptions): AsyncIterable<Uint8Array> {
+    this.#assertUsable(options);
+    return this.staged.spool(bytes, options);
+  }
+
   add(root: Descriptor, names: readonly string[], annotations: Record<string, string>): void {
     this.#assertUsable();
     this.changes.push(addition(root, names, annotations));

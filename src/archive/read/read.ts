@@ -42,6 +42,7 @@ export interface ReadArchiveOptions extends ContentOptions {
  *
  * Where there is a manifest.json it is the truth, as it is for docker; else index.json. All that is used is checked: the
  * digests that entries' names promise, and each layer's diffID. Memory does not grow with the archive.
+ * An archive with a zstd window over 8 MiB is decompressed into `content` before it is read: that needs room for all of it.
  *
  * An archive without its end is read if all that it names has arrived; otherwise it was cut off.
  *
@@ -88,11 +89,15 @@ async function uncompressed(
   }
 }
 
-/** Stores the bytes first. The store removes what no image needs when the update ends. */
+/** Reads the bytes to their end first. A store that cannot spool keeps them until the update ends. */
 async function* storedFirst(
   bytes: AsyncIterable<Uint8Array>,
   { content, signal }: ReadArchiveOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  if (content.spool !== undefined) {
+    yield* content.spool(bytes, { signal });
+    return;
+  }
   const blob = await writeBlob(await content.begin({ signal }), bytes);
   yield* (await content.open(blob, { signal })) as AsyncIterable<Uint8Array>;
 }

@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { exportArchive } from '../../../src/verbs/export.ts';
 import { images as imagesOf } from '../../../src/image/image.ts';
 import { inspect } from '../../../src/verbs/inspect.ts';
 import { Layout } from '../../../src/layout/layout.ts';
+import { Transaction } from '../../../src/layout/transaction.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import { joinPlaces } from '../../../src/select/places.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
@@ -66,9 +67,16 @@ test('an archive with a large zstd window leaves the same content as without', a
   );
   // The zeros after its end make it so long that it is not decompressed in one call.
   const frame = [frameHeader({ windowLog: 27 }), blocks(...parts, ...zeros(8 * BLOCK))];
+  const spool = vi.spyOn(Transaction.prototype, 'spool');
+  const begin = vi.spyOn(Transaction.prototype, 'begin');
+  onTestFinished(() => void vi.restoreAllMocks());
   await save({ from: { archive: Readable.from(frame) }, to: large });
+  // The archive itself is no blob: none is made for it.
+  const atOnce = begin.mock.calls.length;
+  await save({ from: fixtureArchive('demo.tar'), to: await Layout.create(`${folder}/again`) });
+  expect([spool.mock.calls.length, begin.mock.calls.length - atOnce]).toEqual([1, atOnce]);
   expect(await blobs(large)).toEqual(await blobs(plain));
-  expect((await readdir(folder)).toSorted()).toEqual(['large', 'plain']);
+  expect((await readdir(folder)).toSorted()).toEqual(['again', 'large', 'plain']);
 });
 
 test('an archive with missing content leaves nothing behind', async () => {

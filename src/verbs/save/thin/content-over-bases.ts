@@ -57,6 +57,11 @@ export class ContentOverBases
     return this.#content.begin(options);
   }
 
+  /** That of the store, if it has one. */
+  get spool(): ContentSink['spool'] {
+    return this.#content.spool?.bind(this.#content);
+  }
+
   /** Finds the blob of a layer, in the store or in a base. */
   async findLayer(diffId: Digest): Promise<Descriptor | undefined> {
     return (
