@@ -93,21 +93,23 @@ describe.each<NonNullable<FakeOptions['kind']>>(['graph', 'containerd', 'podman'
   },
 );
 
+/** How many requests find the last of n images of a containerd store by its config. */
+async function requestsByConfig(n: number): Promise<number> {
+  const fake = await FakeDaemon.start({ kind: 'containerd' });
+  const all = cargos(n);
+  // Its routes serve the store.
+  void new FakeContentStore(
+    fake,
+    all.map((cargo, i): [TestCargo, string] => [cargo, `app:${i}`]),
+  );
+  await using daemon = await connectDocker({ host: fake.host });
+  fake.seen.splice(0);
+  expect((await daemon.inspect(all.at(-1)?.configDigest ?? '')).id).toBe(all.at(-1)?.root.digest);
+  return fake.seen.length;
+}
+
 test('images of a containerd store are searched for a config with requests of fifty manifests each', async () => {
-  const requests = async (n: number): Promise<number> => {
-    const fake = await FakeDaemon.start({ kind: 'containerd' });
-    const all = cargos(n);
-    const store = new FakeContentStore(
-      fake,
-      all.map((cargo, i): [TestCargo, string] => [cargo, `app:${i}`]),
-    );
-    expect(store).toBeDefined();
-    await using daemon = await connectDocker({ host: fake.host });
-    fake.seen.splice(0);
-    expect((await daemon.inspect(all.at(-1)?.configDigest ?? '')).id).toBe(all.at(-1)?.root.digest);
-    return fake.seen.length;
-  };
-  const few = await requests(50);
+  const few = await requestsByConfig(50);
   // A read of the store takes three requests.
-  expect([(await requests(100)) - few, (await requests(200)) - few]).toEqual([3, 9]);
+  expect([(await requestsByConfig(100)) - few, (await requestsByConfig(200)) - few]).toEqual([3, 9]);
 });
