@@ -84,7 +84,8 @@ class AbortableFill implements FillableBytes, AsyncIterableIterator<Uint8Array, 
   }
 }
 
-async function orAbort<T>(signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
+/** Waits for what `read` begins. Rejects with `signal.reason` as soon as the signal fires; the work itself goes on. */
+export async function orAbort<T>(signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
   if (signal === undefined) return read();
   signal.throwIfAborted();
   let onAbort = ignore;

@@ -88,6 +88,20 @@ export function contentSourceContract(
       })();
       await assert.rejects(reading, ENOUGH);
     }),
+    promise(
+      'content that passes in one order has positions of its own, and is read in that order',
+      async (source) => {
+        const positions = SIZES.map(([, bytes]) => ({ bytes, at: source.position?.(describeBytes(bytes)) }));
+        const passing = positions.flatMap(({ bytes, at }) => (at === undefined ? [] : [{ bytes, at }]));
+        assert.equal(
+          new Set(passing.map(({ at }) => at)).size,
+          passing.length,
+          'two blobs have one position',
+        );
+        for (const { bytes } of passing.toSorted((a, b) => a.at - b.at))
+          await assertHolds(source, describeBytes(bytes), bytes);
+      },
+    ),
     promise('a stream that is not read can be dropped', async (source) => {
       const stream = await source.open(describeBytes(LARGE));
       const closed = once(stream, 'close');

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { syncBuiltinESMExports } from 'node:module';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -11,7 +12,7 @@ import { copy } from '../../src/verbs/copy.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
-import { FakeDaemon } from '../support/fake-daemon.ts';
+import { FakeDaemon, json } from '../support/fake-daemon.ts';
 
 const KINDS = ['graph', 'containerd', 'podman'] as const;
 const LAYERS = ['base', 'middle', 'top'];
@@ -231,6 +232,21 @@ test('an abort ends the requests of both daemons', async () => {
   await expect(copied).rejects.toThrow('enough');
   await vi.waitFor(() => expect(sender.cut(SAVE)).toBe(1));
   await expect(to.inspect('app:1')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('a receiver that fails ends a request that the sender has not answered', async () => {
+  const cargo = makeCargo({ layers: LAYERS });
+  const [sender, from] = await daemonGiving(cargo);
+  const [fake, to] = await receiver('graph');
+  let loading: ServerResponse | undefined;
+  fake.handlers.set(LOAD, (request, response) => fake.serve(request, (loading = response)));
+  sender.handlers.set(SAVE, (_, response) => {
+    // The second one is packed without end.
+    if (count(sender, SAVE) === 1) response.end(ociArchive(cargo));
+    else if (loading !== undefined) json(loading, { message: 'no space left on device' }, 500);
+  });
+  await expect(copy({ from, images: ['app:1'], to })).rejects.toThrow('no space left');
+  await vi.waitFor(() => expect(sender.cut(SAVE)).toBe(1));
 });
 
 test('what is no layer and does not fit into memory needs a store on the way', async () => {

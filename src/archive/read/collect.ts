@@ -33,8 +33,8 @@ interface Collected {
   unended: DrayageError | undefined;
 }
 
-/** How much is held in memory over all, in bytes. What goes beyond it is stored. */
-const MAX_HELD = 64 * 1024 * 1024;
+/** Maximum size of non-layer content in memory, in bytes. What goes beyond it is stored. */
+export const MAX_HELD: number = 64 * 1024 * 1024;
 /** How much of names and of links' targets is held in memory over all, in bytes. */
 const MAX_NAMES = 32 * 1024 * 1024;
 

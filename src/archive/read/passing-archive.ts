@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
-import { abortable } from '../../stream/abortable.ts';
+import { abortable, orAbort } from '../../stream/abortable.ts';
 import { entryPath } from '../tar/entry-name.ts';
 import type { TarEntry } from '../tar/read.ts';
 import { readTar } from '../tar/read.ts';
@@ -26,16 +26,21 @@ export class PassingArchive {
    * @param request opens the archive, or the rest of it from this entry on; called if the entry has passed
    * @throws {@link DrayageError} `NOT_FOUND` if a new archive lacks it; errors of the archive
    */
-  async open(name: string, request: () => Promise<Readable>): Promise<Readable> {
-    const before = this.#turn;
-    let end = ignore;
-    this.#turn = new Promise((resolve) => (end = resolve));
-    await before;
-    try {
+  async open(
+    name: string,
+    request: () => Promise<Readable>,
+    { signal }: ContentOptions = {},
+  ): Promise<Readable> {
+    const opened = this.#turn.then(async () => {
+      signal?.throwIfAborted();
       const { bytes } = (await this.#find(name)) ?? (await this.#findAgain(name, request));
-      return Readable.from(inTurn(bytes), { objectMode: false }).once('close', end);
+      return Readable.from(inTurn(bytes), { objectMode: false });
+    });
+    this.#turn = opened.then(closed).catch(ignore);
+    try {
+      return await orAbort(signal, () => opened);
     } catch (error) {
-      end();
+      opened.then((unread) => unread.destroy(), ignore);
       throw error;
     }
   }
@@ -71,6 +76,10 @@ export class PassingArchive {
 /** When it is closed early, the chunk that is being read comes first: only then may another entry be read. */
 async function* inTurn(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of bytes) yield chunk;
+}
+
+async function closed(stream: Readable): Promise<void> {
+  await new Promise((resolve) => stream.once('close', resolve));
 }
 
 function ignore(): void {}

@@ -131,7 +131,7 @@ async function promoteSelected(options: PromoteOptions): Promise<PromoteResult> 
   const held = new Map<Planned, ReadonlySet<RegistryRepository>>();
   for (const image of planned) held.set(image, await holdersOf(image, options));
   for (const image of planned) await proveUnknown(image, held.get(image), options);
-  noteUnread(planned, onProgress);
+  noteCodecs(planned, onProgress);
   await push(planned, { ...options, held, onBlob });
   const images: PromotedImage[] = [];
   for (const image of planned) {
@@ -179,7 +179,7 @@ async function proveUnknown(
 }
 
 /** Says once for each compression who cannot pull such layers. */
-function noteUnread(planned: readonly Planned[], onProgress: OnProgress | undefined): void {
+function noteCodecs(planned: readonly Planned[], onProgress: OnProgress | undefined): void {
   const blobs = planned.flatMap(({ contents }) => [...contents.blobs, ...contents.omitted]);
   const types = new Set(blobs.map(({ mediaType }) => mediaType));
   for (const compression of new Set([...types].map((type) => layerCompression(type) ?? 'none'))) {

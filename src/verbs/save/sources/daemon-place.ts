@@ -39,12 +39,12 @@ async function readImages(daemon: ImageEndpoint, options: Selection): Promise<Da
     return passed(await hashing.layer(bytes, { entry, compression }));
   };
   const arrived = await takeImages({
-    from: content.recording,
+    from: content.recordedDaemon,
     images,
     platform,
     signal,
     onProgress,
-    content: content.documents,
+    content: content.kept,
     ingest,
     keepManifests: true,
     onRead: (bytes) => onProgress?.({ kind: 'bytes', direction: 'read', bytes }),

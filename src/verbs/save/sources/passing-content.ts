@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { MAX_HELD } from '../../../archive/read/collect.ts';
 import { PassingArchive } from '../../../archive/read/passing-archive.ts';
 import type { ImageEndpoint, SaveArchiveOptions } from '../../../content/endpoint.ts';
 import type { IngestedLayer } from '../../../content/layer.ts';
@@ -8,6 +9,7 @@ import { DrayageError } from '../../../errors.ts';
 import { MemoryContent } from '../../../memory/memory-content.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
+import { abortable } from '../../../stream/abortable.ts';
 import { ByteReader } from '../../../stream/byte-reader.ts';
 import { eitherSignal } from '../../../stream/signals.ts';
 import { derived } from '../../../stream/derived.ts';
@@ -30,11 +32,11 @@ interface Reading {
   request: (held: NonNullable<SaveArchiveOptions['held']>) => Promise<Readable>;
 }
 
-/** The documents of a daemon's images, and their layers, which pass again when they are opened. */
+/** What a daemon's images hold beside layers, and their layers, which pass again when they are opened. */
 export class PassingContent implements ContentSource {
-  readonly documents: MemoryContent = new Documents();
+  readonly kept: MemoryContent = new KeptContent();
   /** The daemon; what it saves is noted here. */
-  readonly recording: ImageEndpoint;
+  readonly recordedDaemon: ImageEndpoint;
   readonly #passed = new Map<Digest, Passed>();
   readonly #archives: PassingArchive[] = [];
   readonly #stop = new AbortController();
@@ -48,7 +50,7 @@ export class PassingContent implements ContentSource {
   ) {
     const signal = eitherSignal(given, this.#stop.signal);
     const options = { platform, signal };
-    this.recording = {
+    this.recordedDaemon = {
       inspect: (...asked) => daemon.inspect(...asked),
       platform: (...asked) => daemon.platform(...asked),
       load: (...asked) => daemon.load(...asked),
@@ -87,17 +89,19 @@ export class PassingContent implements ContentSource {
     this.#passed.set(received.digest, { received, archive, entry, position, request: () => request(before) });
   }
 
-  async has(descriptor: Descriptor): Promise<boolean> {
+  async has(descriptor: Descriptor, options: ContentOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
     const passed = this.#passed.get(descriptor.digest);
-    return passed?.received.size === descriptor.size || this.documents.has(descriptor);
+    return passed?.received.size === descriptor.size || this.kept.has(descriptor, options);
   }
 
   async open(descriptor: Descriptor, options: OpenOptions = {}): Promise<Readable> {
     const passed = this.#passed.get(descriptor.digest);
-    if (passed === undefined) return this.documents.open(descriptor, options);
-    const bytes = await passed.archive.open(passed.entry, passed.request);
-    const { offset = 0 } = options;
-    return derived(bytes, offset > 0 ? skip(bytes, offset) : verified(bytes, descriptor));
+    if (passed === undefined) return this.kept.open(descriptor, options);
+    const { offset = 0, signal } = options;
+    const bytes = await passed.archive.open(passed.entry, passed.request, { signal });
+    const chunks = abortable(bytes, signal);
+    return derived(bytes, offset > 0 ? skip(chunks, offset) : verified(chunks, descriptor));
   }
 
   async isRemote({ digest }: Descriptor): Promise<boolean> {
@@ -124,11 +128,8 @@ export class PassingContent implements ContentSource {
   }
 }
 
-/** Maximum size of non-layer content in memory, in bytes. */
-const MAX_HELD = 64 * 1024 * 1024;
-
-/** Content in memory: what an archive holds beside layers is small. */
-class Documents extends MemoryContent {
+/** Content beside layers, in memory. */
+class KeptContent extends MemoryContent {
   #size = 0;
 
   override async begin(options?: ContentOptions): Promise<BlobWriter> {
@@ -148,7 +149,10 @@ function tooLarge(): DrayageError {
   });
 }
 
-async function* skip(bytes: Readable, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
+async function* skip(
+  bytes: AsyncIterable<Uint8Array>,
+  offset: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(bytes);
   await reader.skip(offset);
   yield* reader;
