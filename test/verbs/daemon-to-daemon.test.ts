@@ -12,6 +12,7 @@ import { copy } from '../../src/verbs/copy.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
+import { FakeContentStore } from '../support/fake-content-store.ts';
 import { FakeDaemon, json } from '../support/fake-daemon.ts';
 
 const KINDS = ['graph', 'containerd', 'podman'] as const;
@@ -180,6 +181,25 @@ test('several images that share layers pass one after the other', async () => {
   const { images } = await copy({ from, images: ['app:1', 'app:2'], to });
   expect(images.map(({ id }) => id)).toEqual([one.configDigest, two.configDigest]);
   expect(fake.images.map(({ id }) => id)).toEqual([one.configDigest, two.configDigest]);
+  for (const { configDigest } of [one, two])
+    expect(count(sender, `${SAVE}?names=${encodeURIComponent(configDigest)}`)).toBe(2);
+});
+
+test('a containerd store sends again only the layers from the first missing one on', async () => {
+  const [base, cargo] = [
+    makeCargo({ layers: ['base', 'middle'] }),
+    makeCargo({ layers: [...LAYERS, 'last'] }),
+  ];
+  const sender = await FakeDaemon.start({ kind: 'containerd' });
+  const store = new FakeContentStore(sender, [[cargo, 'app:1']]);
+  const from = await connectDocker({ host: sender.host });
+  const [, to] = await receiver('graph');
+  await to.load(base.root, base.source, ['base:1']);
+  await copy({ from, images: ['app:1'], to });
+  const layers = cargo.layers.map(({ digest }) => digest);
+  const given = store.given.map((digests) => layers.filter((digest) => digests.includes(digest)));
+  expect(given.filter(({ length }) => length > 0)).toEqual([layers, layers.slice(2)]);
+  expect(await to.inspect('app:1')).toMatchObject({ diffIds: cargo.diffIds });
 });
 
 test('a large layer before a tiny one costs no further archive', async () => {
