@@ -37,6 +37,8 @@ export interface IngestOptions extends ContentOptions {
   memory?: number;
   /** Finds the intact blob of a layer that is stored already. */
   findLayer?: (diffId: Digest) => Promise<Descriptor | undefined>;
+  /** Whether nothing is stored. Then the sink gets no uncompressed layers: they are hashed on threads. Default false. */
+  hashesOnly?: boolean;
   /** Called when a layer is done, and whether its bytes were hashed. */
   onLayer?: (layer: IngestedLayer, isHashed: boolean) => void;
 }
@@ -130,16 +132,16 @@ class LayerIngest implements Ingest {
   ): Promise<IngestedLayer> {
     if (compression !== 'none')
       return this.#writing((writer) => this.#keep(bytes, compression, hint, writer));
-    if (found !== undefined) return this.#hashOnly(bytes, found, hint);
+    if (found !== undefined || this.#options.hashesOnly === true) return this.#hashOnly(bytes, found, hint);
     return this.#writing((writer) =>
       this.#options.codec.compression === 'none' ? this.#copy(bytes, writer) : this.#pack(bytes, writer),
     );
   }
 
-  /** A layer that is said to be stored already: its bytes are only checked against that. */
+  /** A layer that is not stored, or is said to be stored already: its bytes are only checked against that. */
   async #hashOnly(
     bytes: AsyncIterable<Uint8Array>,
-    blob: Descriptor,
+    found: Descriptor | undefined,
     { promised, entry }: LayerHint,
   ): Promise<IngestedLayer> {
     const received = await this.#digest(bytes);
@@ -148,7 +150,8 @@ class LayerIngest implements Ingest {
       const { message, facts } = digestMismatch(expected, received.digest, `archive entry ${entry}`);
       throw new DrayageError('DIGEST_MISMATCH', message, { ...facts, entry });
     }
-    return plainLayer(received, blob, 'reused');
+    const blob = found ?? { ...received, mediaType: ociLayerType('none') };
+    return plainLayer(received, blob, found === undefined ? 'written' : 'reused');
   }
 
   /** An uncompressed layer that stays so: the blob and the layer have one digest. */

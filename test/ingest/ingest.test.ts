@@ -311,3 +311,22 @@ test('gzip blobs are read by plain gunzip', async () => {
   const bytes = sample(2_500_000);
   expect(gunzipSync((await ingested(bytes, 'gzip')).stored).equals(bytes)).toBe(true);
 });
+
+test.each([1, 4])(
+  'an uncompressed layer that is only hashed is not written, with %i threads',
+  async (concurrency) => {
+    const bytes = sample(9_000_000);
+    const options = { codec: chooseCodec('none'), hashesOnly: true, concurrency };
+    await using hashing = createIngest({ begin: () => expect.fail('nothing is stored') }, options);
+    const digest = digestOf(bytes);
+    expect(await hashing.layer(chunked(bytes, 65_536), hint)).toEqual({
+      digest,
+      diffId: digest,
+      size: bytes.length,
+      uncompressedSize: bytes.length,
+      mediaType: OCI_LAYER,
+      status: 'written',
+      received: { digest, size: bytes.length },
+    });
+  },
+);

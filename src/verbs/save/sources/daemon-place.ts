@@ -35,7 +35,12 @@ async function readImages(daemon: ImageEndpoint, options: Selection): Promise<Da
   const ingest: IngestLayer = async (bytes, { entry, compression }) => {
     const passed = content.comes(entry);
     // One for each layer: no blob stands in for another one that has the same layer.
-    await using hashing = createIngest(HASHED, { codec: chooseCodec('none'), signal, onLayer: noteIngested });
+    await using hashing = createIngest(HASHED, {
+      codec: chooseCodec('none'),
+      hashesOnly: true,
+      signal,
+      onLayer: noteIngested,
+    });
     return passed(await hashing.layer(bytes, { entry, compression }));
   };
   const arrived = await takeImages({
@@ -58,7 +63,7 @@ async function readImages(daemon: ImageEndpoint, options: Selection): Promise<Da
   return { ...place, [Symbol.asyncDispose]: async () => content.close() };
 }
 
-/** Hashes blobs, and keeps nothing. */
+/** Hashes compressed layers as they come, and keeps nothing. */
 const HASHED: Pick<ContentSink, 'begin'> = {
   begin: async (): Promise<BlobWriter> => {
     const digester = createDigester();
