@@ -1,4 +1,4 @@
-import type { ErrorReason } from '../errors.ts';
+import type { ErrorFacts, ErrorReason } from '../errors.ts';
 import { DrayageError, isDrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { TLS_REASONS } from '../http/network-error.ts';
@@ -53,20 +53,8 @@ export function signingError(error: unknown, services: Services): DrayageError {
   if (code !== undefined && TIMEOUTS.test(code)) {
     return new DrayageError('TIMEOUT', `${at} did not answer in time`, { ...where, hint: 'try again' });
   }
-  const failure = code === undefined ? undefined : tlsFailure(code);
-  if (failure !== undefined) {
-    const [told, advice = 'try again'] = TLS_REASONS[failure];
-    const isUnknown = failure === 'self-signed' || failure === 'authority';
-    return new DrayageError(
-      failure === 'other' ? 'UNREACHABLE' : 'SIGNING',
-      `${at} cannot be reached: ${told}`,
-      {
-        ...where,
-        actual: code,
-        hint: isUnknown ? 'name its certificate authority by NODE_EXTRA_CA_CERTS' : advice,
-      },
-    );
-  }
+  const untrusted = code === undefined ? undefined : tlsError(code, at, where);
+  if (untrusted !== undefined) return untrusted;
   if (code !== undefined && /^E[A-Z]+$/.test(code)) {
     return new DrayageError('UNREACHABLE', `${at} cannot be reached: ${why}`, {
       ...where,
@@ -77,6 +65,23 @@ export function signingError(error: unknown, services: Services): DrayageError {
     ...where,
     hint: 'check that the address is that of the service itself, not of a web page',
   });
+}
+
+/** The error for a failure of TLS; undefined for any other failure. */
+function tlsError(code: string, at: string, facts: ErrorFacts): DrayageError | undefined {
+  const failure = tlsFailure(code);
+  if (failure === undefined) return undefined;
+  const [why, advice = 'try again'] = TLS_REASONS[failure];
+  const isUnknown = failure === 'self-signed' || failure === 'authority';
+  return new DrayageError(
+    failure === 'other' ? 'UNREACHABLE' : 'SIGNING',
+    `${at} cannot be reached: ${why}`,
+    {
+      ...facts,
+      actual: code,
+      hint: isUnknown ? 'name its certificate authority by NODE_EXTRA_CA_CERTS' : advice,
+    },
+  );
 }
 
 function serviceOf(error: unknown, { fulcioUrl, rekorUrl, tsaUrl }: Services): Service {
