@@ -2,7 +2,6 @@ import type { CodecName, Platform } from '../index.ts';
 import { chosenCompression, DrayageError, parseReference } from '../index.ts';
 import type { OmitJobOptions } from './base-jobs.ts';
 import type { BuiltImage } from './built-images.ts';
-import { readImageId, readMetadata } from './built-images.ts';
 import type { Job } from './ci.ts';
 import { readJob } from './ci.ts';
 import type { CommonOptions, Context } from './context.ts';
@@ -61,8 +60,9 @@ export async function readRequest(options: SaveCommandOptions): Promise<SaveRequ
   const { iidfile, metadataFile, maxSize } = options;
   chosenCompression(options.compress, options.level);
   return {
-    ids: iidfile === undefined ? [] : [await readImageId(iidfile)],
-    described: metadataFile === undefined ? [] : await readMetadata(metadataFile),
+    ids: iidfile === undefined ? [] : [await (await import('./built-images.ts')).readImageId(iidfile)],
+    described:
+      metadataFile === undefined ? [] : await (await import('./built-images.ts')).readMetadata(metadataFile),
     platform: readPlatform(options),
     maxSize: maxSize === undefined ? undefined : parseSize(maxSize),
   };

@@ -5,7 +5,6 @@ import { openBaseJobs } from './base-jobs.ts';
 import type { Repositories } from './bases.ts';
 import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
-import { findBuiltImages } from './built-images.ts';
 import { collectLessOften } from '../heap.ts';
 import type { Job } from './ci.ts';
 import type { Context } from './context.ts';
@@ -50,7 +49,10 @@ export async function runSave(
   const baseJobs = await openBaseJobs(options, artifacts, context);
   await using source = await openSource(options, layout, context);
   const { daemon } = source;
-  const found = daemon === undefined ? undefined : await findBuiltImages(described, daemon, context);
+  const found =
+    daemon === undefined || described.length === 0
+      ? undefined
+      : await (await import('./built-images.ts')).findBuiltImages(described, daemon, context);
   await using repositories = lazyRepositories(options, context);
   if (mode === 'real' && daemon !== undefined && isShared(daemon.host, env)) noteMovingTags(names, context);
   const result = await save({

@@ -6,7 +6,6 @@ import { goObject } from '../oci/go-object.ts';
 import { match } from '../oci/match.ts';
 import { objectSchema, optional, textSchema } from '../oci/parse.ts';
 import type { HelperOptions } from './credential-helper.ts';
-import { askCredentialHelper } from './credential-helper.ts';
 import type { Credential, Credentials } from './credentials.ts';
 import { shellWord } from '../text/shell-word.ts';
 
@@ -72,6 +71,7 @@ async function askHelper(
   const helper = match(textSchema, named === undefined ? credsStore : credHelpers[named]);
   if (helper.problem !== undefined) throw malformed(options.name, `the helper of ${host}`);
   if (helper.value === '') return undefined;
+  const { askCredentialHelper } = await import('./credential-helper.ts');
   const answer = await askCredentialHelper(helper.value, key, options);
   if (answer === undefined) return undefined;
   const { username, secret } = answer;

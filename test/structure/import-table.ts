@@ -218,12 +218,14 @@ function isAllowed(file: string, { specifier, kind }: Import): boolean {
  */
 const LOADED_LATER: Readonly<Record<string, readonly string[]>> = {
   'cli/main.ts': ['./report-error.ts'],
+  'cli/commands/inspect.ts': ['../html.ts'],
   'cli/commands/load.ts': ['./load-to.ts'],
   'cli/commands/save.ts': ['../sticky.ts'],
   'cli/lazy-gitlab.ts': ['./gitlab.ts'],
   'cli/http.ts': ['./no-proxy.ts'],
   'cli/references.ts': ['./referred-images.ts'],
-  'cli/save-request.ts': ['./signing.ts'],
+  'cli/save-request.ts': ['./built-images.ts', './signing.ts'],
+  'cli/saving.ts': ['./built-images.ts'],
   'cli/sources.ts': ['./job-sources.ts', './unpack.ts'],
   'cli/bases.ts': ['./registries.ts'],
   'cli/registry-hosts.ts': ['./registries.ts'],

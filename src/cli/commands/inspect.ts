@@ -6,7 +6,6 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import { describePart } from '../format.ts';
-import { formatHtml } from '../html.ts';
 import { openLayouts } from '../places.ts';
 import { assertWritable, writeFileWhole } from '../output-file.ts';
 import { NO_NAME } from '../../text/no-name.ts';
@@ -34,7 +33,7 @@ export async function inspectLayouts(
   const page =
     html === undefined
       ? ''
-      : formatHtml(
+      : (await import('../html.ts')).formatHtml(
           result,
           layouts.map(({ path }) => relative('', path) || path),
         );

@@ -12,7 +12,6 @@ import type { LayerStatus } from '../../progress.ts';
 import { paced } from '../../progress.ts';
 import { AdoptedContent, NeededByOthers } from './adopted-content.ts';
 import type { SavedImage, SaveOptions, SaveResult } from './options.ts';
-import { adoptImages } from './sources/adopt.ts';
 import type { SourceOptions } from './sources/source.ts';
 import { takeImages } from './sources/take.ts';
 import { storeImages } from './store-images.ts';
@@ -89,6 +88,7 @@ async function saveAdopted(options: SaveOptions, ledger: Ledger): Promise<Saved>
   const { images, dropped } = await to.update(async (transaction) => {
     const content = new AdoptedContent(transaction);
     const omitter = await Omitter.prepare(options, ledger);
+    const { adoptImages } = await import('./sources/adopt.ts');
     const { adopted, others } = await adoptImages(to, content, options);
     const holdings = new NeededByOthers(to, others, { signal });
     const arrivals = await omitter.settle(adopted, others, { content, holdings });
