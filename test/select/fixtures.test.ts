@@ -8,7 +8,7 @@ import { save } from '../../src/verbs/save/save.ts';
 import { fixturePath, unpackFixture } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** What a save takes out of a place: names, IDs and layers; or why not. */
+/** What a save takes out of a place: names, IDs and layers; or the code of its refusal. */
 async function taken(from: SaveOptions['from']): Promise<unknown> {
   const to = await Layout.create(join(await temporaryFolder(), 'to'));
   try {
@@ -18,7 +18,7 @@ async function taken(from: SaveOptions['from']): Promise<unknown> {
       .map(({ name, id, layers }) => [name, id, layers.map(({ diffId }) => diffId)]);
   } catch (error) {
     if (!isDrayageError(error)) throw error;
-    return 'refused';
+    return error.code;
   }
 }
 
@@ -43,7 +43,11 @@ test.each([
   'skopeo-oci-zstd.layout',
   'umoci.layout',
 ])('%s has the same images as a folder and as a tar', async (name) => {
+  const isIncomplete = name === 'docker-28-containerd-incomplete';
+  const expected: unknown = isIncomplete ? 'INCOMPLETE' : expect.any(Array);
   const folder = await Layout.open(await unpackFixture(`${name}.tar`, await temporaryFolder()));
   const archive = createReadStream(fixturePath(`${name}.tar`));
-  expect(await taken(folder)).toEqual(await taken({ archive }));
+  const images = await taken(folder);
+  expect(images).toEqual(expected);
+  expect(await taken({ archive })).toEqual(images);
 });

@@ -13,7 +13,7 @@ import { readBytes } from '../support/archives/read-bytes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test.each([...PRODUCED, HYBRID])(
-  'an archive of $producer goes through every verb',
+  'an archive of $producer goes through save, merge, diff and export',
   async ({ archive, names }) => {
     const home = await temporaryFolder();
     // As every command that is given an archive unpacks it.
