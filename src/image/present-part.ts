@@ -54,23 +54,50 @@ export function isAttestedIn(index: Index, image: Digest): boolean {
   return index.manifests.some(({ annotations }) => annotations?.[ATTESTED] === image);
 }
 
+/**
+ * The first thing that is absent of what an image leads to: a document, or a blob that is neither omitted nor
+ * non-distributable.
+ */
+export async function absentContent(
+  source: ContentSource,
+  contents: ImageContents,
+  options: ContentOptions = {},
+): Promise<Descriptor | undefined> {
+  const [document] = contents.absent;
+  if (document !== undefined) return document;
+  for await (const { absent } of manifestsOf(source, contents, options))
+    if (absent !== undefined) return absent;
+  return undefined;
+}
+
 /** The manifests all of whose blobs are present, or may be absent. */
 async function wholeManifests(
   source: ContentSource,
+  contents: ImageContents,
+  options: ContentOptions,
+): Promise<Map<Digest, ParsedDocument<Manifest>>> {
+  const whole = new Map<Digest, ParsedDocument<Manifest>>();
+  for await (const { manifest, absent } of manifestsOf(source, contents, options))
+    if (absent === undefined) whole.set(manifest.descriptor.digest, manifest);
+  return whole;
+}
+
+/** The manifests, each with the first of its blobs that is absent and may not be. */
+async function* manifestsOf(
+  source: ContentSource,
   { documents, omitted, nonDistributable }: ImageContents,
   { signal }: ContentOptions,
-): Promise<Map<Digest, ParsedDocument<Manifest>>> {
+): AsyncGenerator<{ manifest: ParsedDocument<Manifest>; absent: Descriptor | undefined }, void, undefined> {
   const mayLack = new Set([...omitted, ...nonDistributable].map(({ digest }) => digest));
-  const whole = new Map<Digest, ParsedDocument<Manifest>>();
-  for (const document of documents) {
-    if (isIndexDocument(document)) continue;
-    const { config, layers } = document.value;
-    let isWhole = true;
+  for (const manifest of documents) {
+    if (isIndexDocument(manifest)) continue;
+    const { config, layers } = manifest.value;
+    let absent: Descriptor | undefined;
     for (const blob of [config, ...layers])
-      isWhole &&= mayLack.has(blob.digest) || (await source.has(blob, { signal }));
-    if (isWhole) whole.set(document.descriptor.digest, document);
+      if (absent === undefined && !mayLack.has(blob.digest) && !(await source.has(blob, { signal })))
+        absent = blob;
+    yield { manifest, absent };
   }
-  return whole;
 }
 
 /** Writes indexes again without their absent children. */

@@ -6,11 +6,13 @@ import { bundleReferrer, COSIGN_IMAGE } from '../attest/referrer.ts';
 import type { SignStatement } from '../attest/signer.ts';
 import { wallClock } from '../clock.ts';
 import { DrayageError } from '../errors.ts';
-import { presentPart } from '../image/present-part.ts';
+import { contentsOf } from '../image/contents.ts';
+import { absentContent } from '../image/present-part.ts';
 import type { ProveContentsOptions } from '../image/prove-contents.ts';
 import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import type { Digest } from '../oci/digest.ts';
+import { isIndexType } from '../oci/media-types.ts';
 import { selectEachAny } from '../select/select.ts';
 import type { Selected, SelectedImage, Selection } from '../select/selection.ts';
 import { isReferred } from '../select/selection.ts';
@@ -93,13 +95,15 @@ async function assertWhole(
   { image, content, root }: SelectedImage,
   { signal }: ContentOptions,
 ): Promise<void> {
-  const part = await presentPart(content, root, { annotations: image.annotations, signal });
-  if (part.root.digest === root.digest) return;
+  if (!isIndexType(root.mediaType)) return;
+  const contents = await contentsOf(content, root, { annotations: image.annotations, signal });
+  const absent = await absentContent(content, contents, { signal });
+  if (absent === undefined) return;
   throw new DrayageError(
     'INCOMPLETE',
-    `${nameOf(image)}: its index ${root.digest} lists content that is absent`,
+    `${nameOf(image)}: its index ${root.digest} lists ${absent.digest}, which is absent`,
     {
-      digest: root.digest,
+      digest: absent.digest,
       hint: 'save it again: the new index lists only what is present',
     },
   );

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -78,6 +78,27 @@ function inIndex(child: Partial<Descriptor>): Forgery {
   return { root: index.descriptor, blobs, later: [forgery.root.digest] };
 }
 
+/** An index of an image and of an attestation about another one, which was taken out of the index. */
+function attested(): Forgery & { statement: Digest } {
+  const app = makeCargo({ layers: [`true ${count++}`] });
+  const [config, statement] = [Buffer.from('{}'), Buffer.from('{"_type":"statement"}')];
+  const manifest = buildManifest({ ...describeBytes(config), mediaType: OCI_CONFIG }, [
+    { ...describeBytes(statement), mediaType: 'application/vnd.in-toto+json' },
+  ]);
+  const about = { 'vnd.docker.reference.digest': digestOf(Buffer.from('another image')) };
+  const index = buildIndex([
+    { ...app.root, platform: { os: 'linux', architecture: 'amd64' } },
+    { ...manifest.descriptor, platform: NOWHERE, annotations: about },
+  ]);
+  const content = [...app.source.blobs.values(), config, statement, manifest.bytes, index.bytes];
+  return {
+    root: index.descriptor,
+    blobs: new Map(content.map((bytes) => [digestOf(bytes), bytes])),
+    later: [],
+    statement: digestOf(statement),
+  };
+}
+
 /** An image whose forged layer need not be distributed, and comes later. */
 function elsewhere(): Forgery {
   const app = makeCargo({ layers: [`true ${count++}`, 'own'] });
@@ -132,8 +153,22 @@ test.each<[string, Partial<Descriptor>]>([
   ['an image', {}],
   ['what may be an attestation', { platform: NOWHERE }],
 ])('an index is not signed while %s that it lists is absent', async (_, child) => {
-  const layout = await layoutOf(inIndex(child));
-  await expect(signed(layout)).rejects.toMatchObject({ code: 'INCOMPLETE' });
+  const forgery = inIndex(child);
+  await expect(signed(await layoutOf(forgery))).rejects.toMatchObject({
+    code: 'INCOMPLETE',
+    facts: { digest: forgery.later[0] },
+  });
+});
+
+test('an index is not signed while a blob of its attestation is absent', async () => {
+  const { statement, ...image } = attested();
+  const layout = await layoutOf(image);
+  await rm(pathIn(layout, statement));
+  await expect(signed(layout)).rejects.toMatchObject({ code: 'INCOMPLETE', facts: { digest: statement } });
+});
+
+test('an index is signed whose attestation is about an image that it does not list', async () => {
+  expect((await signed(await layoutOf(attested()))).signed?.unreadLayers).toEqual([]);
 });
 
 test('a non-distributable layer that comes after the signature is proven when it is promoted', async () => {
