@@ -7,12 +7,11 @@ import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
 import type { JobPlace } from './base-jobs.ts';
 import { baseJobsOf, describeJob } from './base-jobs.ts';
 import type { Image } from './image.ts';
-import type { Layer } from './layer.ts';
 import type { BaseReference, OpenBase } from './open-base.ts';
 import { prove } from './prove.ts';
 import { isProven } from './proven.ts';
 import { derived } from '../stream/derived.ts';
-import { provenPassing } from './prove-passing.ts';
+import { openProving } from './prove-passing.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -37,12 +36,22 @@ export interface ReadImage {
   content: ContentSource;
 }
 
+/** The blob of an omitted layer, and all that images claim it to contain. */
+interface OmittedLayer {
+  blob: Descriptor;
+  diffIds: Set<Digest>;
+}
+
 /** The layers that a place may lack because its image omits them, by their blobs. */
-export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, Layer> {
-  const found = new Map<Digest, Layer>();
+export function omittedLayersOf({ image, read }: ReadImage): Map<Digest, OmittedLayer> {
+  const found = new Map<Digest, OmittedLayer>();
   for (const { manifest, layers } of read) {
     const digests = omittedBlobs(manifest.value.layers, image);
-    for (const layer of layers) if (digests.has(layer.blob.digest)) found.set(layer.blob.digest, layer);
+    for (const { blob, diffId } of layers) {
+      if (!digests.has(blob.digest)) continue;
+      const { diffIds } = found.get(blob.digest) ?? { diffIds: new Set() };
+      found.set(blob.digest, { blob, diffIds: diffIds.add(diffId) });
+    }
   }
   return found;
 }
@@ -63,7 +72,7 @@ export function omittedContent(placed: ReadImage, options: OmittedContentOptions
 
 class OmittedContent implements ContentSource {
   readonly #placed: ReadImage;
-  readonly #omitted: ReadonlyMap<Digest, Layer>;
+  readonly #omitted: ReadonlyMap<Digest, OmittedLayer>;
   readonly #options: OmittedContentOptions;
   /** The places of blobs in the artifacts of jobs. */
   readonly #jobs: ReadonlyMap<Digest, JobPlace>;
@@ -71,7 +80,7 @@ class OmittedContent implements ContentSource {
   readonly #bases = new Map<string, Promise<ContentSource | undefined>>();
   readonly #told = new Set<string>();
 
-  constructor(placed: ReadImage, omitted: ReadonlyMap<Digest, Layer>, options: OmittedContentOptions) {
+  constructor(placed: ReadImage, omitted: ReadonlyMap<Digest, OmittedLayer>, options: OmittedContentOptions) {
     this.#placed = placed;
     this.#omitted = omitted;
     this.#options = options;
@@ -106,7 +115,7 @@ class OmittedContent implements ContentSource {
     return this.#placed.content.position?.(descriptor);
   }
 
-  async #openBase(layer: Layer, options: OpenOptions): Promise<Readable> {
+  async #openBase(layer: OmittedLayer, options: OpenOptions): Promise<Readable> {
     const { openBase, onProgress, signal } = this.#options;
     const { blob } = layer;
     const reference = this.#reference(blob.digest);
@@ -205,18 +214,18 @@ function adviceFor({ name, job }: BaseReference): Pick<ErrorFacts, 'reason' | 'h
 }
 
 /** Opens the blob of a layer that is proven, or that the reader will prove. */
-async function openProven(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
-  const isChecked = options.diffIdChecked === true || isProven(layer);
+async function openProven(
+  source: ContentSource,
+  { blob, diffIds }: OmittedLayer,
+  options: OpenOptions,
+): Promise<Readable> {
+  const unproven = [...diffIds].filter((diffId) => !isProven({ diffId, blob }));
+  const isChecked = options.diffIdChecked === true || unproven.length === 0;
   const isWhole = (options.offset ?? 0) === 0;
-  if (options.once === true && isWhole && !isChecked) return openProving(source, layer, options);
-  if (!isChecked) await prove(source, layer, { signal: options.signal });
-  return source.open(layer.blob, options);
-}
-
-/** Opens a blob that is proven while it is read. */
-async function openProving(source: ContentSource, layer: Layer, options: OpenOptions): Promise<Readable> {
-  const bytes = await source.open(layer.blob, options);
-  return derived(bytes, provenPassing(bytes, layer));
+  if (options.once === true && isWhole && !isChecked) return openProving(source, blob, unproven, options);
+  if (!isChecked)
+    for (const diffId of unproven) await prove(source, { diffId, blob }, { signal: options.signal });
+  return source.open(blob, options);
 }
 
 function fullName({ name, digest }: BaseReference): string {

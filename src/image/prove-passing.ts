@@ -1,8 +1,12 @@
+import type { Readable } from 'node:stream';
 import { PassThrough } from 'node:stream';
-import { digestAlgorithm } from '../oci/digest.ts';
+import type { ContentSource, OpenOptions } from '../content/source.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest, DigestAlgorithm, Digester } from '../oci/digest.ts';
+import { createDigester, digestAlgorithm } from '../oci/digest.ts';
+import { derived } from '../stream/derived.ts';
 import { decompressDetected } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
-import type { Layer } from './layer.ts';
 import { digestContent } from './prove.ts';
 import { noteProven } from './proven.ts';
 
@@ -10,17 +14,33 @@ import { noteProven } from './proven.ts';
 const BEHIND = 1024 * 1024;
 
 /**
- * Passes a layer's blob through, and proves meanwhile that it contains the layer: it is decompressed and hashed beside.
- * The last chunk is passed on when that is proven, so that a reader never gets all of another layer.
+ * Opens a blob that is read once, and proven meanwhile, as {@link provenPassing} does.
+ * @param diffIds the layers that it stands for; none for a blob that is not a layer
+ */
+export async function openProving(
+  source: ContentSource,
+  blob: Descriptor,
+  diffIds: readonly Digest[],
+  options: OpenOptions,
+): Promise<Readable> {
+  const bytes = await source.open(blob, { ...options, once: true, diffIdChecked: true });
+  return diffIds.length === 0 ? bytes : derived(bytes, provenPassing(bytes, blob, diffIds));
+}
+
+/**
+ * Passes a layer's blob through, and proves meanwhile that it contains the layer: it is decompressed and hashed beside,
+ * once for all of its diffIDs. The last chunk is passed on when that is proven, so that a reader never gets all of another
+ * layer.
  * @param bytes the blob, verified by its source
  * @throws {@link DrayageError} `DIGEST_MISMATCH` for another layer; `MALFORMED`, `TRUNCATED`, `UNSUPPORTED`; errors of
  * the source as they are
  */
 export async function* provenPassing(
   bytes: AsyncIterable<Uint8Array>,
-  layer: Layer,
+  blob: Descriptor,
+  diffIds: readonly Digest[],
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const proof = new Proof(layer);
+  const proof = new Proof(blob, diffIds);
   try {
     let last: Uint8Array | undefined;
     for await (const chunk of bytes) {
@@ -39,17 +59,23 @@ export async function* provenPassing(
 /** Decompresses and hashes what it is given. */
 class Proof {
   hasFailed = false;
-  readonly #layer: Layer;
+  readonly #blob: Descriptor;
+  readonly #diffIds: readonly Digest[];
+  /** One for each algorithm of the diffIDs. */
+  readonly #digesters = new Map<DigestAlgorithm, Digester>();
   readonly #input = new PassThrough({ highWaterMark: BEHIND });
-  readonly #result: Promise<{ digest: string; size: number }>;
+  readonly #size: Promise<number>;
 
-  constructor(layer: Layer) {
-    this.#layer = layer;
-    // What matters of its errors, the result reports.
+  constructor(blob: Descriptor, diffIds: readonly Digest[]) {
+    this.#blob = blob;
+    this.#diffIds = diffIds;
+    for (const algorithm of new Set(diffIds.map(digestAlgorithm)))
+      this.#digesters.set(algorithm, createDigester(algorithm));
+    // What matters of its errors, the size reports.
     this.#input.on('error', () => undefined);
-    const content = decompressDetected(this.#input, `layer ${layer.blob.digest}`);
-    this.#result = digestContent(content, digestAlgorithm(layer.diffId));
-    this.#result.catch(() => (this.hasFailed = true));
+    const content = decompressDetected(this.#input, `layer ${blob.digest}`);
+    this.#size = digestContent(content, [...this.#digesters.values()]);
+    this.#size.catch(() => (this.hasFailed = true));
   }
 
   /** Waits while the decoder is behind. */
@@ -67,11 +93,15 @@ class Proof {
 
   async end(): Promise<void> {
     this.#input.end();
-    const { digest: actual, size } = await this.#result;
-    const { diffId, blob } = this.#layer;
-    if (actual !== diffId)
-      throw digestMismatch({ digest: diffId, size }, actual, `content of layer ${blob.digest}`);
-    noteProven(this.#layer, size);
+    const size = await this.#size;
+    const blob = this.#blob;
+    const computed = [...this.#digesters.values()].map((digester) => digester.digest());
+    for (const diffId of this.#diffIds) {
+      const actual = computed.find((digest) => digestAlgorithm(digest) === digestAlgorithm(diffId))!;
+      if (actual !== diffId)
+        throw digestMismatch({ digest: diffId, size }, actual, `content of layer ${blob.digest}`);
+      noteProven({ diffId, blob }, size);
+    }
   }
 
   drop(): void {

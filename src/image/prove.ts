@@ -11,6 +11,7 @@ import type { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
 import { openLayer } from './layer.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
+import type { Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import { drain } from '../stream/drain.ts';
 import { digestMismatch } from '../stream/verified.ts';
@@ -101,7 +102,11 @@ async function digestLayer(
 ): Promise<{ digest: string; size: number }> {
   const bytes = openLayer(source, blob, { ...options, diffIdChecked: true });
   const algorithm = digestAlgorithm(diffId);
-  if (hashing === undefined || algorithm !== 'sha256') return digestContent(bytes, algorithm);
+  if (hashing === undefined || algorithm !== 'sha256') {
+    const digester = createDigester(algorithm);
+    const size = await digestContent(bytes, [digester]);
+    return { digest: digester.digest(), size };
+  }
   const hash = new BlockHash(hashing.threads);
   try {
     return await hash.drain(hashing.slots.blocks(bytes));
@@ -110,16 +115,15 @@ async function digestLayer(
   }
 }
 
-/** The digest and the size of uncompressed bytes, computed on this thread. */
+/** Hashes uncompressed bytes on this thread. @returns their number */
 export async function digestContent(
   bytes: AsyncIterable<Uint8Array>,
-  algorithm: ReturnType<typeof digestAlgorithm>,
-): Promise<{ digest: string; size: number }> {
-  const digester = createDigester(algorithm);
+  digesters: readonly Digester[],
+): Promise<number> {
   let size = 0;
   for await (const chunk of bytes) {
-    digester.update(chunk);
+    for (const digester of digesters) digester.update(chunk);
     size += chunk.length;
   }
-  return { digest: digester.digest(), size };
+  return size;
 }

@@ -3,12 +3,16 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { digestOf } from '../../src/oci/digest.ts';
+import { buildManifest } from '../../src/oci/manifest.ts';
+import { OCI_CONFIG } from '../../src/oci/media-types.ts';
 import type { BlobLocation, SourcedBlob } from '../../src/image/fetch-ahead.ts';
 import { fetchAhead } from '../../src/image/fetch-ahead.ts';
 import { writeOciArchive } from '../../src/archive/write/oci.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { drain } from '../../src/stream/drain.ts';
+import { framed } from '../stream/zstd-bytes.ts';
 import { MemoryContent } from '../support/memory-content.ts';
 
 const BLOBS = Array.from({ length: 20 }, (_, i) => Buffer.alloc(1000, String(i)));
@@ -135,5 +139,23 @@ test.each([
   await expect(drain(archive)).rejects.toMatchObject({
     code: 'DIGEST_MISMATCH',
     facts: { expected: cargo.diffIds[1] },
+  });
+});
+
+test('a blob of a passing archive that stands for two layers does not go whole to a daemon', async () => {
+  const content = Buffer.alloc(3_000_000, 'two layers');
+  // A second decoder would wait for the window that the first one keeps.
+  const blob = framed(content, 27);
+  const layer = { ...describeBytes(blob), mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd' };
+  const diffIds = [digestOf(content), digestOf(Buffer.from('another'))];
+  const config = Buffer.from(
+    JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: diffIds } }),
+  );
+  const manifest = buildManifest({ ...describeBytes(config), mediaType: OCI_CONFIG }, [layer, layer]);
+  const source = Object.assign(new Remote([blob, config, manifest.bytes]), { position: () => 0 });
+  const archive = writeOciArchive(manifest.descriptor, ['app:1'], source, { receiverChecks: true });
+  await expect(drain(archive)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { expected: diffIds[1] },
   });
 });

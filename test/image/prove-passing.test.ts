@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { isProven } from '../../src/image/proven.ts';
 import { provenPassing } from '../../src/image/prove-passing.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { verified } from '../../src/stream/verified.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
+import { framed } from '../stream/zstd-bytes.ts';
 
 const CONTENT = randomBytes(3_000_000);
 const BLOB = gzipSync(CONTENT);
@@ -17,7 +19,7 @@ function* pieces(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 /** What passes, and the error at the end. */
 async function pass(
   bytes: Uint8Array,
-  { blob = bytes, content = CONTENT, size = 60_000 } = {},
+  { blob = bytes, content = CONTENT, size = 60_000, others = [] as Digest[] } = {},
 ): Promise<{ passed: number; error: unknown; isProven: boolean }> {
   const layer = { blob: describeBytes(blob), diffId: digestOf(content) };
   const source = verified(
@@ -28,7 +30,8 @@ async function pass(
   );
   let passed = 0;
   try {
-    for await (const chunk of provenPassing(source, layer)) passed += chunk.length;
+    for await (const chunk of provenPassing(source, layer.blob, [layer.diffId, ...others]))
+      passed += chunk.length;
     return { passed, error: undefined, isProven: isProven(layer) };
   } catch (error) {
     return { passed, error, isProven: isProven(layer) };
@@ -63,6 +66,21 @@ describe('provenPassing', () => {
     expect(passed).toBeLessThan(cut.length);
   });
 
+  test.each([[[]], [[digestOf(CONTENT, 'sha512')]]])(
+    'decompresses once what stands for several layers: the same one and %j',
+    async (others) => {
+      // A second decoder would wait for the window that the first one keeps.
+      const bytes = framed(CONTENT, 27);
+      const blob = describeBytes(bytes);
+      expect(await pass(bytes, { others })).toMatchObject({ error: undefined, passed: bytes.length });
+      for (const diffId of others) expect(isProven({ diffId, blob })).toBe(true);
+      const another = digestOf(Buffer.from('another'));
+      const { passed, error } = await pass(bytes, { others: [...others, another] });
+      expect(error).toMatchObject({ code: 'DIGEST_MISMATCH', facts: { expected: another } });
+      expect(passed).toBeLessThan(bytes.length);
+    },
+  );
+
   test('ends the source if nobody reads on', async () => {
     let ended = false;
     const source = async function* (): AsyncGenerator<Uint8Array> {
@@ -72,8 +90,7 @@ describe('provenPassing', () => {
         ended = true;
       }
     };
-    for await (const _ of provenPassing(source(), { blob: describeBytes(BLOB), diffId: digestOf(CONTENT) }))
-      break;
+    for await (const _ of provenPassing(source(), describeBytes(BLOB), [digestOf(CONTENT)])) break;
     expect(ended).toBe(true);
   });
 });

@@ -52,3 +52,10 @@ export function zeros(length: number): Block[] {
   const count = Math.max(1, Math.ceil(length / BLOCK));
   return Array.from({ length: count }, (_, i) => ({ byte: 0, times: Math.min(BLOCK, length - i * BLOCK) }));
 }
+
+/** One frame of raw blocks with a window of this size. */
+export function framed(bytes: Buffer, windowLog: number): Buffer {
+  const count = Math.ceil(bytes.length / BLOCK);
+  const raw = Array.from({ length: count }, (_, i) => bytes.subarray(i * BLOCK, (i + 1) * BLOCK));
+  return Buffer.concat([frameHeader({ windowLog }), blocks(...raw)]);
+}

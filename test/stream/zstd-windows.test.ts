@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Block } from './zstd-bytes.ts';
-import { BLOCK, blocks, frameHeader, sizedFrame, zeros } from './zstd-bytes.ts';
+import { BLOCK, blocks, frameHeader, framed, sizedFrame, zeros } from './zstd-bytes.ts';
 import { collect } from './sources.ts';
 import { once, tap } from '../../src/stream/tap.ts';
 import { unzstd } from '../../src/stream/unzstd.ts';
@@ -87,13 +87,6 @@ test('a container waits for the one before it, and for no content', async () => 
   (await content)();
   second!.end();
 });
-
-/** One frame of raw blocks with a window of this size. */
-function framed(bytes: Buffer, windowLog: number): Buffer {
-  const count = Math.ceil(bytes.length / BLOCK);
-  const raw = Array.from({ length: count }, (_, i) => bytes.subarray(i * BLOCK, (i + 1) * BLOCK));
-  return Buffer.concat([frameHeader({ windowLog }), blocks(...raw)]);
-}
 
 /** Keeps bytes until it has all of them. */
 async function* putAside(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

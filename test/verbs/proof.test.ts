@@ -185,6 +185,23 @@ async function expectRight(
   expect((await verify({ layout: whole })).problems).toEqual([]);
 }
 
+/** Every way on for an image of a layout that omits layers, which another layout holds. */
+const WAYS_ON_OMITTED: [string, (thin: Layout, other: Layout, to: Layout) => Promise<unknown>][] = [
+  ['merged', (thin, other, to) => merge({ from: [thin, other], images: ['app:1'], to })],
+  [
+    'completed',
+    (thin, other, to) =>
+      fetchImages({ from: [thin], others: [other], images: ['app:1'], to, complete: noBase }),
+  ],
+  ['loaded', (thin, other) => load({ from: [thin, other], images: ['app:1'], to: new MemoryEndpoint() })],
+  [
+    'written to an archive',
+    async (thin, other) => {
+      for await (const _ of await exportArchive({ from: [thin, other], images: ['app:1'], format: 'oci' }));
+    },
+  ],
+];
+
 describe('foreign bytes do not come to stand for a layer', () => {
   test.each([
     ['an image of the same config in the folder that is saved into', 2, graphDaemon, false],
@@ -254,39 +271,49 @@ describe('foreign bytes do not come to stand for a layer', () => {
     expect(await layout.images()).toEqual([]);
   });
 
-  test.each([
-    [
-      'merged',
-      (thin: Layout, other: Layout, to: Layout) => merge({ from: [thin, other], images: ['app:1'], to }),
-    ],
-    [
-      'completed',
-      (thin: Layout, other: Layout, to: Layout) =>
-        fetchImages({ from: [thin], others: [other], images: ['app:1'], to, complete: noBase }),
-    ],
-    [
-      'loaded',
-      (thin: Layout, other: Layout) =>
-        load({ from: [thin, other], images: ['app:1'], to: new MemoryEndpoint() }),
-    ],
-    [
-      'written to an archive',
-      async (thin: Layout, other: Layout) => {
-        for await (const _ of await exportArchive({ from: [thin, other], images: ['app:1'], format: 'oci' }));
-      },
-    ],
-  ])('where an image is %s whose first layer another layout claims to hold', async (_, run) => {
-    const { app } = victim();
-    const thin = forged(app, 0);
-    const layout = await layoutOf(thin, 'app:1', { [OMITTED_LAYERS]: '1' }, [thin.evil]);
-    const other = await layoutOf(forgedBase(thin), 'other:1');
-    const to = await newLayout();
-    await expect(run(layout, other, to)).rejects.toMatchObject({
-      code: 'DIGEST_MISMATCH',
-      facts: { digest: app.diffIds[0] },
-    });
-    expect(await to.images()).toEqual([]);
-  });
+  test.each(WAYS_ON_OMITTED)(
+    'where an image is %s whose first layer another layout claims to hold',
+    async (_, run) => {
+      const { app } = victim();
+      const thin = forged(app, 0);
+      const layout = await layoutOf(thin, 'app:1', { [OMITTED_LAYERS]: '1' }, [thin.evil]);
+      const other = await layoutOf(forgedBase(thin), 'other:1');
+      const to = await newLayout();
+      await expect(run(layout, other, to)).rejects.toMatchObject({
+        code: 'DIGEST_MISMATCH',
+        facts: { digest: app.diffIds[0] },
+      });
+      expect(await to.images()).toEqual([]);
+    },
+  );
+
+  test.each(WAYS_ON_OMITTED)(
+    'where an image is %s that states two layers for one blob of another layout',
+    async (_, run) => {
+      const { base } = victim({ layers: [`twice ${count++}`] });
+      const [blob] = base.layers;
+      const [layer, diffId] = [blob ?? expect.fail(), base.diffIds[0] ?? expect.fail()];
+      const another = digestOf(Buffer.from(`another ${count++}`));
+      const config = Buffer.from(
+        JSON.stringify({
+          architecture: 'amd64',
+          os: 'linux',
+          rootfs: { type: 'layers', diff_ids: [another, diffId] },
+        }),
+      );
+      const thin = { ...base, configDigest: digestOf(config), source: new MemoryContent([config]) };
+      const manifest = buildManifest(configOf(thin), [layer, layer]);
+      const content = { ...thin, root: manifest.descriptor };
+      content.source.blobs.set(manifest.descriptor.digest, manifest.bytes);
+      const layout = await layoutOf(content, 'app:1', { [OMITTED_LAYERS]: '2' });
+      const to = await newLayout();
+      await expect(run(layout, await layoutOf(base, 'other:1'), to)).rejects.toMatchObject({
+        code: 'DIGEST_MISMATCH',
+        facts: { digest: another },
+      });
+      expect(await to.images()).toEqual([]);
+    },
+  );
 });
 
 /** Every way on for an image of a layout. */

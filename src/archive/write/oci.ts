@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, OpenOptions } from '../../content/source.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { isRemote } from '../../content/source.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { fetchAhead } from '../../image/fetch-ahead.ts';
@@ -7,7 +7,7 @@ import { contentsOf } from '../../image/contents.ts';
 import type { Layer } from '../../image/layer.ts';
 import { prove, proveAll } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
-import { provenPassing } from '../../image/prove-passing.ts';
+import { openProving } from '../../image/prove-passing.ts';
 import { statedLayers } from '../../image/stated-layers.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
@@ -109,9 +109,12 @@ async function* ociEntries(
     const isRead = location === 'memory' || claimed.length > 0;
     const isIntact = receiverChecks && isRead && unproven.length === 0;
     if (!isStreamed && !isIntact) await check(source, blob, unproven, { signal });
-    const bytes = isStreamed
-      ? openProving(source, blob, unproven, { signal })
-      : openLater(source, blob, { signal, trustUnchanged: receiverChecks });
+    const diffIds = unproven.map(({ diffId }) => diffId);
+    const bytes = openLater(async () =>
+      isStreamed
+        ? openProving(source, blob, diffIds, { signal })
+        : source.open(blob, { signal, trustUnchanged: receiverChecks }),
+    );
     return { name: blobName(blob.digest), size: blob.size, bytes, onWritten: () => onBlob?.(blob) };
   });
 }
@@ -158,24 +161,9 @@ async function check(
   if (unproven.length === 0) await drain(await source.open(blob, options));
 }
 
-/** A blob that is read once: its last bytes go out when it is proven to contain each layer that it stands for. */
-async function* openProving(
-  source: ContentSource,
-  blob: Descriptor,
-  unproven: readonly Layer[],
-  options: ContentOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const bytes = openLater(source, blob, { ...options, once: true, diffIdChecked: true });
-  yield* unproven.reduce((passing, layer) => provenPassing(passing, layer), bytes);
-}
-
 /** Opens content when its first byte is asked for, so that nothing stays open where none is. */
-async function* openLater(
-  source: ContentSource,
-  blob: Descriptor,
-  options: OpenOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* await source.open(blob, options);
+async function* openLater(open: () => Promise<Readable>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* await open();
 }
 
 /** An entry of index.json for each name, or one without. */
