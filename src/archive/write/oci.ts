@@ -86,7 +86,7 @@ async function* ociEntries(
   const [layoutFile, indexFile] = layoutEntries(index);
   yield layoutFile;
   // A containerd store keeps what it gets of a cut archive, except that file.
-  if (receiverChecks) await proveLocal(images, claims, { omit, signal });
+  if (receiverChecks) await verifyLocal(images, claims, { omit, signal });
   yield indexFile;
   const runnable = images.flatMap(({ contents, names }) =>
     contents.images
@@ -106,8 +106,7 @@ async function* ociEntries(
     const claimed = claims.get(blob.digest) ?? [];
     const unproven = claimed.filter((layer) => !isProven(layer));
     const isStreamed = receiverChecks && location === 'remote';
-    const isRead = location === 'memory' || claimed.length > 0;
-    const isIntact = receiverChecks && isRead && unproven.length === 0;
+    const isIntact = receiverChecks && (location === 'local' || unproven.length === 0);
     if (!isStreamed && !isIntact) await check(source, blob, unproven, { signal });
     const diffIds = unproven.map(({ diffId }) => diffId);
     const bytes = openLater(async () =>
@@ -135,18 +134,25 @@ async function layersIn(
   return found;
 }
 
-/** Proves the layers that are at hand, so that a daemon gets nothing of an image with another layer. */
-async function proveLocal(
+/**
+ * Verifies the blobs at hand, and proves their layers, so that a daemon gets no document or blob of an image that is
+ * damaged or has another layer.
+ */
+async function verifyLocal(
   images: readonly PlacedContents[],
   layers: ReadonlyMap<Digest, readonly Layer[]>,
   { omit, signal }: ContentOptions & { omit: ReadonlySet<Digest> },
 ): Promise<void> {
   for (const { contents, source } of images) {
-    const local: Layer[] = [];
-    for (const blob of contents.blobs)
-      if (!omit.has(blob.digest) && !(await isRemote(source, blob, { signal })))
-        local.push(...(layers.get(blob.digest) ?? []));
-    await proveAll(source, local, { signal });
+    const unproven: Layer[] = [];
+    for (const blob of contents.blobs) {
+      if (omit.has(blob.digest) || (await isRemote(source, blob, { signal }))) continue;
+      const ofBlob = (layers.get(blob.digest) ?? []).filter((layer) => !isProven(layer));
+      unproven.push(...ofBlob);
+      // A pair that was proven says nothing about the bytes in this source.
+      if (ofBlob.length === 0) await drain(await source.open(blob, { signal, trustUnchanged: true }));
+    }
+    await proveAll(source, unproven, { signal });
   }
 }
 
