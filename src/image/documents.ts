@@ -79,15 +79,16 @@ export function isImageManifest(manifest: ParsedDocument<Manifest>): boolean {
 }
 
 /**
- * The manifests whose configs state what their layers are: images, also those that an index lists for unknown/unknown, as
- * attestations are listed. Whoever writes an index or a manifest must not keep layers from being proven.
+ * The manifests whose configs may state what their layers are: images, also those that an index lists for unknown/unknown, as
+ * attestations are listed, and those whose config has another media type: programs that run images ignore it. Whoever writes
+ * an index or a manifest must not keep layers from being proven.
  */
 export function layeredManifests(documents: readonly ImageDocument[]): ParsedDocument<Manifest>[] {
   return documents.filter(
     (document): document is ParsedDocument<Manifest> =>
       !isIndexDocument(document) &&
-      isOfImage(document) &&
-      (document.value.layers.length > 0 || !isCalledAttestation(document)),
+      holdsLayers(document) &&
+      (document.value.layers.length > 0 || isImageManifest(document)),
   );
 }
 

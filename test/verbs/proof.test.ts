@@ -400,6 +400,42 @@ test.each(
   expect(await to.images()).toEqual([]);
 });
 
+test.each(WAYS_ON)('an image whose config is called something else is not %s', async (_, run) => {
+  const { app } = victim();
+  const hidden = forged(app, 1);
+  const config = { ...configOf(hidden), mediaType: 'application/vnd.example.config.v1+json' };
+  const manifest = buildManifest(config, hidden.layers);
+  const source = new MemoryContent([...hidden.source.blobs.values(), manifest.bytes]);
+  const platform = { os: 'linux', architecture: 'arm64' };
+  const cargo = listedBeside(app, { ...hidden, root: manifest.descriptor, source }, platform);
+  const to = await newLayout();
+  await expect(run(await layoutOf(cargo, 'app:1'), to)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    facts: { digest: app.diffIds[1] },
+  });
+  expect(await to.images()).toEqual([]);
+});
+
+test.each(WAYS_ON)(
+  'an artifact with layers and a config that states none is %s beside an image',
+  async (_, run) => {
+    const { app } = victim();
+    const [file, empty] = [Buffer.from(`a file ${count++}`), Buffer.from('{}')];
+    const of = (mediaType: string, bytes: Buffer): Descriptor => ({
+      mediaType,
+      digest: digestOf(bytes),
+      size: bytes.length,
+    });
+    const manifest = buildManifest(of('application/vnd.oci.empty.v1+json', empty), [
+      of('application/vnd.oci.image.layer.v1.tar', file),
+    ]);
+    const source = new MemoryContent([file, empty, manifest.bytes]);
+    const platform = { os: 'unknown', architecture: 'unknown' };
+    const cargo = listedBeside(app, { ...app, root: manifest.descriptor, source }, platform);
+    await run(await layoutOf(cargo, 'app:1'), await newLayout());
+  },
+);
+
 const noBase: OpenBase = async () => expect.fail('no base is needed');
 
 /** The texts of the layers of {@link victim}'s base. */

@@ -7,7 +7,7 @@ import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import { readReference } from '../../image/reference.ts';
 import { layeredManifests } from '../../image/documents.ts';
-import { readConfig } from '../../image/image.ts';
+import { layersOf } from '../../image/stated-layers.ts';
 import type { Layer } from '../../image/layer.ts';
 import { prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
@@ -206,7 +206,7 @@ async function learnLayers(
   manifest: ParsedDocument<Manifest>,
   { layout, layers, options }: Verification,
 ): Promise<void> {
-  for (const layer of (await readConfig(layout, manifest, options)).layers) {
+  for (const layer of await layersOf(layout, manifest, options)) {
     const known = layers.get(layer.blob.digest) ?? [];
     if (!known.some(({ diffId }) => diffId === layer.diffId))
       layers.set(layer.blob.digest, [...known, layer]);
