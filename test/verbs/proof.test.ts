@@ -17,6 +17,7 @@ import { buildIndex } from '../../src/oci/image-index.ts';
 import { buildManifest } from '../../src/oci/manifest.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { once } from '../../src/stream/tap.ts';
+import { describeBytes } from '../../src/testing/sample-images.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
 import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
@@ -421,14 +422,9 @@ test.each(WAYS_ON)(
   async (_, run) => {
     const { app } = victim();
     const [file, empty] = [Buffer.from(`a file ${count++}`), Buffer.from('{}')];
-    const of = (mediaType: string, bytes: Buffer): Descriptor => ({
-      mediaType,
-      digest: digestOf(bytes),
-      size: bytes.length,
-    });
-    const manifest = buildManifest(of('application/vnd.oci.empty.v1+json', empty), [
-      of('application/vnd.oci.image.layer.v1.tar', file),
-    ]);
+    const config = { ...describeBytes(empty), mediaType: 'application/vnd.oci.empty.v1+json' };
+    const layer = { ...describeBytes(file), mediaType: 'application/vnd.oci.image.layer.v1.tar' };
+    const manifest = buildManifest(config, [layer]);
     const source = new MemoryContent([file, empty, manifest.bytes]);
     const platform = { os: 'unknown', architecture: 'unknown' };
     const cargo = listedBeside(app, { ...app, root: manifest.descriptor, source }, platform);
