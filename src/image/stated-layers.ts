@@ -7,7 +7,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { parseIfJson } from '../oci/json.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
 import { isConfigType } from '../oci/media-types.ts';
-import { foldKey, isObject } from '../oci/parse.ts';
+import { foldKey } from '../oci/keys.ts';
+import { isObject } from '../oci/parse.ts';
 import { readDocument } from '../stream/document.ts';
 
 /**
