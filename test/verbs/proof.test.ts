@@ -11,10 +11,13 @@ import { Layout } from '../../src/layout/layout.ts';
 import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { images as imagesOf } from '../../src/image/image.ts';
 import { BASE_NAME } from '../../src/oci/annotations.ts';
+import type { DrayageError } from '../../src/errors.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { buildIndex } from '../../src/oci/image-index.ts';
-import { buildManifest } from '../../src/oci/manifest.ts';
+import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { once } from '../../src/stream/tap.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
@@ -32,6 +35,7 @@ import { verify } from '../../src/verbs/verify/verify.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { always, PLANTED } from '../registry/registries.ts';
+import { sizedFrame, skippable } from '../stream/zstd-bytes.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
@@ -431,6 +435,123 @@ test.each(WAYS_ON)(
     await run(await layoutOf(cargo, 'app:1'), await newLayout());
   },
 );
+
+const PLAIN = tar(entry('file', 'the layer'));
+const OTHER = tar(entry('file', 'another layer'));
+const GZIP = gzipSync(PLAIN);
+const ZSTD = sizedFrame(PLAIN.length, PLAIN);
+
+/** Forms of the blob of one layer: its bytes, how its media type ends, and the error of every way on. */
+const FORMS: [string, Uint8Array, string, string | undefined][] = [
+  ['a plain blob that is called gzip', PLAIN, '+gzip', undefined],
+  ['gzip that is called a plain blob', GZIP, '', undefined],
+  ['zstd that is called gzip', ZSTD, '+gzip', undefined],
+  [
+    'gzip of several members',
+    Buffer.concat([gzipSync(PLAIN.subarray(0, 99)), gzipSync(PLAIN.subarray(99))]),
+    '+gzip',
+    undefined,
+  ],
+  [
+    'zstd with skippable frames',
+    Buffer.concat([skippable(OTHER), ZSTD, skippable(OTHER)]),
+    '+zstd',
+    undefined,
+  ],
+  [
+    'gzip with a second layer as a member',
+    Buffer.concat([GZIP, gzipSync(OTHER)]),
+    '+gzip',
+    'DIGEST_MISMATCH',
+  ],
+  ['gzip with a plain layer behind it', Buffer.concat([GZIP, OTHER]), '+gzip', 'MALFORMED'],
+  [
+    'zstd with a second layer as a frame',
+    Buffer.concat([ZSTD, sizedFrame(OTHER.length, OTHER)]),
+    '+zstd',
+    'DIGEST_MISMATCH',
+  ],
+  ['zstd with a plain layer behind it', Buffer.concat([ZSTD, OTHER]), '+zstd', 'MALFORMED'],
+  ['a skippable frame alone', skippable(PLAIN), '+zstd', 'DIGEST_MISMATCH'],
+  ['a plain layer with another one behind it', Buffer.concat([PLAIN, OTHER]), '', 'DIGEST_MISMATCH'],
+  ['no bytes', Buffer.alloc(0), '', 'DIGEST_MISMATCH'],
+  ['no bytes that are called gzip', Buffer.alloc(0), '+gzip', 'DIGEST_MISMATCH'],
+];
+
+/** An image with these blobs as its layers, whose config states these diffIDs. */
+function imageOf(blobs: readonly Uint8Array[], diffIds: readonly Digest[], suffix: string): TestCargo {
+  const rootfs = { type: 'layers', diff_ids: diffIds };
+  const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', number: count++, rootfs }));
+  const layers = blobs.map((bytes) => ({
+    mediaType: `application/vnd.oci.image.layer.v1.tar${suffix}`,
+    digest: digestOf(bytes),
+    size: bytes.length,
+  }));
+  const configDigest = digestOf(config);
+  const source = new MemoryContent([...blobs, config]);
+  const manifest = buildManifest(configOf({ source, configDigest }), layers);
+  source.blobs.set(manifest.descriptor.digest, manifest.bytes);
+  return { root: manifest.descriptor, configDigest, diffIds: [...diffIds], layers, source };
+}
+
+const ALL_WAYS_ON: typeof WAYS_ON = [
+  ...WAYS_ON,
+  ['loaded', async (from) => load({ from: [from], to: new MemoryEndpoint() })],
+];
+
+test.each(ALL_WAYS_ON)('of one layer in many forms, those with nothing else are %s', async (_, run) => {
+  for (const [form, blob, suffix, code] of FORMS) {
+    const layout = await layoutOf(imageOf([blob], [digestOf(PLAIN)], suffix), 'app:1');
+    const error = await run(layout, await newLayout()).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect.soft(error && (error as DrayageError).code, form).toBe(code);
+  }
+});
+
+test.each(WAYS_ON)('an image with blobs that contradict each other is not %s', async (_, run) => {
+  const [wrong, sha256, sha512] = [digestOf(OTHER), digestOf(PLAIN), digestOf(PLAIN, 'sha512')];
+  const wrong512 = digestOf(OTHER, 'sha512');
+  const images: [readonly Uint8Array[], readonly Digest[], Digest | undefined][] = [
+    [[GZIP, GZIP], [sha256, sha512], undefined],
+    [[GZIP, GZIP], [sha256, wrong], wrong],
+    [[GZIP, GZIP], [wrong, sha256], wrong],
+    [[GZIP, GZIP], [sha256, wrong512], wrong512],
+    [[GZIP, gzipSync(OTHER)], [sha256, sha256], sha256],
+    [[gzipSync(OTHER), GZIP], [sha512, sha512], sha512],
+  ];
+  for (const [blobs, diffIds, digest] of images) {
+    const layout = await layoutOf(imageOf(blobs, diffIds, '+gzip'), 'app:1');
+    const running = run(layout, await newLayout());
+    if (digest === undefined) await running;
+    else await expect(running).rejects.toMatchObject({ code: 'DIGEST_MISMATCH', facts: { digest } });
+  }
+});
+
+test.each(ALL_WAYS_ON)('an image with foreign data in a descriptor is not %s', async (_, run) => {
+  const { app } = victim();
+  const data = Buffer.from('foreign').toString('base64');
+  const [config, [first, ...others]] = [configOf(app), app.layers];
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const documents: [string, object][] = [
+    [OCI_MANIFEST, { config: { ...config, data }, layers: app.layers }],
+    [OCI_MANIFEST, { config, layers: [{ ...first, data }, ...others] }],
+    [OCI_MANIFEST, { config, layers: app.layers, subject: { ...app.root, data } }],
+    [OCI_INDEX, { manifests: [{ ...app.root, platform, data }] }],
+    [OCI_INDEX, { manifests: [{ ...app.root, platform }], subject: { ...app.root, data } }],
+  ];
+  for (const [mediaType, document] of documents) {
+    const { descriptor, bytes } = toDocument(
+      mediaType,
+      JSON.stringify({ schemaVersion: 2, mediaType, ...document }),
+    );
+    const source = new MemoryContent([...app.source.blobs.values(), bytes]);
+    const attempt = async (): Promise<unknown> =>
+      run(await layoutOf({ ...app, root: descriptor, source }, 'app:1'), await newLayout());
+    await expect(attempt()).rejects.toMatchObject({ code: 'MALFORMED' });
+  }
+});
 
 const noBase: OpenBase = async () => expect.fail('no base is needed');
 
