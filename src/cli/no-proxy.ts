@@ -21,10 +21,10 @@ export function isExempt(noProxy: string, { hostname, port, protocol }: URL): bo
 
 function rowOf(name: string): Row {
   if (name === '*') return () => true;
-  const [, address = '', bits] = /^(.*)\/(\d{1,3})$/.exec(name) ?? [];
-  const family = isIP(address);
-  if (family !== 0 && bits !== undefined)
-    return inNetwork(address, Number(bits), family === 6 ? 'ipv6' : 'ipv4');
+  // One address is a network of its own: it may be spelled in another way than in the address.
+  const [, address = name, bits] = /^(.*)\/(\d{1,3})$/.exec(name) ?? [];
+  if (isIP(address) === 6) return inNetwork(address, Number(bits ?? 128), 'ipv6');
+  if (isIP(address) === 4) return inNetwork(address, Number(bits ?? 32), 'ipv4');
   const below = name.replace(/^\*?\.?/, '.');
   return (host) => host.endsWith(below) || (host === name && !name.startsWith('.'));
 }

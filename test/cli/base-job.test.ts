@@ -59,6 +59,17 @@ describe('save --base-job', () => {
     expect(second.stderr).toContain('base job build of feature is not used');
   });
 
+  test('passes over a branch that the pipeline does not have, without a question', async () => {
+    await chain.pipeline('1', FIRST);
+    const second = await chain.pipeline('2', RUNS[1] ?? expect.fail(), [
+      '--base-job=build',
+      '--ref=',
+      '--ref=main',
+    ]);
+    expect(statuses(second)).toEqual(['omitted', 'omitted', 'written']);
+    expect(second.stderr).not.toContain('is not used');
+  });
+
   test('omits a layer above one that changed', async () => {
     await chain.pipeline('1', RUNS[1] ?? expect.fail());
     const changed = makeCargo({ layers: ['base', 'other', 'two'] });

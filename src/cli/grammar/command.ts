@@ -51,6 +51,8 @@ interface OptionDetails {
   conflicts?: string | string[];
   /** Takes in a value, with what was taken in before. */
   parse?(value: string, before: unknown): unknown;
+  /** Whether an empty value of a list says nothing, as of a variable that not every pipeline has. */
+  skipsEmpty?: boolean;
   /** What a value must be. It is checked before the command does anything. */
   is?: ValueKind;
   /** False where no variable may say it. */
@@ -102,7 +104,7 @@ async function checkKinds(rows: object, options: object): Promise<void> {
 
 /** An option that is also a variable: `--out` is DRAYAGE_OUT. */
 function optionOf([flags, description, details = {}]: AnyRow): Option {
-  const { choices, conflicts = [], variable } = details;
+  const { choices, conflicts = [], skipsEmpty = false, variable } = details;
   const isList = flags.endsWith('...>');
   const made = isList
     ? new Option(flags.replace('...>', '>'), `${description}; may be repeated`)
@@ -111,7 +113,9 @@ function optionOf([flags, description, details = {}]: AnyRow): Option {
   if (choices !== undefined) made.choices(choices);
   if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
   else if (isList) made.argParser<string[]>(collect);
-  refuseEmpty(made);
+  if (skipsEmpty)
+    made.argParser<string[] | undefined>((value, before) => (value === '' ? before : collect(value, before)));
+  else refuseEmpty(made);
   const name = variableOf(made);
   const value = process.env[name];
   // CI systems set variables to an empty string to unset them. A flag may be switched off.

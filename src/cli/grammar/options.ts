@@ -60,7 +60,7 @@ export const BASE_JOB: OptionRow<'baseJob', string[]> = [
 
 /** Options that name the pipeline of a base job. */
 export const JOB_OF_BASE: Options<Omit<BaseJobOptions, 'baseJob'>> = {
-  ref: ['--ref <name...>', 'branches of the base job; default $CI_DEFAULT_BRANCH'],
+  ref: ['--ref <name...>', 'branches of the base job; default $CI_DEFAULT_BRANCH', { skipsEmpty: true }],
   project: ['--project <id>', 'the project of the base job; default $CI_PROJECT_ID'],
   pipeline: ['--pipeline <id>', 'the pipeline of the base job', { conflicts: 'ref' }],
 };

@@ -61,7 +61,11 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
       base: BASE,
       host: HOST,
       baseJob: BASE_JOB,
-      baseRef: ['--base-ref <name...>', 'branches of the base job; default $CI_DEFAULT_BRANCH'],
+      baseRef: [
+        '--base-ref <name...>',
+        'branches of the base job; default $CI_DEFAULT_BRANCH',
+        { skipsEmpty: true },
+      ],
       mountFrom: ['--mount-from <repository...>', 'mount layers from this repository if it has them'],
       ...VARIABLES,
       ...JOB,
