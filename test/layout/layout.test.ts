@@ -4,7 +4,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { DOCKER_MANIFEST_LIST, OCI_CONFIG } from '../../src/oci/media-types.ts';
+import { LAYOUT_BYTES } from '../../src/oci/layout.ts';
+import { DOCKER_MANIFEST_LIST, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { chunksOf, describeBytes } from '../../src/testing/sample-images.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
@@ -75,7 +76,6 @@ describe('opening a layout', () => {
     ['index.json', ''],
     ['index.json', '[]'],
     ['index.json', '{"schemaVersion":1,"manifests":[]}'],
-    ['index.json', '{"schemaVersion":2,"manifests":[{"mediaType":"a","digest":"sha256:../..","size":1}]}'],
   ])('whose %s is %j is an error', async (name, text) => {
     const layout = await emptyLayout();
     await layout.update(async () => {});
@@ -95,6 +95,21 @@ describe('opening a layout', () => {
       writeFileSync(file, damaged);
       await expect(Layout.open(layout.path), `byte ${i}`).rejects.toMatchObject({ code: 'MALFORMED' });
     }
+  });
+
+  test('passes over an entry whose digest is a path, and keeps it', async () => {
+    const layout = await emptyLayout();
+    await layout.update(async () => {});
+    const entry = { mediaType: OCI_MANIFEST, digest: 'sha256:../../oci-layout', size: LAYOUT_BYTES.length };
+    writeFileSync(join(layout.path, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
+    const opened = await Layout.open(layout.path);
+    const notes: unknown[] = [];
+    expect(await opened.images({ onProgress: notes.push.bind(notes) })).toEqual([]);
+    expect(notes).toEqual([{ kind: 'note', message: expect.stringContaining('is skipped: digest') }]);
+    await expect(opened.resolve(entry.digest)).rejects.toMatchObject({ code: 'MALFORMED' });
+    await opened.update(async () => {});
+    const { manifests } = JSON.parse(readFileSync(join(layout.path, 'index.json'), 'utf8'));
+    expect(manifests).toEqual([entry]);
   });
 
   test('reads null manifests as none', async () => {
