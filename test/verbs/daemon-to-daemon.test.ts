@@ -143,7 +143,8 @@ describe.each(KINDS)('a copy from a daemon to a %s daemon', (kind) => {
     const [, from] = await daemonGiving(cargo, archive, damaged);
     const [fake, to] = await receiver(kind);
     await expect(copy({ from, images: ['app:1'], to })).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
-    expect(fake.seen.filter(({ line }) => line.includes('/images/load')).at(-1)?.body).toBe('cut');
+    const loads = fake.seen.filter(({ line }) => line.includes('/images/load'));
+    await expect.poll(() => loads.at(-1)?.body).toBe('cut');
     expect(fake.images.filter(({ names }) => names.includes('app:1'))).toEqual([]);
   });
 
