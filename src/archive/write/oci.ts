@@ -136,17 +136,23 @@ async function layersIn(
 
 /**
  * Verifies the blobs at hand, and proves their layers, so that a daemon gets no document or blob of an image that is
- * damaged or has another layer.
+ * damaged or has another layer. A blob that several images share is read once in each source.
  */
 async function verifyLocal(
   images: readonly PlacedContents[],
   layers: ReadonlyMap<Digest, readonly Layer[]>,
   { omit, signal }: ContentOptions & { omit: ReadonlySet<Digest> },
 ): Promise<void> {
+  const verified = new Map<ContentSource, Set<string>>();
   for (const { contents, source } of images) {
     const unproven: Layer[] = [];
+    const ofSource = verified.get(source) ?? new Set();
+    verified.set(source, ofSource);
     for (const blob of contents.blobs) {
-      if (omit.has(blob.digest) || (await isRemote(source, blob, { signal }))) continue;
+      // Another size of the same digest is wrong: only opening it says so.
+      const key = `${blob.digest} ${blob.size}`;
+      if (omit.has(blob.digest) || ofSource.has(key) || (await isRemote(source, blob, { signal }))) continue;
+      ofSource.add(key);
       const ofBlob = (layers.get(blob.digest) ?? []).filter((layer) => !isProven(layer));
       unproven.push(...ofBlob);
       // A pair that was proven says nothing about the bytes in this source.

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { writeOciArchive } from '../../../src/archive/write/oci.ts';
+import type { PlacedContents } from '../../../src/archive/write/oci.ts';
+import { writeOciArchive, writeOciArchives } from '../../../src/archive/write/oci.ts';
+import { contentsOf } from '../../../src/image/contents.ts';
 import { prove } from '../../../src/image/prove.ts';
 import type { TestCargo } from '../../docker/cargo.ts';
 import { makeCargo } from '../../docker/cargo.ts';
+import { drain } from '../../../src/stream/drain.ts';
+import { MemoryContent } from '../../support/memory-content.ts';
 
 let count = 0;
 
@@ -44,5 +48,49 @@ describe('a receiver that checks gets no document and no blob of an image', () =
     expect(error).toBeUndefined();
     expect(text).toContain('index.json');
     expect(text).toContain('blobs/');
+  });
+});
+
+/** Images over one base, from sources that hold all of them, and the number of times that the base was opened. */
+async function opensOfBase(sources: number, edit?: (images: PlacedContents[]) => void): Promise<number> {
+  const base = `shared ${count++}`;
+  const cargos = ['a', 'b', 'c', 'd'].map((top) => makeCargo({ layers: [base, `${base} ${top}`] }));
+  const { digest } = cargos[0]?.layers[0] ?? expect.fail();
+  let opens = 0;
+  const all = cargos.flatMap(({ source }) => [...source.blobs.values()]);
+  const contents = Array.from({ length: sources }, () => {
+    const content = new MemoryContent(all);
+    const open = content.open.bind(content);
+    content.open = async (wanted, options) => {
+      if (wanted.digest === digest) opens += 1;
+      return open(wanted, options);
+    };
+    return content;
+  });
+  const images = await Promise.all(
+    cargos.map(async ({ root }, i) => {
+      const source = contents[i % sources] ?? expect.fail();
+      return { contents: await contentsOf(source, root), names: [`app:${i}`], source };
+    }),
+  );
+  edit?.(images);
+  await drain(writeOciArchives(images, { receiverChecks: true }));
+  return opens;
+}
+
+describe('a blob that several images share', () => {
+  test.each([1, 2, 4])('is verified once in each of %i sources, and then sent once', async (sources) => {
+    expect(await opensOfBase(sources)).toBe(sources + 1);
+  });
+
+  test('is read again for an image that states another size', async () => {
+    const opening = opensOfBase(1, (images) => {
+      const { blobs } = images.at(-1)?.contents ?? expect.fail();
+      const shared = images[0]?.contents.blobs.map(({ digest }) => digest);
+      const at = blobs.findIndex(({ digest }) => shared?.includes(digest));
+      const blob = blobs[at] ?? expect.fail();
+      blobs[at] = { ...blob, size: blob.size + 1 };
+    });
+    await expect(opening).rejects.toMatchObject({ code: 'SIZE_MISMATCH' });
   });
 });
