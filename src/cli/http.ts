@@ -8,6 +8,14 @@ import { diskError } from '../system-error.ts';
 import { readGiven } from './given-file.ts';
 import { loadProxies } from '../undici.ts';
 
+/** The proxies of an environment; empty for none. */
+interface Proxies {
+  httpProxy: string;
+  httpsProxy: string;
+  /** The hosts that are reached without one. */
+  noProxy: string;
+}
+
 /** Connections to servers. */
 interface Connections extends AsyncDisposable {
   dispatcher: Dispatcher;
@@ -18,7 +26,7 @@ interface Connections extends AsyncDisposable {
  * authorities, trusts those of `--ca`, CI_SERVER_TLS_CA_FILE and NODE_EXTRA_CA_CERTS. A proxy cannot reach this
  * machine's loopback.
  * @param more further authorities, in PEM
- * @throws {@link DrayageError} `USAGE` for an invalid proxy address; `NOT_FOUND`, `MALFORMED`
+ * @throws {@link DrayageError} `USAGE` for a proxy that cannot be used; `NOT_FOUND`, `MALFORMED`
  */
 export async function openConnections(
   caFile: string | undefined,
@@ -26,19 +34,19 @@ export async function openConnections(
   more: readonly string[] = [],
 ): Promise<Connections> {
   const { env } = context;
+  const proxies = proxiesOf(env);
   const ca = await readAuthorities(caFile, context, more);
   const direct = await openAgent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
-  const { httpProxy, httpsProxy, noProxy } = proxiesOf(env);
-  if (httpProxy === '' && httpsProxy === '')
+  if (proxies.httpProxy === '' && proxies.httpsProxy === '')
     return { dispatcher: direct, [Symbol.asyncDispose]: async () => direct.destroy() };
-  const proxied = await throughProxies(env, ca);
+  const proxied = await throughProxies(proxies, ca);
   // Most jobs have no proxy.
   const { isExempt } = await import('./no-proxy.ts');
   return {
     dispatcher: proxied.compose(
       (dispatch) => (options, handler) =>
         options.origin !== undefined &&
-        (isLoopback(options.origin) || isExempt(noProxy, new URL(options.origin)))
+        (isLoopback(options.origin) || isExempt(proxies.noProxy, new URL(options.origin)))
           ? direct.dispatch(options, handler)
           : dispatch(options, handler),
     ),
@@ -48,39 +56,58 @@ export async function openConnections(
   };
 }
 
-/** The proxies that an environment names; empty for none. */
-export function proxiesOf(env: Context['env']): { httpProxy: string; httpsProxy: string; noProxy: string } {
+/**
+ * The proxies that an environment names; empty for none.
+ * @throws {@link DrayageError} `USAGE` for an address that is not valid, or of a proxy that speaks another protocol
+ */
+export function proxiesOf(env: Context['env']): Proxies {
   return {
-    httpProxy: withScheme(env['http_proxy'] ?? env['HTTP_PROXY'] ?? ''),
-    httpsProxy: withScheme(env['https_proxy'] ?? env['HTTPS_PROXY'] ?? ''),
+    httpProxy: readProxy('HTTP_PROXY', env['http_proxy'] ?? env['HTTP_PROXY']),
+    httpsProxy: readProxy('HTTPS_PROXY', env['https_proxy'] ?? env['HTTPS_PROXY']),
     noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
   };
 }
 
-async function throughProxies(env: Context['env'], ca: string[] | undefined): Promise<Dispatcher> {
-  const { EnvHttpProxyAgent, Pool: ProxyPool } = await loadProxies();
+/** Reads the address of a proxy. Without a scheme it speaks http, as for curl and Go. Errors do not hold its login. */
+function readProxy(variable: string, value = ''): string {
+  const text = value.trim();
+  if (text === '') return '';
+  const address = text.includes('://') ? text : `http://${text}`;
+  if (!isAddress(address)) throw unusable(`the address of the proxy in ${variable} is not valid`);
+  const { protocol } = new URL(address);
+  if (protocol === 'http:' || protocol === 'https:') return address;
+  throw unusable(`the proxy in ${variable} is a ${protocol}// proxy, which is not supported`);
+}
+
+/** Whether a text is an address with a login that can be decoded. */
+function isAddress(text: string): boolean {
   try {
-    return new EnvHttpProxyAgent({
-      // Each is given even if it is empty; otherwise undici reads the environment itself.
-      ...proxiesOf(env),
-      noProxy: '',
-      proxyTunnel: false,
-      factory: await countedPools(),
-      clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
-      connect: { ...(ca && { ca }), lookup: judgedLookup },
-      ...(ca && { requestTls: { ca }, proxyTls: { ca } }),
-    });
-  } catch (cause) {
-    throw new DrayageError('USAGE', 'the address of the proxy is not valid', {
-      cause,
-      hint: 'an example for HTTP_PROXY and HTTPS_PROXY: http://proxy.example:3128',
-    });
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-/** A proxy without a scheme speaks http, as for curl and Go. */
-function withScheme(proxy: string): string {
-  return proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`;
+function unusable(message: string): DrayageError {
+  return new DrayageError('USAGE', message, {
+    hint: 'these forms are read: http://HOST:PORT, https://HOST:PORT and HOST:PORT',
+  });
+}
+
+async function throughProxies(proxies: Proxies, ca: string[] | undefined): Promise<Dispatcher> {
+  const { EnvHttpProxyAgent, Pool: ProxyPool } = await loadProxies();
+  return new EnvHttpProxyAgent({
+    // Each is given even if it is empty; otherwise undici reads the environment itself.
+    ...proxies,
+    noProxy: '',
+    proxyTunnel: false,
+    factory: await countedPools(),
+    clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
+    connect: { ...(ca && { ca }), lookup: judgedLookup },
+    ...(ca && { requestTls: { ca }, proxyTls: { ca } }),
+  });
 }
 
 /** Connects to a proxy so that a failure names it. */

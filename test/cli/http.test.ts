@@ -53,6 +53,33 @@ describe('a proxy', () => {
   });
 
   test.each([
+    [
+      'HTTPS_PROXY',
+      'socks5://user:secret@proxy.example:1080',
+      'is a socks5:// proxy, which is not supported',
+    ],
+    ['HTTP_PROXY', 'socks://proxy.example:1080', 'is a socks:// proxy, which is not supported'],
+    ['https_proxy', 'SOCKS5H://proxy.example', 'is a socks5h:// proxy, which is not supported'],
+    ['http_proxy', 'ftp://proxy.example', 'is a ftp:// proxy, which is not supported'],
+    ['HTTPS_PROXY', 'http://', 'is not valid'],
+    ['HTTPS_PROXY', 'proxy.example:3128:1', 'is not valid'],
+    ['HTTPS_PROXY', 'http://user:%zz@proxy.example', 'is not valid'],
+  ])('that cannot be used is told by its variable, without its login: %s=%s', async (name, address, what) => {
+    await expect(openConnections(undefined, contextOf({ [name]: address }))).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(
+        new RegExp(`^the (?:address of the )?proxy in ${name.toUpperCase()} ${what}$`),
+      ),
+      hint: 'these forms are read: http://HOST:PORT, https://HOST:PORT and HOST:PORT',
+    });
+  });
+
+  test('may be written with blanks around it', async () => {
+    const { proxy, status } = await ask('a.example', (url) => ` ${url.replace('http://', '')}\n`);
+    expect([status, proxy.seen.length]).toEqual([200, 1]);
+  });
+
+  test.each([
     ['HTTPS_PROXY', '127.0.0.1:1', '127.0.0.1:1'],
     ['https_proxy', 'http://user:secret@127.0.0.1:1', '127.0.0.1:1'],
     ['HTTPS_PROXY', 'http://[::1]:1/', '[::1]:1'],

@@ -14,9 +14,10 @@ export async function checkHosts({ options, context }: DoctorInput): Promise<Che
     const registries = await namedHosts(options, context);
     const signing =
       options.sign === true ? Object.values(servicesOf(options)).flatMap((url) => hostOf(url) ?? []) : [];
+    Object.assign(facts, { gitlab: hostOf(gitlab) ?? null, registries, signing });
     const { httpsProxy, httpProxy } = proxiesOf(env);
     const proxies = [httpsProxy && 'HTTPS_PROXY', httpProxy && 'HTTP_PROXY'].filter((name) => name !== '');
-    Object.assign(facts, { gitlab: hostOf(gitlab) ?? null, registries, signing, proxies });
+    facts['proxies'] = proxies;
     await (await openConnections(options.ca, context))[Symbol.asyncDispose]();
     const asked = [hostOf(gitlab) ?? [], registries.map(({ host }) => host), signing].flat();
     const through = proxies.length === 0 ? '' : `, through the proxy in ${proxies.join(' and ')}`;
