@@ -9,7 +9,7 @@ export function match<T>(schema: v.GenericSchema<unknown, T>, value: unknown): M
   return success ? { value: output } : { problem: describeIssue(issues[0]) };
 }
 
-/** What values of a JSON type are called; other types are what they are written as. */
+/** What values are called, by the type that is found or expected; others are what they are written as. */
 const TYPES: Readonly<Partial<Record<string, string>>> = {
   string: 'a text',
   number: 'a number',
@@ -20,6 +20,17 @@ const TYPES: Readonly<Partial<Record<string, string>>> = {
   Object: 'an object',
   loose_object: 'an object',
   record: 'an object',
+  safe_integer: 'a whole number',
+  iso_timestamp: 'a time',
+  base64: 'base64',
+};
+
+/** What is wrong with a value of the right type, by the check that it fails. Other checks expect a value. */
+const CHECKS: Readonly<Partial<Record<string, (found: string, expected: string) => string>>> = {
+  regex: (found, expected) => `it is ${found}, which does not match ${expected}`,
+  starts_with: (found, expected) => `it is ${found}, which does not begin with ${expected}`,
+  min_length: (found, expected) => `its length is ${found}, not ${inWords(expected)}`,
+  max_length: (found, expected) => `its length is ${found}, not ${inWords(expected)}`,
 };
 
 /** What is wrong with a value, in words. Checks of this project say it themselves. */
@@ -30,5 +41,20 @@ function describeIssue(issue: v.BaseIssue<unknown>): string {
   if (!message.startsWith('Invalid ')) return where + message;
   if (input === undefined) return `${where}it is missing`;
   const found = TYPES[received] ?? received.slice(0, 200);
-  return `${where}it is ${found}, not ${TYPES[type] ?? (expected ?? 'that').replaceAll(/[()]/g, '').replaceAll(' | ', ' or ')}`;
+  const words = CHECKS[type]?.(found, expected ?? '');
+  return (
+    where + (words ?? `it is ${found}, not ${TYPES[type] ?? inWords(expected ?? 'of the expected form')}`)
+  );
+}
+
+/** What is expected, in words: a bound, as in `<=3`, or values, as in `("a" | "b")`. */
+function inWords(expected: string): string {
+  const [, sign, bound] = /^([<>])=(.+)$/.exec(expected) ?? [];
+  if (bound !== undefined) return `${bound} or ${sign === '<' ? 'less' : 'more'}`;
+  const [, values] = /^\((.+)\)$/.exec(expected) ?? [];
+  if (values === undefined) return expected;
+  return values
+    .split(' | ')
+    .map((value) => TYPES[value] ?? value)
+    .join(' or ');
 }
