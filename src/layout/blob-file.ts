@@ -82,10 +82,11 @@ export async function* readBlob(
     // No receiver gets more than it was told to expect.
     const rest = { digest: descriptor.digest, size: descriptor.size - offset };
     const bytes = sized(readFrom(path, handle, offset, signal), rest, `blob ${path}`);
+    const reading = { handle, path, before };
     const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
-    if (isKnown) yield* unchanged(bytes, descriptor, { handle, path, before });
-    else if (offset > 0) yield* bytes;
-    else yield* remembered(bytes, descriptor, { handle, path, before });
+    const isHashed = !isKnown && offset === 0;
+    yield* blamingChange(isHashed ? remembered(bytes, descriptor, reading) : bytes, descriptor, reading);
+    if (isKnown && (await hasChanged(reading))) throw changedWhileRead(descriptor, path);
   } catch (error) {
     throw withPath(error, path);
   } finally {
@@ -104,30 +105,41 @@ interface Reading {
 async function* remembered(
   bytes: AsyncIterable<Uint8Array>,
   descriptor: Descriptor,
-  { handle, path, before }: Reading,
+  reading: Reading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { path, before } = reading;
   forgetBlob(path);
   yield* verified(bytes, descriptor, `blob ${path}`);
-  if (stampOf(await stateOf(handle, path)) === stampOf(before)) {
-    rememberBlob(path, descriptor.digest, before);
+  if (!(await hasChanged(reading))) rememberBlob(path, descriptor.digest, before);
+}
+
+/** Fails with {@link changedWhileRead} if the bytes do not match because the file was changed after its size was checked. */
+async function* blamingChange(
+  bytes: AsyncIterable<Uint8Array>,
+  descriptor: Descriptor,
+  reading: Reading,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    const isChanged = isMismatch(error) && (await hasChanged(reading));
+    throw isChanged ? changedWhileRead(descriptor, reading.path, error) : error;
   }
 }
 
-/**
- * Passes on the bytes of a file whose digest is known. Fails if the file was changed meanwhile: its modification time can
- * be set back, its change time cannot.
- */
-async function* unchanged(
-  bytes: AsyncIterable<Uint8Array>,
-  { digest }: Descriptor,
-  { handle, path, before }: Reading,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* bytes;
-  if (stampOf(await stateOf(handle, path)) === stampOf(before)) return;
+/** Whether a file was changed since its reading began: its modification time can be set back, its change time cannot. */
+async function hasChanged({ handle, path, before }: Reading): Promise<boolean> {
+  return stampOf(await stateOf(handle, path)) !== stampOf(before);
+}
+
+/** The error for a file that was written to while it was read, whatever its size became. Forgets its digest. */
+function changedWhileRead({ digest }: Descriptor, path: string, cause?: unknown): DrayageError {
   forgetBlob(path);
-  throw new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
+  return new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
     path,
     digest,
+    cause,
+    hint: 'run it again when nothing else writes to this file',
   });
 }
 

@@ -1,8 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { drain } from '../../src/stream/drain.ts';
 import { StoredContent } from '../../src/layout/stored-content.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
@@ -14,7 +22,14 @@ import { tempFolder } from './folders.ts';
 const BYTES = Buffer.from(Buffer.alloc(2_000_000).map((_, i) => (i * 31 + (i >> 8)) & 0xff));
 const OTHER = Buffer.from(BYTES.with(1_999_999, 0));
 
-/** A stored blob, and what changes its file. */
+/** Overwrites a file in place. `writeFileSync` truncates it first, so that a reader that is ahead might see a short file. */
+function overwrite(path: string, bytes: Buffer): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, bytes);
+  closeSync(file);
+}
+
+/** A stored blob, and what changes its file without a change of its size. */
 function stored(bytes = BYTES): {
   content: StoredContent;
   blob: Descriptor;
@@ -26,7 +41,7 @@ function stored(bytes = BYTES): {
   const path = join(root, 'blobs', 'sha256', digestHex(blob.digest));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes);
-  return { content: new StoredContent(root), blob, path, write: (changed) => writeFileSync(path, changed) };
+  return { content: new StoredContent(root), blob, path, write: (changed) => overwrite(path, changed) };
 }
 
 /** Longer than the clock of any file system takes for a step. */
@@ -103,5 +118,44 @@ test('a blob that is written to while it is read again is an error', async () =>
   await expect(reading()).rejects.toMatchObject({
     code: 'DIGEST_MISMATCH',
     facts: { digest: blob.digest, path: expect.stringContaining(digestHex(blob.digest)) as string },
+  });
+});
+
+describe.each([
+  ['is known', true, {}],
+  ['is known, from an offset on', true, { offset: 1000 }],
+  ['is not known', false, {}],
+])('a blob that %s', (_state, isKnown, options) => {
+  // The last read has not begun when the first bytes arrive, so each change is in time.
+  test.each([
+    ['is overwritten', (path: string) => overwrite(path, OTHER)],
+    ['becomes shorter', (path: string) => truncateSync(path, 1000)],
+    ['becomes empty', (path: string) => truncateSync(path)],
+    ['becomes longer', (path: string) => appendFileSync(path, 'more')],
+  ])('and %s while it is read has one error', async (_what, change) => {
+    const { content, blob, path } = stored();
+    if (isKnown) await content.verify(blob);
+    await tick();
+    const reading = async (): Promise<void> => {
+      let chunks = 0;
+      for await (const _ of await content.open(blob, { ...options, trustUnchanged: true }))
+        if (chunks++ === 0) change(path);
+    };
+    await expect(reading()).rejects.toMatchObject({
+      code: 'DIGEST_MISMATCH',
+      message: `blob ${path} was changed while it was read`,
+      facts: { path, digest: blob.digest },
+    });
+  });
+});
+
+test.each([
+  ['shorter', BYTES.subarray(1), 'SIZE_MISMATCH'],
+  ['changed', OTHER, 'DIGEST_MISMATCH'],
+])('a blob that was %s before it was read is damaged', async (_, found, code) => {
+  const { content, blob } = stored(found);
+  await expect(buffer(await content.open(blob))).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining('is damaged') as string,
   });
 });
