@@ -21,15 +21,18 @@ export interface Archives {
   size: number;
 }
 
-const made = new WeakMap<Lab, Map<DaemonKind, Promise<Archives>>>();
+/** What the sections of one run share: archives of each kind of daemon, made when the first section asks. */
+export interface Shelf {
+  readonly folder: string;
+  readonly archives: Map<DaemonKind, Promise<Archives>>;
+}
 
-/** Builds the images in a daemon of that kind and saves them; once for each lab and kind. */
+/** Builds the images in a daemon of that kind and saves them; once for each shelf and kind. */
 export async function archivesOf(kind: DaemonKind, lab: Lab): Promise<Archives> {
-  const ofLab = made.get(lab) ?? new Map<DaemonKind, Promise<Archives>>();
-  made.set(lab, ofLab);
-  const archives = ofLab.get(kind) ?? build(kind, lab);
-  ofLab.set(kind, archives);
-  return archives;
+  const { archives } = lab.shelf;
+  const made = archives.get(kind) ?? build(kind, lab);
+  archives.set(kind, made);
+  return made;
 }
 
 async function build(kind: DaemonKind, lab: Lab): Promise<Archives> {
@@ -37,7 +40,9 @@ async function build(kind: DaemonKind, lab: Lab): Promise<Archives> {
   try {
     lab.say(`${kind}: building images`);
     await (lab.options.quick ? buildSmallImages(daemon) : buildLarge(daemon));
-    const [base = '', first = '', second = ''] = [0, 1, 2].map((n) => join(lab.folder, `${kind}-${n}.tar`));
+    const [base = '', first = '', second = ''] = [0, 1, 2].map((n) =>
+      join(lab.shelf.folder, `${kind}-${n}.tar`),
+    );
     await daemon.run('save', '--output', base, BASE);
     await daemon.run('save', '--output', first, FIRST);
     await daemon.run('save', '--output', second, SECOND);

@@ -5,11 +5,13 @@ import { type DaemonKind, skipReason, startDaemon } from '../test/system/support
 import { makeTempFolder, removeTempFolder, sweepTempFolders } from '../test/system/support/temp-folders.ts';
 import { BenchDaemon } from './bench-daemon.ts';
 import { describeMachine } from './machine.ts';
+import type { Shelf } from './images.ts';
 import type { Nodes } from './nodes.ts';
 import type { BenchOptions } from './options.ts';
 
 export interface Lab extends AsyncDisposable, Nodes {
   readonly options: BenchOptions;
+  readonly shelf: Shelf;
   /** A temp folder; removed at the end, or by a later run when this one is killed. */
   readonly folder: string;
   /** The whole environment of the contenders. */
@@ -26,12 +28,17 @@ export interface Lab extends AsyncDisposable, Nodes {
   defer(close: () => Promise<unknown>): void;
 }
 
+interface LabOptions {
+  signal: AbortSignal;
+  shelf: Shelf;
+}
+
 /** Makes a lab. */
-export async function openLab(options: BenchOptions, nodes: Nodes, signal: AbortSignal): Promise<Lab> {
+export async function openLab(options: BenchOptions, nodes: Nodes, rest: LabOptions): Promise<Lab> {
   await sweepTempFolders();
   const folder = await makeTempFolder();
   try {
-    return await furnish(options, nodes, { signal, folder });
+    return await furnish(options, nodes, { ...rest, folder });
   } catch (error) {
     await removeTempFolder(folder);
     throw error;
@@ -45,7 +52,7 @@ function say(line: string): void {
 async function furnish(
   options: BenchOptions,
   { node, node24 }: Nodes,
-  { signal, folder }: { signal: AbortSignal; folder: string },
+  { signal, shelf, folder }: LabOptions & { folder: string },
 ): Promise<Lab> {
   const home = join(folder, 'home');
   await mkdir(home);
@@ -53,6 +60,7 @@ async function furnish(
   const closers: (() => Promise<unknown>)[] = [];
   return {
     options,
+    shelf,
     folder,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: home, TMPDIR: folder, LC_ALL: 'C' },
     node,

@@ -1,6 +1,8 @@
 /** `npm run bench`: see options.ts for what may be said. */
 import { fileURLToPath } from 'node:url';
+import { makeTempFolder, removeTempFolder } from '../test/system/support/temp-folders.ts';
 import type { Race } from './contender.ts';
+import type { Shelf } from './images.ts';
 import { type Lab, openLab } from './lab.ts';
 import { renderTable } from './markdown.ts';
 import { findNodes } from './nodes.ts';
@@ -38,9 +40,10 @@ const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>>
 async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
   const options = parseOptions(args, fileURLToPath(new URL('./', import.meta.url)));
   await using nodes = await findNodes(options.node24);
+  await using shelf = await makeShelf();
   let failed = 0;
   for (const section of options.sections) {
-    await using lab = await openLab(options, nodes, signal);
+    await using lab = await openLab(options, nodes, { signal, shelf });
     try {
       for (const makeRace of await RACES[section](lab)) {
         const race = await makeRace();
@@ -57,6 +60,11 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
     }
   }
   return failed;
+}
+
+async function makeShelf(): Promise<Shelf & AsyncDisposable> {
+  const folder = await makeTempFolder();
+  return { folder, archives: new Map(), [Symbol.asyncDispose]: async () => removeTempFolder(folder) };
 }
 
 const stop = new AbortController();

@@ -17,10 +17,17 @@ const CODECS: readonly Codec[] = ['none', 'gzip', 'zstd'];
 
 /** Of the time of `docker load` of the whole archive into the same state. */
 const LOAD_GOALS: Record<DaemonKind, number> = {
-  'docker-20.10': 0.4,
-  'docker-28-graph': 0.5,
-  'docker-28-containerd': 0.2,
+  'docker-20.10': 0.5,
+  'docker-28-graph': 0.55,
+  'docker-28-containerd': 0.35,
   podman: 0.5,
+};
+
+/** Of the time of `docker save > /dev/null`; only a containerd store sends less than the whole image. */
+const SAVE_GOALS: Partial<Record<DaemonKind, number>> = {
+  'docker-20.10': 1.1,
+  'docker-28-graph': 1.1,
+  'docker-28-containerd': 0.2,
 };
 
 /** For each kind a load into a daemon with the base, a save into a layout with it, and a save of both images. */
@@ -113,7 +120,7 @@ async function saveRace(daemon: BenchDaemon, archives: Archives, lab: Lab): Prom
       bytes: bytesRead,
     });
   }
-  const goal = daemon.kind === 'docker-28-containerd';
+  const limit = SAVE_GOALS[daemon.kind];
   return {
     title: `save of what is missing, out of ${daemon.kind}`,
     about:
@@ -121,9 +128,14 @@ async function saveRace(daemon: BenchDaemon, archives: Archives, lab: Lab): Prom
       'with the lower 5 of its 7 layers, saved from there. Bytes are those that the daemon was made to send.',
     serverCpu: () => daemon.cpuSeconds(),
     contenders,
-    goals: goal
-      ? CODECS.map((codec) => ({ ours: `ours, ${codec}, base in the layout`, against: NULL, atMost: 0.2 }))
-      : [],
+    goals:
+      limit === undefined
+        ? []
+        : CODECS.map((codec) => ({
+            ours: `ours, ${codec}, base in the layout`,
+            against: NULL,
+            atMost: limit,
+          })),
   };
 }
 

@@ -21,22 +21,52 @@ const GOALS: readonly Goal[] = [
   { ours: 'ours, zstd', metric: 'peakMemory', atMost: 256e6 },
 ];
 
-/** One race for each kind of daemon. */
+/** Two races for each kind of daemon: what is empty, and what has the image. */
 export async function loadRaces(lab: Lab): Promise<(() => Promise<Race>)[]> {
-  return lab.usable(DAEMON_KINDS).map((kind) => async () => {
-    const { first, size } = await archivesOf(kind, lab);
-    const daemon = await lab.start(kind);
-    return {
-      title: `into ${kind}`,
-      about:
-        `An image of ${(size / 1e6).toFixed(0)} MB, 7 layers, into ${daemon.version}, which is empty each time. ` +
-        'Bytes are those stored before.',
-      serverCpu: () => daemon.cpuSeconds(),
-      contenders: await contenders(daemon, first, lab),
-      goals: kind === 'docker-28-containerd' || kind === 'podman' ? [] : GOALS,
-      close: () => daemon.stop(),
-    };
+  return lab.usable(DAEMON_KINDS).flatMap((kind) => {
+    let started: Promise<BenchDaemon> | undefined;
+    const daemon = async (): Promise<BenchDaemon> => (started ??= lab.start(kind));
+    return [async () => wholeRace(await daemon(), lab), async () => nothingRace(await daemon(), lab)];
   });
+}
+
+async function wholeRace(daemon: BenchDaemon, lab: Lab): Promise<Race> {
+  const { kind } = daemon;
+  const { first, size } = await archivesOf(kind, lab);
+  return {
+    title: `into ${kind}`,
+    about:
+      `An image of ${(size / 1e6).toFixed(0)} MB, 7 layers, into ${daemon.version}, which is empty each time. ` +
+      'Bytes are those stored before.',
+    serverCpu: () => daemon.cpuSeconds(),
+    contenders: await contenders(daemon, first, lab),
+    goals: kind === 'docker-28-containerd' || kind === 'podman' ? [] : GOALS,
+  };
+}
+
+async function nothingRace(daemon: BenchDaemon, lab: Lab): Promise<Race> {
+  const { first } = await archivesOf(daemon.kind, lab);
+  const layout = join(lab.folder, `nothing-${daemon.kind}`);
+  await measure(ourSave('zstd', `--from ${first}`, layout, lab), lab);
+  const ours = 'ours, nothing to load';
+  return {
+    title: `nothing to do, ${daemon.kind}`,
+    about: `The image is in ${daemon.version} already.`,
+    serverCpu: () => daemon.cpuSeconds(),
+    contenders: [
+      { name: 'docker load', command: `${daemon.docker} load -q < ${first}` },
+      {
+        name: ours,
+        ours: true,
+        command: ourLoad(lab.node24, `${layout} --private --host ${daemon.host}`),
+        before: async () => {
+          if (!(await daemon.has(FIRST))) await daemon.load(first);
+        },
+      },
+    ],
+    goals: [{ ours, atMost: 0.2 }],
+    close: () => daemon.stop(),
+  };
 }
 
 /** `--full` where this version knows it: to leave layers out is another section's matter. */

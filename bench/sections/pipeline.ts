@@ -6,31 +6,58 @@ import type { Contender, Race } from '../contender.ts';
 import type { Lab } from '../lab.ts';
 import type { Goal } from '../statistics.ts';
 
+const PARALLEL = 'tee, sha256, zstd -1 -T0, tee, sha256';
+
 const GOALS: readonly Goal[] = [
-  { ours: 'ours, zstd', against: 'tee, sha256, zstd -1 -T0, tee, sha256', atMost: 0.65 },
+  { ours: 'ours, zstd', against: PARALLEL, atMost: 0.4 },
+  { ours: 'ours, zstd', against: 'zstd -1 -T0', metric: 'cpuSeconds', atMost: 1.4 },
   { ours: 'ours, none', against: 'openssl sha256', atMost: 1.2 },
   { ours: 'ours, none', against: 'naive, none', atMost: 0.45 },
   { ours: 'ours, zstd', against: 'naive, zstd', atMost: 0.35 },
-  { ours: 'ours, gzip', against: 'pigz -1 -p2', atMost: 0.85 },
+  { ours: 'ours, gzip', against: 'pigz -1 -p2', atMost: 1.15 },
   { ours: 'ours, none', metric: 'peakMemory', atMost: 128e6 },
   { ours: 'ours, zstd', metric: 'peakMemory', atMost: 256e6 },
   { ours: 'ours, gzip', metric: 'peakMemory', atMost: 256e6 },
 ];
 
-/** One race on an archive of docker 28's graph store. */
+/** Hides the SHA instructions from OpenSSL, and with it from Node. */
+const HIDE_SHA = 'export OPENSSL_ia32cap=:~0x20000000;';
+
+const HIDDEN_GOALS: readonly Goal[] = [{ ours: 'ours, zstd', against: PARALLEL, atMost: 0.8 }];
+
+/** Two races on an archive of docker 28's graph store: with what the CPU has, and without SHA instructions. */
 export async function pipelineRaces(lab: Lab): Promise<(() => Promise<Race>)[]> {
   const kinds = lab.usable(['docker-28-graph']);
-  return kinds.map((kind) => async () => {
-    const archives = await archivesOf(kind, lab);
-    return {
-      title: 'archive on disk',
-      about:
-        `A docker save archive of ${megabytes(archives)} MB in the page cache; every level is 1 unless it is ` +
-        'named. Bytes are those stored. Ours and naive include the start of node.',
-      contenders: contenders(archives, lab),
-      goals: GOALS,
-    };
-  });
+  return kinds.flatMap((kind) => [
+    async () => {
+      const archives = await archivesOf(kind, lab);
+      return {
+        title: 'archive on disk',
+        about: about(archives),
+        contenders: contenders(archives, lab),
+        goals: GOALS,
+      };
+    },
+    async () => {
+      const archives = await archivesOf(kind, lab);
+      const hashing = ['openssl sha256', PARALLEL, 'ours, none', 'ours, zstd'];
+      return {
+        title: 'archive on disk, SHA instructions hidden',
+        about: `${about(archives)} OPENSSL_ia32cap hides the SHA instructions of an x86 CPU that has them.`,
+        contenders: contenders(archives, lab)
+          .filter(({ name }) => hashing.includes(name))
+          .map((contender) => ({ ...contender, command: `${HIDE_SHA} ${contender.command}` })),
+        goals: HIDDEN_GOALS,
+      };
+    },
+  ]);
+}
+
+function about(archives: Archives): string {
+  return (
+    `A docker save archive of ${megabytes(archives)} MB in the page cache; every level is 1 unless it is ` +
+    'named. Bytes are those stored. Ours and naive include the start of node.'
+  );
 }
 
 function megabytes({ size }: Archives): string {
@@ -57,7 +84,7 @@ function contenders({ first }: Archives, lab: Lab): Contender[] {
     make('pigz -1 -p2', `pigz -1 -p2 < ${first} > ${out}`, noDigests),
     make('zstd -1 -T0', `zstd -q -1 -T0 < ${first} > ${out}`, noDigests),
     make('zstd -3 -T0', `zstd -q -3 -T0 < ${first} > ${out}`, noDigests),
-    make('tee, sha256, zstd -1 -T0, tee, sha256', withDigests(`cat ${first}`, out), {
+    make(PARALLEL, withDigests(`cat ${first}`, out), {
       remark: 'two digests of the whole stream, none of a layer',
     }),
     make('skopeo copy docker-archive: oci:', skopeo(first, out), { remark: 'gzip -6 on all cores' }),
