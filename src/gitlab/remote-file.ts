@@ -42,8 +42,8 @@ export class RemoteFile implements RandomAccess {
 
   read(start: number, length: number, { signal }: ContentOptions = {}): AsyncIterable<Uint8Array> {
     const { retry, onReceived } = this.#api;
-    const openAt = (done: number): Promise<Opened> => this.#openAt(start + done, start + length - 1, signal);
-    return resumable({ length, openAt, url: this.name, retry, signal, onReceived });
+    const openAt = (at: number): Promise<Opened> => this.#openAt(at, start + length - 1, signal);
+    return resumable({ offset: start, length, openAt, url: this.name, retry, signal, onReceived });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

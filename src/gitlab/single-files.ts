@@ -63,15 +63,15 @@ export class SingleFiles implements ArtifactFiles {
   read(path: string, { offset = 0, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
     const { retry, onReceived } = this.#api;
     const url = this.#api.address(`${this.#root}/${path.split('/').map(encodeURIComponent).join('/')}`);
-    const openAt = async (done: number): Promise<Opened> => {
+    const openAt = async (at: number): Promise<Opened> => {
       const reply = await this.#api.send(url, this.#as, {}, { signal });
       // Without ranges, the server sends the earlier bytes again.
-      if (reply.status === 200) return { body: reply.body, skip: offset + done };
+      if (reply.status === 200) return { body: reply.body, skip: at };
       drop(reply);
       throw this.#api.refusal(reply, url);
     };
     const length = (this.sizes.get(path) ?? 0) - offset;
-    return resumable({ length, openAt, url: withoutSecrets(url), retry, signal, onReceived });
+    return resumable({ offset, length, openAt, url: withoutSecrets(url), retry, signal, onReceived });
   }
 
   /** Such files have no checksum. */

@@ -15,10 +15,12 @@ export interface Opened {
 
 /** Options of {@link resumable}. */
 export interface ResumableOptions {
+  /** Where the wanted bytes begin in the file. Default 0. */
+  offset?: number | undefined;
   /** How many bytes are wanted. */
   length: number;
-  /** Opens the file this many bytes after the first wanted one. */
-  openAt: (done: number) => Promise<Opened>;
+  /** Opens the file at an offset. */
+  openAt: (at: number) => Promise<Opened>;
   /** Names the file in errors. */
   url: string;
   retry: Retry;
@@ -32,7 +34,7 @@ export interface ResumableOptions {
  * @throws {@link DrayageError} `UNREACHABLE`, `TIMEOUT`, and errors of `openAt`
  */
 export async function* resumable(options: ResumableOptions): AsyncGenerator<Uint8Array, void, undefined> {
-  const { length, retry, signal, url } = options;
+  const { offset = 0, length, retry, signal, url } = options;
   let source: AsyncGenerator<Uint8Array> | undefined;
   let [done, mark, failures] = [0, 0, 0];
   try {
@@ -40,9 +42,9 @@ export async function* resumable(options: ResumableOptions): AsyncGenerator<Uint
       let chunk: Uint8Array;
       try {
         signal?.throwIfAborted();
-        source ??= wanted(await options.openAt(done), length - done, options.onReceived);
+        source ??= wanted(await options.openAt(offset + done), length - done, options.onReceived);
         const next = await source.next();
-        if (next.done === true) throw cut(url, done, length);
+        if (next.done === true) throw cut(url, offset + done, offset + length);
         chunk = next.value;
       } catch (error) {
         source = undefined;

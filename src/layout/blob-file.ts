@@ -80,8 +80,7 @@ export async function* readBlob(
       throw sizeMismatch(descriptor, Number(before.size), `blob ${path}`);
     }
     // No receiver gets more than it was told to expect.
-    const rest = { digest: descriptor.digest, size: descriptor.size - offset };
-    const bytes = sized(readFrom(path, handle, offset, signal), rest, `blob ${path}`);
+    const bytes = sized(readFrom(path, handle, offset, signal), descriptor, `blob ${path}`, offset);
     const reading = { handle, path, before };
     const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
     const isHashed = !isKnown && offset === 0;

@@ -51,11 +51,12 @@ export async function openContent(
   let first = length > 0 || offset === 0 ? await api.retry.run(() => openAt(offset), signal) : undefined;
   const body = first?.body;
   const bytes = resumable({
+    offset,
     length,
-    openAt: async (done) => {
-      const opened = done === 0 ? first : undefined;
+    openAt: async (at) => {
+      const opened = at === offset ? first : undefined;
       first = undefined;
-      return opened ?? openAt(offset + done);
+      return opened ?? openAt(at);
     },
     url: `${name}@${descriptor.digest}`,
     retry: api.retry,

@@ -33,14 +33,16 @@ export async function* verified(
 
 /**
  * As {@link verified}, if somebody else computes the digest: checks only the size.
+ * @param offset where the bytes begin in the content; sizes in errors are those of the whole
  * @throws {@link DrayageError} `SIZE_MISMATCH`
  */
 export async function* sized(
   bytes: AsyncIterable<Uint8Array>,
   expected: Expected,
   what: string,
+  offset: number = 0,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let size = 0;
+  let size = offset;
   for await (const chunk of bytes) {
     size += chunk.length;
     if (size > expected.size) throw sizeMismatch(expected, size, what);

@@ -78,3 +78,18 @@ test('where another one computes the digest, the size is checked all the same', 
   for (const text of ['ab', 'abcd'])
     await expect(read(text)).rejects.toMatchObject({ code: 'SIZE_MISMATCH' });
 });
+
+test.each([
+  ['too few', content.subarray(8, -1), `only ${content.length - 1}`, content.length - 1],
+  [
+    'too many',
+    Buffer.concat([content.subarray(8), Buffer.from('x')]),
+    `more than ${content.length}`,
+    content.length + 1,
+  ],
+])('of a rest with %s bytes, an error tells the sizes of the whole', async (_, rest, found, actual) => {
+  expect(await failure(sized(source(rest, rest.length), expected, 'layer', 8))).toMatchObject({
+    message: `layer is damaged: it has ${found} bytes, not ${content.length}`,
+    facts: { expected: content.length, actual },
+  });
+});
