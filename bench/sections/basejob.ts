@@ -127,6 +127,12 @@ async function loadRace(jobs: Jobs): Promise<Race> {
     await daemon.remove(SECOND);
     if (!(await daemon.has(FIRST))) await daemon.load(archives.first);
   };
+  const emptyWithCache = async (): Promise<void> => {
+    await daemon.empty();
+    const fill = ourLoad(lab.node, `--job-id ${BEFORE} --project 12 --cache cache --to oci:filled`);
+    await measure(`rm -rf cache filled .drayage && ${inJob(fill, jobs)} && rm -rf filled`, lab);
+    sent = gitlab.sent;
+  };
   return {
     title: `load of that artifact into ${daemon.kind}`,
     about:
@@ -144,15 +150,18 @@ async function loadRace(jobs: Jobs): Promise<Race> {
       ours(WARM, warm),
       // Last, so that yesterday's image goes into the daemon once a round.
       ours('ours, load --job, empty daemon', () => daemon.empty()),
-      ours(
-        'ours, load --job with a cache of yesterday, empty daemon',
-        async () => {
-          await daemon.empty();
-          const fill = ourLoad(lab.node, `--job-id ${BEFORE} --project 12 --cache cache --to oci:filled`);
-          await measure(`rm -rf cache filled && ${inJob(fill, jobs)} && rm -rf filled`, lab);
+      ours('ours, load --job with a cache of yesterday, empty daemon', emptyWithCache, '--cache cache'),
+      {
+        name: "ours, load --job with GitLab's cache of yesterday, empty daemon",
+        ours: true,
+        // As the runner does: it restores the folder before the job and stores it after.
+        command: `unzip -q cache.zip && ${load(`${loadJob} --cache cache`)} && zip -q -r -0 stored.zip cache`,
+        before: async () => {
+          await emptyWithCache();
+          await measure('rm -f cache.zip stored.zip && zip -q -r -0 cache.zip cache && rm -rf cache', lab);
         },
-        '--cache cache',
-      ),
+        bytes: async () => (await bytesOf(join(lab.folder, 'cache.zip'))) + gitlab.sent - sent,
+      },
       {
         name: 'ours, unzip and load of the whole artifact, empty daemon',
         ours: true,
