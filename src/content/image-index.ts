@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { OnProgress } from '../progress.ts';
 import { NO_NAME } from '../text/no-name.ts';
 import type { ContentOptions, ContentSource } from './source.ts';
@@ -51,6 +52,11 @@ export interface ImageIndex {
   resolve(reference: string, options?: ListOptions): Promise<ResolvedImages>;
   /** The manifests that refer to this content by `subject`: signatures, SBOMs. */
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]>;
+  /**
+   * The digests of all content that has referrers here, so that `referrers` is not called for any other. What overrides
+   * `referrers` overrides this too. Default: undefined, which says nothing.
+   */
+  subjects?(options?: ContentOptions): Promise<ReadonlySet<Digest> | undefined>;
 }
 
 /** A place that holds images and their content: a layout, an artifact, a repository. */

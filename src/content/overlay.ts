@@ -14,12 +14,15 @@ export function placeOf(content: ContentSource, index: ImageIndex): ImagePlace {
     images: (options) => index.images(options),
     resolve: (reference, options) => index.resolve(reference, options),
     referrers: (descriptor, options) => index.referrers(descriptor, options),
+    subjects: async (options) => index.subjects?.(options),
   };
 }
 
 /** The same place with some operations replaced; all others are those of `place`. */
 export function overlay(place: ImagePlace, replaced: Partial<ImagePlace>): ImagePlace {
-  return { ...placeOf(place, place), ...replaced };
+  // Other referrers may have other subjects.
+  const unknown = replaced.referrers !== undefined && { subjects: async () => undefined };
+  return { ...placeOf(place, place), ...unknown, ...replaced };
 }
 
 /** The same content and further documents. */

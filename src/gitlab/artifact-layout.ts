@@ -12,6 +12,7 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { keepDocuments } from '../image/keep-documents.ts';
 import { Listing } from '../listing/listing.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { LayoutIndex } from '../oci/image-index.ts';
 import { parseLayoutIndex } from '../oci/image-index.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
@@ -80,6 +81,11 @@ export class ArtifactLayout implements ContentSource, ImageIndex {
 
   async referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {
     return this.#listing.referrers(descriptor, options);
+  }
+
+  /** The digests of all content that has referrers here. */
+  async subjects(options?: ContentOptions): Promise<ReadonlySet<Digest>> {
+    return this.#listing.subjects(options);
   }
 
   #listingOver(content: ContentSource): Listing {

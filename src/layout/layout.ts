@@ -149,6 +149,11 @@ export class Layout implements ImageStore, AsyncDisposable {
     return this.#listing.referrers(descriptor, options);
   }
 
+  /** The digests of all content that has referrers here. */
+  async subjects(options?: ContentOptions): Promise<ReadonlySet<Digest>> {
+    return this.#listing.subjects(options);
+  }
+
   /**
    * Changes the layout entirely or not at all. Of what `work` stages, the content of the images that it added is
    * published; the rest is dropped. After a failure, the layout is as it was before.

@@ -65,12 +65,20 @@ export class Listing implements ImageIndex {
   }
 
   async referrers(descriptor: Descriptor, options: ContentOptions = {}): Promise<Descriptor[]> {
+    return [...((await this.#referrers(options)).get(descriptor.digest) ?? [])];
+  }
+
+  async subjects(options: ContentOptions = {}): Promise<ReadonlySet<Digest>> {
+    return new Set((await this.#referrers(options)).keys());
+  }
+
+  async #referrers(options: ContentOptions): Promise<ReferrersBySubject> {
     const { content, index } = this.#options;
     const { manifests } = await index(options);
     // One walk answers for all content, as long as the entries do not change.
     if (this.#walked === undefined || !isSameList(this.#walked.entries, manifests))
       this.#walked = { entries: manifests, referrers: await findReferrers(content, manifests, options) };
-    return [...(this.#walked.referrers.get(descriptor.digest) ?? [])];
+    return this.#walked.referrers;
   }
 
   async #list(options: ListOptions): Promise<{ images: ListedImage[]; notes: string[] }> {

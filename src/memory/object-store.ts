@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ImageIndex, ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
+import type { ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { BlobWriter, ContentSink } from '../content/sink.ts';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
@@ -67,7 +67,7 @@ export interface Objects extends ContentSource, Pick<ContentSink, 'put'> {
  */
 export class ObjectStore implements ImageStore {
   readonly #objects: Objects;
-  readonly #listing: ImageIndex;
+  readonly #listing: Listing;
   #last: { version: string; index: LayoutIndex } | undefined;
 
   constructor(objects: Objects) {
@@ -100,6 +100,11 @@ export class ObjectStore implements ImageStore {
 
   referrers(descriptor: Descriptor, options?: ContentOptions): Promise<Descriptor[]> {
     return this.#listing.referrers(descriptor, options);
+  }
+
+  /** The digests of all content that has referrers here. */
+  subjects(options?: ContentOptions): Promise<ReadonlySet<Digest>> {
+    return this.#listing.subjects(options);
   }
 
   /**

@@ -5,7 +5,7 @@ import type { ContentOptions } from '../content/source.ts';
 import { statedOmission } from '../image/omitted-layers.ts';
 import type { Digest } from '../oci/digest.ts';
 import { combineImages } from './combine.ts';
-import { joinPlaces } from './places.ts';
+import { joinPlaces, referrersAcross } from './places.ts';
 
 /** An image, and the referrers that vouch for it if signatures were checked. */
 export interface VouchedImage extends PlacedImage {
@@ -107,5 +107,5 @@ function vouchersOf(found: readonly VouchedImage[]): readonly Voucher[] | undefi
 export function placeOf(found: readonly PlacedImage[]): ImagePlace {
   const all = [...new Set(found.map(({ place }) => place))];
   const [only, ...others] = all;
-  return only !== undefined && others.length === 0 ? only : joinPlaces(all);
+  return only !== undefined && others.length === 0 ? only : overlay(joinPlaces(all), referrersAcross(all));
 }

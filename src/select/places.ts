@@ -1,6 +1,9 @@
-import type { ImagePlace, ListOptions, PlacedImage } from '../content/image-index.ts';
+import type { ImageIndex, ImagePlace, ListOptions, PlacedImage } from '../content/image-index.ts';
+import type { ContentOptions } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { shellWords } from '../text/shell-word.ts';
 
 /** Several places as one: all their images, and content from the place that has it. */
@@ -12,11 +15,51 @@ export function joinPlaces(places: readonly ImagePlace[]): ImagePlace {
       const [first, ...others] = await findByReference(places, reference, options);
       return [first.image, ...others.map(({ image }) => image)];
     },
+    referrers: async (descriptor, options) => referrersIn(places, descriptor, options),
+  };
+}
+
+/**
+ * The referrers in several places, for one run. With the first question, each place lists its subjects; then it is asked
+ * about these only. So the number of questions grows with the places and the referrers, not with their product.
+ */
+export function referrersAcross(places: readonly ImageIndex[]): Pick<ImageIndex, 'referrers'> {
+  let holders: Promise<(subject: Digest) => readonly ImageIndex[]> | undefined;
+  return {
     referrers: async (descriptor, options) => {
-      const lists = await Promise.all(places.map((place) => place.referrers(descriptor, options)));
-      return [...new Map(lists.flat().map((referrer) => [referrer.digest, referrer])).values()];
+      holders ??= findHolders(places, options);
+      return referrersIn((await holders)(descriptor.digest), descriptor, options);
     },
   };
+}
+
+/** Finds the places to ask about a subject: those that list it, and those that do not list their subjects. */
+async function findHolders(
+  places: readonly ImageIndex[],
+  options: ContentOptions | undefined,
+): Promise<(subject: Digest) => readonly ImageIndex[]> {
+  const lists = await Promise.all(
+    places.map(async (place) => ({ place, subjects: await place.subjects?.(options) })),
+  );
+  const unlisted = lists.flatMap(({ place, subjects }) => (subjects === undefined ? [place] : []));
+  const bySubject = new Map<Digest, ImageIndex[]>();
+  for (const { place, subjects = [] } of lists) {
+    for (const subject of subjects) {
+      const holders = bySubject.get(subject);
+      if (holders === undefined) bySubject.set(subject, [place]);
+      else holders.push(place);
+    }
+  }
+  return (subject) => [...(bySubject.get(subject) ?? []), ...unlisted];
+}
+
+async function referrersIn(
+  places: readonly ImageIndex[],
+  descriptor: Descriptor,
+  options: ContentOptions | undefined,
+): Promise<Descriptor[]> {
+  const lists = await Promise.all(places.map((place) => place.referrers(descriptor, options)));
+  return [...new Map(lists.flat().map((referrer) => [referrer.digest, referrer])).values()];
 }
 
 /** All images of several places. */

@@ -13,7 +13,7 @@ import { statedLayers } from '../image/stated-layers.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { paced } from '../progress.ts';
-import { joinPlaces } from '../select/places.ts';
+import { joinPlaces, referrersAcross } from '../select/places.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
 import { isReferred } from '../select/selection.ts';
@@ -71,6 +71,7 @@ async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
   const { from, to, signal } = options;
   const chosen = await selectAny(from, options);
   const everywhere = joinPlaces(from);
+  const index = referrersAcross(from);
   const plan = async (placed: Selected): Promise<PlannedCopy> => {
     const { image, content } = placed;
     const { annotations: stated } = image;
@@ -80,7 +81,7 @@ async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
     });
     if (isReferred(placed)) {
       const annotations = withOrigin(stated, options.annotations);
-      return { contents, source: content, index: everywhere, root: placed.root, annotations };
+      return { contents, source: content, index, root: placed.root, annotations };
     }
     // An omitted layer from another layout must be the layer that it stands for.
     const filled = omittedContent(placed, { signal, others: [everywhere] });
@@ -94,7 +95,7 @@ async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
       contents,
       layers,
       source,
-      index: everywhere,
+      index,
       root: withPlatform(placed.root, placed.read[0].config.value),
       annotations,
     };
