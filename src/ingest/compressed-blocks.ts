@@ -1,6 +1,6 @@
 import type { BlobWriter } from '../content/sink.ts';
 import type { CompressBlock } from '../stream/codec.ts';
-import { freeMemory } from './free-memory.ts';
+import { freeMemory } from '../stream/free-memory.ts';
 import type { Slot } from './slots.ts';
 
 /** The work on each block of a layer, all of it at the same time. */

@@ -28,7 +28,10 @@ const TABLE: Record<string, Rule> = {
   agent: { level: 2, packages: ['node:stream', 'undici'] },
   oci: { level: 1, also: ['budget'], packages: ['node:crypto', 'valibot'] },
   content: { level: 2, packages: ['node:stream'] },
-  stream: { level: 2, packages: ['node:stream', 'node:timers', 'node:util', 'node:zlib', 'fzstd'] },
+  stream: {
+    level: 2,
+    packages: ['node:stream', 'node:timers', 'node:util', 'node:worker_threads', 'node:zlib', 'fzstd'],
+  },
   disk: { level: 2, also: ['stream'], packages: ['node:fs', 'node:net', 'node:path', 'node:util'] },
   ingest: {
     level: 3,

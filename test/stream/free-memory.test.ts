@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { freeMemory } from '../../src/ingest/free-memory.ts';
+import { freeMemory } from '../../src/stream/free-memory.ts';
 
 const SIZE = 50_000_000;
 
