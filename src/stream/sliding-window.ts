@@ -1,12 +1,16 @@
+import { freeMemory } from './free-memory.ts';
 import { MAX_BLOCK_SIZE } from './zstd-header.ts';
 
 /** How much is appended before the window is moved to the beginning of its memory, in bytes. A small one fits twice. */
 const SLACK = 4 * 1024 * 1024;
 
 /**
- * The largest memory of the windows that have ended: as garbage, it might not be collected before there is another
- * window.
+ * How much memory of an ended window is kept for the next one, in bytes: enough for the window of all levels up to 19. A
+ * larger memory is freed at once, because what waited for it begins at once, and a collection comes late.
  */
+const MAX_SPARE = 8 * 1024 * 1024 + SLACK;
+
+/** The largest memory that is kept. It saves the many frames of a stream from zeroing memory. */
 let spare: WeakRef<Uint8Array> | undefined;
 
 /**
@@ -43,10 +47,12 @@ export class SlidingWindow {
     this.#end += chunk.length;
   }
 
-  /** Gives the memory to the next window. This one must not be used any more. */
+  /** Frees the memory, or gives it to the next window. This one must not be used any more. */
   release(): void {
-    if (this.#memory.length > (spare?.deref()?.length ?? 0)) spare = new WeakRef(this.#memory);
+    const memory = this.#memory;
     this.#memory = new Uint8Array(0);
+    if (memory.length > MAX_SPARE) freeMemory(memory);
+    else if (memory.length > (spare?.deref()?.length ?? 0)) spare = new WeakRef(memory);
   }
 }
 
