@@ -135,10 +135,9 @@ async function hasChanged({ handle, path, before }: Reading): Promise<boolean> {
 function changedWhileRead({ digest }: Descriptor, path: string, cause?: unknown): DrayageError {
   forgetBlob(path);
   return new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
-    path,
     digest,
     cause,
-    hint: 'run it again when nothing else writes to this file',
+    hint: 'let nothing write to it meanwhile',
   });
 }
 

@@ -4,7 +4,6 @@ import { boundedExpansion } from './expansion.ts';
 import type { DecodeFrame, ZstdFrame } from './zstd-frames.ts';
 import { zstdFrames } from './zstd-frames.ts';
 import { nativeFrameDecoder } from './zstd-native.ts';
-import { decodeFramePortably } from './zstd-portable.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 import { withOwnWindow } from './zstd-small-frame.ts';
 import type { DecompressOptions } from './codec.ts';
@@ -14,7 +13,13 @@ import { ContainerWindows, contentWindows } from './zstd-windows.ts';
 /** The decoder for the current Node: its own zstd, otherwise one in JavaScript, at a quarter of the speed. */
 export function runtimeFrameDecoder(): DecodeFrame {
   const native = nativeZstd();
-  return native === undefined ? decodeFramePortably : nativeFrameDecoder(native);
+  return native === undefined ? decodePortably : nativeFrameDecoder(native);
+}
+
+/** Loads the decoder in JavaScript with the first frame: a Node with zstd never needs it. */
+async function* decodePortably(frame: ZstdFrame, what: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const { decodeFramePortably } = await import('./zstd-portable.ts');
+  yield* decodeFramePortably(frame, what);
 }
 
 /**
