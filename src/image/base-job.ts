@@ -15,6 +15,9 @@ export interface JobLayout {
   at: JobPlace;
 }
 
+/** What was read of layouts: an artifact never changes, and each image of a run asks. */
+const known = new WeakMap<JobLayout, BaseJob>();
+
 /**
  * A layout in the artifact of an earlier job that the user named: its pairs are stated. Only its documents are read.
  * Layers that it omits itself are recorded at their own place, if that is the artifact of a job of the same server: no
@@ -31,10 +34,17 @@ export class BaseJob {
   }
 
   /**
-   * Reads the documents of all images. A damaged one states nothing.
+   * Reads the documents of all images, once for each layout. A damaged one states nothing.
    * @param ledger receives what the layout states
    */
   static async open(layout: JobLayout, ledger: Ledger, options: ContentOptions = {}): Promise<BaseJob> {
+    const base = known.get(layout) ?? (await BaseJob.#read(layout, options));
+    known.set(layout, base);
+    ledger.state(base.#layers);
+    return base;
+  }
+
+  static async #read(layout: JobLayout, options: ContentOptions): Promise<BaseJob> {
     const base = new BaseJob(layout.place);
     for (const image of await layout.place.images(options)) {
       try {
@@ -47,7 +57,6 @@ export class BaseJob {
         if (!isUnreadable(error)) throw error;
       }
     }
-    ledger.state(base.#layers);
     return base;
   }
 
