@@ -2,6 +2,5 @@
 import { keepHeapSmall } from '../heap.ts';
 import { main } from './main.ts';
 
-keepHeapSmall();
 // No await at the top: a single executable is a CommonJS script.
-void main(process.argv.slice(2)).then((code) => (process.exitCode = code));
+void main(process.argv.slice(2), keepHeapSmall).then((code) => (process.exitCode = code));

@@ -12,9 +12,10 @@ import { parseAge, parseSize } from './quantities.ts';
 
 /**
  * Runs the command line. Progress and errors go to standard error, the result to standard output.
+ * @param onLoaded called when the chosen command is loaded, before it runs
  * @returns the exit code
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], onLoaded?: () => void): Promise<number> {
   const controller = new AbortController();
   const interrupt = (signal: 'SIGINT' | 'SIGTERM'): void => controller.abort(new Interruption(signal));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -45,6 +46,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const program = createProgram(async (run, common) => {
       options = common;
+      onLoaded?.();
       const context = {
         env: process.env,
         stdout: process.stdout,

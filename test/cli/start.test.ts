@@ -68,6 +68,27 @@ describe('with a command, there is loaded what it needs:', () => {
     expect(total).toBeGreaterThan(10_000);
     expect(total).toBeLessThan(limit * 1000);
   });
+
+  test('load, without the packages that only a transfer needs', () => {
+    const chunk = commands.find(([, name]) => name === 'load2.js')?.[1] ?? '';
+    const packages = loadedWith(built, `chunks/${chunk}`).filter((name) => !/^node:|\.js$/.test(name));
+    expect(packages.toSorted()).toEqual(['commander', 'p-limit', 'valibot']);
+  });
+});
+
+test("V8's flags change after a command's modules are loaded: Node's cache of its own fits the unchanged ones", async () => {
+  const patch = `import v8 from 'node:v8';
+    import { syncBuiltinESMExports } from 'node:module';
+    v8.setFlagsFromString = () => {
+      console.error(JSON.stringify(process.moduleLoadList));
+      process.exit(0);
+    };
+    syncBuiltinESMExports();`;
+  const { stderr } = await drayage(['load', 'layout'], {
+    cwd: await temporaryFolder(),
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(patch)}` },
+  });
+  expect(JSON.parse(stderr)).toEqual(expect.arrayContaining(['NativeModule tls', 'NativeModule crypto']));
 });
 
 test('a run that comes to a standstill is a failure, not the end', async () => {

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import type { Pack } from 'tar-stream';
-import { pack as createPack } from 'tar-stream';
 import type { ContentOptions } from '../../content/source.ts';
 import { asError } from '../../errors.ts';
 
@@ -25,7 +24,7 @@ const ATTRIBUTES = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'fil
 
 /**
  * Writes a tar archive, pulling entries and their bytes as it is read. It ends cleanly only if all of them came; else the
- * stream fails with their error.
+ * stream fails with their error. tar-stream is loaded when the archive is read: a run that finds all images present writes none.
  * @param entries gets a signal that fires when nobody reads on
  */
 export function writeTar(
@@ -33,34 +32,41 @@ export function writeTar(
   { signal, onBytes }: WriteTarOptions = {},
 ): Readable {
   const stop = new AbortController();
-  const pack = createPack();
   const onAbort = (): void => void output.destroy(asError(signal?.reason));
   let begun = false;
-  const begin = (): void => {
+  let pack: Pack | undefined;
+  const begin = async (): Promise<void> => {
     begun = true;
-    fill(pack, entries(stop.signal)).catch((error: unknown) => output.destroy(asError(error)));
+    const { pack: createPack } = await import('tar-stream');
+    if (output.destroyed) return;
+    pack = createPack();
+    pipe(pack, output, onBytes);
+    await fill(pack, entries(stop.signal));
   };
   const output = new Readable({
     read: () => {
-      if (!begun) begin();
-      pack.resume();
+      if (begun) pack?.resume();
+      else begin().catch((error: unknown) => output.destroy(asError(error)));
     },
     destroy: (error, callback) => {
       signal?.removeEventListener('abort', onAbort);
       stop.abort(error ?? undefined);
-      pack.destroy();
+      pack?.destroy();
       callback(error);
     },
   });
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  return output;
+}
+
+/** Pushes what comes out of `pack` into `output`, and pauses `pack` when `output` is full. */
+function pipe(pack: Pack, output: Readable, onBytes: WriteTarOptions['onBytes']): void {
   pack.on('data', (chunk) => {
     if (ArrayBuffer.isView(chunk)) onBytes?.(chunk.byteLength);
     if (!output.push(chunk)) pack.pause();
   });
   pack.on('end', () => output.push(null));
-  pack.pause();
-  if (signal?.aborted === true) onAbort();
-  else signal?.addEventListener('abort', onAbort, { once: true });
-  return output;
 }
 
 /** A file whose bytes are all in memory. */
