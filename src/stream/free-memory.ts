@@ -4,8 +4,20 @@ import { MessageChannel } from 'node:worker_threads';
 /** The bytes of the pool that small buffers are parts of. Node 26 makes it larger than `Buffer.poolSize`. */
 const POOL = Buffer.allocUnsafe(1).buffer.byteLength;
 
-/** Drops the memory that is transferred to it, because nobody listens at its other end. */
-let drain: MessagePort | undefined;
+/** Drops the memory that is transferred to it, because its other end is closed. */
+interface Drain {
+  port: MessagePort;
+  /** Resolves when the other end is closed: until then, memory waits in it. */
+  ready: Promise<void>;
+}
+
+let drain: Drain | undefined;
+
+/** Resolves when {@link freeMemory} frees memory at once: what is freed before waits for a turn of the event loop. */
+export async function readyToFree(): Promise<void> {
+  drain ??= openDrain();
+  await drain.ready;
+}
 
 /**
  * Frees the memory behind bytes at once; nobody may read it any more. Otherwise it waits for the garbage collector, and V8
@@ -14,11 +26,12 @@ let drain: MessagePort | undefined;
 export function freeMemory({ buffer }: Uint8Array): void {
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength <= POOL) return;
   drain ??= openDrain();
-  drain.postMessage(undefined, [buffer]);
+  drain.port.postMessage(undefined, [buffer]);
 }
 
-function openDrain(): MessagePort {
+function openDrain(): Drain {
   const { port1, port2 } = new MessageChannel();
+  const ready = new Promise<void>((resolve) => port2.once('close', resolve));
   port2.close();
-  return port1;
+  return { port: port1, ready };
 }

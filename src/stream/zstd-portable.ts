@@ -1,5 +1,6 @@
 import { Decompress } from 'fzstd';
 import { asError, DrayageError } from '../errors.ts';
+import { readyToFree } from './free-memory.ts';
 import { SlidingWindow } from './sliding-window.ts';
 import type { ZstdFrame } from './zstd-frames.ts';
 import { FRAME_MAGIC, MAX_BLOCK_SIZE } from './zstd-header.ts';
@@ -29,6 +30,8 @@ export async function* decodeFramePortably(
   { header, pieces }: ZstdFrame,
   what: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  // The next frame may get its window as soon as this one has ended.
+  await readyToFree();
   const window = new SlidingWindow(header.windowSize);
   let output: Uint8Array[] = [];
   let received = 0;

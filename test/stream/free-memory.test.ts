@@ -1,13 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { freeMemory } from '../../src/stream/free-memory.ts';
+import { freeMemory, readyToFree } from '../../src/stream/free-memory.ts';
 
 const SIZE = 50_000_000;
 
 test('memory is freed without the garbage collector', async () => {
-  freeMemory(Buffer.allocUnsafeSlow(SIZE));
-  // What was freed first, waits until the other end of the port is closed.
-  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  await readyToFree();
   const before = process.memoryUsage().arrayBuffers;
   const bytes = Buffer.allocUnsafeSlow(SIZE);
   freeMemory(bytes.subarray(10));
