@@ -9,7 +9,8 @@ import { checkDocument } from '../oci/parse.ts';
 const MAX_MEMORY = 128 * 1024 * 1024;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const bytes = v.pipe(v.string(), v.maxLength(16 * 1024), v.base64());
+/** Its errors do not quote it: it is a part of the key. */
+const bytes = v.pipe(v.string('it is no text'), v.maxLength(16 * 1024), v.base64('it is not base64'));
 const keySchema = v.looseObject({
   kdf: v.looseObject({
     name: v.literal('scrypt'),

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import { DrayageError } from '../index.ts';
+import { DrayageError, isDrayageError } from '../index.ts';
 import { fileError, systemCode } from '../system-error.ts';
 
 /** Options of {@link readGiven}. */
@@ -12,22 +12,38 @@ export interface GivenFileOptions {
   patience?: number;
 }
 
+/** Where something that the user gave is. */
+export interface GivenPlace {
+  /** The option, for messages: `--key`. */
+  option: string;
+  /** The path of its file; undefined if the option holds the text itself. */
+  path?: string | undefined;
+}
+
 /** The largest file that is read, in bytes. */
 const MAX_SIZE = 16 * 1024 * 1024;
 const READ_SIZE = 64 * 1024;
 const PAUSE = 20;
+/** The beginning of a PEM text, or of its base64. */
+const PEM = /-----BEGIN |^\s*LS0tLS1CRUdJTi/;
 
 /**
  * Reads a file that the user named: a regular file, or a pipe, such as `/dev/stdin`. A pipe that nobody writes into
  * does not block: a blocked thread could not be interrupted.
  * @param what it holds, for the error: `the private key`
- * @throws {@link DrayageError} `NOT_FOUND`, `IO`; `LIMIT` above 16 MiB
+ * @throws {@link DrayageError} `NOT_FOUND`, `IO`; `LIMIT` above 16 MiB; `USAGE` for a PEM text in place of a path, which
+ * the error does not quote: it may be a private key
  */
 export async function readGiven(
   path: string,
   what: string,
   { hint, patience = 10_000 }: GivenFileOptions = {},
 ): Promise<Buffer> {
+  if (PEM.test(path)) {
+    throw new DrayageError('USAGE', `${what} is given as text, not as the path of a file`, {
+      hint: 'use a variable of type File',
+    });
+  }
   const name = `${what} ${path}`;
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -38,6 +54,19 @@ export async function readGiven(
     }
   } catch (cause) {
     throw fileError(cause, `${name} cannot be read`, { path, hint });
+  }
+}
+
+/** Interprets what the user gave. An error about the content names its file, or its option for a text in there. */
+export async function interpretGiven<T>(
+  { path, option }: GivenPlace,
+  interpret: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await interpret();
+  } catch (error) {
+    if (!isDrayageError(error)) throw error;
+    throw new DrayageError(error.code, `${path ?? option}: ${error.message}`, { path, ...error.facts });
   }
 }
 

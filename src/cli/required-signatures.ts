@@ -2,9 +2,10 @@ import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.
 import { cis, DrayageError, loadTrust, signaturePolicy } from '../index.ts';
 import { ciOf, readBuild, readJob } from './ci.ts';
 import type { Context } from './context.ts';
+import { interpretGiven } from './given-file.ts';
 import { readSignatureExpectations } from './expectations.ts';
 import type { SignatureOptions, SignatureRequest } from './signature-options.ts';
-import { readTrustFile } from './trust-file.ts';
+import { placeOfTrust, readTrustFile } from './trust-file.ts';
 
 /**
  * The policy of options that require signatures. Errors as of `readSignaturePolicy`, which loads this only if any does.
@@ -38,11 +39,6 @@ async function readTrust(
   { trustedRoot, key, ...signer }: SignatureOptions,
   context: Pick<Context, 'env'>,
 ): Promise<Trust> {
-  if (trustedRoot === undefined && key === undefined) {
-    throw new DrayageError('USAGE', 'a signature is required, but no trusted root or key is given', {
-      hint: 'use --trusted-root FILE or --key FILE',
-    });
-  }
   const ofCertificates = signer.identity ?? signer.identityRegexp ?? signer.issuer;
   if (key !== undefined && ofCertificates !== undefined) {
     throw new DrayageError(
@@ -53,9 +49,21 @@ async function readTrust(
       },
     );
   }
-  return loadTrust({
-    trustedRoot: trustedRoot === undefined ? undefined : await readTrustFile(trustedRoot, ROOT, context),
-    publicKeys: key === undefined ? undefined : (await readTrustFile(key, KEYS, context)).toString(),
+  const publicKeys = key === undefined ? undefined : (await readTrustFile(key, KEYS, context)).toString();
+  // The keys alone first: what fails then is in the root.
+  const keys =
+    key === undefined
+      ? undefined
+      : await interpretGiven(placeOfTrust(key, KEYS), () => loadTrust({ publicKeys }));
+  if (trustedRoot !== undefined) {
+    const root = await readTrustFile(trustedRoot, ROOT, context);
+    return interpretGiven(placeOfTrust(trustedRoot, ROOT), () =>
+      loadTrust({ trustedRoot: root, publicKeys }),
+    );
+  }
+  if (keys !== undefined) return keys;
+  throw new DrayageError('USAGE', 'a signature is required, but no trusted root or key is given', {
+    hint: 'use --trusted-root FILE or --key FILE',
   });
 }
 

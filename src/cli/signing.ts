@@ -14,7 +14,7 @@ import { ciOf, knownCis, readBuild } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseExpectations } from './expectations.ts';
 import { version } from './version.ts';
-import { readGiven } from './given-file.ts';
+import { interpretGiven, readGiven } from './given-file.ts';
 
 /** The options for signing. */
 export interface SigningOptions {
@@ -101,7 +101,9 @@ async function openSigner(options: SigningOptions, context: Context): Promise<Si
 
 async function openKey(path: string, options: SigningOptions, { env }: Context): Promise<SignStatement> {
   const pem = await readGiven(path, 'the private key');
-  const privateKey = await loadPrivateKey(pem.toString(), env['COSIGN_PASSWORD']);
+  const privateKey = await interpretGiven({ path, option: '--key' }, () =>
+    loadPrivateKey(pem.toString(), env['COSIGN_PASSWORD']),
+  );
   return keySigner({ privateKey, rekorUrl: options.rekorUrl, tsaUrl: options.tsaUrl });
 }
 

@@ -7,6 +7,7 @@ import { isPrintable } from '../text/printable.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { ciOf, workspaceOf } from './ci.ts';
 import type { Context } from './context.ts';
+import type { GivenPlace } from './given-file.ts';
 import { readGiven } from './given-file.ts';
 
 /** An option that names what is trusted: keys, roots. */
@@ -20,6 +21,11 @@ export interface TrustOption {
 /** The maximum number of links on the way to a file, as in Linux. */
 const MAX_LINKS = 40;
 
+/** A text in the option itself: PEM or JSON. */
+const TEXT = /-----BEGIN |^\s*\{/;
+/** `FILE@sha256:HEX`. */
+const WITH_DIGEST = /^(.+)@sha256:([0-9a-f]{64})$/s;
+
 /**
  * Reads what is trusted: text in the option itself (PEM or JSON), `FILE`, or `FILE@sha256:HEX` with the digest that the
  * file must have. In a job, a file in the workspace needs its digest: the runner unpacks artifacts of other jobs there,
@@ -32,8 +38,8 @@ export async function readTrustFile(
   { option, what }: TrustOption,
   { env }: Pick<Context, 'env'>,
 ): Promise<Buffer> {
-  if (/-----BEGIN |^\s*\{/.test(given)) return Buffer.from(given);
-  const [, path = given, expected] = /^(.+)@sha256:([0-9a-f]{64})$/s.exec(given) ?? [];
+  if (TEXT.test(given)) return Buffer.from(given);
+  const [, path = given, expected] = WITH_DIGEST.exec(given) ?? [];
   if (expected === undefined && given.includes('@sha256:')) throw noDigest(given, option);
   const bytes = await readGiven(path, what);
   const actual = createHash('sha256').update(bytes).digest('hex');
@@ -52,6 +58,11 @@ export async function readTrustFile(
   if (expected === undefined && (await isInWorkspace(path, env)))
     throw untrusted(path, `${option} ${shellWord(`${path}@sha256:${actual}`)}`, what);
   return bytes;
+}
+
+/** Where it is, for errors about its content. */
+export function placeOfTrust(given: string, { option }: TrustOption): GivenPlace {
+  return { option, path: TEXT.test(given) ? undefined : (WITH_DIGEST.exec(given)?.[1] ?? given) };
 }
 
 /** Another spelling is no name of a file: then nothing would be checked. */
