@@ -5,7 +5,6 @@ import { formatVariables, isImageVariable } from '../index.ts';
 import { ciOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { assertWritable, writeFileWhole } from './output-file.ts';
-import { readOwnFile } from './workspace.ts';
 
 /**
  * Writes the variables of images to a file, for docker compose and shells. The file may hold more: its other lines and
@@ -66,6 +65,7 @@ export async function checkDotenvFile(path: string): Promise<void> {
 }
 
 async function readExisting(path: string): Promise<{ text: string; mode?: number }> {
+  const { readOwnFile } = await import('./own-file.ts');
   const file = await readOwnFile(path);
   return file === undefined ? { text: '' } : { text: file.bytes.toString('latin1'), mode: file.mode };
 }

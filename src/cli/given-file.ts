@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import { DrayageError, isDrayageError } from '../index.ts';
+import { DrayageError } from '../index.ts';
 import { fileError, systemCode } from '../system-error.ts';
 
 /** Options of {@link readGiven}. */
@@ -10,14 +10,6 @@ export interface GivenFileOptions {
   hint?: string | undefined;
   /** How long a pipe may be silent, in milliseconds. Default 10 000. */
   patience?: number;
-}
-
-/** Where something that the user gave is. */
-export interface GivenPlace {
-  /** The option, for messages: `--key`. */
-  option: string;
-  /** The path of its file; undefined if the option holds the text itself. */
-  path?: string | undefined;
 }
 
 /** The largest file that is read, in bytes. */
@@ -54,19 +46,6 @@ export async function readGiven(
     }
   } catch (cause) {
     throw fileError(cause, `${name} cannot be read`, { path, hint });
-  }
-}
-
-/** Interprets what the user gave. An error about the content names its file, or its option for a text in there. */
-export async function interpretGiven<T>(
-  { path, option }: GivenPlace,
-  interpret: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await interpret();
-  } catch (error) {
-    if (!isDrayageError(error)) throw error;
-    throw new DrayageError(error.code, `${path ?? option}: ${error.message}`, { path, ...error.facts });
   }
 }
 

@@ -5,7 +5,6 @@ import { countedPools, openAgent } from '../agent.ts';
 import type { Context } from './context.ts';
 import { DrayageError, isDrayageError, isLoopback, judgedLookup } from '../index.ts';
 import { diskError } from '../system-error.ts';
-import { readGiven } from './given-file.ts';
 import { loadProxies } from '../undici.ts';
 
 /** The proxies of an environment; empty for none. */
@@ -157,6 +156,7 @@ export async function readOrNote(path: string, onProgress: Context['onProgress']
  * @throws {@link DrayageError} `NOT_FOUND`, `IO`, `MALFORMED`
  */
 export async function readAuthority(path: string): Promise<string> {
+  const { readGiven } = await import('./given-file.ts');
   const text = (await readGiven(path, 'the certificates')).toString();
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
   throw new DrayageError('MALFORMED', `${path} does not contain a certificate`, {

@@ -9,7 +9,7 @@ import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
 import { HOME } from './places.ts';
 import { assertWritable, writeFileWhole } from './output-file.ts';
-import { readOwnFile, refuseLinks } from './workspace.ts';
+import { refuseLinks } from './workspace.ts';
 
 const REPORT = join(HOME, 'report.env');
 const LINKS = join(HOME, 'annotations.json');
@@ -154,6 +154,7 @@ async function wantedVariables(
 /** The variables of the report that is there. */
 async function readReport(): Promise<[key: string, value: string][]> {
   await refuseLinks(REPORT);
+  const { readOwnFile } = await import('./own-file.ts');
   const text = (await readOwnFile(REPORT))?.bytes.toString() ?? '';
   return text.split('\n').flatMap((line) => {
     const [, key, value] = /^([A-Za-z_]\w*)=(.+)$/.exec(line) ?? [];

@@ -2,7 +2,7 @@ import type { Authenticate, ExpectedSigner, OnAuthentic, Trust } from '../index.
 import { cis, DrayageError, loadTrust, signaturePolicy } from '../index.ts';
 import { ciOf, readBuild, readJob } from './ci.ts';
 import type { Context } from './context.ts';
-import { interpretGiven } from './given-file.ts';
+import { interpretGiven } from './interpret-given.ts';
 import { readSignatureExpectations } from './expectations.ts';
 import type { SignatureOptions, SignatureRequest } from './signature-options.ts';
 import { placeOfTrust, readTrustFile } from './trust-file.ts';

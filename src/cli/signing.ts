@@ -14,7 +14,8 @@ import { ciOf, knownCis, readBuild } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseExpectations } from './expectations.ts';
 import { version } from './version.ts';
-import { interpretGiven, readGiven } from './given-file.ts';
+import { readGiven } from './given-file.ts';
+import { interpretGiven } from './interpret-given.ts';
 
 /** The options for signing. */
 export interface SigningOptions {

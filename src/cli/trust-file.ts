@@ -7,8 +7,8 @@ import { isPrintable } from '../text/printable.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { ciOf, workspaceOf } from './ci.ts';
 import type { Context } from './context.ts';
-import type { GivenPlace } from './given-file.ts';
 import { readGiven } from './given-file.ts';
+import type { GivenPlace } from './interpret-given.ts';
 
 /** An option that names what is trusted: keys, roots. */
 export interface TrustOption {

@@ -3,13 +3,8 @@ import { lstat, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
 import { inExisting } from '../disk/below.ts';
 import { Folder } from '../disk/folder.ts';
-import { onDisk } from '../disk/io-error.ts';
 import { DrayageError } from '../index.ts';
 import { workspaceOf } from './ci.ts';
-import { readGiven } from './given-file.ts';
-
-/** The largest file that {@link readOwnFile} reads, in bytes. */
-const MAX_OWN_FILE = 16 * 1024 * 1024;
 
 /**
  * Refuses a path through a link in the working folder or in the job's workspace: a restored artifact may contain a link
@@ -47,40 +42,9 @@ export async function inFolderOf<T>(
   );
 }
 
-/** A file that was read, and the permissions of it. */
-export interface OwnFile {
-  bytes: Buffer;
-  mode: number;
-}
-
-/**
- * Reads a file that drayage writes itself, such as a report of an earlier command. Outside the workspace it may be a
- * link.
- * @returns undefined if it does not exist
- * @throws {@link DrayageError} `LINK` for anything other than a regular file of its own; `LIMIT`, `IO`
- */
-export async function readOwnFile(path: string): Promise<OwnFile | undefined> {
-  const stats = await stat(path).catch(() => undefined);
-  if (stats?.isFile() === true && (await anchorOf(resolve(path))).length === 0)
-    return { bytes: await readGiven(path, 'the file'), mode: stats.mode & 0o777 };
-  if ((await lstat(path).catch(() => undefined)) === undefined) return undefined;
-  return inFolderOf(path, async (folder, name) => {
-    await using handle = await folder.openFile(name);
-    if (handle === undefined) return undefined;
-    return await onDisk(path, 'read', async () => {
-      const { mode, size } = await handle.stat();
-      if (size > MAX_OWN_FILE) throw tooLarge(path, size);
-      return { bytes: await handle.readFile(), mode: mode & 0o777 };
-    });
-  });
-}
-
-function tooLarge(path: string, size: number): DrayageError {
-  return new DrayageError('LIMIT', `${path} has ${size} bytes, over the limit of ${MAX_OWN_FILE}`, {
-    path,
-    expected: MAX_OWN_FILE,
-    actual: size,
-  });
+/** Whether an absolute path is below the working folder or the job's workspace. */
+export async function isInWorkspace(path: string): Promise<boolean> {
+  return (await anchorOf(path)).length > 0;
 }
 
 /** The steps of an absolute path below the workspace; none if it is elsewhere. */

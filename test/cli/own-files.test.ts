@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeFileWhole } from '../../src/cli/output-file.ts';
-import { readOwnFile } from '../../src/cli/workspace.ts';
+import { readOwnFile } from '../../src/cli/own-file.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
