@@ -15,8 +15,16 @@ interface Connection {
   socket?: Duplex;
 }
 
-/** The connections to each host, of all agents. */
+/** The connections to each host, of all agents. A host without any is not listed. */
 const hosts = new Map<string, Set<Connection>>();
+
+/** The hosts to which this process has connections. */
+export const connectedHosts: ReadonlyMap<string, ReadonlySet<unknown>> = hosts;
+
+/** Names a host: the same for all forms of its origin. */
+export function hostOf(origin: string | URL): string {
+  return URL.canParse(String(origin)) ? new URL(origin).origin : String(origin);
+}
 
 /**
  * An agent that counts its connections together with those of other agents: before it opens one beyond
@@ -34,15 +42,13 @@ export async function countedPools(
 ): Promise<(origin: string | URL, options: object) => Dispatcher> {
   const { Pool, Client: Single } = await loadClient();
   return (origin, options) => {
-    const key = host ?? new URL(origin).origin;
-    const open = hosts.get(key) ?? new Set();
-    hosts.set(key, open);
+    const key = host ?? hostOf(origin);
     // A pool has made `connect` a function by then.
     const factory = (url: URL, own: { connect?: buildConnector.connector }): Client => {
       const { connect } = own;
       const client: Client = new Single(url, {
         ...own,
-        ...(connect && { connect: counting(connect, open, () => client) }),
+        ...(connect && { connect: counting(connect, key, () => client) }),
       });
       return client;
     };
@@ -53,13 +59,16 @@ export async function countedPools(
 /** Connects when there is room for one more. */
 function counting(
   connect: buildConnector.connector,
-  open: Set<Connection>,
+  host: string,
   clientOf: () => Client,
 ): buildConnector.connector {
   return (to, done) => {
     const own: Connection = { client: clientOf() };
-    const ended = (): void => void open.delete(own);
-    open.add(own);
+    const open = (hosts.get(host) ?? new Set()).add(own);
+    hosts.set(host, open);
+    const ended = (): void => {
+      if (open.delete(own) && open.size === 0) hosts.delete(host);
+    };
     makeRoom(open)
       .then(() =>
         connect(to, (...[error, socket]) => {

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { MAX_CONNECTIONS } from '../agent.ts';
+import { hostOf, MAX_CONNECTIONS } from '../agent.ts';
 import type { AnyDispatcher } from '../undici.ts';
 import { forAnyVersion } from './any-version.ts';
 
@@ -8,10 +8,16 @@ const ENDS = ['onResponseEnd', 'onResponseError', 'onRequestUpgrade', 'onComplet
 
 /** The requests to one host. */
 class Host {
+  readonly #onIdle: () => void;
   #running = 0;
   /** How many have ended whose connection is not free yet. */
   #ending = 0;
   readonly #waiting: (() => void)[] = [];
+
+  /** @param onIdle is called when the last request has ended, and none waits */
+  constructor(onIdle: () => void) {
+    this.#onIdle = onIdle;
+  }
 
   /** Begins a request now, or when another one has ended. */
   begin(request: () => void): void {
@@ -30,14 +36,18 @@ class Host {
       setImmediate(() => {
         this.#ending -= 1;
         const next = this.#waiting.shift();
-        if (next === undefined) this.#running -= 1;
-        else next();
+        if (next !== undefined) next();
+        else if (--this.#running === 0) this.#onIdle();
       }),
     );
   }
 }
 
+/** The hosts that requests run to. */
 const hosts = new Map<string, Host>();
+
+/** The hosts to which requests run now, or have just ended. */
+export const busyHosts: ReadonlyMap<string, unknown> = hosts;
 
 /**
  * Makes a dispatcher use few connections to one host, whoever else does: an input may lead to any number of requests at
@@ -45,9 +55,9 @@ const hosts = new Map<string, Host>();
  */
 export function withFewConnections(dispatcher: AnyDispatcher): AnyDispatcher {
   const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean => {
-    const origin = String(options.origin ?? '');
-    const host = hosts.get(origin) ?? new Host();
-    hosts.set(origin, host);
+    const name = hostOf(options.origin ?? '');
+    const host = hosts.get(name) ?? new Host(() => hosts.delete(name));
+    hosts.set(name, host);
     host.begin(() => {
       const ended = once(() => host.end());
       try {
