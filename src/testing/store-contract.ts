@@ -96,6 +96,14 @@ const READING: Promises = {
     );
     assert.deepEqual(await store.referrers(TOOLS.root), []);
   },
+  'it lists what has referrers, or says nothing': async (store) => {
+    await store.update(async (transaction) => {
+      await addSample(transaction, APP, ['app:1']);
+      await addSample(transaction, sampleReferrer(APP.root));
+    });
+    const subjects = await store.subjects?.();
+    assert.ok(subjects === undefined || subjects.has(APP.root.digest));
+  },
 };
 
 const CHANGING: Promises = {
