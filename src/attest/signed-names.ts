@@ -5,7 +5,7 @@ import { refusal } from './refusal.ts';
 import type { AcceptedSignature } from './vet.ts';
 
 /**
- * Compares the names of an image, and the word by which it was requested, with its names when it was signed. Each must
+ * Compares the names of an image, and the words by which it was requested, with its names when it was signed. Each must
  * be in one of the accepted statements: an image that was signed twice may have got a name in between. If no statement
  * contains names, as those of other tools, names are not covered, and pass.
  * @throws {@link DrayageError} `POLICY`
@@ -20,7 +20,7 @@ export function assertNames(
   if (speaking.length === 0 || further === 'any') return;
   const signed = speaking.flatMap(({ provenance }) => provenance.names ?? []);
   const known = new Set([...signed, ...further, ...further.map(familiar)]);
-  const asked = foundAs === undefined ? names : [foundAs, ...names];
+  const asked = [...(foundAs ?? []), ...names];
   const unsigned = asked.find((name) => !known.has(name));
   if (unsigned === undefined) return;
   const as = signed.length === 0 ? 'without a name' : `as ${[...new Set(signed)].join(', ')}`;

@@ -9,7 +9,7 @@ import { makeTemporaryFolder } from './temporary-folder.ts';
 /** Archives as layouts, until they are closed. */
 export interface UnpackedArchives extends AsyncDisposable {
   layouts: Layout[];
-  /** The same places; their images know the word by which they were requested, which signatures are checked against. */
+  /** The same places; their images know the words by which they were requested, which signatures are checked against. */
   places: ImagePlace[];
 }
 
@@ -56,19 +56,21 @@ export async function unpackArchives(
   }
 }
 
-/** Saved images know the word by which they were requested, and are found by it: those with a name do not keep it. */
+/** Saved images know the words by which they were requested, and are found by them: those with a name do not keep any. */
 function askedAs(layout: Layout, saved: readonly SavedImage[]): ImagePlace {
-  const words = new Map(
-    saved.flatMap(({ digest, foundAs }) => (foundAs === undefined ? [] : [[digest, foundAs]])),
-  );
-  if (words.size === 0) return layout;
-  const asked = (image: StoredImage): StoredImage => ({ ...image, foundAs: words.get(image.root.digest) });
+  const words = new Map(saved.map(({ digest, foundAs = [] }) => [digest, foundAs]));
+  if ([...words.values()].every((all) => all.length === 0)) return layout;
+  const asked = (image: StoredImage, foundAs = words.get(image.root.digest)): StoredImage => ({
+    ...image,
+    foundAs,
+  });
   return overlay(layout, {
-    images: async (options) => (await layout.images(options)).map(asked),
+    images: async (options) => (await layout.images(options)).map((image) => asked(image)),
     resolve: async (reference, options) => {
-      const [digest = reference] = [...words].find(([, word]) => word === reference) ?? [];
-      const [first, ...others] = await layout.resolve(digest, options);
-      return [asked(first), ...others.map(asked)];
+      const [digest] = [...words].find(([, all]) => all.includes(reference)) ?? [];
+      const word = digest === undefined ? undefined : [reference];
+      const [first, ...others] = await layout.resolve(digest ?? reference, options);
+      return [asked(first, word), ...others.map((image) => asked(image, word))];
     },
   });
 }

@@ -10,8 +10,8 @@ export interface ArrivedImage {
   id: Digest;
   /** Familiar references. */
   names: string[];
-  /** The word of another tool by which it was requested. */
-  foundAs?: string;
+  /** Other tools' words for it, by which it was requested. */
+  foundAs?: readonly string[];
   /** Its annotations at its source; also the digest of the original index, if this is a part of it. */
   annotations: Record<string, string>;
   /** Bottom first. For an index, those of all its images: `layersOfAll`. */

@@ -11,13 +11,13 @@ export interface StoredImage {
   /** Familiar references, `temp:latest`; empty for an unnamed image. */
   names: string[];
   annotations: Record<string, string>;
-  /** Another tool's word for it, if it was requested by that word. */
-  foundAs?: string | undefined;
+  /** Other tools' words for it, by which it was requested. */
+  foundAs?: readonly string[] | undefined;
 }
 
 /** What finds an image: its name, the word by which it was requested, or its digest. */
 export function referenceTo({ names, foundAs, root }: Omit<StoredImage, 'annotations'>): string {
-  return names[0] ?? foundAs ?? root.digest;
+  return names[0] ?? foundAs?.[0] ?? root.digest;
 }
 
 /** What messages call an image: what finds it; before a digest, that it has no name. */

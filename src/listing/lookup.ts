@@ -75,7 +75,7 @@ function byName(listed: readonly ListedImage[], reference: string): ResolvedImag
       foreign.map(({ root }) => root.digest),
     );
   const [only] = foreign;
-  return only && [{ ...bare(only), foundAs: reference }];
+  return only && [{ ...bare(only), foundAs: [reference] }];
 }
 
 async function byUniqueTag(

@@ -76,6 +76,6 @@ function reasonAgainst(
   return isHere ? undefined : `it refers to ${kind.subject}, which is absent`;
 }
 
-function titleOf({ names, foreign: [foundAs], root }: ListedImage): string {
+function titleOf({ names, foreign: foundAs, root }: ListedImage): string {
   return nameOf({ names, foundAs, root });
 }

@@ -27,8 +27,8 @@ export function mergeByRoot(found: readonly VouchedImage[]): VouchedImage[] {
   return [...byRoot.values()].map((same) => {
     const names = [...new Set(same.flatMap(({ image }) => image.names))];
     const best = same.find(({ image }) => statedOmission(image.annotations) === undefined) ?? same[0];
-    const { foundAs } = same.find(({ image }) => image.foundAs !== undefined)?.image ?? {};
-    const image = { ...best.image, names, foundAs };
+    const words = [...new Set(same.flatMap(({ image }) => image.foundAs ?? []))];
+    const image = { ...best.image, names, foundAs: words.length > 0 ? words : undefined };
     return { place: placeOf([best, ...same]), image, vouchers: vouchersOf(same) };
   });
 }

@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { diffLayouts } from '../../src/cli/commands/diff.ts';
 import { loadImages } from '../../src/cli/commands/load.ts';
 import { mergeLayouts } from '../../src/cli/commands/merge.ts';
 import { saveImages } from '../../src/cli/commands/save.ts';
@@ -20,6 +21,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { addSample, imageOf, sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
+import { save } from '../../src/verbs/save/save.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 // The commands in this process, with files of their own.
@@ -112,8 +114,8 @@ test('a job that expects images of the pipeline that triggered its own signs wha
   expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
 });
 
-/** Packs the layout as an OCI archive of another tool, which calls its image by a word. */
-async function archived(word: string): Promise<string> {
+/** Packs the layout as an OCI archive of another tool, which calls its image by words. */
+async function archived(...words: string[]): Promise<string> {
   const archive = pack();
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   for (const entry of entries.filter((one) => one.isFile() && one.name !== 'manifest.json')) {
@@ -123,10 +125,9 @@ async function archived(word: string): Promise<string> {
     if (name !== 'index.json') archive.entry({ name }, text);
     else {
       const index = JSON.parse(text.toString()) as { manifests: Descriptor[] };
-      for (const one of index.manifests) {
-        if (one.digest !== IMAGE.root.digest) continue;
-        one.annotations = { ...one.annotations, 'org.opencontainers.image.ref.name': word };
-      }
+      index.manifests = index.manifests.flatMap((one) =>
+        one.digest === IMAGE.root.digest ? words.map((word) => calledBy(one, word)) : [one],
+      );
       archive.entry({ name }, JSON.stringify(index));
     }
   }
@@ -134,6 +135,10 @@ async function archived(word: string): Promise<string> {
   const file = join(folder, 'image.tar');
   await writeFile(file, await buffer(archive));
   return file;
+}
+
+function calledBy(entry: Descriptor, word: string): Descriptor {
+  return { ...entry, annotations: { ...entry.annotations, 'org.opencontainers.image.ref.name': word } };
 }
 
 describe('the word by which another tool calls an image in an archive', () => {
@@ -168,6 +173,60 @@ describe('the word by which another tool calls an image in an archive', () => {
     await command(byWord, ['name=v1'], out);
     await command(`oci-archive:${archive}:${IMAGE.config.digest}`, [], join(folder, 'by-id'));
     expect(await (await Layout.open(out)).referrers(IMAGE.root)).toHaveLength(1);
+  });
+});
+
+describe('an image of an archive that is requested by two words of another tool', () => {
+  const asked = { image: ['v1', 'latest'] };
+  let from: string;
+  let to: string;
+  beforeEach(async () => {
+    await layout.update(async (content) => {
+      content.remove('app:1');
+      content.add(IMAGE.root, [], {});
+    });
+    await sign();
+    from = `oci-archive:${await archived('v1', 'latest')}`;
+    to = join(folder, 'out');
+  });
+
+  const commands = {
+    load: (options: object) => loadImages([from], { ...asked, ...options, to: `oci:${to}` }, context({})),
+    merge: (options: object) => mergeLayouts([from], { ...asked, ...options, out: to }, context({})),
+  };
+
+  test.each(Object.entries(commands))('is one image for %s', async (_, command) => {
+    await command({});
+    expect((await (await Layout.open(to)).images()).map(({ root }) => root.digest)).toEqual([
+      IMAGE.root.digest,
+    ]);
+  });
+
+  test.each(Object.entries(commands))('needs a signature for both, by %s', async (_, command) => {
+    for (const [known, other] of [
+      ['v1', 'latest'],
+      ['latest', 'v1'],
+    ]) {
+      await expect(command({ ...publicKeys, expect: [`name=${known}`] })).rejects.toMatchObject({
+        code: 'POLICY',
+        facts: { reason: 'NAME', actual: other },
+      });
+    }
+    await command({ ...publicKeys, expect: ['name=v1,latest'] });
+  });
+
+  test('is one side of a comparison', async () => {
+    const { json } = await diffLayouts([from, from], asked, context({}));
+    expect(json).toMatchObject({ layers: { onlyA: [], onlyB: [] } });
+  });
+
+  test('is told with both by a save of it', async () => {
+    const saved = await save({
+      from: { archive: from.replace('oci-archive:', '') },
+      images: asked.image,
+      to: await Layout.create(to),
+    });
+    expect(saved.images.map(({ foundAs }) => foundAs)).toEqual([['v1', 'latest']]);
   });
 });
 

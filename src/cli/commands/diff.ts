@@ -36,7 +36,7 @@ async function openSide(
   const { path, image } = parseNotation(text);
   const unpacked = await unpackArchives([text].filter(isArchive), context, options.image);
   const close = { [Symbol.asyncDispose]: () => unpacked[Symbol.asyncDispose]() };
-  const [place] = unpacked.layouts;
+  const [place] = unpacked.places;
   // From an archive, only the named image is unpacked.
   if (place !== undefined)
     return { place, images: image === undefined ? options.image : undefined, ...close };

@@ -41,7 +41,7 @@ export async function mergeLayouts(
   const to = await createLayout(out, context, options);
   // The result of an earlier run is not merged.
   const named = paths.length > 0 ? paths : await findLayouts(context, to.path);
-  await using from = await openNamed(named, context);
+  await using from = await openNamed(named, context, { chosen: options.image });
   try {
     const result = await merge({
       ...selection,

@@ -56,8 +56,8 @@ export interface SaveOptions extends Selection, OmitOptions {
 
 /** A saved image. */
 export interface SavedImage extends ImageIdentity {
-  /** Another tool's word for it, if it was requested by that word. */
-  foundAs?: string | undefined;
+  /** Other tools' words for it, by which it was requested. */
+  foundAs?: readonly string[] | undefined;
   /** `os/architecture[/variant]` */
   platform: string;
   layers: SavedLayer[];
