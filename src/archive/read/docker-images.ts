@@ -6,7 +6,7 @@ import { bare } from '../../listing/entries.ts';
 import { meansDigest, notFound, resolveImage } from '../../listing/lookup.ts';
 import { familiar } from '../../listing/names.ts';
 import { findReferrers } from '../../listing/referrers.ts';
-import { noteUnread, unreadError } from '../../listing/unread.ts';
+import { unreadError } from '../../listing/unread.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -127,8 +127,9 @@ export class DockerImages implements ImageIndex {
   /** A name that manifest.json has given to another image stays there. */
   async #addOthers(options: ContentOptions): Promise<void> {
     const taken = new Set([...this.#listed.values(), ...this.#unusable].flatMap(({ names }) => names));
-    for (const entry of this.#own.unread) this.#notes.push(noteUnread(entry));
-    for (const image of await this.#own.images(options)) {
+    const { images, notes } = await this.#own.images(options);
+    this.#notes.push(...notes);
+    for (const image of images) {
       if (this.#listed.has(image.root.digest)) continue;
       const names = image.names.filter((name) => !taken.has(name));
       this.#listed.set(image.root.digest, { ...image, names });

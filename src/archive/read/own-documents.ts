@@ -6,6 +6,7 @@ import type { ListedImage } from '../../listing/entries.ts';
 import { groupEntries } from '../../listing/entries.ts';
 import type { EntryKind } from '../../listing/kinds.ts';
 import { readKind } from '../../listing/kinds.ts';
+import type { SortedEntries } from '../../listing/sort-entries.ts';
 import { sortEntries } from '../../listing/sort-entries.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -87,11 +88,14 @@ export class OwnDocuments {
     });
   }
 
-  /** The images that have all of their blobs, at least for one platform. */
-  async images(options: ContentOptions): Promise<ListedImage[]> {
+  /** The images that have all of their blobs, at least for one platform, and a line for each entry that is skipped. */
+  async images(options: ContentOptions): Promise<SortedEntries> {
     const kindOf = async (root: Descriptor): Promise<EntryKind> => readKind(this.#content, root, options);
-    const { images } = await sortEntries({ manifests: [...this.entries], unread: [] }, kindOf);
-    return images.filter(({ root }) => this.#whole.has(root.digest));
+    const { images, notes } = await sortEntries(
+      { manifests: [...this.entries], unread: [...this.unread] },
+      kindOf,
+    );
+    return { images: images.filter(({ root }) => this.#whole.has(root.digest)), notes };
   }
 
   /** The entry that leads to an image of these blobs; one of this name comes first. */

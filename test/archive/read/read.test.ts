@@ -395,6 +395,26 @@ describe('a hybrid archive', () => {
     expect(content.blobs.has(digestOf(statement))).toBe(false);
   });
 
+  test('that lists an artifact, too, gets a line that says so', async () => {
+    const mediaType = 'application/vnd.cncf.helm.config.v1+json';
+    const settings = Buffer.from('{}');
+    const chart = json({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: descriptor(settings, mediaType),
+      layers: [],
+    });
+    const named = { 'org.opencontainers.image.ref.name': 'chart:1' };
+    const both = index({ ...descriptor(chart, OCI_MANIFEST), annotations: named });
+    const notes: unknown[] = [];
+    const bytes = tar(...parts, both, blob(chart), blob(settings));
+    const { images } = await readBytes(bytes, { onProgress: notes.push.bind(notes) });
+    expect(images).toMatchObject([{ names: ['temp:1'] }]);
+    expect(notes).toEqual([
+      { kind: 'note', message: `chart:1 is skipped: it is not an image but ${mediaType}` },
+    ]);
+  });
+
   test.each([
     ['no JSON', [entry('index.json', 'x')]],
     [
