@@ -2,14 +2,13 @@ import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { DrayageError } from '../errors.ts';
-import { parseJson } from '../oci/json.ts';
+import { parseSecretJson } from '../oci/json.ts';
 import { checkDocument } from '../oci/parse.ts';
 
 /** cosign's derivation, N = 65536, takes 64 MiB; a file may require at most twice that. */
 const MAX_MEMORY = 128 * 1024 * 1024;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-/** Its errors do not quote it: it is a part of the key. */
 const bytes = v.pipe(v.string('it is no text'), v.maxLength(16 * 1024), v.base64('it is not base64'));
 const keySchema = v.looseObject({
   kdf: v.looseObject({
@@ -39,8 +38,9 @@ const derive = promisify<Buffer, Buffer, number, object, Buffer>(scrypt);
  */
 export async function openCosignKey(pem: string, password = ''): Promise<Buffer> {
   const body = /-----BEGIN [A-Z ]+-----([\sA-Za-z0-9+/=]+)-----END/.exec(pem)?.[1] ?? '';
-  const document = parseJson(Buffer.from(body, 'base64'), 'the encrypted private key');
-  const { kdf, cipher, ciphertext } = checkDocument(keySchema, document, 'the encrypted private key');
+  const what = 'the encrypted private key';
+  const document = parseSecretJson(Buffer.from(body, 'base64'), what);
+  const { kdf, cipher, ciphertext } = checkDocument(keySchema, document, what, { isSecret: true });
   const { N, r, p } = kdf.params;
   const maxmem = 128 * N * r + 4096 * r * p;
   if (maxmem > MAX_MEMORY + MAX_MEMORY / 8) {

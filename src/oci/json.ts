@@ -1,3 +1,4 @@
+import type { ErrorFacts } from '../errors.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 
 /** The maximum nesting of objects and lists in a document. */
@@ -48,6 +49,22 @@ export function parseIfJson(bytes: Uint8Array, what: string): unknown {
     if (isDrayageError(error, 'LIMIT') || isJson(bytes)) throw error;
     return undefined;
   }
+}
+
+/**
+ * Parses JSON that holds secrets, as {@link parseJson}. Errors quote nothing of it, and have no cause: the words of the
+ * JavaScript engine quote what is around a mistake.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function parseSecretJson(bytes: Uint8Array, what: string, facts: ErrorFacts = {}): unknown {
+  let problem = 'is not JSON';
+  try {
+    const value = parseIfJson(bytes, what);
+    if (value !== undefined) return value;
+  } catch {
+    problem = 'has a key twice, or is nested too deeply';
+  }
+  throw new DrayageError('MALFORMED', `${what} ${problem}`, facts);
 }
 
 function isJson(bytes: Uint8Array): boolean {

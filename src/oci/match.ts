@@ -3,10 +3,20 @@ import * as v from 'valibot';
 /** A parsed value as a schema reads it, or what is wrong with it, in words that name the failing key. */
 export type Match<T> = { value: T; problem?: undefined } | { problem: string };
 
+/** Options of {@link match}. */
+export interface MatchOptions {
+  /** The value is a secret, or a part of one: the problem does not quote it. Default false. */
+  isSecret?: boolean;
+}
+
 /** Reads a parsed value by a schema. */
-export function match<T>(schema: v.GenericSchema<unknown, T>, value: unknown): Match<T> {
+export function match<T>(
+  schema: v.GenericSchema<unknown, T>,
+  value: unknown,
+  { isSecret = false }: MatchOptions = {},
+): Match<T> {
   const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
-  return success ? { value: output } : { problem: describeIssue(issues[0]) };
+  return success ? { value: output } : { problem: describeIssue(issues[0], isSecret) };
 }
 
 /** What values are called, by the type that is found or expected; others are what they are written as. */
@@ -34,17 +44,23 @@ const CHECKS: Readonly<Partial<Record<string, (found: string, expected: string) 
 };
 
 /** What is wrong with a value, in words. Checks of this project say it themselves. */
-function describeIssue(issue: v.BaseIssue<unknown>): string {
+function describeIssue(issue: v.BaseIssue<unknown>, isSecret: boolean): string {
   const { type, message, input, received, expected } = issue;
   const path = v.getDotPath(issue);
   const where = path === null ? '' : `${path}: `;
   if (!message.startsWith('Invalid ')) return where + message;
   if (input === undefined) return `${where}it is missing`;
-  const found = TYPES[received] ?? received.slice(0, 200);
+  const isQuoted = !isSecret || type.endsWith('_length');
+  const found = TYPES[received] ?? (isQuoted ? received.slice(0, 200) : kindOf(input));
   const words = CHECKS[type]?.(found, expected ?? '');
   return (
     where + (words ?? `it is ${found}, not ${TYPES[type] ?? inWords(expected ?? 'of the expected form')}`)
   );
+}
+
+/** What a value is, without the value itself. */
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : (TYPES[typeof value] ?? 'another value');
 }
 
 /** What is expected, in words: a bound, as in `<=3`, or values, as in `("a" | "b")`. */

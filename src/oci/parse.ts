@@ -3,6 +3,7 @@ import { DrayageError } from '../errors.ts';
 import type { Digest } from './digest.ts';
 import { isDigest } from './digest.ts';
 import { parseIfJson, parseJson } from './json.ts';
+import type { MatchOptions } from './match.ts';
 import { match } from './match.ts';
 
 /** The largest JSON document that is read whole, in bytes: manifests, indexes and configs. */
@@ -121,8 +122,13 @@ export function parserOf<T>(schema: v.GenericSchema<unknown, T>): (bytes: Uint8A
  * Checks a parsed value against a schema. The error names the failing key.
  * @throws {@link DrayageError} `MALFORMED`
  */
-export function checkDocument<T>(schema: v.GenericSchema<unknown, T>, value: unknown, what: string): T {
-  const found = match(schema, value);
+export function checkDocument<T>(
+  schema: v.GenericSchema<unknown, T>,
+  value: unknown,
+  what: string,
+  options: MatchOptions = {},
+): T {
+  const found = match(schema, value, options);
   if (found.problem === undefined) return found.value;
   throw new DrayageError('MALFORMED', `${what}: ${found.problem}`);
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError } from '../errors.ts';
-import { parseIfJson } from '../oci/json.ts';
+import { parseSecretJson } from '../oci/json.ts';
 import { goObject } from '../oci/go-object.ts';
 import { match } from '../oci/match.ts';
 import { objectSchema, optional, textSchema } from '../oci/parse.ts';
@@ -102,17 +102,7 @@ export function dockerConfigHosts(text: string, name: string): DockerConfigHosts
 }
 
 function parseConfig(text: string, name: string): DockerConfig {
-  const bytes = Buffer.from(text);
-  let value: unknown;
-  let problem = 'is not a JSON document';
-  try {
-    value = parseIfJson(bytes, name);
-  } catch {
-    problem = 'has a key twice, or is nested too deeply';
-  }
-  // Without its cause, which quotes the document.
-  if (value === undefined)
-    throw new DrayageError('MALFORMED', `${name} ${problem}`, { hint: 'docker login writes it again' });
+  const value = parseSecretJson(Buffer.from(text), name, { hint: 'docker login writes it again' });
   const result = v.safeParse(configSchema, value);
   if (result.success) return result.output;
   throw malformed(name, v.getDotPath(result.issues[0]) ?? 'it');

@@ -112,5 +112,5 @@ test('an empty DOCKER_AUTH_CONFIG is none', async () => {
   const env = { DOCKER_AUTH_CONFIG: await fileVariable('DOCKER_AUTH_CONFIG', '\n') };
   const { code, stderr } = await run(['promote', API, `${registry.host}/api:1`], env);
   expect([code, stderr]).toEqual([1, expect.stringContaining('it requires credentials')]);
-  expect(stderr).not.toContain('not a JSON document');
+  expect(stderr).not.toContain('is not JSON');
 });

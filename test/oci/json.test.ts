@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_DEPTH, parseIfJson, parseJson } from '../../src/oci/json.ts';
+import { MAX_DEPTH, parseIfJson, parseJson, parseSecretJson } from '../../src/oci/json.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../src/oci/parse.ts';
 import { thrown } from './documents.ts';
 
@@ -116,6 +116,23 @@ describe('what may be JSON', () => {
 
   test('is refused where it is JSON that parsers read differently', () => {
     thrown('MALFORMED', () => parseIfJson(Buffer.from('{"a":1,"a":2}'), 'x'));
+  });
+});
+
+describe('JSON that holds secrets', () => {
+  test('is parsed', () => {
+    expect(parseSecretJson(Buffer.from('{"a":1}'), 'x')).toEqual({ a: 1 });
+  });
+
+  test.each([
+    ['a word in it', '{"a":planted}', 'is not JSON'],
+    ['that is cut', '{"a":"planted', 'is not JSON'],
+    ['an unknown escape', String.raw`{"a":"planted\q"}`, 'is not JSON'],
+    ['a key twice', '{"planted":1,"planted":2}', 'has a key twice, or is nested too deeply'],
+    ['deep nesting', `${'['.repeat(101)}"planted"`, 'has a key twice, or is nested too deeply'],
+  ])('is not quoted, also not by a cause: %s', (_, bytes, problem) => {
+    const error = thrown('MALFORMED', () => parseSecretJson(Buffer.from(bytes), 'x', { hint: 'ask' }));
+    expect([error.message, error.hint, error.cause]).toEqual([`x ${problem}`, 'ask', undefined]);
   });
 });
 

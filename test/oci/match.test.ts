@@ -38,3 +38,15 @@ test.each<[string, v.GenericSchema<unknown, unknown>, unknown, string]>([
 ])('%s is told in words, with what is expected as it is written', (_, schema, value, problem) => {
   expect(match(schema, value)).toEqual({ problem });
 });
+
+test.each<[string, v.GenericSchema<unknown, unknown>, unknown, string]>([
+  ['a text', v.object({ a: v.object({}) }), { a: 'planted' }, 'a: it is a text, not an object'],
+  ['a constant', v.literal('b'), 'planted', 'it is a text, not "b"'],
+  ['a pattern', v.pipe(text, v.regex(/^b$/)), 'planted', 'it is a text, which does not match /^b$/'],
+  ['a number', v.pipe(number, v.maxValue(3)), 4711, 'it is a number, not 3 or less'],
+  ['a choice', v.picklist(['b', 'c']), true, 'it is true or false, not "b" or "c"'],
+  ['nothing', number, null, 'it is null, not a number'],
+  ['a length', v.pipe(text, v.maxLength(3)), 'planted', 'its length is 7, not 3 or less'],
+])('%s that is secret is not quoted', (_, schema, value, problem) => {
+  expect(match(schema, value, { isSecret: true })).toEqual({ problem });
+});
