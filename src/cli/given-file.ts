@@ -3,53 +3,58 @@ import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { DrayageError } from '../index.ts';
 import { fileError, systemCode } from '../system-error.ts';
+import { isTextForPath, mayBeKey } from './given-text.ts';
 
 /** Options of {@link readGiven}. */
 export interface GivenFileOptions {
   /** What to do if it cannot be read. */
   hint?: string | undefined;
+  /** It is a key: a text that may be a private key in place of the path is not printed. Default false. */
+  isSecret?: boolean | undefined;
   /** How long a pipe may be silent, in milliseconds. Default 10 000. */
-  patience?: number;
+  patience?: number | undefined;
 }
 
 /** The largest file that is read, in bytes. */
 const MAX_SIZE = 16 * 1024 * 1024;
 const READ_SIZE = 64 * 1024;
 const PAUSE = 20;
-/** The beginning of a PEM text, or of its base64. */
-const PEM = /-----BEGIN |^\s*LS0tLS1CRUdJTi/;
 
 /**
  * Reads a file that the user named: a regular file, or a pipe, such as `/dev/stdin`. A pipe that nobody writes into
  * does not block: a blocked thread could not be interrupted.
  * @param what it holds, for the error: `the private key`
- * @throws {@link DrayageError} `NOT_FOUND`, `IO`; `LIMIT` above 16 MiB; `USAGE` for a PEM text in place of a path, which
- * the error does not quote: it may be a private key
+ * @throws {@link DrayageError} `NOT_FOUND`, `IO`; `LIMIT` above 16 MiB; `USAGE` for a text in place of a path, which the
+ * error does not quote: it may be a private key
  */
 export async function readGiven(
   path: string,
   what: string,
-  { hint, patience = 10_000 }: GivenFileOptions = {},
+  { hint, isSecret = false, patience }: GivenFileOptions = {},
 ): Promise<Buffer> {
-  if (PEM.test(path)) {
-    throw new DrayageError('USAGE', `${what} is given as text, not as the path of a file`, {
-      hint: 'use a variable of type File',
-    });
-  }
-  const name = `${what} ${path}`;
+  if (isTextForPath(path)) throw isNoPath(what);
+  const failed = (cause: unknown): unknown =>
+    fileError(cause, `${what} ${path} cannot be read`, { path, hint });
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    throw isSecret && mayBeKey(path) ? isNoPath(what) : failed(cause);
+  });
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      return await readAll(handle, name, patience);
-    } finally {
-      await handle.close();
-    }
+    return await readHandle(handle, { what, path, patience });
   } catch (cause) {
-    throw fileError(cause, `${name} cannot be read`, { path, hint });
+    throw failed(cause);
+  } finally {
+    await handle.close();
   }
 }
 
-async function readAll(handle: FileHandle, name: string, patience: number): Promise<Buffer> {
+/**
+ * Reads an open file to its end.
+ * @throws {@link DrayageError} `LIMIT` above 16 MiB; `IO` for a silent pipe; errors of the system
+ */
+export async function readHandle(
+  handle: FileHandle,
+  { what, path, patience = 10_000 }: { what: string; path: string } & Pick<GivenFileOptions, 'patience'>,
+): Promise<Buffer> {
   const isPipe = (await handle.stat()).isFIFO();
   const chunks: Buffer[] = [];
   let size = 0;
@@ -60,13 +65,13 @@ async function readAll(handle: FileHandle, name: string, patience: number): Prom
     const isEnd = chunk?.length === 0 && !(isPipe && size === 0);
     if (isEnd) return Buffer.concat(chunks);
     if (chunk === undefined || chunk.length === 0) {
-      if (performance.now() - silentSince >= patience) throw silent(name, patience);
+      if (performance.now() - silentSince >= patience) throw silent(what, path, patience);
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
       continue;
     }
     silentSince = performance.now();
     size += chunk.length;
-    if (size > MAX_SIZE) throw tooLarge(name);
+    if (size > MAX_SIZE) throw tooLarge(what, path);
     chunks.push(chunk);
   }
 }
@@ -83,12 +88,20 @@ async function readSome(handle: FileHandle): Promise<Buffer | undefined> {
   }
 }
 
-function silent(name: string, patience: number): DrayageError {
-  return new DrayageError('IO', `${name} is a pipe, and nobody wrote into it for ${patience} ms`);
+function isNoPath(what: string): DrayageError {
+  return new DrayageError('USAGE', `${what} is given as text, not as the path of a file`, {
+    hint: 'use a variable of type File',
+  });
 }
 
-function tooLarge(name: string): DrayageError {
-  return new DrayageError('LIMIT', `${name} is larger than the limit of ${MAX_SIZE} bytes`, {
+function silent(what: string, path: string, patience: number): DrayageError {
+  const message = `${what} ${path} is a pipe, and nobody wrote into it for ${patience} ms`;
+  return new DrayageError('IO', message, { path });
+}
+
+function tooLarge(what: string, path: string): DrayageError {
+  return new DrayageError('LIMIT', `${what} ${path} is larger than the limit of ${MAX_SIZE} bytes`, {
+    path,
     expected: MAX_SIZE,
   });
 }

@@ -1,12 +1,8 @@
 import { lstat, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { onDisk } from '../disk/io-error.ts';
-import { DrayageError } from '../index.ts';
-import { readGiven } from './given-file.ts';
+import { readGiven, readHandle } from './given-file.ts';
 import { inFolderOf, isInWorkspace } from './workspace.ts';
-
-/** The largest file that is read, in bytes. */
-const MAX_SIZE = 16 * 1024 * 1024;
 
 /** A file that was read, and the permissions of it. */
 export interface OwnFile {
@@ -18,7 +14,7 @@ export interface OwnFile {
  * Reads a file that drayage writes itself, such as a report of an earlier command. Outside the workspace it may be a
  * link.
  * @returns undefined if it does not exist
- * @throws {@link DrayageError} `LINK` for anything other than a regular file of its own; `LIMIT`, `IO`
+ * @throws {@link DrayageError} `LINK` for anything other than a regular file of its own; `LIMIT` above 16 MiB; `IO`
  */
 export async function readOwnFile(path: string): Promise<OwnFile | undefined> {
   const stats = await stat(path).catch(() => undefined);
@@ -29,17 +25,8 @@ export async function readOwnFile(path: string): Promise<OwnFile | undefined> {
     await using handle = await folder.openFile(name);
     if (handle === undefined) return undefined;
     return await onDisk(path, 'read', async () => {
-      const { mode, size } = await handle.stat();
-      if (size > MAX_SIZE) throw tooLarge(path, size);
-      return { bytes: await handle.readFile(), mode: mode & 0o777 };
+      const { mode } = await handle.stat();
+      return { bytes: await readHandle(handle, { what: 'the file', path }), mode: mode & 0o777 };
     });
-  });
-}
-
-function tooLarge(path: string, size: number): DrayageError {
-  return new DrayageError('LIMIT', `${path} has ${size} bytes, over the limit of ${MAX_SIZE}`, {
-    path,
-    expected: MAX_SIZE,
-    actual: size,
   });
 }

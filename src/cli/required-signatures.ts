@@ -33,7 +33,7 @@ function noteNames({ onProgress }: Pick<Context, 'onProgress'>): OnAuthentic {
 
 /** What each option for trust holds. */
 const ROOT = { option: '--trusted-root', what: 'the trusted root' };
-const KEYS = { option: '--key', what: 'the public key' };
+const KEYS = { option: '--key', what: 'the public key', isSecret: true };
 
 async function readTrust(
   { trustedRoot, key, ...signer }: SignatureOptions,

@@ -101,7 +101,7 @@ async function openSigner(options: SigningOptions, context: Context): Promise<Si
 }
 
 async function openKey(path: string, options: SigningOptions, { env }: Context): Promise<SignStatement> {
-  const pem = await readGiven(path, 'the private key');
+  const pem = await readGiven(path, 'the private key', { isSecret: true });
   const privateKey = await interpretGiven({ path, option: '--key' }, () =>
     loadPrivateKey(pem.toString(), env['COSIGN_PASSWORD']),
   );

@@ -8,6 +8,7 @@ import { shellWord } from '../text/shell-word.ts';
 import { ciOf, workspaceOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { readGiven } from './given-file.ts';
+import { isText } from './given-text.ts';
 import type { GivenPlace } from './interpret-given.ts';
 
 /** An option that names what is trusted: keys, roots. */
@@ -16,13 +17,13 @@ export interface TrustOption {
   option: string;
   /** What it holds, for messages: `the public key`. */
   what: string;
+  /** A private key may be given by mistake: it is not printed. Default false. */
+  isSecret?: boolean;
 }
 
 /** The maximum number of links on the way to a file, as in Linux. */
 const MAX_LINKS = 40;
 
-/** A text in the option itself: PEM or JSON. */
-const TEXT = /-----BEGIN |^\s*\{/;
 /** `FILE@sha256:HEX`. */
 const WITH_DIGEST = /^(.+)@sha256:([0-9a-f]{64})$/s;
 
@@ -35,13 +36,13 @@ const WITH_DIGEST = /^(.+)@sha256:([0-9a-f]{64})$/s;
  */
 export async function readTrustFile(
   given: string,
-  { option, what }: TrustOption,
+  { option, what, isSecret }: TrustOption,
   { env }: Pick<Context, 'env'>,
 ): Promise<Buffer> {
-  if (TEXT.test(given)) return Buffer.from(given);
+  if (isText(given)) return Buffer.from(given);
   const [, path = given, expected] = WITH_DIGEST.exec(given) ?? [];
   if (expected === undefined && given.includes('@sha256:')) throw noDigest(given, option);
-  const bytes = await readGiven(path, what);
+  const bytes = await readGiven(path, what, { isSecret });
   const actual = createHash('sha256').update(bytes).digest('hex');
   if (expected !== undefined && expected !== actual) {
     throw new DrayageError(
@@ -55,14 +56,14 @@ export async function readTrustFile(
       },
     );
   }
-  if (expected === undefined && (await isInWorkspace(path, env)))
+  if (expected === undefined && (await mayBeReplaced(path, env)))
     throw untrusted(path, `${option} ${shellWord(`${path}@sha256:${actual}`)}`, what);
   return bytes;
 }
 
 /** Where it is, for errors about its content. */
 export function placeOfTrust(given: string, { option }: TrustOption): GivenPlace {
-  return { option, path: TEXT.test(given) ? undefined : (WITH_DIGEST.exec(given)?.[1] ?? given) };
+  return { option, path: isText(given) ? undefined : (WITH_DIGEST.exec(given)?.[1] ?? given) };
 }
 
 /** Another spelling is no name of a file: then nothing would be checked. */
@@ -88,7 +89,7 @@ function untrusted(path: string, accepted: string, what: string): DrayageError {
 }
 
 /** Whether a job's artifacts could replace a file, or a link on the way to it. */
-async function isInWorkspace(path: string, env: Context['env']): Promise<boolean> {
+async function mayBeReplaced(path: string, env: Context['env']): Promise<boolean> {
   if (ciOf(env) === undefined) return false;
   const named = workspaceOf(env);
   const real = named === undefined ? undefined : await realpath(named).catch(() => undefined);

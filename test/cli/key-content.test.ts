@@ -2,12 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { inspect } from 'node:util';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { loadImages } from '../../src/cli/commands/load.ts';
 import { saveImages } from '../../src/cli/commands/save.ts';
 import { signImages } from '../../src/cli/commands/sign.ts';
 import { verifyLayouts } from '../../src/cli/commands/verify.ts';
 import type { Context } from '../../src/cli/context.ts';
+import { describeFailure } from '../../src/cli/report-error.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
@@ -17,6 +19,8 @@ const P256 = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 const P384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
 const PRIVATE = P256.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const PUBLIC = P256.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+/** The shortest key: 48 bytes. */
+const ED25519 = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'der' });
 const BROKEN_PUBLIC = PUBLIC.replace(/^M\w{8}/m, 'AAAAAAAAA');
 
 let folder: string;
@@ -49,7 +53,11 @@ const checking = {
 
 /** A cosign.key of this document. */
 function cosignKey(document: unknown): string {
-  const body = Buffer.from(JSON.stringify(document)).toString('base64');
+  return cosignKeyOf(JSON.stringify(document));
+}
+
+function cosignKeyOf(text: string): string {
+  const body = Buffer.from(text).toString('base64');
   return `-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n${body}\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n`;
 }
 
@@ -86,14 +94,59 @@ describe.each(Object.entries(signing))('%s names the file of a key', (_, run) =>
   });
 
   test.each([
+    ['is no JSON', `{"kdf":{"name":"scrypt","salt":planted`, ' is not JSON'],
+    ['has a key twice', `{"planted":1,"planted":2}`, ' has a key twice, or is nested too deeply'],
+    ['has a text for an object', `{"kdf":"planted"}`, ': kdf: it is a text, not an object'],
+    [
+      'has another word',
+      `{"kdf":{"name":"planted","params":{"N":2,"r":1,"p":1},"salt":"AAAA"}}`,
+      ': kdf.name: it is a text, not "scrypt"',
+    ],
+    ['is a text', `"planted"`, ': it is a text, not an object'],
+  ])('nor of one that %s, also not by its cause', async (__, text, problem) => {
+    await writeFile(file, cosignKeyOf(text));
+    const error: unknown = await run(file).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ message: `${file}: the encrypted private key${problem}` });
+    expect(inspect(error)).not.toContain('planted');
+    expect(describeFailure(error).lines.join(' ')).not.toContain('planted');
+  });
+
+  test.each([
     ['the key itself', PRIVATE],
     ['the key in base64', Buffer.from(PRIVATE).toString('base64')],
+    ['the key in base64, behind a blank', ` ${Buffer.from(PRIVATE).toString('base64')}`],
+    ['its lines without the first and the last', PRIVATE.split('\n').slice(1, -2).join('\n')],
+    ['its lines as one', PRIVATE.split('\n').slice(1, -2).join('')],
+    ['its lines with blanks between them', PRIVATE.split('\n').slice(1, -2).join(' ')],
+    ['a short key in base64', ED25519.toString('base64')],
+    ['a short key in the base64 of addresses', ED25519.toString('base64url')],
+    ['a short key in hexadecimal', ED25519.toString('hex')],
+    ['a key that is cut', ED25519.toString('base64').slice(0, 44)],
+    ['a cosign.key as JSON', '{"kdf":{"name":"scrypt"}}'],
+    ['a cosign.key in base64', Buffer.from('{"kdf":{"name":"scrypt"},"cipher":{}}').toString('base64')],
   ])('but not what is given in its place: %s', async (__, text) => {
     await expect(run(text)).rejects.toMatchObject({
       code: 'USAGE',
       message: 'the private key is given as text, not as the path of a file',
       hint: 'use a variable of type File',
+      facts: expect.not.objectContaining({ path: expect.anything() as unknown }) as unknown,
     });
+  });
+
+  test.each(['cosign.key', '/nowhere/keys-of-the-group/keys-of-the-project/private-key', './keys/of/the/group/and/of/the/project/key'])(
+    'and a path that no file has: %s',
+    async (path) => {
+      await expect(run(path)).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path } });
+    },
+  );
+
+  test('and reads a file whose name could be a key', async () => {
+    const name = ED25519.toString('hex');
+    await writeFile(join(folder, name), 'hello');
+    const home = process.cwd();
+    process.chdir(folder);
+    onTestFinished(() => process.chdir(home));
+    await expect(run(name)).rejects.toMatchObject({ code: 'MALFORMED', facts: { path: name } });
   });
 });
 
@@ -128,6 +181,16 @@ describe.each(Object.entries(checking))('%s names the file', (_, run) => {
     await writeFile(file, 'hello');
     await expect(run({ trustedRoot: '{}', key: file })).rejects.toMatchObject({ facts: { path: file } });
   });
+
+  test.each(['base64', 'base64url', 'hex'] as const)(
+    'but no private key that is given in place of a public one, in %s',
+    async (form) => {
+      await expect(run({ key: ED25519.toString(form) })).rejects.toMatchObject({
+        code: 'USAGE',
+        message: 'the public key is given as text, not as the path of a file',
+      });
+    },
+  );
 
   test('or the option that holds a text', async () => {
     await expect(run({ key: PRIVATE })).rejects.toMatchObject({

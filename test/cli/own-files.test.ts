@@ -48,7 +48,11 @@ describe('a file of the workspace that drayage writes itself', () => {
     const path = join(workspace, '.env');
     await writeFile(path, '');
     await truncate(path, 16 * 1024 * 1024 + 1);
-    await expect(readOwnFile(path)).rejects.toMatchObject({ code: 'LIMIT' });
+    await expect(readOwnFile(path)).rejects.toMatchObject({
+      code: 'LIMIT',
+      message: `the file ${path} is larger than the limit of 16777216 bytes`,
+      facts: { path },
+    });
   });
 
   test('may be a link outside the workspace', async () => {
