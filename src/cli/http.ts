@@ -59,17 +59,31 @@ export async function openConnections(
  * The proxies that an environment names; empty for none.
  * @throws {@link DrayageError} `USAGE` for an address that is not valid, or of a proxy that speaks another protocol
  */
-export function proxiesOf(env: Context['env']): Proxies {
+function proxiesOf(env: Context['env']): Proxies {
   return {
-    httpProxy: readProxy('HTTP_PROXY', env['http_proxy'] ?? env['HTTP_PROXY']),
-    httpsProxy: readProxy('HTTPS_PROXY', env['https_proxy'] ?? env['HTTPS_PROXY']),
-    noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '',
+    httpProxy: readProxy(variableOf('http_proxy', env), env),
+    httpsProxy: readProxy(variableOf('https_proxy', env), env),
+    noProxy: env[variableOf('no_proxy', env)] ?? '',
   };
 }
 
+/** The variables that name the proxies, as they are written in an environment. */
+export function proxyVariables(env: Context['env']): string[] {
+  const { httpsProxy, httpProxy } = proxiesOf(env);
+  return [
+    ...(httpsProxy === '' ? [] : [variableOf('https_proxy', env)]),
+    ...(httpProxy === '' ? [] : [variableOf('http_proxy', env)]),
+  ];
+}
+
+/** A variable goes before its name in upper case. */
+function variableOf(name: string, env: Context['env']): string {
+  return env[name] === undefined ? name.toUpperCase() : name;
+}
+
 /** Reads the address of a proxy. Without a scheme it speaks http, as for curl and Go. Errors do not hold its login. */
-function readProxy(variable: string, value = ''): string {
-  const text = value.trim();
+function readProxy(variable: string, env: Context['env']): string {
+  const text = (env[variable] ?? '').trim();
   if (text === '') return '';
   const address = text.includes('://') ? text : `http://${text}`;
   if (!isAddress(address)) throw unusable(`the address of the proxy in ${variable} is not valid`);
@@ -82,7 +96,8 @@ function readProxy(variable: string, value = ''): string {
 function isAddress(text: string): boolean {
   try {
     const { username, password } = new URL(text);
-    decodeURIComponent(username + password);
+    // Each by itself, as undici does: half a letter at the end of one is not made whole by the other.
+    for (const part of [username, password]) decodeURIComponent(part);
     return true;
   } catch {
     return false;

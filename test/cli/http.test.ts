@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { openConnections } from '../../src/cli/http.ts';
+import { openConnections, proxyVariables } from '../../src/cli/http.ts';
 import { openRegistries } from '../../src/cli/registries.ts';
 import { Http } from '../../src/http/http.ts';
 import { drop } from '../../src/http/reply.ts';
@@ -64,14 +64,31 @@ describe('a proxy', () => {
     ['HTTPS_PROXY', 'http://', 'is not valid'],
     ['HTTPS_PROXY', 'proxy.example:3128:1', 'is not valid'],
     ['HTTPS_PROXY', 'http://user:%zz@proxy.example', 'is not valid'],
+    ['HTTP_PROXY', 'http://%C3:%A9@proxy.example', 'is not valid'],
+    ['http_proxy', 'http://%C3:secret@proxy.example', 'is not valid'],
   ])('that cannot be used is told by its variable, without its login: %s=%s', async (name, address, what) => {
     await expect(openConnections(undefined, contextOf({ [name]: address }))).rejects.toMatchObject({
       code: 'USAGE',
       message: expect.stringMatching(
-        new RegExp(`^the (?:address of the )?proxy in ${name.toUpperCase()} ${what}$`),
+        new RegExp(`^the (?:address of the )?proxy in ${name} ${what}$`),
       ),
       hint: 'these forms are read: http://HOST:PORT, https://HOST:PORT and HOST:PORT',
     });
+  });
+
+  test.each([
+    ['https_proxy', { https_proxy: 'socks5://proxy.example', HTTPS_PROXY: 'http://proxy.example' }],
+    ['http_proxy', { http_proxy: 'ftp://proxy.example', HTTP_PROXY: 'socks5://proxy.example' }],
+  ])('that cannot be used is told by %s, if that is the variable that counts', async (name, env) => {
+    await expect(openConnections(undefined, contextOf(env))).rejects.toMatchObject({
+      message: expect.stringContaining(`the proxy in ${name} is a `) as string,
+    });
+  });
+
+  test('is named by the variables that count', () => {
+    const env = { https_proxy: 'a.example', HTTPS_PROXY: 'b.example', HTTP_PROXY: 'c.example' };
+    expect(proxyVariables(env)).toEqual(['https_proxy', 'HTTP_PROXY']);
+    expect(proxyVariables({ http_proxy: '', HTTP_PROXY: 'c.example' })).toEqual([]);
   });
 
   test('may be written with blanks around it', async () => {

@@ -1,6 +1,6 @@
 import type { Check } from './check.ts';
 import { examine } from './check.ts';
-import { openConnections, proxiesOf } from '../http.ts';
+import { openConnections, proxyVariables } from '../http.ts';
 import { namedHosts } from '../registry-hosts.ts';
 import { credentialSources } from '../registries.ts';
 import { servicesOf } from '../signing.ts';
@@ -15,8 +15,7 @@ export async function checkHosts({ options, context }: DoctorInput): Promise<Che
     const signing =
       options.sign === true ? Object.values(servicesOf(options)).flatMap((url) => hostOf(url) ?? []) : [];
     Object.assign(facts, { gitlab: hostOf(gitlab) ?? null, registries, signing });
-    const { httpsProxy, httpProxy } = proxiesOf(env);
-    const proxies = [httpsProxy && 'HTTPS_PROXY', httpProxy && 'HTTP_PROXY'].filter((name) => name !== '');
+    const proxies = proxyVariables(env);
     facts['proxies'] = proxies;
     await (await openConnections(options.ca, context))[Symbol.asyncDispose]();
     const asked = [hostOf(gitlab) ?? [], registries.map(({ host }) => host), signing].flat();
