@@ -122,7 +122,7 @@ async function* blamingChange(
     yield* bytes;
   } catch (error) {
     const isChanged = isMismatch(error) && (await hasChanged(reading));
-    throw isChanged ? changedWhileRead(descriptor, reading.path, error) : error;
+    throw isChanged ? changedWhileRead(descriptor, reading.path) : error;
   }
 }
 
@@ -131,12 +131,14 @@ async function hasChanged({ handle, path, before }: Reading): Promise<boolean> {
   return stampOf(await stateOf(handle, path)) !== stampOf(before);
 }
 
-/** The error for a file that was written to while it was read, whatever its size became. Forgets its digest. */
-function changedWhileRead({ digest }: Descriptor, path: string, cause?: unknown): DrayageError {
+/**
+ * The error for a file that was written to while it was read, whatever its size became. It has no cause: a mismatch would call
+ * the blob damaged. Forgets its digest.
+ */
+function changedWhileRead({ digest }: Descriptor, path: string): DrayageError {
   forgetBlob(path);
   return new DrayageError('DIGEST_MISMATCH', `blob ${path} was changed while it was read`, {
     digest,
-    cause,
     hint: 'let nothing write to it meanwhile',
   });
 }
