@@ -27,15 +27,21 @@ export interface Shelf {
   readonly archives: Map<DaemonKind, Promise<Archives>>;
 }
 
-/** Builds the images in a daemon of that kind and saves them; once for each shelf and kind. */
-export async function archivesOf(kind: DaemonKind, lab: Lab): Promise<Archives> {
+/** What archives are made with. */
+type Workshop = Pick<Lab, 'shelf' | 'options' | 'start' | 'say'>;
+
+/** Builds the images in a daemon of that kind and saves them; once for each shelf and kind. The next call tries again what failed. */
+export async function archivesOf(kind: DaemonKind, lab: Workshop): Promise<Archives> {
   const { archives } = lab.shelf;
-  const made = archives.get(kind) ?? build(kind, lab);
+  const known = archives.get(kind);
+  if (known !== undefined) return known;
+  const made = build(kind, lab);
   archives.set(kind, made);
+  made.catch(() => archives.delete(kind));
   return made;
 }
 
-async function build(kind: DaemonKind, lab: Lab): Promise<Archives> {
+async function build(kind: DaemonKind, lab: Workshop): Promise<Archives> {
   const daemon = await lab.start(kind);
   try {
     lab.say(`${kind}: building images`);

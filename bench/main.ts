@@ -21,7 +21,10 @@ import { saveRaces } from './sections/save.ts';
 import { stickyRaces } from './sections/sticky.ts';
 import { thinRaces } from './sections/thin.ts';
 
-/** Each makes its races one after the other, so that only what a race needs is running and on disk. */
+/**
+ * Each makes its races one after the other, so that only what a race needs is running. The archives of each kind of daemon
+ * stay on disk until the end: over 1 GB a kind, with compressed copies.
+ */
 const RACES: Record<SectionName, (lab: Lab) => Promise<(() => Promise<Race>)[]>> = {
   pipeline: pipelineRaces,
   save: saveRaces,
