@@ -1,3 +1,4 @@
+import { currentBudget } from '../budget.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { JobPlace } from './base-jobs.ts';
@@ -8,14 +9,20 @@ import type { Ledger } from './ledger.ts';
 import { omittedBlobs } from './omitted-layers.ts';
 import { pairOf } from './proven.ts';
 
-/** A layout in the artifact of an earlier job. */
+/**
+ * A layout in the artifact of an earlier job. It is read once: its content must not change as long as this object is
+ * used. Another object for the same layout is read again.
+ */
 export interface JobLayout {
   place: ImagePlace;
   /** Where a reader of the saved layout finds it. */
   at: JobPlace;
 }
 
-/** What was read of layouts: an artifact never changes, and each image of a run asks. */
+/**
+ * What was read of layouts: an artifact never changes, and each image of a run asks. It is a value, not a promise: runs
+ * that ask at the same time must not end for each other's reasons.
+ */
 const known = new WeakMap<JobLayout, BaseJob>();
 
 /**
@@ -39,7 +46,8 @@ export class BaseJob {
    */
   static async open(layout: JobLayout, ledger: Ledger, options: ContentOptions = {}): Promise<BaseJob> {
     const base = known.get(layout) ?? (await BaseJob.#read(layout, options));
-    known.set(layout, base);
+    // A run that has spent too much has passed over images that another run can read.
+    if (currentBudget()?.exceeded === undefined) known.set(layout, base);
     ledger.state(base.#layers);
     return base;
   }

@@ -8,14 +8,17 @@ import { BASE_JOBS, OMITTED_LAYERS } from '../../src/image/annotations.ts';
 import { baseJobsAnnotation } from '../../src/image/base-jobs.ts';
 import { baseOpener } from '../../src/image/open-base.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import { Registries } from '../../src/registry/registries.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { save } from '../../src/verbs/save/save.ts';
+import { promote } from '../../src/verbs/promote/promote.ts';
 import { sign } from '../../src/verbs/sign.ts';
 import { imageFiles, zipped } from '../gitlab/artifacts.ts';
 import { tempFolderInMemory } from '../layout/folders.ts';
 import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
+import { FakeRegistry } from '../support/fake-registry.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { zip } from '../support/zip-bytes.ts';
 import { contextOf } from './contexts.ts';
@@ -109,6 +112,21 @@ const VERBS: Record<string, Run> = {
     const baseJobs = await openTrustedJobs(options, artifacts, context);
     await sign({ layout: thin, baseJobs, statement, sign: async (bytes) => bytes, now: new Date(0) });
   },
+  promote: async ({ options, artifacts, context, layouts: { thin } }) => {
+    const baseJobs = await openTrustedJobs(options, artifacts, context);
+    const registry = await FakeRegistry.start();
+    await using registries = new Registries();
+    const promotions = (name: string): string[] => [`${registry.host}/${name}`];
+    const { images } = await promote({
+      from: [thin],
+      promotions,
+      registries,
+      baseJobs,
+      openJob: artifacts.openJob,
+    });
+    expect(images.length).toBeGreaterThan(0);
+  },
+  // It opens the artifacts that the images name.
   load: async ({ artifacts, layouts: { thin } }) => {
     const openBase = baseOpener({ openJob: artifacts.openJob });
     await load({ from: [thin], to: new MemoryEndpoint(), openBase });
