@@ -22,7 +22,7 @@ const hosts = new Map<string, Set<Connection>>();
 export const connectedHosts: ReadonlyMap<string, ReadonlySet<unknown>> = hosts;
 
 /** Names a host: the same for all forms of its origin. */
-export function hostOf(origin: string | URL): string {
+export function hostKey(origin: string | URL): string {
   return URL.canParse(String(origin)) ? new URL(origin).origin : String(origin);
 }
 
@@ -42,7 +42,7 @@ export async function countedPools(
 ): Promise<(origin: string | URL, options: object) => Dispatcher> {
   const { Pool, Client: Single } = await loadClient();
   return (origin, options) => {
-    const key = host ?? hostOf(origin);
+    const key = host ?? hostKey(origin);
     // A pool has made `connect` a function by then.
     const factory = (url: URL, own: { connect?: buildConnector.connector }): Client => {
       const { connect } = own;

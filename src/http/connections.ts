@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { hostOf, MAX_CONNECTIONS } from '../agent.ts';
+import { hostKey, MAX_CONNECTIONS } from '../agent.ts';
 import type { AnyDispatcher } from '../undici.ts';
 import { forAnyVersion } from './any-version.ts';
 
@@ -55,7 +55,7 @@ export const busyHosts: ReadonlyMap<string, unknown> = hosts;
  */
 export function withFewConnections(dispatcher: AnyDispatcher): AnyDispatcher {
   const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean => {
-    const name = hostOf(options.origin ?? '');
+    const name = hostKey(options.origin ?? '');
     const host = hosts.get(name) ?? new Host(() => hosts.delete(name));
     hosts.set(name, host);
     host.begin(() => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectedHosts, hostOf } from '../../src/agent.ts';
+import { connectedHosts, hostKey } from '../../src/agent.ts';
 import { parseHost } from '../../src/docker/connect/host.ts';
 import { Transport } from '../../src/docker/connect/transport.ts';
 import { busyHosts, withFewConnections } from '../../src/http/connections.ts';
@@ -100,8 +100,8 @@ test.each([
   ['nowhere', 'nowhere'],
   ['', ''],
 ])('the host of %s is %s', (origin, host) => {
-  expect(hostOf(origin)).toBe(host);
-  if (URL.canParse(origin)) expect(hostOf(new URL(origin))).toBe(host);
+  expect(hostKey(origin)).toBe(host);
+  if (URL.canParse(origin)) expect(hostKey(new URL(origin))).toBe(host);
 });
 
 test('requests to all forms of an origin take turns together', async () => {
