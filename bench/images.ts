@@ -30,7 +30,10 @@ export interface Shelf {
 /** What archives are made with. */
 type Workshop = Pick<Lab, 'shelf' | 'options' | 'start' | 'say'>;
 
-/** Builds the images in a daemon of that kind and saves them; once for each shelf and kind. The next call tries again what failed. */
+/**
+ * Builds the images in a daemon of that kind and saves them; once for each shelf and kind. After a failure, the next call
+ * tries again.
+ */
 export async function archivesOf(kind: DaemonKind, lab: Workshop): Promise<Archives> {
   const { archives } = lab.shelf;
   const known = archives.get(kind);
