@@ -154,7 +154,8 @@ async function loadRace(jobs: Jobs): Promise<Race> {
       {
         name: "ours, load --job with GitLab's cache of yesterday, empty daemon",
         ours: true,
-        remark: 'bytes are what the runner fetches, the cache included; what it stores after the job is not counted',
+        remark:
+          'bytes are what the runner fetches, the cache included; what it stores after the job is not counted',
         // As the runner does: it restores the folder before the job and stores it after.
         command: `unzip -q cache.zip && ${load(`${loadJob} --cache cache`)} && zip -q -r -0 stored.zip cache`,
         before: async () => {

@@ -43,8 +43,12 @@ function openDrain(): Drain {
 
 /** Closes a port, and waits until it is closed. Not every runtime tells that: Bun 1.2 does not. */
 async function closed(port: MessagePort): Promise<void> {
-  let isClosed = false;
-  port.once('close', () => (isClosed = true));
+  const told = new Promise<void>((resolve) => port.once('close', resolve));
   port.close();
-  for (let turn = 0; turn < MAX_TURNS && !isClosed; turn++) await setImmediate();
+  await Promise.race([told, pass(MAX_TURNS)]);
+}
+
+/** Waits for turns of the event loop. */
+async function pass(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await setImmediate();
 }

@@ -69,9 +69,7 @@ describe('a proxy', () => {
   ])('that cannot be used is told by its variable, without its login: %s=%s', async (name, address, what) => {
     await expect(openConnections(undefined, contextOf({ [name]: address }))).rejects.toMatchObject({
       code: 'USAGE',
-      message: expect.stringMatching(
-        new RegExp(`^the (?:address of the )?proxy in ${name} ${what}$`),
-      ),
+      message: expect.stringMatching(new RegExp(`^the (?:address of the )?proxy in ${name} ${what}$`)),
       hint: 'these forms are read: http://HOST:PORT, https://HOST:PORT and HOST:PORT',
     });
   });

@@ -133,12 +133,13 @@ describe.each(Object.entries(signing))('%s names the file of a key', (_, run) =>
     });
   });
 
-  test.each(['cosign.key', '/nowhere/keys-of-the-group/keys-of-the-project/private-key', './keys/of/the/group/and/of/the/project/key'])(
-    'and a path that no file has: %s',
-    async (path) => {
-      await expect(run(path)).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path } });
-    },
-  );
+  test.each([
+    'cosign.key',
+    '/nowhere/keys-of-the-group/keys-of-the-project/private-key',
+    './keys/of/the/group/and/of/the/project/key',
+  ])('and a path that no file has: %s', async (path) => {
+    await expect(run(path)).rejects.toMatchObject({ code: 'NOT_FOUND', facts: { path } });
+  });
 
   test('and reads a file whose name could be a key', async () => {
     const name = ED25519.toString('hex');

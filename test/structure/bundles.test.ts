@@ -73,10 +73,13 @@ describe('a bundle holds what is used, whichever entry it is imported from:', ()
     expect(total).toBeLessThan(kilobytes * 1000);
   });
 
-  test.each(['drayage', 'drayage/oci'])('isDigest of %s, without modules that it does not use', async (from) => {
-    const { code } = await bundleOf('isDigest', from);
-    expect(code).not.toMatch(/\bnode:/);
-  });
+  test.each(['drayage', 'drayage/oci'])(
+    'isDigest of %s, without modules that it does not use',
+    async (from) => {
+      const { code } = await bundleOf('isDigest', from);
+      expect(code).not.toMatch(/\bnode:/);
+    },
+  );
 
   test.each(['drayage', 'drayage/layout'])(
     'Layout of %s, and its changes only when one is made',
