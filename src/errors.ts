@@ -146,6 +146,7 @@ export type ErrorReason =
   | 'BASE_UNREACHABLE'
   | 'BASE_JOB_UNREACHABLE'
   | 'BASE_UNOPENED'
+  | 'BASE_EXPIRES'
   | 'LAYOUT_SIZE'
   | 'LOCK_HELD'
   | 'CACHE_OWNER'

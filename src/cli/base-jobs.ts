@@ -1,4 +1,4 @@
-import type { JobLayout, JobQuery, LocatedArtifact } from '../index.ts';
+import type { ErrorReason, JobLayout, JobQuery, LocatedArtifact } from '../index.ts';
 import { DrayageError, isDrayageError } from '../index.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Context } from './context.ts';
@@ -40,18 +40,21 @@ export async function openBaseJobs(
 ): Promise<JobLayout[]> {
   const queries = readBaseJobs(options, context);
   const keep = parseAge(options.keep ?? KEEP, 'a time');
-  return openAll(queries, artifacts, context, ({ expires }, what) => {
+  // `--keep 0m` takes what is there now: GitLab keeps some artifacts beyond their expiry.
+  const neededUntil = keep === 0 ? undefined : new Date(Date.now() + keep);
+  const layouts = await openAll(queries, artifacts, context, ({ expires }, what) => {
     if (expires === null) return true;
     if (expires === undefined) {
       note(context, `base ${what}: GitLab does not say until when its artifact is kept`);
       return true;
     }
-    // `--keep 0m` takes what is there now: GitLab keeps some artifacts beyond their expiry.
-    if (keep === 0 || Date.parse(expires) >= Date.now() + keep) return true;
+    if (neededUntil === undefined || Date.parse(expires) >= neededUntil.getTime()) return true;
     const why = `GitLab may delete its artifact from ${expires} on, before this one`;
-    note(context, `base ${what} is not used: ${why}; --keep says how long this one is needed`);
+    note(context, `base ${what} is not used: ${why}`, 'BASE_EXPIRES');
     return false;
   });
+  // What such a layout omits itself is in other artifacts, which may expire earlier.
+  return layouts.map((layout) => ({ ...layout, neededUntil }));
 }
 
 /**
@@ -122,8 +125,8 @@ function layoutsOf(
   }));
 }
 
-function note({ onProgress }: Context, message: string): void {
-  onProgress({ kind: 'note', message });
+function note({ onProgress }: Context, message: string, reason?: ErrorReason): void {
+  onProgress({ kind: 'note', message, reason });
 }
 
 /** Refuses options that would be ignored. */

@@ -2,7 +2,7 @@ import { currentBudget } from '../budget.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { JobPlace } from './base-jobs.ts';
-import { baseJobsOf } from './base-jobs.ts';
+import { baseJobsOf, describeJob, expiresBefore } from './base-jobs.ts';
 import { images, isUnreadable } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
@@ -17,6 +17,11 @@ export interface JobLayout {
   place: ImagePlace;
   /** Where a reader of the saved layout finds it. */
   at: JobPlace;
+  /**
+   * Layers that are recorded in an artifact which expires before this time are not omitted: in this one, or in those of
+   * other jobs, where this layout omits layers itself. Default: whenever they expire.
+   */
+  neededUntil?: Date | undefined;
 }
 
 /**
@@ -35,6 +40,8 @@ export class BaseJob {
   /** By the pair. */
   readonly #places = new Map<string, JobPlace>();
   readonly #layers: Layer[] = [];
+  /** Those that expire too early, by the words for each. */
+  readonly #expiring = new Map<string, JobPlace>();
 
   private constructor(layout: ContentSource) {
     this.source = layout;
@@ -76,6 +83,11 @@ export class BaseJob {
     return this.#places.get(pairOf(layer));
   }
 
+  /** The jobs whose artifacts expire too early: their layers are not stated. */
+  get expiring(): readonly JobPlace[] {
+    return [...this.#expiring.values()];
+  }
+
   annotationsFor(): Record<string, string> {
     return {};
   }
@@ -83,13 +95,15 @@ export class BaseJob {
   async #learn(
     layer: Layer,
     { omitted, jobs }: { omitted: ReadonlySet<string>; jobs: ReadonlyMap<string, JobPlace> },
-    { place, at }: JobLayout,
+    { place, at, neededUntil }: JobLayout,
     options: ContentOptions,
   ): Promise<void> {
     const { digest } = layer.blob;
     const isThere = await place.has(layer.blob, options);
     const where = isThere ? at : omitted.has(digest) ? jobs.get(digest) : undefined;
     if (where?.server !== at.server || this.#places.has(pairOf(layer))) return;
+    if (neededUntil !== undefined && expiresBefore(where, neededUntil))
+      return void this.#expiring.set(describeJob(where), where);
     this.#places.set(pairOf(layer), where);
     this.#layers.push(layer);
   }

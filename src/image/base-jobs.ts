@@ -28,6 +28,11 @@ export function describeJob({ job, project }: JobPlace): string {
   return `job ${job} of ${/^\d+$/.test(project) ? `project ${project}` : project}`;
 }
 
+/** Whether the server may delete the artifact before this time. One whose expiry is not known counts as kept. */
+export function expiresBefore({ expires }: JobPlace, time: Date): boolean {
+  return expires !== undefined && Date.parse(expires) < time.getTime();
+}
+
 /** An address without credentials; no name that climbs out of the artifact. */
 const placeSchema = documentObject({
   server: v.pipe(v.string(), v.regex(SERVER_ADDRESS), v.maxLength(500)),

@@ -99,6 +99,46 @@ describe('save --base-job', () => {
     expect(statuses(again)).toEqual(['omitted', 'omitted', 'written']);
   });
 
+  describe('does not use what that omits itself where the recorded artifact expires earlier', () => {
+    const soon = new Date(Date.now() + 3600 * 1000).toISOString();
+    const ALL = makeCargo({ layers: ['base', 'one', 'two', 'three', 'four'] });
+    beforeEach(async () => {
+      await chain.pipeline('1', FIRST, ['--base-job', 'build'], soon);
+      await chain.pipeline('2', RUNS[1] ?? expect.fail(), ['--base-job=build', '--keep=5m']);
+    });
+
+    test('but stores it again, for the pipelines after it', async () => {
+      const third = await chain.pipeline('3', RUNS[2] ?? expect.fail());
+      expect(statuses(third)).toEqual(['written', 'written', 'omitted', 'written']);
+      const why = `base job 1 of project 12 is not used: its artifact may be deleted from ${soon} on`;
+      expect(third.stderr.split(why)).toHaveLength(2);
+      expect(third.stderr).toContain('--keep says how long this one is needed');
+      const fourth = await chain.pipeline('4', ALL);
+      expect(statuses(fourth)).toEqual(['omitted', 'omitted', 'omitted', 'omitted', 'written']);
+      expect(fourth.stderr).not.toContain('is not used');
+      chain.refuse('1', 404);
+      expect(await chain.archive('4')).toMatchObject({ code: 0 });
+    });
+
+    test.each(['--keep=5m', '--keep=0m'])('unless %s says that it lives long enough', async (keep) => {
+      const third = await chain.pipeline('3', RUNS[2] ?? expect.fail(), ['--base-job=build', keep]);
+      expect(statuses(third)).toEqual(['omitted', 'omitted', 'omitted', 'written']);
+      expect(third.stderr).not.toContain('is not used');
+    });
+
+    test('and takes it from a base that is named after it and has it for longer', async () => {
+      await chain.build(FIRST);
+      await chain.save('9', '--from', 'built', '--base-job=none');
+      await chain.ship('9');
+      const other = chain.jobs.shift() ?? expect.fail();
+      chain.jobs.push({ ...other, name: 'other' });
+      const args = ['--base-job=build', '--base-job=other'];
+      const third = await chain.pipeline('3', RUNS[2] ?? expect.fail(), args);
+      expect(statuses(third)).toEqual(['omitted', 'omitted', 'omitted', 'written']);
+      expect(third.stderr).toContain('job 9 of project 12 has them until 2999-01-01');
+    });
+  });
+
   test('uses one that never expires, and says nothing of that', async () => {
     await chain.pipeline('1', FIRST);
     delete chain.jobs[0]?.expireAt;

@@ -6,7 +6,8 @@ import type { ImagePlace, StoredImage } from '../../../content/image-index.ts';
 import type { ErrorReason } from '../../../errors.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { JobLayout } from '../../../image/base-job.ts';
-import { baseJobsOf } from '../../../image/base-jobs.ts';
+import type { JobPlace } from '../../../image/base-jobs.ts';
+import { baseJobsOf, describeJob } from '../../../image/base-jobs.ts';
 import { BaseJob } from '../../../image/base-job.ts';
 import { footprint } from '../../../image/footprint.ts';
 import { omittedParts } from '../../../image/omitted-layers.ts';
@@ -82,9 +83,13 @@ export class Omitter {
     const { baseLayouts = [], baseJobs = [], thin, signal, onProgress } = options;
     const layouts: Base[] = [];
     for (const layout of baseLayouts) layouts.push(await BaseLayout.open(layout, ledger, { signal }));
-    for (const layout of baseJobs) layouts.push(await BaseJob.open(layout, ledger, { signal }));
     const onNote = (message: string, reason?: ErrorReason): void =>
       onProgress?.({ kind: 'note', message, reason });
+    for (const layout of baseJobs) {
+      const base = await BaseJob.open(layout, ledger, { signal });
+      for (const place of base.expiring) onNote(describeExpiring(place), 'BASE_EXPIRES');
+      layouts.push(base);
+    }
     const finder = thin && new BaseFinder(thin, ledger, onNote, { signal });
     const found = finder !== undefined && thin?.when === 'always' ? await findBefore(finder, options) : [];
     return new Omitter(options, layouts, found, finder);
@@ -138,6 +143,11 @@ function noteJobs(image: ArrivedImage, onProgress: OnProgress | undefined): void
     const message = `${nameOf(image)}: ${layers} of ${count(image.layers.length, 'layer')} (${formatBytes(bytes)} of ${formatBytes(total)}) are omitted: ${where} has them${until === null ? '' : ` until ${until}`}`;
     onProgress?.({ kind: 'note', message });
   }
+}
+
+function describeExpiring(place: JobPlace): string {
+  const why = `its artifact may be deleted from ${place.expires} on, before this layout`;
+  return `base ${describeJob(place)} is not used: ${why}`;
 }
 
 /** Removes layers that were written and are omitted after all, unless another image needs them. */
