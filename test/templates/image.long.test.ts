@@ -7,10 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { makeCargo } from '../docker/cargo.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { PIPELINE } from '../support/gitlab-job.ts';
+import { JobChain } from '../support/job-chain.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { Job, Ran } from './pipeline.ts';
 import { documents, inputsOf, merge, runJob, ship } from './pipeline.ts';
@@ -93,6 +95,7 @@ describe('the component', () => {
       'compress',
       'adopt',
       'base_job',
+      'keep',
       'sticky',
     ]);
     for (const [name, { description, default: value, regex = '', options }] of declared) {
@@ -192,6 +195,25 @@ ${TEST}`;
     expect(build).toMatchObject({ code: 0 });
     expect(build.output).toContain('drayage-demo/worker:1.0: not adopted');
     expect(tested?.output).toContain('got drayage-demo/api:pipeline-4711-');
+  });
+
+  test.each<[string, Record<string, string>, Record<string, string>, string]>([
+    ['are too few', {}, {}, 'is not used: GitLab may delete its artifact'],
+    ['are enough if the input says so', { keep: '1d' }, {}, 'are omitted: job 1 of project 12 has them'],
+    ['are enough if the job says so', {}, { DRAYAGE_KEEP: '1d' }, 'are omitted: job 1 of project 12 has them'],
+  ])('beside a base job that is kept for two days, which %s', async (_, given, env, told) => {
+    const chain = await JobChain.start();
+    const expires = new Date(Date.now() + 2 * 24 * 3600 * 1000).toISOString();
+    await chain.pipeline('1', makeCargo({ layers: ['base'] }), [], expires);
+    const all = {
+      ...environment('build', '2'),
+      ...chain.envOf('2'),
+      DRAYAGE_FROM: join(chain.cwd, 'built'),
+      ...env,
+    };
+    const job = merge(COMPONENT, { ...inputs, base_job: 'build', ...given }, '{}').get('.drayage-save') ?? {};
+    const { code, output } = await runJob(job, home, all);
+    expect([code, output]).toEqual([0, expect.stringContaining(told)]);
   });
 
   test('compressed as the input says, unless the job says otherwise', async () => {
