@@ -25,19 +25,27 @@ export function omittedBlobs(
 }
 
 /**
- * Which layers an image omits, in words: `2 of docker.io/library/node:22`, `3 of job 4711 of group/app`, or `none`.
+ * How many of the first layers an image omits, in words: `2 of docker.io/library/node:22`, or `none`. Layers in the
+ * artifacts of jobs do not count.
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function describeOmitted(image: { root: Descriptor; annotations: Annotations }): string {
   const count = statedCount(image);
-  const said = count === 0 ? [] : [`${count} of ${image.annotations[BASE_NAME] ?? 'another layout'}`];
-  const counts = new Map<string, number>();
-  for (const place of baseJobsOf(image).values()) {
-    const job = describeJob(place);
-    counts.set(job, (counts.get(job) ?? 0) + 1);
-  }
-  for (const [job, blobs] of counts) said.push(`${blobs} of ${job}`);
-  return said.length === 0 ? 'none' : said.join(', ');
+  return count === 0 ? 'none' : `${count} of ${image.annotations[BASE_NAME] ?? 'another layout'}`;
+}
+
+/**
+ * The annotations of an image that consists of these: what is true of each, and in which artifact each blob is. The
+ * number of omitted first layers must be the same for all.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export function jointAnnotations(
+  parts: readonly { root: Descriptor; annotations: Annotations }[],
+): Record<string, string> {
+  const [first = {}, ...others] = parts.map(({ annotations }) => annotations);
+  const common = Object.entries(first).filter(([key, value]) => others.every((own) => own[key] === value));
+  const jobs = new Map(parts.toReversed().flatMap((part) => [...baseJobsOf(part)]));
+  return { ...Object.fromEntries(common), ...omissionOf(0, jobs) };
 }
 
 /** Omitted layers of an image that are in one place. */

@@ -9,7 +9,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/manifest.ts';
 import type { Platform } from '../oci/platform.ts';
-import { describeOmitted } from '../image/omitted-layers.ts';
+import { describeOmitted, jointAnnotations } from '../image/omitted-layers.ts';
 import type { PlatformManifest, PlatformPart } from '../oci/platform-index.ts';
 import { platformIndex } from '../oci/platform-index.ts';
 
@@ -24,13 +24,13 @@ export interface CombinedImage {
   root: Descriptor;
   /** The new index; undefined if one of the parts is the whole already. */
   document?: Document;
-  /** The annotations that all parts have. */
+  /** The annotations that all parts have, and the artifacts in which layers of any part are. */
   annotations: Record<string, string>;
 }
 
 /**
  * Makes one multi-platform image of images with one name. Reads only documents.
- * @throws {@link DrayageError} `AMBIGUOUS` if two of them are for one platform; `UNSAFE` if they omit different layers;
+ * @throws {@link DrayageError} `AMBIGUOUS` if two of them are for one platform; `UNSAFE` if they omit different first layers;
  * errors of a source for damaged content
  */
 export async function combineImages(
@@ -40,7 +40,8 @@ export async function combineImages(
 ): Promise<CombinedImage> {
   const read = [];
   for (const part of parts) read.push(await readPart(part, options));
-  return { ...platformIndex(name, read), annotations: commonAnnotations(name, parts) };
+  assertSameOmitted(name, parts);
+  return { ...platformIndex(name, read), annotations: jointAnnotations(parts.map(({ image }) => image)) };
 }
 
 async function readPart({ source, image }: CombinePart, options: ContentOptions): Promise<PlatformPart> {
@@ -69,15 +70,7 @@ function wholePlatform({ platform }: Descriptor): Platform | undefined {
   return platform?.os && platform.architecture ? platform : undefined;
 }
 
-/** An annotation of one part is not true for all. */
-function commonAnnotations(name: string, parts: readonly CombinePart[]): Record<string, string> {
-  assertSameOmitted(name, parts);
-  const [first = {}, ...others] = parts.map(({ image }) => image.annotations);
-  const common = Object.entries(first).filter(([key, value]) => others.every((own) => own[key] === value));
-  return Object.fromEntries(common);
-}
-
-/** An image states its omitted layers and their base once, so that must be true for all its parts. */
+/** An image states the number of its omitted first layers and their base once, so that must be true for all its parts. */
 function assertSameOmitted(name: string, parts: readonly CombinePart[]): void {
   const said = parts.map(({ image }) => describeOmitted(image));
   const [first, ...others] = new Set(said);

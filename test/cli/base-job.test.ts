@@ -6,6 +6,7 @@ import { makeCargo } from '../docker/cargo.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { JobChain } from '../support/job-chain.ts';
 import { listFiles } from '../support/list-files.ts';
+import { writeCargo } from '../support/write-cargo.ts';
 import { zip } from '../support/zip-bytes.ts';
 
 /** One image for each pipeline: every one changes the last layer, or adds one. */
@@ -237,6 +238,24 @@ describe('a layout whose base is a job', () => {
     expect(images[0]?.omitted).toMatchObject([{ where: 'job 1 of project 12', layers: 2 }]);
     expect((await chain.run('2', 'inspect', 'thin')).stdout).toMatch(told);
     expect((await chain.run('2', 'inspect', 'thin', '--html', '-')).stdout).toMatch(told);
+  });
+
+  test('is verified and merged without what it omits, which stays where it is', async () => {
+    await drayage(['fetch', '--job', 'build', '--out', 'thin'], { cwd: chain.cwd, env: chain.envOf('2') });
+    await writeCargo(join(chain.cwd, 'tool'), makeCargo({ layers: ['tool'] }), 'tool:1');
+    expect(await chain.run('2', 'save', '--from', 'tool', '--out', 'other')).toMatchObject({ code: 0 });
+    chain.gitlab.seen.splice(0);
+    expect(await chain.run('2', 'merge', 'thin', 'other', '--out', 'all')).toMatchObject({ code: 0 });
+    const { code, stdout } = await chain.run('2', 'verify', 'all');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/2 layers \(.*\) omitted and not read/)]);
+    expect(chain.gitlab.seen).toEqual([]);
+    const loaded = await chain.run('2', 'load', 'all', '--to', 'docker-archive:app.tar');
+    expect([loaded.code, loaded.stderr]).toEqual([
+      0,
+      expect.stringContaining('omitted layers are read from its base job 1 of project 12'),
+    ]);
+    chain.refuse('1', 404);
+    expect(await chain.run('2', 'load', 'all', '--to', 'docker-archive:again.tar')).toMatchObject({ code: 3 });
   });
 
   test('is completed by fetch, as long as the base is there', async () => {

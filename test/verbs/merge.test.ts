@@ -6,7 +6,8 @@ import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
-import { OMITTED_LAYERS } from '../../src/image/annotations.ts';
+import { BASE_JOBS, OMITTED_LAYERS } from '../../src/image/annotations.ts';
+import { baseJobsAnnotation, baseJobsOf } from '../../src/image/base-jobs.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { snapshot } from '../layout/folders.ts';
@@ -172,6 +173,52 @@ test('layers that were left out on purpose stay out, and that stays told', async
   expect(image.annotations).toMatchObject({ [OMITTED_LAYERS]: '1' });
   expect(await to.has(AMD.layers[0] ?? expect.fail())).toBe(false);
   expect(await to.has(AMD.layers[1] ?? expect.fail())).toBe(true);
+});
+
+/** An image whose layer is in the artifact of a job. */
+function inJob(image: SampleImage, layer: Descriptor | undefined, job: string): Added {
+  if (layer === undefined) return { image, names: ['app:1'] };
+  const place = { server: 'https://gitlab.example', project: '12', job, path: `.drayage/${job}` };
+  const annotations = { [BASE_JOBS]: baseJobsAnnotation(new Map([[layer.digest, place]])) ?? expect.fail() };
+  return { image, names: ['app:1'], annotations, without: [layer] };
+}
+
+test.each<[string, Added, Added, [Descriptor | undefined, string][]]>([
+  [
+    'of jobs of their own',
+    inJob(AMD, AMD.layers[1], '1'),
+    inJob(ARM, ARM.layers[1], '2'),
+    [
+      [AMD.layers[1], '1'],
+      [ARM.layers[1], '2'],
+    ],
+  ],
+  [
+    'of one job',
+    inJob(AMD, AMD.layers[1], '1'),
+    inJob(ARM, ARM.layers[1], '1'),
+    [
+      [AMD.layers[1], '1'],
+      [ARM.layers[1], '1'],
+    ],
+  ],
+  [
+    'of a job, and of none',
+    inJob(AMD, AMD.layers[1], '1'),
+    inJob(ARM, undefined, ''),
+    [[AMD.layers[1], '1']],
+  ],
+  ['of a job, and here', inJob(AMD, AMD.layers[0], '1'), inJob(ARM, undefined, ''), []],
+])('layers of two platforms in the artifacts %s stay there', async (_, amd, arm, expected) => {
+  const from = [await layoutOf(amd), await layoutOf(arm)];
+  const to = await emptyLayout();
+  await merge({ from, to });
+  expect(await platformsOf(to, 'app:1')).toEqual(['amd64', 'arm64']);
+  const [image] = await to.resolve('app:1');
+  const jobs = [...baseJobsOf(image)].map(([digest, { job }]) => [digest, job]);
+  expect(jobs.toSorted()).toEqual(expected.map(([blob, job]) => [blob?.digest, job]).toSorted());
+  for (const [blob = expect.fail()] of expected) expect(await to.has(blob)).toBe(false);
+  expect((await verify({ layout: to })).problems).toEqual([]);
 });
 
 test('layers that another of the layouts holds are not left out any more', async () => {
