@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { InspectResult } from '../../src/index.ts';
 import { drayageJson } from '../support/cli.ts';
+import type { FakeJob } from '../support/fake-gitlab.ts';
 import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
 import { listFiles } from '../support/list-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -25,7 +27,7 @@ const COMMAND_LINE = fileURLToPath(new URL('dist/cli/bin.js', ROOT));
 const PIPELINE = '4711';
 const COMMIT = 'a'.repeat(40);
 
-/** The pipelines that the guide shows, in their order. */
+/** The pipelines that the guides show, in their order. */
 const SNIPPETS = [
   'build-test',
   'fastzip',
@@ -39,20 +41,24 @@ const SNIPPETS = [
   'platforms',
   'sweep',
   'sticky',
+  'base-job',
+  'cache',
+  'base-layout',
 ] as const;
 type Snippet = (typeof SNIPPETS)[number];
 
 const guide = await readFile(new URL('docs/gitlab.md', ROOT), 'utf8');
-const texts = [...guide.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
+const ofThin = await readFile(new URL('docs/thin.md', ROOT), 'utf8');
+const texts = [...`${guide}\n${ofThin}`.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
 
 /** The text of a snippet, as the guide has it. */
 function snippet(name: Snippet): string {
   const text = texts[SNIPPETS.indexOf(name)];
-  if (text === undefined) throw new Error(`the guide has no ${name}`);
+  if (text === undefined) throw new Error(`the guides have no ${name}`);
   return text;
 }
 
-test('each pipeline of the guide is run by a test of this file', () => {
+test('each pipeline of the guides is run by a test of this file', () => {
   expect(texts.map((text) => text.split('\n')[0])).toEqual([
     'stages: [build, test]',
     'variables:',
@@ -66,6 +72,9 @@ test('each pipeline of the guide is run by a test of this file', () => {
     'build:',
     'sweep:',
     'default:',
+    'build:',
+    'test:',
+    'build:',
   ]);
 });
 
@@ -223,7 +232,58 @@ describe.skipIf(skip)('a pipeline of the guide', () => {
     for (const { size } of files) expect(size).toBeLessThan(10_000);
     expect(await leftReferences()).toEqual([]);
   });
+
+  test('stores what no earlier pipeline has, fills a cache, and stores all of it if it is scheduled', async () => {
+    const kept: FakeJob[] = [];
+    let folder = '';
+    const gitlab = await FakeGitLab.start({
+      describes: true,
+      get jobs() {
+        return [...artifactsIn('build', folder), ...kept];
+      },
+    });
+    const expireAt = new Date(Date.now() + 13 * 24 * 3600 * 1000).toISOString();
+    const runNext = async (source: string, firstJob: number, ...more: string[]): Promise<Ran> => {
+      kept.unshift(...artifactsIn('build', folder).map((job) => ({ ...job, expireAt })));
+      folder = await temporaryFolder();
+      return runSnippets([snippet('base-job'), snippet('cache'), ...more], {
+        folder,
+        firstJob,
+        variables: {
+          CI_API_V4_URL: gitlab.url,
+          CI_JOB_TOKEN: JOB_TOKEN,
+          CI_DEFAULT_BRANCH: 'main',
+          CI_PIPELINE_SOURCE: source,
+        },
+      });
+    };
+    const told = expect.stringContaining('are omitted: ');
+    expect((await runNext('push', 100_000)).printedBy('build')).not.toContainEqual(told);
+    expect((await runNext('schedule', 200_000)).printedBy('build')).not.toContainEqual(told);
+    // The job that loads finds nothing of what the other one built.
+    const emptied = 'test: { before_script: ["docker system prune --all --force"] }\n';
+    const ran = await runNext('push', 300_000, emptied);
+    expect(ran.printedBy('build')).toContainEqual(
+      expect.stringContaining('are omitted: job 200000 of project'),
+    );
+    const cached = await listFiles(join(ran.repository, '.gitlab-ci-local/cache'));
+    expect(cached.filter(({ path }) => path.includes('.drayage-cache/')).length).toBeGreaterThan(0);
+  });
+
+  test('leaves the layers of the first job out of the artifact of the second one', async () => {
+    const extended = 'FROM app:1\nCOPY what /more\n';
+    const ran = await runSnippets([snippet('base-layout')], { files: { 'test.Dockerfile': extended } });
+    const cwd = join(ran.repository, '.gitlab-ci-local/artifacts/extend');
+    const { images } = await drayageJson<InspectResult>(['inspect', '.drayage/extend'], { cwd });
+    expect(images).toMatchObject([{ names: ['app-test:1'], omitted: [{ where: 'another layout' }] }]);
+    expect(ran.printedBy('test').join('\n')).toContain('app-test:1');
+  });
 });
+
+/** The artifact of a job, if it has run in this folder. */
+function artifactsIn(job: string, folder: string): FakeJob[] {
+  return existsSync(join(folder, 'app/.gitlab-ci-local/artifacts', job)) ? artifactOf(job, folder) : [];
+}
 
 /** A pipeline of the guide, and what is beside it. */
 interface Guided {
@@ -233,6 +293,8 @@ interface Guided {
   variables: Readonly<Record<string, string>>;
   /** Where it runs. */
   folder?: string | undefined;
+  /** The ID of its first job. */
+  firstJob?: number | undefined;
 }
 
 interface Ran extends CommandResult {
@@ -259,7 +321,7 @@ function expectPassed(ran: Ran): Ran {
 }
 
 /** Runs a pipeline in a repository whose images can say what they are. */
-async function runGuided({ parts, files = {}, variables, folder }: Guided): Promise<Ran> {
+async function runGuided({ parts, files = {}, variables, folder, firstJob }: Guided): Promise<Ran> {
   const home = folder ?? (await temporaryFolder());
   const repository = join(home, 'app');
   const names = parts.map((_, i) => `part-${i}.yml`);
@@ -285,6 +347,7 @@ async function runGuided({ parts, files = {}, variables, folder }: Guided): Prom
   const programs = { drayage: `exec node '${COMMAND_LINE}' "$@"`, npm: NPM_OF_JOBS };
   const result = await runPipeline(repository, {
     folder: home,
+    firstJob,
     variables: { CI_PIPELINE_ID: PIPELINE, CI_COMMIT_SHA: COMMIT, ...variables },
     programs,
   });

@@ -34,7 +34,7 @@ export interface PipelineOptions {
   /** More programs of the jobs: shell scripts by name. */
   programs?: Readonly<Record<string, string>>;
   /** The ID of its first job. Default 100 000. */
-  firstJob?: number;
+  firstJob?: number | undefined;
 }
 
 /** Runs the pipeline of a repository. Its jobs have `node`, and the client of docker 28 with its plugins. */
