@@ -79,15 +79,37 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
     // A containerd store keeps blobs of a failed load until it collects its garbage.
     const target = await start(kind);
 
-    const loaded = async (id: string): Promise<{ bytes: number; images: LoadResult['images'] }> => {
+    const loaded = async (
+      id: string,
+      into: TestDaemon = target,
+    ): Promise<{ bytes: number; images: LoadResult['images'] }> => {
       const before = chain.gitlab.sent;
-      const { images } = await drayageJson<LoadResult>(load(target, id), {
+      const { images } = await drayageJson<LoadResult>(load(into, id), {
         cwd: chain.cwd,
         env: chain.envOf(id),
       });
-      expect((await identify(target, images[0]?.ref ?? '')).configDigest).toBe(images[0]?.id);
+      expect((await identify(into, images[0]?.ref ?? '')).configDigest).toBe(images[0]?.id);
       return { bytes: chain.gitlab.sent - before, images };
     };
+
+    // Where nothing is, each is read from all of its places.
+    for (const [i, id] of PIPELINES.entries()) {
+      const before = chain.gitlab.sent;
+      const args = ['load', '--job-id', id, '--to', `docker-archive:${id}.tar`];
+      expect(await chain.run(id, ...args)).toMatchObject({ code: 0 });
+      expect(chain.gitlab.sent - before).toBeGreaterThan(total[i] ?? 0);
+      expect(chain.gitlab.sent - before).toBeLessThan((total[i] ?? 0) + PIPELINES.length * SLACK);
+    }
+
+    // Each into a daemon that has the image of the pipeline before.
+    const lasting = await start(kind);
+    for (const [i, id] of PIPELINES.entries()) {
+      const { bytes, images } = await loaded(id, lasting);
+      expect(images).toMatchObject([{ id: ids[i], status: 'loaded', layersSent: i === 0 ? 5 : 1 }]);
+      expect(bytes).toBeGreaterThan(own[i] ?? 0);
+      expect(bytes).toBeLessThan((own[i] ?? 0) + SLACK);
+    }
+
     const cold = await loaded('4');
     expect(cold.images).toMatchObject([{ id: ids[3], status: 'loaded', layersPresent: 0 }]);
     expect(cold.bytes).toBeGreaterThan(total[3] ?? 0);
