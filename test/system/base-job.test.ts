@@ -30,6 +30,9 @@ async function imagesOf(daemon: TestDaemon): Promise<string> {
   return (await daemon.docker(['images', '--all', '--digests'])).stdout;
 }
 
+/** Whether a layer counts only on top of the same layers, so that what is above a new one is needed again. */
+const isByChain = (kind: DaemonKind): boolean => kind !== 'docker-28-containerd';
+
 const load = (daemon: TestDaemon, id: string): string[] => ['load', '--job-id', id, '--host', daemon.host];
 
 describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
@@ -46,6 +49,8 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
     const versions = PIPELINES.map(() => [text(), text()]);
     const own: number[] = [];
     const total: number[] = [];
+    /** With all layers above the new one. */
+    const above: number[] = [];
     const ids: string[] = [];
     for (const [i, id] of PIPELINES.entries()) {
       await buildTinyImage(builder, ['app:1'], { layers: layersOf(i, versions) });
@@ -55,6 +60,7 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
       const sizes = layers.map(({ size, status }) => ({ size, own: status === 'omitted' ? 0 : size }));
       own.push(sizes.reduce((sum, layer) => sum + layer.own, 0));
       total.push(sizes.reduce((sum, layer) => sum + layer.size, 0));
+      above.push(sizes.slice(i).reduce((sum, { size }) => sum + size, 0));
       ids.push(configDigest);
       expect(saved.images[0]?.id).toBe(configDigest);
       expect(layers.filter(({ status }) => status !== 'omitted')).toHaveLength(i === 0 ? 5 : 1);
@@ -105,9 +111,9 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
     const lasting = await start(kind);
     for (const [i, id] of PIPELINES.entries()) {
       const { bytes, images } = await loaded(id, lasting);
-      expect(images).toMatchObject([{ id: ids[i], status: 'loaded', layersSent: i === 0 ? 5 : 1 }]);
+      expect(images).toMatchObject([{ id: ids[i], status: 'loaded' }]);
       expect(bytes).toBeGreaterThan(own[i] ?? 0);
-      expect(bytes).toBeLessThan((own[i] ?? 0) + SLACK);
+      expect(bytes).toBeLessThan((isByChain(kind) ? (above[i] ?? 0) : (own[i] ?? 0)) + SLACK);
     }
 
     const cold = await loaded('4');

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { InspectResult } from '../../src/index.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
+import { sampleImage } from '../../src/testing/sample-images.ts';
+import { buildkitEntry, entryOf, writeBuilderLayout } from '../support/builder-layout.ts';
 import { drayageJson } from '../support/cli.ts';
 import type { FakeJob } from '../support/fake-gitlab.ts';
 import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
@@ -38,6 +41,9 @@ const SNIPPETS = [
   'trigger',
   'child.yml',
   'builder',
+  'buildctl',
+  'kaniko',
+  'ko',
   'platforms',
   'sweep',
   'sticky',
@@ -68,6 +74,9 @@ test('each pipeline of the guides is run by a test of this file', () => {
     '# compose.yml',
     'child:',
     '# child.yml',
+    'build:',
+    'build:',
+    'kaniko:',
     'build:',
     'build:',
     'sweep:',
@@ -188,6 +197,26 @@ describe.skipIf(skip)('a pipeline of the guide', () => {
     expect(ran.printedBy('test')).toContain('tested test');
   });
 
+  test.each([
+    ['buildctl', 'buildctl'],
+    ['kaniko', 'executor'],
+    ['ko', 'ko'],
+  ] as const)('adopts a layout as %s writes it', async (name, program) => {
+    const folder = await temporaryFolder();
+    const image = sampleImage([`built by ${name}`]);
+    const written = join(folder, 'written');
+    const entry = name === 'buildctl' ? buildkitEntry(image, 'app', '1') : entryOf(image);
+    await writeBuilderLayout(written, { content: [image], entries: [entry] });
+    const load = 'test:\n  needs: [build]\n  script: ["drayage load --to docker-archive:app.tar"]\n';
+    const ran = await runSnippets([snippet(name), load], {
+      folder,
+      variables: { KANIKO_IMAGE: 'kaniko' },
+      programs: { [program]: standIn(written, image) },
+    });
+    expect(ran.printedBy('build')).toContainEqual(expect.stringContaining(' 0 B new'));
+    expect(ran.printedBy('test').join('\n')).toContain('app:1');
+  });
+
   describe('builds each platform in a job of a matrix, and merges them into one image', () => {
     const use = [
       'use:',
@@ -295,6 +324,23 @@ interface Guided {
   folder?: string | undefined;
   /** The ID of its first job. */
   firstJob?: number | undefined;
+  /** More programs of its jobs: shell scripts by name. */
+  programs?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Stands for a builder: writes this layout where the arguments say, and tells the digest in each of the three ways. */
+function standIn(layout: string, { root }: SampleImage): string {
+  const metadata = { 'containerimage.digest': root.digest, 'image.name': 'app:1' };
+  return `while [ $# -gt 0 ]; do
+  case $1 in
+    --output) dest=\${2#*dest=}; dest=\${dest%%,*} ;;
+    --oci-layout-path) dest=$2 ;;
+    --metadata-file) echo '${JSON.stringify(metadata)}' >"$2" ;;
+    --digest-file) printf ${root.digest} >"$2" ;;
+  esac
+  shift
+done
+mkdir -p "\${dest%/*}" && cp -r '${layout}' "$dest" && echo "$dest@${root.digest}"`;
 }
 
 interface Ran extends CommandResult {
@@ -321,7 +367,14 @@ function expectPassed(ran: Ran): Ran {
 }
 
 /** Runs a pipeline in a repository whose images can say what they are. */
-async function runGuided({ parts, files = {}, variables, folder, firstJob }: Guided): Promise<Ran> {
+async function runGuided({
+  parts,
+  files = {},
+  variables,
+  folder,
+  firstJob,
+  programs: more,
+}: Guided): Promise<Ran> {
   const home = folder ?? (await temporaryFolder());
   const repository = join(home, 'app');
   const names = parts.map((_, i) => `part-${i}.yml`);
@@ -344,7 +397,7 @@ async function runGuided({ parts, files = {}, variables, folder, firstJob }: Gui
     await cp(BUSYBOX, join(repository, context, 'busybox'));
   }
   await commitAll(repository, home);
-  const programs = { drayage: `exec node '${COMMAND_LINE}' "$@"`, npm: NPM_OF_JOBS };
+  const programs = { ...more, drayage: `exec node '${COMMAND_LINE}' "$@"`, npm: NPM_OF_JOBS };
   const result = await runPipeline(repository, {
     folder: home,
     firstJob,

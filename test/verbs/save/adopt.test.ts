@@ -12,7 +12,7 @@ import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { makeCargo } from '../../docker/cargo.ts';
 import type { SampleImage } from '../../../src/testing/sample-images.ts';
-import { imageOf, sampleImage, sampleIndex, sampleReferrer } from '../../../src/testing/sample-images.ts';
+import { describeBytes, imageOf, sampleImage, sampleIndex, sampleReferrer } from '../../../src/testing/sample-images.ts';
 import { sampleAttestation } from '../../layout/sample-images.ts';
 import { snapshot } from '../../layout/folders.ts';
 import { buildkitEntry, entryOf, writeBuilderLayout } from '../../support/builder-layout.ts';
@@ -108,6 +108,26 @@ test('with a proof, each layer is read once as well, and its uncompressed size i
   for (const { digest } of image.layers) expect(opened.get(digestHex(digest))).toBe(1);
   expect(result.images[0]?.layers.every(({ uncompressedSize }) => uncompressedSize !== null)).toBe(true);
 });
+
+/** The same image with docker's media types. */
+function asDocker(image: SampleImage): SampleImage {
+  const [, bytes = expect.fail()] = image.blobs.find(([{ digest }]) => digest === image.root.digest) ?? [];
+  const manifest = JSON.parse(Buffer.from(bytes).toString()) as { config: object; layers: object[] };
+  const mediaType = 'application/vnd.docker.distribution.manifest.v2+json';
+  const written = Buffer.from(
+    JSON.stringify({
+      ...manifest,
+      mediaType,
+      config: { ...manifest.config, mediaType: 'application/vnd.docker.container.image.v1+json' },
+      layers: manifest.layers.map((layer) => ({
+        ...layer,
+        mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+      })),
+    }),
+  );
+  const root = describeBytes(written, mediaType);
+  return { ...image, root, blobs: [...image.blobs.slice(0, -1), [root, written]] };
+}
 
 /** An image whose layer is not the one that its config states. */
 function forged(): SampleImage {
@@ -224,6 +244,23 @@ describe('what is named', () => {
     expect(await state(layout)).toEqual([[names, '7']]);
     for (const { annotations } of entriesOf(path)) expect(annotations).toMatchObject(ORIGIN);
     expect(entriesOf(path)[0]?.annotations?.[REF_NAME]).toBe('latest');
+  });
+
+  test.each<[string, (image: SampleImage) => SampleImage]>([
+    ['kaniko', asDocker],
+    ['ko for one platform', (image) => image],
+    ['ko for several platforms', (image) => sampleIndex([image, sampleImage([`arm ${count++}`], 'arm64')])],
+  ])('by a name and a digest, as %s writes it: without any annotation', async (_, write) => {
+    const [base, other] = [fresh('base', 'app'), fresh('of another run')];
+    const image = write(base);
+    const path = await built({ content: [base, image, other], entries: [other.root, entryOf(image)] });
+    const before = stampsOf(path);
+    const { layout, result } = await adopt(path, { images: [`app:1@${image.root.digest}`] });
+    expect(result.images).toMatchObject([{ name: 'app:1', digest: image.root.digest }]);
+    expect((await layout.resolve('app:1')).map(({ root }) => root.digest)).toEqual([image.root.digest]);
+    expect(entriesOf(path)[0]).toEqual(other.root);
+    expect(stampsOf(path)).toEqual(before);
+    expect((await verify({ layout })).problems).toEqual([]);
   });
 
   test('by a name gets no name if there are several images', async () => {
