@@ -255,7 +255,9 @@ describe('a layout whose base is a job', () => {
       expect.stringContaining('omitted layers are read from its base job 1 of project 12'),
     ]);
     chain.refuse('1', 404);
-    expect(await chain.run('2', 'load', 'all', '--to', 'docker-archive:again.tar')).toMatchObject({ code: 3 });
+    expect(await chain.run('2', 'load', 'all', '--to', 'docker-archive:again.tar')).toMatchObject({
+      code: 3,
+    });
   });
 
   test('is completed by fetch, as long as the base is there', async () => {

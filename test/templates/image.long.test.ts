@@ -200,7 +200,12 @@ ${TEST}`;
   test.each<[string, Record<string, string>, Record<string, string>, string]>([
     ['are too few', {}, {}, 'is not used: GitLab may delete its artifact'],
     ['are enough if the input says so', { keep: '1d' }, {}, 'are omitted: job 1 of project 12 has them'],
-    ['are enough if the job says so', {}, { DRAYAGE_KEEP: '1d' }, 'are omitted: job 1 of project 12 has them'],
+    [
+      'are enough if the job says so',
+      {},
+      { DRAYAGE_KEEP: '1d' },
+      'are omitted: job 1 of project 12 has them',
+    ],
   ])('beside a base job that is kept for two days, which %s', async (_, given, env, told) => {
     const chain = await JobChain.start();
     const expires = new Date(Date.now() + 2 * 24 * 3600 * 1000).toISOString();

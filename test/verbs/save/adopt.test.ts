@@ -12,7 +12,13 @@ import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
 import { makeCargo } from '../../docker/cargo.ts';
 import type { SampleImage } from '../../../src/testing/sample-images.ts';
-import { describeBytes, imageOf, sampleImage, sampleIndex, sampleReferrer } from '../../../src/testing/sample-images.ts';
+import {
+  describeBytes,
+  imageOf,
+  sampleImage,
+  sampleIndex,
+  sampleReferrer,
+} from '../../../src/testing/sample-images.ts';
 import { sampleAttestation } from '../../layout/sample-images.ts';
 import { snapshot } from '../../layout/folders.ts';
 import { buildkitEntry, entryOf, writeBuilderLayout } from '../../support/builder-layout.ts';
