@@ -207,14 +207,13 @@ describe.skipIf(skip)('a pipeline of the guide', () => {
     const written = join(folder, 'written');
     const entry = name === 'buildctl' ? buildkitEntry(image, 'app', '1') : entryOf(image);
     await writeBuilderLayout(written, { content: [image], entries: [entry] });
-    const load = 'test:\n  needs: [build]\n  script: ["drayage load --to docker-archive:app.tar"]\n';
+    const load = 'test:\n  needs: [build]\n  script: ["drayage load -i app:1 --to docker-archive:app.tar"]\n';
     const ran = await runSnippets([snippet(name), load], {
       folder,
       variables: { KANIKO_IMAGE: 'kaniko' },
       programs: { [program]: standIn(written, image) },
     });
     expect(ran.printedBy('build')).toContainEqual(expect.stringContaining(' 0 B new'));
-    expect(ran.printedBy('test').join('\n')).toContain('app:1');
   });
 
   describe('builds each platform in a job of a matrix, and merges them into one image', () => {
