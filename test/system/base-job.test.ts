@@ -30,9 +30,6 @@ async function imagesOf(daemon: TestDaemon): Promise<string> {
   return (await daemon.docker(['images', '--all', '--digests'])).stdout;
 }
 
-/** Whether a layer counts only on top of the same layers, so that what is above a new one is needed again. */
-const isByChain = (kind: DaemonKind): boolean => kind !== 'docker-28-containerd';
-
 const load = (daemon: TestDaemon, id: string): string[] => ['load', '--job-id', id, '--host', daemon.host];
 
 describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
@@ -49,8 +46,6 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
     const versions = PIPELINES.map(() => [text(), text()]);
     const own: number[] = [];
     const total: number[] = [];
-    /** With all layers above the new one. */
-    const above: number[] = [];
     const ids: string[] = [];
     for (const [i, id] of PIPELINES.entries()) {
       await buildTinyImage(builder, ['app:1'], { layers: layersOf(i, versions) });
@@ -60,7 +55,6 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
       const sizes = layers.map(({ size, status }) => ({ size, own: status === 'omitted' ? 0 : size }));
       own.push(sizes.reduce((sum, layer) => sum + layer.own, 0));
       total.push(sizes.reduce((sum, layer) => sum + layer.size, 0));
-      above.push(sizes.slice(i).reduce((sum, { size }) => sum + size, 0));
       ids.push(configDigest);
       expect(saved.images[0]?.id).toBe(configDigest);
       expect(layers.filter(({ status }) => status !== 'omitted')).toHaveLength(i === 0 ? 5 : 1);
@@ -85,37 +79,15 @@ describe.each(DAEMON_KINDS)('five pipelines in a row on %s', (kind) => {
     // A containerd store keeps blobs of a failed load until it collects its garbage.
     const target = await start(kind);
 
-    const loaded = async (
-      id: string,
-      into: TestDaemon = target,
-    ): Promise<{ bytes: number; images: LoadResult['images'] }> => {
+    const loaded = async (id: string): Promise<{ bytes: number; images: LoadResult['images'] }> => {
       const before = chain.gitlab.sent;
-      const { images } = await drayageJson<LoadResult>(load(into, id), {
+      const { images } = await drayageJson<LoadResult>(load(target, id), {
         cwd: chain.cwd,
         env: chain.envOf(id),
       });
-      expect((await identify(into, images[0]?.ref ?? '')).configDigest).toBe(images[0]?.id);
+      expect((await identify(target, images[0]?.ref ?? '')).configDigest).toBe(images[0]?.id);
       return { bytes: chain.gitlab.sent - before, images };
     };
-
-    // Where nothing is, each is read from all of its places.
-    for (const [i, id] of PIPELINES.entries()) {
-      const before = chain.gitlab.sent;
-      const args = ['load', '--job-id', id, '--to', `docker-archive:${id}.tar`];
-      expect(await chain.run(id, ...args)).toMatchObject({ code: 0 });
-      expect(chain.gitlab.sent - before).toBeGreaterThan(total[i] ?? 0);
-      expect(chain.gitlab.sent - before).toBeLessThan((total[i] ?? 0) + PIPELINES.length * SLACK);
-    }
-
-    // Each into a daemon that has the image of the pipeline before.
-    const lasting = await start(kind);
-    for (const [i, id] of PIPELINES.entries()) {
-      const { bytes, images } = await loaded(id, lasting);
-      expect(images).toMatchObject([{ id: ids[i], status: 'loaded' }]);
-      expect(bytes).toBeGreaterThan(own[i] ?? 0);
-      expect(bytes).toBeLessThan((isByChain(kind) ? (above[i] ?? 0) : (own[i] ?? 0)) + SLACK);
-    }
-
     const cold = await loaded('4');
     expect(cold.images).toMatchObject([{ id: ids[3], status: 'loaded', layersPresent: 0 }]);
     expect(cold.bytes).toBeGreaterThan(total[3] ?? 0);
