@@ -1,4 +1,4 @@
-import type { InspectedImage } from '../index.ts';
+import type { InspectedImage, InspectedLayer, InspectResult } from '../index.ts';
 import { formatBytes } from '../text/bytes.ts';
 import { count } from '../text/count.ts';
 
@@ -14,4 +14,34 @@ export function describePart(
 ): string {
   const kept = until === null ? '' : ` until ${until}`;
   return `${count(layers, 'layer')} (${formatBytes(bytes)} of ${formatBytes(size)}): ${where} has them${kept}`;
+}
+
+/** Where an absent layer is that may not be distributed: `not distributable and absent: it is at https://layers.example/a`. */
+export function describeElsewhere(urls: readonly string[]): string {
+  return `not distributable and absent${urls.length > 0 ? `: it is at ${urls.join(', ')}` : ''}`;
+}
+
+/** Why the bytes of a layer are not here; undefined if they are. */
+export function describeAbsence({
+  omitted,
+  missing,
+  nonDistributable,
+}: Pick<InspectedLayer, 'omitted' | 'missing' | 'nonDistributable'>): string | undefined {
+  if (nonDistributable !== undefined) return describeElsewhere(nonDistributable.urls);
+  if (omitted) return 'omitted';
+  return missing ? 'missing' : undefined;
+}
+
+/** What `inspect` lists, in sum: one line, and one more if something is missing. */
+export function summarize({ images, bytes }: InspectResult): string[] {
+  const { stored, unshared, omitted } = bytes;
+  const layers = images.flatMap((image) => image.layers);
+  const missing = new Set(layers.filter((layer) => layer.missing).map(({ digest }) => digest));
+  const omittedText = omitted > 0 ? `, ${formatBytes(omitted)} omitted` : '';
+  const sum = `${count(images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${omittedText}`;
+  if (missing.size === 0) return [sum];
+  return [
+    sum,
+    `${count(missing.size, 'layer')} missing: the layout is incomplete; drayage verify names what is wrong`,
+  ];
 }

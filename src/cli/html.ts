@@ -2,7 +2,7 @@ import type { InspectedImage, InspectResult } from '../index.ts';
 import { daemonTitle } from '../index.ts';
 import { count } from '../text/count.ts';
 import { formatBytes } from '../text/bytes.ts';
-import { describePart } from './format.ts';
+import { describeAbsence, describePart, summarize } from './format.ts';
 import { formatLine } from './output.ts';
 import { NO_NAME } from '../text/no-name.ts';
 
@@ -17,9 +17,8 @@ code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.bar{background:#3b
  * The content of layouts as one self-contained page: no script, no request. Everything that comes from images is shown
  * as text.
  */
-export function formatHtml({ images, bytes }: InspectResult, layouts: readonly string[]): string {
-  const { stored, unshared } = bytes;
-  const summary = `${count(images.length, 'image')}, ${formatBytes(stored)} of layers, ${formatBytes(unshared - stored)} saved by sharing`;
+export function formatHtml(result: InspectResult, layouts: readonly string[]): string {
+  const { images } = result;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -31,7 +30,9 @@ export function formatHtml({ images, bytes }: InspectResult, layouts: readonly s
 </head>
 <body>
 <h1>${escape(layouts.join(', '))}</h1>
-<p>${escape(summary)}</p>
+${summarize(result)
+  .map((line) => `<p>${escape(line)}</p>`)
+  .join('\n')}
 ${images.map(formatImage).join('\n')}
 </body>
 </html>
@@ -66,7 +67,9 @@ function formatLayer(layer: InspectedImage['layers'][number], largest: number): 
   const { digest, size, createdBy, sharedBy } = layer;
   const width = Math.round((100 * size) / largest);
   const shared = sharedBy > 1 ? `<br><span class="shared">shared by ${sharedBy} images</span>` : '';
-  return `<tr><td class="size">${escape(formatBytes(size))}<div class="bar" style="width:${width}%"></div></td><td>${escape(createdBy ?? '')}<br><code>${escape(digest)}</code>${shared}</td></tr>`;
+  const absence = describeAbsence(layer);
+  const absent = absence === undefined ? '' : `<br><strong>${escape(absence)}</strong>`;
+  return `<tr><td class="size">${escape(formatBytes(size))}<div class="bar" style="width:${width}%"></div></td><td>${escape(createdBy ?? '')}<br><code>${escape(digest)}</code>${shared}${absent}</td></tr>`;
 }
 
 /** A line of text, escaped for HTML, also for attributes. */

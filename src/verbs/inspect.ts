@@ -39,6 +39,8 @@ export interface InspectedLayer {
   omitted: boolean;
   /** Whether it is absent although its layout does not omit it: the layout is incomplete. */
   missing: boolean;
+  /** Where it is, if it may not be distributed and is absent; empty if its image does not say. Absent for any other layer. */
+  nonDistributable?: { urls: string[] } | undefined;
 }
 
 /** One image; each platform of a multi-platform image is listed separately. */
@@ -49,7 +51,7 @@ export interface InspectedImage extends Omit<ImageIdentity, 'name'> {
   /** RFC 3339 time of the build; null if the config has none. */
   created: string | null;
   annotations: Record<string, string>;
-  /** Stored bytes of its layers, including omitted ones. */
+  /** Stored bytes of its layers, including those that are not here. */
   size: number;
   layers: InspectedLayer[];
   /** Where its omitted layers are. Nobody vouches for it. */
@@ -67,8 +69,8 @@ export type InspectedReference = Pick<ImageReference, 'daemon' | 'image' | 'diff
 export interface InspectResult {
   images: InspectedImage[];
   /**
-   * Stored bytes of layers. `stored`: each counted once, without omitted and missing ones. `unshared`: counted for every image that
-   * has it. `omitted`: omitted layers that none of the inspected places has, each counted once.
+   * Stored bytes of layers. `stored`: each that is here, counted once. `unshared`: counted for every image that has it. `omitted`:
+   * omitted layers that none of the inspected places has, each counted once.
    */
   bytes: { stored: number; unshared: number; omitted: number };
 }
@@ -78,6 +80,8 @@ interface FoundImage {
   image: Image;
   omitted: ReadonlySet<Digest>;
   missing: ReadonlySet<Digest>;
+  /** The addresses of absent non-distributable layers. */
+  elsewhere: ReadonlyMap<Digest, string[]>;
   attached: Attached[];
 }
 
@@ -106,9 +110,10 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     const omitted = new Set(contents.omitted.map(({ digest }) => digest));
     const missing = new Set<Digest>();
     for (const blob of contents.blobs) if (!(await content.has(blob, options))) missing.add(blob.digest);
+    const elsewhere = new Map(contents.nonDistributable.map(({ digest, urls = [] }) => [digest, urls]));
     for (const image of read) {
       const attached = await attachedTo(place, contents, image, options);
-      found.push({ stored, image, omitted, missing, attached });
+      found.push({ stored, image, omitted, missing, elsewhere, attached });
     }
   }
   const users = new Map<Digest, number>();
@@ -122,7 +127,9 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
 }
 
 function countBytes(layers: readonly InspectedLayer[]): InspectResult['bytes'] {
-  const present = layers.filter(({ omitted, missing }) => !omitted && !missing);
+  const present = layers.filter(
+    ({ omitted, missing, nonDistributable }) => !omitted && !missing && nonDistributable === undefined,
+  );
   const sizes = new Map(present.map(({ digest, size }) => [digest, size]));
   const absent = layers.filter(({ digest, omitted }) => omitted && !sizes.has(digest));
   const missed = new Map(absent.map(({ digest, size }) => [digest, size]));
@@ -138,7 +145,7 @@ function sum(sizes: Iterable<number>): number {
 }
 
 function describe(
-  { stored, image, omitted, missing, attached }: FoundImage,
+  { stored, image, omitted, missing, elsewhere, attached }: FoundImage,
   users: ReadonlyMap<Digest, number>,
 ): InspectedImage {
   const { config, layers } = image;
@@ -152,16 +159,20 @@ function describe(
     created: config.value.created ?? null,
     annotations: stored.annotations,
     size: sum(layers.map(({ blob }) => blob.size)),
-    layers: layers.map(({ diffId, blob: { digest, size, mediaType } }, i) => ({
-      digest,
-      size,
-      diffId,
-      mediaType,
-      createdBy: origins[i]?.createdBy ?? null,
-      sharedBy: users.get(digest) ?? 1,
-      omitted: omitted.has(digest),
-      missing: missing.has(digest),
-    })),
+    layers: layers.map(({ diffId, blob: { digest, size, mediaType } }, i) => {
+      const urls = elsewhere.get(digest);
+      return {
+        digest,
+        size,
+        diffId,
+        mediaType,
+        createdBy: origins[i]?.createdBy ?? null,
+        sharedBy: users.get(digest) ?? 1,
+        omitted: omitted.has(digest),
+        missing: missing.has(digest),
+        ...(urls && { nonDistributable: { urls } }),
+      };
+    }),
     omitted: omittedParts(
       [...blobs.values()].filter(({ digest }) => omitted.has(digest)),
       stored,

@@ -1,15 +1,18 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { diffLayouts } from '../../src/cli/commands/diff.ts';
+import { inspectLayouts } from '../../src/cli/commands/inspect.ts';
 import type { Outcome } from '../../src/cli/context.ts';
 import type { DiffResult } from '../../src/index.ts';
 import { formatHtml } from '../../src/cli/html.ts';
 import { inspect } from '../../src/verbs/inspect.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { save } from '../../src/verbs/save/save.ts';
+import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
+import { withForeignLayer } from '../layout/sample-images.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -71,6 +74,42 @@ test('diff takes archives, too, and leaves nothing of them behind', async () => 
   expect(chosen.quiet).toEqual([]);
   await expect(compare(archive, 'none')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   expect(await readdir(cwd)).toEqual(['tools']);
+});
+
+/** An image over one layer that is not here. */
+async function layoutWithout(image: SampleImage): Promise<Layout> {
+  const layout = await Layout.create(join(cwd, 'layout'));
+  await layout.update((transaction) => addSample(transaction, image, ['app:1']));
+  const [layer] = image.layers;
+  await rm(join(layout.path, 'blobs', layer?.digest.replace(':', '/') ?? ''));
+  return layout;
+}
+
+describe('inspect', () => {
+  const at = 'https://layers.example/a?b&c';
+
+  test.each([
+    ['may not be distributed', withForeignLayer([at]), `not distributable and absent: it is at ${at}`],
+    ['may not be distributed, at no address', withForeignLayer(), 'not distributable and absent'],
+    ['is missing', sampleImage(['a']), 'missing'],
+  ])('says of a layer that %s why its bytes are not here, as text and as a page', async (_, image, words) => {
+    const { path } = await layoutWithout(image);
+    const { text } = await inspectLayouts([path], {}, contextOf());
+    expect(text.filter((line) => line.startsWith('  layer  '))).toEqual([
+      expect.stringMatching(/^ {2}layer {5}sha256:[0-9a-f]{64} {2}\d+ B {2}/),
+    ]);
+    expect(
+      text
+        .find((line) => line.startsWith('  layer  '))
+        ?.split('  ')
+        .at(-1),
+    ).toBe(words);
+    expect(text.some((line) => line.includes('the layout is incomplete'))).toBe(words === 'missing');
+    expect(text).toContain('1 image, 0 B of layers stored, 0 B saved by sharing');
+    const page = formatHtml(await inspect({ from: [await Layout.open(path)] }), ['layout']);
+    expect(page).toContain(`<strong>${words.replace('&', '&amp;')}</strong>`);
+    expect(page).toContain('<p>1 image, 0 B of layers stored, 0 B saved by sharing</p>');
+  });
 });
 
 describe('inspect --html', () => {

@@ -4,6 +4,7 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { once } from '../../src/stream/tap.ts';
 import { exportArchive } from '../../src/verbs/export.ts';
+import { inspect } from '../../src/verbs/inspect.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
@@ -17,8 +18,8 @@ function describeBlob(bytes: Buffer, mediaType: string, urls?: string[]): Descri
   return { mediaType, digest: digestOf(bytes), size: bytes.length, ...(urls && { urls }) };
 }
 
-/** An image over one layer that is here, and one that may not be distributed. */
-async function layoutWithForeignLayer(): Promise<Layout> {
+/** An image over one layer that is here, and one that may not be distributed. Default: that one is absent. */
+async function layoutWithForeignLayer(isPresent = false): Promise<Layout> {
   const layout = await Layout.create(`${await temporaryFolder()}/layout`);
   const own = Buffer.alloc(1024);
   const config = Buffer.from(
@@ -39,6 +40,7 @@ async function layoutWithForeignLayer(): Promise<Layout> {
   );
   await layout.update(async (content) => {
     await content.put(layers[0] ?? expect.fail(), once(own));
+    if (isPresent) await content.put(layers[1] ?? expect.fail(), once(FOREIGN));
     await content.put(described, once(config));
     await content.put(describeBlob(manifest, type), once(manifest));
     content.add(describeBlob(manifest, type), ['app:1'], {});
@@ -72,5 +74,20 @@ describe('an absent non-distributable layer', () => {
         problems: [],
         nonDistributable: [{ digest: digestOf(FOREIGN), urls: [URL] }],
       });
+  });
+
+  test('is told by inspect with its address, and its bytes are not among the stored ones', async () => {
+    const layout = await layoutWithForeignLayer();
+    const { images, bytes } = await inspect({ from: [layout] });
+    const [own, foreign] = images[0]?.layers ?? [];
+    expect([own?.nonDistributable, foreign?.nonDistributable]).toEqual([undefined, { urls: [URL] }]);
+    expect(foreign).toMatchObject({ omitted: false, missing: false, size: FOREIGN.length });
+    expect(bytes).toEqual({ stored: own?.size, unshared: own?.size, omitted: 0 });
+  });
+
+  test('is stored where it is present, and then it is a layer like any other', async () => {
+    const { images, bytes } = await inspect({ from: [await layoutWithForeignLayer(true)] });
+    expect(images[0]?.layers[1]).not.toHaveProperty('nonDistributable');
+    expect(bytes.stored).toBe(1024 + FOREIGN.length);
   });
 });

@@ -5,7 +5,7 @@ import { daemonTitle, DrayageError, inspect } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
-import { describePart } from '../format.ts';
+import { describeAbsence, describePart, summarize } from '../format.ts';
 import { openLayouts } from '../places.ts';
 import { assertWritable, writeFileWhole } from '../output-file.ts';
 import { NO_NAME } from '../../text/no-name.ts';
@@ -42,20 +42,11 @@ export async function inspectLayouts(
     return { json: {}, text: lines, quiet: lines };
   }
   if (html !== undefined) await writeFileWhole(html, Readable.from([page]), context.signal);
-  const { stored, unshared, omitted } = result.bytes;
-  const layers = result.images.flatMap((image) => image.layers);
-  const missing = new Set(layers.filter((layer) => layer.missing).map(({ digest }) => digest));
-  const omittedText = omitted > 0 ? `, ${formatBytes(omitted)} omitted` : '';
   return {
     json: { layouts: layouts.map(({ path }) => path), ...result },
     text: [
       ...result.images.flatMap(describeImage),
-      `${count(result.images.length, 'image')}, ${formatBytes(stored)} of layers stored, ${formatBytes(unshared - stored)} saved by sharing${omittedText}`,
-      ...(missing.size === 0
-        ? []
-        : [
-            `${count(missing.size, 'layer')} missing: the layout is incomplete; drayage verify names what is wrong`,
-          ]),
+      ...summarize(result),
       ...(html === undefined ? [] : [`${html}: written`]),
     ],
     quiet: result.images.map(({ ref }) => ref),
@@ -80,13 +71,9 @@ function describeImage(image: InspectedImage): string[] {
   ];
 }
 
-function describeLayer({
-  digest,
-  size,
-  sharedBy,
-  omitted,
-  missing,
-}: InspectedImage['layers'][number]): string {
+function describeLayer(layer: InspectedImage['layers'][number]): string {
+  const { digest, size, sharedBy } = layer;
   const shared = sharedBy > 1 ? `  shared by ${sharedBy}` : '';
-  return `  layer     ${digest}  ${formatBytes(size)}${shared}${omitted ? '  omitted' : ''}${missing ? '  missing' : ''}`;
+  const absence = describeAbsence(layer);
+  return `  layer     ${digest}  ${formatBytes(size)}${shared}${absence === undefined ? '' : `  ${absence}`}`;
 }

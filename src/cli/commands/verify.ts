@@ -5,6 +5,7 @@ import { OK, exitCodeOf } from '../exit-code.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import { withoutCredentials } from '../../text/userinfo.ts';
+import { describeElsewhere } from '../format.ts';
 import { hintOf } from '../hints.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
@@ -94,10 +95,7 @@ function describeLayout(
   return [
     ...origins.flatMap(describeOrigin),
     ...problems.map(({ message }) => withoutCredentials(message)),
-    ...nonDistributable.map(
-      ({ digest, urls }) =>
-        `layer ${digest} is not distributable and absent${urls.length > 0 ? `: it is at ${urls.join(', ')}` : ''}`,
-    ),
+    ...nonDistributable.map(({ digest, urls }) => `layer ${digest} is ${describeElsewhere(urls)}`),
     ...references.map(
       ({ digest, daemon }) =>
         `${origins.find((one) => one.digest === digest)?.name ?? digest} is a reference: its layers stay in docker of ${daemonTitle(daemon)} and were not read`,
