@@ -20,7 +20,7 @@ export interface Failure {
  * @param command the one that was run, if it is known
  */
 export function describeFailure(thrown: unknown, command?: string): Failure {
-  const error = callError(thrown);
+  const error = callError(interruptionIn(thrown) ?? thrown);
   if (error instanceof Interruption) return plain(error.exitCode, 'INTERRUPTED', error.message);
   if (isCommanderError(error)) {
     // It repeats the value of an option, which may be an address without a scheme.
@@ -70,6 +70,14 @@ function oneLine(text: string): string {
 
 function isCommanderError(error: unknown): error is Error & { code: string } {
   return isError(error) && 'code' in error && String(error.code).startsWith('commander.');
+}
+
+/** The signal that ended the run: an aborted call of Node rejects with an error of its own, whose cause is the reason. */
+function interruptionIn(error: unknown): Interruption | undefined {
+  if (error instanceof Interruption) return error;
+  return isError(error) && error.name === 'AbortError' && error.cause instanceof Interruption
+    ? error.cause
+    : undefined;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
 import { Interruption } from '../../src/cli/interruption.ts';
@@ -63,6 +65,23 @@ test.each([
     lines: [message],
     json: { error: { code, message, retryable: false } },
   });
+});
+
+test.each([
+  ['SIGINT' as const, 130],
+  ['SIGTERM' as const, 143],
+])('%s in a call of Node that it aborts ends the run with %d', async (signal, exitCode) => {
+  const controller = new AbortController();
+  const bytes = new Readable({ read: () => controller.abort(new Interruption(signal)) });
+  const aborted = pipeline(bytes, new PassThrough(), { signal: controller.signal });
+  const error: unknown = await aborted.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ name: 'AbortError' });
+  expect(describeFailure(error)).toMatchObject({ exitCode, json: { error: { code: 'INTERRUPTED' } } });
+});
+
+test('an abort that no signal of the process caused is none', () => {
+  const error = Object.assign(new Error('aborted'), { name: 'AbortError', cause: new Error('why') });
+  expect(describeFailure(error)).toMatchObject({ exitCode: 1, json: { error: { code: 'INTERNAL' } } });
 });
 
 test('a mistake in the arguments says where to look them up', () => {
