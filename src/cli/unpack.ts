@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ImagePlace, SavedImage, StoredImage } from '../index.ts';
 import { openInput } from '../disk/input.ts';
-import { Layout, overlay, save } from '../index.ts';
+import { isDrayageError, Layout, overlay, save } from '../index.ts';
 import type { Context } from './context.ts';
 import { parseNotation } from './notation.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
@@ -56,10 +56,14 @@ export async function unpackArchives(
   }
 }
 
-/** Saved images know the words by which they were requested, and are found by them: those with a name do not keep any. */
+/**
+ * Saved images are found by what finds them in the archive: the words by which they were requested, which those with a name do
+ * not keep, and the digests of indexes that were there only in part.
+ */
 function askedAs(layout: Layout, saved: readonly SavedImage[]): ImagePlace {
   const words = new Map(saved.map(({ digest, foundAs = [] }) => [digest, foundAs]));
-  if ([...words.values()].every((all) => all.length === 0)) return layout;
+  const isPlain = saved.every(({ foundAs, originalIndexes }) => (foundAs ?? originalIndexes) === undefined);
+  if (isPlain) return layout;
   const asked = (image: StoredImage, foundAs = words.get(image.root.digest)): StoredImage => ({
     ...image,
     foundAs,
@@ -69,8 +73,24 @@ function askedAs(layout: Layout, saved: readonly SavedImage[]): ImagePlace {
     resolve: async (reference, options) => {
       const [digest] = [...words].find(([, all]) => all.includes(reference)) ?? [];
       const word = digest === undefined ? undefined : [reference];
-      const [first, ...others] = await layout.resolve(digest ?? reference, options);
+      const [first, ...others] = await layout
+        .resolve(digest ?? reference, options)
+        .catch((error: unknown) => {
+          const part = isDrayageError(error, 'NOT_FOUND') ? partMeant(saved, reference) : undefined;
+          if (part === undefined) throw error;
+          return layout.resolve(part, options);
+        });
       return [asked(first, word), ...others.map((image) => asked(image, word))];
     },
   });
+}
+
+/** The part of an index that the index's digest means, or seven or more digits of it; undefined if it means several, or none. */
+function partMeant(saved: readonly SavedImage[], reference: string): string | undefined {
+  const digits = reference.slice(reference.indexOf('@') + 1);
+  if (!/^(?:sha\d+:)?[0-9a-f]{7,}$/.test(digits)) return undefined;
+  const fits = (index: string): boolean =>
+    index.startsWith(digits) || index.slice(index.indexOf(':') + 1).startsWith(digits);
+  const [part, ...others] = saved.filter(({ originalIndexes = [] }) => originalIndexes.some(fits));
+  return others.length > 0 ? undefined : part?.digest;
 }

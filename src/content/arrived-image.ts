@@ -12,6 +12,8 @@ export interface ArrivedImage {
   names: string[];
   /** Other tools' words for it, by which it was requested. */
   foundAs?: readonly string[];
+  /** The indexes at its source that it is a part of: only some of their images were there. */
+  originalIndexes?: readonly Digest[];
   /** Its annotations at its source; also the digest of the original index, if this is a part of it. */
   annotations: Record<string, string>;
   /** Bottom first. For an index, those of all its images: `layersOfAll`. */

@@ -11,3 +11,8 @@ export const ORIGINAL_INDEX = 'dev.drayage.original-index';
 export function annotatePart(part: Digest, original: Digest): Record<string, string> {
   return part === original ? {} : { [ORIGINAL_INDEX]: original };
 }
+
+/** The index that an image is a part of, for the result of a save; nothing for a whole index. */
+export function originalIndexes(part: Digest, original: Digest): { originalIndexes?: readonly Digest[] } {
+  return part === original ? {} : { originalIndexes: [original] };
+}

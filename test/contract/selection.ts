@@ -55,6 +55,8 @@ const BOTH = sampleIndex([
   { ...ONE, root: { ...ONE.root, platform: { os: 'linux', architecture: 'amd64' } } },
   { ...ARM, root: { ...ARM.root, platform: { os: 'linux', architecture: 'arm64' } } },
 ]);
+/** Another index of the same images. */
+const OTHER_BOTH = sampleIndex([ARM, ONE]);
 const ATTESTED = sampleIndex([ONE, sampleAttestation(ONE)]);
 /** The attestation says what it is by its layers alone. */
 const PLAIN_ATTESTATION = artifact(OCI_CONFIG, 'application/vnd.in-toto+json');
@@ -257,6 +259,38 @@ const CASES: Record<string, Case> = {
     expected: [answer(ONE, 'app:1')],
     tagged: true,
   },
+  'an index of which one platform is absent, by its digest': {
+    content: { blobs: withoutArm(BOTH), entries: [named(BOTH.root, 'app:1')] },
+    selection: { images: [BOTH.root.digest] },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an index of which one platform is absent, by its name and its digest': {
+    content: { blobs: withoutArm(BOTH), entries: [named(BOTH.root, 'app:1')] },
+    selection: { images: [`app@${BOTH.root.digest}`] },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an index of which one platform is absent, beside a manifest.json, by its digest': {
+    content: {
+      blobs: withoutArm(BOTH),
+      entries: [named(BOTH.root, 'app:1')],
+      files: { 'manifest.json': dockerManifest({ 'app:1': ONE }) },
+    },
+    selection: { images: [BOTH.root.digest] },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an index of which one platform is absent, by the start of its digest': {
+    content: { blobs: [...withoutArm(BOTH), ...TWO.blobs], entries: [BOTH.root, named(TWO.root, 'other:1')] },
+    selection: { images: [BOTH.root.digest.slice(7, 19), 'other:1'] },
+    expected: [answer(ONE), answer(TWO, 'other:1')],
+  },
+  'two indexes of which the same part is there, by both digests': {
+    content: {
+      blobs: [...withoutArm(BOTH), ...OTHER_BOTH.blobs.slice(-1)],
+      entries: [named(BOTH.root, 'app:1'), named(OTHER_BOTH.root, 'app:2')],
+    },
+    selection: { images: [OTHER_BOTH.root.digest, BOTH.root.digest] },
+    expected: [answer(ONE, 'app:2', 'app:1')],
+  },
   'an index of which one platform lacks a layer': {
     content: {
       blobs: BOTH.blobs.filter(([{ digest }]) => digest !== ARM.layers[0]?.digest),
@@ -402,6 +436,11 @@ async function chosen(
     // An archive lacks what is missing; another place is asked for it. Both are exit code 4.
     return error.code === 'INCOMPLETE' ? 'NOT_FOUND' : error.code;
   }
+}
+
+/** The blobs of an image of several platforms, without one of its manifests. */
+function withoutArm({ blobs }: SampleImage): SampleImage['blobs'] {
+  return blobs.filter(([{ digest }]) => digest !== ARM.root.digest);
 }
 
 function named(root: Descriptor, name: string): Descriptor {

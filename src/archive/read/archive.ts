@@ -6,7 +6,7 @@ import { placeOf } from '../../content/overlay.ts';
 import type { ContentSink } from '../../content/sink.ts';
 import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
-import { annotatePart } from '../../image/annotations.ts';
+import { annotatePart, originalIndexes } from '../../image/annotations.ts';
 import type { ImageContents } from '../../image/contents.ts';
 import { contentsOf } from '../../image/contents.ts';
 import { isIndexDocument } from '../../image/documents.ts';
@@ -102,6 +102,7 @@ export class Archive {
         { ...image, annotations: { ...annotatePart(part.root.digest, root.digest), ...annotations } },
         parts,
       ),
+      ...originalIndexes(part.root.digest, root.digest),
       root: bareDescriptor(kept),
       layers: layersOfAll(part.contents.images.map((manifest, i) => layersUnder(manifest, checked[i], part))),
       isWritten: false,

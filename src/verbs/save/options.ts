@@ -1,6 +1,7 @@
 import type { SavedLayer } from '../../content/layer.ts';
 import type { ImageStore } from '../../content/store.ts';
 import type { CodecName } from '../../ingest/codec.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { ImageIdentity, OnPlanned } from '../../listing/unique-reference.ts';
 import type { Selection } from '../../select/selection.ts';
 import type { BuiltImage } from './sources/built.ts';
@@ -58,6 +59,8 @@ export interface SaveOptions extends Selection, OmitOptions {
 export interface SavedImage extends ImageIdentity {
   /** Other tools' words for it, by which it was requested. */
   foundAs?: readonly string[] | undefined;
+  /** Digests of the indexes in the archive or layout that it is a part of: only some of their images were there. */
+  originalIndexes?: readonly Digest[] | undefined;
   /** `os/architecture[/variant]` */
   platform: string;
   layers: SavedLayer[];

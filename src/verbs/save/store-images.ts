@@ -38,7 +38,7 @@ export async function storeImages(
 
 /** Adds an arrived image to the layout's index, and describes it. */
 async function store(
-  { root, names, foundAs, layers, referrers, ...arrival }: ArrivedImage,
+  { root, names, foundAs, originalIndexes, layers, referrers, ...arrival }: ArrivedImage,
   content: StoreTransaction,
   options: StoreOptions,
 ): Promise<SavedImage> {
@@ -51,6 +51,7 @@ async function store(
   return {
     ...identify({ root, names, annotations }, config.descriptor.digest),
     ...(foundAs !== undefined && { foundAs }),
+    ...(originalIndexes !== undefined && { originalIndexes }),
     platform: formatPlatform(configPlatform(config.value)),
     layers,
   };

@@ -5,7 +5,7 @@ import type { SavedLayer } from '../../../content/layer.ts';
 import { layersOfAll, savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions } from '../../../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../../../content/store.ts';
-import { annotatePart } from '../../../image/annotations.ts';
+import { annotatePart, originalIndexes } from '../../../image/annotations.ts';
 import type { ImageContents } from '../../../image/contents.ts';
 import { presentPart } from '../../../image/present-part.ts';
 import type { Layer } from '../../../image/layer.ts';
@@ -77,6 +77,7 @@ async function adoptOne(
   return {
     ...image,
     annotations: { ...annotatePart(part.root.digest, root.digest), ...image.annotations },
+    ...originalIndexes(part.root.digest, root.digest),
     root: part.root,
     id: (part.contents.images[0] ?? read[0].manifest).value.config.digest,
     layers: await describeLayers(layersOfAll(read.map((one) => one.layers)), part.contents, content, {

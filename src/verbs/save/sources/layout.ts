@@ -2,7 +2,7 @@ import type { ArrivedImage } from '../../../content/arrived-image.ts';
 import type { SavedLayer } from '../../../content/layer.ts';
 import { layersOfAll, savedLayer } from '../../../content/layer.ts';
 import type { ContentOptions, ContentSource } from '../../../content/source.ts';
-import { annotatePart } from '../../../image/annotations.ts';
+import { annotatePart, originalIndexes } from '../../../image/annotations.ts';
 import type { ImageContents } from '../../../image/contents.ts';
 import type { CopiedBy } from '../../../image/copy.ts';
 import { copyAttached, intoSink, layerStatus } from '../../../image/copy.ts';
@@ -56,6 +56,7 @@ export async function takeCopies(
   return {
     ...image,
     annotations: { ...annotatePart(part.root.digest, root.digest), ...image.annotations },
+    ...originalIndexes(part.root.digest, root.digest),
     root: part.root,
     id: (contents.images[0] ?? read[0].manifest).value.config.digest,
     layers,

@@ -71,10 +71,19 @@ async function takeSelected(
     options.onProgress?.({ kind: 'image', name: referenceTo(selected.image) });
     const image = await take(selected);
     const given = built.get(selected.image.root.digest) ?? [];
-    // Two images may become one: manifests that differ in the compression of their layers.
-    const same = images.get(image.root.digest);
-    const names = [...new Set([...(same?.names ?? []), ...image.names, ...given])];
-    images.set(image.root.digest, { ...(same ?? image), names });
+    images.set(image.root.digest, joined(images.get(image.root.digest) ?? image, image, given));
   }
   return [...images.values()];
+}
+
+/** Two images may become one: manifests that differ in the compression of their layers, parts of two indexes. */
+function joined(same: ArrivedImage, image: ArrivedImage, given: readonly string[]): ArrivedImage {
+  const foundAs = [...(same.foundAs ?? []), ...(image.foundAs ?? [])];
+  const originalIndexes = [...(same.originalIndexes ?? []), ...(image.originalIndexes ?? [])];
+  return {
+    ...same,
+    names: [...new Set([...same.names, ...image.names, ...given])],
+    ...(foundAs.length > 0 && { foundAs: [...new Set(foundAs)] }),
+    ...(originalIndexes.length > 0 && { originalIndexes: [...new Set(originalIndexes)] }),
+  };
 }
