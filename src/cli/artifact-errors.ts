@@ -1,11 +1,15 @@
 import { access } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import type { Layout } from '../index.ts';
-import { DrayageError, isDamage, isDrayageError, originOf } from '../index.ts';
-import { isGitLab } from './ci.ts';
+import { DrayageError, isDamage, isDrayageError, originOf, parseReference } from '../index.ts';
+import { shellWord } from '../text/shell-word.ts';
+import { isGitLab, readIds } from './ci.ts';
 import type { Context } from './context.ts';
+import { isOwn, isRestored } from './restored.ts';
 
-/** A layout that the runner has restored; its content may be unreadable. */
+const UNKNOWN = 'the job that built it';
+
+/** A layout that the runner may have restored; its content may be unreadable. */
 type Restored = Pick<Layout, 'path'> & Partial<Pick<Layout, 'entries'>>;
 
 /**
@@ -24,8 +28,36 @@ export function notShipped(path: string, what: string): DrayageError {
 }
 
 /**
- * For damaged content, adds whose artifact it came with and what to do: the runner keeps damaged and cut files without
- * failing. Other errors, and all errors outside GitLab, stay as they are.
+ * The error for a named layout that does not exist: nothing says that an artifact should have contained it.
+ * @param error the library's
+ */
+export function notThere(
+  { code, message, facts }: DrayageError,
+  path: string,
+  context: Pick<Context, 'env'>,
+): DrayageError {
+  return new DrayageError(code, message, { ...facts, hint: facts.hint ?? hintForNothing(path, context) });
+}
+
+function hintForNothing(path: string, context: Pick<Context, 'env'>): string | undefined {
+  if (isTagged(path)) return `if it is the name of an image, choose it separately: -i ${shellWord(path)}`;
+  if (isOwn(path, context)) return 'make it with drayage save, or name another layout';
+  return isGitLab(context)
+    ? 'if an artifact contains it: artifacts:paths of its job must name it, this job must need that job, and the artifact must not have expired (expire_in)'
+    : undefined;
+}
+
+function isTagged(text: string): boolean {
+  try {
+    return parseReference(text).tag !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * For damaged content of an artifact, adds whose artifact it came with and what to do: the runner keeps damaged and cut files
+ * without failing. Other errors, errors about a folder that no other job shipped, and all errors outside GitLab stay as they are.
  * @param layouts those that were read
  */
 export async function explainDamage<E>(
@@ -36,7 +68,9 @@ export async function explainDamage<E>(
   if (!isGitLab(context) || !isDrayageError(error)) return error;
   const isMissingBlob = error.code === 'NOT_FOUND' && error.facts.digest !== undefined;
   if (!isMissingBlob && !isDamage(error)) return error;
-  const job = await jobOf(await layoutWith(error, layouts));
+  const layout = await layoutWith(error, layouts);
+  const job = await (layout === undefined ? unknownShipper(layouts, context) : shipperOf(layout, context));
+  if (job === undefined) return error;
   return new DrayageError(error.code, `${error.message} (shipped by ${job})`, {
     ...error.facts,
     hint:
@@ -66,17 +100,27 @@ async function layoutWith(
   return undefined;
 }
 
-/** The job that shipped a layout, by the annotations of its images; by its folder if they are unreadable. */
-async function jobOf(layout: Restored | undefined): Promise<string> {
-  const entries = (await layout?.entries?.().catch(() => [])) ?? [];
-  const folder = layout && jobOfFolder(layout.path);
+/** The shipper of one of several layouts; undefined if none of them came with an artifact. */
+function unknownShipper(layouts: readonly Restored[], context: Pick<Context, 'env'>): string | undefined {
+  return layouts.some(({ path }) => isRestored(path, context)) ? UNKNOWN : undefined;
+}
+
+/**
+ * The job that shipped a layout, by the annotations of its images; by its folder if they are unreadable. Undefined if nothing
+ * says that another job did.
+ */
+async function shipperOf(layout: Restored, context: Pick<Context, 'env'>): Promise<string | undefined> {
+  const entries = (await layout.entries?.().catch(() => [])) ?? [];
+  const isHere = isRestored(layout.path, context);
+  const folder = isHere ? jobOfFolder(layout.path) : undefined;
   const origins = entries
     .map(({ annotations = {} }) => originOf(annotations))
     .filter(({ jobId }) => jobId !== undefined);
   const told = origins.find(({ jobId }) => jobId === folder) ?? origins[0];
   const id = told?.jobId ?? folder;
   const name = told?.jobName;
-  if (id === undefined) return 'the job that built it';
+  if (id === undefined) return isHere ? UNKNOWN : undefined;
+  if (id === readIds(context.env).jobId) return undefined;
   return name === undefined ? `job ${id}` : `job ${name} (${id})`;
 }
 

@@ -8,11 +8,8 @@ import type { Context } from './context.ts';
 import { diskError, systemCode } from '../system-error.ts';
 import { parseAge } from './quantities.ts';
 import { folderOf } from './notation.ts';
+import { HOME, isRestored } from './restored.ts';
 import { refuseLinks } from './workspace.ts';
-import { explainDamage, notShipped } from './artifact-errors.ts';
-
-/** The default folder of layouts: below the working folder, so that a job can ship them as its artifact. */
-export const HOME = '.drayage';
 
 /** The layout that a job saves into: its own, so that the artifacts of several jobs never overwrite each other. */
 export function defaultLayout(env: Context['env']): string {
@@ -74,8 +71,8 @@ export async function openLayouts(
 
 /**
  * Opens the layout in a folder.
- * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; inside GitLab the error explains what may be
- * wrong with artifacts
+ * @throws {@link DrayageError} `NOT_FOUND`, `MALFORMED`, `LINK`, `IO`; for what the runner restores, the error explains what
+ * may be wrong with artifacts
  */
 export async function openLayout(
   path: string,
@@ -87,7 +84,11 @@ export async function openLayout(
     return await Layout.open(path, openOptions(context, options));
   } catch (error) {
     const isOfFolder = isDrayageError(error, 'NOT_FOUND', 'MALFORMED') && error.facts.path === resolve(path);
-    if (isGitLab(context) && isOfFolder) throw notShipped(path, `no layout in ${path}`);
+    // A hint says what the folder is instead of a layout.
+    if (isOfFolder && error.facts.hint !== undefined) throw error;
+    const { explainDamage, notShipped, notThere } = await import('./artifact-errors.ts');
+    if (isOfFolder && isRestored(path, context)) throw notShipped(path, `no layout in ${path}`);
+    if (isOfFolder && error.code === 'NOT_FOUND') throw notThere(error, path, context);
     throw await explainDamage(error, [{ path: resolve(path) }], context);
   }
 }
@@ -116,7 +117,7 @@ export async function findLayouts(context: Context, but?: string): Promise<strin
   const counting = paths.filter((path) => but === undefined || resolve(path) !== resolve(but));
   if (counting.length > 0) return counting;
   const message = `no layout below ${HOME}${paths.length > 0 ? `, except ${paths.join()}` : ''}`;
-  if (isGitLab(context)) throw notShipped(HOME, message);
+  if (isGitLab(context)) throw (await import('./artifact-errors.ts')).notShipped(HOME, message);
   throw new DrayageError('NOT_FOUND', message, {
     path: HOME,
     hint: 'name a layout, or make one with drayage save',

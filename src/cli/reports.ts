@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { appendLines, checkDotenvFile } from './dotenv-file.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
-import { HOME } from './places.ts';
+import { HOME } from './restored.ts';
 import { assertWritable, writeFileWhole } from './output-file.ts';
 import { refuseLinks } from './workspace.ts';
 

@@ -1,10 +1,9 @@
 import type { ImagePlace, Layout } from '../index.ts';
-import { isGitLab } from './ci.ts';
 import type { Context } from './context.ts';
 import { readJobQuery } from './job-query.ts';
 import { isArchive } from './notation.ts';
-import { HOME, openLayouts } from './places.ts';
-import { notShipped } from './artifact-errors.ts';
+import { openLayouts } from './places.ts';
+import { HOME, isRestored } from './restored.ts';
 import type { ImageOptions } from './selection.ts';
 import type { SourceOptions, Sources } from './source-options.ts';
 import type { UnpackedArchives } from './unpack.ts';
@@ -96,10 +95,11 @@ export async function openBaseLayouts(
   return { layouts: [], [Symbol.asyncDispose]: async () => {} };
 }
 
-/** A GitLab job that finds no image gets the usual causes. */
+/** A GitLab job that finds no image in what its runner restored gets the usual causes. */
 async function assertShipped(layouts: readonly Layout[], context: Context): Promise<void> {
-  if (!isGitLab(context) || layouts.length === 0) return;
+  if (layouts.length === 0 || !layouts.every(({ path }) => isRestored(path, context))) return;
   for (const layout of layouts) if ((await layout.entries()).length > 0) return;
   const paths = layouts.map(({ path }) => path);
+  const { notShipped } = await import('./artifact-errors.ts');
   throw notShipped(paths.length === 1 ? (paths[0] ?? '') : HOME, `no image in ${paths.join(', ')}`);
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
@@ -27,6 +27,7 @@ async function ship(job: string, id: string, image: string): Promise<SaveResult[
 }
 const load = async (env: Record<string, string> = TEST, ...args: string[]) =>
   drayage(['load', '--to', 'docker-archive:out.tar', ...args], { cwd, env });
+const run = async (...args: string[]) => drayage(args, { cwd, env: TEST });
 const blob = (job: string, digest: string | undefined): string =>
   join(cwd, '.drayage', job, 'blobs/sha256', digest?.slice('sha256:'.length) ?? '');
 
@@ -69,9 +70,83 @@ describe('an artifact that did not come', () => {
     expect((await load({})).stderr).not.toMatch(CAUSES);
   });
 
+  test('is not what a job without its own layout tells of', async () => {
+    const { code, stderr } = await drayage(['inspect', '.drayage/200'], { cwd, env: TEST });
+    expect([code, stderr]).toEqual([4, expect.stringContaining('.drayage/200 does not exist')]);
+    expect(stderr).not.toContain('shipped');
+    expect(stderr).toContain('make it with drayage save');
+  });
+
   test('is no matter outside of jobs', async () => {
     const { code, stderr } = await load({});
     expect([code, stderr]).toEqual([4, expect.stringContaining('make one with drayage save')]);
+  });
+});
+
+/** A folder as `tar -x` makes it of an archive of docker save, or skopeo as "dir:". */
+async function unpack(manifest: string): Promise<void> {
+  await mkdir(join(cwd, 'unpacked'), { recursive: true });
+  await writeFile(join(cwd, 'unpacked/manifest.json'), manifest);
+}
+
+describe('a named folder of the job itself', () => {
+  test.each([
+    ['an unpacked archive', '[]', 'unpacked archive of docker save: pack it with tar'],
+    ['a folder of skopeo', '{}', 'skopeo copy dir:DIR oci:LAYOUT:NAME'],
+  ])('that is %s is told as what it is, by every command', async (_, manifest, hint) => {
+    await unpack(manifest);
+    for (const args of [
+      ['save', '--from', 'unpacked', '-o', 'out'],
+      ['load', 'unpacked', '--to', 'docker-archive:out.tar'],
+      ['inspect', 'unpacked'],
+      ['verify', 'unpacked'],
+      ['prune', 'unpacked'],
+      ['diff', 'unpacked', 'unpacked'],
+      ['merge', 'unpacked', '-o', 'out'],
+    ]) {
+      const { code, stderr } = await run(...args);
+      expect([args, code, stderr]).toEqual([args, 4, expect.stringContaining(hint)]);
+      expect(stderr).not.toContain('shipped');
+    }
+  });
+
+  test('that another job shipped below .drayage is told as what it is, too', async () => {
+    await mkdir(join(cwd, '.drayage/123'), { recursive: true });
+    await writeFile(join(cwd, '.drayage/123/manifest.json'), '[]');
+    const { code, stderr } = await load();
+    expect([code, stderr]).toEqual([4, expect.stringContaining('pack it with tar')]);
+  });
+
+  test('that is a layout without an image is told as that', async () => {
+    await mkdir(join(cwd, 'empty'));
+    await writeFile(join(cwd, 'empty/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    await writeFile(join(cwd, 'empty/index.json'), '{"schemaVersion":2,"manifests":[]}');
+    const { code, stderr } = await load(TEST, 'empty');
+    expect([code, stderr]).toEqual([4, expect.stringContaining('contains no image')]);
+    expect(stderr).not.toContain('shipped');
+  });
+
+  test.each([
+    ['load', 'app:1', '-i app:1'],
+    ['inspect', 'registry.example:5000/group/app:1.2', '-i registry.example:5000/group/app:1.2'],
+    ['verify', 'tpyo', 'if an artifact contains it'],
+    ['inspect', './out/layout', 'if an artifact contains it'],
+  ])('that is not there is told, with what may be meant: %s %s', async (command, name, hint) => {
+    const { code, stderr } = await run(command, name);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(`${name.replace('./', '')} does not exist`)]);
+    expect(stderr).toContain(hint);
+    expect(stderr).not.toContain('shipped');
+  });
+
+  test('that is damaged is no fault of the runner, unless another job saved it', async () => {
+    const { layers } = await ship('build', '123', API);
+    await rename(join(cwd, '.drayage/123'), join(cwd, 'mine'));
+    const path = join(cwd, 'mine/blobs/sha256', layers[0]?.digest.slice(7) ?? '');
+    await damage(path);
+    expect((await load(TEST, 'mine')).stderr).toContain('(shipped by job build (123))');
+    const { code, stderr } = await load(gitlabJob('123', 'build'), 'mine');
+    expect([code, stderr]).toEqual([4, expect.stringContaining(`blob ${path} is damaged`)]);
+    expect(stderr).not.toContain('shipped');
   });
 });
 

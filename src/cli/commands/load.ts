@@ -20,7 +20,6 @@ import type { Choice } from './load-to.ts';
 import type { Target } from '../target.ts';
 import { parseTarget } from '../target.ts';
 import { assertWritable } from '../output-file.ts';
-import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage load`. */
 export interface LoadCommandOptions
@@ -62,6 +61,7 @@ export async function loadImages(
       ? await loadIntoDaemon(choice, options, context)
       : await (await import('./load-to.ts')).writeTo(target, choice, options, context);
   } catch (error) {
+    const { explainDamage } = await import('../artifact-errors.ts');
     throw await explainDamage(error, sources.restored, context);
   }
 }

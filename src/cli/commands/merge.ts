@@ -14,7 +14,6 @@ import type { SignatureOptions } from '../signature-options.ts';
 import type { ImageOptions } from '../selection.ts';
 import { readSelection } from '../selection.ts';
 import { openNamed } from '../sources.ts';
-import { explainDamage } from '../artifact-errors.ts';
 import { NO_NAME } from '../../text/no-name.ts';
 
 /** Options of `drayage merge`. */
@@ -61,6 +60,7 @@ export async function mergeLayouts(
       quiet: result.images.map(({ ref }) => ref),
     };
   } catch (error) {
+    const { explainDamage } = await import('../artifact-errors.ts');
     throw await explainDamage(error, from.restored, context);
   }
 }

@@ -19,7 +19,6 @@ import type { SignatureOptions } from '../signature-options.ts';
 import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../source-options.ts';
 import { openSources } from '../sources.ts';
-import { explainDamage } from '../artifact-errors.ts';
 
 /** Options of `drayage promote`. */
 export interface PromoteCommandOptions
@@ -83,7 +82,9 @@ export async function promoteImages(
   } catch (error) {
     // An error without a path comes from a registry, not from a restored file.
     const isLocal = isDrayageError(error) && error.facts.path !== undefined;
-    throw isLocal ? await explainDamage(error, sources.restored, context) : error;
+    if (!isLocal) throw error;
+    const { explainDamage } = await import('../artifact-errors.ts');
+    throw await explainDamage(error, sources.restored, context);
   }
   if (job !== undefined) await writePromotionReports(result.images, job, options, context);
   return outcomeOf(result);
