@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { variableOf } from '../../src/cli/grammar/command.ts';
+import { isImageVariable } from '../../src/ci/variables.ts';
 import { completeArguments, createProgram } from '../../src/cli/grammar/program.ts';
 
 const EVERYWHERE = ['json', 'quiet', 'debug', 'maxExpansion', 'idleTimeout'];
@@ -66,6 +67,12 @@ test('no variable says what prune removes', () => {
     '--older-than': undefined,
     '--dry-run': 'DRAYAGE_DRY_RUN',
   });
+});
+
+test('no variable of an option is one of an image, which a dotenv report brings to later jobs', () => {
+  const variables = withVariables().flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
+  expect(variables).toContain('DRAYAGE_JOB_ID');
+  expect(variables.filter(isImageVariable)).toEqual([]);
 });
 
 describe('an option that may be repeated', () => {

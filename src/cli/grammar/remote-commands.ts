@@ -64,7 +64,8 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
       baseRef: [
         '--base-ref <name...>',
         'branches of the base job; default $CI_DEFAULT_BRANCH',
-        { skipsEmpty: true },
+        // A variable of this name is the reference of an image named base, which a dotenv report brings to later jobs.
+        { skipsEmpty: true, variable: false },
       ],
       mountFrom: ['--mount-from <repository...>', 'mount layers from this repository if it has them'],
       ...VARIABLES,
