@@ -41,11 +41,13 @@ export async function openConnections(
   const proxied = await throughProxies(proxies, ca);
   // Most jobs have no proxy.
   const { isExempt } = await import('./no-proxy.ts');
+  // undici asks the proxy for http also for https if there is no other.
+  const isDirect = (url: URL): boolean =>
+    proxyFor(url, proxies) === '' || isLoopback(url) || isExempt(proxies.noProxy, url);
   return {
     dispatcher: proxied.compose(
       (dispatch) => (options, handler) =>
-        options.origin !== undefined &&
-        (isLoopback(options.origin) || isExempt(proxies.noProxy, new URL(options.origin)))
+        options.origin !== undefined && isDirect(new URL(options.origin))
           ? direct.dispatch(options, handler)
           : dispatch(options, handler),
     ),
@@ -55,8 +57,12 @@ export async function openConnections(
   };
 }
 
+function proxyFor({ protocol }: URL, { httpProxy, httpsProxy }: Proxies): string {
+  return protocol === 'https:' ? httpsProxy : httpProxy;
+}
+
 /**
- * The proxies that an environment names; empty for none.
+ * The proxies that an environment names, each for its protocol alone, as for Go and curl; empty for none.
  * @throws {@link DrayageError} `USAGE` for an address that is not valid, or of a proxy that speaks another protocol
  */
 function proxiesOf(env: Context['env']): Proxies {
@@ -76,9 +82,9 @@ export function proxyVariables(env: Context['env']): string[] {
   ];
 }
 
-/** A variable goes before its name in upper case. */
+/** A variable goes before its name in upper case, unless it is empty: as for Go and curl. */
 function variableOf(name: string, env: Context['env']): string {
-  return env[name] === undefined ? name.toUpperCase() : name;
+  return env[name] ? name : name.toUpperCase();
 }
 
 /** Reads the address of a proxy. Without a scheme it speaks http, as for curl and Go. Errors do not hold its login. */

@@ -86,7 +86,28 @@ describe('a proxy', () => {
   test('is named by the variables that count', () => {
     const env = { https_proxy: 'a.example', HTTPS_PROXY: 'b.example', HTTP_PROXY: 'c.example' };
     expect(proxyVariables(env)).toEqual(['https_proxy', 'HTTP_PROXY']);
-    expect(proxyVariables({ http_proxy: '', HTTP_PROXY: 'c.example' })).toEqual([]);
+    expect(proxyVariables({ http_proxy: '', HTTP_PROXY: 'c.example' })).toEqual(['HTTP_PROXY']);
+  });
+
+  test.each([
+    ['HTTP_PROXY', 'https://a.invalid/'],
+    ['http_proxy', 'https://a.invalid/'],
+    ['HTTPS_PROXY', 'http://a.invalid/'],
+    ['https_proxy', 'http://a.invalid/'],
+  ])('in %s alone is not asked for %s', async (name, address) => {
+    const proxy = await startProxy();
+    await using connections = await openConnections(undefined, contextOf({ [name]: proxy.url }));
+    const sent = new Http(connections.dispatcher).send(new URL(address));
+    await expect(sent).rejects.toMatchObject({ message: expect.not.stringContaining('proxy') });
+    expect(proxy.seen).toEqual([]);
+  });
+
+  test.each([
+    [{ https_proxy: '', HTTPS_PROXY: 'p:3128' }, ['HTTPS_PROXY']],
+    [{ HTTPS_PROXY: '', https_proxy: 'p:3128' }, ['https_proxy']],
+    [{ http_proxy: '', HTTP_PROXY: '' }, []],
+  ])('counts in the first spelling that is not empty: %j', (env, expected) => {
+    expect(proxyVariables(env)).toEqual(expected);
   });
 
   test('may be written with blanks around it', async () => {

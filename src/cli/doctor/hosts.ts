@@ -19,7 +19,10 @@ export async function checkHosts({ options, context }: DoctorInput): Promise<Che
     facts['proxies'] = proxies;
     await (await openConnections(options.ca, context))[Symbol.asyncDispose]();
     const asked = [hostOf(gitlab) ?? [], registries.map(({ host }) => host), signing].flat();
-    const through = proxies.length === 0 ? '' : `, through the proxy in ${proxies.join(' and ')}`;
+    const each = proxies.map(
+      (name) => `${/^https/i.test(name) ? 'https' : 'http'} through the proxy in ${name}`,
+    );
+    const through = each.map((text) => `, ${text}`).join('');
     return { status: 'ok', message: `may be asked: ${[...new Set(asked)].join(', ')}${through}`, facts };
   });
 }
