@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { fileError } from '../system-error.ts';
 import { FileBytes } from './file-bytes.ts';
-import { SocketBytes } from './socket-bytes.ts';
+import { SocketBytes } from '../stream/socket-bytes.ts';
 
 /** Bytes that are read to their end; `destroy` ends the reading. */
 export interface InputBytes extends AsyncIterable<Uint8Array> {

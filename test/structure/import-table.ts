@@ -30,7 +30,15 @@ const TABLE: Record<string, Rule> = {
   content: { level: 2, packages: ['node:stream'] },
   stream: {
     level: 2,
-    packages: ['node:stream', 'node:timers', 'node:util', 'node:worker_threads', 'node:zlib', 'fzstd'],
+    packages: [
+      'node:net',
+      'node:stream',
+      'node:timers',
+      'node:util',
+      'node:worker_threads',
+      'node:zlib',
+      'fzstd',
+    ],
   },
   disk: { level: 2, also: ['stream'], packages: ['node:fs', 'node:net', 'node:path', 'node:util'] },
   ingest: {

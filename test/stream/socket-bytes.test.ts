@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
-import { SocketBytes } from '../../src/disk/socket-bytes.ts';
+import { SocketBytes } from '../../src/stream/socket-bytes.ts';
 import { collect } from '../stream/sources.ts';
 
 const content = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => i % 251));

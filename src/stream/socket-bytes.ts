@@ -1,5 +1,5 @@
 import type { OnReadOpts, Socket } from 'node:net';
-import type { FillableBytes } from '../stream/fillable.ts';
+import type { FillableBytes } from './fillable.ts';
 
 /** Bytes of memory that the system fills, again and again. */
 const MEMORY = 256 * 1024;
