@@ -110,7 +110,8 @@ function arrivingBody(body: Readable, { idleTimeout, late, explain = same }: Exc
   return arriving;
 }
 
-function endAfter(body: Readable, limit: number, late: Exchange['late']): void {
+/** Makes a body fail if it has not arrived whole within a time, in ms; 0 is for ever. */
+export function endAfter(body: Readable, limit: number, late: Exchange['late']): void {
   if (limit === 0) return;
   const timer = setTimeout(() => {
     body.destroy(late(`has not sent a whole document in ${Math.round(limit / 100) / 10} s`));

@@ -14,14 +14,19 @@ export class SocketBytes implements FillableBytes, AsyncIterableIterator<Uint8Ar
   readonly fillsDirectly = true;
   readonly #memory = Buffer.allocUnsafeSlow(MEMORY);
   readonly #socket: Socket;
+  readonly #onArrived: (count: number) => void;
   /** The part of the memory that arrived and was not read yet. */
   #unread: Uint8Array = this.#memory.subarray(0, 0);
   #isOver = false;
   #failure: { error: Error } | undefined;
-  #wake = (): void => {};
+  #wake: (() => void) | undefined;
 
-  /** @param open makes a socket whose bytes arrive by this option alone; it is destroyed at the end */
-  constructor(open: (onread: OnReadOpts) => Socket) {
+  /**
+   * @param open makes a socket whose bytes arrive by this option alone; it is destroyed at the end
+   * @param onArrived called for all bytes as they arrive
+   */
+  constructor(open: (onread: OnReadOpts) => Socket, onArrived: (count: number) => void = () => {}) {
+    this.#onArrived = onArrived;
     this.#socket = open({ buffer: this.#memory, callback: (count) => this.#arrived(count) });
     this.#socket.on('end', () => this.#end());
     this.#socket.on('close', () => this.#end());
@@ -33,6 +38,22 @@ export class SocketBytes implements FillableBytes, AsyncIterableIterator<Uint8Ar
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Whether a reader waits for bytes from the peer. */
+  get isWaiting(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** The bytes that have arrived and were not read, at least one; none only at the end. Valid until the next call. */
+  async peek(): Promise<Uint8Array> {
+    await this.#some();
+    return this.#unread;
+  }
+
+  /** Counts bytes that {@link peek} gave as read. */
+  skip(count: number): void {
+    this.#unread = this.#unread.subarray(count);
   }
 
   async next(): Promise<IteratorResult<Uint8Array, void>> {
@@ -51,10 +72,11 @@ export class SocketBytes implements FillableBytes, AsyncIterableIterator<Uint8Ar
     return { done: true, value: undefined };
   }
 
-  /** Ends the reading and closes the socket. */
-  destroy(): void {
+  /** Ends the reading and closes the socket. Whoever reads then gets the error; without one, the end. */
+  destroy(error?: Error): void {
+    if (error !== undefined) this.#failure ??= { error };
     this.#unread = this.#memory.subarray(0, 0);
-    this.#isOver = true;
+    this.#end();
     this.#socket.destroy();
   }
 
@@ -73,19 +95,25 @@ export class SocketBytes implements FillableBytes, AsyncIterableIterator<Uint8Ar
   #take(target: Uint8Array): number {
     const part = this.#unread.subarray(0, target.length);
     target.set(part);
-    this.#unread = this.#unread.subarray(part.length);
+    this.skip(part.length);
     return part.length;
   }
 
   /** @returns whether more may arrive: not before these bytes were read */
   #arrived(count: number): boolean {
-    this.#unread = this.#memory.subarray(0, count);
-    this.#wake();
+    this.#onArrived(count);
+    if (!this.#isOver) this.#unread = this.#memory.subarray(0, count);
+    this.#wakeReader();
     return false;
   }
 
   #end(): void {
     this.#isOver = true;
-    this.#wake();
+    this.#wakeReader();
+  }
+
+  #wakeReader(): void {
+    this.#wake?.();
+    this.#wake = undefined;
   }
 }

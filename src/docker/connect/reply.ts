@@ -11,6 +11,9 @@ const MAX_REPLY_SIZE = 32 * 1024 * 1024;
 /** The maximum length of a daemon's message in an error, in characters. */
 const MAX_MESSAGE_LENGTH = 600;
 
+/** What is needed of a reply to read it. */
+type Unread = Pick<DaemonReply, 'status' | 'body' | 'expectDocument'>;
+
 const errorSchema = v.looseObject({ message: v.string() });
 
 /**
@@ -65,14 +68,14 @@ export async function* bounded(body: Readable, what: string): AsyncGenerator<Buf
  * Throws for an error reply. The body of a successful reply stays unread.
  * @throws {@link DrayageError} `DAEMON` with the daemon's message and status
  */
-export async function assertOk(reply: DaemonReply, what: string): Promise<void> {
+export async function assertOk(reply: Unread, what: string): Promise<void> {
   if (reply.status < 300) return;
   const message = await errorMessage(reply);
   throw new DrayageError('DAEMON', `docker refused ${what}: ${message}`, { status: reply.status });
 }
 
 /** The message in a daemon's error reply, in one line. */
-export async function errorMessage(reply: DaemonReply): Promise<string> {
+export async function errorMessage(reply: Unread): Promise<string> {
   const bytes = await readWhole(reply, 'an error');
   const text = bytes.toString();
   try {
@@ -88,7 +91,7 @@ export function oneLine(text: string): string {
   return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;
 }
 
-async function readWhole(reply: DaemonReply, what: string): Promise<Buffer> {
+async function readWhole(reply: Unread, what: string): Promise<Buffer> {
   reply.expectDocument();
   const chunks: Buffer[] = [];
   for await (const chunk of bounded(reply.body, what)) chunks.push(chunk);

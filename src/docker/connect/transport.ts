@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Agent, buildConnector } from 'undici';
 import type { ContentOptions } from '../../content/source.ts';
-import { exchange } from '../../http/exchange.ts';
+import { endAfter, exchange } from '../../http/exchange.ts';
 import type { HttpReply } from '../../http/reply.ts';
 import type { DockerHost } from './host.ts';
 import { daemonIdle, socketError } from './socket-error.ts';
@@ -11,6 +11,8 @@ import { SshConnection } from './ssh.ts';
 import type { TlsMaterial } from './tls.ts';
 import { openAgent } from '../../agent.ts';
 import { asError } from '../../errors.ts';
+import { eitherSignal } from '../../stream/signals.ts';
+import { getDirectly } from './direct.ts';
 
 /** One request to a daemon. */
 export interface DaemonRequest extends ContentOptions {
@@ -53,6 +55,8 @@ export class Transport {
   /** How long the daemon may be silent, in ms. */
   readonly idleTimeout: number;
   readonly #options: Agent.Options;
+  readonly #connectTimeout: number;
+  readonly #closed = new AbortController();
   #agent: Promise<Agent> | undefined;
   readonly #tls: TlsMaterial | undefined;
   #prefix = '';
@@ -62,6 +66,7 @@ export class Transport {
     this.host = host;
     this.idleTimeout = options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
     this.#tls = options.tls;
+    this.#connectTimeout = connectTimeout;
     this.#options =
       host.ssh === undefined
         ? { connect: socketOptions(host, connectTimeout, options.tls) }
@@ -110,8 +115,34 @@ export class Transport {
     }
   }
 
+  /**
+   * Sends a GET whose reply is long. Where the daemon listens on a plain socket, the body can fill its reader's memory, on a
+   * connection of its own; otherwise this is {@link open}.
+   */
+  async openLong(
+    request: Pick<DaemonRequest, 'path' | 'signal' | 'timeout'>,
+  ): Promise<Pick<DaemonReply, 'status' | 'body' | 'expectDocument'>> {
+    const { path, signal, timeout = this.idleTimeout } = request;
+    const url = new URL(`${this.host.origin}${this.#prefix}${path}`);
+    if (this.host.ssh !== undefined || url.protocol !== 'http:') return this.open(request);
+    const late = (what: string): Error => daemonIdle(this.host, what);
+    const ending = eitherSignal(signal, this.#closed.signal);
+    const { status, body } = await getDirectly({
+      url,
+      socketPath: this.host.socketPath,
+      connectTimeout: this.#connectTimeout,
+      replyTimeout: timeout,
+      idleTimeout: timeout === 0 ? this.workTimeout : timeout,
+      signal: ending,
+      late,
+      explain: (error) => this.#explained(error, signal),
+    });
+    return { status, body, expectDocument: () => endAfter(body, DOCUMENT * this.idleTimeout, late) };
+  }
+
   /** Closes all connections at once; pending requests fail. */
   async close(): Promise<void> {
+    this.#closed.abort(Object.assign(new Error('closed'), { code: 'UND_ERR_DESTROYED' }));
     await (await this.#agent)?.destroy();
   }
 

@@ -34,7 +34,7 @@ export async function requestArchive(
   const watch = watchDaemon(transport, interval, signal);
   try {
     const path = `/images/get?${query.join('&')}`;
-    const reply = await transport.open({ path, signal: watch.signal, timeout: transport.workTimeout });
+    const reply = await transport.openLong({ path, signal: watch.signal, timeout: transport.workTimeout });
     await assertOk(reply, `to save ${names.join(', ')}`);
     return reply.body.once('close', () => watch.stop());
   } catch (error) {

@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { connectDocker } from '../../../src/docker/daemon.ts';
+import { isFillable } from '../../../src/stream/fillable.ts';
 import { FakeDaemon } from '../../support/fake-daemon.ts';
 
 const hang = (): Promise<void> => new Promise(() => {});
@@ -117,6 +118,44 @@ describe('saving', () => {
       await expect.poll(() => fake.cut('GET /images/get')).toBe(1);
     },
   );
+
+  test('what arrives fills the memory of its reader, on a connection of its own', async () => {
+    const { fake, daemon } = await start();
+    const content = Buffer.alloc(3_000_000, 'content');
+    fake.handlers.set('GET /images/get', (request, response) => {
+      expect(request.headers).toMatchObject({ connection: 'close', host: 'docker' });
+      response.end(content);
+    });
+    const stream = await daemon.save('temp');
+    if (!isFillable(stream)) throw new Error('it does not');
+    const memory = Buffer.alloc(content.length + 1);
+    let size = 0;
+    for (let count = -1; count !== 0; size += count) count = await stream.readInto(memory.subarray(size));
+    expect(memory.subarray(0, size).equals(content)).toBe(true);
+  });
+
+  test('whoever answers with something else is no docker', async () => {
+    const { fake, daemon } = await start();
+    fake.handlers.set(
+      'GET /images/get',
+      (request) => void request.socket.end('220 mail.example ESMTP\r\n\r\n'),
+    );
+    await expect(daemon.save('temp')).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  });
+
+  test.each(['before the reply', 'midway'])('closing the daemon %s ends the stream', async (when) => {
+    const { fake, daemon } = await start();
+    let asked = false;
+    fake.handlers.set('GET /images/get', (_request, response) => {
+      asked = true;
+      if (when === 'midway') response.write('half');
+    });
+    const saved = (async () => text(await daemon.save('temp')))().catch((error: unknown) => error);
+    await expect.poll(() => asked).toBe(true);
+    if (when === 'midway') await sleep(20);
+    await daemon.close();
+    expect(await saved).toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining('was ended') });
+  });
 
   test('a stream that is given up ends the connection', async () => {
     const { fake, daemon } = await start();
