@@ -8,6 +8,7 @@ export type Codec = 'none' | 'gzip' | 'zstd';
 
 const DRAYAGE = quote(fileURLToPath(new URL('../dist/cli/bin.js', import.meta.url)));
 const NAIVE_SAVE = quote(fileURLToPath(new URL('contenders/naive-save.mjs', import.meta.url)));
+const LIBRARY_SAVE = quote(fileURLToPath(new URL('contenders/library-save.mjs', import.meta.url)));
 const NAIVE_LOAD = quote(fileURLToPath(new URL('contenders/naive-load.mjs', import.meta.url)));
 
 /** A word for bash. */
@@ -21,8 +22,8 @@ export function nodeFor(codec: Codec, lab: Lab): string {
 }
 
 /** `node drayage save …`, into the layout `out`. */
-export function ourSave(codec: Codec, args: string, out: string, lab: Lab): string {
-  return `${quote(nodeFor(codec, lab))} ${DRAYAGE} save ${args} --compress ${codec} --out ${out} --json`;
+export function ourSave(codec: Codec, args: string, out: string, lab: Lab, flags = ''): string {
+  return `${quote(nodeFor(codec, lab))} ${flags} ${DRAYAGE} save ${args} --compress ${codec} --out ${out} --json`;
 }
 
 /** `node drayage load …`. */
@@ -33,6 +34,11 @@ export function ourLoad(node: string, args: string): string {
 /** `node drayage promote …`, with the Node that the codec needs elsewhere, too. */
 export function ourPromote(codec: Codec, args: string, lab: Lab): string {
   return `${quote(nodeFor(codec, lab))} ${DRAYAGE} promote ${args} --json`;
+}
+
+/** The same save of an archive by the library. */
+export function librarySave(codec: Codec, archive: string, out: string, lab: Lab): string {
+  return `${quote(nodeFor(codec, lab))} ${LIBRARY_SAVE} ${codec} ${archive} ${out}`;
 }
 
 /** Saves from an archive, or from a socket's daemon, into the folder `out`. */

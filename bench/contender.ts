@@ -19,6 +19,8 @@ export interface Contender {
   before?: () => Promise<unknown>;
   /** Bytes stored or sent, from what lies there afterwards or from what the command printed. */
   bytes?: (stdout: string) => number | undefined | Promise<number | undefined>;
+  /** How often V8 marked the whole heap, for each GB of input; from what the command printed. */
+  collections?: (stdout: string) => number;
 }
 
 /** Contenders that run against each other, in one run. */
@@ -45,6 +47,8 @@ export interface Table {
   about: string;
   /** The machine and the versions, in one line. */
   machine: string;
+  /** What was measured, as git names it; with a `+` if something was changed. */
+  commit: string;
   /** Names of rows. */
   ours: string[];
   limits: string[];

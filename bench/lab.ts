@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type DaemonKind, skipReason, startDaemon } from '../test/system/support/daemons.ts';
 import { makeTempFolder, removeTempFolder, sweepTempFolders } from '../test/system/support/temp-folders.ts';
 import { BenchDaemon } from './bench-daemon.ts';
-import { describeMachine } from './machine.ts';
+import { describeCommit, describeMachine } from './machine.ts';
 import type { Shelf } from './images.ts';
 import type { Nodes } from './nodes.ts';
 import type { BenchOptions } from './options.ts';
@@ -20,6 +20,8 @@ export interface Lab extends AsyncDisposable, Nodes {
   say(line: string): void;
   /** The machine in one line. */
   machine(): string;
+  /** What is measured, as git names it. */
+  commit(): string;
   /** Those of `kinds` that are asked for and can run here; it says which are left out, and why. */
   usable(kinds: readonly DaemonKind[]): DaemonKind[];
   /** Starts a daemon without images; it ends with the lab at the latest. */
@@ -57,6 +59,7 @@ async function furnish(
   const home = join(folder, 'home');
   await mkdir(home);
   const machine = describeMachine([node, node24]);
+  const commit = describeCommit();
   const closers: (() => Promise<unknown>)[] = [];
   return {
     options,
@@ -68,6 +71,7 @@ async function furnish(
     signal,
     say,
     machine: () => machine,
+    commit: () => commit,
     usable: (kinds) => kinds.filter((kind) => isUsable(kind, options.daemons)),
     start: async (kind) => {
       const daemon = new BenchDaemon(await startDaemon(kind));

@@ -17,6 +17,20 @@ export function describeMachine(nodes: readonly string[]): string {
   ].join(', ');
 }
 
+/** The commit of this folder, and a `+` if files were changed. */
+export function describeCommit(): string {
+  return `${git('rev-parse', '--short=10', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+'}`;
+}
+
+function git(...args: string[]): string {
+  return execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
+}
+
+/** What kind of machine a description is of: figures of another kind are kept beside it. */
+export function kindOfMachine(description: string): string {
+  return description.split(', Linux')[0] ?? '';
+}
+
 /** Whether the CPU hashes SHA-256 itself, by the flags (x86) or features (ARM) in `/proc/cpuinfo`. */
 export function hasShaInstructions(cpuinfo: string): boolean {
   return /^(?:flags|Features)\s*:.*\b(?:sha_ni|sha2)\b/m.test(cpuinfo);

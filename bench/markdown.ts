@@ -9,6 +9,7 @@ const UNITS: Record<Metric, string> = {
   serverCpuSeconds: "s of servers' CPU",
   peakMemory: 'MB at the peak',
   bytes: 'MB',
+  collections: 'collections of the whole heap per GB',
 };
 
 /** The whole report, generated: `sections` in the order to print them. */
@@ -42,7 +43,7 @@ export function renderTable(table: Table): string {
   ]);
   return [
     `### ${table.title}`,
-    `${table.about} ${table.machine}.`,
+    `${table.about} ${table.machine}. Commit ${table.commit}.`,
     grid(head, rows),
     ...(table.goals.length === 0 ? [] : [renderGoals(table)]),
     ...list('Failed:', failures(table)),

@@ -35,7 +35,8 @@ export async function runRace(race: Race, lab: Lab): Promise<Table> {
   const names = (which: 'ours' | 'limit'): string[] =>
     contenders.filter((contender) => contender[which]).map(({ name }) => name);
   const [ours, limits] = [names('ours'), names('limit')];
-  return { title, about, machine: lab.machine(), ours, limits, rows, goals: [...goals] };
+  const [machine, commit] = [lab.machine(), lab.commit()];
+  return { title, about, machine, commit, ours, limits, rows, goals: [...goals] };
 }
 
 async function runOnce(contender: Contender, { serverCpu, limit = LIMIT }: Race, lab: Lab): Promise<Run> {
@@ -58,5 +59,6 @@ async function runOnce(contender: Contender, { serverCpu, limit = LIMIT }: Race,
     serverCpuSeconds:
       serverBefore === undefined || serverAfter === undefined ? undefined : serverAfter - serverBefore,
     bytes: await contender.bytes?.(stdout),
+    ...(contender.collections && { collections: contender.collections(stdout) }),
   };
 }

@@ -2,17 +2,21 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Table } from './contender.ts';
+import { kindOfMachine } from './machine.ts';
 import { renderReport } from './markdown.ts';
 import { SECTIONS, type SectionName } from './options.ts';
 
 /** Tables of each section that has been run. */
 export type Results = Partial<Record<SectionName, Table[]>>;
 
-/** Puts a table among those there, in the place of an older one with its title. */
+/** Puts a table among those there, in the place of an older one with its title and from the same kind of machine. */
 export function mergeTable(results: Results, section: SectionName, table: Table): Results {
   const tables = results[section] ?? [];
-  const known = tables.some(({ title }) => title === table.title);
-  const merged = known ? tables.map((old) => (old.title === table.title ? table : old)) : [...tables, table];
+  const isOlder = ({ title, machine }: Table): boolean =>
+    title === table.title && kindOfMachine(machine) === kindOfMachine(table.machine);
+  const merged = tables.some(isOlder)
+    ? tables.map((old) => (isOlder(old) ? table : old))
+    : [...tables, table];
   return { ...results, [section]: merged };
 }
 

@@ -9,6 +9,8 @@ export interface Run {
   peakMemory: number;
   /** Bytes stored, or sent: the table says which. */
   bytes?: number;
+  /** How often V8 marked the whole heap, for each GB of input. */
+  collections?: number;
 }
 
 export type Metric = keyof Run;

@@ -12,6 +12,7 @@ const TABLE: Table = {
   title: 'a race',
   about: 'What it is.',
   machine: 'a machine',
+  commit: '0123456789',
   ours: ['ours'],
   limits: ['limit'],
   rows: [
@@ -71,6 +72,10 @@ describe('results', () => {
 
   test('take a table that is new', () => {
     expect(mergeTable({ save: [TABLE] }, 'save', other)).toEqual({ save: [TABLE, other] });
+    const elsewhere = { ...TABLE, machine: '2 vCPU, SHA instructions, Linux 6' };
+    expect(mergeTable({ save: [TABLE] }, 'save', elsewhere)).toEqual({ save: [TABLE, elsewhere] });
+    const later = { ...elsewhere, machine: '2 vCPU, SHA instructions, Linux 7' };
+    expect(mergeTable({ save: [elsewhere] }, 'save', later)).toEqual({ save: [later] });
     expect(mergeTable({}, 'save', other)).toEqual({ save: [other] });
   });
 
