@@ -1,17 +1,18 @@
 import { layersOfAll } from '../content/layer.ts';
-import type { ContentOptions, ContentSource, VerifiableSource } from '../content/source.ts';
-import { isUnusable } from '../errors.ts';
+import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { contentsOf } from './contents.ts';
+import type { CheckedSource } from './held-layers.ts';
+import { HeldLayers } from './held-layers.ts';
 import { images, isUnreadable } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
-import { proveAll } from './prove.ts';
-import { isProven, pairOf } from './proven.ts';
+import { provenBlob } from './proven.ts';
 import { statedLayers } from './stated-layers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { bareDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { drain } from '../stream/drain.ts';
+import { buildManifest } from '../oci/manifest.ts';
+import { OCI_CONFIG } from '../oci/media-types.ts';
 
 /** An image that a place holds: intact, with every layer proven. */
 export interface HeldImage {
@@ -23,61 +24,17 @@ export interface HeldImage {
   layers: Layer[];
 }
 
+/** An image of a place, whole or not. */
+interface KnownImage extends HeldImage {
+  /** That of the first image below the root. */
+  config: Descriptor;
+}
+
 /** An intact blob of a place that stands for a requested one, or is that one. */
 export interface HeldBlob {
   blob: Descriptor;
   /** The layer that it is proven to contain; undefined if none is known. */
   diffId: Digest | undefined;
-}
-
-/** A place that may check its blobs without reading them out. */
-type CheckedSource = ContentSource & Partial<VerifiableSource>;
-
-/**
- * The layers that a place holds: each blob is intact there, and proven to contain its layer. Each pair is checked once.
- */
-export class HeldLayers {
-  readonly #source: CheckedSource;
-  readonly #options: ContentOptions;
-  readonly #known = new Map<string, boolean>();
-  /** Proofs that run. Each is asked for again when it has ended. */
-  #proving: Promise<unknown> = Promise.resolve();
-
-  constructor(source: CheckedSource, options: ContentOptions = {}) {
-    this.#source = source;
-    this.#options = options;
-  }
-
-  /** Those of the layers that are held. Proves several at a time. A call waits for the ones before it. */
-  async among(layers: readonly Layer[], options?: ContentOptions): Promise<Layer[]> {
-    const proving = this.#proving.then(async () => this.#proveNew(layers, options));
-    this.#proving = proving.catch(() => undefined);
-    await proving;
-    return layers.filter((layer) => this.#known.get(pairOf(layer)) === true);
-  }
-
-  async #proveNew(layers: readonly Layer[], options: ContentOptions = this.#options): Promise<void> {
-    const isNew = (layer: Layer): boolean => !this.#known.has(pairOf(layer));
-    for (const layer of layers.filter(isNew))
-      if (isProven(layer)) this.#known.set(pairOf(layer), await this.isIntact(layer.blob));
-    const unproven = layers.filter(isNew);
-    const onUnusable = (layer: Layer): void => void this.#known.set(pairOf(layer), false);
-    await proveAll(this.#source, unproven, { ...options, onUnusable });
-    for (const layer of unproven.filter(isNew)) this.#known.set(pairOf(layer), true);
-  }
-
-  /** Whether a blob is present and intact. */
-  async isIntact(blob: Descriptor): Promise<boolean> {
-    const source = this.#source;
-    try {
-      if (source.verifyBlob === undefined) await drain(await source.open(blob, this.#options));
-      else await source.verifyBlob(blob, this.#options);
-      return true;
-    } catch (error) {
-      if (isUnusable(error)) return false;
-      throw error;
-    }
-  }
 }
 
 /** What a store holds, so that it need not arrive again. All of it is intact, and its layers are proven. */
@@ -88,7 +45,7 @@ export class Holdings {
   readonly #options: ContentOptions;
   readonly #held: HeldLayers;
   /** The images below the roots, by each of their IDs. */
-  readonly #images = new Map<Digest, HeldImage[]>();
+  readonly #images = new Map<Digest, KnownImage[]>();
   #learned: Promise<void> | undefined;
 
   /**
@@ -108,11 +65,11 @@ export class Holdings {
     this.#held = new HeldLayers(store, options);
   }
 
-  /** Finds the blob of a layer. */
+  /** Finds the blob of a layer, as it was proven to be. */
   async findLayer(diffId: Digest): Promise<Descriptor | undefined> {
     await this.#learn();
     for (const layer of this.#ledger.ofLayer(diffId))
-      if ((await this.#held.among([layer])).length > 0) return layer.blob;
+      if ((await this.#held.among([layer])).length > 0) return provenBlob(layer);
     return undefined;
   }
 
@@ -126,12 +83,15 @@ export class Holdings {
     await this.#held.among(first, options);
   }
 
-  /** Finds an image by its ID: the digest of its root, of its manifest or of its config. */
+  /**
+   * Finds an image by its ID: the digest of its root, of its manifest or of its config. A config says nothing about the manifest
+   * that names it, so by its digest only an image is found whose manifest a save would write.
+   */
   async findImage(id: Digest): Promise<HeldImage | undefined> {
     await this.#learn();
     for (const image of this.#images.get(id) ?? []) {
       try {
-        if (await this.#isWhole(image.root)) return image;
+        if ((await this.#isWhole(image.root)) && (id !== image.id || isWrittenBySave(image))) return image;
       } catch (error) {
         // Damaged content does not count as held.
         if (!isUnreadable(error)) throw error;
@@ -150,7 +110,8 @@ export class Holdings {
     const found = new Map<Digest, HeldBlob>();
     for (const descriptor of blobs) {
       const layer = this.#ledger.named(descriptor.digest).find((one) => held.has(one));
-      if (layer !== undefined) found.set(descriptor.digest, layer);
+      if (layer !== undefined)
+        found.set(descriptor.digest, { blob: provenBlob(layer) ?? layer.blob, diffId: layer.diffId });
       else if (await this.#held.isIntact(descriptor))
         found.set(descriptor.digest, { blob: bareDescriptor(descriptor), diffId: undefined });
     }
@@ -174,20 +135,27 @@ export class Holdings {
   }
 
   async #learnRoot(root: Descriptor): Promise<void> {
-    let first: Digest | undefined;
+    let first: Descriptor | undefined;
     const stacks: Layer[][] = [];
     for await (const { manifest, config, layers } of images(this.#store, root, this.#options)) {
       this.#ledger.claim(layers);
       const id = config.descriptor.digest;
-      const part = { root: bareDescriptor(manifest.descriptor), id, layers };
+      const part = { root: bareDescriptor(manifest.descriptor), id, config: config.descriptor, layers };
       for (const own of new Set([id, part.root.digest])) if (own !== root.digest) this.#note(own, part);
-      first ??= id;
+      first ??= config.descriptor;
       stacks.push(layers);
     }
-    if (first !== undefined) this.#note(root.digest, { root, id: first, layers: layersOfAll(stacks) });
+    if (first === undefined) return;
+    const whole = {
+      root: bareDescriptor(root),
+      id: first.digest,
+      config: first,
+      layers: layersOfAll(stacks),
+    };
+    this.#note(root.digest, whole);
   }
 
-  #note(id: Digest, image: HeldImage): void {
+  #note(id: Digest, image: KnownImage): void {
     const known = this.#images.get(id);
     if (known === undefined) this.#images.set(id, [image]);
     else known.push(image);
@@ -207,4 +175,14 @@ export class Holdings {
       if (!proven.has(blob.digest) && !(await this.#held.isIntact(blob))) return false;
     return true;
   }
+}
+
+/**
+ * Whether an image's manifest is the one that a save writes over its layers. Then nothing in it is the choice of whoever put it
+ * there: no annotation, no subject, no other type or address of a blob.
+ */
+function isWrittenBySave({ root, config, layers }: KnownImage): boolean {
+  const blobs = layers.flatMap((layer) => provenBlob(layer) ?? []);
+  const { descriptor } = buildManifest({ ...config, mediaType: OCI_CONFIG }, blobs);
+  return descriptor.digest === root.digest;
 }

@@ -4,6 +4,7 @@ import type { ContentSource, OpenOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest, DigestAlgorithm, Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
+import type { Compression } from '../oci/media-types.ts';
 import { derived } from '../stream/derived.ts';
 import { decompressDetected } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
@@ -65,6 +66,7 @@ class Proof {
   readonly #digesters = new Map<DigestAlgorithm, Digester>();
   readonly #input = new PassThrough({ highWaterMark: BEHIND });
   readonly #size: Promise<number>;
+  #compression: Compression = 'none';
 
   constructor(blob: Descriptor, diffIds: readonly Digest[]) {
     this.#blob = blob;
@@ -73,7 +75,11 @@ class Proof {
       this.#digesters.set(algorithm, createDigester(algorithm));
     // What matters of its errors, the size reports.
     this.#input.on('error', () => undefined);
-    const content = decompressDetected(this.#input, `layer ${blob.digest}`);
+    const content = decompressDetected(
+      this.#input,
+      `layer ${blob.digest}`,
+      (compression) => (this.#compression = compression),
+    );
     this.#size = digestContent(content, [...this.#digesters.values()]);
     this.#size.catch(() => (this.hasFailed = true));
   }
@@ -100,7 +106,7 @@ class Proof {
       const actual = computed.find((digest) => digestAlgorithm(digest) === digestAlgorithm(diffId))!;
       if (actual !== diffId)
         throw digestMismatch({ digest: diffId, size }, actual, `content of layer ${blob.digest}`);
-      noteProven({ diffId, blob }, size);
+      noteProven({ diffId, blob }, size, this.#compression);
     }
   }
 

@@ -13,6 +13,7 @@ import { openLayer } from './layer.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
 import type { Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
+import type { Compression } from '../oci/media-types.ts';
 import { drain } from '../stream/drain.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
@@ -80,27 +81,30 @@ async function read(
   hashing?: Hashing,
 ): Promise<number> {
   const { diffId, blob } = layer;
-  const { digest, size } = await digestLayer(source, layer, options, hashing).catch(
-    async (error: unknown) => {
-      // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
-      if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED'))
-        await drain(await source.open(blob, { ...options, diffIdChecked: true }));
-      throw error;
-    },
+  let compression: Compression = 'none';
+  const bytes = openLayer(
+    source,
+    blob,
+    { ...options, diffIdChecked: true },
+    (found) => (compression = found),
   );
+  const { digest, size } = await digestLayer(bytes, layer, hashing).catch(async (error: unknown) => {
+    // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
+    if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED'))
+      await drain(await source.open(blob, { ...options, diffIdChecked: true }));
+    throw error;
+  });
   if (digest !== diffId)
     throw digestMismatch({ digest: diffId, size }, digest, `content of layer ${blob.digest}`);
-  noteProven(layer, size);
+  noteProven(layer, size, compression);
   return size;
 }
 
 async function digestLayer(
-  source: ContentSource,
-  { diffId, blob }: Layer,
-  options: ContentOptions,
+  bytes: AsyncIterable<Uint8Array>,
+  { diffId }: Layer,
   hashing: Hashing | undefined,
 ): Promise<{ digest: string; size: number }> {
-  const bytes = openLayer(source, blob, { ...options, diffIdChecked: true });
   const algorithm = digestAlgorithm(diffId);
   if (hashing === undefined || algorithm !== 'sha256') {
     const digester = createDigester(algorithm);

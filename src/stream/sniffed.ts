@@ -25,12 +25,17 @@ export async function sniffed(bytes: AsyncIterable<Uint8Array>, what: string): P
   }
 }
 
-/** The uncompressed bytes of content in any compression. Errors as in {@link sniffed} and {@link Codec.decompress}. */
+/**
+ * The uncompressed bytes of content in any compression. Errors as in {@link sniffed} and {@link Codec.decompress}.
+ * @param onCompression gets the compression before the first byte
+ */
 export async function* decompressDetected(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
+  onCompression?: (compression: Compression) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { compression, bytes: whole } = await sniffed(bytes, what);
+  onCompression?.(compression);
   yield* CODECS[compression].decompress(whole, what);
 }
 

@@ -8,9 +8,12 @@ import { noteProven } from '../../src/image/proven.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestHex, digestOf } from '../../src/oci/digest.ts';
-import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import type { Document } from '../../src/oci/manifest.ts';
+import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
+import { OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { tempFolder } from '../layout/folders.ts';
+import { MemoryContent } from '../support/memory-content.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { addSample, imageOf, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 
@@ -51,7 +54,19 @@ function firstOf(image: SampleImage): { diffId: Descriptor['digest']; blob: Desc
 }
 
 const proven = (image: SampleImage): void =>
-  image.layers.forEach((blob, i) => noteProven({ blob, diffId: image.diffIds[i] ?? blob.digest }, 10));
+  image.layers.forEach((blob, i) =>
+    noteProven({ blob, diffId: image.diffIds[i] ?? blob.digest }, 10, 'gzip'),
+  );
+
+const DOCKER_GZIP = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
+const NONDISTRIBUTABLE = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
+
+/** A manifest of an image that states more, or other things, of each layer and of itself. */
+function stating({ config, layers }: SampleImage, ofLayer: object, further: object = {}): Document {
+  const stated = layers.map((layer) => ({ ...layer, ...ofLayer }));
+  const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: stated, ...further };
+  return toDocument(OCI_MANIFEST, JSON.stringify(manifest));
+}
 
 const damages: [string, (image: SampleImage) => void, (bytes: Uint8Array) => Uint8Array][] = [
   ['is damaged', () => {}, (bytes) => Buffer.alloc(bytes.length)],
@@ -169,6 +184,57 @@ describe('an image', () => {
       root: { digest: index.root.digest },
       id: one.config.digest,
     });
+  });
+
+  const foreign: [string, (image: SampleImage) => Document][] = [
+    ['has annotations', ({ config, layers }) => buildManifest(config, layers, { annotations: { a: 'b' } })],
+    ['has a subject', ({ config, layers, root }) => buildManifest(config, layers, { subject: root })],
+    ['has an artifact type', ({ config, layers }) => buildManifest(config, layers, { artifactType: 'a/b' })],
+    ['has a property of its own', (image) => stating(image, {}, { note: 'a' })],
+    ['annotates layers', (image) => stating(image, { annotations: { a: 'b' } })],
+    ['names addresses of layers', (image) => stating(image, { urls: ['https://x.example'] })],
+    ['calls layers uncompressed', (image) => stating(image, { mediaType: OCI_LAYER })],
+    ['calls layers those of docker', (image) => stating(image, { mediaType: DOCKER_GZIP })],
+    ['calls layers non-distributable', (image) => stating(image, { mediaType: NONDISTRIBUTABLE })],
+  ];
+
+  test.each(foreign)('is not found by its config whose manifest %s, but its layers are', async (_, make) => {
+    const image = freshImage();
+    const manifest = make(image);
+    const source = new MemoryContent([...image.blobs.map(([, bytes]) => bytes), manifest.bytes]);
+    const holdings = new Holdings(source, [manifest.descriptor], new Ledger());
+    expect(await holdings.findImage(image.config.digest)).toBeUndefined();
+    // Whoever names the manifest means it.
+    expect(await holdings.findImage(manifest.descriptor.digest)).toMatchObject({ id: image.config.digest });
+    for (const [i, diffId] of image.diffIds.entries()) {
+      expect(await holdings.findLayer(diffId)).toEqual(image.layers[i]);
+      const blob = image.layers[i] ?? expect.fail();
+      expect((await holdings.findBlobs([blob])).get(blob.digest)).toEqual({ blob, diffId });
+    }
+  });
+
+  test('is not found by its config whose manifest misstates the size of a proven layer', async () => {
+    const image = freshImage();
+    proven(image);
+    const manifest = stating(image, { size: 7 });
+    const source = new MemoryContent([...image.blobs.map(([, bytes]) => bytes), manifest.bytes]);
+    const holdings = new Holdings(source, [manifest.descriptor], new Ledger());
+    expect(await holdings.findImage(image.config.digest)).toBeUndefined();
+    const { diffId, blob } = firstOf(image);
+    expect(await holdings.findLayer(diffId)).toEqual(blob);
+  });
+
+  test('is found without what its entry states of its root', async () => {
+    const image = freshImage();
+    const entry = {
+      ...image.root,
+      artifactType: 'a/b',
+      urls: ['https://x.example'],
+      annotations: { a: 'b' },
+    };
+    const source = new MemoryContent(image.blobs.map(([, bytes]) => bytes));
+    const holdings = new Holdings(source, [entry], new Ledger());
+    expect((await holdings.findImage(image.root.digest))?.root).toEqual(image.root);
   });
 
   test('is not held whose manifest claims a layer that its intact blob is not', async () => {

@@ -19,14 +19,14 @@ test('a pair is as good as the best that is known of it', () => {
   ledger.state([layer]);
   ledger.claim([layer]);
   expect(ledger.standing(layer)).toBe('stated');
-  noteProven(layer, 1);
+  noteProven(layer, 1, 'none');
   expect(ledger.standing(layer)).toBe('proven');
 });
 
 test('what is stated in one ledger is nothing in another, what is proven is proven in all', () => {
   const [stated, proven] = [pair('here', 'here'), pair('everywhere', 'everywhere')];
   new Ledger().state([stated]);
-  noteProven(proven, 1);
+  noteProven(proven, 1, 'none');
   expect(new Ledger().standing(stated)).toBeUndefined();
   expect(new Ledger().standing(proven)).toBe('proven');
 });
@@ -45,7 +45,7 @@ test('a layer has all blobs that are said to hold it, the proven ones first', ()
   if (claimed === undefined || stated === undefined || proven === undefined) throw new Error('no pair');
   ledger.claim([claimed, proven, claimed]);
   ledger.state([stated]);
-  noteProven(proven, 1);
+  noteProven(proven, 1, 'none');
   expect(ledger.ofLayer(claimed.diffId)).toEqual([proven, claimed, stated]);
   expect(ledger.ofLayer(claimed.blob.digest)).toEqual([]);
 });

@@ -65,7 +65,7 @@ describe('a pair of a blob and a diffID', () => {
   test('that was noted is not read', async () => {
     const plain = plainLayer();
     const { source, layer, opened } = place(gzipSync(plain), plain);
-    noteProven(layer, plain.length);
+    noteProven(layer, plain.length, 'gzip');
     expect(await prove(source, layer)).toBe(plain.length);
     expect(opened()).toBe(0);
   });

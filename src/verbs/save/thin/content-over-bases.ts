@@ -4,6 +4,7 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../../../conten
 import type { HeldBlob, HeldImage, Holdings } from '../../../image/holdings.ts';
 import type { Layer } from '../../../image/layer.ts';
 import type { Ledger } from '../../../image/ledger.ts';
+import { provenBlob } from '../../../image/proven.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Base } from './base.ts';
@@ -88,7 +89,9 @@ export class ContentOverBases
 
   async #offer(layers: readonly Layer[]): Promise<Layer | undefined> {
     const found = await findInBases(this.#bases, layers);
-    if (found !== undefined) this.offered.set(found.layer.blob.digest, found.base);
-    return found?.layer;
+    if (found === undefined) return undefined;
+    const { base, layer } = found;
+    this.offered.set(layer.blob.digest, base);
+    return { ...layer, blob: provenBlob(layer) ?? layer.blob };
   }
 }

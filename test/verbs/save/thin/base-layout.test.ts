@@ -15,6 +15,7 @@ import { verify } from '../../../../src/verbs/verify/verify.ts';
 import type { TestCargo } from '../../../docker/cargo.ts';
 import { makeCargo } from '../../../docker/cargo.ts';
 import { MemoryEndpoint } from '../../../support/memory-endpoint.ts';
+import { MemoryRegistry } from '../../../support/memory-registry.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const BASE = makeCargo({ layers: ['base', 'middle'] });
@@ -115,14 +116,22 @@ describe('a save against a layout', () => {
     expect(images[0]?.id).toBe(top.configDigest);
   });
 
-  test('hands on where a layout says that the layers are which it leaves out itself', async () => {
+  test('stores what a layout leaves out itself, unless the base of that is named, too', async () => {
     const said = {
       'org.opencontainers.image.base.name': 'docker.io/library/base:1',
       'org.opencontainers.image.base.digest': BASE.root.digest,
     };
     const { layout: thin } = await saved(APP, 'app:1', { baseLayouts: [base], annotations: said });
     const top = makeCargo({ layers: ['base', 'middle', 'app', 'top'] });
-    const { layout } = await saved(top, 'top:1', { baseLayouts: [thin] });
+    const alone = await saved(top, 'top:1', { baseLayouts: [thin] });
+    expect(await annotationsOf(alone.layout)).not.toHaveProperty(OMITTED);
+    expect(await verify({ layout: alone.layout })).toMatchObject({ problems: [], omitted: { layers: 0 } });
+    const registry = new MemoryRegistry();
+    registry.push('docker.io/library/base:1', BASE.root, BASE.source);
+    const { layout } = await saved(top, 'top:1', {
+      baseLayouts: [thin],
+      thin: { when: 'always', openRepository: registry.open, asked: ['base:1'] },
+    });
     expect(await annotationsOf(layout)).toMatchObject({ ...said, [OMITTED]: '3' });
   });
 
