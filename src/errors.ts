@@ -118,7 +118,7 @@ export type RefusalReason =
  * - folders: `LOCK_HELD` by another process, `CACHE_OWNER` who is not trusted
  * - the job: `CI_VARIABLE` for one that is absent or malformed
  * - origin, with `facts.accepting`: `OTHER_ORIGIN` than expected; `OTHER_REVISION` in its label; `OTHER_JOB` saved the
- *   image to sign
+ *   image to sign; `UNSEALED` if nothing shows that this job saved it
  * - reports: `REPORT_SIZE`; `VARIABLE_CHOICE` of an image, `VARIABLE_CLASH` of two
  * - promoting: `UNPROTECTED_REF`, `TAG_TAKEN`; in notes `NOT_VOUCHED` for attached documents, `UNREAD_CODEC` by some
  *   receivers
@@ -154,6 +154,7 @@ export type ErrorReason =
   | 'CI_VARIABLE'
   | 'OTHER_ORIGIN'
   | 'OTHER_JOB'
+  | 'UNSEALED'
   | 'OTHER_REVISION'
   | 'REPORT_SIZE'
   | 'VARIABLE_CHOICE'

@@ -1,4 +1,5 @@
 import { REVISION, SOURCE } from '../oci/annotations.ts';
+import { SEAL, sealOf } from './seal.ts';
 
 /** Variables of a process. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -42,13 +43,21 @@ const ANNOTATION = new RegExp(
   String.raw`^dev\.drayage\.([a-z][a-z0-9-]*)\.(?:${Object.keys(FACTS).join('|')})$`,
 );
 
-/** The annotations that state an origin. They are hints, not proof: whoever can write the layout can write them. */
-export function originAnnotations(origin: Origin): Record<string, string> {
+/**
+ * The annotations that state an origin. They are hints, not proof: whoever can write the layout can write them.
+ * @param secret what only this job knows: it seals them, so that the job knows its own images again. Default: no seal
+ */
+export function originAnnotations(origin: Origin, secret?: string): Record<string, string> {
   const facts = Object.entries(FACTS).flatMap(([name, fact]) => {
     const value = origin[fact];
     return value === undefined ? [] : [[`dev.drayage.${origin.ci}.${name}`, value]];
   });
-  return { [REVISION]: origin.commit, [SOURCE]: origin.projectUrl, ...Object.fromEntries(facts) };
+  return {
+    [REVISION]: origin.commit,
+    [SOURCE]: origin.projectUrl,
+    ...Object.fromEntries(facts),
+    ...(secret !== undefined && { [SEAL]: sealOf(origin, secret) }),
+  };
 }
 
 /** The origin that annotations state. If they name two CIs, only commit and project address count. */

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { Build, Ci, Origin } from '../index.ts';
-import { cis } from '../index.ts';
+import { cis, originAnnotations } from '../index.ts';
 import type { Context } from './context.ts';
 
 type Env = Context['env'];
@@ -63,6 +63,11 @@ export function workspaceOf(env: Env): string | undefined {
 /** What only this job knows; undefined outside a CI. */
 export function jobSecretOf(env: Env): string | undefined {
   return ciOf(env)?.jobSecret?.(env);
+}
+
+/** What images state that this job writes. */
+export function annotationsOf({ origin }: Job, env: Env): Record<string, string> {
+  return originAnnotations(origin, jobSecretOf(env));
 }
 
 /** The git tag that the pipeline runs for: that of any CI. */

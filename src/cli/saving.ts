@@ -1,5 +1,5 @@
 import type { DockerDaemon, Layout, SaveResult, SaveSource, SignResult, ThinOptions } from '../index.ts';
-import { originAnnotations, pulledImages, save } from '../index.ts';
+import { pulledImages, save } from '../index.ts';
 import { lazyArtifacts } from './artifacts.ts';
 import { openBaseJobs } from './base-jobs.ts';
 import type { Repositories } from './bases.ts';
@@ -7,6 +7,7 @@ import { lazyRepositories } from './bases.ts';
 import type { BuiltImage } from './built-images.ts';
 import { collectLessOften } from '../heap.ts';
 import type { Job } from './ci.ts';
+import { annotationsOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.ts';
@@ -77,7 +78,7 @@ export async function runSave(
     thin: thinOptions(options, { repositories, described, daemon }, context),
     compress: options.compress,
     level: options.level,
-    annotations: job && originAnnotations(job.origin),
+    annotations: job && annotationsOf(job, env),
     onPlanned: job && mode === 'real' ? reportPlan(layout, job, options, context) : undefined,
     maxSize,
     // Without a limit of the user's, the default limit of the CI gets a note. A trial compares sizes itself.

@@ -10,7 +10,7 @@ import {
   readIdentityToken,
   sign,
 } from '../index.ts';
-import { ciOf, knownCis, readBuild } from './ci.ts';
+import { ciOf, jobSecretOf, knownCis, readBuild } from './ci.ts';
 import type { Context } from './context.ts';
 import { parseExpectations } from './expectations.ts';
 import { version } from './version.ts';
@@ -29,17 +29,22 @@ export interface SigningOptions {
   expect?: string[];
 }
 
-/** Signs images of a layout. `omitted`: where layers are that it omits, and whose word is taken for them. */
+/**
+ * Signs images of a layout; those that this job may sign, unless another `policy` is given. Otherwise the options say where omitted
+ * layers are, and whose word is taken for them.
+ */
 type SignImages = (
   layout: SignOptions['layout'],
   images: readonly string[] | undefined,
-  omitted: Pick<SignOptions, 'others' | 'bases' | 'baseJobs' | 'openJob' | 'openRepository'>,
+  options: Pick<SignOptions, 'policy' | 'others' | 'bases' | 'baseJobs' | 'openJob' | 'openRepository'>,
 ) => Promise<SignResult>;
 
 /** Everything needed to sign. */
 export interface Signing {
   /** Which images this job may sign. */
   policy: ImagePolicy;
+  /** As `policy`, for a folder that may hold what was there before the job: the job must have written it, if it can tell. */
+  sealed: ImagePolicy;
   sign: SignImages;
 }
 
@@ -55,21 +60,23 @@ const FOR_EVER =
 export async function prepareSigning(options: SigningOptions, context: Context): Promise<Signing> {
   const { signal, onProgress } = context;
   const build = assertBuild(context);
-  const policy = ownImages(build.origin, parseExpectations(options.expect));
+  const others = parseExpectations(options.expect);
+  const policy = ownImages(build.origin, others);
+  const sealed = ownImages(build.origin, others, jobSecretOf(context.env));
   const signStatement = await openSigner(options, context);
-  const signImages: SignImages = (layout, images, omitted) =>
+  const signImages: SignImages = (layout, images, given) =>
     sign({
-      ...omitted,
+      policy,
+      ...given,
       layout,
       images,
-      policy,
       statement: provenanceOfBuild(build, { version: version() }),
       sign: signStatement,
       now: new Date(),
       signal,
       onProgress,
     });
-  return { policy, sign: signImages };
+  return { policy, sealed, sign: signImages };
 }
 
 function assertBuild({ env }: Context): Build {

@@ -1,8 +1,8 @@
 import type { DockerDaemon, Layout, SaveReferenceResult, SignResult } from '../index.ts';
-import { DrayageError, originAnnotations, saveReference } from '../index.ts';
+import { DrayageError, saveReference } from '../index.ts';
 import { findBuiltImages } from './built-images.ts';
 import type { Job } from './ci.ts';
-import { knownCis, readJob } from './ci.ts';
+import { annotationsOf, knownCis, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { createLayout, defaultLayout } from './places.ts';
@@ -46,7 +46,7 @@ export async function runSticky(
     images: [...names, ...ids, ...found.keys()],
     names: found,
     to: layout,
-    annotations: originAnnotations(job.origin),
+    annotations: annotationsOf(job, env),
     lease: isReal ? { pipeline: job.origin.pipelineId, now: new Date() } : undefined,
     onPlanned: isReal ? reportPlan(layout, job, options, context) : undefined,
     signal,

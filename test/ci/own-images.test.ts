@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { StoredImage } from '../../src/content/image-index.ts';
 import type { Expectations } from '../../src/ci/expectations.ts';
 import { originKeys } from '../../src/ci/expectations.ts';
 import { readOrigin } from '../../src/ci/gitlab/job.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { ownImages } from '../../src/ci/own-images.ts';
+import { SEAL } from '../../src/ci/seal.ts';
 import { sampleImage } from '../../src/testing/sample-images.ts';
 import { SIGNING_JOB, TAKING_JOB } from '../support/gitlab-job.ts';
 
@@ -67,4 +68,58 @@ test('where one of several expectations is not met, nothing is signed', () => {
   expect(() => choose(image, { pipeline: ['4700', '4699'], 'job-id': ['99'] })).toThrow(
     'its job-id is 124, not 123 or 99',
   );
+});
+
+describe('a job that has a secret', () => {
+  const SECRET = 'token-123';
+  const origin = readOrigin(SIGNING_JOB);
+  const sealed = (by: string): StoredImage => ({
+    root,
+    names: ['app:1', 'app:2'],
+    annotations: originAnnotations(origin, by),
+  });
+  const chooseSealed = (image: StoredImage, others?: Expectations): unknown =>
+    ownImages(origin, others, SECRET).choose([image], () => {});
+
+  test('may sign what it has sealed itself', () => {
+    const image = sealed(SECRET);
+    expect(chooseSealed(image)).toEqual([image]);
+    expect(chooseSealed(image, { 'job-id': ['99'] })).toEqual([image]);
+  });
+
+  test.each<[string, StoredImage]>([
+    ['has no seal', savedBy(SIGNING_JOB)],
+    ['has the seal of another secret', sealed('token-122')],
+    [
+      'has the seal of another job',
+      { ...sealed(SECRET), annotations: { ...sealed(SECRET).annotations, ...seal('122') } },
+    ],
+    ['states nothing', { root, names: [], annotations: {} }],
+  ])('may not sign what %s, whatever it expects of others', (_, image) => {
+    for (const others of [undefined, ANY, { 'job-id': ['123', '124'] }])
+      expect(() => chooseSealed(image, others)).toThrow(
+        expect.objectContaining({
+          code: 'POLICY',
+          facts: expect.objectContaining({ reason: 'UNSEALED' }) as object,
+        }),
+      );
+  });
+
+  test('may sign what states another job that it expects', () => {
+    const image = savedBy(TAKING_JOB);
+    expect(chooseSealed(image, { 'job-id': ['124'] })).toEqual([image]);
+    expect(() => chooseSealed(image)).toThrow('its job-id is 124, not 123');
+  });
+
+  /** The seal of another job with the same secret. */
+  function seal(jobId: string): Record<string, string> {
+    const { [SEAL]: value = '' } = originAnnotations({ ...origin, jobId }, SECRET);
+    return { [SEAL]: value };
+  }
+
+  test('tells no part of it', () => {
+    const { [SEAL]: value } = originAnnotations(origin, SECRET);
+    expect(value).toMatch(/^[0-9a-f]{32}$/);
+    expect(originAnnotations(origin)).not.toHaveProperty([SEAL]);
+  });
 });

@@ -1,6 +1,6 @@
 import type { MergedImage } from '../../index.ts';
-import { DrayageError, merge, originAnnotations } from '../../index.ts';
-import { readJob } from '../ci.ts';
+import { DrayageError, merge } from '../../index.ts';
+import { annotationsOf, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { formatSeconds } from '../format.ts';
 import { count } from '../../text/count.ts';
@@ -46,7 +46,7 @@ export async function mergeLayouts(
       ...selection,
       from: from.places,
       to,
-      annotations: job && originAnnotations(job.origin),
+      annotations: job && annotationsOf(job, context.env),
       onPlanned: job && reportPlan(to, job, options, context),
     });
     if (job !== undefined) await writeReports(to, job, options, context);

@@ -32,13 +32,15 @@ export async function signImages(
   options: SignCommandOptions,
   context: Context,
 ): Promise<Outcome> {
-  const { sign } = await prepareSigning(options, context);
+  const { sign, sealed } = await prepareSigning(options, context);
+  const isNamed = path !== undefined || options.image !== undefined;
   const [layout] = await openLayouts([path ?? defaultLayout(context.env)], context, options);
   if (layout === undefined) throw new DrayageError('NOT_FOUND', 'no layout to sign');
   await using bases = await openBaseLayouts(options.baseLayout, context);
   await using repositories = lazyRepositories(options, context);
   await using artifacts = lazyArtifacts(options, context);
   const result = await sign(layout, options.image, {
+    ...(!isNamed && { policy: sealed }),
     others: bases.layouts,
     bases: options.base,
     baseJobs: await openTrustedJobs(options, artifacts, context),
