@@ -2,7 +2,6 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../content/sour
 import { isRemote } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Compression } from '../oci/media-types.ts';
 import { decompressDetected, measure } from '../stream/sniffed.ts';
 import { sized, verified } from '../stream/verified.ts';
 import { provenSize } from './proven.ts';
@@ -13,17 +12,13 @@ export interface Layer {
   blob: Descriptor;
 }
 
-/**
- * The uncompressed bytes of a layer. Their first bytes identify the compression, whatever the media type claims.
- * @param onCompression gets the compression before the first byte
- */
+/** The uncompressed bytes of a layer. Their first bytes identify the compression, whatever the media type claims. */
 export async function* openLayer(
   source: ContentSource,
   blob: Descriptor,
   options: Omit<OpenOptions, 'offset'> = {},
-  onCompression?: (compression: Compression) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* decompressDetected(await source.open(blob, options), `layer ${blob.digest}`, onCompression);
+  yield* decompressDetected(await source.open(blob, options), `layer ${blob.digest}`);
 }
 
 /** Options of {@link prepareLayer}. */

@@ -9,12 +9,13 @@ import { hashMany } from '../ingest/hash-many.ts';
 import { Slots } from '../ingest/slots.ts';
 import type { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
-import { openLayer } from './layer.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { drain } from '../stream/drain.ts';
+import { decompressDetected } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
 /** The bytes that are hashed at a time, and how many of all layers are in memory at once on few cores. */
@@ -82,12 +83,7 @@ async function read(
 ): Promise<number> {
   const { diffId, blob } = layer;
   let compression: Compression = 'none';
-  const bytes = openLayer(
-    source,
-    blob,
-    { ...options, diffIdChecked: true },
-    (found) => (compression = found),
-  );
+  const bytes = decompressed(source, blob, options, (found) => (compression = found));
   const { digest, size } = await digestLayer(bytes, layer, hashing).catch(async (error: unknown) => {
     // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
     if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED'))
@@ -98,6 +94,17 @@ async function read(
     throw digestMismatch({ digest: diffId, size }, digest, `content of layer ${blob.digest}`);
   noteProven(layer, size, compression);
   return size;
+}
+
+/** Opens the blob with the first read. */
+async function* decompressed(
+  source: ContentSource,
+  blob: Descriptor,
+  options: ContentOptions,
+  onCompression: (compression: Compression) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const opened = await source.open(blob, { ...options, diffIdChecked: true });
+  yield* decompressDetected(opened, `layer ${blob.digest}`, onCompression);
 }
 
 async function digestLayer(
