@@ -1,5 +1,11 @@
 import { createHmac } from 'node:crypto';
-import type { Origin } from './origin.ts';
+
+/** What names the run of a job among all. */
+interface SealedJob {
+  ci: string;
+  server: string;
+  jobId: string;
+}
 
 /** The annotation of the images that a job writes, by which the job itself knows them again. */
 export const SEAL = 'dev.drayage.seal';
@@ -8,7 +14,7 @@ export const SEAL = 'dev.drayage.seal';
  * The value of {@link SEAL}: a code of the job that only who knows the job's secret can compute. What was in a folder before the
  * job began has none.
  */
-export function sealOf({ ci, server, jobId }: Origin, secret: string): string {
+export function sealOf({ ci, server, jobId }: SealedJob, secret: string): string {
   const text = JSON.stringify([SEAL, ci, server, jobId]);
   return createHmac('sha256', secret).update(text).digest('hex').slice(0, 32);
 }

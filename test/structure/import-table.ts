@@ -46,7 +46,7 @@ const TABLE: Record<string, Rule> = {
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
   },
   http: { level: 3, packages: ['node:dns', 'node:net', 'node:stream', 'undici'] },
-  ci: { level: 3, packages: ['valibot'] },
+  ci: { level: 3, packages: ['node:crypto', 'valibot'] },
   'ci/gitlab': { level: 4, packages: ['valibot'] },
   'ci/github': { level: 4, packages: ['valibot'] },
   image: { level: 4, packages: ['node:stream', 'p-limit', 'valibot'] },
