@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OutputChunk } from 'rolldown';
@@ -101,4 +102,17 @@ describe('a bundle holds what is used, whichever entry it is imported from:', ()
       expect(/defineProperty\(Symbol,.asyncDispose/.test(code)).toBe(true);
     },
   );
+});
+
+test('the library imports no file of the command line, all of which count as having effects', () => {
+  const files = ['.', 'exports', 'chunks'].flatMap((folder) =>
+    readdirSync(join(ROOT, 'dist', folder))
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => join(folder, name)),
+  );
+  expect(files).toContain('index.js');
+  const leading = files.filter((file) =>
+    /["']\.{1,2}\/cli\//.test(readFileSync(join(ROOT, 'dist', file), 'utf8')),
+  );
+  expect(leading).toEqual([]);
 });
