@@ -15,7 +15,7 @@ const library = Object.values(exports).flatMap((entry) =>
 );
 // The command line as a function, for tests of what it loads. What the program shares with commands has a file of its own:
 // if a command imported it from the program, importing the command line would run it. The library has the same file. It is
-// not below `cli`: package.json says that importing a file there has effects, so every program's bundle would keep it.
+// not below `cli`: package.json says that importing a file there has effects, so a bundler may keep it in any program.
 const program = entriesOf([...Object.values(bin).map(nameOf), 'cli/main', 'heap']);
 
 const index = path('src/index.ts');
