@@ -83,6 +83,7 @@ export type { ArtifactLimit } from './gitlab/artifact-limit.ts';
 export { GitLab } from './gitlab/gitlab.ts';
 export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
 export type { LocatedArtifact } from './gitlab/locate-artifact.ts';
+export type { HeapOptions } from './heap.ts';
 export { keepHeapSmall } from './heap.ts';
 export { isLoopback } from './http/address.ts';
 export { judgedLookup } from './http/nearness.ts';
