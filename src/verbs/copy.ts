@@ -9,7 +9,9 @@ import type { Digest } from '../oci/digest.ts';
 import type { Registries } from '../registry/registries.ts';
 import type { Selection } from '../select/selection.ts';
 import { fetchImages } from './fetch.ts';
+import type { LoadOptions } from './load/load.ts';
 import { load } from './load/load.ts';
+import type { PromoteOptions } from './promote/promote.ts';
 import { promote } from './promote/promote.ts';
 import { save } from './save/save.ts';
 import { openDaemonPlace } from './save/sources/daemon-place.ts';
@@ -28,8 +30,15 @@ export interface RegistryTarget {
 /** Where images are copied to: a store, a daemon, or references in registries. */
 export type CopyTarget = ImageStore | (ImageEndpoint & Pick<ImageTags, 'list'>) | RegistryTarget;
 
-/** Options of {@link copy}. */
-export interface CopyOptions extends Omit<Selection, 'as'> {
+/**
+ * Options of {@link copy}. `names`, `tags` and `lease` are for a daemon as the target, as of `load`; for any other they are refused.
+ * `openReference` is for registries, as of `promote`.
+ */
+export interface CopyOptions
+  extends
+    Omit<Selection, 'as'>,
+    Pick<LoadOptions, 'names' | 'tags' | 'lease'>,
+    Pick<PromoteOptions, 'openReference'> {
   /** A daemon, an archive's bytes, or a place that holds images: a layout, a repository, an artifact. */
   from: SaveSource;
   to: CopyTarget;
@@ -69,7 +78,7 @@ export interface CopyResult {
  * Copies images from any place to any other, as `save`, `fetch`, `load` and `promote` do: selected and checked before the
  * first layer is read (from daemon to daemon: sent), each blob hashed, layers proven where a daemon or a registry gets them. A store gets all images or, after
  * any failure, none; a daemon or a registry may keep those that it got before the failure.
- * @throws {@link DrayageError} `USAGE` if `through` is missing; the errors of these verbs
+ * @throws {@link DrayageError} `USAGE` if `through` is missing, or for an option that its target does not have; the errors of these verbs
  * @example
  * ```ts
  * import { copy } from 'drayage';
@@ -86,18 +95,31 @@ export async function copy(options: CopyOptions): Promise<CopyResult> {
 
 async function copyAny(options: CopyOptions): Promise<CopiedImage[]> {
   const { from, to, through, concurrency } = options;
+  refuseIgnored(options);
   if (isPlace(from)) return fromPlace(from, options);
-  if (isStore(to)) return (await save({ ...options, from, to, concurrency: undefined })).images.map(inStore);
+  // Names of a save are those under which a build made the images.
+  const saving = { ...options, from, names: undefined, concurrency: undefined };
+  if (isStore(to)) return (await save({ ...saving, to })).images.map(inStore);
   if (through === undefined) {
     if ('load' in from && isEndpoint(to)) return fromDaemon(from, options);
     throw new DrayageError('USAGE', 'this copy from a daemon or an archive needs a store on the way', {
       hint: 'pass a store as `through`, such as a temporary layout',
     });
   }
-  const saved = await save({ ...options, from, to: through, concurrency: undefined });
+  const saved = await save({ ...saving, to: through });
   // Only these: the store on the way may hold others, also under the same names.
   const digests = saved.images.map(({ digest }) => digest);
   return fromPlace(through, { ...options, images: digests, concurrency });
+}
+
+/** Refuses options of a load for other targets: an image would lack the name or the lease that the caller relies on. */
+function refuseIgnored({ to, names, tags, lease }: CopyOptions): void {
+  if (isEndpoint(to)) return;
+  const [name] = Object.entries({ names, tags, lease }).find(([, value]) => value !== undefined) ?? [];
+  if (name === undefined) return;
+  throw new DrayageError('USAGE', `\`${name}\` of this copy has no meaning: its target is no daemon`, {
+    hint: isStore(to) ? 'a store keeps the names of the source' : 'the tags of registries are part of `to`',
+  });
 }
 
 /** From daemon to daemon: no layer is kept on the way. */

@@ -4,8 +4,11 @@ import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { Registries } from '../../src/registry/registries.ts';
-import { addSample, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
+import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
+import type { CopyOptions } from '../../src/verbs/copy.ts';
 import { copy } from '../../src/verbs/copy.ts';
+import { exportArchive } from '../../src/verbs/export.ts';
+import { leasesOf } from '../../src/verbs/load/lease.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { always, PLANTED } from '../registry/registries.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
@@ -14,8 +17,25 @@ import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const CARGO = makeCargo({ layers: ['base', 'app'], compress: false });
+const FOREIGN = makeCargo({ layers: ['base', 'foreign'] });
 const APP = sampleImage(['base', 'app']);
 const OTHER = sampleImage(['other']);
+const ARM = sampleImage(['base', 'arm'], 'arm64');
+const BOTH = sampleIndex([APP, ARM]);
+/** What is copied: `app:1`, and nothing else. */
+const SOURCES = {
+  layout: async () => ({ from: await layoutWith([APP, 'app:1']) }),
+  daemon: async () => ({ from: await daemonWith('app:1'), images: ['app:1'] }),
+  'daemon, through a store': async () => ({
+    from: await daemonWith('app:1'),
+    images: ['app:1'],
+    through: new MemoryStore(),
+  }),
+  'archive, through a store': async () => ({
+    from: await exportArchive({ from: [await layoutWith([APP, 'app:1'])] }),
+    through: new MemoryStore(),
+  }),
+} satisfies Record<string, () => Promise<Omit<CopyOptions, 'to'>>>;
 
 async function daemonWith(name: string): Promise<MemoryEndpoint> {
   const daemon = new MemoryEndpoint();
@@ -135,5 +155,60 @@ describe('a copy', () => {
     ]);
     const both = copy({ from, images: ['app:1', 'other:1'], to: { registries, tags: tags('x:1') } });
     await expect(both).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+  });
+
+  describe.each(Object.entries(SOURCES))('out of a %s', (_, source) => {
+    test('into a daemon that others share: held by the job, under its unique tag only', async () => {
+      const to = new MemoryEndpoint();
+      await to.hold(FOREIGN.root, FOREIGN.source, ['app:1']);
+      const lease = { job: '5', now: new Date(1_700_000_000_000) };
+      const { images } = await copy({ ...(await source()), to, names: 'unique', tags: ['test:2'], lease });
+      const [{ id, refs } = { id: '', refs: [''] }] = images;
+      expect(refs).toEqual([expect.stringMatching(/^app:drayage-[0-9a-f]{12}$/)]);
+      const listed = await to.list();
+      expect(listed.find((image) => image.id === FOREIGN.configDigest)?.names).toEqual(['app:1']);
+      const copied = listed.filter((image) => image.id === id);
+      expect(copied.flatMap(({ names }) => names)).toEqual(expect.arrayContaining([...refs, 'test:2']));
+      expect(leasesOf(copied).map(({ job, name }) => [job, name])).toEqual([
+        ['5', refs[0]],
+        ['5', 'test:2'],
+      ]);
+    });
+  });
+
+  test.each<[keyof CopyOptions, Partial<CopyOptions>]>([
+    ['names', { names: 'unique' }],
+    ['tags', { tags: ['test:2'] }],
+    ['lease', { lease: { job: '5', now: new Date(0) } }],
+  ])('into anything but a daemon refuses %s', async (name, option) => {
+    const { server, registries } = await registry();
+    const store = new MemoryStore();
+    const from = await layoutWith([APP, 'app:1']);
+    for (const to of [store, { registries, tags: [`${server.host}/group/app:1`] }])
+      await expect(copy({ from, to, ...option })).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining(name),
+      });
+    expect([await store.images(), server.requests()]).toEqual([[], []]);
+  });
+
+  test('of one platform takes only its image: into a store, a daemon and a registry', async () => {
+    const { server, registries } = await registry();
+    const [ref, arm] = ['app:1', 'app:arm'].map((name) => `${server.host}/group/${name}`) as [string, string];
+    const layout = await layoutWith([BOTH, 'app:1']);
+    await copy({ from: layout, to: { registries, tags: [ref] } });
+    const [from, store, daemon] = [await registries.repository(ref), new MemoryStore(), new MemoryEndpoint()];
+    const chosen = { from, images: [ref], platform: { os: 'linux', architecture: 'arm64' } };
+    const results = [
+      await copy({ ...chosen, to: store }),
+      await copy({ ...chosen, to: daemon }),
+      await copy({ ...chosen, to: { registries, tags: [arm] } }),
+    ];
+    for (const { images } of results) expect(images).toMatchObject([{ id: ARM.config.digest }]);
+    expect(await store.images()).toMatchObject([{ root: { digest: ARM.root.digest } }]);
+    for (const blob of APP.layers.slice(1)) expect(await store.has(blob)).toBe(false);
+    expect(daemon.loads.map(({ root }) => root.digest)).toEqual([ARM.root.digest]);
+    expect((await from.resolve(arm))[0].root.digest).toBe(ARM.root.digest);
+    expect((await from.resolve(ref))[0].root.digest).toBe(BOTH.root.digest);
   });
 });
