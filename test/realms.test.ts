@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { beforeEach, expect, test } from 'vitest';
 import { fixturePath } from './support/fixtures.ts';
+import { largeArchive } from './support/large-archive.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const run = promisify(execFile);
@@ -17,6 +18,7 @@ let cwd: string;
 let script: string;
 beforeEach(async () => {
   cwd = await temporaryFolder();
+  await writeFile(join(cwd, 'large.tar'), largeArchive());
   script = `
     import { connectDocker, isDrayageError, Layout, Registries, save } from ${JSON.stringify(LIBRARY)};
     import { createReadStream } from 'node:fs';
@@ -31,14 +33,23 @@ beforeEach(async () => {
         from: { archive: createReadStream(${JSON.stringify(fixturePath('demo.tar'))}) },
         to: await Layout.create(${JSON.stringify(join(cwd, 'layout'))}),
       });
+      let threads = 0;
+      process.on('worker', () => void threads++);
+      const large = await save({
+        from: { archive: createReadStream(${JSON.stringify(join(cwd, 'large.tar'))}) },
+        to: await Layout.create(${JSON.stringify(join(cwd, 'large'))}),
+        concurrency: 2,
+      });
       const global = Object.getOwnPropertySymbols(globalThis).map(String);
       return {
         codes: [absent, noDaemon, noRegistry].map((error) => isDrayageError(error) && error.code),
         images: images.length,
+        large: large.images.length,
+        isOnThreads: threads > 0,
         dispatchers: global.filter((name) => name.includes('undici.globalDispatcher')),
       };
     };
-    const EXPECTED = ${JSON.stringify({ codes: ['NOT_FOUND', 'UNREACHABLE', 'UNREACHABLE'], images: 2, dispatchers: [] })};
+    const EXPECTED = ${JSON.stringify({ codes: ['NOT_FOUND', 'UNREACHABLE', 'UNREACHABLE'], images: 2, large: 1, isOnThreads: true, dispatchers: [] })};
   `;
 });
 

@@ -15,7 +15,17 @@ import { startFromJob } from '../../examples/testcontainers.ts';
 import { approve, loadApproved } from '../../examples/verifier.ts';
 import { readImage } from '../../src/exports/image.ts';
 import { addSample, imageStoreContract, sampleImage } from '../../src/exports/testing.ts';
-import { copy, exportArchive, Layout, MemoryStore, Registries } from '../../src/index.ts';
+import {
+  cis,
+  copy,
+  expectationsOf,
+  exportArchive,
+  Layout,
+  load,
+  MemoryStore,
+  originPolicy,
+  Registries,
+} from '../../src/index.ts';
 import type { ImageStore } from '../../src/index.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo } from '../docker/cargo.ts';
@@ -23,6 +33,7 @@ import { always, PLANTED } from '../registry/registries.ts';
 import { entry, tar } from '../support/archives/tar-bytes.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
+import { githubJob } from '../support/github-job.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { ServerFaults } from './object-server.ts';
@@ -207,11 +218,32 @@ test('compare-daemons.ts says what two daemons have in common', async () => {
   expect(config).toMatchObject([{ path: expect.stringContaining('Labels') as string }]);
 });
 
-test('github-action.ts gives out what the next job needs', async () => {
-  const { host } = await daemonWith(CARGO, 'app:1');
-  const [folder, output] = [await layoutFolder(), join(await temporaryFolder(), 'output')];
-  await saveStep('app:1', folder, { DOCKER_HOST: host, GITHUB_OUTPUT: output, GITHUB_SHA: 'f00' });
-  const { root, annotations } = (await (await Layout.open(folder)).images())[0] ?? {};
-  expect(annotations).toMatchObject({ 'org.opencontainers.image.revision': 'f00' });
-  expect(await readFile(output, 'utf8')).toContain(`digest=${root?.digest}\n`);
+describe('github-action.ts', () => {
+  const env = githubJob();
+
+  async function saved(): Promise<{ folder: string; output: string }> {
+    const { host } = await daemonWith(CARGO, 'app:1');
+    const [folder, output] = [await layoutFolder(), join(await temporaryFolder(), 'output')];
+    await saveStep('app:1', folder, { ...env, DOCKER_HOST: host, GITHUB_OUTPUT: output });
+    return { folder, output };
+  }
+
+  test('gives out what the next job needs', async () => {
+    const { folder, output } = await saved();
+    const { root, annotations } = (await (await Layout.open(folder)).images())[0] ?? {};
+    expect(annotations).toMatchObject({ 'org.opencontainers.image.revision': env['GITHUB_SHA'] });
+    expect(await readFile(output, 'utf8')).toContain(`digest=${root?.digest}\n`);
+  });
+
+  test('what it saves is loaded by jobs of its workflow run, and by no others', async () => {
+    const { folder } = await saved();
+    const loaded = async (change: Record<string, string>): ReturnType<typeof load> => {
+      const job = githubJob({ GITHUB_JOB: 'test', ...change });
+      const origin = cis.find((ci) => ci.isHere(job))?.readOrigin(job);
+      const policy = originPolicy(expectationsOf(origin));
+      return load({ from: [await Layout.open(folder)], to: new MemoryEndpoint(), policy });
+    };
+    expect(await loaded({})).toMatchObject({ images: [{ name: 'app:1', id: CARGO.configDigest }] });
+    await expect(loaded({ GITHUB_RUN_ID: '78' })).rejects.toMatchObject({ code: 'POLICY' });
+  });
 });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeDaemon } from '../support/fake-daemon.ts';
+import { largeArchive } from '../support/large-archive.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const { PATH = '', HOME = '' } = process.env;
@@ -24,15 +25,16 @@ const TOOLS = [
   '@deno/linux-x64-glibc@2',
 ];
 
-/** Saves an archive into a layout, on threads, and fails in a known way. */
+/** Saves two archives into a layout, the large one on threads, and fails in a known way. */
 const PROGRAM = `
 import { createReadStream } from 'node:fs';
 import { isDrayageError, Layout, save } from 'drayage';
 export async function saved(folder) {
   const to = await Layout.create(folder);
   const { images } = await save({ from: { archive: createReadStream('demo.tar') }, to });
+  const large = await save({ from: { archive: 'large.tar' }, to, concurrency: 2 });
   const error = await Layout.open('absent').catch((error) => error);
-  return [images.length, isDrayageError(error) && error.code].join(' ');
+  return [images.length, large.images.length, isDrayageError(error) && error.code].join(' ');
 }`;
 const MAIN = `${PROGRAM}\nsaved(process.argv[2]).then((text) => console.log(text));`;
 
@@ -82,6 +84,7 @@ beforeAll(async () => {
   expect(await command('npm', ['install', ...quiet, packed, ...TOOLS])).toMatchObject({ code: 0 });
   for (const runtime of [BUN, DENO]) await chmod(bin(runtime), 0o755);
   await copyFile(join(ROOT, 'fixtures/demo.tar'), join(folder, 'demo.tar'));
+  await writeFile(join(folder, 'large.tar'), largeArchive());
   await writeFile(join(folder, 'main.mjs'), MAIN);
   await writeFile(join(folder, 'daemon.mjs'), DAEMON);
 });
@@ -144,7 +147,7 @@ describe('the types of the package', () => {
 });
 
 describe('the package runs', () => {
-  const RESULT = '2 NOT_FOUND';
+  const RESULT = '2 1 NOT_FOUND';
 
   async function runs(program: string, args: readonly string[]): Promise<void> {
     const { stdout, stderr } = await command(program, [...args, await mkdtemp(join(folder, 'layout-'))]);
