@@ -4,8 +4,8 @@ import type { ErrorReason } from './errors.ts';
  * What a verb reports while it works. Facts only; whoever shows them formats them.
  *
  * - `start`: the work begins, and this much of it will be reported: images, `layer` events, and the sum of their sizes.
- *   Each is null if it is not known beforehand. Another start takes its place: an archive states its total once its
- *   images are known, and a copy through a store starts once for each half.
+ *   Each is null if it is not known beforehand. Another start takes its place: a copy through a store starts once for
+ *   each half, and a daemon may send more layers than it stated, of other platforms.
  * - `phase`: what is done from now on. It may come again, for the next image.
  * - `image`: work on an image has begun.
  * - `bytes`: this many more bytes of the stream were `read` or `sent`; of the blob `digest`, where they are its stored

@@ -1,3 +1,4 @@
+import { layersOfAll } from '../content/layer.ts';
 import type { PlacedImage } from '../content/image-index.ts';
 import type { Authenticate, ImagePolicy, Voucher } from '../content/policy.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
@@ -54,4 +55,9 @@ export function isReferred(selected: Selected): selected is SelectedReference {
 /** The config digest: for a multi-platform image that of its first image. */
 export function configDigestOf(selected: Selected): Digest {
   return isReferred(selected) ? selected.reference.id : selected.read[0].config.descriptor.digest;
+}
+
+/** The blobs of all layers of an image, for each platform. */
+export function blobsOfLayers({ read }: Pick<SelectedImage, 'read'>): Descriptor[] {
+  return layersOfAll(read.map(({ layers }) => layers)).map(({ blob }) => blob);
 }

@@ -11,11 +11,13 @@ import { absentContent } from '../image/present-part.ts';
 import type { ProveContentsOptions } from '../image/prove-contents.ts';
 import { proveContents } from '../image/prove-contents.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
+import { startLayers } from '../progress.ts';
 import { selectEachAny } from '../select/select.ts';
 import type { Selected, SelectedImage, Selection } from '../select/selection.ts';
-import { isReferred } from '../select/selection.ts';
+import { blobsOfLayers, isReferred } from '../select/selection.ts';
 import { once } from '../stream/tap.ts';
 
 /** Options of {@link sign}. */
@@ -66,9 +68,14 @@ export async function sign(options: SignOptions): Promise<SignResult> {
   const { layout: to, signal, onProgress } = options;
   const chosen = await selectEachAny([to], options);
   const unread = new Map<Selected, readonly Digest[]>();
-  onProgress?.({ kind: 'start', images: chosen.length, layers: null, size: null });
+  const tell = startLayers(onProgress, chosen.length, chosen.map(layersOf));
   onProgress?.({ kind: 'phase', phase: 'verifying' });
-  for (const placed of chosen) unread.set(placed, await unreadLayers(placed, options));
+  for (const placed of chosen) {
+    const left = await unreadLayers(placed, options);
+    unread.set(placed, left);
+    const omitted = new Set(left);
+    for (const blob of layersOf(placed)) tell(blob, omitted.has(blob.digest) ? 'omitted' : 'reused');
+  }
   const signed = await to.update(
     async (content) => {
       const images: SignedImage[] = [];
@@ -81,6 +88,11 @@ export async function sign(options: SignOptions): Promise<SignResult> {
     { signal },
   );
   return { layout: to.location, images: signed };
+}
+
+/** The blobs of an image's layers. A reference has none here. */
+function layersOf(placed: Selected): Descriptor[] {
+  return isReferred(placed) ? [] : blobsOfLayers(placed);
 }
 
 /** Proves an image's layers. @returns those that were not read: blobs; of a reference all, as diffIDs */

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { provenanceOfBuild } from '../../src/attest/statement.ts';
+import { readBuild } from '../../src/ci/gitlab/build.ts';
+import type { DockerDaemon } from '../../src/docker/daemon.ts';
 import { connectDocker } from '../../src/docker/daemon.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { MemoryStore } from '../../src/memory/memory-store.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import type { OnProgress, ProgressEvent, ProgressPhase } from '../../src/progress.ts';
+import type { LayerStatus, OnProgress, ProgressEvent, ProgressPhase } from '../../src/progress.ts';
 import { Registries } from '../../src/registry/registries.ts';
 import { drain } from '../../src/stream/drain.ts';
 import { addSample, imageOf, sampleImage, sampleReferrer } from '../../src/testing/sample-images.ts';
@@ -14,12 +17,16 @@ import { fetchImages } from '../../src/verbs/fetch.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
 import { promote } from '../../src/verbs/promote/promote.ts';
+import type { SaveOptions } from '../../src/verbs/save/options.ts';
 import { save } from '../../src/verbs/save/save.ts';
+import { sign } from '../../src/verbs/sign.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
-import { makeCargo } from '../docker/cargo.ts';
+import { makeCargo, makeIndexCargo } from '../docker/cargo.ts';
 import { always, PLANTED } from '../registry/registries.ts';
+import { FakeContentStore } from '../support/fake-content-store.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
+import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -123,6 +130,18 @@ describe.each<[string, ProgressPhase[], (from: Layout, onProgress: OnProgress) =
     },
   ],
   ['verify', ['verifying'], (layoutOf, onProgress) => verify({ layout: layoutOf, onProgress })],
+  [
+    'sign',
+    ['verifying'],
+    (layoutOf, onProgress) =>
+      sign({
+        layout: layoutOf,
+        images: ['image:0', 'image:1'],
+        statement: provenanceOfBuild(readBuild(SIGNING_JOB)),
+        sign: async (statement) => statement,
+        onProgress,
+      }),
+  ],
 ])('%s', (_verb, phases, run) => {
   test('reports totals first, then layers that add up to them', async () => {
     const from = await layout();
@@ -191,4 +210,64 @@ test('a daemon that packs an archive first is told from one that sends at once',
     phases.push(phasesOf(told));
   }
   expect(phases).toEqual([['spooling', 'reading'], ['reading']]);
+});
+
+describe('a save out of a daemon', () => {
+  const [app, tools] = [makeCargo({ layers: ['base', 'app'] }), makeCargo({ layers: ['base', 'tools'] })];
+
+  async function memoryDaemon(): Promise<MemoryEndpoint> {
+    const daemon = new MemoryEndpoint();
+    for (const [i, { root, source }] of [app, tools].entries()) await daemon.hold(root, source, [`image:${i}`]);
+    return daemon;
+  }
+
+  async function containerdDaemon(): Promise<DockerDaemon> {
+    const fake = await FakeDaemon.start({ kind: 'containerd' });
+    new FakeContentStore(fake, [
+      [app, 'image:0'],
+      [tools, 'image:1'],
+    ]);
+    return connectDocker({ host: fake.host });
+  }
+
+  /** The number of layers that a start announces, the statuses of those that come, and how many starts there are. */
+  function layersOf(told: readonly ProgressEvent[]) {
+    const starts = only(told, 'start');
+    return { starts: starts.map(({ layers }) => layers), told: only(told, 'layer').map(({ status }) => status) };
+  }
+
+  test.each<[string, () => Promise<SaveOptions['from']>, Partial<SaveOptions>, LayerStatus[]]>([
+    ['one by one', memoryDaemon, {}, ['written', 'written', 'reused', 'written']],
+    ['in one request', memoryDaemon, { oneRequest: true }, ['written', 'written', 'written', 'reused']],
+    ['without what came before', containerdDaemon, {}, ['written', 'written', 'written', 'reused']],
+  ])('states how many layers there are, and reports each once in each image: %s', async (_, open, options, statuses) => {
+    const [from, to] = [await open(), new MemoryStore()];
+    const images = ['image:0', 'image:1'];
+    const saved = async (): Promise<ProgressEvent[]> =>
+      events((onProgress) => save({ from, images, to, ...options, onProgress }));
+    expect(layersOf(await saved())).toEqual({ starts: [4], told: statuses });
+    expect(layersOf(await saved())).toEqual({ starts: [4], told: Array(4).fill('reused') });
+  });
+
+  test('of one platform states no number, since the daemon does not', async () => {
+    const platform = { os: 'linux', architecture: 'amd64' };
+    const from = await memoryDaemon();
+    const told = await events((onProgress) =>
+      save({ from, images: ['image:0'], platform, to: new MemoryStore(), onProgress }),
+    );
+    expect(layersOf(told)).toEqual({ starts: [null], told: ['written', 'written'] });
+  });
+
+  test('that brings more platforms than the daemon described takes its number back', async () => {
+    const arm = makeCargo({ layers: ['base', 'arm'], architecture: 'arm64' });
+    const both = makeIndexCargo([app, arm], ['amd64', 'arm64']);
+    const fake = await FakeDaemon.start({ kind: 'containerd' });
+    new FakeContentStore(fake, [[both, 'both:1']]);
+    const from = await connectDocker({ host: fake.host });
+    const told = await events((onProgress) =>
+      save({ from, images: ['both:1'], to: new MemoryStore(), onProgress }),
+    );
+    expect(layersOf(told).starts).toEqual([2, null]);
+    expect(new Set(only(told, 'layer').map(({ digest }) => digest)).size).toBe(3);
+  });
 });

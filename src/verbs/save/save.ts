@@ -12,6 +12,7 @@ import type { LayerStatus } from '../../progress.ts';
 import { paced } from '../../progress.ts';
 import { AdoptedContent, NeededByOthers } from './adopted-content.ts';
 import type { SavedImage, SaveOptions, SaveResult } from './options.ts';
+import { ArrivingLayers } from './sources/arriving-layers.ts';
 import type { SourceOptions } from './sources/source.ts';
 import { takeImages } from './sources/take.ts';
 import { storeImages } from './store-images.ts';
@@ -120,6 +121,9 @@ async function take(
   { known, codec, hasBases, isEmpty, ...options }: TakeOptions,
 ): Promise<ArrivedImage[]> {
   const { signal, concurrency, memory, onProgress } = options;
+  const arriving = new ArrivingLayers(onProgress, ({ digest, status }) =>
+    known.offered.has(digest) ? 'omitted' : status,
+  );
   await using ingest = createIngest(content, {
     codec,
     signal,
@@ -128,9 +132,7 @@ async function take(
     findLayer: (diffId) => known.findLayer(diffId),
     onLayer: (layer, isHashed) => {
       if (isHashed) noteIngested(layer);
-      const { digest, size } = layer;
-      const status = known.offered.has(digest) ? 'omitted' : layer.status;
-      onProgress?.({ kind: 'layer', digest, size, status });
+      arriving.tell(layer);
     },
   });
   return await takeImages({
@@ -138,6 +140,7 @@ async function take(
     content: known,
     holdings: isEmpty ? undefined : known,
     ingest: ingest.layer,
+    arriving,
     // A base's blobs keep their bytes, so manifests are written over them.
     keepManifests: codec.compression === 'none' && !hasBases,
   });

@@ -14,9 +14,9 @@ import { referrersOf } from '../../../image/referrers.ts';
 import { startLayers } from '../../../progress.ts';
 import { select } from '../../../select/select.ts';
 import type { SelectedImage, Selection } from '../../../select/selection.ts';
+import { blobsOfLayers } from '../../../select/selection.ts';
 import { once } from '../../../stream/tap.ts';
 import type { BuiltImage } from './built.ts';
-import { blobsOfLayers } from './layout.ts';
 import { findNamed } from './named-images.ts';
 
 /** Options of {@link adoptImages}. */

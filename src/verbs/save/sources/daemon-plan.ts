@@ -167,13 +167,14 @@ export class DaemonSave {
     const named = { ...image, names: wanted.names, annotations };
     const stored = await orLacking([wanted], () => archive.store({ root, image: named }));
     this.#held.add(stored.layers);
+    this.#options.arriving?.settle(stored.layers);
     return stored;
   }
 
   #takeHeld({ names }: WantedImage, image: ArrivedImage): ArrivedImage {
-    for (const { digest, size, status } of image.layers)
-      this.#options.onProgress?.({ kind: 'layer', digest, size, status });
+    for (const layer of image.layers) this.#options.arriving?.tell(layer);
     this.#held.add(image.layers);
+    this.#options.arriving?.settle(image.layers);
     return { ...image, names };
   }
 

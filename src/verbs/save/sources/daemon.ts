@@ -16,7 +16,7 @@ import { eitherSignal } from '../../../stream/signals.ts';
 /** Reads images from a daemon, in the requested order; an image that is requested twice is read once. */
 export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions): Promise<ArrivedImage[]> {
   const wanted = await inspectAll(daemon, options);
-  options.onProgress?.({ kind: 'start', images: wanted.length, layers: null, size: null });
+  begin(wanted, options);
   const stop = new AbortController();
   const signal = eitherSignal(options.signal, stop.signal);
   const save = new DaemonSave(daemon, { ...options, signal });
@@ -28,6 +28,14 @@ export async function fromDaemon(daemon: ImageEndpoint, options: SourceOptions):
     // Ends what is still running: the request that is one ahead, and proofs that nobody waits for.
     stop.abort(new Error('the save has ended'));
   }
+}
+
+/** Reports the start. The layers of an image for a platform, or of one that the daemon considers broken, are not known. */
+function begin(wanted: readonly WantedImage[], { platform, arriving, onProgress }: SourceOptions): void {
+  if (arriving === undefined)
+    return onProgress?.({ kind: 'start', images: wanted.length, layers: null, size: null });
+  const isKnown = ({ image }: WantedImage): boolean => platform === undefined && image.diffIds.length > 0;
+  arriving.begin(wanted.map((one) => (isKnown(one) ? one.image.diffIds : undefined)));
 }
 
 /**

@@ -24,11 +24,6 @@ interface CopiesSoFar {
   tell: (blob: Descriptor, status: LayerStatus) => void;
 }
 
-/** The blobs of all layers of an image, for each platform. */
-export function blobsOfLayers({ read }: SelectedImage): Descriptor[] {
-  return layersOfAll(read.map(({ layers }) => layers)).map(({ blob }) => blob);
-}
-
 /**
  * Copies an image from another layout, without the parts that are absent there, and with its referrers.
  */

@@ -8,6 +8,7 @@ import type { Holdings } from '../../../image/holdings.ts';
 import type { BuiltImage } from './built.ts';
 import type { FillableBytes } from '../../../stream/fillable.ts';
 import type { Selection } from '../../../select/selection.ts';
+import type { ArrivingLayers } from './arriving-layers.ts';
 
 /** The bytes of an archive. */
 export interface ArchiveBytes {
@@ -37,6 +38,8 @@ export interface SourceOptions extends Selection {
   /** What the store holds already. Absent if it is empty. */
   holdings?: Pick<Holdings, 'findImage' | 'findBlobs' | 'prepare'>;
   ingest: IngestLayer;
+  /** Hears which layers come from a daemon. Default: layers are not reported. */
+  arriving?: ArrivingLayers;
   /** Keeps a daemon's own manifests over uncompressed layers. */
   keepManifests: boolean;
   /** Called with the number of bytes of each chunk that arrives, and with their blob where it is known. */
