@@ -16,7 +16,7 @@ function flagsOf(given: readonly string[]): Flags {
 
 /** The flags that a program sets. */
 function flagsOfProgram(options?: HeapOptions): Flags {
-  const spy = vi.spyOn(v8, 'setFlagsFromString').mockReturnValue();
+  const spy = vi.spyOn(v8, 'setFlagsFromString').mockImplementation(() => {});
   syncBuiltinESMExports();
   try {
     keepHeapSmall(options);

@@ -15,16 +15,17 @@ import { FakeRegistry } from '../support/fake-registry.ts';
 import { fixtureArchive } from '../support/fixtures.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { writeCargo } from '../support/write-cargo.ts';
 
 const CARGO = makeCargo({ layers: ['base', 'app'], compress: false });
 const FOREIGN = makeCargo({ layers: ['base', 'foreign'] });
 const APP = sampleImage(['base', 'app']);
 const OTHER = sampleImage(['other']);
 const ARM = sampleImage(['base', 'arm'], 'arm64');
-const BOTH = sampleIndex([APP, ARM]);
+const BOTH = sampleIndex([forPlatform(APP, 'amd64'), forPlatform(ARM, 'arm64')]);
 /** What is copied: `app:1`, and nothing else. */
 const SOURCES = {
-  layout: async () => ({ from: await layoutWith([APP, 'app:1']) }),
+  layout: async () => ({ from: await cargoLayout() }),
   daemon: async () => ({ from: await daemonWith('app:1'), images: ['app:1'] }),
   'daemon, through a store': async () => ({
     from: await daemonWith('app:1'),
@@ -32,10 +33,20 @@ const SOURCES = {
     through: new MemoryStore(),
   }),
   'archive, through a store': async () => ({
-    from: await exportArchive({ from: [await layoutWith([APP, 'app:1'])] }),
+    from: { archive: await exportArchive({ from: [await cargoLayout()] }) },
     through: new MemoryStore(),
   }),
 } satisfies Record<string, () => Promise<Omit<CopyOptions, 'to'>>>;
+
+function forPlatform(image: typeof APP, architecture: string): typeof APP {
+  return { ...image, root: { ...image.root, platform: { os: 'linux', architecture } } };
+}
+
+async function cargoLayout(): Promise<Layout> {
+  const path = join(await temporaryFolder(), 'layout');
+  await writeCargo(path, CARGO, 'app:1');
+  return Layout.open(path);
+}
 
 async function daemonWith(name: string): Promise<MemoryEndpoint> {
   const daemon = new MemoryEndpoint();

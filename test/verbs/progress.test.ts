@@ -246,7 +246,7 @@ describe('a save out of a daemon', () => {
     const saved = async (): Promise<ProgressEvent[]> =>
       events((onProgress) => save({ from, images, to, ...options, onProgress }));
     expect(layersOf(await saved())).toEqual({ starts: [4], told: statuses });
-    expect(layersOf(await saved())).toEqual({ starts: [4], told: Array(4).fill('reused') });
+    expect(layersOf(await saved())).toEqual({ starts: [4], told: Array.from({ length: 4 }, () => 'reused') });
   });
 
   test('of one platform states no number, since the daemon does not', async () => {

@@ -61,7 +61,7 @@ export class ArrivingLayers {
       const expected = this.#expected?.get(diffId);
       if (expected === undefined) continue;
       expected.settled++;
-      if (expected.told < expected.settled) this.tell(layer);
+      if (expected.told < expected.settled) this.tell({ ...layer, status: 'reused' });
     }
   }
 
