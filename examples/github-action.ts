@@ -5,7 +5,8 @@ import { cis, connectDocker, Layout, originAnnotations, resolveDockerHost, save 
 export async function saveStep(image: string, folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const { GITHUB_OUTPUT } = env;
   const ci = cis.find((one) => one.isHere(env));
-  if (ci === undefined || GITHUB_OUTPUT === undefined) throw new Error('this is no step of a GitHub workflow');
+  if (ci === undefined || GITHUB_OUTPUT === undefined)
+    throw new Error('this is no step of a GitHub workflow');
   await using daemon = await connectDocker(await resolveDockerHost(env));
   // The next job expects images of its own workflow run.
   const annotations = originAnnotations(ci.readOrigin(env));

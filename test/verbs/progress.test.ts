@@ -21,6 +21,7 @@ import type { SaveOptions } from '../../src/verbs/save/options.ts';
 import { save } from '../../src/verbs/save/save.ts';
 import { sign } from '../../src/verbs/sign.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
+import type { TestCargo } from '../docker/cargo.ts';
 import { makeCargo, makeIndexCargo } from '../docker/cargo.ts';
 import { always, PLANTED } from '../registry/registries.ts';
 import { FakeContentStore } from '../support/fake-content-store.ts';
@@ -212,42 +213,55 @@ test('a daemon that packs an archive first is told from one that sends at once',
   expect(phases).toEqual([['spooling', 'reading'], ['reading']]);
 });
 
+/** The number of layers that a start announces, and the statuses of those that come. */
+function layersOf(told: readonly ProgressEvent[]) {
+  const starts = only(told, 'start');
+  return {
+    starts: starts.map(({ layers }) => layers),
+    told: only(told, 'layer').map(({ status }) => status),
+  };
+}
+
 describe('a save out of a daemon', () => {
   const [app, tools] = [makeCargo({ layers: ['base', 'app'] }), makeCargo({ layers: ['base', 'tools'] })];
 
   async function memoryDaemon(): Promise<MemoryEndpoint> {
     const daemon = new MemoryEndpoint();
-    for (const [i, { root, source }] of [app, tools].entries()) await daemon.hold(root, source, [`image:${i}`]);
+    for (const [i, { root, source }] of [app, tools].entries())
+      await daemon.hold(root, source, [`image:${i}`]);
     return daemon;
   }
 
-  async function containerdDaemon(): Promise<DockerDaemon> {
+  async function containerdDaemon(...images: [TestCargo, string][]): Promise<DockerDaemon> {
     const fake = await FakeDaemon.start({ kind: 'containerd' });
-    new FakeContentStore(fake, [
-      [app, 'image:0'],
-      [tools, 'image:1'],
-    ]);
+    const store = new FakeContentStore(fake, images);
+    expect(store.blobs.size).toBeGreaterThan(0);
     return connectDocker({ host: fake.host });
-  }
-
-  /** The number of layers that a start announces, the statuses of those that come, and how many starts there are. */
-  function layersOf(told: readonly ProgressEvent[]) {
-    const starts = only(told, 'start');
-    return { starts: starts.map(({ layers }) => layers), told: only(told, 'layer').map(({ status }) => status) };
   }
 
   test.each<[string, () => Promise<SaveOptions['from']>, Partial<SaveOptions>, LayerStatus[]]>([
     ['one by one', memoryDaemon, {}, ['written', 'written', 'reused', 'written']],
     ['in one request', memoryDaemon, { oneRequest: true }, ['written', 'written', 'written', 'reused']],
-    ['without what came before', containerdDaemon, {}, ['written', 'written', 'written', 'reused']],
-  ])('states how many layers there are, and reports each once in each image: %s', async (_, open, options, statuses) => {
-    const [from, to] = [await open(), new MemoryStore()];
-    const images = ['image:0', 'image:1'];
-    const saved = async (): Promise<ProgressEvent[]> =>
-      events((onProgress) => save({ from, images, to, ...options, onProgress }));
-    expect(layersOf(await saved())).toEqual({ starts: [4], told: statuses });
-    expect(layersOf(await saved())).toEqual({ starts: [4], told: Array.from({ length: 4 }, () => 'reused') });
-  });
+    [
+      'without what came before',
+      async () => containerdDaemon([app, 'image:0'], [tools, 'image:1']),
+      {},
+      ['written', 'written', 'written', 'reused'],
+    ],
+  ])(
+    'states how many layers there are, and reports each once in each image: %s',
+    async (_, open, options, statuses) => {
+      const [from, to] = [await open(), new MemoryStore()];
+      const images = ['image:0', 'image:1'];
+      const saved = async (): Promise<ProgressEvent[]> =>
+        events((onProgress) => save({ from, images, to, ...options, onProgress }));
+      expect(layersOf(await saved())).toEqual({ starts: [4], told: statuses });
+      expect(layersOf(await saved())).toEqual({
+        starts: [4],
+        told: Array.from({ length: 4 }, () => 'reused'),
+      });
+    },
+  );
 
   test('of one platform states no number, since the daemon does not', async () => {
     const platform = { os: 'linux', architecture: 'amd64' };
@@ -261,9 +275,7 @@ describe('a save out of a daemon', () => {
   test('that brings more platforms than the daemon described takes its number back', async () => {
     const arm = makeCargo({ layers: ['base', 'arm'], architecture: 'arm64' });
     const both = makeIndexCargo([app, arm], ['amd64', 'arm64']);
-    const fake = await FakeDaemon.start({ kind: 'containerd' });
-    new FakeContentStore(fake, [[both, 'both:1']]);
-    const from = await connectDocker({ host: fake.host });
+    const from = await containerdDaemon([both, 'both:1']);
     const told = await events((onProgress) =>
       save({ from, images: ['both:1'], to: new MemoryStore(), onProgress }),
     );

@@ -5,6 +5,13 @@ import type { LayerStatus, OnProgress } from '../../../progress.ts';
 /** What is reported of a layer. */
 type ArrivingLayer = Pick<SavedLayer, 'diffId' | 'digest' | 'size' | 'status'>;
 
+/** How often a layer counts, how often it was reported, and in how many images that are done. */
+interface Count {
+  times: number;
+  told: number;
+  settled: number;
+}
+
 /**
  * Reports the layers of a save as they are done. If it is known beforehand which layers come, each counts once in each
  * image, however it arrives: twice in an archive, once for two images, or not at all because it is held.
@@ -12,8 +19,8 @@ type ArrivingLayer = Pick<SavedLayer, 'diffId' | 'digest' | 'size' | 'status'>;
 export class ArrivingLayers {
   readonly #onProgress: OnProgress | undefined;
   readonly #statusOf: (layer: ArrivingLayer) => LayerStatus;
-  /** How often each layer counts, and how often it was reported; undefined if it is not known what comes. */
-  #expected: Map<Digest, { times: number; told: number; settled: number }> | undefined;
+  /** By diffID; undefined if it is not known what comes. */
+  #expected: Map<Digest, Count> | undefined;
   #images = 0;
 
   /** @param statusOf default: as the layer says */
@@ -33,7 +40,7 @@ export class ArrivingLayers {
     this.#images = images.length;
     const known = images.flatMap((diffIds) => (diffIds === undefined ? [] : [diffIds]));
     if (known.length < images.length) return this.#start(null);
-    const expected: typeof this.#expected = new Map();
+    const expected = new Map<Digest, Count>();
     for (const diffId of known.flatMap((diffIds) => [...new Set(diffIds)])) {
       const one = expected.get(diffId) ?? { times: 0, told: 0, settled: 0 };
       expected.set(diffId, { ...one, times: one.times + 1 });

@@ -15,7 +15,9 @@ function recorded() {
   const told = (): (string | number | null)[] =>
     events.map((event) => {
       if (event.kind === 'start') return event.layers;
-      return event.kind === 'layer' ? `${event.digest === BASE.digest ? 'base' : 'own'} ${event.status}` : event.kind;
+      return event.kind === 'layer'
+        ? `${event.digest === BASE.digest ? 'base' : 'own'} ${event.status}`
+        : event.kind;
     });
   return { arriving, told };
 }
