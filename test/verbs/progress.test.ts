@@ -222,6 +222,13 @@ function layersOf(told: readonly ProgressEvent[]) {
   };
 }
 
+async function containerdDaemon(...images: [TestCargo, string][]): Promise<DockerDaemon> {
+  const fake = await FakeDaemon.start({ kind: 'containerd' });
+  const store = new FakeContentStore(fake, images);
+  expect(store.blobs.size).toBeGreaterThan(0);
+  return connectDocker({ host: fake.host });
+}
+
 describe('a save out of a daemon', () => {
   const [app, tools] = [makeCargo({ layers: ['base', 'app'] }), makeCargo({ layers: ['base', 'tools'] })];
 
@@ -230,13 +237,6 @@ describe('a save out of a daemon', () => {
     for (const [i, { root, source }] of [app, tools].entries())
       await daemon.hold(root, source, [`image:${i}`]);
     return daemon;
-  }
-
-  async function containerdDaemon(...images: [TestCargo, string][]): Promise<DockerDaemon> {
-    const fake = await FakeDaemon.start({ kind: 'containerd' });
-    const store = new FakeContentStore(fake, images);
-    expect(store.blobs.size).toBeGreaterThan(0);
-    return connectDocker({ host: fake.host });
   }
 
   test.each<[string, () => Promise<SaveOptions['from']>, Partial<SaveOptions>, LayerStatus[]]>([
