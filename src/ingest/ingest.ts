@@ -56,6 +56,8 @@ export interface Ingest extends AsyncDisposable {
 const MAX_COMPRESSING = 3;
 /** All saves of a process compress in that one pool. */
 const compressing = pLimit(MAX_COMPRESSING);
+/** Whether a thread can read a file that this one has opened: descriptors belong to the process, in Deno to the thread. */
+const SHARES_FILES = !('deno' in process.versions);
 /** Eight blocks for zstd: those that are compressed, those that wait to be written, and the one that fills. */
 const MEMORY = 32 * 1024 * 1024;
 
@@ -222,7 +224,7 @@ class LayerIngest implements Ingest {
   }
 
   #beginOptions(): BeginOptions {
-    const threads = hasRoomForThreads() ? this.#threads : undefined;
+    const threads = SHARES_FILES && hasRoomForThreads() ? this.#threads : undefined;
     return { signal: this.#options.signal, digestFile: threads && fileDigesters(threads) };
   }
 
