@@ -4,6 +4,7 @@
 import { keepHeapSmall, Layout, save } from '../../dist/index.js';
 
 const [compress, archive, path] = process.argv.slice(2);
-keepHeapSmall();
-await using to = await Layout.create(path);
+keepHeapSmall({ savesStreams: false });
+const to = await Layout.create(path);
 await save({ from: { archive }, to, compress });
+await to[Symbol.asyncDispose]();
