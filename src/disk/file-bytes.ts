@@ -1,4 +1,5 @@
 import type { FillableBytes } from '../stream/fillable.ts';
+import { nextChunk } from '../stream/fillable.ts';
 
 /** An open file, as {@link FileBytes} reads it: a file handle, for example. */
 export interface ReadableFile {
@@ -25,10 +26,8 @@ export class FileBytes implements FillableBytes, AsyncIterableIterator<Uint8Arra
     return this;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, void>> {
-    const chunk = Buffer.allocUnsafeSlow(CHUNK);
-    const count = await this.readInto(chunk);
-    return count === 0 ? { done: true, value: undefined } : { done: false, value: chunk.subarray(0, count) };
+  next(): Promise<IteratorResult<Uint8Array, void>> {
+    return nextChunk(this, CHUNK);
   }
 
   async readInto(target: Uint8Array): Promise<number> {

@@ -1,5 +1,6 @@
 /** Reads one reply of HTTP/1.1 (RFC 9112) from a connection of its own, without a copy of the body. */
 import type { FillableBytes } from '../stream/fillable.ts';
+import { nextChunk } from '../stream/fillable.ts';
 
 /** What arrives on a connection. */
 export interface Arriving {
@@ -77,10 +78,8 @@ class Http1Body implements FillableBytes, AsyncIterableIterator<Uint8Array, void
     return this;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, void>> {
-    const chunk = Buffer.allocUnsafeSlow(CHUNK);
-    const count = await this.readInto(chunk);
-    return count === 0 ? { done: true, value: undefined } : { done: false, value: chunk.subarray(0, count) };
+  next(): Promise<IteratorResult<Uint8Array, void>> {
+    return nextChunk(this, CHUNK);
   }
 
   async return(): Promise<IteratorReturnResult<void>> {

@@ -15,3 +15,13 @@ export interface FillableBytes extends AsyncIterable<Uint8Array> {
 export function isFillable(bytes: AsyncIterable<Uint8Array>): bytes is FillableBytes {
   return 'fillsDirectly' in bytes && bytes.fillsDirectly === true;
 }
+
+/** The next bytes in a chunk of their own, of at most `size` bytes: what an iterator of such bytes gives. */
+export async function nextChunk(
+  bytes: Pick<FillableBytes, 'readInto'>,
+  size: number,
+): Promise<IteratorResult<Uint8Array, void>> {
+  const chunk = Buffer.allocUnsafeSlow(size);
+  const count = await bytes.readInto(chunk);
+  return count === 0 ? { done: true, value: undefined } : { done: false, value: chunk.subarray(0, count) };
+}
