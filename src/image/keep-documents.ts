@@ -3,7 +3,7 @@ import type { ContentSource, OpenOptions } from '../content/source.ts';
 import { isRemote } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isConfigType, isDocumentType } from '../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE } from '../oci/parse.ts';
 import { readDocument } from '../stream/document.ts';
 
@@ -53,6 +53,6 @@ export function keepDocuments(source: ContentSource, maxBytes: number = 16 * 102
 }
 
 function isDocument({ mediaType, size }: Descriptor): boolean {
-  const isNamedSo = isManifestType(mediaType) || isIndexType(mediaType) || isConfigType(mediaType);
+  const isNamedSo = isDocumentType(mediaType) || isConfigType(mediaType);
   return size <= (isNamedSo ? MAX_DOCUMENT_SIZE : SMALL);
 }

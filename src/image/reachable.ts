@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseIndex } from '../oci/image-index.ts';
 import { parseManifest } from '../oci/manifest.ts';
-import { isIndexType, isManifestType, OCTET_STREAM } from '../oci/media-types.ts';
+import { isDocumentType, isIndexType, isManifestType, OCTET_STREAM } from '../oci/media-types.ts';
 import { namedContent } from '../oci/named-content.ts';
 import { parseIfJson } from '../oci/json.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../oci/parse.ts';
@@ -115,7 +115,7 @@ function isDocument(descriptor: Descriptor): boolean {
 }
 
 function leadsOn({ mediaType }: Descriptor): boolean {
-  return isManifestType(mediaType) || isIndexType(mediaType);
+  return isDocumentType(mediaType);
 }
 
 function named(bytes: Uint8Array, { mediaType, digest }: Descriptor): Children {

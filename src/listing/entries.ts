@@ -2,7 +2,7 @@ import type { StoredImage } from '../content/image-index.ts';
 import { IMAGE_REFERENCE } from '../image/reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isDocumentType } from '../oci/media-types.ts';
 import { isUnknownPlatform } from '../oci/platform.ts';
 import { isCosignEntry } from './cosign-entry.ts';
 import type { RemovedEntries } from './entry-list.ts';
@@ -75,7 +75,7 @@ function isImageEntry(entry: Descriptor): boolean {
   const { mediaType, artifactType, platform } = entry;
   return (
     !isCosignEntry(entry) &&
-    (isManifestType(mediaType) || isIndexType(mediaType)) &&
+    isDocumentType(mediaType) &&
     (artifactType === undefined || artifactType === IMAGE_REFERENCE) &&
     !(platform !== undefined && isUnknownPlatform(platform))
   );

@@ -4,7 +4,7 @@ import { walk } from '../image/contents.ts';
 import { subjectOf } from '../image/documents.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isDocumentType } from '../oci/media-types.ts';
 import { cosignSubjects } from './cosign-entry.ts';
 
 /** What refers to which content. */
@@ -26,7 +26,7 @@ export async function findReferrers(
   const note = (subject: Digest, referrer: Descriptor): void => {
     found.set(subject, (found.get(subject) ?? new Map<Digest, Descriptor>()).set(referrer.digest, referrer));
   };
-  const documents = entries.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
+  const documents = entries.filter(({ mediaType }) => isDocumentType(mediaType));
   // An image has an entry for each of its names.
   const roots = new Map(documents.map((entry) => [entry.digest, entry]));
   const cosignSubject = cosignSubjects(entries);

@@ -5,7 +5,7 @@ import { drop, readContentRange } from '../http/reply.ts';
 import type { Opened } from '../http/resumable.ts';
 import { resumable } from '../http/resumable.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isDocumentType } from '../oci/media-types.ts';
 import { sizeMismatch, verified } from '../stream/verified.ts';
 import { notInRepository, outsideOf } from './errors.ts';
 import type { RepositoryAddress } from './repository-address.ts';
@@ -104,16 +104,11 @@ async function unreadable(
 
 /** Manifests and indexes have their own address, and are served only with the requested type. */
 function contentPath({ path }: RepositoryAddress, { digest, mediaType }: Descriptor): string {
-  return `${path}/${isDocument(mediaType) ? 'manifests' : 'blobs'}/${digest}`;
+  return `${path}/${isDocumentType(mediaType) ? 'manifests' : 'blobs'}/${digest}`;
 }
 
 function accept({ mediaType }: Descriptor): Record<string, string> {
-  return isDocument(mediaType) ? { accept: mediaType } : {};
-}
-
-/** Whether content of this type is stored as a manifest, not as a blob. */
-export function isDocument(mediaType: string): boolean {
-  return isManifestType(mediaType) || isIndexType(mediaType);
+  return isDocumentType(mediaType) ? { accept: mediaType } : {};
 }
 
 function ended<T>(reply: HttpReply, result: T): T {

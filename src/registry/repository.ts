@@ -16,7 +16,8 @@ import { verified } from '../stream/verified.ts';
 import type { RegistryApi } from './api.ts';
 import { BlobUpload } from './blob-upload.ts';
 import { describeManifest, putManifest } from './manifests.ts';
-import { hasContent, isDocument, openContent } from './read-content.ts';
+import { isDocumentType } from '../oci/media-types.ts';
+import { hasContent, openContent } from './read-content.ts';
 import { listReferrers, putReferrer } from './referrers.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { listTags } from './tags.ts';
@@ -71,7 +72,7 @@ export class RegistryRepository implements ContentSource, ContentSink, ImageInde
     options: ContentOptions = {},
   ): Promise<void> {
     if (await this.has(descriptor, options)) return;
-    if (isDocument(descriptor.mediaType)) {
+    if (isDocumentType(descriptor.mediaType)) {
       const document = { descriptor, bytes: await readDocument(bytes, descriptor) };
       await putManifest(this.#address, document, descriptor.digest, options);
       return;

@@ -14,7 +14,7 @@ import { isProven } from '../../image/proven.ts';
 import type { Layout } from '../../layout/layout.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { isIndexType, isManifestType } from '../../oci/media-types.ts';
+import { isDocumentType } from '../../oci/media-types.ts';
 import { MAX_DOCUMENT_SIZE, statedMediaType } from '../../oci/parse.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { isUnknownPlatform } from '../../oci/platform.ts';
@@ -152,7 +152,7 @@ async function verifyEntries(entries: readonly Descriptor[], verification: Verif
   const { layout, checks, options } = verification;
   const roots: ImageContents[] = [];
   for (const entry of entries) {
-    const isImage = isManifestType(entry.mediaType) || isIndexType(entry.mediaType);
+    const isImage = isDocumentType(entry.mediaType);
     await checks.collect(async () =>
       isImage ? roots.push(await list(entry, verification)) : verifyOther(layout, entry, options),
     );
