@@ -8,7 +8,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Index } from '../oci/image-index.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
-import { isNonDistributable } from '../oci/media-types.ts';
+import { isDocumentType, isNonDistributable } from '../oci/media-types.ts';
 
 /** The maximum depth of nested indexes. */
 const MAX_DEPTH = 4;
@@ -110,8 +110,8 @@ function namedFirst(documents: readonly ImageDocument[]): ImageDocument[] {
 export type WalkNode =
   | { kind: 'index'; document: ParsedDocument<Index> }
   | { kind: 'manifest'; document: ParsedDocument<Manifest> }
-  /** A config, a layer, or any other blob that a manifest names; `parent` is that manifest. */
-  | { kind: 'blob'; descriptor: Descriptor; parent: ParsedDocument<Manifest> }
+  /** A config, a layer, or any other blob that a manifest names; a child of an index that is neither manifest nor index. */
+  | { kind: 'blob'; descriptor: Descriptor }
   /** An absent child of an index: indexes may be sparse. */
   | { kind: 'absent'; descriptor: Descriptor };
 
@@ -125,7 +125,8 @@ export interface WalkOptions extends ContentOptions {
 
 /**
  * Walks everything that a root leads to, each digest once, parents before children. Reads and checks documents; blobs
- * are only named.
+ * are only named. An index may list blobs, as BuildKit's cache does: readers ignore children of unknown media types (OCI
+ * image-spec, image-index.md). They come after the documents beside them, so that a layer counts as that of its image.
  * @throws {@link DrayageError} `MALFORMED`, `LIMIT`, `UNSUPPORTED`; errors of `source` for damaged content
  */
 export async function* walk(
@@ -142,17 +143,19 @@ export async function* walk(
     assertBounds(descriptor, depth, seen.size - before);
     const document = await readNext(source, descriptor, depth, { onDamaged, signal });
     if (document === 'damaged') continue;
-    if (document === 'absent') {
-      yield { kind: 'absent', descriptor };
+    if (typeof document === 'string') {
+      yield { kind: document, descriptor };
     } else if (isIndexDocument(document)) {
       yield { kind: 'index', document };
-      for (const child of document.value.manifests) queue.push({ descriptor: child, depth: depth + 1 });
+      const { manifests } = document.value;
+      const first = manifests.filter(({ mediaType }) => isDocumentType(mediaType));
+      for (const child of [...first, ...manifests]) queue.push({ descriptor: child, depth: depth + 1 });
     } else {
       yield { kind: 'manifest', document };
       for (const blob of [document.value.config, ...document.value.layers]) {
         if (seen.has(blob.digest)) continue;
         seen.add(blob.digest);
-        yield { kind: 'blob', descriptor: blob, parent: document };
+        yield { kind: 'blob', descriptor: blob };
       }
     }
   }
@@ -163,9 +166,10 @@ async function readNext(
   descriptor: Descriptor,
   depth: number,
   { onDamaged, signal }: WalkOptions,
-): Promise<ImageDocument | 'absent' | 'damaged'> {
+): Promise<ImageDocument | 'absent' | 'blob' | 'damaged'> {
   try {
     if (depth > 0 && (await isAbsent(source, descriptor, { signal }))) return 'absent';
+    if (depth > 0 && !isDocumentType(descriptor.mediaType)) return 'blob';
     return await readManifestOrIndex(source, descriptor, { signal });
   } catch (error) {
     if (depth === 0 || onDamaged === undefined || !isDrayageError(error)) throw error;

@@ -107,9 +107,12 @@ class Pruning {
   readonly #kept = new Set<string>();
   readonly #indexes: ReadonlyMap<Digest, ParsedDocument<Index>>;
   readonly #whole: ReadonlyMap<Digest, ParsedDocument<Manifest>>;
+  /** Also those that an index lists itself. */
+  readonly #blobs: ReadonlySet<Digest>;
   readonly #pruned = new Map<Digest, ParsedDocument<Index> | undefined>();
 
-  constructor({ documents }: ImageContents, whole: ReadonlyMap<Digest, ParsedDocument<Manifest>>) {
+  constructor({ documents, blobs }: ImageContents, whole: ReadonlyMap<Digest, ParsedDocument<Manifest>>) {
+    this.#blobs = new Set(blobs.map(({ digest }) => digest));
     const indexes = documents.filter(isIndexDocument);
     this.#indexes = new Map(indexes.map((index) => [index.descriptor.digest, index]));
     this.#whole = whole;
@@ -127,7 +130,7 @@ class Pruning {
     const before = index.value.manifests;
     const images = before.map((child) => this.#image(child));
     if (images.every((image) => image === undefined)) return undefined;
-    const manifests = before.flatMap((child, i) => images[i] ?? this.#attestation(child) ?? []);
+    const manifests = before.flatMap((child, i) => images[i] ?? this.#other(child) ?? []);
     const isSame = manifests.length === before.length && manifests.every((child, i) => child === before[i]);
     if (isSame) return index;
     const annotations = { ...index.value.annotations, [ORIGINAL_INDEX]: index.descriptor.digest };
@@ -149,9 +152,11 @@ class Pruning {
     return child;
   }
 
-  #attestation(child: Descriptor): Descriptor | undefined {
+  /** A child that is an attestation or a blob. */
+  #other(child: Descriptor): Descriptor | undefined {
     const about = child.annotations?.[ATTESTED];
     const isKept = about === undefined || this.#kept.has(about);
-    return this.#whole.has(child.digest) && isKept ? child : undefined;
+    const isPresent = this.#whole.has(child.digest) || this.#blobs.has(child.digest);
+    return isPresent && isKept ? child : undefined;
   }
 }

@@ -4,7 +4,7 @@ import { isReferenceManifest } from '../image/reference.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
-import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isConfigType, isDocumentType, isIndexType, isManifestType } from '../oci/media-types.ts';
 
 /** The kind of an entry of index.json, read from its document. */
 export type EntryKind =
@@ -27,7 +27,8 @@ export async function readKind(
   options: ContentOptions,
 ): Promise<EntryKind> {
   if (isIndexType(root.mediaType)) {
-    const { subject, artifactType, manifests } = (await readIndex(source, root, options)).value;
+    const { value } = await readIndex(source, root, options);
+    const { subject, manifests, artifactType = onlyBlobs(manifests) } = value;
     return kindOf(subject, artifactType, { kind: 'image', parts: manifests.map(({ digest }) => digest) });
   }
   if (!isManifestType(root.mediaType)) return { kind: 'artifact', type: root.mediaType };
@@ -41,6 +42,12 @@ export async function readKind(
 /** The media type of the config; if that is an image's, the media type of the first blob. */
 function contentType({ config, layers: [first] }: Manifest): string {
   return isConfigType(config.mediaType) ? (first ?? config).mediaType : config.mediaType;
+}
+
+/** The media type that tells what an index of blobs is: BuildKit's cache lists layers, and its config last. */
+function onlyBlobs(children: readonly Descriptor[]): string | undefined {
+  const types = children.map(({ mediaType }) => mediaType);
+  return types.some(isDocumentType) ? undefined : types.at(-1);
 }
 
 function kindOf(subject: Descriptor | undefined, type: string | undefined, image: EntryKind): EntryKind {

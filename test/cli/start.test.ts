@@ -60,8 +60,8 @@ describe('with a command, there is loaded what it needs:', () => {
     ['inspect', 256],
     ['untag', 340],
     ['load', 452],
-    ['promote', 421],
-    ['fetch', 296],
+    ['promote', 422],
+    ['fetch', 297],
     ['save', 566],
   ])('%s, below %i kB', (command, limit) => {
     const sizes = loadedWith(built, chunkOf(command)).map((name) => built.get(name)?.length ?? 0);

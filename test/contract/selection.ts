@@ -77,6 +77,13 @@ const CHART = artifact(
   'application/vnd.cncf.helm.config.v1+json',
   'application/vnd.cncf.helm.chart.content.v1.tar+gzip',
 );
+/** What lists blobs only, as BuildKit's cache does, and an index that lists one beside its image. */
+const [LAYER = ONE.root] = TWO.layers;
+const RECORDS = Buffer.from('{"layers":[],"records":[]}');
+const CONFIG = describeBytes(RECORDS, 'application/vnd.buildkit.cacheconfig.v0');
+const CACHE = sampleIndex([{ ...TWO, root: LAYER }], [CONFIG]);
+const CACHE_BLOBS: SampleImage['blobs'] = [...CACHE.blobs, [CONFIG, RECORDS]];
+const WITH_BLOB = sampleIndex([ONE], [CONFIG]);
 const XZ = artifact(OCI_CONFIG, 'application/vnd.oci.image.layer.v1.tar+xz');
 /** Two images. */
 const PAIR: SelectionContent = {
@@ -201,6 +208,29 @@ const CASES: Record<string, Case> = {
       entries: [named(ONE.root, 'app:1'), named(CHART.root, 'chart:1')],
     },
     expected: [answer(ONE, 'app:1')],
+  },
+  'an image beside an index of blobs, as BuildKit exports its cache': {
+    content: {
+      blobs: [...ONE.blobs, ...CACHE_BLOBS],
+      entries: [worded(CACHE.root, 'latest'), named(ONE.root, 'app:1')],
+    },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an index of blobs that is asked for': {
+    content: { blobs: [...ONE.blobs, ...CACHE_BLOBS], entries: [named(CACHE.root, 'app:1')] },
+    selection: { images: ['app:1'] },
+    expected: 'UNSUPPORTED',
+  },
+  'an image whose index also lists a blob': {
+    content: { blobs: [...WITH_BLOB.blobs, [CONFIG, RECORDS]], entries: [named(WITH_BLOB.root, 'app:1')] },
+    expected: [answer(WITH_BLOB, 'app:1')],
+    tagged: true,
+  },
+  'an image whose index also lists a blob that is absent': {
+    content: { blobs: WITH_BLOB.blobs, entries: [named(WITH_BLOB.root, 'app:1')] },
+    // Of what is left of an index, one image stands for itself.
+    expected: [answer(ONE, 'app:1')],
+    tagged: true,
   },
   'an image beside an entry whose digest nobody here computes': {
     content: {

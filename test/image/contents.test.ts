@@ -22,6 +22,9 @@ const ATTESTATION = sampleAttestation(AMD);
 const BUILT = sampleIndex([AMD, ATTESTATION]);
 const ARTIFACT = sampleReferrer(AMD.root);
 const [BASE = AMD.config, TOP = AMD.config] = AMD.layers;
+const PLAIN = { ...ARTIFACT.config, mediaType: 'application/vnd.buildkit.cacheconfig.v0' };
+/** An index that lists blobs beside an image, among them its first layer. */
+const LISTING = sampleIndex([AMD], [PLAIN, BASE]);
 const TWICE = sampleImage(['base', 'app', 'base']);
 const FOREIGN = withForeignLayer();
 const SOMEWHERE = withForeignLayer(['https://example.org/layer']);
@@ -74,6 +77,24 @@ describe('a root leads to', () => {
         documents: [ARM.root, AMD.root, BOTH.root],
         images: [AMD.root, ARM.root],
         blobs: [AMD.config, BASE, TOP, ARM.config, ARM.layers[1]],
+      },
+    ],
+    [
+      'blobs that an index lists itself, after those of its images',
+      { ...LISTING, blobs: [...LISTING.blobs, [PLAIN, Buffer.from('{}')]] },
+      {},
+      { documents: [AMD.root, LISTING.root], images: [AMD.root], blobs: [AMD.config, BASE, TOP, PLAIN] },
+    ],
+    [
+      'what an index lists itself and is absent: a blob as such, a layer as omitted',
+      LISTING,
+      { without: [BASE], annotations: omits(1) },
+      {
+        documents: [AMD.root, LISTING.root],
+        images: [AMD.root],
+        blobs: [AMD.config, TOP],
+        omitted: [BASE],
+        absent: [PLAIN],
       },
     ],
     [

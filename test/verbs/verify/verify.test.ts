@@ -252,3 +252,24 @@ test('progress moves within a large blob, and ends at the size of what was check
   expect(read.reduce((sum, one) => sum + one, 0)).toBe(bytes);
   expect(Math.max(...read)).toBeLessThan(1_000_000);
 });
+
+test('an index of blobs, as BuildKit exports its cache, is intact; a damaged or absent blob is one problem', async () => {
+  const path = join(await temporaryFolder(), 'layout');
+  const layout = await Layout.create(path);
+  const app = sampleImage(['app']);
+  const [listed, ...others] = sampleImage(['cached', 'again']).blobs.filter(([{ mediaType }]) =>
+    mediaType.endsWith('gzip'),
+  );
+  if (listed === undefined || others[0] === undefined) throw new Error('no layers');
+  const cache = sampleIndex([{ ...app, root: listed[0], blobs: [listed, ...others] }], [others[0][0]]);
+  await layout.update(async (transaction) => {
+    await addSample(transaction, app, ['app:1']);
+    await addSample(transaction, cache);
+  });
+  const found = await verify({ layout });
+  expect(found).toMatchObject({ problems: [], entries: 2, blobs: 3 + 3 });
+  await writeFile(join(path, 'blobs', listed[0].digest.replace(':', '/')), Buffer.alloc(listed[0].size));
+  await rm(join(path, 'blobs', others[0][0].digest.replace(':', '/')));
+  const { problems } = await verify({ layout });
+  expect(problems.map(({ code }) => code).toSorted()).toEqual(['DIGEST_MISMATCH', 'NOT_FOUND']);
+});
