@@ -37,6 +37,25 @@ export function isNoFile(error: unknown): boolean {
 }
 
 /**
+ * Result of a call on a path; undefined if there is no such file or folder. Any other failure is an error: what cannot
+ * be looked at is not absent.
+ * @param message what cannot be done
+ * @throws {@link DrayageError} `IO`
+ */
+export async function unlessAbsent<T>(
+  call: Promise<T>,
+  message: string,
+  facts: ErrorFacts = {},
+): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isNoFile(error)) return undefined;
+    throw diskError(error, message, facts);
+  }
+}
+
+/**
  * The error for a failed call to the file system: `IO`, with its code in words; the code is `facts.actual`. Returns any
  * other error unchanged.
  * @param message what cannot be done

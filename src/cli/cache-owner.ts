@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { lookAt } from '../disk/look-at.ts';
 import { DrayageError } from '../index.ts';
 import { shellWord } from '../text/shell-word.ts';
 import type { Context } from './context.ts';
@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 /**
  * Refuses a cache folder of somebody else, who could exchange what is in it. It must belong to the effective user, to
  * root, or to the owner of CI_PROJECT_DIR: a runner makes that folder, and the job may run as another user.
- * @throws {@link DrayageError} `UNSAFE`
+ * @throws {@link DrayageError} `UNSAFE`, `IO`
  */
 export async function assertOwnCache(
   folder: string,
@@ -41,8 +41,6 @@ export async function cacheOwners(
 
 /** Undefined if there is no such folder. */
 async function ownerOf(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    ({ uid }) => uid,
-    () => undefined,
-  );
+  const stats = await lookAt(path);
+  return stats && Number(stats.uid);
 }

@@ -69,9 +69,9 @@ async function openKept(
 ): Promise<BlobCache | undefined> {
   const { folder, path, maxBytes } = kept(named, options, context.env);
   await refuseLinks(folder);
-  for (const place of [folder, path]) await assertOwnCache(place, context, user);
-  const owners = await cacheOwners(context, user);
   try {
+    for (const place of [folder, path]) await assertOwnCache(place, context, user);
+    const owners = await cacheOwners(context, user);
     const cache = await BlobCache.open(path, { maxBytes, now: Date.now, owners });
     await assertWritable(path, '--cache').catch((error: Error) =>
       note(context, `the cache is only read: ${error.message}`),

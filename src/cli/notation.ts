@@ -1,6 +1,6 @@
-import type { BigIntStats } from 'node:fs';
 import { existsSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { lookAt } from '../disk/look-at.ts';
 import { DrayageError } from '../index.ts';
 import { fileError } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
@@ -72,15 +72,14 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Whether two paths lead to one folder, however they are spelled. */
+/**
+ * Whether two paths lead to one folder, however they are spelled.
+ * @throws {@link DrayageError} `IO`
+ */
 export async function isSameFolder(a: string, b: string): Promise<boolean> {
-  const [one, other] = [await look(a), await look(b)];
+  const [one, other] = [await lookAt(a), await lookAt(b)];
   if (one === undefined || other === undefined) return false;
   return one.isDirectory() && one.dev === other.dev && one.ino === other.ino;
-}
-
-async function look(path: string): Promise<BigIntStats | undefined> {
-  return stat(path, { bigint: true }).catch(() => undefined);
 }
 
 /**

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { access, stat } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { lookAt } from '../disk/look-at.ts';
 import { ignoreErrors, linkError, onDisk } from '../disk/io-error.ts';
-import { fileError, isNoFile } from '../system-error.ts';
+import { fileError } from '../system-error.ts';
 import { inFolderOf, refuseLinks } from './workspace.ts';
 
 /**
@@ -22,25 +23,15 @@ export async function assertWritable(
   await refuseLinks(path);
   await assertReplaceable(path);
   try {
-    if (await isThere(path, 'isDirectory')) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
+    if ((await lookAt(path))?.isDirectory() === true)
+      throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
     let folder = dirname(resolve(path));
-    if (makesFolders) while (!(await isThere(folder))) folder = dirname(folder);
-    if (!(await isThere(folder, 'isDirectory')))
+    if (makesFolders) while ((await lookAt(folder)) === undefined) folder = dirname(folder);
+    if ((await lookAt(folder))?.isDirectory() !== true)
       throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' });
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw fileError(error, `cannot write ${path}`, { path });
-  }
-}
-
-/** Whether something is at a path, also behind a link. */
-async function isThere(path: string, kind?: 'isDirectory'): Promise<boolean> {
-  try {
-    const stats = await stat(path);
-    return kind === undefined || stats[kind]();
-  } catch (error) {
-    if (isNoFile(error)) return false;
-    throw error;
   }
 }
 
@@ -77,7 +68,7 @@ export async function writeFileWhole(
 const OF_SYSTEM = /^\/(?:dev(?!\/shm\/)|proc)\//;
 
 async function assertReplaceable(path: string): Promise<void> {
-  const stats = await stat(path).catch(() => undefined);
+  const stats = await lookAt(path);
   const isReplaceable = stats === undefined || stats.isFile() || stats.isDirectory();
   if (isReplaceable && !OF_SYSTEM.test(resolve(path))) return;
   throw linkError(path, 'no regular file');

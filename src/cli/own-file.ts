@@ -1,6 +1,6 @@
-import { lstat, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { onDisk } from '../disk/io-error.ts';
+import { lookAt, lookAtLink } from '../disk/look-at.ts';
 import { readGiven, readHandle } from './given-file.ts';
 import { inFolderOf, isInWorkspace } from './workspace.ts';
 
@@ -17,10 +17,10 @@ export interface OwnFile {
  * @throws {@link DrayageError} `LINK` for anything other than a regular file of its own; `LIMIT` above 16 MiB; `IO`
  */
 export async function readOwnFile(path: string): Promise<OwnFile | undefined> {
-  const stats = await stat(path).catch(() => undefined);
+  const stats = await lookAt(path);
   if (stats?.isFile() === true && !(await isInWorkspace(resolve(path))))
-    return { bytes: await readGiven(path, 'the file'), mode: stats.mode & 0o777 };
-  if ((await lstat(path).catch(() => undefined)) === undefined) return undefined;
+    return { bytes: await readGiven(path, 'the file'), mode: Number(stats.mode) & 0o777 };
+  if ((await lookAtLink(path)) === undefined) return undefined;
   return inFolderOf(path, async (folder, name) => {
     await using handle = await folder.openFile(name);
     if (handle === undefined) return undefined;

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readlink, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, parse, resolve, sep } from 'node:path';
+import { lookAtLink } from '../disk/look-at.ts';
 import { isBelow, Mounts } from '../disk/mounts.ts';
 import { DrayageError } from '../index.ts';
+import { unlessAbsent } from '../system-error.ts';
 import { isPrintable } from '../text/printable.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { ciOf, workspaceOf } from './ci.ts';
@@ -92,7 +94,10 @@ function untrusted(path: string, accepted: string, what: string): DrayageError {
 async function mayBeReplaced(path: string, env: Context['env']): Promise<boolean> {
   if (ciOf(env) === undefined) return false;
   const named = workspaceOf(env);
-  const real = named === undefined ? undefined : await realpath(named).catch(() => undefined);
+  const real =
+    named === undefined
+      ? undefined
+      : await unlessAbsent(realpath(named), `cannot look at ${named}`, { path: named });
   // Without a folder of that name, the job's workspace is mounted elsewhere.
   const roots =
     real === undefined || named === undefined ? [await realpath('.'), resolve()] : [real, resolve(named)];
@@ -123,7 +128,7 @@ async function stepsTo(path: string): Promise<string[]> {
     const [name = '', ...rest] = names;
     const step = join(folder, name);
     steps.push(step);
-    const target = await readlink(step).catch(() => undefined);
+    const target = await targetOf(step);
     if (target !== undefined && links++ < MAX_LINKS) {
       names = [...namesIn(target), ...rest];
       if (isAbsolute(target)) folder = root;
@@ -133,6 +138,12 @@ async function stepsTo(path: string): Promise<string[]> {
     }
   }
   return steps;
+}
+
+/** What a link leads to; undefined if the path is none. */
+async function targetOf(path: string): Promise<string | undefined> {
+  const stats = await lookAtLink(path);
+  return stats?.isSymbolicLink() === true ? readlink(path) : undefined;
 }
 
 function namesIn(path: string): string[] {

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
-import { lstat, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
 import { inExisting } from '../disk/below.ts';
+import { lookAt, lookAtLink } from '../disk/look-at.ts';
 import { Folder } from '../disk/folder.ts';
 import { DrayageError } from '../index.ts';
 import { workspaceOf } from './ci.ts';
@@ -13,7 +13,7 @@ import { workspaceOf } from './ci.ts';
  */
 export async function refuseLinks(path: string): Promise<void> {
   for (const step of isAbsolute(path) ? await stepsInWorkspace(path) : stepsOf(normalize(path))) {
-    const stats = await lstat(step).catch(() => undefined);
+    const stats = await lookAtLink(step);
     if (stats === undefined) return;
     if (!stats.isSymbolicLink()) continue;
     throw new DrayageError('LINK', `${step} is a symbolic link`, {
@@ -57,7 +57,7 @@ async function anchorOf(path: string): Promise<string[]> {
   const roots = await workspaces();
   const steps = stepsOf(path);
   for (const [i, step] of steps.slice(0, -1).entries()) {
-    const stats = await stat(step, { bigint: true }).catch(() => undefined);
+    const stats = await lookAt(step);
     if (stats === undefined) return [];
     // Folders are compared themselves, because their paths have several spellings.
     if (roots.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) return steps.slice(i);
@@ -70,7 +70,7 @@ async function workspaces(): Promise<BigIntStats[]> {
   const named = [process.cwd(), workspaceOf(process.env) ?? ''];
   const found: BigIntStats[] = [];
   for (const path of named.filter((one) => one !== '' && one !== parse(one).root)) {
-    const stats = await stat(path, { bigint: true }).catch(() => undefined);
+    const stats = await lookAt(path);
     if (stats !== undefined) found.push(stats);
   }
   return found;

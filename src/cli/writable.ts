@@ -1,15 +1,15 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DrayageError } from '../index.ts';
+import { lookAt } from '../disk/look-at.ts';
+import { diskError } from '../system-error.ts';
 
-/** The path, or the nearest folder above it that exists. */
+/**
+ * The path, or the nearest folder above it that exists.
+ * @throws {@link DrayageError} `IO`
+ */
 export async function nearest(path: string): Promise<string> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere || dirname(path) === path ? path : nearest(dirname(path));
+  return (await lookAt(path)) !== undefined || dirname(path) === path ? path : nearest(dirname(path));
 }
 
 /**
@@ -19,11 +19,8 @@ export async function nearest(path: string): Promise<string> {
 export async function assertWritable(path: string, option: string): Promise<void> {
   try {
     await access(path, constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    throw new DrayageError('IO', `${path} is not writable`, {
-      path,
-      cause,
-      hint: `choose another folder with ${option}, or run as its owner`,
-    });
+  } catch (error) {
+    const hint = `choose another folder with ${option}, or run as its owner`;
+    throw diskError(error, `${path} is not writable`, { path, hint });
   }
 }

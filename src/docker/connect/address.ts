@@ -1,9 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContextEndpoint } from './context.ts';
 import { currentContext, readContext, stored } from './context.ts';
 import { completeHost, DEFAULT_HOST } from './host.ts';
 import type { DockerTls } from './tls.ts';
+import { lookAt } from '../../disk/look-at.ts';
 import { isThere } from './files.ts';
 
 /** Where a daemon is, and how to reach it. */
@@ -172,8 +172,5 @@ function configFolder(env: Env): string | undefined {
 }
 
 async function isSocket(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isSocket(),
-    () => false,
-  );
+  return (await lookAt(path))?.isSocket() === true;
 }

@@ -1,5 +1,6 @@
-import { access, readFile } from 'node:fs/promises';
-import { diskError, isNoFile } from '../../system-error.ts';
+import { readFile } from 'node:fs/promises';
+import { lookAt } from '../../disk/look-at.ts';
+import { unlessAbsent } from '../../system-error.ts';
 
 /**
  * Reads a file of the user's configuration; undefined if there is no such file.
@@ -7,18 +8,13 @@ import { diskError, isNoFile } from '../../system-error.ts';
  * @throws {@link DrayageError} `IO`
  */
 export async function readIfThere(path: string, message: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (isNoFile(error)) return undefined;
-    throw diskError(error, message, { path });
-  }
+  return unlessAbsent(readFile(path), message, { path });
 }
 
-/** Whether a file or folder is there, and can be looked at. */
+/**
+ * Whether a file or folder is there.
+ * @throws {@link DrayageError} `IO`
+ */
 export async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+  return (await lookAt(path)) !== undefined;
 }
