@@ -1,9 +1,9 @@
 import { exitCodeOf, FAILURE, USAGE } from './exit-code.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError, isError } from '../errors.ts';
+import { callError, wordsOf } from './error-words.ts';
 import { hintOf } from './hints.ts';
 import { Interruption } from './interruption.ts';
-import { diskError } from '../system-error.ts';
 import { tellable, withoutLogin } from '../text/userinfo.ts';
 
 /** The end of a failed run. */
@@ -36,16 +36,11 @@ export function describeFailure(thrown: unknown, command?: string): Failure {
   }
   if (!isDrayageError(error))
     return plain(FAILURE, 'INTERNAL', isError(error) ? error.message : String(error));
-  const { code, message, facts, retryable } = error;
-  const { cause } = facts;
-  const hint = hintOf(facts);
-  // A message has the code of a system error in parentheses.
-  const texts = [isError(cause) ? cause.message : '', `(${String(facts.actual)})`];
-  const isSaid = texts.some((text) => text !== '' && message.includes(text));
-  const why = isError(cause) && !isSaid ? ` (${cause.message})` : '';
+  const { code, retryable } = error;
+  const { message, hint } = wordsOf(error);
   return {
     exitCode: exitCodeOf(code),
-    lines: [oneLine(message + why), ...(hint === undefined ? [] : [oneLine(hint)])],
+    lines: [oneLine(message), ...(hint === undefined ? [] : [oneLine(hint)])],
     json: { error: { retryable, ...toJson(error) } },
   };
 }
@@ -78,14 +73,4 @@ function interruptionIn(error: unknown): Interruption | undefined {
   return isError(error) && error.name === 'AbortError' && error.cause instanceof Interruption
     ? error.cause
     : undefined;
-}
-
-/**
- * The error for a failed call of the system that nobody has put into words. Returns any other error unchanged.
- */
-function callError(error: unknown): unknown {
-  if (!isError(error) || !('syscall' in error)) return error;
-  const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
-  const call = String(error.syscall);
-  return diskError(error, path === undefined ? `${call} failed` : `${call} ${path} failed`, { path });
 }

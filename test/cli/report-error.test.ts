@@ -2,6 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
+import { examine } from '../../src/cli/doctor/check.ts';
 import { Interruption } from '../../src/cli/interruption.ts';
 import { describeFailure } from '../../src/cli/report-error.ts';
 import { DrayageError } from '../../src/errors.ts';
@@ -41,6 +42,21 @@ test('a system error whose code is in the message is not told again', () => {
     cause,
   });
   expect(describeFailure(error).lines).toEqual(['cannot write a.tar: no such file or folder (ENOENT)']);
+});
+
+test.each([
+  ['EACCES', 'permission denied', 'change the permissions, or run as a user who has them'],
+  ['EROFS', 'the file system is read-only', 'name a place on another file system'],
+  ['EMFILE', 'too many open files', 'raise the limit of this process: ulimit -n 4096'],
+  ['ENAMETOOLONG', 'the path is too long', 'name a shorter one'],
+])('a system error that caused another is told in words, with what to do: %s', async (code, words, hint) => {
+  const cause = Object.assign(new Error(`${code}: words of node, open 'a'`), { code, syscall: 'open' });
+  const error = new DrayageError('IO', 'a is not writable', { cause });
+  expect(describeFailure(error).lines).toEqual([`a is not writable (${words} (${code}))`, hint]);
+  const check = await examine('layout', 'fail', () => Promise.reject(error));
+  expect(check).toMatchObject({ message: `a is not writable (${words} (${code}))`, hint });
+  const raw = await examine('layout', 'fail', () => Promise.reject(cause));
+  expect(raw).toMatchObject({ code: 'IO', message: `open failed: ${words} (${code})`, hint });
 });
 
 test('what is not reachable may be tried again', () => {

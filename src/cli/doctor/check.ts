@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../index.ts';
 import { isDrayageError } from '../../index.ts';
-import { hintOf } from '../hints.ts';
+import { callError, wordsOf } from '../error-words.ts';
 
 /**
  * The result of a check.
@@ -40,10 +40,11 @@ export async function examine(
   const facts: Record<string, unknown> = {};
   try {
     return { name, ...(await look(facts)) };
-  } catch (error) {
+  } catch (thrown) {
+    const error = callError(thrown);
     if (!isDrayageError(error)) throw error;
-    const { message, code } = error;
-    const hint = hintOf(error.facts);
+    const { code } = error;
+    const { message, hint } = wordsOf(error);
     return { name, status: failed, message, ...(hint !== undefined && { hint }), code, facts };
   }
 }
