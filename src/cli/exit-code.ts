@@ -31,7 +31,16 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   IO: FAILURE,
 };
 
+/** From the worst to what a retry may help: refused by policy, over a limit, unsafe, failed, damaged, out of reach. */
+const WORST_FIRST = [5, 6, USAGE, FAILURE, 4, 3];
+
 /** The exit code of an error. */
 export function exitCodeOf(code: ErrorCode): number {
   return EXIT_CODES[code];
+}
+
+/** The exit code of several problems: that of the worst, whatever their order. */
+export function worstExitCode(problems: readonly { code: ErrorCode }[]): number {
+  const codes = new Set(problems.map(({ code }) => exitCodeOf(code)));
+  return WORST_FIRST.find((code) => codes.has(code)) ?? OK;
 }

@@ -1,12 +1,12 @@
 import type { Layout, Provenance, StoredImage, VerifyResult } from '../../index.ts';
 import { daemonTitle, DrayageError, originOf, verify } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
-import { OK, exitCodeOf } from '../exit-code.ts';
+import { worstExitCode } from '../exit-code.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import { withoutCredentials } from '../../text/userinfo.ts';
 import { describeElsewhere } from '../format.ts';
-import { hintOf } from '../hints.ts';
+import { wordsOf } from '../error-words.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
 import type { SignatureOptions } from '../signature-options.ts';
@@ -52,12 +52,11 @@ export async function verifyLayouts(
     const problems = [...damage, ...nothing, ...refusals];
     layouts.push({ layout: layout.path, ...result, problems, origins });
   }
-  const [worst] = layouts.flatMap(({ problems }) => problems);
   return {
     json: { layouts: layouts.map((result) => ({ ...result, problems: result.problems.map(toJson) })) },
     text: layouts.flatMap((layout) => describeLayout(layout, isOriginChecked)),
     quiet: layouts.filter(({ problems }) => problems.length === 0).map(({ layout }) => layout),
-    exitCode: worst === undefined ? OK : exitCodeOf(worst.code),
+    exitCode: worstExitCode(layouts.flatMap(({ problems }) => problems)),
   };
 }
 
@@ -91,10 +90,11 @@ function describeLayout(
     problems.length > 0
       ? `${count(problems.length, 'problem')} found${omittedText}`
       : `content intact${omittedText}; ${isOriginChecked ? 'origin proven by signature' : 'origin not checked'}`;
-  const hints = new Set(problems.flatMap(({ facts }) => hintOf(facts) ?? []));
+  const words = problems.map(wordsOf);
+  const hints = new Set(words.flatMap(({ hint }) => hint ?? []));
   return [
     ...origins.flatMap(describeOrigin),
-    ...problems.map(({ message }) => withoutCredentials(message)),
+    ...words.map(({ message }) => withoutCredentials(message)),
     ...nonDistributable.map(({ digest, urls }) => `layer ${digest} is ${describeElsewhere(urls)}`),
     ...references.map(
       ({ digest, daemon }) =>
