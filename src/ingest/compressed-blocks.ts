@@ -1,11 +1,10 @@
 import type { BlobWriter } from '../content/sink.ts';
-import type { CompressBlock } from '../stream/codec.ts';
 import { freeMemory } from '../stream/free-memory.ts';
 import type { Slot } from './slots.ts';
 
 /** The work on each block of a layer, all of it at the same time. */
 export interface BlockWork {
-  compress: CompressBlock;
+  compress(block: Uint8Array): Promise<readonly Uint8Array[]>;
   /** Limits how many blocks are compressed at once, over all layers. */
   turns: <T>(work: () => Promise<T>) => Promise<T>;
   /** Hashes each block as it arrived. */

@@ -4,7 +4,7 @@ import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';
 import { hasRoomForThreads } from './block-memory.ts';
 import type { Slot } from './slots.ts';
-import type { HashTurn, Threads } from './threads.ts';
+import type { ThreadTurn, Threads } from './threads.ts';
 
 /** Up to this many bytes, a thread costs more than it saves. */
 const SMALL = 1024 * 1024;
@@ -12,7 +12,7 @@ const SMALL = 1024 * 1024;
 /** The digest of a layer's blocks, computed on a thread once there is enough to do. */
 export class BlockHash {
   readonly #threads: Threads | undefined;
-  #turn: HashTurn | undefined;
+  #turn: ThreadTurn | undefined;
   #here: Digester | undefined;
   #isOver = false;
 
@@ -97,10 +97,10 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
   };
 }
 
-async function endOf(turn: HashTurn): Promise<Digest> {
+async function endOf(turn: ThreadTurn): Promise<Digest> {
   try {
     const hex = await turn.run({ kind: 'end' });
-    if (hex === undefined) throw new DrayageError('IO', 'a hashing thread returned no digest');
+    if (typeof hex !== 'string') throw new DrayageError('IO', 'a thread returned no digest');
     return parseDigest(`sha256:${hex}`);
   } finally {
     turn.release();

@@ -14,6 +14,7 @@ import { isFillable } from '../stream/fillable.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
+import type { CallZlib } from '../stream/codec.ts';
 import type { ChosenCodec } from './codec.ts';
 import { hasRoomForThreads, PROCESS_MEMORY } from './block-memory.ts';
 import type { BlockWork } from './compressed-blocks.ts';
@@ -23,6 +24,7 @@ import { availableCores } from './cores.ts';
 import { BlockHash, fileDigesters } from './hash.ts';
 import { Slots } from './slots.ts';
 import { Threads } from './threads.ts';
+import { zlibOn } from './zlib.ts';
 
 /** Options of {@link createIngest}. */
 export interface IngestOptions extends ContentOptions {
@@ -52,10 +54,6 @@ export interface Ingest extends AsyncDisposable {
   readonly layer: IngestLayer;
 }
 
-/** Blocks that are compressed at once: Node's pool has four threads by default, and the file system needs one. */
-const MAX_COMPRESSING = 3;
-/** All saves of a process compress in that one pool. */
-const compressing = pLimit(MAX_COMPRESSING);
 /** Whether a thread can read a file that this one has opened: descriptors belong to the process, in Deno to the thread. */
 const SHARES_FILES = !('deno' in process.versions);
 /** Eight blocks for zstd: those that are compressed, those that wait to be written, and the one that fills. */
@@ -63,7 +61,7 @@ const MEMORY = 32 * 1024 * 1024;
 
 /**
  * Makes an ingest, which turns layers into stored blobs. The calling thread only passes bytes on: they are hashed on
- * other threads and compressed in blocks, several at once.
+ * other threads, and compressed there in blocks, several at once.
  *
  * A layer that is stored already, in any compression, is not stored again. The exception is a layer that arrives in
  * another compression: a manifest names exactly these bytes.
@@ -78,6 +76,7 @@ class LayerIngest implements Ingest {
   readonly #slots: Slots;
   readonly #turns: BlockWork['turns'];
   readonly #threads: Threads | undefined;
+  readonly #callZlib: CallZlib;
   readonly #onAbort: () => void;
   /** The layers of this run, by diffID. */
   readonly #known = new Map<Digest, Descriptor>();
@@ -88,9 +87,9 @@ class LayerIngest implements Ingest {
     this.#options = options;
     // One block is filled while another one is compressed.
     this.#slots = new Slots(codec.blockSize, memory, { memory: PROCESS_MEMORY, least: 2 });
-    const own = pLimit(Math.min(concurrency, MAX_COMPRESSING));
-    this.#turns = (work) => own(() => compressing(work));
+    this.#turns = pLimit(concurrency);
     this.#threads = concurrency > 1 ? new Threads(concurrency) : undefined;
+    this.#callZlib = zlibOn(this.#threads);
     this.#onAbort = () => void this.#threads?.close(signal?.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -172,7 +171,7 @@ class LayerIngest implements Ingest {
     let size = 0;
     try {
       await compressBlocks(this.#slots.blocks(bytes), {
-        compress: this.#options.codec.compress,
+        compress: async (block) => this.#options.codec.compress(block, this.#callZlib),
         turns: this.#turns,
         hash: async (block) => {
           size += block.length;

@@ -2,13 +2,14 @@
  * The code of a thread. It is text and uses only built-in modules: bundlers lose a thread's code in its own file, and
  * Node 20 cannot run it as TypeScript.
  *
- * It hashes in the order of the messages: blocks in shared memory, and files as far as they are written. File
- * descriptors belong to the whole process, so a file that was opened safely is not opened again.
+ * It hashes and compresses in the order of the messages: blocks in shared memory, and files as far as they are written.
+ * File descriptors belong to the whole process, so a file that was opened safely is not opened again.
  */
 export const THREAD_SOURCE = `
 const { parentPort } = process.getBuiltinModule('node:worker_threads');
 const { createHash } = process.getBuiltinModule('node:crypto');
 const { closeSync, openSync, readSync } = process.getBuiltinModule('node:fs');
+const zlib = process.getBuiltinModule('node:zlib');
 const running = new Map();
 let buffer;
 
@@ -35,6 +36,9 @@ const jobs = {
       run.position += count;
     }
   },
+  zlib({ call, bytes }) {
+    return zlib[call.name](bytes, call.options);
+  },
   end({ key }) {
     const run = running.get(key) ?? begin(key);
     running.delete(key);
@@ -45,7 +49,8 @@ const jobs = {
 
 parentPort.on('message', (job) => {
   try {
-    parentPort.postMessage({ id: job.id, value: jobs[job.kind](job) });
+    const value = jobs[job.kind](job);
+    parentPort.postMessage({ id: job.id, value }, typeof value === 'object' ? [value.buffer] : []);
   } catch (error) {
     parentPort.postMessage({ id: job.id, error: String(error) });
   }

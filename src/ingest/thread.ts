@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { DrayageError } from '../errors.ts';
+import type { ZlibCall } from '../stream/codec.ts';
 import { THREAD_SOURCE } from './thread-source.ts';
 
 /** What a thread is told to do. `key` names the hash that goes on from job to job. */
-export type HashJob =
+export type ThreadJob =
   /** Hash a block. Its memory is shared: it must not change before the answer. */
   | { kind: 'block'; key: number; bytes: Uint8Array }
   /**
@@ -11,23 +12,28 @@ export type HashJob =
    * once `stop` is not 0.
    */
   | { kind: 'file'; key: number; file: string | number; size: number; stop?: Int32Array }
+  /** Compress a block in shared memory, and reply with the bytes. */
+  | { kind: 'zlib'; key: number; call: ZlibCall; bytes: Uint8Array }
   /** End the hash, and reply with its hex. */
   | { kind: 'end'; key: number };
 
+/** The hex of a hash, compressed bytes, or nothing. */
+export type JobResult = string | Uint8Array | undefined;
+
 interface Reply {
   id: number;
-  value?: string;
+  value?: JobResult;
   error?: string;
 }
 
 interface Caller {
-  resolve: (value: string | undefined) => void;
+  resolve: (value: JobResult) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * A thread that hashes. It keeps the process alive only while a reply is due. If it dies, every reply that is due or
- * requested later is that error: nobody waits for a dead thread.
+ * A thread that hashes and compresses. It keeps the process alive only while a reply is due. If it dies, every reply that
+ * is due or requested later is that error: nobody waits for a dead thread.
  */
 export class Thread {
   readonly #worker: Worker;
@@ -36,7 +42,7 @@ export class Thread {
   #failure: { error: unknown } | undefined;
 
   constructor(source: string = THREAD_SOURCE) {
-    this.#worker = new Worker(source, { eval: true, execArgv: [], name: 'drayage-hash' });
+    this.#worker = new Worker(source, { eval: true, execArgv: [], name: 'drayage' });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#fail(threadFailed(cause.message, cause)));
@@ -52,7 +58,7 @@ export class Thread {
    * Runs a job after the earlier ones.
    * @throws {@link DrayageError} `IO` if it failed, or the thread died
    */
-  async run(job: HashJob): Promise<string | undefined> {
+  async run(job: ThreadJob): Promise<JobResult> {
     if (this.#failure !== undefined) throw this.#failure.error;
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
@@ -88,7 +94,7 @@ export class Thread {
 }
 
 function threadFailed(why: string, cause?: unknown): DrayageError {
-  return new DrayageError('IO', `a hashing thread failed: ${why}`, {
+  return new DrayageError('IO', `a thread failed: ${why}`, {
     cause,
     hint: 'try again',
   });

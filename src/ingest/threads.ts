@@ -1,26 +1,26 @@
-import type { HashJob } from './thread.ts';
+import type { JobResult, ThreadJob } from './thread.ts';
 import { Thread } from './thread.ts';
 
 /** A job without what the turn adds. */
 type WithoutTurn<Job> = Job extends unknown ? Omit<Job, 'key' | 'stop'> : never;
 
-/** What a thread is told to do for one hash. */
-export type TurnJob = WithoutTurn<HashJob>;
+/** What a thread is told to do in one turn. */
+export type TurnJob = WithoutTurn<ThreadJob>;
 
-/** A thread for one hash, from its first byte to its last. */
-export interface HashTurn {
+/** A thread for one hash, from its first byte to its last, or for one block to compress. */
+export interface ThreadTurn {
   /**
    * Runs a job after the earlier ones.
    * @throws {@link DrayageError} `IO` if it failed, or the thread died; the reason for which {@link Threads} were closed
    */
-  run(job: TurnJob): Promise<string | undefined>;
+  run(job: TurnJob): Promise<JobResult>;
   readonly release: () => void;
 }
 
 /** A turn, with what the pool knows of it. */
 interface RunningTurn {
   readonly user: Threads;
-  /** Names the hash to the thread. */
+  /** Names the turn to the thread. */
   readonly key: number;
 }
 
@@ -85,7 +85,7 @@ export class ThreadPool {
   }
 }
 
-/** The threads of this process: however many saves and proofs run in it, they hash on the cores that there are. */
+/** The threads of this process: however many saves and proofs run in it, they hash and compress on the cores that there are. */
 const PROCESS = new ThreadPool();
 
 /** The use of threads by one save or one proof: at most `max` at a time, out of a pool. */
@@ -103,7 +103,7 @@ export class Threads implements AsyncDisposable {
   }
 
   /** @throws the reason, once it is closed */
-  take(): HashTurn {
+  take(): ThreadTurn {
     this.#assertOpen();
     const { thread, turn } = this.#pool.take(this);
     return {
@@ -131,9 +131,9 @@ export class Threads implements AsyncDisposable {
     await this.#pool.leave(this, reason);
   }
 
-  async #run(thread: Thread, key: number, job: TurnJob): Promise<string | undefined> {
+  async #run(thread: Thread, key: number, job: TurnJob): Promise<JobResult> {
     this.#assertOpen();
-    const told: HashJob = job.kind === 'file' ? { ...job, key, stop: this.#stop } : { ...job, key };
+    const told: ThreadJob = job.kind === 'file' ? { ...job, key, stop: this.#stop } : { ...job, key };
     try {
       return await thread.run(told);
     } finally {

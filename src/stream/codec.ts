@@ -1,8 +1,19 @@
+import type { ZlibOptions } from 'node:zlib';
+import type { NativeZstdOptions } from './zstd-runtime.ts';
+
+/** A call of `node:zlib` that compresses a block in one go, as data: a thread can make it. */
+export type ZlibCall =
+  | { name: 'gzipSync'; options: ZlibOptions }
+  | { name: 'zstdCompressSync'; options: NativeZstdOptions };
+
+/** Makes a call for a block. The block must not change before the result; the memory of the result is the caller's. */
+export type CallZlib = (call: ZlibCall, block: Uint8Array) => Promise<Uint8Array>;
+
 /**
  * Compresses one block into bytes that are complete by themselves, in one or more chunks. The blob is the sequence of all
  * compressed blocks. The memory of the chunks is the caller's, who may free it.
  */
-export type CompressBlock = (block: Uint8Array) => Promise<readonly Uint8Array[]>;
+export type CompressBlock = (block: Uint8Array, callZlib: CallZlib) => Promise<readonly Uint8Array[]>;
 
 /** Options of {@link Codec.decompress}. */
 export interface DecompressOptions {
@@ -40,13 +51,16 @@ export interface Codec {
   /** Reads to the end and returns the decompressed size. Believes content that states its size. */
   measure(bytes: AsyncIterable<Uint8Array>, what: string): Promise<number>;
   /**
-   * Makes a function that compresses blocks, each in one call, on the threads of Node's pool. The result depends only
-   * on bytes, level and library version, not on timing. Undefined if this runtime cannot write the codec.
+   * Makes a function that compresses blocks, each in one call. The result depends only on bytes, level and library
+   * version, not on timing or threads. Undefined if this runtime cannot write the codec.
    */
   compressor(level: number): CompressBlock | undefined;
 }
 
-/** Bytes of output to make room for: most blocks need no more, and are compressed without asking for more room. */
+/**
+ * Bytes of output to make room for: as many as any block needs. Then zstd compresses from the block into the output, and
+ * copies nothing. What is not used costs no memory. Small buffers are parts of others, which a thread cannot give away.
+ */
 export function outputSize(block: Uint8Array): number {
-  return Math.max(1024, block.length >> 1);
+  return block.length + (block.length >> 8) + 128 * 1024;
 }

@@ -1,6 +1,4 @@
-import { promisify } from 'node:util';
-import type { ZlibOptions } from 'node:zlib';
-import { constants, gzip } from 'node:zlib';
+import { constants } from 'node:zlib';
 import type { Codec } from './codec.ts';
 import { outputSize } from './codec.ts';
 import { gunzip } from './gunzip.ts';
@@ -16,8 +14,8 @@ export const GZIP: Codec = {
   levels: { max: 9, byDefault: 1 },
   decompress: gunzip,
   measure: gunzippedSize,
-  compressor: (level) => {
-    const run = promisify<Uint8Array, ZlibOptions, Buffer>(gzip);
-    return async (block) => statingSize(await run(block, { level, memLevel, chunkSize: outputSize(block) }));
+  compressor: (level) => async (block, callZlib) => {
+    const options = { level, memLevel, chunkSize: outputSize(block) };
+    return statingSize(await callZlib({ name: 'gzipSync', options }, block));
   },
 };

@@ -20,15 +20,11 @@ export interface NativeZstdOptions {
 export interface NativeZstd {
   createZstdCompress(options?: NativeZstdOptions): Transform;
   createZstdDecompress(options?: NativeZstdOptions): Transform & ZlibReset;
-  zstdCompress(
-    bytes: Uint8Array,
-    options: NativeZstdOptions,
-    done: (error: Error | null, compressed: Buffer) => void,
-  ): void;
   zstdCompressSync(bytes: Uint8Array, options?: NativeZstdOptions): Buffer;
   zstdDecompressSync(bytes: Uint8Array, options?: NativeZstdOptions): Buffer;
   constants: {
     ZSTD_c_compressionLevel: number;
+    ZSTD_c_windowLog: number;
     ZSTD_c_checksumFlag: number;
     ZSTD_c_contentSizeFlag: number;
     ZSTD_d_windowLogMax: number;

@@ -3,11 +3,14 @@ import { outputSize } from './codec.ts';
 import { runtimeFrameDecoder, unzstd, unzstdSize } from './unzstd.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 
+/** A power of two. The window is as large: less time and smaller blobs than with the narrow windows of low levels. */
+const BLOCK_SIZE = 4 * 1024 * 1024;
+
 /** zstd: one frame per block. */
 export const ZSTD: Codec = {
   // A skippable frame may come first: pzstd and seekable formats write one.
   magic: /^(?:28b52ffd|5[0-9a-f]2a4d18)/,
-  blockSize: 4 * 1024 * 1024,
+  blockSize: BLOCK_SIZE,
   levels: { max: 19, byDefault: 1 },
   writtenBy: 'Node 22.15 or newer',
   unreadBy: 'docker before 23',
@@ -22,15 +25,12 @@ function compressor(level: number): CompressBlock | undefined {
   if (zstd === undefined) return undefined;
   const params = {
     [zstd.constants.ZSTD_c_compressionLevel]: level,
+    [zstd.constants.ZSTD_c_windowLog]: Math.log2(BLOCK_SIZE),
     [zstd.constants.ZSTD_c_contentSizeFlag]: 1,
     [zstd.constants.ZSTD_c_checksumFlag]: 0,
   };
-  return (block) =>
-    new Promise((resolve, reject) => {
-      const options = { params, chunkSize: outputSize(block), pledgedSrcSize: block.length };
-      zstd.zstdCompress(block, options, (error, compressed) => {
-        if (error) reject(error);
-        else resolve([compressed]);
-      });
-    });
+  return async (block, callZlib) => {
+    const options = { params, chunkSize: outputSize(block), pledgedSrcSize: block.length };
+    return [await callZlib({ name: 'zstdCompressSync', options }, block)];
+  };
 }

@@ -30,20 +30,12 @@ const TABLE: Record<string, Rule> = {
   content: { level: 2, packages: ['node:stream'] },
   stream: {
     level: 2,
-    packages: [
-      'node:net',
-      'node:stream',
-      'node:timers',
-      'node:util',
-      'node:worker_threads',
-      'node:zlib',
-      'fzstd',
-    ],
+    packages: ['node:net', 'node:stream', 'node:timers', 'node:worker_threads', 'node:zlib', 'fzstd'],
   },
   disk: { level: 2, also: ['stream'], packages: ['node:fs', 'node:net', 'node:path', 'node:util'] },
   ingest: {
     level: 3,
-    packages: ['node:worker_threads', 'node:fs', 'node:os', 'p-limit'],
+    packages: ['node:worker_threads', 'node:fs', 'node:os', 'node:zlib', 'p-limit'],
   },
   http: { level: 3, packages: ['node:dns', 'node:net', 'node:stream', 'undici'] },
   ci: { level: 3, packages: ['node:crypto', 'valibot'] },
