@@ -1,5 +1,7 @@
 import type { ImagePlace } from '../content/image-index.ts';
+import { withDocuments } from '../content/overlay.ts';
 import { chainSources } from '../content/source.ts';
+import { annotatePart } from '../image/annotations.ts';
 import { withPlatform } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
@@ -9,6 +11,7 @@ import type { PlannedCopy } from './copy-selected.ts';
 import { copySelected } from './copy-selected.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 import { contentsOf } from '../image/contents.ts';
+import { presentPart } from '../image/present-part.ts';
 import { statedLayers } from '../image/stated-layers.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
@@ -75,28 +78,30 @@ async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
   const plan = async (placed: Selected): Promise<PlannedCopy> => {
     const { image, content } = placed;
     const { annotations: stated } = image;
-    const contents = await contentsOf(chainSources([content, everywhere]), placed.root, {
-      annotations: stated,
-      signal,
-    });
+    const held = chainSources([content, everywhere]);
+    const reading = { annotations: stated, signal };
     if (isReferred(placed)) {
+      const contents = await contentsOf(held, placed.root, reading);
       const annotations = withOrigin(stated, options.annotations);
       return { contents, source: content, index, root: placed.root, annotations };
     }
+    // What no layout has of an index is left out, as a save does.
+    const { root, written, contents } = await presentPart(held, placed.root, reading);
     // An omitted layer from another layout must be the layer that it stands for.
     const filled = omittedContent(placed, { signal, others: [everywhere] });
-    const source = chainSources([filled, everywhere]);
+    const source = withDocuments(chainSources([filled, everywhere]), written);
     // The merged layout calls the images its own: their layers must be what their configs state.
     const present = new Set(contents.blobs.map(({ digest }) => digest));
     const all = await statedLayers(source, contents, { signal });
     const layers = all.filter(({ blob }) => present.has(blob.digest));
-    const annotations = withOrigin(keptAnnotations(stated, contents), options.annotations);
+    const named = { ...annotatePart(root.digest, placed.root.digest), ...stated };
+    const annotations = withOrigin(keptAnnotations(named, contents), options.annotations);
     return {
       contents,
       layers,
       source,
       index,
-      root: withPlatform(placed.root, placed.read[0].config.value),
+      root: withPlatform(root, placed.read[0].config.value),
       annotations,
     };
   };

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { images as imagesOf } from '../../src/image/image.ts';
@@ -6,10 +6,12 @@ import { DrayageError } from '../../src/errors.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { load } from '../../src/verbs/load/load.ts';
 import { merge } from '../../src/verbs/merge.ts';
-import { BASE_JOBS, OMITTED_LAYERS } from '../../src/image/annotations.ts';
+import { BASE_JOBS, OMITTED_LAYERS, ORIGINAL_INDEX } from '../../src/image/annotations.ts';
 import { baseJobsAnnotation, baseJobsOf } from '../../src/image/base-jobs.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { save } from '../../src/verbs/save/save.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
+import { blobName } from '../../src/oci/layout.ts';
 import { snapshot } from '../layout/folders.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
@@ -19,6 +21,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const AMD = sampleImage(['base', 'app'], 'amd64');
 const ARM = sampleImage(['base', 'arm'], 'arm64');
 const TOOLS = sampleImage(['base', 'tools']);
+const PLATFORMS = sampleIndex([AMD, ARM]);
 
 interface Added {
   image: SampleImage;
@@ -124,6 +127,39 @@ test('an index is merged by what it lists, attestations with all that is said of
     note.root.digest,
   ]);
   expect(index.manifests[2]).toMatchObject({ platform: unknown, annotations: attestation.annotations });
+});
+
+test.each<[string, Descriptor[]]>([
+  ['a platform', [ARM.root]],
+  ['a config', [ARM.config]],
+  ['the layer of one platform', ARM.layers.slice(1)],
+])('of an index without %s what is present is merged, as a save takes it', async (_, without) => {
+  const from = await layoutOf({ image: PLATFORMS, names: ['app:1'] });
+  for (const { digest } of without) await rm(join(from.path, blobName(digest)));
+  const [merged, saved] = [await emptyLayout(), await emptyLayout()];
+  await merge({ from: [from], to: merged });
+  await save({ from, to: saved });
+  expect(await merged.images()).toMatchObject([
+    {
+      root: { digest: AMD.root.digest },
+      names: ['app:1'],
+      annotations: { [ORIGINAL_INDEX]: PLATFORMS.root.digest },
+    },
+  ]);
+  expect((await merged.images()).map(({ root }) => root.digest)).toEqual(
+    (await saved.images()).map(({ root }) => root.digest),
+  );
+  expect((await verify({ layout: merged })).problems).toEqual([]);
+});
+
+test('what one layout lacks of an index, another one has: the index stays as it is', async () => {
+  const from = await layoutOf({ image: PLATFORMS, names: ['app:1'] });
+  for (const { digest } of [ARM.root, ...ARM.layers.slice(1)]) await rm(join(from.path, blobName(digest)));
+  const other = await layoutOf({ image: ARM, names: ['arm:1'] });
+  const to = await emptyLayout();
+  await merge({ from: [from, other], to });
+  expect((await to.resolve('app:1'))[0].root.digest).toBe(PLATFORMS.root.digest);
+  expect((await verify({ layout: to })).problems).toEqual([]);
 });
 
 test('different images of one platform are refused with both, and nothing is made', async () => {
