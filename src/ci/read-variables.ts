@@ -5,8 +5,11 @@ import type { Env } from './origin.ts';
 
 /** Decimal digits, at most as many as a number of 64 bits has: an ID is part of names of folders and tags. */
 export const idVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(/^\d{1,20}$/));
-/** A variable that must be set. */
-export const textVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.minLength(1));
+/** A variable that must be set, to one line without control characters. */
+export const textVariable: v.GenericSchema<unknown, string> = v.pipe(
+  v.string(),
+  v.regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u),
+);
 /** An address of http or https, without a user. */
 export const addressVariable: v.GenericSchema<unknown, string> = v.pipe(v.string(), v.regex(SERVER_ADDRESS));
 /** A commit's hash, in full. */

@@ -17,9 +17,12 @@ export const GITLAB_JOB = {
   hint: 'pass on every CI_* variable; or GITLAB_CI= with no value, to work as outside a job',
 };
 
+/** Groups and a project, as GitLab permits their paths. */
+const projectPath = v.pipe(v.string(), v.regex(/^[\w.-]+(?:\/[\w.-]+)+$/));
+
 const variables = v.object({
   CI_SERVER_URL: addressVariable,
-  CI_PROJECT_PATH: textVariable,
+  CI_PROJECT_PATH: projectPath,
   CI_PROJECT_ID: idVariable,
   CI_PROJECT_URL: addressVariable,
   CI_PIPELINE_ID: idVariable,

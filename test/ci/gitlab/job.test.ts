@@ -62,13 +62,23 @@ test.each([
   ['CI_JOB_URL', '/-/jobs/123'],
   ['CI_COMMIT_SHA', 'main'],
   ['CI_COMMIT_SHA', 'A'.repeat(40)],
-])('%s of %s is malformed, and the error names it', (name, value) => {
-  expect(() => readOrigin({ ...ENV, [name]: value })).toThrow(`${name} is malformed: "${value}"`);
+  ['CI_PROJECT_PATH', 'app'],
+  ['CI_PROJECT_PATH', '$CI_PROJECT_PATH'],
+  ['CI_PROJECT_PATH', 'group/my app'],
+  ['CI_PROJECT_PATH', 'group/app\n'],
+  ['CI_JOB_NAME', 'build\nDRAYAGE_APP_REF=x'],
+  ['CI_COMMIT_REF_NAME', 'main\u0000'],
+])('%s of %j is malformed, and the error names it', (name, value) => {
+  expect(() => readOrigin({ ...ENV, [name]: value })).toThrow(
+    `${name} is malformed: ${JSON.stringify(value)}`,
+  );
 });
 
 test.each([
   ['CI_SERVER_URL', 'http://127.0.0.1:8080/gitlab'],
   ['CI_JOB_URL', ''],
+  ['CI_PROJECT_PATH', 'a.b/c_d/e-f/1'],
+  ['CI_JOB_NAME', 'bäckerei: [a, b] 1/2'],
 ])('%s may be %j', (name, value) => {
   expect(readOrigin({ ...ENV, [name]: value }).jobId).toBe('123');
 });
