@@ -135,10 +135,11 @@ describe('a mistake in an option', () => {
     ['--level', 'abc'],
     ['--level', '1.5'],
     ['--platform', 'linux/arm64,linux/amd64'],
+    ['--platform', 'linux/arm64', '--platform', 'linux/amd64'],
     ['--out', '-'],
     ['--max-size', 'much'],
-  ])('%s %s is told before a daemon is met', async (option, value) => {
-    const { code, stderr } = await run(['save', 'app:1', '--host', 'unix:///nowhere.sock', option, value]);
+  ])('%s %s %s %s is told before a daemon is met', async (...options) => {
+    const { code, stderr } = await run(['save', 'app:1', '--host', 'unix:///nowhere.sock', ...options]);
     expect([code, stderr]).toEqual([2, expect.not.stringContaining('nowhere')]);
     expect(await readdir(cwd)).toEqual([]);
   });

@@ -15,6 +15,7 @@ import {
   SIGNATURE,
   SIGNING,
   VARIABLES,
+  platformOption,
   wholeNumber,
 } from './options.ts';
 
@@ -48,7 +49,7 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
   keep: ['--keep <time>', 'use no base job that expires within this time; default 1d'],
   compress: ['--compress <codec>', 'auto, zstd, gzip or none', { choices: Object.keys(CODECS) }],
   level: ['--level <n>', 'compression level; default 1', { parse: wholeNumber }],
-  platform: ['--platform <platform>', 'save only the image for this platform of a multi-platform image'],
+  platform: platformOption('save'),
   maxSize: ['--max-size <size>', 'refuse to make the layout larger than this, such as 500MB', { is: 'size' }],
   oneRequest: [
     '--one-request',
@@ -95,7 +96,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
         'give the loaded image further names; needs exactly one image',
         { is: 'reference' },
       ],
-      platform: ['--platform <platform>', 'load only the image for this platform of a multi-platform image'],
+      platform: platformOption('load'),
       to: [
         '--to <target>',
         'write to oci:DIR, oci-archive:FILE or docker-archive:FILE (each with :NAME for another name), or - (a docker archive), instead of the daemon',

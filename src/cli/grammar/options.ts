@@ -30,6 +30,15 @@ function collectHosts(value: string, before: readonly string[] = []): string[] {
   throw new InvalidArgumentError('It must be the host of a registry, such as registry.example:5000.');
 }
 
+/**
+ * Takes the only value. The last of several would silently replace the others.
+ * @throws `InvalidArgumentError` if there is another one before it
+ */
+function onlyOne(value: string, before: unknown): string {
+  if (before === undefined || before === value) return value;
+  throw new InvalidArgumentError('It may be given once.');
+}
+
 /** Without a dot or a port it would be a repository of Docker Hub. */
 function isHost(text: string): boolean {
   return REGISTRY_HOST.test(text) && (/[.:]/.test(text) || text === 'localhost');
@@ -40,6 +49,13 @@ function isHost(text: string): boolean {
 export const IMAGE: OptionRow<'image', string[]> = [
   '-i, --image <name...>',
   'only these images: names, digests or IDs',
+];
+
+/** @param what it does with the image for the platform */
+export const platformOption = (what: string): OptionRow<'platform', string> => [
+  '--platform <platform>',
+  `${what} only the image for this platform of a multi-platform image`,
+  { parse: onlyOne },
 ];
 
 export const HOST: OptionRow<'host', string> = [
