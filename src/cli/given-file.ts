@@ -2,12 +2,12 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { DrayageError } from '../index.ts';
-import { fileError, systemCode } from '../system-error.ts';
+import { fileError, isNoFile, systemCode } from '../system-error.ts';
 import { isTextForPath, mayBeKey } from './given-text.ts';
 
 /** Options of {@link readGiven}. */
 export interface GivenFileOptions {
-  /** What to do if it cannot be read. */
+  /** What to do if there is no such file. Default for that, and for all else: what its error code says. */
   hint?: string | undefined;
   /** It is a key: a text that may be a private key in place of the path is not printed. Default false. */
   isSecret?: boolean | undefined;
@@ -34,7 +34,7 @@ export async function readGiven(
 ): Promise<Buffer> {
   if (isTextForPath(path)) throw isNoPath(what);
   const failed = (cause: unknown): unknown =>
-    fileError(cause, `${what} ${path} cannot be read`, { path, hint });
+    fileError(cause, `${what} ${path} cannot be read`, { path, hint: isNoFile(cause) ? hint : undefined });
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw isSecret && mayBeKey(path) ? isNoPath(what) : failed(cause);
   });

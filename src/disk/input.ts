@@ -2,7 +2,7 @@ import { close, constants, fstat, fstatSync, open, read } from 'node:fs';
 import type { OnReadOpts, SocketConstructorOpts } from 'node:net';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
-import { fileError } from '../system-error.ts';
+import { fileError, systemCode } from '../system-error.ts';
 import { FileBytes } from './file-bytes.ts';
 import { SocketBytes } from '../stream/socket-bytes.ts';
 
@@ -10,6 +10,10 @@ import { SocketBytes } from '../stream/socket-bytes.ts';
 export interface InputBytes extends AsyncIterable<Uint8Array> {
   destroy(): unknown;
 }
+
+/** What to do with a folder where an archive is expected. */
+const FOLDER =
+  'name a layout as oci:DIR; pack an unpacked archive of docker save with tar -C DIR -cf FILE . and name that FILE';
 
 /** The file descriptor of standard input. */
 const STDIN = 0;
@@ -31,7 +35,8 @@ export async function openInput(path: string): Promise<InputBytes> {
   try {
     return await openFile(path);
   } catch (cause) {
-    throw fileError(cause, `${path} cannot be read`, { path });
+    const hint = systemCode(cause) === 'EISDIR' ? FOLDER : undefined;
+    throw fileError(cause, `${path} cannot be read`, { path, hint });
   }
 }
 
@@ -41,6 +46,7 @@ async function openFile(path: string): Promise<InputBytes> {
   try {
     // What was opened, not what the path means: another process may replace it.
     const stats = await promisify(fstat)(fd);
+    if (stats.isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' });
     return stats.isFIFO() ? pipeBytes(fd) : fileBytes(fd, end);
   } catch (error) {
     await end();

@@ -23,10 +23,10 @@ test('one that does not exist is not found', async () => {
 
 test('one that the file system refuses is there: the error says why', async () => {
   const path = await temporaryFolder();
-  await expect(readGiven(path, 'the key')).rejects.toMatchObject({
+  await expect(readGiven(path, 'the key', { hint: 'make one' })).rejects.toMatchObject({
     code: 'IO',
     message: `the key ${path} cannot be read: it is a folder (EISDIR)`,
-    facts: { path, actual: 'EISDIR' },
+    facts: { path, actual: 'EISDIR', hint: undefined },
   });
 });
 

@@ -96,3 +96,12 @@ test('a file that cannot be looked at is closed', async () => {
   });
   expect(open).toEqual([]);
 });
+
+test('a folder is refused when it is opened, with how folders are named', async () => {
+  const path = await temporaryFolder();
+  await expect(openInput(path)).rejects.toMatchObject({
+    code: 'IO',
+    message: `${path} cannot be read: it is a folder (EISDIR)`,
+    facts: { hint: expect.stringMatching(/oci:DIR.*tar -C DIR -cf FILE/) as string },
+  });
+});

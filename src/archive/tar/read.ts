@@ -165,10 +165,11 @@ async function readEnd(reader: TailReader): Promise<'end' | 'unended'> {
 
 /** The error for bytes that are no tar header: a daemon's message, where it is one. */
 async function noHeader(reader: TailReader, block: Uint8Array, isFirst: boolean): Promise<DrayageError> {
+  // A daemon appends its message to what it has sent. Without an entry before it, it is the answer of any server.
+  if (isFirst) return notTar(block);
   await reader.skip(READ_SIZE);
   const said = daemonError(reader);
   if (said !== undefined) return said;
-  if (isFirst) return notTar(block);
   if (block.length < BLOCK) return truncated(reader, 'a tar header');
   return new DrayageError('MALFORMED', 'the archive is damaged: what follows an entry is no tar header');
 }
