@@ -92,15 +92,29 @@ class Http1Body implements FillableBytes, AsyncIterableIterator<Uint8Array, void
     if (this.#left === 0) return 0;
     const arrived = await this.#connection.peek();
     if (arrived.length === 0) return this.#endsHere();
-    const part = arrived.subarray(0, Math.min(this.#left, target.length));
-    target.set(part);
-    this.#connection.skip(part.length);
-    this.#left -= part.length;
-    return part.length;
+    const { read, filled } = this.#take(arrived, target);
+    this.#connection.skip(read);
+    return filled;
   }
 
   destroy(error?: Error): void {
     this.#connection.destroy(error);
+  }
+
+  /** Reads from chunk to chunk what has arrived: daemons send small ones, and to wait for each costs more than to copy it. */
+  #take(arrived: Uint8Array, target: Uint8Array): { read: number; filled: number } {
+    for (let read = 0, filled = 0; ;) {
+      const part = arrived.subarray(read, read + Math.min(this.#left, target.length - filled));
+      target.set(part, filled);
+      read += part.length;
+      filled += part.length;
+      this.#left -= part.length;
+      if (this.#left > 0 || this.#chunks === 'no' || filled === target.length) return { read, filled };
+      const next = nextChunkOf(arrived.subarray(read, read + MAX_PLAIN_HEAD));
+      if (next === undefined) return { read, filled };
+      read += next.offset;
+      this.#left = next.size;
+    }
   }
 
   async #beginChunk(): Promise<void> {
@@ -121,6 +135,18 @@ class Http1Body implements FillableBytes, AsyncIterableIterator<Uint8Array, void
     this.#left = 0;
     return 0;
   }
+}
+
+/** Between two chunks: the end of the one, and the head of the next with its size. */
+const BETWEEN_CHUNKS = /^\r\n([\da-f]{1,12})\r\n/i;
+const MAX_PLAIN_HEAD = 16;
+
+/** Where the next chunk begins, and its size. Undefined if it must be read line by line: it is not here whole, is the last, or odd. */
+function nextChunkOf(bytes: Uint8Array): { offset: number; size: number } | undefined {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const [line, digits = ''] = BETWEEN_CHUNKS.exec(head) ?? [];
+  const size = Number.parseInt(digits, 16);
+  return line !== undefined && size > 0 ? { offset: line.length, size } : undefined;
 }
 
 /** Reads lines up to an empty one. */

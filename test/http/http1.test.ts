@@ -43,6 +43,23 @@ async function bodyOf(text: string, size: number): Promise<string> {
   return filled;
 }
 
+test('all chunks that have arrived are read at once', async () => {
+  const chunk = '0'.repeat(100);
+  const bytes = arriving(`${CHUNKED}${`64\r\n${chunk}\r\n`.repeat(1000)}0\r\n\r\n`, 200_000);
+  let peeks = 0;
+  const { body } = await readReply({
+    ...bytes,
+    peek: async () => {
+      peeks += 1;
+      return bytes.peek();
+    },
+  });
+  peeks = 0;
+  expect(await body.readInto(Buffer.alloc(200_000))).toBe(100_000);
+  expect(peeks).toBeLessThan(5);
+  expect(await body.readInto(Buffer.alloc(1))).toBe(0);
+});
+
 describe.each([1, 2, 3, 5, 8, 1000])('in pieces of %i bytes', (size) => {
   test.each([
     ['in chunks', `${CHUNKED}5\r\nabcde\r\nB;name="x"\r\n01234567890\r\n0\r\n\r\n`, 'abcde01234567890'],
