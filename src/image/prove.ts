@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
@@ -10,12 +11,12 @@ import { Slots } from '../ingest/slots.ts';
 import type { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
-import { drain } from '../stream/drain.ts';
-import { decompressDetected } from '../stream/sniffed.ts';
+import { CODECS } from '../stream/codecs.ts';
+import { countBytes, drain } from '../stream/drain.ts';
+import { sniffed } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
 /** The bytes that are hashed at a time, and how many of all layers are in memory at once on few cores. */
@@ -82,29 +83,32 @@ async function read(
   hashing?: Hashing,
 ): Promise<number> {
   const { diffId, blob } = layer;
-  let compression: Compression = 'none';
-  const bytes = decompressed(source, blob, options, (found) => (compression = found));
-  const { digest, size } = await digestLayer(bytes, layer, hashing).catch(async (error: unknown) => {
-    // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
-    if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED'))
-      await drain(await source.open(blob, { ...options, diffIdChecked: true }));
-    throw error;
-  });
+  const open = async (): Promise<Readable> => source.open(blob, { ...options, diffIdChecked: true });
+  const { digest, size, compression } = await digestOpened(await open(), layer, hashing).catch(
+    async (error: unknown) => {
+      // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
+      if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED')) await drain(await open());
+      throw error;
+    },
+  );
   if (digest !== diffId)
     throw digestMismatch({ digest: diffId, size }, digest, `content of layer ${blob.digest}`);
   noteProven(layer, size, compression);
   return size;
 }
 
-/** Opens the blob with the first read. */
-async function* decompressed(
-  source: ContentSource,
-  blob: Descriptor,
-  options: ContentOptions,
-  onCompression: (compression: Compression) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const opened = await source.open(blob, { ...options, diffIdChecked: true });
-  yield* decompressDetected(opened, `layer ${blob.digest}`, onCompression);
+/** The digest of an opened blob's content. The source has hashed the blob, so an uncompressed one is not hashed again. */
+async function digestOpened(
+  opened: Readable,
+  layer: Layer,
+  hashing: Hashing | undefined,
+): Promise<{ digest: string; size: number; compression: Compression }> {
+  const what = `layer ${layer.blob.digest}`;
+  const { compression, bytes } = await sniffed(opened, what);
+  if (compression === 'none' && layer.blob.digest === layer.diffId)
+    return { digest: layer.diffId, size: await countBytes(bytes), compression };
+  const content = CODECS[compression].decompress(bytes, what);
+  return { ...(await digestLayer(content, layer, hashing)), compression };
 }
 
 async function digestLayer(

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Layer } from '../../src/image/layer.ts';
@@ -60,6 +61,14 @@ describe('a pair of a blob and a diffID', () => {
     expect(await prove(new MemoryContent(), layer)).toBe(plain.length);
     await proveAll(source, [layer]);
     expect(opened()).toBe(1);
+  });
+
+  test('of an uncompressed blob is hashed by its place alone', async () => {
+    const plain = plainLayer();
+    const { source, layer } = place(plain, plain, OCI_LAYER);
+    // A place that checks nothing shows who does.
+    vi.spyOn(source, 'open').mockResolvedValue(Readable.from([Buffer.alloc(plain.length)]));
+    expect(await prove(source, layer)).toBe(plain.length);
   });
 
   test('that was noted is not read', async () => {
