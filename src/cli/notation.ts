@@ -16,6 +16,11 @@ export interface Notation {
 
 const KINDS = ['oci', 'oci-archive', 'docker-archive'] as const;
 
+/** Whether a path stands for standard input or output, as an archive: `-`, also behind a kind. */
+export function isStream(path: string): boolean {
+  return path === '-';
+}
+
 /** Whether a text names an archive by its kind. */
 export function isArchive(text: string): boolean {
   return /^(?:oci|docker)-archive:./.test(text);
@@ -24,7 +29,7 @@ export function isArchive(text: string): boolean {
 /**
  * Parses a place of images. The name begins at the first colon after the kind, as for skopeo. But an existing path
  * counts as a path, including its colons.
- * @throws {@link DrayageError} `USAGE` for a kind without a path
+ * @throws {@link DrayageError} `USAGE` for a kind without a path, and for a layout in a stream
  */
 export function parseNotation(text: string): Notation {
   if (text === '') throw new DrayageError('USAGE', 'an empty text names no layout and no archive');
@@ -34,6 +39,7 @@ export function parseNotation(text: string): Notation {
   const colon = existsSync(rest) ? -1 : rest.indexOf(':');
   const path = colon < 0 ? rest : rest.slice(0, colon);
   const image = colon < 0 ? '' : rest.slice(colon + 1);
+  if (kind === 'oci' && isStream(path)) throw noFolder(text);
   if (path !== '') return { kind, path, image: image === '' ? undefined : image };
   throw new DrayageError('USAGE', `no path in ${text}`, { hint: `write ${kind}:PATH or ${kind}:PATH:NAME` });
 }
@@ -49,17 +55,21 @@ export function folderOf(text: string): string {
       hint: `make a layout of it: drayage save --from ${shellWord(text)} -o DIR`,
     });
   }
-  if (path === '-' || isFile(path)) {
+  if (isStream(path)) throw noFolder(text);
+  if (isFile(path)) {
     throw new DrayageError('USAGE', `${text} is no folder, but a layout is required`, {
-      hint:
-        path === '-'
-          ? 'a folder of this name is ./-'
-          : `if it is an archive, make a layout of it: drayage save --from ${shellWord(path)} -o DIR; load, merge and diff take ${shellWord(`docker-archive:${path}`)}`,
+      hint: `if it is an archive, make a layout of it: drayage save --from ${shellWord(path)} -o DIR; load, merge and diff take ${shellWord(`docker-archive:${path}`)}`,
     });
   }
   if (image === undefined) return path;
   throw new DrayageError('USAGE', `${text} names an image, but a layout is required`, {
     hint: `choose the image separately: -i ${shellWord(image)}`,
+  });
+}
+
+function noFolder(text: string): DrayageError {
+  return new DrayageError('USAGE', `${text} is no folder, but a layout is required`, {
+    hint: 'a folder of this name is ./-; an archive in standard input is docker-archive:- or oci-archive:-',
   });
 }
 

@@ -1,5 +1,6 @@
 import type { DockerDaemon, Layout, SaveResult, SaveSource, SignResult, ThinOptions } from '../index.ts';
 import { pulledImages, save } from '../index.ts';
+import { openArchiveInput } from './archive-input.ts';
 import { lazyArtifacts } from './artifacts.ts';
 import { openBaseJobs } from './base-jobs.ts';
 import type { Repositories } from './bases.ts';
@@ -11,13 +12,11 @@ import { annotationsOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
 import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.ts';
-import { folderOf, isFolder, isSameFolder, parseNotation } from './notation.ts';
+import { folderOf, isFolder, isSameFolder, isStream, parseNotation } from './notation.ts';
 import { reportPlan } from './reports.ts';
 import type { SaveCommandOptions } from './save-request.ts';
 import { beginSave, noteMovingTags } from './save-request.ts';
 import { openBaseLayouts } from './sources.ts';
-import type { InputBytes } from '../disk/input.ts';
-import { openInput, openStandardInput } from '../disk/input.ts';
 
 /** Closes a place that holds nothing open. */
 const nothing = async (): Promise<void> => {};
@@ -133,7 +132,7 @@ async function openTarget(out: string, options: SaveCommandOptions, context: Con
 
 /** The folder in a source that may be a layout. */
 function layoutFolder(from: string | undefined): string | undefined {
-  if (from === undefined || from === '-') return undefined;
+  if (from === undefined || isStream(from)) return undefined;
   const { kind, path } = parseNotation(from);
   return kind === undefined || kind === 'oci' ? path : undefined;
 }
@@ -147,17 +146,14 @@ async function openSource(
     const daemon = await openDaemon(host, context);
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
   }
-  if (from === '-') return archiveSource(context.stdin ?? openStandardInput(), 'standard input');
   const { kind, path, image } = parseNotation(from);
-  if (kind === 'oci' || (kind === undefined && (await isFolder(path)))) {
+  const isBare = kind === undefined && !isStream(path);
+  if (kind === 'oci' || (isBare && (await isFolder(path)))) {
     const isTarget = await isSameFolder(path, layout.path);
     const place = isTarget ? layout : await openLayout(path, context);
     return { from: place, image, [Symbol.asyncDispose]: nothing };
   }
-  return { ...archiveSource(await openInput(path), path), image };
-}
-
-function archiveSource(archive: InputBytes, name: string): OpenSource {
+  const input = await openArchiveInput(path, context);
   collectLessOften();
-  return { from: { archive, name }, [Symbol.asyncDispose]: async () => void archive.destroy() };
+  return { from: input, image, [Symbol.asyncDispose]: async () => void input.archive.destroy() };
 }

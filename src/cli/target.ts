@@ -1,30 +1,23 @@
 import { DrayageError } from '../index.ts';
 import { shellWord } from '../text/shell-word.ts';
-import { parseNotation } from './notation.ts';
+import { isStream, parseNotation } from './notation.ts';
 
 /** A target of `--to`. */
 export type Target =
   /** `name`: another name for the image there. */
   | { kind: 'archive'; path: string; format: 'docker' | 'oci'; name: string | undefined }
   | { kind: 'layout'; path: string; name: string | undefined }
-  | { kind: 'stdout' };
+  | { kind: 'stdout'; format: 'docker' | 'oci'; name: string | undefined };
 
-/** Parses `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with an optional `:NAME`; or `-`. */
+/**
+ * Parses `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, each with an optional `:NAME`. `-` as FILE is standard
+ * output, and alone a docker archive there.
+ */
 export function parseTarget(
   text: string,
   { json, stdout }: { json?: boolean; stdout: NodeJS.WritableStream },
 ): Target {
-  if (text === '-') {
-    const isTerminal = 'isTTY' in stdout && stdout.isTTY === true;
-    if (json !== true && !isTerminal) return { kind: 'stdout' };
-    const problem = isTerminal
-      ? 'an archive cannot be shown on a terminal'
-      : '--json and --to - both need standard output';
-    throw new DrayageError('USAGE', problem, {
-      hint: 'write the archive to a file: --to docker-archive:FILE',
-    });
-  }
-  const { kind, path, image: name } = parseNotation(text);
+  const { kind, path, image: name } = parseNotation(isStream(text) ? `docker-archive:${text}` : text);
   if (kind === undefined) {
     throw new DrayageError('USAGE', `not a target: ${text}`, {
       hint: 'use oci:DIR, oci-archive:FILE, docker-archive:FILE or -',
@@ -36,5 +29,14 @@ export function parseTarget(
     });
   }
   if (kind === 'oci') return { kind: 'layout', path, name };
-  return { kind: 'archive', path, name, format: kind === 'oci-archive' ? 'oci' : 'docker' };
+  const format = kind === 'oci-archive' ? 'oci' : 'docker';
+  if (!isStream(path)) return { kind: 'archive', path, name, format };
+  const isTerminal = 'isTTY' in stdout && stdout.isTTY === true;
+  if (json !== true && !isTerminal) return { kind: 'stdout', name, format };
+  const problem = isTerminal
+    ? 'an archive cannot be shown on a terminal'
+    : `--json and --to ${text} both need standard output`;
+  throw new DrayageError('USAGE', problem, {
+    hint: `write the archive to a file: --to ${format}-archive:FILE`,
+  });
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ImagePlace, SavedImage, StoredImage } from '../index.ts';
-import { openInput } from '../disk/input.ts';
 import { isDrayageError, Layout, overlay, save } from '../index.ts';
+import { openArchiveInput } from './archive-input.ts';
 import type { Context } from './context.ts';
 import { parseNotation } from './notation.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
@@ -16,12 +16,12 @@ export interface UnpackedArchives extends AsyncDisposable {
 /**
  * Makes a temporary layout of each archive: images are checked before they are loaded, and an archive can only be read
  * from beginning to end. Its blobs stay as they are.
- * @param archives `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`
+ * @param archives `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:NAME]`; `-` is standard input
  * @param wanted the images to unpack of each archive that is given without a NAME; default: all
  */
 export async function unpackArchives(
   archives: readonly string[],
-  { signal, onProgress }: Context,
+  context: Context,
   wanted?: readonly string[],
 ): Promise<UnpackedArchives> {
   if (archives.length === 0) return { layouts: [], places: [], [Symbol.asyncDispose]: async () => {} };
@@ -32,16 +32,16 @@ export async function unpackArchives(
     for (const [i, text] of archives.entries()) {
       const { path, image } = parseNotation(text);
       const to = await Layout.create(join(folder.path, String(i)));
-      const archive = await openInput(path);
+      const { archive, name } = await openArchiveInput(path, context);
       const images = image === undefined ? wanted : [image];
       try {
         const saved = await save({
-          from: { archive, name: path },
+          from: { archive, name },
           images,
           to,
           compress: 'none',
-          signal,
-          onProgress,
+          signal: context.signal,
+          onProgress: context.onProgress,
         });
         places.push(askedAs(to, saved.images));
       } finally {

@@ -24,7 +24,7 @@ const archive = (path: string, format: 'docker' | 'oci'): Target => ({
 test.each([
   ['docker-archive', (path: string) => archive(path, 'docker')],
   ['oci-archive', (path: string) => archive(path, 'oci')],
-  ['standard output', (): Target => ({ kind: 'stdout' })],
+  ['standard output', (): Target => ({ kind: 'stdout', format: 'docker', name: undefined })],
   ['oci', (path: string): Target => ({ kind: 'layout', path: `${path}.layout`, name: undefined })],
 ])(
   'a signal while a layer is read into %s ends the run with its code, and leaves nothing',

@@ -28,18 +28,31 @@ describe('the folder of a layout', () => {
   });
 
   test.each(['-', 'oci:-'])('is not %s, which is a stream for other commands', (text) => {
-    expect(thrown('USAGE', () => folderOf(text)).facts.hint).toBe('a folder of this name is ./-');
+    expect(thrown('USAGE', () => folderOf(text)).facts.hint).toBe(
+      'a folder of this name is ./-; an archive in standard input is docker-archive:- or oci-archive:-',
+    );
   });
 });
 
 describe('a target on standard output', () => {
-  test('takes an archive', () => {
-    expect(parseTarget('-', { stdout: new PassThrough() })).toEqual({ kind: 'stdout' });
+  test.each([
+    ['-', { format: 'docker' }],
+    ['docker-archive:-', { format: 'docker' }],
+    ['oci-archive:-', { format: 'oci' }],
+    ['oci-archive:-:app:1', { format: 'oci', name: 'app:1' }],
+  ])('takes an archive: %s', (text, expected) => {
+    expect(parseTarget(text, { stdout: new PassThrough() })).toEqual({ kind: 'stdout', ...expected });
+  });
+
+  test('is no layout', () => {
+    thrown('USAGE', () => parseTarget('oci:-', { stdout: new PassThrough() }));
   });
 
   test('takes none if it is a terminal, or if the result goes there', () => {
     const terminal = Object.assign(new PassThrough(), { isTTY: true });
-    thrown('USAGE', () => parseTarget('-', { stdout: terminal }));
-    thrown('USAGE', () => parseTarget('-', { stdout: new PassThrough(), json: true }));
+    for (const text of ['-', 'oci-archive:-']) {
+      thrown('USAGE', () => parseTarget(text, { stdout: terminal }));
+      thrown('USAGE', () => parseTarget(text, { stdout: new PassThrough(), json: true }));
+    }
   });
 });

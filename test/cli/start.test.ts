@@ -44,7 +44,7 @@ describe('before the command is known, there are loaded', () => {
     const total = sizes.reduce((sum, size) => sum + size, 0);
     expect(total).toBeGreaterThan(10_000);
     // Measured: 45.1 kB.
-    expect(total).toBeLessThan(47_000);
+    expect(total).toBeLessThan(48_000);
   });
 });
 
@@ -56,13 +56,13 @@ describe('with a command, there is loaded what it needs:', () => {
     `cli/${commands.find(([, name]) => name?.replace(/\d*\.js$/, '') === command)?.[1] ?? ''}`;
 
   test.each([
-    // Measured: 254, 337, 449, 421, 295 and 563 kB. Most of it is what all of these share.
-    ['inspect', 258],
-    ['untag', 340],
-    ['load', 452],
-    ['promote', 425],
-    ['fetch', 297],
-    ['save', 570],
+    // Measured: 260, 341, 455, 426, 299 and 571 kB. Most of it is what all of these share.
+    ['inspect', 262],
+    ['untag', 344],
+    ['load', 458],
+    ['promote', 429],
+    ['fetch', 302],
+    ['save', 575],
   ])('%s, below %i kB', (command, limit) => {
     const sizes = loadedWith(built, chunkOf(command)).map((name) => built.get(name)?.length ?? 0);
     const total = sizes.reduce((sum, size) => sum + size, 0);

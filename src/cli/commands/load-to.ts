@@ -22,12 +22,9 @@ export async function writeTo(
   options: LockTimeoutOptions,
   context: Context,
 ): Promise<Outcome> {
-  const choice = { ...all, as: target.kind === 'stdout' ? undefined : target.name };
+  const choice = { ...all, as: target.name };
   if (target.kind === 'layout') return writeLayout(target.path, choice, options, context);
-  const archive = await exportArchive({
-    ...choice,
-    format: target.kind === 'archive' ? target.format : 'docker',
-  });
+  const archive = await exportArchive({ ...choice, format: target.format });
   if (target.kind === 'stdout') {
     await writeToStdout(archive, context);
     return { json: {}, text: [], quiet: [] };

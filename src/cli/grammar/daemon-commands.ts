@@ -31,7 +31,7 @@ const SAVE: Options<Omit<SaveCommandOptions, keyof CommonOptions>> = {
   ],
   from: [
     '--from <source>',
-    'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input) instead of a daemon; adopts images in place if it is the folder that is saved into',
+    'save from an archive, a layout folder, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], or - (standard input, also as FILE) instead of a daemon; adopts images in place if it is the folder that is saved into',
   ],
   out: ['-o, --out <dir>', 'the layout to save into; default .drayage/$CI_JOB_ID, else .drayage/images'],
   thin: [
@@ -99,7 +99,7 @@ export const DAEMON_COMMANDS: readonly MakeCommand[] = [
       platform: platformOption('load'),
       to: [
         '--to <target>',
-        'write to oci:DIR, oci-archive:FILE or docker-archive:FILE (each with :NAME for another name), or - (a docker archive), instead of the daemon',
+        'write to oci:DIR, oci-archive:FILE or docker-archive:FILE (each with :NAME for another name; FILE may be -, standard output), or - (a docker archive), instead of the daemon',
       ],
       full: ['--full', 'send all layers, also those that the daemon has'],
       shared: [
