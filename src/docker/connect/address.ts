@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ContextEndpoint } from './context.ts';
 import { currentContext, readContext, stored } from './context.ts';
-import { completeHost, DEFAULT_HOST } from './host.ts';
+import { completeHost, DEFAULT_HOST, DEFAULT_TLS_HOST } from './host.ts';
 import type { DockerTls } from './tls.ts';
 import { lookAt } from '../../disk/look-at.ts';
 import { isThere } from './files.ts';
@@ -75,13 +75,14 @@ export async function findDockerHost(
   env: Readonly<Record<string, string | undefined>>,
   options: ResolveDockerHostOptions = {},
 ): Promise<FoundDockerHost> {
+  const isTls = tlsVariable(env) !== undefined;
   if (options.host !== undefined)
-    return { address: await withTls(completeHost(options.host), env), because: { by: 'host' } };
+    return { address: await withTls(completeHost(options.host, isTls), env), because: { by: 'host' } };
   // An empty variable counts as unset, as in docker.
   const said = env['DOCKER_HOST'] || undefined;
   if (said !== undefined)
     return {
-      address: await withTls(completeHost(said), env),
+      address: await withTls(completeHost(said, isTls), env),
       because: { by: 'variable', name: 'DOCKER_HOST' },
     };
   const chosen = await contextOf(env);
@@ -119,7 +120,7 @@ async function defaultHost(env: Env, socket: string): Promise<{ host: string; be
     const name = tlsVariable(env);
     return name === undefined
       ? { host: `unix://${socket}`, because: { by: 'default' } }
-      : { host: `tcp://localhost:${TLS_PORT}`, because: { by: 'variable', name } };
+      : { host: DEFAULT_TLS_HOST, because: { by: 'variable', name } };
   }
   if (await isSocket(socket)) return { host: `unix://${socket}`, because: { by: 'default' } };
   const isTls = env['DOCKER_TLS_CERTDIR'] !== '' || tlsVariable(env) !== undefined;

@@ -22,8 +22,12 @@ export interface ParseHostOptions {
   platform?: string;
 }
 
+/** The host of a tcp address that names none. */
+const THIS_MACHINE = 'localhost';
 /** Docker's default address. */
 export const DEFAULT_HOST = 'unix:///var/run/docker.sock';
+/** Docker's default address with TLS. */
+export const DEFAULT_TLS_HOST: string = `tcp://${THIS_MACHINE}:2376`;
 
 /** The longest path of a unix socket, in bytes (sun_path without its final zero). */
 const MAX_SOCKET_PATH = 107;
@@ -56,11 +60,17 @@ export function parseHost(text: string, options: ParseHostOptions = {}): DockerH
   });
 }
 
-/** A daemon's address with its scheme, as docker's client completes it: `docker:2375` is a tcp address. */
-export function completeHost(text: string): string {
+/**
+ * A daemon's address with its scheme and host, as docker's client completes it (docker/cli, opts/hosts.go): `docker:2375`
+ * is a tcp address, `tcp://` and `:2375` are on this machine, and blanks say nothing.
+ * @param tls whether blanks mean docker's default with TLS; default false
+ */
+export function completeHost(text: string, tls: boolean = false): string {
   const trimmed = text.trim();
-  if (trimmed === 'unix://') return DEFAULT_HOST;
-  return trimmed === '' || trimmed.includes('://') || trimmed.startsWith('/') ? trimmed : `tcp://${trimmed}`;
+  if (trimmed === '' || trimmed === 'unix://') return tls && trimmed === '' ? DEFAULT_TLS_HOST : DEFAULT_HOST;
+  const isWhole = trimmed.includes('://') || trimmed.startsWith('/');
+  const address = isWhole ? trimmed : `tcp://${trimmed}`;
+  return address.replace(/^tcp:\/\/(?=:|\/?$)/, `tcp://${THIS_MACHINE}`).replace(/^(tcp:.+):(?=\/?$)/, '$1');
 }
 
 function unixHost(text: string, socketPath: string): DockerHost {
@@ -107,7 +117,7 @@ function pipeHost(text: string, path: string): DockerHost {
 
 function malformed(text: string): DrayageError {
   return new DrayageError('USAGE', `not the address of a docker daemon: ${JSON.stringify(safe(text))}`, {
-    hint: SUPPORTED,
+    hint: text.trim().startsWith('/') ? `for a socket write unix://${text.trim()}` : SUPPORTED,
   });
 }
 

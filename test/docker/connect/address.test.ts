@@ -37,6 +37,21 @@ describe('the daemon of an environment', () => {
     expect(await resolveDockerHost({})).toEqual({ host: 'unix:///var/run/docker.sock' });
   });
 
+  test.each<[Record<string, string>, string]>([
+    [{}, 'unix:///var/run/docker.sock'],
+    // Docker's client does not ask for a context then, either.
+    [{ DOCKER_CONTEXT: 'none' }, 'unix:///var/run/docker.sock'],
+    [{ DOCKER_TLS_VERIFY: '1' }, 'tcp://localhost:2376'],
+    [{ DOCKER_TLS: '1' }, 'tcp://localhost:2376'],
+  ])("that says blanks, with %j, is docker's default", async (env, host) => {
+    expect(await resolve({ DOCKER_HOST: ' ', ...env })).toMatchObject({ host });
+    expect(await resolveDockerHost(env, { host: ' ' })).toMatchObject({ host });
+  });
+
+  test.each(['tcp://', ':2375', 'tcp://:2375'])('at %s is on this machine', async (host) => {
+    expect((await resolve({ DOCKER_HOST: host })).host).toMatch(/^tcp:\/\/localhost(?::2375)?$/);
+  });
+
   test.each(['unix:///s', 'ssh://me@host', 'npipe:////./pipe/docker_engine', '/nonsense'])(
     'at %s takes neither TLS nor a wait',
     async (host) => {

@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import type { DockerHost } from '../../../src/docker/connect/host.ts';
 import { parseHost } from '../../../src/docker/connect/host.ts';
 import { isDrayageError } from '../../../src/errors.ts';
 
+const LOCAL: DockerHost = {
+  name: 'unix:///var/run/docker.sock',
+  origin: 'http://docker',
+  socketPath: '/var/run/docker.sock',
+};
+
 describe('the address of a daemon', () => {
-  test.each([
+  test.each<[string, DockerHost]>([
     [
       'unix:///var/run/docker.sock',
       { name: 'unix:///var/run/docker.sock', origin: 'http://docker', socketPath: '/var/run/docker.sock' },
@@ -24,21 +31,36 @@ describe('the address of a daemon', () => {
       'unix://',
       { name: 'unix:///var/run/docker.sock', origin: 'http://docker', socketPath: '/var/run/docker.sock' },
     ],
+    ['tcp://', { name: 'tcp://localhost:2375', origin: 'http://localhost:2375' }],
+    ['tcp:///', { name: 'tcp://localhost:2375', origin: 'http://localhost:2375' }],
+    ['tcp://:2376', { name: 'tcp://localhost:2376', origin: 'http://localhost:2376' }],
+    [':2375', { name: 'tcp://localhost:2375', origin: 'http://localhost:2375' }],
+    [' tcp://:80/a/ ', { name: 'tcp://localhost:80/a', origin: 'http://localhost:80/a' }],
+    ['tcp://docker:', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
+    ['docker:/', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
+    ['tcp://[::1]:', { name: 'tcp://[::1]:2375', origin: 'http://[::1]:2375' }],
+    ['tcp://docker/', { name: 'tcp://docker:2375', origin: 'http://docker:2375' }],
+    ['', LOCAL],
+    [' ', LOCAL],
+    ['\t\n', LOCAL],
     ['http://localhost:2375', { name: 'tcp://localhost:2375', origin: 'http://localhost:2375' }],
   ])('%s is read', (text, host) => {
     expect(parseHost(text)).toEqual(host);
   });
 
   test.each([
-    '',
-    ' ',
     '/var/run/docker.sock',
+    'tcp:///var/run/docker.sock',
+    'tcp://docker:2375//',
+    'tcp:// docker',
+    'tcp://::1',
+    'TCP://docker',
+    'unix:/s',
     'unix://run/docker.sock',
     'npipe://',
     'tcp://user:secret@h:2375',
     'tcp://h:65536',
     'h:2375,h2:2375',
-    'tcp://',
     'tcp://a/b?c',
     'tcp://a/../b c',
     'tcp://a:x',
@@ -82,6 +104,12 @@ describe('the address of a daemon', () => {
       );
     },
   );
+
+  test('of a socket without its scheme is refused with the address to write', () => {
+    expect(() => parseHost(' /run/docker.sock')).toThrow(
+      expect.objectContaining({ code: 'USAGE', hint: 'for a socket write unix:///run/docker.sock' }),
+    );
+  });
 
   test('a socket path that the kernel would cut is refused', () => {
     expect(parseHost(`unix:///${'a'.repeat(106)}`).socketPath).toHaveLength(107);
