@@ -8,6 +8,8 @@ import {
   normalizedReference,
   normalizeName,
   parseReference,
+  readsAsDigest,
+  taggedName,
   withDefaultTag,
 } from '../oci/reference.ts';
 
@@ -17,7 +19,7 @@ export interface EntryNames {
   name?: string;
   /** What another tool calls an unnamed entry: `latest`. Such a text finds the entry, but docker never sees it. */
   foreign?: string;
-  /** One line that says that the annotations disagree. */
+  /** One line that says that the annotations disagree, or state what is not a name. */
   note?: string;
 }
 
@@ -39,7 +41,12 @@ export function entryNames({ annotations, digest }: NamedEntry): EntryNames {
   const base = nameIn(containerd);
   if (base === undefined) {
     const name = text !== undefined && namesRepository(text) ? nameIn(text) : undefined;
-    return { name, foreign: name === undefined ? text : undefined };
+    const unfit = [containerd, text].find((one) => one !== undefined && readsAsDigest(one));
+    return {
+      name,
+      foreign: name === undefined && text !== unfit ? text : undefined,
+      ...(unfit !== undefined && { note: `index.json calls ${digest} ${unfit}: that is not a name` }),
+    };
   }
   const tag = otherTag(base, text);
   if (tag === undefined) return { name: base };
@@ -59,8 +66,10 @@ export function entryName(entry: Descriptor): string | undefined {
  */
 export function nameAnnotations(name: string): Record<string, string> {
   const { digest, ...reference } = withDefaultTag(parseReference(name));
-  if (digest !== undefined) throw new DrayageError('USAGE', `a name in a layout has no digest: ${name}`);
-  return { [REF_NAME]: familiarReference(reference), [IMAGE_NAME]: normalizedReference(reference) };
+  const text = familiarReference(reference);
+  if (digest !== undefined || readsAsDigest(text))
+    throw new DrayageError('USAGE', `a name in a layout has no digest, and must not read as one: ${name}`);
+  return { [REF_NAME]: text, [IMAGE_NAME]: normalizedReference(reference) };
 }
 
 /** The familiar form of a name; a text that is not a name stays as it is. */
@@ -78,12 +87,12 @@ export function withoutNames(annotations: Record<string, string>): Record<string
   return rest;
 }
 
-/** The familiar name in an annotation, without its digest; undefined if the text is not a name. */
+/** The familiar name in an annotation, without its digest; undefined if the text is not a name, or reads as a digest. */
 function nameIn(text: string | undefined): string | undefined {
   if (text === undefined || !isReference(text)) return undefined;
   const { tag, digest } = parseReference(text);
   // docker cannot use a reference by digest alone as a name.
-  return tag === undefined && digest !== undefined ? undefined : normalizeName(withoutDigest(text));
+  return tag === undefined && digest !== undefined ? undefined : taggedName(withoutDigest(text));
 }
 
 /** The tag in a text that disagrees with a name; undefined if the text is not a tag or agrees. */

@@ -23,6 +23,7 @@ const IPV6_DOMAIN = /^\[[0-9a-fA-F:]+\](?::\d+)?$/;
 const PATH = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const BARE_ID = /^[0-9a-f]{64}$/;
+const LIKE_DIGEST = /^(?:(?:index\.)?docker\.io\/)?(?:library\/)?sha(?:256|512):|^[0-9a-f]{64}$/;
 
 /**
  * Parses an image reference as docker does: `temp` is `docker.io/library/temp`. Adds no tag.
@@ -99,14 +100,24 @@ export function isIdOf(text: string, id: Digest): boolean {
   return looksLikeImageId(text) && digestHex(id).startsWith(text.replace(/^sha256:/, ''));
 }
 
-/** The familiar name of `text`, with its tag; undefined if it is not a name, or has a digest. */
+/**
+ * Whether a text that stands for a name reads as a digest or an ID, whatever its hex: `sha256:…`. Docker gives no image the
+ * name of a digest's algorithm, because a person and a program would take it for another image.
+ */
+export function readsAsDigest(text: string): boolean {
+  return LIKE_DIGEST.test(text);
+}
+
+/** The familiar name of `text`, with its tag; undefined if it is not a name, has a digest, or reads as one. */
 export function taggedName(text: string): string | undefined {
-  return isReference(text) && parseReference(text).digest === undefined ? normalizeName(text) : undefined;
+  if (!isReference(text) || parseReference(text).digest !== undefined) return undefined;
+  const name = normalizeName(text);
+  return readsAsDigest(name) ? undefined : name;
 }
 
 /**
  * The familiar names among texts that come from data, each once. Data is not a request: what cannot be a name is skipped.
- * @param onOther gets each text that is not a name, or has a digest
+ * @param onOther gets each text that is not a name, has a digest, or reads as one
  */
 export function namesAmong(texts: readonly string[], onOther?: (text: string) => void): string[] {
   const names = new Set<string>();

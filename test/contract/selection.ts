@@ -280,6 +280,28 @@ const CASES: Record<string, Case> = {
     },
     expected: [answer(ONE, 'app:2')],
   },
+  'an image whose name reads as the digest of another': {
+    content: {
+      blobs: [...ONE.blobs, ...TWO.blobs],
+      entries: [named(ONE.root, TWO.root.digest), named(TWO.root, 'app:1')],
+    },
+    selection: { images: [TWO.root.digest] },
+    expected: [answer(TWO, 'app:1')],
+  },
+  'an image whose name reads as the digest of what is absent': {
+    content: { blobs: ONE.blobs, entries: [named(ONE.root, TWO.root.digest)] },
+    selection: { images: [TWO.root.digest] },
+    expected: 'NOT_FOUND',
+  },
+  'an image whose word reads as an ID': {
+    content: { blobs: ONE.blobs, entries: [worded(ONE.root, TWO.root.digest.slice('sha256:'.length))] },
+    selection: { images: [TWO.root.digest.slice('sha256:'.length)] },
+    expected: 'NOT_FOUND',
+  },
+  'all images, one of them with a name that reads as a digest': {
+    content: { blobs: ONE.blobs, entries: [named(ONE.root, TWO.root.digest)] },
+    expected: [answer(ONE)],
+  },
   'an index of which one platform is absent': {
     content: {
       blobs: BOTH.blobs.filter(([{ digest }]) => digest !== ARM.root.digest),

@@ -206,3 +206,23 @@ describe("another tool's word for an index, with its children in index.json,", (
     }
   });
 });
+
+test.each([
+  ['org.opencontainers.image.ref.name', ARM.root.digest],
+  ['org.opencontainers.image.ref.name', ARM.root.digest.slice('sha256:'.length)],
+  ['io.containerd.image.name', `docker.io/library/${ARM.root.digest}`],
+])('a name in %s that reads as a digest is left out, with a line: %s', async (key, text) => {
+  const layout = await layoutOf([APP], [{ ...APP.root, annotations: { [key]: text } }]);
+  const notes: unknown[] = [];
+  const [image] = await layout.images({ onProgress: notes.push.bind(notes) });
+  expect(image).toMatchObject({ root: APP.root, names: [] });
+  const message = `index.json calls ${APP.root.digest} ${text}: that is not a name`;
+  expect(notes).toEqual([{ kind: 'note', message }]);
+  await expect(layout.resolve(text)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('no image gets a name that reads as a digest', async () => {
+  const layout = await layoutOf([APP], [APP.root]);
+  const adding = layout.update((transaction) => addSample(transaction, APP, [ARM.root.digest]));
+  await expect(adding).rejects.toMatchObject({ code: 'USAGE' });
+});

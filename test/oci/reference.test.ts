@@ -8,6 +8,8 @@ import {
   normalizedReference,
   normalizeName,
   parseReference,
+  readsAsDigest,
+  taggedName,
   withDefaultTag,
 } from '../../src/oci/reference.ts';
 import { thrown } from './documents.ts';
@@ -188,6 +190,30 @@ test.each([
 ])('the name %s is %s', (text, name) => {
   expect(normalizeName(text)).toBe(name);
   expect(normalizeName(name)).toBe(name);
+});
+
+test.each([
+  [SHA256, true],
+  [SHA512, true],
+  ['sha256:latest', true],
+  ['sha256:1a3f5e7', true],
+  [`docker.io/library/${SHA256}`, true],
+  [`docker.io/${SHA256}`, true],
+  [`index.docker.io/library/${SHA256}`, true],
+  [HEX, true],
+  ['sha256', false],
+  ['app/sha256:1', false],
+  [`registry.example/${SHA256}`, false],
+  [`app:${HEX}`, false],
+  ['1a3f5e7d9c1b', false],
+])('%s reads as a digest: %s', (text, expected) => {
+  expect(readsAsDigest(text)).toBe(expected);
+  if (expected) expect(taggedName(text)).toBe(undefined);
+});
+
+test('a name without a tag does not become one that reads as a digest', () => {
+  expect(taggedName('sha256')).toBe(undefined);
+  expect(taggedName('docker.io/library/sha512')).toBe(undefined);
 });
 
 test('a familiar repository is without tag and digest', () => {

@@ -5,6 +5,7 @@ import {
   isReference,
   normalizeName,
   parseReference,
+  readsAsDigest,
   taggedName,
   withDefaultTag,
 } from '../../oci/reference.ts';
@@ -59,10 +60,11 @@ export interface TagName {
 export function parseTagName(text: string): TagName {
   const reference = withDefaultTag(parseReference(text));
   const { tag, digest } = reference;
-  if (tag === undefined || digest !== undefined) {
+  const name = familiarReference(reference);
+  if (tag === undefined || digest !== undefined || readsAsDigest(name)) {
     throw new DrayageError('USAGE', `an image cannot be named by a digest: ${JSON.stringify(text)}`, {
       expected: 'a name with a tag, such as temp:latest',
     });
   }
-  return { name: familiarReference(reference), repository: familiarRepository(reference), tag };
+  return { name, repository: familiarRepository(reference), tag };
 }

@@ -21,6 +21,10 @@ test.each([
   'App:1',
   'app:1@sha256:' + 'a'.repeat(64),
   '<none>:<none>',
+  `sha256:${'a'.repeat(64)}`,
+  `docker.io/library/sha256:${'a'.repeat(64)}`,
+  'sha256:1',
+  `sha512:${'a'.repeat(128)}`,
   `${'a'.repeat(300)}:1`,
   'a b',
 ])('of RepoTags, %s is skipped: it cannot be a name', (text) => {

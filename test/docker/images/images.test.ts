@@ -57,6 +57,8 @@ describe('images of a daemon', () => {
       '<none>:<none>',
       `moby-dangling@${ID}`,
       `temp:1@${ID}`,
+      ID,
+      'docker.io/library/sha256:latest',
     ];
     const { fake, daemon } = await withImages('podman', names);
     expect((await daemon.inspect(ID)).names).toEqual(['temp:latest', 'group/x:1', 'localhost:5000/y:1']);

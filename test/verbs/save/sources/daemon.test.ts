@@ -64,6 +64,7 @@ describe('an image that the layout holds', () => {
     const others = [
       `moby-dangling@${digest}`,
       `app:1@${digest}`,
+      digest,
       'App:1',
       '<none>:<none>',
       '',
