@@ -3,6 +3,7 @@ import { DrayageError, isDrayageError } from '../index.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Context } from './context.ts';
 import { serverOf } from './lazy-gitlab.ts';
+import { onlyMeaningful } from './meaning.ts';
 import { parseAge } from './quantities.ts';
 
 /** The options that name earlier jobs, whose artifacts hold omitted layers. */
@@ -97,7 +98,11 @@ function readBaseJobs(
   { env }: Pick<Context, 'env'>,
 ): NamedQuery[] {
   const { baseJob = [], pipeline, ref = options.baseRef } = options;
-  if (baseJob.length === 0) return refuseWithoutBase(options);
+  if (baseJob.length === 0) {
+    const names = ['ref', 'baseRef', 'project', 'pipeline', 'keep'] as const;
+    onlyMeaningful(options, names, 'without a base job', 'use --base-job');
+    return [];
+  }
   const names = baseJob.filter((name) => name !== 'none');
   if (names.length === 0) return [];
   if (names.length < baseJob.length) throw usage('--base-job none beside another one', 'name either');
@@ -127,15 +132,6 @@ function layoutsOf(
 
 function note({ onProgress }: Context, message: string, reason?: ErrorReason): void {
   onProgress({ kind: 'note', message, reason });
-}
-
-/** Refuses options that would be ignored. */
-function refuseWithoutBase(options: OmitJobOptions & TrustedJobOptions): [] {
-  const { ref, baseRef, project, pipeline, keep } = options;
-  const given = { ref, 'base-ref': baseRef, project, pipeline, keep };
-  const [option] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
-  if (option === undefined) return [];
-  throw usage(`--${option} has no meaning without a base job`, 'use --base-job');
 }
 
 function usage(message: string, hint: string): DrayageError {

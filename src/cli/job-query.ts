@@ -1,6 +1,7 @@
 import type { JobQuery } from '../index.ts';
 import { DrayageError } from '../index.ts';
 import type { Context } from './context.ts';
+import { onlyMeaningful } from './meaning.ts';
 
 /** The options that select a job's artifact. */
 export interface JobOptions {
@@ -22,7 +23,10 @@ export function readJobQuery(options: JobOptions, { env }: Pick<Context, 'env'>)
     if (!/^\d{1,20}$/.test(jobId)) throw usage(`not a job ID: ${jobId}`, 'an example is CI_JOB_ID');
     return { jobId, project };
   }
-  if (name === undefined) return refuseWithoutJob(options);
+  if (name === undefined) {
+    onlyMeaningful(options, ['project', 'pipeline', 'ref'], 'without a job', 'use --job or --job-id');
+    return undefined;
+  }
   if (project === undefined) throw usage('no project given', 'use --project');
   if (ref !== undefined) return { name, project, ref };
   const isOwn = isOwnProject(options.project, env);
@@ -37,12 +41,6 @@ export function readJobQuery(options: JobOptions, { env }: Pick<Context, 'env'>)
 /** Whether a project, by its ID or path, is this job's own; without one it is. */
 export function isOwnProject(project: string | undefined, env: Context['env']): boolean {
   return [undefined, env['CI_PROJECT_ID'], env['CI_PROJECT_PATH']].includes(project);
-}
-
-/** Refuses options that would be ignored. */
-function refuseWithoutJob({ project, pipeline, ref }: JobOptions): undefined {
-  const [option] = Object.entries({ project, pipeline, ref }).find(([, value]) => value !== undefined) ?? [];
-  if (option !== undefined) throw usage(`--${option} has no meaning without a job`, 'use --job or --job-id');
 }
 
 function usage(message: string, hint: string): Error {

@@ -6,6 +6,7 @@ import type { Job } from './ci.ts';
 import { readJob } from './ci.ts';
 import type { CommonOptions, Context } from './context.ts';
 import { withAlgorithm } from './image-id.ts';
+import { onlyMeaningful } from './meaning.ts';
 import type { LockTimeoutOptions } from './places.ts';
 import { parseSize } from './quantities.ts';
 import type { RegistryCommandOptions } from './registries.ts';
@@ -77,6 +78,9 @@ export interface BegunSave extends SaveRequest {
   signing: Signing | undefined;
 }
 
+const OF_SIGNING = ['key', 'keyless', 'fulcioUrl', 'rekorUrl', 'tsaUrl', 'publicSigstore', 'expect'] as const;
+const STAYS = 'it says that the daemon of a reference outlasts the job';
+
 /**
  * Reads what to save, and checks beforehand that it can be reported and signed.
  * @throws {@link DrayageError} `USAGE`, `NOT_FOUND`, `MALFORMED`, `IO`
@@ -88,6 +92,8 @@ export async function beginSave(
 ): Promise<BegunSave> {
   const names = given.map(withAlgorithm);
   const request = await readRequest(options);
+  if (options.sign !== true) onlyMeaningful(options, OF_SIGNING, 'without --sign', 'sign the images: --sign');
+  if (options.sticky !== true) onlyMeaningful(options, ['shared'], 'without --sticky', STAYS);
   if (options.from === undefined) assertNames(names, [...request.ids, ...request.described]);
   const job = readJob(context.env);
   if (job !== undefined) await assertReportsWritable(job, context);

@@ -5,6 +5,7 @@ import type { Job } from './ci.ts';
 import { annotationsOf, knownCis, readJob } from './ci.ts';
 import type { Context } from './context.ts';
 import { isShared, openDaemon } from './daemon.ts';
+import { onlyMeaningful } from './meaning.ts';
 import { createLayout, defaultLayout } from './places.ts';
 import { reportPlan } from './reports.ts';
 import type { SaveCommandOptions } from './save-request.ts';
@@ -26,12 +27,18 @@ export interface DoneReference {
  */
 export async function runSticky(
   given: readonly string[],
-  options: SaveCommandOptions,
+  requested: SaveCommandOptions,
   context: Context,
   mode: 'real' | 'trial' = 'real',
 ): Promise<DoneReference> {
   const { env, signal, onProgress } = context;
-  refuseLayerOptions(options);
+  // Those about compression and bases have nothing to do.
+  const options = onlyMeaningful(
+    requested,
+    ['from', 'baseLayout', 'platform', 'oneRequest'],
+    'with --sticky',
+    'a reference names an image that stays in the daemon as it is',
+  );
   const job = readJob(env);
   if (job === undefined) throw outsideJob();
   const { names, ids, described, signing } = await beginSave(given, options, context);
@@ -55,16 +62,6 @@ export async function runSticky(
   const digests = result.images.map(({ digest }) => digest);
   const signed = isReal ? await signing?.sign(layout, [...new Set(digests)], {}) : undefined;
   return { layout, job, result, signed };
-}
-
-/** Refuses options whose request a reference cannot meet. Those about compression and bases have nothing to do. */
-function refuseLayerOptions({ from, baseLayout, platform, oneRequest }: SaveCommandOptions): void {
-  const given = { from, 'base-layout': baseLayout, platform, 'one-request': oneRequest };
-  const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
-  if (name === undefined) return;
-  throw new DrayageError('USAGE', `--${name} has no meaning with --sticky`, {
-    hint: 'a reference names an image that stays in the daemon as it is',
-  });
 }
 
 /** A daemon at a tcp address is a service of the job, as docker:dind is, unless the user says otherwise. */

@@ -191,6 +191,7 @@ describe('a job whose variables are not all there', () => {
     ['load', '--job', 'build', '--to', 'docker-archive:out.tar'],
     ['save', '--from', DEMO, '--base-job', 'build'],
     ['fetch', '--job', 'build'],
+    ['fetch', '--complete'],
     ['sign', '.drayage/123', '--keyless'],
     ['merge', '-o', 'merged'],
     ['promote', 'drayage-demo/api:1.0', 'registry.example/app:1'],

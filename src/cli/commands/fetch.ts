@@ -7,6 +7,7 @@ import { DrayageError, fetchImages, prepareFetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
+import { onlyMeaningful } from '../meaning.ts';
 import type { LockTimeoutOptions } from '../places.ts';
 import { createLayout, layoutOf, openLayouts } from '../places.ts';
 import type { SignatureOptions } from '../signature-options.ts';
@@ -31,7 +32,7 @@ export async function fetchFromJob(
 ): Promise<Outcome> {
   const isOfJob = options.job !== undefined || options.jobId !== undefined;
   assertMeaning(isOfJob, paths, options);
-  if (isOfJob) readJob(context.env);
+  readJob(context.env);
   // Naming a job accepts its images, unless `--expect` says otherwise.
   const selection = await readSelection(options, context, { ownPipeline: false });
   await using bases = openBases(options, context);
@@ -74,21 +75,18 @@ async function completeLayouts(
 }
 
 /** Refuses options that would be ignored. */
-function assertMeaning(
-  isOfJob: boolean,
-  paths: readonly string[],
-  { complete, offline, out }: FetchCommandOptions,
-): void {
-  if (!isOfJob && complete !== true) {
+function assertMeaning(isOfJob: boolean, paths: readonly string[], options: FetchCommandOptions): void {
+  if (!isOfJob && options.complete !== true) {
     throw new DrayageError('USAGE', 'no job given', {
       hint: 'use --job or --job-id; or --complete to add omitted layers to local layouts',
     });
   }
-  const ignored = isOfJob ? (paths[0] ?? (complete === true ? undefined : offline && '--offline')) : out;
-  if (ignored === undefined || ignored === false) return;
-  throw new DrayageError('USAGE', `${ignored} has no meaning ${isOfJob ? 'with a job' : 'without a job'}`, {
-    hint: 'to complete local layouts: drayage fetch --complete [LAYOUT…]',
-  });
+  const hint = 'to complete local layouts: drayage fetch --complete [LAYOUT…]';
+  if (!isOfJob) onlyMeaningful(options, ['out'], 'without a job', hint);
+  else if (options.complete !== true) onlyMeaningful(options, ['offline'], 'with a job', hint);
+  const [path] = paths;
+  if (isOfJob && path !== undefined)
+    throw new DrayageError('USAGE', `${path} has no meaning with a job`, { hint });
 }
 
 function describe({ layout, images, bytes: { fetched, total }, seconds }: FetchResult): string[] {

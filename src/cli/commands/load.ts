@@ -1,5 +1,5 @@
 import type { LoadedImage, PlannedIdentity } from '../../index.ts';
-import { DrayageError, imageVariables, load } from '../../index.ts';
+import { imageVariables, load } from '../../index.ts';
 import { jobSecretOf, readJob } from '../ci.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import type { BaseOptions } from '../bases.ts';
@@ -17,6 +17,7 @@ import { readSelection } from '../selection.ts';
 import type { SourceOptions } from '../source-options.ts';
 import { openSources } from '../sources.ts';
 import type { Choice } from './load-to.ts';
+import { onlyMeaningful } from '../meaning.ts';
 import type { Target } from '../target.ts';
 import { parseTarget } from '../target.ts';
 import { assertWritable } from '../output-file.ts';
@@ -44,12 +45,12 @@ export interface LoadCommandOptions
 /** `drayage load` */
 export async function loadImages(
   paths: readonly string[],
-  options: LoadCommandOptions,
+  given: LoadCommandOptions,
   context: Context,
 ): Promise<Outcome> {
   collectLessOften();
-  const target = options.to === undefined ? undefined : parseTarget(options.to, { ...options, ...context });
-  if (target !== undefined) refuseDaemonOptions(options, target);
+  const target = given.to === undefined ? undefined : parseTarget(given.to, { ...given, ...context });
+  const options = target === undefined ? given : withoutDaemonOptions(given, target);
   if (target?.kind === 'archive') await assertWritable(target.path);
   if (options.dotenv !== undefined) await checkDotenvFile(options.dotenv);
   const selection = await readSelection(options, context);
@@ -66,16 +67,13 @@ export async function loadImages(
   }
 }
 
-/** Refuses options that would be ignored. */
-function refuseDaemonOptions(options: LoadCommandOptions, { kind }: Target): void {
-  const { tag, host, full, shared, platform, env } = options;
-  const rest = { private: options.private, dotenv: options.dotenv, env };
-  const given = { tag, host, full, shared, ...rest, ...(kind === 'layout' && { platform }) };
-  const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
-  if (name === undefined) return;
-  throw new DrayageError('USAGE', `--${name} has no meaning with --to ${options.to ?? ''}`, {
-    hint: kind === 'layout' ? 'layouts are copied as they are' : 'it applies only to loading into a daemon',
-  });
+const OF_DAEMONS = ['tag', 'host', 'full', 'shared', 'private', 'dotenv', 'env'] as const;
+
+function withoutDaemonOptions(options: LoadCommandOptions, { kind }: Target): LoadCommandOptions {
+  const why = `with --to ${options.to ?? ''}`;
+  return kind === 'layout'
+    ? onlyMeaningful(options, [...OF_DAEMONS, 'platform'], why, 'layouts are copied as they are')
+    : onlyMeaningful(options, OF_DAEMONS, why, 'it applies only to loading into a daemon');
 }
 
 async function loadIntoDaemon(

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommonOptions, Context, Outcome, Run } from '../context.ts';
 import type { ValueKind } from '../commands/values.ts';
+import { OF_VARIABLES, withoutExcluded } from '../meaning.ts';
 import { assertNode } from '../node-version.ts';
 
 /** Runs a command and shows its result. */
@@ -48,6 +49,7 @@ type AnyRow = readonly [flags: string, description: string, details?: OptionDeta
 
 interface OptionDetails {
   choices?: readonly string[];
+  /** The options that it excludes; see {@link withoutExcluded}. */
   conflicts?: string | string[];
   /** Takes in a value, with what was taken in before. */
   parse?(value: string, before: unknown): unknown;
@@ -82,7 +84,8 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
     for (const option of Object.values<AnyRow>({ ...row.options, ...COMMON }))
       made.addOption(optionOf(option));
     return made.action(async () => {
-      const options = made.opts<T>();
+      const given = { ...made.opts<T>(), [OF_VARIABLES]: variablesIn(made) };
+      const options = withoutExcluded(given, exclusionsOf(row.options));
       if (row.reportsMistakes !== true) {
         assertNode(process.versions.node);
         await checkKinds(row.options, options);
@@ -91,6 +94,19 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
       await execute((context) => run(made.args, options, context), options);
     });
   };
+}
+
+/** The options that variables set. */
+function variablesIn(made: Command): Set<string> {
+  const names = Object.keys(made.opts());
+  return new Set(names.filter((name) => made.getOptionValueSource(name) === 'env'));
+}
+
+/** The options of a command, each with those that it excludes. */
+function exclusionsOf(rows: object): (readonly [string, string[]])[] {
+  return Object.entries<AnyRow>({ ...rows }).map(
+    ([name, [, , { conflicts = [] } = {}]]) => [name, [conflicts].flat()] as const,
+  );
 }
 
 async function checkKinds(rows: object, options: object): Promise<void> {
@@ -104,12 +120,11 @@ async function checkKinds(rows: object, options: object): Promise<void> {
 
 /** An option that is also a variable: `--out` is DRAYAGE_OUT. */
 function optionOf([flags, description, details = {}]: AnyRow): Option {
-  const { choices, conflicts = [], skipsEmpty = false, variable } = details;
+  const { choices, skipsEmpty = false, variable } = details;
   const isList = flags.endsWith('...>');
   const made = isList
     ? new Option(flags.replace('...>', '>'), `${description}; may be repeated`)
     : new Option(flags, description);
-  made.conflicts(conflicts);
   if (choices !== undefined) made.choices(choices);
   if (details.parse !== undefined) made.argParser<unknown>((value, before) => details.parse?.(value, before));
   else if (isList) made.argParser<string[]>(collect);
