@@ -193,7 +193,7 @@ function noneAccepted(name: string, { failures, unread }: Vetted): DrayageError 
   if (unread > 0) {
     const left = `${unread} more were not checked`;
     return refusal('REFERRER_COUNT', `${shortened(message, 350)}; ${left}`, {
-      hint: 'remove the useless signatures; the newest are checked first',
+      hint: 'sign it again: the newest signatures are checked first',
     });
   }
   const telling = failures.find(({ facts }) => facts.reason !== 'PREDICATE_TYPE') ?? failures[0];

@@ -53,7 +53,7 @@ function assertSealed(image: StoredImage, { origin, seal }: { origin: Origin; se
   const message = `nothing shows that this job saved ${names.join(', ') || nameOf(image)}`;
   throw new DrayageError('POLICY', message, {
     reason: 'UNSEALED',
-    hint: 'remove what this job did not make, or name the images that it made',
+    hint: 'name the images that this job made',
   });
 }
 

@@ -27,7 +27,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
     "build it again; if the label is the base image's, set it in the Dockerfile",
   ),
   OTHER_JOB: accept('if this job should vouch for it', 'sign in the job that builds'),
-  UNSEALED: behind(' with --image'),
+  UNSEALED: behind(': --image NAME'),
   REPORT_SIZE: behind(', or let jobs use drayage load --dotenv'),
   VARIABLE_CHOICE: ({ name = 'KEY' }) => `say which: --env ${name}=IMAGE`,
   VARIABLE_CLASH: ({ candidates: [, second = 'IMAGE'] = [] }) =>

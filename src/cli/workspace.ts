@@ -1,9 +1,9 @@
 import type { BigIntStats } from 'node:fs';
 import { dirname, isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
 import { inExisting } from '../disk/below.ts';
+import { linkError } from '../disk/io-error.ts';
 import { lookAt, lookAtLink } from '../disk/look-at.ts';
 import { Folder } from '../disk/folder.ts';
-import { DrayageError } from '../index.ts';
 import { workspaceOf } from './ci.ts';
 
 /**
@@ -15,11 +15,7 @@ export async function refuseLinks(path: string): Promise<void> {
   for (const step of isAbsolute(path) ? await stepsInWorkspace(path) : stepsOf(normalize(path))) {
     const stats = await lookAtLink(step);
     if (stats === undefined) return;
-    if (!stats.isSymbolicLink()) continue;
-    throw new DrayageError('LINK', `${step} is a symbolic link`, {
-      path: step,
-      hint: 'remove it: nothing is read or written through links',
-    });
+    if (stats.isSymbolicLink()) throw linkError(step, 'a symbolic link');
   }
 }
 

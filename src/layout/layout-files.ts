@@ -83,6 +83,6 @@ export async function readLayoutIndex(root: string): Promise<LayoutIndex> {
 export function unsafeFolder(path: string): DrayageError {
   return new DrayageError('UNSAFE', `${path} is not empty and is not an image layout: nothing was changed`, {
     path,
-    hint: 'choose another folder, or empty this one',
+    hint: 'choose another folder: one that is empty or does not exist',
   });
 }

@@ -73,7 +73,7 @@ export function assertAllRead({ unread: [entry] }: LayoutIndex, path: string): v
   if (entry === undefined) return;
   throw new DrayageError('UNSUPPORTED', `nothing is removed from ${path}: ${noteUnread(entry)}`, {
     path,
-    hint: 'the blobs that it needs are unknown: remove the entry with the tool that wrote it, then prune',
+    hint: 'the blobs that it needs are unknown: copy the images to keep into another layout instead',
   });
 }
 

@@ -39,6 +39,8 @@ describe.each(OUTPUTS)('%s writes nothing through a link in the workspace', (_, 
     for (const spelling of [path, join(workspace, path)]) {
       const { code, stderr } = await drayage(args(spelling), { cwd: workspace });
       expect([code, stderr]).toEqual([4, expect.stringContaining(`${link} is a symbolic link`)]);
+      // The link may be the user's own.
+      expect(stderr).toContain('make a copy without links: cp -rL FROM TO');
     }
     expect(await readdir(outside)).toEqual([]);
   });

@@ -35,6 +35,29 @@ test('the library never speaks in words of the command line: its callers do not 
   expect(found).toEqual([]);
 });
 
+/** What asks a person to remove something: it may be theirs, and there is a way that keeps it. */
+const REMOVAL = /(?:^|[;:,] |\bor )(?:remove|delete|erase|empty|rm) (?:it|this|that|what|the|them|-r)\b/i;
+
+test('no text asks a person to remove what is theirs', () => {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
+    // What an option of prune or unload does is removal.
+    (file) => file.endsWith('.ts') && !file.startsWith('cli/grammar/'),
+  );
+  const texts = files.flatMap((file) =>
+    textsIn(readFileSync(new URL(file, SRC), 'utf8')).map((text) => `${file}: ${text}`),
+  );
+  expect(texts.filter((text) => REMOVAL.test(text.slice(text.indexOf(': ') + 2)))).toEqual([]);
+});
+
+test.each([
+  'remove it: nothing is read or written through links',
+  'choose another folder, or empty this one',
+  'remove what this job did not make',
+  'the blobs are unknown: remove the entry, then prune',
+])('such texts are found: %s', (text) => {
+  expect(REMOVAL.test(text)).toBe(true);
+});
+
 test.each([
   `const hint = 'choose one with --image';`,
   'const hint = `name it: --env ${key}=IMAGE`;',

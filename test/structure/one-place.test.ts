@@ -12,6 +12,12 @@ const ONE_PLACE: { question: string; callee: RegExp; files: RegExp }[] = [
     files: /^select\//,
   },
   { question: 'who made an image', callee: /(^|\.)authenticate$/, files: /^select\// },
+  {
+    question: 'what is at a path, where any failure may be taken for absence',
+    callee: /^(?:l?stat|access|exists)(?:Sync)?$/,
+    // What they then open says what is wrong.
+    files: /^disk\/|^cli\/(?:artifact-errors|notation|output-file|trust-file|writable)\.ts$/,
+  },
 ];
 
 /** Calls that answer such a question elsewhere, one line each. */
@@ -53,6 +59,8 @@ describe('a question that one room answers', () => {
     ['cli/commands/verify.ts', 'policy?.choose([image], () => {});'],
     ['verbs/load/load.ts', 'options.policy.check(image, config);'],
     ['verbs/sign.ts', 'await authenticate?.(image, place);'],
+    ['cli/reports.ts', 'await stat(path).catch(() => undefined);'],
+    ['docker/connect/context.ts', 'return access(path).then(yes, no);'],
   ])('is found in %s: %s', (file, text) => {
     expect(callsElsewhere(file, text)).toHaveLength(1);
   });

@@ -51,7 +51,7 @@ function outsideJob(): never {
     'USAGE',
     `this is not a ${knownCis} job, and only a job can give back what it has loaded`,
     {
-      hint: 'outside a job, name an age: --older-than 24h; or remove an image yourself: docker rmi',
+      hint: 'outside a job, name an age: --older-than 24h; docker rmi removes single images',
     },
   );
 }

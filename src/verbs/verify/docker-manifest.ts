@@ -45,6 +45,6 @@ function differs({ path }: Layout, what: string): DrayageError {
   const message = `${DOCKER_MANIFEST_FILE} names ${what}, which index.json does not: docker load would take what was not verified`;
   return new DrayageError('MALFORMED', message, {
     path: `${path}/${DOCKER_MANIFEST_FILE}`,
-    hint: `remove ${DOCKER_MANIFEST_FILE}, or get the layout again`,
+    hint: `get the layout again, or load it with drayage, which does not read ${DOCKER_MANIFEST_FILE}`,
   });
 }
