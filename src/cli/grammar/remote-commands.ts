@@ -49,7 +49,10 @@ export const REMOTE_COMMANDS: readonly MakeCommand[] = [
     ],
     load: async () => (await import('../commands/promote.ts')).promoteImages,
     options: {
-      from: ['--from <layout...>', 'a layout to read; default: every one below .drayage'],
+      from: [
+        '--from <layout...>',
+        'a layout, oci-archive:FILE or docker-archive:FILE; default: every layout below .drayage',
+      ],
       all: ['--all', 'copy every image that has a name, to the references in --to'],
       to: ['--to <ref...>', "a target; with --all 'registry.example/group/{name}:{tag}'"],
       semver: ['--semver', 'give references without a tag those of $CI_COMMIT_TAG: v1.2.3 is 1.2.3, 1.2, 1'],
