@@ -6,6 +6,7 @@ import { parseJson } from '../oci/json.ts';
 import { goObject } from '../oci/go-object.ts';
 import { textSchema } from '../oci/parse.ts';
 import { eitherSignal } from '../stream/signals.ts';
+import { fileError, isNoFile } from '../system-error.ts';
 import { shellWord } from '../text/shell-word.ts';
 
 /** How to run a helper. */
@@ -28,7 +29,7 @@ const answerSchema = goObject({ Username: textSchema, Secret: textSchema });
  * Asks `docker-credential-<name>` for the credential of a registry, as docker does. Errors never contain the program's
  * output.
  * @returns undefined if it has none
- * @throws {@link DrayageError} `NOT_FOUND` if there is no such program; `UNREACHABLE` if it fails; `TIMEOUT`, `USAGE`
+ * @throws {@link DrayageError} `NOT_FOUND` if there is no such program, `IO` if it cannot be run; `UNREACHABLE` if it fails; `TIMEOUT`, `USAGE`
  */
 export async function askCredentialHelper(
   name: string,
@@ -89,9 +90,8 @@ async function run(
   } catch (cause) {
     signal?.throwIfAborted();
     if (over.aborted) throw new DrayageError('TIMEOUT', `${program} did not answer for ${input}`, { cause });
-    throw new DrayageError('NOT_FOUND', `${program} cannot be run`, {
-      cause,
-      hint: "docker's config.json names it (credsStore, credHelpers): install it, or take its name out there",
-    });
+    const hint =
+      "docker's config.json names it (credsStore, credHelpers): install it, or take its name out there";
+    throw fileError(cause, `${program} cannot be run`, { hint: isNoFile(cause) ? hint : undefined });
   }
 }

@@ -181,6 +181,17 @@ describe('helpers', () => {
     await expect(find(config, 'other.example', env)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test('one that is there and cannot be run is not taken for absent', async () => {
+    const { PATH: path = '' } = await helper(answer('me', 'pw'));
+    const folder = path.split(':')[0] ?? '';
+    await chmod(join(folder, 'docker-credential-vault'), 0o644);
+    await expect(find({ credsStore: 'vault' }, 'r.example', { PATH: folder })).rejects.toMatchObject({
+      code: 'IO',
+      message: 'docker-credential-vault cannot be run: permission denied (EACCES)',
+      facts: { hint: undefined },
+    });
+  });
+
   test('an identity token comes under a name of its own', async () => {
     expect(await find({ credsStore: 'vault' }, 'r.example', await helper(answer('<token>', 'it')))).toEqual({
       identityToken: 'it',
