@@ -5,6 +5,7 @@ import { Layout } from '../../src/layout/layout.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 import type { CliOptions, CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
+import { FakeDaemon } from '../support/fake-daemon.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
@@ -56,6 +57,24 @@ describe('a report that cannot be written is refused before anything changes', (
     expect([code, stderr]).toEqual([1, expect.stringContaining('cannot write .drayage/annotations.json')]);
     expect(fake.requests()).toEqual([]);
   });
+});
+
+test.each([
+  ['save', '--from', 'lay', '-o', 'out'],
+  ['merge', 'lay', '-o', 'out', '--expect', 'none'],
+  ['load', 'lay', '--dotenv', '.env', '--expect', 'none'],
+  ['promote', '--all', '--from', 'lay', '--to', 'REGISTRY/{name}:{tag}', '--expect', 'none'],
+])('images that would share a variable are refused before anything changes: %s', async (...args) => {
+  await layoutWith('lay', 'team/a.b:1');
+  await layoutWith('lay', 'team/a-b:1');
+  const [registry, daemon] = [await FakeRegistry.start(), await FakeDaemon.start()];
+  const before = await listFiles(cwd);
+  const given = args.map((text) => text.replace('REGISTRY', registry.host));
+  const { code, stderr } = await run(given, { ...JOB, DOCKER_HOST: daemon.host });
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/ would both be DRAYAGE_\w*TEAM_A_B_REF\n/)]);
+  expect(await listFiles(cwd)).toEqual(before);
+  const changes = [...registry.requests(), ...daemon.lines].filter((line) => !/^(?:GET|HEAD) /.test(line));
+  expect(changes).toEqual([]);
 });
 
 test.each([

@@ -4,6 +4,7 @@ import { DrayageError } from '../../errors.ts';
 import type { ImageConfig } from '../../oci/config.ts';
 import { parseConfig } from '../../oci/config.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { digestAlgorithm } from '../../oci/digest.ts';
 import type { Document, Manifest, ParsedDocument } from '../../oci/manifest.ts';
 import { OCI_CONFIG } from '../../oci/media-types.ts';
 import type { ArchiveContents } from './contents.ts';
@@ -85,6 +86,8 @@ export class PartsReader {
     for (const [i, { entry, layer }] of layers.entries()) {
       const [expected, actual] = [diffIds[i], layer?.diffId];
       if (actual === undefined || actual === expected) continue;
+      if (expected !== undefined && digestAlgorithm(expected) !== digestAlgorithm(actual))
+        throw otherHash(entry, expected);
       const message = `layer ${quote(entry)} is not the one that its config names`;
       throw new DrayageError('DIGEST_MISMATCH', message, { entry, expected, actual });
     }
@@ -95,4 +98,14 @@ export class PartsReader {
     ({ config, name }: NamedConfig) => parseConfig(config.bytes, `archive entry ${quote(name)}`),
     ({ config }) => config.descriptor.digest,
   );
+}
+
+/** Layers of an archive are hashed as they pass, by sha256 alone. */
+function otherHash(entry: string, diffId: Digest): DrayageError {
+  const message = `layer ${quote(entry)} is named by ${digestAlgorithm(diffId)} in its config, which is not read from an archive`;
+  return new DrayageError('UNSUPPORTED', message, {
+    entry,
+    digest: diffId,
+    hint: 'unpack it with tar -C DIR -xf FILE, and name that DIR',
+  });
 }

@@ -711,6 +711,16 @@ describe('an archive with sha512 blobs', () => {
   });
 });
 
+test('a config that names its layers by sha512 is not told as damage', async () => {
+  const rootfs = { type: 'layers', diff_ids: [BASE, APP].map((layer) => digestOf(layer, 'sha512')) };
+  const bytes = without('config', entry('c.json', imageConfig([BASE, APP], { rootfs })));
+  await expect(readBytes(bytes)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('layer "base" is named by sha512 in its config') as string,
+    hint: expect.stringContaining('tar -C DIR -xf FILE') as string,
+  });
+});
+
 test('an archive of another version is an error that names the entry', async () => {
   const bytes = tar(entry('oci-layout', '{"imageLayoutVersion":"2.0.0"}'), index());
   await expect(readBytes(bytes)).rejects.toMatchObject({ facts: { entry: 'oci-layout', actual: '2.0.0' } });

@@ -15,6 +15,8 @@ describe('a file that is no tar archive is named as such', () => {
     ['\n<?xml version="1.0"?>', 'XML'],
     ['version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5\n', 'git lfs pull'],
     ['{"error":"404 Not Found"}', 'JSON'],
+    // In this form a daemon tells why it broke an archive off, behind what it has sent.
+    ['{"message":"404 Not Found"}', 'JSON'],
     ['PK\x03\x04', 'unpack'],
   ])('%j, with a hint, small and large', async (text, hint) => {
     for (const bytes of [Buffer.from(text), Buffer.from(text.padEnd(5000, ' '))]) {

@@ -163,17 +163,6 @@ describe('the end of an archive', () => {
   });
 });
 
-test.each([
-  ['short', ''],
-  ['longer than a header', ' '.repeat(600)],
-])('the message of a server in place of an archive is not that of a daemon: %s', async (_title, more) => {
-  await expect(read(Buffer.from(`{"message":"404 Not Found"}${more}`))).rejects.toMatchObject({
-    code: 'MALFORMED',
-    message: expect.stringMatching(/^not a tar archive/) as string,
-    facts: { hint: expect.stringContaining('it begins like JSON') as string },
-  });
-});
-
 describe('refused', () => {
   test.each([
     ['a checksum that is wrong', bad({ checksum: 1 }), 'MALFORMED'],
