@@ -1,19 +1,21 @@
-import type { InspectedImage, InspectedLayer, InspectResult } from '../index.ts';
+import type { InspectedLayer, InspectResult, OmittedPart } from '../index.ts';
 import { formatBytes } from '../text/bytes.ts';
 import { count } from '../text/count.ts';
+import { describeKeeper } from '../text/kept.ts';
 
 /** Seconds for people: `0.4 s`. */
 export function formatSeconds(seconds: number): string {
   return `${seconds.toFixed(1)} s`;
 }
 
-/** Where omitted layers are: `2 layers (90 MB of 100 MB): job 4711 of project 12 has them until 2026-01-01T00:00:00.000Z`. */
-export function describePart(
-  { where, until, layers, bytes }: InspectedImage['omitted'][number],
-  { size }: Pick<InspectedImage, 'size'>,
-): string {
-  const kept = until === null ? '' : ` until ${until}`;
-  return `${count(layers, 'layer')} (${formatBytes(bytes)} of ${formatBytes(size)}): ${where} has them${kept}`;
+/**
+ * How many layers are omitted, and where they are: `2 layers (90 MB of 100 MB): job 4711 of project 12 has them`.
+ * @param size stored bytes of all layers of the image, if they are of one
+ */
+export function describePart(part: OmittedPart, size?: number): string {
+  const { layers, bytes } = part;
+  const all = size === undefined ? '' : ` of ${formatBytes(size)}`;
+  return `${count(layers, 'layer')} (${formatBytes(bytes)}${all}): ${describeKeeper(part)}`;
 }
 
 /** Where an absent layer is that may not be distributed: `not distributable and absent: it is at https://layers.example/a`. */

@@ -47,7 +47,7 @@ function formatImage(image: InspectedImage): string {
     ['Reference', image.ref],
     ['Created', image.created ?? ''],
     ['Size', image.reference === undefined ? formatBytes(image.size) : ''],
-    ...image.omitted.map((part): [string, string] => ['Omitted', describePart(part, image)]),
+    ...image.omitted.map((part): [string, string] => ['Omitted', describePart(part, image.size)]),
     ['Layers', image.reference === undefined ? '' : `in docker of ${daemonTitle(image.reference.daemon)}`],
     ...Object.entries(image.annotations).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   ];

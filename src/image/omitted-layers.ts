@@ -54,30 +54,49 @@ export interface OmittedPart {
   where: string;
   /** When that place expires, as ISO 8601; null if nobody says. */
   until: string | null;
+  /** The artifact of the job that has them; null for a base image. */
+  job: Omit<JobPlace, 'expires'> | null;
   layers: number;
   /** Stored bytes of these layers. */
   bytes: number;
 }
 
 /**
- * Where omitted layers are, as the image's annotations state it.
- * @param omitted the blobs of its omitted layers, each once
+ * Where omitted layers are, as the images' annotations state it. A layer that several of them omit counts for the first.
+ * @param images each with the blobs of its omitted layers
  * @throws {@link DrayageError} `MALFORMED`
  */
 export function omittedParts(
-  omitted: readonly Pick<Descriptor, 'digest' | 'size'>[],
-  image: { root: Descriptor; annotations: Annotations },
+  images: readonly {
+    root: Descriptor;
+    annotations?: Annotations | undefined;
+    omitted: readonly Pick<Descriptor, 'digest' | 'size'>[];
+  }[],
 ): OmittedPart[] {
-  const jobs = baseJobsOf(image);
   const parts = new Map<string, OmittedPart>();
-  for (const { digest, size } of omitted) {
-    const job = jobs.get(digest);
-    const where = job === undefined ? (image.annotations[BASE_NAME] ?? 'another layout') : describeJob(job);
-    const { layers, bytes } = parts.get(where) ?? { layers: 0, bytes: 0 };
-    const until = job?.expires ?? null;
-    parts.set(where, { where, until, layers: layers + 1, bytes: bytes + size });
+  const known = new Set<Digest>();
+  for (const { root, annotations = {}, omitted } of images) {
+    const jobs = baseJobsOf({ root, annotations });
+    for (const { digest, size } of omitted) {
+      if (known.has(digest)) continue;
+      known.add(digest);
+      const place = placeOf(jobs.get(digest), annotations);
+      const key = JSON.stringify(place);
+      const { layers, bytes } = parts.get(key) ?? { layers: 0, bytes: 0 };
+      parts.set(key, { ...place, layers: layers + 1, bytes: bytes + size });
+    }
   }
   return [...parts.values()];
+}
+
+function placeOf(
+  place: JobPlace | undefined,
+  annotations: Annotations,
+): Pick<OmittedPart, 'where' | 'until' | 'job'> {
+  if (place === undefined)
+    return { where: annotations[BASE_NAME] ?? 'another layout', until: null, job: null };
+  const { expires, ...job } = place;
+  return { where: describeJob(place), until: expires ?? null, job };
 }
 
 /** What annotations state about omitted layers, and nothing else. */

@@ -173,10 +173,9 @@ function describe(
         ...(urls && { nonDistributable: { urls } }),
       };
     }),
-    omitted: omittedParts(
-      [...blobs.values()].filter(({ digest }) => omitted.has(digest)),
-      stored,
-    ),
+    omitted: omittedParts([
+      { ...stored, omitted: [...blobs.values()].filter(({ digest }) => omitted.has(digest)) },
+    ]),
     attached,
   };
 }

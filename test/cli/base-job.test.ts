@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { FetchResult, InspectResult, SaveResult } from '../../src/index.ts';
+import type { FetchResult, InspectResult, SaveResult, VerifyResult } from '../../src/index.ts';
 import { makeCargo } from '../docker/cargo.ts';
 import { drayage, drayageJson } from '../support/cli.ts';
 import { JobChain } from '../support/job-chain.ts';
@@ -16,6 +16,7 @@ const RUNS = [
   makeCargo({ layers: ['base', 'one', 'two', 'three'] }),
 ];
 const FIRST = makeCargo({ layers: ['base', 'one'] });
+const FAR = '2999-01-01T00:00:00.000Z';
 
 let chain: JobChain;
 beforeEach(async () => {
@@ -146,7 +147,7 @@ describe('save --base-job', () => {
     const second = await chain.pipeline('2', RUNS[1] ?? expect.fail());
     expect(statuses(second)).toEqual(['omitted', 'omitted', 'written']);
     expect(second.stderr).not.toContain('does not say');
-    expect(second.stderr).toMatch(/are omitted: .* has them$/m);
+    expect(second.stderr).toMatch(/are omitted: .* has them, in \.drayage\/1 at /);
   });
 
   test('says that nobody tells until when it is kept', async () => {
@@ -231,13 +232,36 @@ describe('a layout whose base is a job', () => {
     },
   );
 
-  test('says in inspect and on its page what is omitted, where it is and until when', async () => {
-    await drayage(['fetch', '--job', 'build', '--out', 'thin'], { cwd: chain.cwd, env: chain.envOf('2') });
-    const told = /2 layers \(.* of .*\): job 1 of project 12 has them until 2999-01-01/;
+  test.each([['inspect'], ['inspect', '--html', '-'], ['verify']])(
+    'says in %s what is omitted, where it is and until when',
+    async (verb, ...options) => {
+      await chain.run('2', 'fetch', '--job', 'build', '--out', 'thin');
+      const { code, stdout } = await chain.run('2', verb, 'thin', ...options);
+      const { origin } = new URL(chain.gitlab.url);
+      const place = `job 1 of project 12 has them until ${FAR}, in .drayage/1 at ${origin}`;
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/\b2 layers \(\d+ B(?: of \d+ B)?\): job/)]);
+      expect(stdout).toContain(place);
+    },
+  );
+
+  test('names in --json of inspect and verify the artifact that has what is omitted', async () => {
+    await chain.run('2', 'fetch', '--job', 'build', '--out', 'thin');
     const { images } = await drayageJson<InspectResult>(['inspect', 'thin'], { cwd: chain.cwd });
-    expect(images[0]?.omitted).toMatchObject([{ where: 'job 1 of project 12', layers: 2 }]);
-    expect((await chain.run('2', 'inspect', 'thin')).stdout).toMatch(told);
-    expect((await chain.run('2', 'inspect', 'thin', '--html', '-')).stdout).toMatch(told);
+    const { origin } = new URL(chain.gitlab.url);
+    const parts = [
+      {
+        where: 'job 1 of project 12',
+        until: FAR,
+        job: { server: origin, project: '12', job: '1', path: '.drayage/1' },
+        layers: 2,
+        bytes: FIRST.layers.reduce((sum, { size }) => sum + size, 0),
+      },
+    ];
+    expect(images.map(({ omitted }) => omitted)).toEqual([parts]);
+    const { layouts } = await drayageJson<{ layouts: VerifyResult[] }>(['verify', 'thin'], {
+      cwd: chain.cwd,
+    });
+    expect(layouts.map(({ omitted }) => omitted)).toEqual([{ layers: 2, bytes: parts[0]?.bytes, parts }]);
   });
 
   test('is verified and merged without what it omits, which stays where it is', async () => {

@@ -103,7 +103,9 @@ test('a page has neither unseen characters nor a password, and no markup of an i
     size: 1,
     annotations: { [hostile]: hostile },
     layers: [{ digest: hostile, size: 1, createdBy: hostile, sharedBy: 1 }],
-    omitted: [{ where: hostile, until: hostile, layers: 1, bytes: 1 }],
+    omitted: [
+      { where: hostile, until: hostile, job: { server: hostile, path: hostile }, layers: 1, bytes: 1 },
+    ],
   };
   const page = formatHtml(
     { images: [image], bytes: { stored: 1, unshared: 1 } } as unknown as InspectResult,

@@ -63,7 +63,7 @@ function describeImage(image: InspectedImage): string[] {
       ? `  size      ${formatBytes(image.size)}`
       : `  reference ${count(image.reference.diffIds.length, 'layer')}, all in docker of ${daemonTitle(image.reference.daemon)}`,
     ...image.layers.map(describeLayer),
-    ...image.omitted.map((part) => `  omitted   ${describePart(part, image)}`),
+    ...image.omitted.map((part) => `  omitted   ${describePart(part, image.size)}`),
     ...image.attached.map(
       ({ digest, type, predicateType }) =>
         `  attached  ${digest}  ${predicateType ?? type ?? 'of unknown kind'}`,

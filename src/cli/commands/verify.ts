@@ -5,7 +5,7 @@ import { worstExitCode } from '../exit-code.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import { withoutCredentials } from '../../text/userinfo.ts';
-import { describeElsewhere } from '../format.ts';
+import { describeElsewhere, describePart } from '../format.ts';
 import { wordsOf } from '../error-words.ts';
 import { openLayouts } from '../places.ts';
 import type { JobOptions } from '../job-query.ts';
@@ -95,6 +95,7 @@ function describeLayout(
   return [
     ...origins.flatMap(describeOrigin),
     ...words.map(({ message }) => withoutCredentials(message)),
+    ...omitted.parts.map((part) => `omitted: ${describePart(part)}`),
     ...nonDistributable.map(({ digest, urls }) => `layer ${digest} is ${describeElsewhere(urls)}`),
     ...references.map(
       ({ digest, daemon }) =>

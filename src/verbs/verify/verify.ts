@@ -9,6 +9,8 @@ import { readReference } from '../../image/reference.ts';
 import { layeredManifests } from '../../image/documents.ts';
 import { layersOf } from '../../image/stated-layers.ts';
 import type { Layer } from '../../image/layer.ts';
+import type { OmittedPart } from '../../image/omitted-layers.ts';
+import { omittedParts } from '../../image/omitted-layers.ts';
 import { prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
 import type { Layout } from '../../layout/layout.ts';
@@ -63,8 +65,8 @@ export interface VerifyResult {
   blobs: number;
   /** Their stored bytes. */
   bytes: number;
-  /** Omitted layers, each once, and their stored bytes. They were not read. */
-  omitted: { layers: number; bytes: number };
+  /** Omitted layers, each once, their stored bytes, and where they are, which nobody vouches for. They were not read. */
+  omitted: { layers: number; bytes: number; parts: OmittedPart[] };
   /** Absent layers that may not be distributed, each once, and where they are. They were not read. */
   nonDistributable: { digest: Digest; urls: string[] }[];
   /** References to images in daemons, whose layers were not read. */
@@ -75,11 +77,14 @@ export interface VerifyResult {
   images: VerifiedImage[];
 }
 
+/** A root with the layers that it omits. */
+type OmittingRoot = Parameters<typeof omittedParts>[0][number];
+
 /** A pass over a layout. */
 interface Verification extends Pick<VerifyOptions, 'layout'> {
   checks: Checks;
-  /** Stored bytes of omitted layers. */
-  omitted: Map<Digest, number>;
+  /** What the roots omit. */
+  omitted: OmittingRoot[];
   /** The addresses of absent non-distributable layers. */
   elsewhere: Map<Digest, string[]>;
   references: Map<Digest, DaemonIdentity>;
@@ -121,7 +126,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const verification: Verification = {
     layout,
     checks,
-    omitted: new Map(),
+    omitted: [],
     elsewhere: new Map(),
     references: new Map(),
     layers: new Map(),
@@ -139,12 +144,21 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   return {
     entries: entries.length,
     ...counts,
-    omitted: { layers: omitted.size, bytes: [...omitted.values()].reduce((sum, size) => sum + size, 0) },
+    omitted: sumOf(omittedParts(omitted)),
     nonDistributable: [...elsewhere].map(([digest, urls]) => ({ digest, urls })),
     references: [...references].map(([digest, daemon]) => ({ digest, daemon })),
     problems,
     images,
   };
+}
+
+function sumOf(parts: OmittedPart[]): VerifyResult['omitted'] {
+  const sum = { layers: 0, bytes: 0 };
+  for (const { layers, bytes } of parts) {
+    sum.layers += layers;
+    sum.bytes += bytes;
+  }
+  return { ...sum, parts };
 }
 
 /** Lists what every entry leads to, so that the totals are known, then reads it. */
@@ -165,13 +179,19 @@ async function verifyEntries(entries: readonly Descriptor[], verification: Verif
 }
 
 /** What a root leads to. Its documents are read and checked. */
-async function list(root: Descriptor, { layout, checks, options }: Verification): Promise<ImageContents> {
+async function list(
+  root: Descriptor,
+  { layout, checks, omitted, options }: Verification,
+): Promise<ImageContents> {
+  const { annotations } = root;
   const onDamaged = (error: DrayageError): void => void checks.problems.push(error);
-  return contentsOf(layout, root, { ...options, annotations: root.annotations, onDamaged });
+  const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
+  if (contents.omitted.length > 0) omitted.push({ root, annotations, omitted: contents.omitted });
+  return contents;
 }
 
 async function verifyContents(contents: ImageContents, verification: Verification): Promise<void> {
-  const { layout, checks, omitted, elsewhere, layers, options } = verification;
+  const { layout, checks, elsewhere, layers, options } = verification;
   const root = contents.root.descriptor;
   const read = async (blob: Descriptor): Promise<void> => drain(await checks.source.open(blob, options));
   for (const child of contents.absent) {
@@ -187,7 +207,6 @@ async function verifyContents(contents: ImageContents, verification: Verificatio
   if (reference !== undefined) verification.references.set(root.digest, reference.daemon);
   // The other documents were checked when they were read.
   for (const { descriptor } of contents.documents) await checks.once(descriptor, async () => {});
-  for (const { digest, size } of contents.omitted) omitted.set(digest, size);
   for (const { digest, urls = [] } of contents.nonDistributable) elsewhere.set(digest, urls);
   for (const blob of contents.blobs) {
     for (const layer of layers.get(blob.digest) ?? [undefined]) {

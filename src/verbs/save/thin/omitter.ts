@@ -14,6 +14,7 @@ import { omittedParts } from '../../../image/omitted-layers.ts';
 import type { Ledger } from '../../../image/ledger.ts';
 import type { SizeLimits } from '../../../image/size-check.ts';
 import { formatBytes } from '../../../text/bytes.ts';
+import { describeKeeper } from '../../../text/kept.ts';
 import type { Platform } from '../../../oci/platform.ts';
 import { matchesPlatform } from '../../../oci/platform.ts';
 import type { OnProgress } from '../../../progress.ts';
@@ -139,8 +140,9 @@ function noteJobs(image: ArrivedImage, onProgress: OnProgress | undefined): void
   const jobs = baseJobsOf(image);
   const total = image.layers.reduce((sum, { size }) => sum + size, 0);
   const omitted = image.layers.filter(({ digest, status }) => status === 'omitted' && jobs.has(digest));
-  for (const { where, until, layers, bytes } of omittedParts(omitted, image)) {
-    const message = `${nameOf(image)}: ${layers} of ${count(image.layers.length, 'layer')} (${formatBytes(bytes)} of ${formatBytes(total)}) are omitted: ${where} has them${until === null ? '' : ` until ${until}`}`;
+  for (const part of omittedParts([{ ...image, omitted }])) {
+    const { layers, bytes } = part;
+    const message = `${nameOf(image)}: ${layers} of ${count(image.layers.length, 'layer')} (${formatBytes(bytes)} of ${formatBytes(total)}) are omitted: ${describeKeeper(part)}`;
     onProgress?.({ kind: 'note', message });
   }
 }
