@@ -114,6 +114,8 @@ export interface ReferredImage {
   image: Digest;
   /** The config digest. */
   id: Digest;
+  /** Familiar references with their tags; empty for an unnamed image. */
+  names: readonly string[];
   /** DiffIDs of its layers, bottom first. */
   diffIds: readonly Digest[];
   platform: Platform;

@@ -88,6 +88,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, LastingEndpoint, 
   /** The daemon's own version. */
   readonly serverVersion: string;
   readonly #target: LoadTarget & SaveTarget;
+  readonly #info: DaemonFacts<unknown>['info'];
 
   private constructor(transport: Transport, facts: DaemonFacts<Store<DaemonKind>>, probeInterval: number) {
     this.host = transport.host.name;
@@ -95,6 +96,7 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, LastingEndpoint, 
     this.title = facts.kind.title;
     this.apiVersion = facts.apiVersion;
     this.serverVersion = facts.serverVersion;
+    this.#info = facts.info;
     const { kind: store, platform } = facts;
     this.#target = {
       transport,
@@ -217,11 +219,11 @@ export class DockerDaemon implements ImageEndpoint, ImageTags, LastingEndpoint, 
   }
 
   /**
-   * What tells this daemon from others, as long as it keeps its images.
+   * What tells this daemon from others, as long as it keeps its images: as it said when it was connected.
    * @throws {@link DrayageError} `UNSAFE` for podman, which makes up an ID for each answer
    */
   async identity(options: ContentOptions = {}): Promise<DaemonIdentity> {
-    return readIdentity(this.#target, options);
+    return readIdentity(this.#target, this.#info, options);
   }
 
   /**

@@ -21,7 +21,7 @@ import { readManifest } from './documents.ts';
 export const IMAGE_REFERENCE = 'application/vnd.drayage.image-reference.v1+json';
 
 /** An image that stays in a daemon, and that daemon. Its layers are in no layout. */
-export interface ImageReference extends ReferredImage {
+export interface ImageReference extends Omit<ReferredImage, 'names'> {
   daemon: DaemonIdentity;
 }
 

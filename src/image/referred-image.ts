@@ -1,4 +1,4 @@
-import type { DaemonIdentity, ImageEndpoint, LastingEndpoint, ReferredImage } from '../content/endpoint.ts';
+import type { DaemonIdentity, LastingEndpoint, ReferredImage } from '../content/endpoint.ts';
 import type { ContentOptions } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { REVISION } from '../oci/annotations.ts';
@@ -20,7 +20,7 @@ const HINT = 'run this job on the runner of that daemon, or build the image agai
 export async function assertReferred(
   { name, tag }: { name: string; tag?: string | undefined },
   reference: ImageReference,
-  endpoint: Pick<ImageEndpoint, 'inspect'> & Partial<LastingEndpoint>,
+  endpoint: Partial<LastingEndpoint>,
   options: ContentOptions = {},
 ): Promise<void> {
   const lasting = lastingEndpoint(endpoint, name);
@@ -28,23 +28,14 @@ export async function assertReferred(
   if (there === undefined || !isSameDaemon(there, reference.daemon))
     throw otherDaemon(name, reference, there);
   const found = await referred(lasting, reference, options);
-  const flaw =
-    typeof found === 'string'
-      ? found
-      : (differenceOf(reference, found) ?? (await flawOfTag(tag, reference, endpoint, options)));
+  const flaw = typeof found === 'string' ? found : (differenceOf(reference, found) ?? flawOfTag(tag, found));
   if (flaw !== undefined) throw goneImage(name, reference, flaw);
 }
 
 /** Whether the daemon has lost the tag by which the saving job held the image, in words. */
-async function flawOfTag(
-  tag: string | undefined,
-  reference: ImageReference,
-  endpoint: Pick<ImageEndpoint, 'inspect'>,
-  { signal }: ContentOptions,
-): Promise<string | undefined> {
-  if (tag === undefined) return undefined;
-  const { names } = await endpoint.inspect(reference.image, { signal });
-  return names.some((name) => name.endsWith(`:${tag}`)) ? undefined : `the image has no tag ${tag}`;
+function flawOfTag(tag: string | undefined, { names }: ReferredImage): string | undefined {
+  const isHeld = tag === undefined || names.some((name) => name.endsWith(`:${tag}`));
+  return isHeld ? undefined : `the image has no tag ${tag}`;
 }
 
 /** The endpoint as one that can be referred to. */

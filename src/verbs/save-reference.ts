@@ -1,7 +1,15 @@
-import type { DaemonIdentity, ImageEndpoint, ImageTags, LastingEndpoint } from '../content/endpoint.ts';
+import type {
+  DaemonIdentity,
+  EndpointImage,
+  ImageEndpoint,
+  ImageTags,
+  LastingEndpoint,
+  ReferredImage,
+} from '../content/endpoint.ts';
 import type { ContentOptions } from '../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import { withOrigin } from '../ci/origin.ts';
+import { isDrayageError } from '../errors.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { buildReference } from '../image/reference.ts';
 import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
@@ -14,6 +22,7 @@ import { once } from '../stream/tap.ts';
 import { pipelineLeaseholder } from './load/lease.ts';
 import { nameImage } from './load/name-image.ts';
 import { putHeld } from './load/put-held.ts';
+import type { Inspecting } from './save/sources/daemon.ts';
 import { inspectAll } from './save/sources/daemon.ts';
 
 /** Options of {@link saveReference}. */
@@ -77,11 +86,40 @@ export async function saveReference(options: SaveReferenceOptions): Promise<Save
   const started = performance.now();
   const { from, to, signal } = options;
   const daemon = await from.identity({ signal });
-  const planned: PlannedReference[] = [];
-  for (const { image, names } of await inspectAll(from, options))
-    planned.push({ names, reference: { ...(await from.refer(image.id, { signal })), daemon } });
+  const planned = (await inspectAll(referring(from), options)).map(
+    ({ image: { referred }, names }): PlannedReference => ({ names, reference: { ...referred, daemon } }),
+  );
   const images = await to.update((content) => storeAll(planned, content, options), { signal });
   return { layout: to.location, daemon, images, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Finds images with all that a reference says of them, in one question each. */
+function referring(from: ImageEndpoint & LastingEndpoint): Inspecting<ReferredEndpointImage> {
+  return {
+    inspect: async (text, { signal }) => {
+      const { names, ...referred } = await referTo(from, text, { signal });
+      return { id: referred.image, names: [...names], diffIds: [...referred.diffIds], referred };
+    },
+  };
+}
+
+/** An image in a daemon, and what a reference to it says. */
+interface ReferredEndpointImage extends EndpointImage {
+  referred: Omit<ReferredImage, 'names'>;
+}
+
+async function referTo(
+  from: ImageEndpoint & LastingEndpoint,
+  text: string,
+  options: ContentOptions,
+): Promise<ReferredImage> {
+  try {
+    return await from.refer(text, options);
+  } catch (error) {
+    if (!isDrayageError(error, 'NOT_FOUND')) throw error;
+    // A daemon that does not find an image by its config's digest may find it when it is asked in other ways.
+    return from.refer((await from.inspect(text, options)).id, options);
+  }
 }
 
 /** A reference that is about to be stored. */
@@ -126,7 +164,7 @@ async function hold(
 ): Promise<void> {
   if (lease === undefined || unique === undefined) return;
   const holder = pipelineLeaseholder(lease.pipeline, lease.now);
-  await putHeld({ to: from, lease: holder, signal }, unique, [unique], (names) =>
-    nameImage(from, reference, names, { signal }),
+  await putHeld({ to: from, lease: holder, signal }, unique, [unique], async (names, list) =>
+    nameImage(from, reference, names, await list(), { signal }),
   );
 }

@@ -19,8 +19,8 @@ export class LastingDaemon extends MemoryEndpoint implements LastingEndpoint {
   }
 
   async refer(image: string): Promise<ReferredImage> {
-    const { id, diffIds } = await this.inspect(image);
+    const { id, names, diffIds } = await this.inspect(image);
     const platform = await this.platform();
-    return { image: id, id, diffIds, platform, documents: [], ...this.lies.get(id) };
+    return { image: id, id, names, diffIds, platform, documents: [], ...this.lies.get(id) };
   }
 }

@@ -105,9 +105,17 @@ describe.each(KINDS)('references to images in %s', (kind) => {
     );
     expect(await sizeOf(join(folder, 'counted'))).toBeLessThanOrEqual(16 * 1024);
     expect(proxy.bytes).toBeLessThan(128 * 1024);
-    const archives = proxy.lines.filter((line) => line.startsWith('GET /images/get'));
-    expect(archives).toHaveLength(kind === 'docker-28-containerd' ? 1 : 0);
     expect(result.images[0]?.diffIds).toHaveLength(LAYERS);
+    const asked = proxy.lines.splice(0);
+    const archives = asked.filter((line) => /^(GET \/images\/get|POST \/images\/load)/.test(line));
+    // A containerd store gives its manifest away only in an archive.
+    expect(archives).toHaveLength(kind === 'docker-28-containerd' ? 2 : 0);
+    expect(asked).toHaveLength(kind === 'docker-28-containerd' ? 11 : 8);
+    const load = ['load', 'counted', '--host', proxy.host];
+    const { images } = await drayageJson<LoadResult>(load, { cwd: folder, env: gitlab(2) });
+    expect(images).toMatchObject([{ status: 'present', bytesSent: 0 }]);
+    expect(proxy.lines.filter((line) => /\/images\/(get|load)/.test(line))).toEqual([]);
+    expect(proxy.lines).toHaveLength(8);
   });
 
   test.skipIf(skip)('serve three jobs, and end with the pipeline', async () => {

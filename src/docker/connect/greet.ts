@@ -2,6 +2,8 @@ import * as v from 'valibot';
 import type { ContentOptions } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { Platform } from '../../oci/platform.ts';
+import type { DaemonInfo } from './info.ts';
+import { readInfo } from './info.ts';
 import { errorMessage, drain, readJson } from './reply.ts';
 import type { DaemonReply, Transport } from './transport.ts';
 
@@ -9,8 +11,8 @@ import type { DaemonReply, Transport } from './transport.ts';
 export interface DaemonSigns {
   /** A header of the daemon's first reply. */
   header: (name: string) => string | undefined;
-  /** The type of driver that keeps its images, if it says so. */
-  driver: () => Promise<string | undefined>;
+  /** What it says of itself. It is asked once. */
+  info: () => Promise<DaemonInfo>;
 }
 
 /** Tells the kind of a daemon. */
@@ -23,6 +25,8 @@ export interface DaemonFacts<Kind> {
   apiVersion: string;
   serverVersion: string;
   platform: Platform;
+  /** What it says of itself, if its kind could not be told without that. */
+  info: DaemonInfo | undefined;
 }
 
 /** The newest version of the API that this library knows. */
@@ -35,7 +39,6 @@ const versionSchema = v.looseObject({
   Os: v.string(),
   Arch: v.string(),
 });
-const infoSchema = v.looseObject({ DriverStatus: v.nullish(v.array(v.array(v.string())), []) });
 
 /**
  * Asks a daemon for its kind and versions, and agrees with it on a version of the API.
@@ -56,12 +59,13 @@ export async function greet<Kind>(
     await transport.open({ ...options, path: '/version' }),
     'version',
   );
+  let info: Promise<DaemonInfo> | undefined;
   const kind = await identify({
     header: (name) => pong.header(name),
-    driver: () => driverType(transport, options),
+    info: () => (info ??= readInfo(transport, options)),
   });
   const platform = { os: version.Os, architecture: version.Arch };
-  return { kind, apiVersion, serverVersion: version.Version, platform };
+  return { kind, apiVersion, serverVersion: version.Version, platform, info: await info };
 }
 
 /** Whether version `a` of the API is at least `b`. */
@@ -104,11 +108,6 @@ function agreeOn(offered: string): string {
     );
   }
   return atLeast(offered, NEWEST_API) ? NEWEST_API : offered;
-}
-
-async function driverType(transport: Transport, options: ContentOptions): Promise<string | undefined> {
-  const info = await readJson(infoSchema, await transport.open({ ...options, path: '/info' }), 'info');
-  return info.DriverStatus?.find(([key]) => key === 'driver-type')?.[1];
 }
 
 /** The number after `1.`, which is the whole version of this API. */

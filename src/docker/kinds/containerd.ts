@@ -28,7 +28,7 @@ const STAGING = 'drayage-load';
 export const containerdStore: Store<'containerd'> = {
   kind: 'containerd',
   title: 'docker with the containerd image store',
-  isOf: async (signs) => (await signs.driver()) === 'io.containerd.snapshotter.v1',
+  isOf: async (signs) => (await signs.info()).driver === 'io.containerd.snapshotter.v1',
   spools: false,
   hasIdentity: true,
   namesByConfig: false,
@@ -52,7 +52,8 @@ export const containerdStore: Store<'containerd'> = {
     return (
       (await contentFlaw(toLoad, found, options)) ??
       layerFlaw(image, found.diffIds) ??
-      (await listFlaw(images, root.digest, options))
+      // Of each manifest, the daemon has said whether its content is there.
+      (found.manifests === undefined ? await listFlaw(images, root.digest, options) : undefined)
     );
   },
 };

@@ -31,12 +31,12 @@ export async function referImage(
 ): Promise<ReferredImage> {
   const { images, store, canChoose } = target;
   const found = await images.inspect(text, { signal, manifests: canChoose && !store.namesByConfig });
-  const { id: image, diffIds, created, labels, os, architecture, variant } = found;
+  const { id: image, names, diffIds, created, labels, os, architecture, variant } = found;
   const platform = { os, architecture, ...(variant !== undefined && { variant }) };
-  const described = { image, diffIds, platform, created, labels };
+  const described = { image, names, diffIds, platform, created, labels };
   if (store.namesByConfig) return { ...described, id: image, documents: [] };
   const wanted = partsOf(found, target.platform);
-  if (wanted === undefined) throw unknownConfig(target, text);
+  if (wanted === undefined) throw unknownConfig(target, image);
   const documents = await completed(target, wanted, known, { signal });
   return { ...described, id: configDigestIn(documents), documents };
 }

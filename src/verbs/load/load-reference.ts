@@ -36,12 +36,13 @@ export async function loadReference(
   const name = nameOf(stored);
   const naming = namingEndpoint(to, name);
   try {
-    return await putHeld(target, unique, names, async (held) => {
-      const owner = (await to.list({ signal })).find((image) => image.names.includes(unique));
+    return await putHeld(target, unique, names, async (held, list) => {
+      const before = await list();
+      const owner = before.find((image) => image.names.includes(unique));
       if (owner !== undefined && owner.id !== reference.image)
         throw goneImage(name, reference, `${unique} means ${owner.id}`);
       await assertReferred({ name, tag: tagOfSaver(stored, reference.id) }, reference, to, { signal });
-      return nameImage(naming, reference, held, { signal });
+      return nameImage(naming, reference, held, before, { signal });
     });
   } catch (error) {
     if (isDrayageError(error, 'NOT_FOUND')) throw goneImage(name, reference, 'the image is gone');

@@ -11,15 +11,16 @@ export type NamingEndpoint = Pick<ImageTags, 'list' | 'tag' | 'remove'>;
 
 /**
  * Gives an image that is in the daemon its names, in this order. After a failure, names mean what they meant before.
+ * @param before the images of the daemon
  * @throws {@link DrayageError} `NOT_FOUND` if the image is gone; `USAGE` for an invalid name; `DAEMON`, `UNREACHABLE`
  */
 export async function nameImage(
   to: NamingEndpoint,
   { image, diffIds }: Pick<ReferredImage, 'image' | 'diffIds'>,
   names: readonly string[],
+  before: readonly NamedImage[],
   { signal }: ContentOptions,
 ): Promise<EndpointLoadResult> {
-  const before = await to.list({ signal });
   const owners = names.flatMap((name) => ownerOf(before, name) ?? []);
   const set: string[] = [];
   try {

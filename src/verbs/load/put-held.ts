@@ -1,7 +1,6 @@
-import type { ImageTags, EndpointLoadResult, NamedImage } from '../../content/endpoint.ts';
+import type { EndpointLoadResult, ImageEndpoint, ImageTags, NamedImage } from '../../content/endpoint.ts';
 import type { ContentOptions } from '../../content/source.ts';
 import { isDrayageError } from '../../errors.ts';
-import type { Digest } from '../../oci/digest.ts';
 import type { Leaseholder } from './lease.ts';
 import { leaseReference } from './lease.ts';
 
@@ -10,9 +9,12 @@ const MAX_ATTEMPTS = 3;
 
 /** Where an image gets its names, and who holds them. */
 export interface PutOptions extends ContentOptions {
-  to: Pick<ImageTags, 'list'>;
+  to: Pick<ImageTags, 'list'> & Pick<ImageEndpoint, 'inspect'>;
   lease?: Leaseholder | undefined;
 }
+
+/** The images of a daemon just before an image is put. A list costs a daemon more than anything else that is asked. */
+type ListBefore = () => Promise<readonly NamedImage[]>;
 
 /**
  * Puts an image under its names. With a leaseholder, each name comes after its lease: the daemon gets the image under
@@ -25,20 +27,21 @@ export async function putHeld(
   { to, lease, signal }: PutOptions,
   unique: string,
   names: readonly string[],
-  put: (names: readonly string[]) => Promise<EndpointLoadResult>,
+  put: (names: readonly string[], before: ListBefore) => Promise<EndpointLoadResult>,
 ): Promise<EndpointLoadResult> {
-  if (lease === undefined) return put(names);
-  const images = await to.list({ signal });
+  const list: ListBefore = async () => to.list({ signal });
+  if (lease === undefined) return put(names, list);
+  const images = await list();
   const held = names.flatMap((name) => [leaseReference(lease, unique, name, images), name]);
   for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
     try {
-      const result = await put(held);
-      if (hasNames(await to.list({ signal }), result.daemonId, held)) return result;
+      const result = await put(held, attempt === 1 ? async () => images : list);
+      if (hasNames(await to.inspect(result.daemonId, { signal }), held)) return result;
     } catch (error) {
       if (!isOfOthers(error)) throw error;
     }
   }
-  return put(held);
+  return put(held, list);
 }
 
 /** Whether other jobs of a daemon may be the reason for a failure. */
@@ -48,7 +51,6 @@ function isOfOthers(error: unknown): boolean {
 }
 
 /** Podman shows names in `localhost/` without that prefix. */
-function hasNames(images: readonly NamedImage[], id: Digest, names: readonly string[]): boolean {
-  const there = images.find((image) => image.id === id)?.names ?? [];
+function hasNames({ names: there }: Pick<NamedImage, 'names'>, names: readonly string[]): boolean {
   return names.every((name) => there.includes(name) || there.includes(name.replace(/^localhost\//, '')));
 }

@@ -13,9 +13,9 @@ test.each<[string, Record<string, string>, string | undefined, boolean]>([
   let asked = false;
   const store = await storeOf({
     header: (name) => headers[name],
-    driver: async () => {
+    info: async () => {
       asked = true;
-      return driver;
+      return { driver, id: '', name: '', root: '' };
     },
   });
   expect(store.kind).toBe(kind);

@@ -17,8 +17,8 @@ import { select, selectEach } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 
 /** An image that is requested from a daemon. */
-export interface WantedImage {
-  image: EndpointImage;
+export interface WantedImage<Found extends EndpointImage = EndpointImage> {
+  image: Found;
   /** The names by which it was requested. */
   names: string[];
   /** The image's ID; for one platform of several, the digest of its manifest. */

@@ -1,5 +1,5 @@
 import type { ArrivedImage } from '../../../content/arrived-image.ts';
-import type { EndpointImage, ImageEndpoint } from '../../../content/endpoint.ts';
+import type { EndpointImage, ImageEndpoint, InspectImageOptions } from '../../../content/endpoint.ts';
 import { DrayageError } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { Platform } from '../../../oci/platform.ts';
@@ -57,18 +57,23 @@ async function oneByOne(
   return images;
 }
 
+/** Finds an image in a daemon, and what the caller wants to know of it. */
+export interface Inspecting<Found extends EndpointImage> {
+  inspect(image: string, options: InspectImageOptions): Promise<Found>;
+}
+
 /**
  * Finds the requested images, each once, with the names by which they were requested.
  * @throws {@link DrayageError} `USAGE` if none is requested; `NOT_FOUND`
  */
-export async function inspectAll(
-  daemon: ImageEndpoint,
+export async function inspectAll<Found extends EndpointImage>(
+  daemon: Inspecting<Found>,
   options: Pick<SourceOptions, 'images' | 'names' | 'platform' | 'signal' | 'onProgress'>,
-): Promise<WantedImage[]> {
+): Promise<WantedImage<Found>[]> {
   if ((options.images ?? []).length === 0)
     throw new DrayageError('USAGE', 'no image given', { reason: 'NO_IMAGE_GIVEN' });
   const { images = [], platform, signal } = options;
-  const wanted = new Map<Digest, WantedImage>();
+  const wanted = new Map<Digest, WantedImage<Found>>();
   for (const text of images) {
     const image = await daemon.inspect(text, { signal, platforms: platform !== undefined });
     const { names, digest } = wanted.get(image.id) ?? { names: [], digest: digestFor(text, image, platform) };
