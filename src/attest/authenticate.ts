@@ -147,7 +147,7 @@ async function vetHolder(
   demand: Demand,
   options: ContentOptions,
 ): Promise<AcceptedSignature[] | undefined> {
-  for (const { root: index } of await place.images(options)) {
+  for (const { root: index } of await place.images({ ...options, byContent: true })) {
     if (!isIndexType(index.mediaType) || index.digest === root.digest) continue;
     for await (const node of walk(place, index, options)) {
       if (

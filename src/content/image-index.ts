@@ -1,3 +1,4 @@
+import type { DrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { OnProgress } from '../progress.ts';
@@ -32,6 +33,13 @@ export interface ListOptions extends ContentOptions {
   onProgress?: OnProgress | undefined;
   /** Whether `images` lists references to images in daemons, too, whose layers are not here. Default false. */
   references?: boolean | undefined;
+  /**
+   * Whether only documents decide what is an image. What entries state beside their content may come from anybody: then it
+   * hides none. Default false.
+   */
+  byContent?: boolean | undefined;
+  /** Gets an error for each entry that names content and cannot be read. Default: such an entry is skipped. */
+  onDamaged?: ((error: DrayageError) => void) | undefined;
 }
 
 /** The images of a reference: one image, or all images that share a name, each for its own platform. */

@@ -50,6 +50,15 @@ export function cosignSubjects(
   };
 }
 
+/** Annotations without what says that an entry belongs to an image. */
+export function withoutCosign(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([key, value]) => !isOfCosign(key, value)));
+}
+
+function isOfCosign(key: string, value: string): boolean {
+  return (key === KIND && Object.hasOwn(KINDS, value)) || (key === REF_NAME && tagOf(value) !== undefined);
+}
+
 function tagOf(name: string | undefined): { subject: Digest; suffix: string | undefined } | undefined {
   const [, algorithm, hex, suffix] = TAG.exec(name ?? '') ?? [];
   const subject = `${algorithm}:${hex}`;

@@ -3,6 +3,7 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { LayoutEntries } from '../oci/image-index.ts';
+import { entriesByContent } from './by-content.ts';
 import { isCosignEntry } from './cosign-entry.ts';
 import type { ListedImage } from './entries.ts';
 import { bare, groupEntries } from './entries.ts';
@@ -13,7 +14,7 @@ import { entryNames } from './names.ts';
 import type { ReferrersBySubject } from './referrers.ts';
 import { findReferrers } from './referrers.ts';
 import { sortEntries } from './sort-entries.ts';
-import { unreadError } from './unread.ts';
+import { reportDamaged, unreadError } from './unread.ts';
 
 /** An index.json, and where the content of its entries is. */
 export interface ListingOptions {
@@ -31,7 +32,8 @@ export interface ListingOptions {
 /** The images of an index.json, wherever it is stored. */
 export class Listing implements ImageIndex {
   readonly #options: ListingOptions;
-  readonly #kinds = new Map<Digest, EntryKind>();
+  /** By what entries state of their content. */
+  readonly #kinds = new Map<string, EntryKind>();
   #walked: { entries: readonly Descriptor[]; referrers: ReferrersBySubject } | undefined;
 
   constructor(options: ListingOptions) {
@@ -40,6 +42,9 @@ export class Listing implements ImageIndex {
 
   async images(options: ListOptions = {}): Promise<StoredImage[]> {
     const { images, notes } = await this.#list(options);
+    const { index, place } = this.#options;
+    if (options.onDamaged !== undefined)
+      reportDamaged((await index(options)).unread, place, options.onDamaged);
     for (const message of notes) options.onProgress?.({ kind: 'note', message });
     return images.map(bare);
   }
@@ -84,14 +89,18 @@ export class Listing implements ImageIndex {
   async #list(options: ListOptions): Promise<{ images: ListedImage[]; notes: string[] }> {
     options.signal?.throwIfAborted();
     const index = await this.#options.index(options);
-    return sortEntries(index, (root) => this.#kindOf(root, options), options.references);
+    const kindOf = (root: Descriptor): Promise<EntryKind> => this.#kindOf(root, options);
+    const entries = options.byContent === true ? await entriesByContent(index, kindOf) : index;
+    return sortEntries(entries, kindOf, options.references);
   }
 
   /** An unreadable root counts as an image: reading it gives the error. */
   async #kindOf(root: Descriptor, options: ContentOptions): Promise<EntryKind> {
     try {
-      const kind = this.#kinds.get(root.digest) ?? (await readKind(this.#options.content, root, options));
-      this.#kinds.set(root.digest, kind);
+      const { mediaType, digest, artifactType, platform } = root;
+      const key = JSON.stringify([mediaType, digest, artifactType, platform]);
+      const kind = this.#kinds.get(key) ?? (await readKind(this.#options.content, root, options));
+      this.#kinds.set(key, kind);
       return kind;
     } catch {
       options.signal?.throwIfAborted();

@@ -1,7 +1,10 @@
+import { currentBudget } from '../budget.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
-import type { WalkOptions } from '../image/contents.ts';
+import { isDrayageError } from '../errors.ts';
+import type { WalkNode, WalkOptions } from '../image/contents.ts';
 import { walk } from '../image/contents.ts';
 import { subjectOf } from '../image/documents.ts';
+import { isUnreadable } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDocumentType } from '../oci/media-types.ts';
@@ -14,8 +17,8 @@ export type ReferrersBySubject = ReadonlyMap<Digest, readonly Descriptor[]>;
  * Finds the manifests and indexes that have a `subject`, among the entries of index.json and everything nested in them,
  * in one walk. Their descriptors are as in a registry's list: with the artifact type and the manifest's own annotations
  * (OCI distribution-spec, listing referrers). Also finds what belongs to content by cosign's names, without a
- * `subject`. Absent content is skipped.
- * @throws {@link DrayageError} errors of `source` for damaged content
+ * `subject`. Absent and damaged content is skipped: it refers to nothing, and others need not suffer for it.
+ * @throws {@link DrayageError} errors of `source` that are not about content; `LIMIT` beyond the run's budget
  */
 export async function findReferrers(
   source: ContentSource,
@@ -36,7 +39,7 @@ export async function findReferrers(
     if (!(await source.has(entry, options))) continue;
     const named = cosignSubject(entry);
     if (named !== undefined) note(named.subject, named.referrer);
-    for await (const node of walk(source, entry, { ...options, seen })) {
+    for await (const node of readable(source, entry, { ...options, seen })) {
       if (node.kind !== 'manifest' && node.kind !== 'index') continue;
       const { descriptor, value } = node.document;
       if (value.subject === undefined) continue;
@@ -52,6 +55,25 @@ export async function findReferrers(
     }
   }
   return new Map([...found].map(([subject, referrers]) => [subject, [...referrers.values()]]));
+}
+
+/** What can be walked of a root. */
+async function* readable(
+  source: ContentSource,
+  root: Descriptor,
+  options: WalkOptions,
+): AsyncGenerator<WalkNode, void, undefined> {
+  try {
+    yield* walk(source, root, { ...options, onDamaged: passOver });
+  } catch (error) {
+    passOver(error);
+  }
+}
+
+/** Throws an error that is not about content. */
+function passOver(error: unknown): void {
+  const isOfContent = isUnreadable(error) || isDrayageError(error, 'LINK');
+  if (!isOfContent || error === currentBudget()?.exceeded) throw error;
 }
 
 /** Whether a root refers to an image, such as a signature, and so is not an image itself. */

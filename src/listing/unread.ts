@@ -1,7 +1,7 @@
 import { DrayageError } from '../errors.ts';
 import { IMAGE_NAME, REF_NAME } from '../oci/annotations.ts';
 import type { UnreadEntry } from '../oci/image-index.ts';
-import { reasonUnread } from '../oci/image-index.ts';
+import { contentNamed, reasonUnread } from '../oci/image-index.ts';
 import { INDEX_FILE } from '../oci/layout.ts';
 import { isObject } from '../oci/parse.ts';
 import { NO_NAME } from '../text/no-name.ts';
@@ -23,9 +23,27 @@ export function unreadError(
 ): DrayageError | undefined {
   const meant = [reference, familiar(reference)];
   const entry = unread.find((one) => stated(one).some((text) => meant.includes(text ?? '')));
-  if (entry === undefined) return undefined;
+  return entry === undefined ? undefined : unreadable(entry, place);
+}
+
+/**
+ * Reports the entries that name content and cannot be read. They are damaged: an entry of another kind names content that
+ * nobody here can find.
+ */
+export function reportDamaged(
+  unread: readonly UnreadEntry[],
+  place: string,
+  onDamaged: (error: DrayageError) => void,
+): void {
+  for (const entry of unread) if (contentNamed(entry) !== undefined) onDamaged(unreadable(entry, place));
+}
+
+function unreadable(entry: UnreadEntry, place: string): DrayageError {
   const message = `${titleOf(entry)} cannot be read in ${place}: index.json: ${reasonUnread(entry)}`;
-  return new DrayageError('MALFORMED', message, { path: place });
+  return new DrayageError('MALFORMED', message, {
+    path: place,
+    hint: 'get the layout again, or choose other images by name',
+  });
 }
 
 function titleOf(entry: UnreadEntry, index = INDEX_FILE): string {

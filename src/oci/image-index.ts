@@ -108,6 +108,17 @@ function readEntries(entries: readonly unknown[], what: string): LayoutEntries {
   return found;
 }
 
+/**
+ * The content that an unread entry names all the same, if its type, digest and size can be read. A property beside these must
+ * not hide content.
+ */
+export function contentNamed(entry: UnreadEntry): Descriptor | undefined {
+  if (!isObject(entry) || namesNothing(entry) !== undefined) return undefined;
+  const { mediaType, digest, size } = entry;
+  const read = match(descriptorSchema, { mediaType, digest, size });
+  return read.problem === undefined ? read.value : undefined;
+}
+
 /** Why an entry is not read. */
 export function reasonUnread(entry: UnreadEntry): string {
   return readEntry(entry).problem ?? '';

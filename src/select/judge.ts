@@ -1,4 +1,5 @@
-import type { PlacedImage } from '../content/image-index.ts';
+import type { ImagePlace, PlacedImage, StoredImage } from '../content/image-index.ts';
+import type { Voucher } from '../content/policy.ts';
 import { originOf, withoutRun, withSignedOrigin } from '../ci/origin.ts';
 import type { DrayageError } from '../errors.ts';
 import { isDrayageError } from '../errors.ts';
@@ -32,19 +33,20 @@ export async function judge(
   if (authenticate === undefined) return [...found];
   const judged: JudgedImage[] = [];
   const signedRuns = new Set<JudgedImage>();
-  const copies = new Map<Digest, PlacedImage[]>();
-  for (const one of found) {
-    const { digest } = one.image.root;
-    const same = copies.get(digest);
-    if (same === undefined) copies.set(digest, [one]);
-    else same.push(one);
-  }
+  const placeFor = placesByDigest(found);
+  const known = new Map<string, Promise<readonly Voucher[]>>();
+  /** Copies of one image under the same names have the same signatures. */
+  const vouchersFor = async (image: StoredImage): Promise<readonly Voucher[]> => {
+    const key = JSON.stringify([image.root.digest, image.names]);
+    const vouchers = known.get(key) ?? authenticate(image, placeFor(image), { signal });
+    known.set(key, vouchers);
+    return vouchers;
+  };
   for (const one of found) {
     const { image } = one;
-    const place = placeOf([one, ...(copies.get(image.root.digest) ?? [])]);
     try {
-      const vouchers = await authenticate(image, place, { signal });
-      const root = await rootOf({ place, image }, { signal });
+      const vouchers = await vouchersFor(image);
+      const root = await rootOf({ place: placeFor(image), image }, { signal });
       const origin = factsOf(image, vouchers, policy)?.origin;
       const annotations = withSignedOrigin(image.annotations, origin);
       const accepted = { ...one, image: { ...image, root, annotations }, vouchers };
@@ -52,11 +54,27 @@ export async function judge(
       if (isRun(origin)) signedRuns.add(accepted);
     } catch (error) {
       if (!isDrayageError(error)) throw error;
-      judged.push({ ...one, refusal: error });
+      // A name that nobody signed leaves the signed origin as it is.
+      const vouchers = error.facts.reason === 'NAME' ? await vouchersFor({ ...image, names: [] }) : [];
+      const annotations = withSignedOrigin(image.annotations, factsOf(image, vouchers, policy)?.origin);
+      judged.push({ ...one, image: { ...image, annotations }, refusal: error });
     }
   }
   if (signedRuns.size === 0) return judged;
   return judged.map((one) => (signedRuns.has(one) || one.refusal !== undefined ? one : withoutRunOf(one)));
+}
+
+/** Returns a function that finds the places of an image: all that hold a copy, as one. */
+function placesByDigest(found: readonly PlacedImage[]): (image: StoredImage) => ImagePlace {
+  const copies = new Map<Digest, PlacedImage[]>();
+  for (const one of found) {
+    const { digest } = one.image.root;
+    const same = copies.get(digest);
+    if (same === undefined) copies.set(digest, [one]);
+    else same.push(one);
+  }
+  const places = new Map([...copies].map(([digest, same]) => [digest, placeOf(same)]));
+  return ({ root }) => places.get(root.digest) ?? placeOf([]);
 }
 
 /** Whether a signed origin states a run of a job. */

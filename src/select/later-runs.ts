@@ -23,7 +23,7 @@ export async function withLaterRuns(
   if (policy === undefined || authenticate === undefined) return [...found];
   const listed = await findAll(
     places.filter(({ asksByName }) => asksByName !== true),
-    { signal, references: true },
+    { signal, references: true, byContent: true },
   );
   // Without names, so that the signature alone says how the image is called.
   const nameless = listed.map(({ place, image }) => ({ place, image: { ...image, names: [] } }));

@@ -4,6 +4,7 @@ import { chainSources } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Selection } from './selection.ts';
 import { shellWords } from '../text/shell-word.ts';
 
 /** Several places as one: all their images, and content from the place that has it. */
@@ -60,6 +61,22 @@ async function referrersIn(
 ): Promise<Descriptor[]> {
   const lists = await Promise.all(places.map((place) => place.referrers(descriptor, options)));
   return [...new Map(lists.flat().map((referrer) => [referrer.digest, referrer])).values()];
+}
+
+/**
+ * The images of several places if all are meant: then one that cannot be read is an error.
+ * @throws {@link DrayageError} `MALFORMED`
+ */
+export async function findWhole(
+  places: readonly ImagePlace[],
+  { onProgress, signal, authenticate }: Pick<Selection, 'onProgress' | 'signal' | 'authenticate'>,
+): Promise<PlacedImage[]> {
+  const byContent = authenticate !== undefined;
+  return findAll(places, { onProgress, signal, references: true, byContent, onDamaged: refuse });
+}
+
+function refuse(error: DrayageError): never {
+  throw error;
 }
 
 /** All images of several places. */

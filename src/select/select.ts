@@ -9,7 +9,7 @@ import { matchesPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
 import type { VouchedImage } from './by-name.ts';
 import { combineByName, mergeByRoot } from './by-name.ts';
-import { findAll, findByReference } from './places.ts';
+import { findByReference, findWhole } from './places.ts';
 import type { JudgedImage } from './judge.ts';
 import { judge } from './judge.ts';
 import { ImageReader } from './read.ts';
@@ -88,7 +88,7 @@ export async function permittedNames(
   places: readonly ImagePlace[],
   { onProgress, signal, policy, authenticate }: Selection,
 ): Promise<string[]> {
-  const found = await findAll(places, { onProgress, signal, references: true });
+  const found = await findWhole(places, { onProgress, signal, authenticate });
   const all = await judge(found, { authenticate, policy, signal });
   const chosen = permitted(all, { policy });
   const names = new Set(chosen.flatMap(({ image }) => image.names));
@@ -128,10 +128,10 @@ export async function refusalOf(
  * image whose signature is refused stands in the way only if it is chosen.
  */
 async function findVouched(places: readonly ImagePlace[], selection: Selection): Promise<VouchedImage[]> {
-  const { images = [], onProgress, signal } = selection;
+  const { images = [] } = selection;
   const lists =
     images.length === 0
-      ? [await judge(await findAll(places, { onProgress, signal, references: true }), selection)]
+      ? [await judge(await findWhole(places, selection), selection)]
       : await findEach(places, images, selection);
   const found = lists.flatMap((list) => permitted(forPlatform(list, selection), selection));
   if (found.length === 0) throw nothing();

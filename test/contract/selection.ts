@@ -95,6 +95,11 @@ const HALF: SelectionContent = {
   blobs: [...ONE.blobs, ...TWO.blobs.filter(([{ mediaType }]) => !isLayerType(mediaType))],
   entries: [named(ONE.root, 'app:1'), named(TWO.root, 'half:1')],
 };
+/** Two images; the entry of the second embeds what is not its content. */
+const OTHER_DATA: SelectionContent = {
+  ...PAIR,
+  entries: [named(ONE.root, 'app:1'), { ...named(TWO.root, 'other:1'), data: 'b3RoZXI=' }],
+};
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 
 const answer = ({ root, blobs }: SampleImage, ...names: string[]): AnsweredImage => ({
@@ -240,6 +245,20 @@ const CASES: Record<string, Case> = {
         { ...named(ONE.root, 'odd:1'), digest: `blake3:${'a'.repeat(64)}` as never },
       ],
     },
+    expected: [answer(ONE, 'app:1')],
+  },
+  'an image whose entry embeds other data, with all others': {
+    content: OTHER_DATA,
+    expected: 'MALFORMED',
+  },
+  'an image whose entry embeds other data, by name': {
+    content: OTHER_DATA,
+    selection: { images: ['other:1'] },
+    expected: 'MALFORMED',
+  },
+  'an image beside one whose entry embeds other data, by name': {
+    content: OTHER_DATA,
+    selection: { images: ['app:1'] },
     expected: [answer(ONE, 'app:1')],
   },
   'two images, one of them by the start of its digest': {

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { signaturePolicy } from '../../src/attest/authenticate.ts';
 import { bundleReferrer } from '../../src/attest/referrer.ts';
@@ -10,6 +11,7 @@ import { gitlab } from '../../src/ci/gitlab/gitlab.ts';
 import { originAnnotations } from '../../src/ci/origin.ts';
 import { originPolicy } from '../../src/ci/origin-policy.ts';
 import { Layout } from '../../src/layout/layout.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
 import { once } from '../../src/stream/tap.ts';
 import { permittedNames, refusalOf, select } from '../../src/select/select.ts';
@@ -51,12 +53,45 @@ interface Stated {
   /** The signed pipeline; default: that of the others. */
   pipeline?: string;
   /** The names that are signed. */
-  names?: string[];
+  names?: readonly string[];
   /** What the index says instead. */
   annotations?: Record<string, string | undefined>;
-  as?: string[];
+  as?: readonly string[];
   platform?: string;
   unsigned?: boolean;
+}
+
+type Restated = Omit<Partial<Descriptor>, 'annotations'> & { annotations?: Record<string, unknown> };
+
+/** What an entry may state that hides its image from those who believe it. */
+const HIDING: [string, Restated][] = [
+  ['the kind of a signature', { annotations: { kind: 'dev.cosignproject.cosign/sigs' } }],
+  [
+    'the name of a signature',
+    { annotations: { 'org.opencontainers.image.ref.name': `sha256-${'a'.repeat(64)}.sig` } },
+  ],
+  ['the type of an artifact', { artifactType: 'application/vnd.example' }],
+  ['no platform', { platform: { os: 'unknown', architecture: 'unknown' } }],
+];
+
+/** What an entry may state that makes it unreadable. */
+const SPOILING: [string, Restated][] = [
+  ['an annotation that is no text', { annotations: { note: 5 } }],
+  ['embedded data of other content', { data: 'b3RoZXI=' }],
+  ['an annotation in another spelling', { ...({ Annotations: {} } as object) }],
+];
+
+/** Changes the entry of an image in index.json, as whoever can write the file may. */
+async function restate({ path }: Layout, { root }: SampleImage, stated: Restated): Promise<void> {
+  const file = `${path}/index.json`;
+  const index = JSON.parse(await readFile(file, 'utf8')) as { manifests: Descriptor[] };
+  const { annotations, ...others } = stated;
+  const manifests = index.manifests.map((entry) =>
+    entry.digest === root.digest
+      ? { ...entry, ...others, annotations: { ...entry.annotations, ...annotations } }
+      : entry,
+  );
+  await writeFile(file, JSON.stringify({ ...index, manifests }));
 }
 
 describe.each(JOBS)('in $ci.title', ({ ci, variables }) => {
@@ -150,6 +185,69 @@ describe.each(JOBS)('in $ci.title', ({ ci, variables }) => {
         }
       }
       expect(await permittedNames(places, await signed())).toEqual(['app:1']);
+    });
+
+    test.each([
+      ...HIDING.map((one) => [...one, ['app:1']] as const),
+      ...SPOILING.map((one) => [...one, ['other:1']] as const),
+    ])('%s of the new run, by name', async (_, stated, as) => {
+      const places = [await layoutOf(old), await layoutOf({ ...later, as })];
+      await restate(places[1] as Layout, NEW, stated);
+      const [one, ...others] = await select(places, await signed({ images: ['app:1'] }));
+      expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+    });
+
+    test.each(HIDING)('%s of the new run, among all', async (_, stated) => {
+      const places = [await layoutOf(old), await layoutOf(later)];
+      await restate(places[1] as Layout, NEW, stated);
+      const [one, ...others] = await select(places, await signed());
+      expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+    });
+
+    test.each(SPOILING)('%s of the new run is damage among all', async (_, stated) => {
+      const places = [await layoutOf(old), await layoutOf(later)];
+      await restate(places[1] as Layout, NEW, stated);
+      await expect(select(places, await signed())).rejects.toMatchObject({ code: 'MALFORMED' });
+      const byName = await signed({ images: ['app:1'] });
+      await expect(select(places, byName)).rejects.toMatchObject({ code: 'MALFORMED' });
+      await expect(permittedNames(places, await signed())).rejects.toMatchObject({ code: 'MALFORMED' });
+    });
+
+    test('another name and another pipeline of the new run', async () => {
+      const annotations = { [`${PREFIX}pipeline-id`]: '4712' };
+      const places = [await layoutOf(old), await layoutOf({ ...later, as: ['other:1'], annotations })];
+      await expect(select(places, await signed())).rejects.toMatchObject({ facts: { reason: 'NAME' } });
+      const [one] = await select(places, await signed({ images: ['app:1'] }));
+      expect(one?.root.digest).toBe(NEW.root.digest);
+    });
+
+    test('a damaged image that nobody asked for is no obstacle', async () => {
+      const damaged = sampleImage(['damaged']);
+      const place = await layoutOf(later, { image: damaged, job: '200', as: ['damaged:1'] });
+      for (const { digest, size } of [damaged.config, damaged.root]) {
+        await writeFile(`${place.path}/blobs/${digest.replace(':', '/')}`, Buffer.alloc(size, 'x'));
+        const [one, ...others] = await select(
+          [await Layout.open(place.path)],
+          await signed({ images: ['app:1'] }),
+        );
+        expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+      }
+    });
+
+    test('copies of one image are checked once', async () => {
+      const counts = [];
+      for (const n of [2, 4]) {
+        const places = await Promise.all(Array.from({ length: n }, () => layoutOf(later)));
+        let count = 0;
+        const { authenticate = expect.fail(), ...selection } = await signed();
+        const counting: typeof authenticate = async (...args) => {
+          count += 1;
+          return authenticate(...args);
+        };
+        expect(await select(places, { ...selection, authenticate: counting })).toHaveLength(1);
+        counts.push(count);
+      }
+      expect(counts).toEqual([1, 1]);
     });
 
     test.each([

@@ -6,7 +6,7 @@ import { bare } from '../../listing/entries.ts';
 import { meansDigest, notFound, resolveImage } from '../../listing/lookup.ts';
 import { familiar } from '../../listing/names.ts';
 import { findReferrers } from '../../listing/referrers.ts';
-import { unreadError } from '../../listing/unread.ts';
+import { reportDamaged, unreadError } from '../../listing/unread.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { bareDescriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -70,7 +70,8 @@ export class DockerImages implements ImageIndex {
     return images;
   }
 
-  async images({ onProgress }: ListOptions = {}): Promise<StoredImage[]> {
+  async images({ onProgress, onDamaged }: ListOptions = {}): Promise<StoredImage[]> {
+    if (onDamaged !== undefined) reportDamaged(this.#own.unread, ARCHIVE, onDamaged);
     for (const message of this.#notes) onProgress?.({ kind: 'note', message });
     this.#assertUsable(this.#unusable);
     return [...this.#listed.values()].map(bare);
@@ -98,9 +99,7 @@ export class DockerImages implements ImageIndex {
     return [...((await this.#referrers(undefined)).get(digest) ?? [])];
   }
 
-  readonly #referrers = memoize(async () =>
-    findReferrers(this.#content, this.#own.entries, { onDamaged: () => {} }),
-  );
+  readonly #referrers = memoize(async () => findReferrers(this.#content, this.#own.entries));
 
   async #readAll(bytes: Uint8Array, reader: PartsReader): Promise<void> {
     const onOther = (text: string): void =>

@@ -132,13 +132,16 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     layers: new Map(),
     options: { signal: selection.signal },
   };
+  const { omitted, elsewhere, references, options } = verification;
   const entries = await layout.entries();
   await verifyEntries(entries, verification);
+  const onDamaged = (error: DrayageError): void => void checks.problems.push(error);
+  const byContent = selection.authenticate !== undefined;
+  const listed = await layout.images({ ...options, references: true, byContent, onDamaged });
   const { problems, counts } = checks;
-  const { omitted, elsewhere, references, options } = verification;
   if (problems.length === 0) await checks.collect(async () => assertDockerManifest(layout, options));
   const images: VerifiedImage[] = [];
-  for (const image of await layout.images({ ...options, references: true })) {
+  for (const image of listed) {
     images.push({ image, refusal: (await refusalOf({ place: layout, image }, selection)) ?? null });
   }
   return {

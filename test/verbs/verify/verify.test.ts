@@ -1,5 +1,5 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { originPolicy } from '../../../src/ci/origin-policy.ts';
@@ -10,9 +10,16 @@ import type { Digest } from '../../../src/oci/digest.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { save } from '../../../src/verbs/save/save.ts';
 import { verify } from '../../../src/verbs/verify/verify.ts';
+import { layoutFiles } from '../../gitlab/artifacts.ts';
 import { fixtureArchive } from '../../support/fixtures.ts';
 import type { SampleImage } from '../../../src/testing/sample-images.ts';
-import { addSample, imageOf, sampleImage, sampleIndex } from '../../../src/testing/sample-images.ts';
+import {
+  addSample,
+  imageOf,
+  sampleImage,
+  sampleIndex,
+  sampleReferrer,
+} from '../../../src/testing/sample-images.ts';
 import { everyChunkReported } from '../../support/every-chunk.ts';
 import { listFiles } from '../../support/list-files.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -85,6 +92,69 @@ test.each([
   await writeFile(file, JSON.stringify({ ...index, manifests }));
   const [problem] = await problemsOf(path);
   expect([...DAMAGE, 'UNSUPPORTED']).toContain(problem?.code);
+});
+
+function data(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? '').toString('base64');
+}
+
+function manifestOf({ blobs }: SampleImage): Uint8Array | undefined {
+  return blobs.at(-1)?.[1];
+}
+
+describe('an entry that names content, and cannot be read, is a problem, though nobody asked for it:', () => {
+  const [image, other] = [sampleImage(['a']), sampleImage(['b'])];
+  const referrer = sampleReferrer(image.root);
+
+  test.each<[string, SampleImage, object]>([
+    ['embedded data of other content', other, { data: data(manifestOf(image)) }],
+    ['embedded data of other content, in a referrer', referrer, { data: data(manifestOf(image)) }],
+    ['embedded data of other content, in a blob', other, { ...other.config, data: data(manifestOf(image)) }],
+    ['the start of the content', other, { data: data(manifestOf(other)?.subarray(0, 9)) }],
+    ['embedded data that is no base64', other, { data: '*' }],
+    ['embedded data that is no text', other, { data: 5 }],
+    ['embedded data in another spelling', other, { Data: data(manifestOf(other)) }],
+    ['an annotation that is no text', other, { annotations: { note: 5 } }],
+    ['embedded data, beside an entry of the same content', image, { data: '*' }],
+  ])('%s', async (_, damaged, stated) => {
+    const layout = await layoutOf(image, other);
+    await layout.update((transaction) => addSample(transaction, referrer));
+    expect((await verify({ layout })).problems).toEqual([]);
+    const file = join(layout.path, 'index.json');
+    const index = JSON.parse(await readFile(file, 'utf8')) as { manifests: object[] };
+    await writeFile(
+      file,
+      JSON.stringify({ ...index, manifests: [...index.manifests, { ...damaged.root, ...stated }] }),
+    );
+    expect((await verify({ layout })).problems).toMatchObject([
+      { code: 'MALFORMED', message: expect.stringContaining('index.json') as string },
+    ]);
+  });
+
+  test.each<[string, (embedded: object) => SampleImage]>([
+    ['an index', (embedded) => sampleIndex([image], [{ ...other.root, ...embedded }])],
+    [
+      'an index in an index',
+      (embedded) => sampleIndex([sampleIndex([image], [{ ...other.root, ...embedded }])]),
+    ],
+  ])('in %s', async (_, indexOf) => {
+    for (const [text, codes] of [
+      [data(manifestOf(other)), []],
+      ['*', ['MALFORMED']],
+    ] as const) {
+      const { root, blobs } = indexOf({ data: text });
+      const path = join(await temporaryFolder(), 'layout');
+      for (const [name, bytes] of layoutFiles([...blobs, ...other.blobs], {
+        folder: '.',
+        manifests: [root],
+      })) {
+        await mkdir(dirname(join(path, name)), { recursive: true });
+        await writeFile(join(path, name), bytes);
+      }
+      const layout = await Layout.open(path);
+      expect((await verify({ layout })).problems.map(({ code }) => code)).toEqual(codes);
+    }
+  });
 });
 
 test.each([
