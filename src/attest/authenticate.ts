@@ -5,6 +5,7 @@ import type { ContentOptions } from '../content/source.ts';
 import type { BuildType } from '../ci/build.ts';
 import { DrayageError } from '../errors.ts';
 import { walk } from '../image/contents.ts';
+import { isUnreadable } from '../image/image.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
@@ -149,17 +150,28 @@ async function vetHolder(
 ): Promise<AcceptedSignature[] | undefined> {
   for (const { root: index } of await place.images({ ...options, byContent: true })) {
     if (!isIndexType(index.mediaType) || index.digest === root.digest) continue;
-    for await (const node of walk(place, index, options)) {
-      if (
-        node.kind !== 'index' ||
-        !node.document.value.manifests.some(({ digest }) => digest === root.digest)
-      )
-        continue;
-      const { accepted } = await vetSignatures(index, place, demand, options);
-      if (accepted.length > 0) return accepted;
-    }
+    if (!(await lists(place, index, root, options))) continue;
+    const { accepted } = await vetSignatures(index, place, demand, options);
+    if (accepted.length > 0) return accepted;
   }
   return undefined;
+}
+
+/** Whether an index leads to an image. One that cannot be read leads to none. */
+async function lists(
+  place: ImagePlace,
+  index: Descriptor,
+  { digest }: Descriptor,
+  options: ContentOptions,
+): Promise<boolean> {
+  try {
+    for await (const node of walk(place, index, { ...options, onDamaged: () => {} }))
+      if (node.kind === 'index' && node.document.value.manifests.some((child) => child.digest === digest))
+        return true;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+  }
+  return false;
 }
 
 function rejected(image: StoredImage, own: Vetted, parts: readonly VettedPart[]): DrayageError {

@@ -90,7 +90,7 @@ async function byUniqueTag(
   return byDigest(source, named, hex, options);
 }
 
-/** By the first digits of a digest; a shortened digest must be unique. */
+/** By the first digits of a digest; a shortened digest must be unique. Damage matters only if nothing else is found. */
 async function byDigest(
   source: ContentSource,
   listed: readonly ListedImage[],
@@ -99,11 +99,17 @@ async function byDigest(
 ): Promise<StoredImage | undefined> {
   const fits = (digest: Digest): boolean => digest.startsWith(prefix) || digestHex(digest).startsWith(prefix);
   const found = new Map<Digest, StoredImage>();
+  const damage: DrayageError[] = [];
   for (const image of listed) {
     if (fits(image.root.digest) && !(await isReferrer(source, image.root, options)))
       note(found, image.root.digest, bare(image));
     let isImage = false;
-    for await (const { manifest, config } of presentImages(source, image.root, options)) {
+    for await (const { manifest, config } of presentImages(
+      source,
+      image.root,
+      options,
+      (error) => void damage.push(error),
+    )) {
       isImage = true;
       const one = manifest.descriptor.digest === image.root.digest ? image.root : manifest.descriptor;
       for (const digest of [manifest.descriptor.digest, config.descriptor.digest]) {
@@ -114,6 +120,7 @@ async function byDigest(
     if (reference !== undefined && (fits(reference.id) || fits(reference.image)))
       note(found, reference.id, bare(image));
   }
+  if (found.size === 0 && damage[0] !== undefined) throw damage[0];
   const roots = new Set([...found.values()].map(({ root }) => root.digest));
   if (found.size > 1 && roots.size > 1) throw ambiguous(prefix, [...found.keys()]);
   return found.values().next().value;
@@ -129,13 +136,14 @@ async function* presentImages(
   source: ContentSource,
   root: Descriptor,
   options: ContentOptions,
+  onDamaged: (error: DrayageError) => void,
 ): ReturnType<typeof images> {
-  if (!(await source.has(root, options))) return;
   try {
-    yield* images(source, root, options);
+    if (await source.has(root, options)) yield* images(source, root, options);
   } catch (error) {
-    // If the walk cannot be finished, what it reached has been searched.
-    if (!isDrayageError(error) || !['UNSUPPORTED', 'NOT_FOUND'].includes(error.code)) throw error;
+    // What the walk reached has been searched.
+    if (!isDrayageError(error) || !(isUnreadable(error) || error.code === 'LINK')) throw error;
+    if (!isDrayageError(error, 'UNSUPPORTED', 'NOT_FOUND')) onDamaged(error);
   }
 }
 

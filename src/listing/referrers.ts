@@ -36,7 +36,7 @@ export async function findReferrers(
   // Many entries may lead to the same documents: each is read once.
   const seen = new Set<Digest>();
   for (const entry of roots.values()) {
-    if (!(await source.has(entry, options))) continue;
+    if (!(await isThere(source, entry, options))) continue;
     const named = cosignSubject(entry);
     if (named !== undefined) note(named.subject, named.referrer);
     for await (const node of readable(source, entry, { ...options, seen })) {
@@ -55,6 +55,16 @@ export async function findReferrers(
     }
   }
   return new Map([...found].map(([subject, referrers]) => [subject, [...referrers.values()]]));
+}
+
+/** Whether a root is present. What is no file of its own is not. */
+async function isThere(source: ContentSource, root: Descriptor, options: ContentOptions): Promise<boolean> {
+  try {
+    return await source.has(root, options);
+  } catch (error) {
+    passOver(error);
+    return false;
+  }
 }
 
 /** What can be walked of a root. */

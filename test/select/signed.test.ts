@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { signaturePolicy } from '../../src/attest/authenticate.ts';
 import { bundleReferrer } from '../../src/attest/referrer.ts';
@@ -224,13 +224,23 @@ describe.each(JOBS)('in $ci.title', ({ ci, variables }) => {
     test('a damaged image that nobody asked for is no obstacle', async () => {
       const damaged = sampleImage(['damaged']);
       const place = await layoutOf(later, { image: damaged, job: '200', as: ['damaged:1'] });
-      for (const { digest, size } of [damaged.config, damaged.root]) {
-        await writeFile(`${place.path}/blobs/${digest.replace(':', '/')}`, Buffer.alloc(size, 'x'));
-        const [one, ...others] = await select(
-          [await Layout.open(place.path)],
-          await signed({ images: ['app:1'] }),
-        );
-        expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+      const fileOf = ({ digest }: Descriptor): string => `${place.path}/blobs/${digest.replace(':', '/')}`;
+      const damages = [
+        ...[damaged.config, damaged.root].map(
+          (blob) => async () => writeFile(fileOf(blob), Buffer.alloc(blob.size, 'x')),
+        ),
+        async () => {
+          await rm(fileOf(damaged.root));
+          await symlink(fileOf(NEW.root), fileOf(damaged.root));
+        },
+      ];
+      for (const damage of damages) {
+        await damage();
+        for (const reference of ['app:1', NEW.config.digest, NEW.root.digest.slice(7, 19)]) {
+          const layout = await Layout.open(place.path);
+          const [one, ...others] = await select([layout], await signed({ images: [reference] }));
+          expect([one?.root.digest, others]).toEqual([NEW.root.digest, []]);
+        }
       }
     });
 
