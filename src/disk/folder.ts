@@ -17,8 +17,8 @@ export interface OpenFolderOptions {
 }
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
-/** How deep {@link Folder.removeTree} goes: no folder of our own is deeper. */
-const MAX_DEPTH = 4;
+/** A name in a folder, or its bytes: what others wrote need not be text. */
+export type Name = string | Buffer;
 
 /**
  * An open folder. What is below it is reached through its handle, one name at a time, and no name is followed if it is a
@@ -52,7 +52,7 @@ export class Folder implements AsyncDisposable {
   }
 
   static async #openAt(
-    way: string,
+    way: Name,
     path: string,
     { follow = false }: OpenFolderOptions,
   ): Promise<Folder | undefined> {
@@ -61,7 +61,7 @@ export class Folder implements AsyncDisposable {
       const handle = (await canReachByHandle()) ? await open(way, flags) : undefined;
       if (handle !== undefined) return new Folder(path, handle, `/proc/self/fd/${handle.fd}`);
       await assertFolder(way, path, follow);
-      return new Folder(path, undefined, path);
+      return new Folder(path, undefined, String(way));
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       // A link or a file has several codes in the place of a folder, and one of them in that of a parent.
@@ -72,8 +72,8 @@ export class Folder implements AsyncDisposable {
   }
 
   /** The path of a name in this folder, for messages. */
-  pathOf(name: string): string {
-    return join(this.path, name);
+  pathOf(name: Name): string {
+    return join(this.path, String(name));
   }
 
   /**
@@ -81,7 +81,7 @@ export class Folder implements AsyncDisposable {
    * @returns undefined if nothing is there
    * @throws {@link DrayageError} `LINK`, `IO`
    */
-  async folder(name: string): Promise<Folder | undefined> {
+  async folder(name: Name): Promise<Folder | undefined> {
     return Folder.#openAt(this.#wayTo(name), this.pathOf(name), {});
   }
 
@@ -123,7 +123,7 @@ export class Folder implements AsyncDisposable {
    * @returns undefined if nothing is there
    * @throws {@link DrayageError} `LINK` for a link, and for another kind of file than the expected one; `IO`
    */
-  async look(name: string, kind: Kind): Promise<BigIntStats | undefined> {
+  async look(name: Name, kind: Kind): Promise<BigIntStats | undefined> {
     const path = this.pathOf(name);
     const stats = await ifThere(path, 'look at', () => this.stat(name));
     if (stats !== undefined) assertKind(path, kind, stats);
@@ -131,7 +131,7 @@ export class Folder implements AsyncDisposable {
   }
 
   /** The state of anything of this name. */
-  async stat(name: string): Promise<BigIntStats> {
+  async stat(name: Name): Promise<BigIntStats> {
     return lstat(this.#wayTo(name), { bigint: true });
   }
 
@@ -145,7 +145,7 @@ export class Folder implements AsyncDisposable {
    * @returns undefined if nothing is there
    * @throws {@link DrayageError} `LINK`, `IO`
    */
-  async openFile(name: string): Promise<FileHandle | undefined> {
+  async openFile(name: Name): Promise<FileHandle | undefined> {
     if ((await this.look(name, 'file')) === undefined) return undefined;
     const path = this.pathOf(name);
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -170,29 +170,24 @@ export class Folder implements AsyncDisposable {
     return readdir(this.#base);
   }
 
+  /** The names in this folder, as bytes. */
+  async rawNames(): Promise<Buffer[]> {
+    return readdir(this.#base, { encoding: 'buffer' });
+  }
+
   /** Moves a file or folder. Replaces a file, or an empty folder. */
-  async move(name: string, to: Folder, newName: string): Promise<void> {
+  async move(name: Name, to: Folder, newName: string): Promise<void> {
     await rename(this.#wayTo(name), to.#wayTo(newName));
   }
 
   /** Removes a file, or a link itself. */
-  async remove(name: string): Promise<void> {
+  async remove(name: Name): Promise<void> {
     await unlink(this.#wayTo(name));
   }
 
   /** Removes an empty folder. */
-  async removeEmpty(name: string): Promise<void> {
+  async removeEmpty(name: Name): Promise<void> {
     await rmdir(this.#wayTo(name));
-  }
-
-  /** Removes a file, or a folder of our own with its content. A link is removed itself. */
-  async removeTree(name: string, depth: number = MAX_DEPTH): Promise<void> {
-    if (!(await this.stat(name)).isDirectory()) return this.remove(name);
-    if (depth === 0) throw new DrayageError('LIMIT', `${this.pathOf(name)} is too deep`);
-    await using inner = await this.folder(name);
-    for (const child of (await inner?.names()) ?? []) await inner?.removeTree(child, depth - 1);
-    // Awaited here: a failure while the inner folder is being closed would have no handler.
-    await this.removeEmpty(name);
   }
 
   /** Sets the mode of this folder. */
@@ -245,8 +240,11 @@ export class Folder implements AsyncDisposable {
     await folder?.setMode(mode);
   }
 
-  #wayTo(name: string): string {
-    if (/^\.{0,2}$|[/\0]/.test(name)) throw new DrayageError('USAGE', `not a name: ${JSON.stringify(name)}`);
-    return join(this.#base, name);
+  #wayTo(name: Name): Name {
+    const text = String(name);
+    if (/^\.{0,2}$|[/\0]/.test(text)) throw new DrayageError('USAGE', `not a name: ${JSON.stringify(text)}`);
+    return typeof name === 'string'
+      ? join(this.#base, name)
+      : Buffer.concat([Buffer.from(`${this.#base}/`), name]);
   }
 }

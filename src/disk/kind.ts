@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs';
+import type { BigIntStats, PathLike } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { linkError } from './io-error.ts';
 
@@ -18,6 +18,6 @@ export function assertKind(path: string, kind: Kind, stats: BigIntStats): void {
  * @param way how the system reaches it
  * @throws {@link DrayageError} `LINK` for anything other than a folder; the system's error
  */
-export async function assertFolder(way: string, path: string, follow: boolean): Promise<void> {
+export async function assertFolder(way: PathLike, path: string, follow: boolean): Promise<void> {
   assertKind(path, 'folder', await (follow ? stat : lstat)(way, { bigint: true }));
 }

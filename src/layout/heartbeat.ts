@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Folder } from '../disk/folder.ts';
+import type { Folder, Name } from '../disk/folder.ts';
 import { ignoreErrors, ifThere, onDisk } from '../disk/io-error.ts';
 import { hasEnded, ownMark } from './process-mark.ts';
 
@@ -21,7 +21,7 @@ export function isAlive(beat: number, now: number, staleAfter: number): boolean 
  * When the owner of a heartbeat was last known to be alive, in the file system's time: never, if its process has
  * ended. Undefined if the file is gone.
  */
-export async function lastBeat(folder: Folder, name: string): Promise<number | undefined> {
+export async function lastBeat(folder: Folder, name: Name): Promise<number | undefined> {
   const stats = await ifThere(folder.pathOf(name), 'look at', () => folder.stat(name));
   if (stats === undefined) return undefined;
   // Without the mark, the time decides.
@@ -29,7 +29,7 @@ export async function lastBeat(folder: Folder, name: string): Promise<number | u
   return mark !== undefined && hasEnded(mark) ? Number.NEGATIVE_INFINITY : Number(stats.mtimeMs);
 }
 
-async function readMark(folder: Folder, name: string): Promise<string | undefined> {
+async function readMark(folder: Folder, name: Name): Promise<string | undefined> {
   const file = await folder.openFile(name);
   try {
     const read = await file?.read(Buffer.alloc(MAX_MARK), 0, MAX_MARK, 0);

@@ -5,6 +5,7 @@ import { Heartbeat, isAlive, lastBeat } from './heartbeat.ts';
 import { inFolder, lookBelow, namesBelow, removeBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
 import { ignoreErrors, ifThere, toDiskError } from '../disk/io-error.ts';
+import { removeTree } from '../disk/remove-tree.ts';
 import type { WaitOptions } from './wait.ts';
 import { Wait } from './wait.ts';
 
@@ -144,13 +145,13 @@ async function take(aside: Folder, prepared: string, home: Folder): Promise<bool
 /** Removes the files of abandoned holders from the lock. Returns whether the lock may be free now. */
 async function breakAbandoned(home: Folder, now: number): Promise<boolean> {
   await using lock = await home.folder(LOCK);
-  const names = lock && (await ifThere(lock.path, 'read the folder', () => lock.names()));
+  const names = lock && (await ifThere(lock.path, 'read the folder', () => lock.rawNames()));
   if (lock === undefined || names === undefined || names.length === 0) return true;
   let freed = false;
   for (const name of names) {
     const beat = await lastBeat(lock, name);
     if (beat !== undefined && isAlive(beat, now, STALE_AFTER)) continue;
-    await ifThere(lock.pathOf(name), 'remove', () => lock.removeTree(name));
+    await ifThere(lock.pathOf(name), 'remove', () => removeTree(lock, name));
     freed = true;
   }
   return freed;

@@ -5,6 +5,7 @@ import { DrayageError, isDrayageError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
 import { inFolder } from '../disk/below.ts';
 import { Folder } from '../disk/folder.ts';
+import { removeTree } from '../disk/remove-tree.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { ignoreErrors, onDisk, toDiskError } from '../disk/io-error.ts';
 import { INNER_HOME } from './layout-files.ts';
@@ -89,7 +90,7 @@ export async function removeTransactionFolder({
   name,
   folder,
 }: TransactionFolder): Promise<void> {
-  await ignoreErrors(() => shared.removeTree(name));
+  await ignoreErrors(() => removeTree(shared, name));
   await folder.close();
   await shared.close();
   await removeEmptyHome(home);

@@ -1,6 +1,7 @@
 import { namesBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
 import { ignoreErrors, ifThere } from '../disk/io-error.ts';
+import { removeTree } from '../disk/remove-tree.ts';
 import { Heartbeat, isAlive, lastBeat } from './heartbeat.ts';
 import { removeAbandonedLock, removeEmptyLock, untilNotExclusive } from './lock.ts';
 import type { Home, TransactionFolder } from './staging-home.ts';
@@ -124,7 +125,7 @@ export class Staging {
     const now = await this.#lease.beat();
     await inHome(home, async (shared) => {
       for (const name of await this.#othersIn(shared))
-        if (!(await isAtWork(shared, name, now))) await ignoreErrors(() => shared.removeTree(name));
+        if (!(await isAtWork(shared, name, now))) await ignoreErrors(() => removeTree(shared, name));
       await removeAbandonedLock(shared, now);
     });
     await removeEmptyHome(home);

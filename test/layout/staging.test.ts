@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { ownMark } from '../../src/layout/process-mark.ts';
 import type { ProgressEvent } from '../../src/progress.ts';
+import { makeDeepTree } from '../support/deep-tree.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
 
@@ -86,6 +87,26 @@ describe('staging', () => {
       mkdirSync(join(folder, home, 'tx-planted'), { recursive: true });
       writeAged(join(folder, home, 'tx-planted/lease'), -86_400);
       await layout.prune(async (entries) => entries, { lockTimeout: 0 });
+      expect(readdirSync(folder)).toEqual(['layout']);
+      expect(readdirSync(path)).not.toContain('.drayage-tmp');
+    },
+  );
+
+  test.each(['tx-planted', 'lock', 'lock/someone'])(
+    'that an artifact brought is removed at any depth, and with any name: %s',
+    async (name) => {
+      const { folder, home, path } = place();
+      const layout = await Layout.create(path);
+      await layout.update((transaction) => addSample(transaction, APP, ['app']));
+      for (const where of [home, join(path, '.drayage-tmp')]) {
+        const top = join(where, name);
+        mkdirSync(dirname(top), { recursive: true });
+        makeDeepTree(top);
+        const odd = Buffer.concat([Buffer.from(`${top}/`), Buffer.from([0xff])]);
+        writeFileSync(odd, '');
+        for (const old of [odd, join(top, 'd'.repeat(200)), top]) utimesSync(old, 0, 0);
+      }
+      await layout.update(async () => {}, { lockTimeout: 0 });
       expect(readdirSync(folder)).toEqual(['layout']);
       expect(readdirSync(path)).not.toContain('.drayage-tmp');
     },

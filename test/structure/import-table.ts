@@ -32,7 +32,11 @@ const TABLE: Record<string, Rule> = {
     level: 2,
     packages: ['node:net', 'node:stream', 'node:timers', 'node:worker_threads', 'node:zlib', 'fzstd'],
   },
-  disk: { level: 2, also: ['stream'], packages: ['node:fs', 'node:net', 'node:path', 'node:util'] },
+  disk: {
+    level: 2,
+    also: ['stream'],
+    packages: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
+  },
   ingest: {
     level: 3,
     packages: ['node:worker_threads', 'node:fs', 'node:os', 'node:zlib', 'p-limit'],

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import type { Folder, Name } from './folder.ts';
+
+/**
+ * Removes a file, or a folder of our own with its content, whatever others put into it. A link is removed itself. What is deeper
+ * is moved up first: so neither paths nor open folders grow with the depth.
+ * Rejects with the system's error.
+ */
+export async function removeTree(folder: Folder, name: Name): Promise<void> {
+  if (!(await isFolder(folder, name))) return folder.remove(name);
+  await using tree = await folder.folder(name);
+  if (tree !== undefined) await removeContent(tree);
+  // Awaited here: a failure while the inner folder is being closed would have no handler.
+  await folder.removeEmpty(name);
+}
+
+async function removeContent(tree: Folder): Promise<void> {
+  const mark = randomBytes(8).toString('hex');
+  const names: Name[] = await tree.rawNames();
+  // Goes on with what is added on the way.
+  for (const name of names) {
+    if (await isFolder(tree, name)) {
+      await using inner = await tree.folder(name);
+      for (const below of (await inner?.rawNames()) ?? []) {
+        if (inner === undefined || !(await isFolder(inner, below))) {
+          await inner?.remove(below);
+          continue;
+        }
+        const moved = `${mark}-${names.length}`;
+        await inner.move(below, tree, moved);
+        names.push(moved);
+      }
+      await tree.removeEmpty(name);
+    } else {
+      await tree.remove(name);
+    }
+  }
+}
+
+async function isFolder(folder: Folder, name: Name): Promise<boolean> {
+  return (await folder.stat(name)).isDirectory();
+}
