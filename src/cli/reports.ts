@@ -1,12 +1,14 @@
 import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import type { Layout, OnPlanned, Origin, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
-import { formatDotenvReport, imageVariables, inspect, isImageVariable, originAnnotations } from '../index.ts';
+import type { Layout, OnPlanned, PlannedImage, PromotedImage, ShippedImage } from '../index.ts';
+import { formatDotenvReport, imageVariables, inspect, isImageVariable } from '../index.ts';
 import type { Job } from './ci.ts';
+import { annotationsOf } from './ci.ts';
 import type { Context } from './context.ts';
 import { appendLines, checkDotenvFile } from './dotenv-file.ts';
 import { makeFolders } from '../disk/make-folders.ts';
 import { formatJson } from './output.ts';
+import { isOwnReport, REPORT_SEAL, sealOfReport } from './report-seals.ts';
 import { HOME } from './restored.ts';
 import { assertWritable, writeFileWhole } from './output-file.ts';
 import { refuseLinks } from './workspace.ts';
@@ -24,7 +26,7 @@ export interface VariableOptions {
  * @throws {@link DrayageError} `LINK`, `IO`
  */
 export async function assertReportsWritable({ ci }: Job, { env }: Context): Promise<void> {
-  for (const path of [REPORT, LINKS]) await assertWritable(path, { makesFolders: true });
+  for (const path of [REPORT, REPORT_SEAL, LINKS]) await assertWritable(path, { makesFolders: true });
   const outputFile = ci.outputFile?.(env);
   if (outputFile !== undefined) await checkDotenvFile(outputFile);
 }
@@ -33,24 +35,19 @@ export async function assertReportsWritable({ ci }: Job, { env }: Context): Prom
  * Checks the reports that {@link writeReports} would write, before the layout changes.
  * @throws {@link DrayageError} `AMBIGUOUS`, `LIMIT`, `USAGE`, `NOT_FOUND`, `IO`
  */
-export function reportPlan(
-  layout: Layout,
-  { ci, origin }: Job,
-  options: VariableOptions,
-  { signal }: Context,
-): OnPlanned {
+export function reportPlan(layout: Layout, job: Job, options: VariableOptions, context: Context): OnPlanned {
   return async (planned) => {
     const taken = new Set(planned.flatMap(({ names }) => names));
     const digests = new Set(planned.map(({ digest }) => digest));
-    const there = (await layout.entries()).length === 0 ? [] : await imagesOf(layout, origin, signal);
+    const there = (await layout.entries()).length === 0 ? [] : await imagesOf(layout, job, context);
     const kept = there.flatMap(({ names, ...image }) => {
       const left = names.filter((name) => !taken.has(name));
       const isGone = digests.has(image.digest) || (names.length > 0 && left.length === 0);
       return isGone ? [] : [{ ...image, name: left[0] ?? null }];
     });
     const images = [...kept, ...planned];
-    const wanted = await wantedVariables(images, options);
-    formatDotenvReport(imageVariables(images, wanted), ci.dotenvLimits);
+    const wanted = await wantedVariables(images, job, options, context);
+    formatDotenvReport(imageVariables(images, wanted), job.ci.dotenvLimits);
   };
 }
 
@@ -75,16 +72,17 @@ export async function writeReports(
  */
 export async function makeReports(
   layout: Layout,
-  { ci, origin }: Job,
+  job: Job,
   options: VariableOptions,
-  { signal, onProgress }: Context,
+  context: Context,
 ): Promise<{ variables: string; links: string | undefined }> {
-  const images = await imagesOf(layout, origin, signal);
-  const wanted = await wantedVariables(images, options);
+  const { ci, origin } = job;
+  const images = await imagesOf(layout, job, context);
+  const wanted = await wantedVariables(images, job, options, context);
   const report = formatDotenvReport(imageVariables(images, wanted), ci.dotenvLimits);
   if (report.dropped > 0) {
     const message = `the dotenv report has no room for ${report.dropped} of the variables; it contains those of references`;
-    onProgress({ kind: 'note', message });
+    context.onProgress({ kind: 'note', message });
   }
   const folder = relative(process.cwd(), layout.path).split(sep).join('/');
   const links = folder.startsWith('..')
@@ -125,14 +123,14 @@ export function promotionReport(
   return formatDotenvReport(imageVariables(images, options.env), dotenvLimits).text;
 }
 
-/** The images of this job in a layout. Earlier jobs may have used the same folder. */
+/** The images of this job in a layout: those with its seal. Earlier jobs may have used the same folder. */
 async function imagesOf(
   layout: Layout,
-  origin: Origin,
-  signal: AbortSignal,
+  job: Job,
+  { env, signal }: Context,
 ): Promise<(ShippedImage & { names: string[] })[]> {
   const { images } = await inspect({ from: [layout], signal });
-  const ours = Object.entries(originAnnotations(origin));
+  const ours = Object.entries(annotationsOf(job, env));
   return images
     .filter(({ annotations }) => ours.every(([key, value]) => annotations[key] === value))
     .map(({ names, ref, id, digest }) => ({ name: names[0] ?? null, names, ref, id, digest }));
@@ -141,9 +139,11 @@ async function imagesOf(
 /** The further variables of this command, and before them those that earlier commands of the job wrote for these images. */
 async function wantedVariables(
   images: readonly ShippedImage[],
+  job: Job,
   { env = [] }: VariableOptions,
+  context: Context,
 ): Promise<string[]> {
-  const earlier = (await readReport()).flatMap(([key, value]) => {
+  const earlier = (await readReport(job, context)).flatMap(([key, value]) => {
     const image = images.find(({ ref, id, digest }) => [ref, id, digest].includes(value));
     return image === undefined || isImageVariable(key) ? [] : [`${key}=${image.digest}`];
   });
@@ -151,11 +151,12 @@ async function wantedVariables(
   return [...earlier.filter((text) => !requested.has(text.split('=')[0])), ...env];
 }
 
-/** The variables of the report that is there. */
-async function readReport(): Promise<[key: string, value: string][]> {
+/** The variables of the report that is there, if this job wrote it. */
+async function readReport(job: Job, context: Context): Promise<[key: string, value: string][]> {
   await refuseLinks(REPORT);
   const { readOwnFile } = await import('./own-file.ts');
   const text = (await readOwnFile(REPORT))?.bytes.toString() ?? '';
+  if (text === '' || !(await isOwnReport(text, job, context))) return [];
   return text.split('\n').flatMap((line) => {
     const [, key, value] = /^([A-Za-z_]\w*)=(.+)$/.exec(line) ?? [];
     return key === undefined || value === undefined ? [] : [[key, value] as [string, string]];
@@ -165,11 +166,14 @@ async function readReport(): Promise<[key: string, value: string][]> {
 async function writeReportFiles(
   variables: string,
   links: string | undefined,
-  { ci }: Job,
-  { signal, env }: Context,
+  job: Job,
+  context: Context,
 ): Promise<void> {
+  const { signal, env } = context;
   await writeText(REPORT, variables, signal);
-  const outputFile = ci.outputFile?.(env);
+  const seal = sealOfReport(variables, job, context);
+  if (seal !== undefined) await writeText(REPORT_SEAL, `${seal}\n`, signal);
+  const outputFile = job.ci.outputFile?.(env);
   if (outputFile !== undefined) await appendLines(outputFile, variables, signal);
   if (links === undefined) return;
   await writeText(LINKS, `${formatJson(JSON.parse(links))}\n`, signal);

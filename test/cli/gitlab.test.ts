@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CliOptions } from '../support/cli.ts';
@@ -24,6 +24,9 @@ const load = async (env: CliOptions['env'] = TEST, ...args: string[]) =>
   run(['load', '--to', 'docker-archive:out.tar', ...args], env);
 const report = async (): Promise<string[]> =>
   (await readFile(join(cwd, '.drayage/report.env'), 'utf8')).trimEnd().split('\n');
+
+/** The job that BUILD is, with what only it knows. */
+const OWN = { ...BUILD, CI_JOB_TOKEN: 'token-123' };
 
 describe('the reports of a job', () => {
   test('hold variables of every image and links to the layout, beside it', async () => {
@@ -58,8 +61,8 @@ describe('the reports of a job', () => {
   });
 
   test('keep what earlier saves of the job asked for', async () => {
-    await save(BUILD, 'drayage-demo/api:1.0', '--env', 'API', '--env', 'API_ID', '--env', 'KEY');
-    await save(BUILD, 'drayage-demo/worker:1.0', '--env', 'KEY=drayage-demo/worker:1.0');
+    await save(OWN, 'drayage-demo/api:1.0', '--env', 'API', '--env', 'API_ID', '--env', 'KEY');
+    await save(OWN, 'drayage-demo/worker:1.0', '--env', 'KEY=drayage-demo/worker:1.0');
     const lines = await report();
     expect(lines.find((line) => line.startsWith('API='))).toMatch(/^API=drayage-demo\/api:pipeline-4711-/);
     expect(lines.find((line) => line.startsWith('API_ID='))).toMatch(/^API_ID=sha256:/);
@@ -67,6 +70,37 @@ describe('the reports of a job', () => {
       expect.stringMatching(/^KEY=drayage-demo\/worker:/),
     ]);
     expect(lines).toHaveLength(9);
+  });
+
+  test.each<[string, CliOptions['env'], (report: string) => string]>([
+    ['another job with this secret', { ...OWN, CI_JOB_ID: '122' }, (text) => text],
+    ['a job with another secret', { ...OWN, CI_JOB_TOKEN: 'token-122' }, (text) => text],
+    ['a job without a secret', BUILD, (text) => text],
+    ['this job, and was changed', OWN, (text) => text.replace('API=', 'PATH=')],
+    ['this job, and got a line more', OWN, (text) => text + text.replace('API=', 'PATH=')],
+  ])('keep no variable of a report that was written by %s', async (_, writer, change) => {
+    await save(writer, 'drayage-demo/api:1.0', '--env', 'API');
+    const file = join(cwd, '.drayage/report.env');
+    const seal = await readFile(join(cwd, '.drayage/report.seal')).catch(() => undefined);
+    const planted = change(await readFile(file, 'utf8'));
+    expect(planted).toMatch(/^(?:API|PATH)=/m);
+    await save(OWN, 'drayage-demo/api:1.0');
+    await writeFile(file, planted);
+    if (seal !== undefined) await writeFile(join(cwd, '.drayage/report.seal'), seal);
+    await save(OWN, 'drayage-demo/worker:1.0');
+    const keys = (await report()).map((line) => line.split('=')[0]);
+    expect(keys.filter((key) => !key?.startsWith('DRAYAGE_'))).toEqual([]);
+    expect(keys).toHaveLength(6);
+  });
+
+  test('hold no image that was in the folder before the job, whatever it states', async () => {
+    await save(BUILD, 'drayage-demo/api:1.0');
+    await save(OWN, 'drayage-demo/worker:1.0');
+    expect(await report()).toEqual([
+      expect.stringMatching(/^DRAYAGE_DRAYAGE_DEMO_WORKER_REF=/),
+      expect.stringMatching(/_ID=/),
+      expect.stringMatching(/_DIGEST=/),
+    ]);
   });
 
   test.each([

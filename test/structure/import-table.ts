@@ -233,6 +233,7 @@ const LOADED_LATER: Readonly<Record<string, readonly string[]>> = {
   'cli/commands/save.ts': ['../sticky.ts'],
   'cli/lazy-gitlab.ts': ['./gitlab.ts'],
   'cli/dotenv-file.ts': ['./own-file.ts'],
+  'cli/report-seals.ts': ['./own-file.ts'],
   'cli/reports.ts': ['./own-file.ts'],
   'cli/http.ts': ['./given-file.ts', './no-proxy.ts'],
   'cli/references.ts': ['./referred-images.ts'],
