@@ -102,13 +102,14 @@ function openOptions(
 }
 
 /**
- * The layouts below `.drayage`: at least one.
+ * The layouts below `.drayage`: at least one. A link there is refused, wherever it leads: an artifact may have brought it.
  * @param but a folder that does not count
  * @throws {@link DrayageError} `NOT_FOUND`, `LINK`, `IO`
  */
 export async function findLayouts(context: Context, but?: string): Promise<string[]> {
   await refuseLinks(HOME);
   const entries = await listHome();
+  for (const entry of entries) if (entry.isSymbolicLink()) await refuseLinks(join(HOME, entry.name));
   const isLayout = entries.some((entry) => entry.isFile() && entry.name === 'oci-layout');
   const folders = entries.filter(({ name }) => !name.startsWith('.') && !(isLayout && name === 'blobs'));
   const below = folders.filter((entry) => entry.isDirectory()).map((entry) => join(HOME, entry.name));

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { drayage } from '../support/cli.ts';
@@ -84,4 +84,49 @@ test('a folder that is not there is named, and nothing is left behind', async ()
   const { code, stderr } = await drayage(args, { cwd: workspace });
   expect([code, stderr]).toEqual([4, expect.stringContaining('none')]);
   expect((await readdir(workspace)).toSorted()).toEqual(['folder', 'lay', 'linked']);
+});
+
+describe('a link below .drayage is refused where the layouts are found, with its name', () => {
+  const LINKS: [string, string, string][] = [
+    ['to a layout elsewhere', 'job', '../lay'],
+    ['to a layout beside it', 'job', '122'],
+    ['upwards', 'other', '..'],
+    ['to nothing', 'job', 'nowhere'],
+    ['to a file', 'oci-layout', '122/oci-layout'],
+  ];
+
+  test.each(LINKS)('%s', async (_, name, target) => {
+    expect((await save(workspace, 'lay')).code).toBe(0);
+    expect((await save(workspace, '.drayage/122')).code).toBe(0);
+    await symlink(target, join(workspace, '.drayage', name));
+    for (const args of [['inspect'], ['verify'], ['merge', '-o', 'out'], ['load', '--to', 'oci:out']]) {
+      const { code, stderr } = await drayage(args, { cwd: workspace });
+      expect([code, stderr]).toEqual([
+        4,
+        expect.stringMatching(new RegExp(`\\.drayage/${name} is a symbolic link.*\n.*without links`)),
+      ]);
+    }
+    expect(await readdir(workspace)).not.toContain('out');
+  });
+
+  test.each(['.drayage/other', '.drayage/other/122', '.drayage/other/.drayage/122'])(
+    'also as %s',
+    async (path) => {
+      expect((await save(workspace, '.drayage/122')).code).toBe(0);
+      await symlink('..', join(workspace, '.drayage/other'));
+      for (const spelling of [path, join(workspace, path)]) {
+        const { code, stderr } = await drayage(['inspect', spelling], { cwd: workspace });
+        expect([code, stderr]).toEqual([4, expect.stringContaining('.drayage/other is a symbolic link')]);
+      }
+    },
+  );
+
+  test.each(['blobs', 'blobs/sha256', 'index.json', 'oci-layout'])('%s of a layout, too', async (name) => {
+    expect((await save(workspace, '.drayage/122')).code).toBe(0);
+    const path = join(workspace, '.drayage/122', name);
+    await rename(path, join(outside, 'moved'));
+    await symlink(join(outside, 'moved'), path);
+    const { code, stderr } = await drayage(['load', '--to', 'oci:out'], { cwd: workspace });
+    expect([code, stderr]).toEqual([4, expect.stringContaining(`.drayage/122/${name} is a symbolic link`)]);
+  });
 });
