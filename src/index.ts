@@ -82,7 +82,7 @@ export type { ArtifactLayout } from './gitlab/artifact-layout.ts';
 export type { JobArtifact, OpenArtifactOptions } from './gitlab/artifact.ts';
 export type { ArtifactLimit } from './gitlab/artifact-limit.ts';
 export { GitLab } from './gitlab/gitlab.ts';
-export type { FoundJob, JobQuery } from './gitlab/jobs.ts';
+export type { FindJobOptions, FoundJob, JobQuery, ListedJob, ListedJobs } from './gitlab/jobs.ts';
 export type { LocatedArtifact } from './gitlab/locate-artifact.ts';
 export type { HeapOptions } from './heap.ts';
 export { keepHeapSmall } from './heap.ts';

@@ -1,4 +1,4 @@
-import type { FoundJob, GitLab, JobArtifact, JobQuery, LocatedArtifact } from '../index.ts';
+import type { FoundJob, GitLab, JobArtifact, JobQuery, ListedJobs, LocatedArtifact } from '../index.ts';
 import type { Context } from './context.ts';
 import type { GitLabConnectionOptions, OpenGitLab } from './gitlab.ts';
 import { temporaryParent } from './temporary-folder.ts';
@@ -39,8 +39,9 @@ export function lazyGitLab(options: GitLabConnectionOptions, context: Context): 
   };
   // An archive whose server serves no ranges is downloaded.
   const opening = { signal, temporary: temporaryParent() };
+  const listed: ListedJobs = new Map();
   return {
-    findJob: async (query) => (await connected()).findJob(query, { signal }),
+    findJob: async (query) => (await connected()).findJob(query, { signal, listed }),
     openArtifact: async (job) =>
       closesWithThis(
         connected().then(async (gitlab) => gitlab.openArtifact(job, opening)),
@@ -48,7 +49,7 @@ export function lazyGitLab(options: GitLabConnectionOptions, context: Context): 
       ),
     locateArtifact: async (query) =>
       closesWithThis(
-        connected().then(async (gitlab) => gitlab.locateArtifact(query, opening)),
+        connected().then(async (gitlab) => gitlab.locateArtifact(query, { ...opening, listed })),
         ({ artifact }) => artifact[Symbol.asyncDispose](),
       ),
     [Symbol.asyncDispose]: closeAll,

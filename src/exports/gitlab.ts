@@ -13,7 +13,7 @@ export type { ArtifactLayout } from '../gitlab/artifact-layout.ts';
 export type { ArtifactLimit } from '../gitlab/artifact-limit.ts';
 export type { JobArtifact, OpenArtifactOptions } from '../gitlab/artifact.ts';
 export { GitLab } from '../gitlab/gitlab.ts';
-export type { FoundJob, JobQuery } from '../gitlab/jobs.ts';
+export type { FindJobOptions, FoundJob, JobQuery, ListedJob, ListedJobs } from '../gitlab/jobs.ts';
 export type { LocatedArtifact } from '../gitlab/locate-artifact.ts';
 export type { HttpDispatcher } from '../http/http.ts';
 export type { RetryOptions } from '../http/retry.ts';

@@ -7,7 +7,7 @@ import type { ArtifactLimit } from './artifact-limit.ts';
 import { readArtifactLimit } from './artifact-limit.ts';
 import type { LocatedArtifact } from './locate-artifact.ts';
 import { locateArtifact } from './locate-artifact.ts';
-import type { FoundJob, JobQuery } from './jobs.ts';
+import type { FindJobOptions, FoundJob, JobQuery } from './jobs.ts';
 import { findJob } from './jobs.ts';
 
 /**
@@ -34,7 +34,7 @@ export class GitLab implements AsyncDisposable {
    * Finds the job whose artifact is wanted. A job given by its ID is not looked up.
    * @throws {@link DrayageError} `NOT_FOUND`, `AMBIGUOUS`, `UNREACHABLE`, `TIMEOUT`
    */
-  async findJob(query: JobQuery, options?: ContentOptions): Promise<FoundJob> {
+  async findJob(query: JobQuery, options?: FindJobOptions): Promise<FoundJob> {
     return findJob(this.#api, query, options);
   }
 
@@ -52,7 +52,10 @@ export class GitLab implements AsyncDisposable {
    * @throws {@link DrayageError} as {@link findJob} and {@link openArtifact}; `UNSUPPORTED` if the ID of a job that was
    * named by a branch cannot be determined
    */
-  async locateArtifact(query: JobQuery, options?: OpenArtifactOptions): Promise<LocatedArtifact> {
+  async locateArtifact(
+    query: JobQuery,
+    options?: OpenArtifactOptions & FindJobOptions,
+  ): Promise<LocatedArtifact> {
     return locateArtifact(this.#api, query, options);
   }
 

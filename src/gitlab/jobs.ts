@@ -23,6 +23,24 @@ export type FoundJob =
 export const NO_ARTIFACT: string =
   'the usual causes: artifacts:paths does not name the layout, the job failed before it saved, or the artifact has expired (expire_in) or was deleted';
 
+/** A job of a pipeline, as GitLab lists it. */
+export interface ListedJob {
+  id: number;
+  name: string;
+  status: string;
+  artifacts_file?: { filename?: string | undefined } | undefined;
+  artifacts_expire_at?: string | undefined;
+}
+
+/** The jobs of pipelines, by the path of their list. */
+export type ListedJobs = Map<string, readonly ListedJob[]>;
+
+/** Options of {@link GitLab.findJob}. */
+export interface FindJobOptions extends ContentOptions {
+  /** What earlier questions listed. It receives what this one lists. Default: each question lists the jobs. */
+  listed?: ListedJobs | undefined;
+}
+
 const jobsSchema = v.array(
   v.object({
     id: v.pipe(v.number(), v.safeInteger()),
@@ -32,8 +50,6 @@ const jobsSchema = v.array(
     artifacts_expire_at: optional(v.string()),
   }),
 );
-
-type Job = v.InferOutput<typeof jobsSchema>[number];
 
 /** A project in a path: its ID, or its full path with the slashes encoded. */
 export function projectPath(project: string): string {
@@ -48,15 +64,14 @@ export function projectPath(project: string): string {
 export async function findJob(
   api: GitLabApi,
   query: JobQuery,
-  options: ContentOptions = {},
+  { listed, ...options }: FindJobOptions = {},
 ): Promise<FoundJob> {
   if ('jobId' in query) return { kind: 'id', jobId: query.jobId, project: query.project };
   if ('ref' in query) return { kind: 'ref', ...query };
   const { name, project, pipeline } = query;
-  const jobs = await listJobs(api, `${projectPath(project)}/pipelines/${encodeURIComponent(pipeline)}/jobs`, {
-    ...options,
-    name,
-  });
+  const path = `${projectPath(project)}/pipelines/${encodeURIComponent(pipeline)}/jobs`;
+  const jobs = listed?.get(path) ?? (await listJobs(api, path, { ...options, name }));
+  listed?.set(path, jobs);
   const job = latest(jobs.filter((candidate) => candidate.name === name));
   if (job === undefined) throw noSuchJob(name, pipeline, jobs);
   assertHasArtifact(job, pipeline);
@@ -68,7 +83,7 @@ async function listJobs(
   api: GitLabApi,
   path: string,
   options: ContentOptions & { name: string },
-): Promise<Job[]> {
+): Promise<ListedJob[]> {
   let refused: DrayageError | undefined;
   for (const as of ['jobToken', 'token'] satisfies TokenKind[]) {
     if (!api.has(as)) continue;
@@ -88,11 +103,11 @@ async function listJobs(
   });
 }
 
-function latest(jobs: readonly Job[]): Job | undefined {
+function latest(jobs: readonly ListedJob[]): ListedJob | undefined {
   return jobs.toSorted((a, b) => b.id - a.id)[0];
 }
 
-function assertHasArtifact(job: Job, pipeline: string): void {
+function assertHasArtifact(job: ListedJob, pipeline: string): void {
   if (job.artifacts_file !== undefined) return;
   const what = `job ${job.name} (${job.id}) of pipeline ${pipeline}`;
   if (['created', 'pending', 'running', 'manual', 'scheduled', 'waiting_for_resource'].includes(job.status)) {
@@ -105,7 +120,7 @@ function assertHasArtifact(job: Job, pipeline: string): void {
   throw new DrayageError('NOT_FOUND', `${what} has no artifact${expired}`, { hint: NO_ARTIFACT });
 }
 
-function noSuchJob(name: string, pipeline: string, jobs: readonly Job[]): DrayageError {
+function noSuchJob(name: string, pipeline: string, jobs: readonly ListedJob[]): DrayageError {
   const names = [...new Set(jobs.map((job) => job.name))].toSorted();
   const parallel = names.filter((other) => isOneOf(name, other));
   if (parallel.length > 0) {

@@ -5,7 +5,7 @@ import type { ContentOptions } from '../content/source.ts';
 import type { GitLabApi, TokenKind } from './api.ts';
 import type { JobArtifact, OpenArtifactOptions } from './artifact.ts';
 import { openArtifact } from './artifact.ts';
-import type { JobQuery } from './jobs.ts';
+import type { FindJobOptions, JobQuery } from './jobs.ts';
 import { findJob, projectPath } from './jobs.ts';
 
 /** A job's artifact, and where others find it. */
@@ -31,9 +31,9 @@ const jobSchema = v.looseObject({ artifacts_expire_at: v.optional(v.nullable(v.s
 export async function locateArtifact(
   api: GitLabApi,
   query: JobQuery,
-  options: OpenArtifactOptions = {},
+  { listed, ...options }: OpenArtifactOptions & FindJobOptions = {},
 ): Promise<LocatedArtifact> {
-  const job = await findJob(api, query, options);
+  const job = await findJob(api, query, { listed, ...options });
   const artifact = await openArtifact(api, job, options);
   if (job.kind === 'id') return located(api, artifact, job.jobId, job.project, options);
   try {

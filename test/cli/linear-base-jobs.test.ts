@@ -139,7 +139,7 @@ async function costOf(
   run: Run,
   query: BaseJobOptions,
   shape: (bases: Base[]) => Base[][],
-): Promise<{ requests: number; documents: number; bytes: number }> {
+): Promise<{ requests: number; lists: number; documents: number; bytes: number }> {
   const bases = makeBases(n);
   const gitlab = await startGitLab(bases);
   const context = contextOf({ CI_API_V4_URL: gitlab.url, CI_JOB_TOKEN: JOB_TOKEN, CI_PROJECT_ID: '12' });
@@ -154,7 +154,8 @@ async function costOf(
     await run({ options: { ...query, baseJob: bases.map(({ name }) => name) }, artifacts, context, layouts });
   }, budget);
   expect(context.notes).toEqual([]);
-  return { requests: gitlab.seen.length, documents: budget.spent.documents, bytes: gitlab.sent };
+  const lists = gitlab.seen.filter(({ url }) => /\/pipelines\/\d+\/jobs/.test(url)).length;
+  return { requests: gitlab.seen.length, lists, documents: budget.spent.documents, bytes: gitlab.sent };
 }
 
 test.each(
@@ -170,5 +171,7 @@ test.each(
     expect(few.requests).toBeGreaterThan(0);
     expect(many.requests).toBeLessThanOrEqual(2 * few.requests);
     expect(many.documents).toBeLessThanOrEqual(2 * few.documents);
+    // The jobs of one pipeline are listed once.
+    expect([few.lists, many.lists].every((lists) => lists <= 1)).toBe(true);
   },
 );
