@@ -83,7 +83,7 @@ describe('fetch', () => {
     [['--job', 'nope'], 4, 'build'],
     [['--job-id', 'x'], 2, 'CI_JOB_ID'],
     [['--job', 'build', '--project', '13'], 2, '--pipeline'],
-    [['--job', 'build', '--job-id', '123'], 2, '--help'],
+    [['--job', 'build', '--job-id', '123'], 2, 'omit one of them'],
     [['--ref', 'main'], 2, '--job'],
     [[], 2, '--job'],
     [['--job', 'build', '--ca', 'missing.pem'], 4, 'missing.pem'],

@@ -37,7 +37,7 @@ test.each<[ErrorReason, ErrorFacts, string]>([
     { accepting: { 'job-id': ['124'] } },
     'sign in the job that builds; if this job should vouch for it: --expect job-id=124',
   ],
-  ['UNSEALED', { hint: 'name those' }, 'name those with --image'],
+  ['UNSEALED', { hint: 'name those' }, 'name those: --image NAME'],
   [
     'REPORT_SIZE',
     { hint: 'save them in several jobs' },
