@@ -15,7 +15,7 @@ import type { ErrorReason } from './errors.ts';
  *   the start.
  * - `waiting`: certificates or a daemon are not there yet, or another process holds the lock of a layout; at most this
  *   many seconds are waited for it; reported once for each.
- * - `note`: something worth one line to a person; `reason` if a caller can say what to do.
+ * - `note`: something worth one line to a person; `reason` if a caller can say what to do, `hint` if the library can.
  */
 export type ProgressEvent =
   | { kind: 'start'; images: number | null; layers: number | null; size: number | null }
@@ -24,7 +24,7 @@ export type ProgressEvent =
   | ProgressBytes
   | { kind: 'layer'; digest: string; size: number; status: LayerStatus }
   | { kind: 'waiting'; what: 'certificates' | 'daemon' | 'lock'; where: string; seconds: number }
-  | { kind: 'note'; message: string; reason?: ErrorReason | undefined };
+  | { kind: 'note'; message: string; reason?: ErrorReason | undefined; hint?: string | undefined };
 
 /** Bytes that have moved since the last report of the same kind. */
 export interface ProgressBytes {

@@ -1,4 +1,4 @@
-import type { JobArtifact, JobPlace, OpenJob } from '../index.ts';
+import type { ContentSource, JobArtifact, JobPlace, OpenJob } from '../index.ts';
 import { DrayageError } from '../index.ts';
 import type { Context } from './context.ts';
 import type { GitLabConnectionOptions } from './gitlab.ts';
@@ -9,8 +9,9 @@ import { lazyGitLab, serverOf } from './lazy-gitlab.ts';
 export interface Artifacts extends AsyncDisposable {
   gitlab: LazyGitLab;
   /**
-   * Opens the layout in an artifact. Each artifact is opened once.
-   * @throws {@link DrayageError} also `POLICY` for another server
+   * The layout in an artifact, which is opened when a blob of it is needed: what is nearer may have all of them, although
+   * the artifact is gone. Each artifact is opened once.
+   * @throws {@link DrayageError} from the layout also `POLICY` for another server
    */
   openJob: OpenJob;
 }
@@ -19,18 +20,23 @@ export interface Artifacts extends AsyncDisposable {
 export function lazyArtifacts(options: GitLabConnectionOptions, context: Context): Artifacts {
   const gitlab = lazyGitLab(options, context);
   const opened = new Map<string, Promise<JobArtifact>>();
+  const layoutOf = async (place: JobPlace): Promise<ContentSource> => {
+    const { server, project, job, path } = place;
+    if (server !== serverOf(context)) throw otherServer(place);
+    const key = `${project} ${job}`;
+    const artifact = opened.get(key) ?? gitlab.openArtifact({ kind: 'id', jobId: job, project });
+    opened.set(key, artifact);
+    const layout = (await artifact).layoutAt(path);
+    if (layout !== undefined) return layout;
+    throw new DrayageError('NOT_FOUND', `the artifact of job ${job} has no layout ${path}`, { path });
+  };
   return {
     gitlab,
-    openJob: async (place) => {
-      const { server, project, job, path } = place;
-      if (server !== serverOf(context)) throw otherServer(place);
-      const key = `${project} ${job}`;
-      const artifact = opened.get(key) ?? gitlab.openArtifact({ kind: 'id', jobId: job, project });
-      opened.set(key, artifact);
-      const layout = (await artifact).layoutAt(path);
-      if (layout !== undefined) return layout;
-      throw new DrayageError('NOT_FOUND', `the artifact of job ${job} has no layout ${path}`, { path });
-    },
+    openJob: async (place) => ({
+      has: async (descriptor, own) => (await layoutOf(place)).has(descriptor, own),
+      open: async (descriptor, own) => (await layoutOf(place)).open(descriptor, own),
+      isRemote: async () => true,
+    }),
     [Symbol.asyncDispose]: () => gitlab[Symbol.asyncDispose](),
   };
 }

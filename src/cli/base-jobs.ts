@@ -1,4 +1,4 @@
-import type { ErrorReason, JobLayout, JobQuery, LocatedArtifact } from '../index.ts';
+import type { ErrorFacts, JobLayout, JobQuery, LocatedArtifact } from '../index.ts';
 import { DrayageError, isDrayageError } from '../index.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Context } from './context.ts';
@@ -51,7 +51,7 @@ export async function openBaseJobs(
     }
     if (neededUntil === undefined || Date.parse(expires) >= neededUntil.getTime()) return true;
     const why = `GitLab may delete its artifact from ${expires} on, before this one`;
-    note(context, `base ${what} is not used: ${why}`, 'BASE_EXPIRES');
+    note(context, `base ${what} is not used: ${why}`, { reason: 'BASE_EXPIRES' });
     return false;
   });
   // What such a layout omits itself is in other artifacts, which may expire earlier.
@@ -86,7 +86,7 @@ async function openAll(
       if (mayUse(found, what)) layouts.push(...layoutsOf(found, query.project, context));
     } catch (error) {
       if (!isDrayageError(error) || error.code === 'USAGE') throw error;
-      note(context, `base ${what} is not used: ${error.message}`);
+      note(context, `base ${what} is not used: ${error.message}`, error.facts);
     }
   }
   return layouts;
@@ -130,8 +130,13 @@ function layoutsOf(
   }));
 }
 
-function note({ onProgress }: Context, message: string, reason?: ErrorReason): void {
-  onProgress({ kind: 'note', message, reason });
+/** A line, with what to do about it. */
+function note(
+  { onProgress }: Context,
+  message: string,
+  { reason, hint }: Pick<ErrorFacts, 'reason' | 'hint'> = {},
+): void {
+  onProgress({ kind: 'note', message, reason, hint });
 }
 
 function usage(message: string, hint: string): DrayageError {

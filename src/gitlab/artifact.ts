@@ -133,7 +133,9 @@ function noArtifact(job: FoundJob, refusals: readonly DrayageError[]): DrayageEr
   return new DrayageError(worst.code, `${message}: ${worst.message}`, {
     ...worst.facts,
     cause: worst,
-    ...(absent && { hint: `${NO_ARTIFACT}; or the token may not see the project` }),
+    ...(absent && {
+      hint: `${NO_ARTIFACT}; or the token may not see the project, whose job token allowlist has to name this one`,
+    }),
   });
 }
 

@@ -136,6 +136,15 @@ describe.each<NonNullable<FakeOptions['kind']>>(['graph', 'containerd', 'podman'
       expect(layerRequests().length).toBeLessThanOrEqual(12 + 3);
     });
 
+    test('does not miss a base job that is gone where the daemon has its layers', async () => {
+      const first = ['load', '--job-id', '1', '--host', daemon.host];
+      expect(await drayage(first, { cwd: chain.cwd, env: chain.envOf('1') })).toMatchObject({ code: 0 });
+      chain.refuse('1', 410);
+      chain.gitlab.seen.splice(0);
+      expect(await load(daemon)).toMatchObject({ code: 0 });
+      expect(layerRequests()).toHaveLength(1);
+    });
+
     test('asks a base job for nothing that the cache or the daemon has', async () => {
       expect(await load(daemon, {}, '--cache', 'cache')).toMatchObject({ code: 0 });
       chain.gitlab.seen.splice(0);
