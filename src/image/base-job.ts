@@ -8,6 +8,7 @@ import type { Layer } from './layer.ts';
 import type { Ledger } from './ledger.ts';
 import { omittedBlobs } from './omitted-layers.ts';
 import { pairOf } from './proven.ts';
+import { isNonDistributable, layerCompression } from '../oci/media-types.ts';
 
 /**
  * A layout in the artifact of an earlier job. It is read once: its content must not change as long as this object is
@@ -98,7 +99,9 @@ export class BaseJob {
     { place, at, neededUntil }: JobLayout,
     options: ContentOptions,
   ): Promise<void> {
-    const { digest } = layer.blob;
+    const { digest, mediaType } = layer.blob;
+    // Readers would not get it, or not know what it is.
+    if (isNonDistributable(mediaType) || layerCompression(mediaType) === undefined) return;
     const isThere = await place.has(layer.blob, options);
     const where = isThere ? at : omitted.has(digest) ? jobs.get(digest) : undefined;
     if (where?.server !== at.server || this.#places.has(pairOf(layer))) return;

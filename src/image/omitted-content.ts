@@ -4,6 +4,7 @@ import type { ContentOptions, ContentSource, OpenOptions } from '../content/sour
 import { isRemote } from '../content/source.ts';
 import type { ErrorFacts } from '../errors.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
+import { compressedAsStated } from './as-stated.ts';
 import type { JobPlace } from './base-jobs.ts';
 import { baseJobsOf, describeJob } from './base-jobs.ts';
 import type { Image } from './image.ts';
@@ -128,10 +129,12 @@ class OmittedContent implements ContentSource {
       const base = await opening;
       if (base === undefined) throw this.#nowhere(blob, reference);
       const bytes = await openProven(base, layer, options);
+      const isWhole = (options.offset ?? 0) === 0;
+      const checked = reference.job !== undefined && isWhole ? compressedAsStated(bytes, blob) : bytes;
       const message = `${nameOf(this.#placed.image)}: omitted layers are read from its base ${name}`;
       if (!this.#told.has(name)) onProgress?.({ kind: 'note', message });
       this.#told.add(name);
-      return derived(bytes, this.#named(bytes, blob, reference));
+      return derived(bytes, this.#named(checked, blob, reference));
     } catch (error) {
       throw this.#unreachable(error, blob, reference);
     }

@@ -13,7 +13,10 @@ import {
   foreignLayer,
   forged,
   pathOf,
+  restated,
 } from './hostile-artifact.ts';
+
+const LAYER = 'application/vnd.oci.image.layer.v1';
 
 /** What an attacker makes of the artifact of a base job. */
 export interface Lie {
@@ -82,6 +85,16 @@ const PAIRS: Lie[] = [
     ends: 'refused',
   },
   {
+    what: 'hides files in a second part of a compressed layer',
+    archives: ({ base }) => {
+      const blob = Buffer.concat([base.source.blobs.get(first(base).digest) ?? Buffer.alloc(0), BLOB]);
+      const layer = { ...first(base), digest: digestOf(blob), size: blob.length };
+      const { root, bytes } = forged(base, layer);
+      return { saved: artifact(base, { entries: [{ root }], blobs: [bytes, blob], layer: null }) };
+    },
+    ends: 'refused',
+  },
+  {
     what: 'gives another size of its layer',
     archives: ({ base }) => {
       const { root, bytes } = forged(base, { ...first(base), size: 10 });
@@ -89,6 +102,25 @@ const PAIRS: Lie[] = [
     },
     ends: 'true',
   },
+];
+
+function restating(what: string, stated: Record<string, unknown>, ends: Lie['ends'] = 'true'): Lie {
+  return { what, archives: ({ base }) => ({ saved: restated(base, stated) }), ends };
+}
+
+/** What its manifest states about a layer whose bytes are true. */
+const DESCRIPTORS: Lie[] = [
+  restating('calls its gzip layer uncompressed', { mediaType: `${LAYER}.tar` }, 'refused'),
+  restating('calls its gzip layer zstd', { mediaType: `${LAYER}.tar+zstd` }, 'refused'),
+  restating('calls its layer something that nobody reads', { mediaType: 'application/octet-stream' }),
+  restating('says that its layer must not be distributed, and that its own server has it', {
+    mediaType: `application/vnd.oci.image.layer.nondistributable.v1.tar+gzip`,
+    urls: ['http://127.0.0.1:9/evil'],
+  }),
+  restating('says where a snapshotter finds other files for its layer', {
+    annotations: { 'containerd.io/snapshot/stargz/toc.digest': foreignLayer().digest },
+  }),
+  restating('has other bytes for its layer in its manifest', { data: BLOB.toString('base64') }),
 ];
 
 const PLACES: Lie[] = [
@@ -180,6 +212,6 @@ export const LARGE_LIE: Lie = {
  * Lies of a hostile base job about layers, and how each ends. Those that are refused come first: after them, no daemon has
  * a layer of the image.
  */
-export const LIES: readonly Lie[] = [...PAIRS, ...PLACES, ...READINGS].toSorted((a, b) =>
+export const LIES: readonly Lie[] = [...PAIRS, ...DESCRIPTORS, ...PLACES, ...READINGS].toSorted((a, b) =>
   a.ends.localeCompare(b.ends),
 );

@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import { BASE_JOBS } from '../../src/image/annotations.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestHex, digestOf } from '../../src/oci/digest.ts';
-import { buildManifest } from '../../src/oci/manifest.ts';
+import { buildManifest, toDocument } from '../../src/oci/manifest.ts';
+import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { TestCargo } from '../docker/cargo.ts';
 import { entry, tar } from './archives/tar-bytes.ts';
 import type { ZipFileOptions } from './zip-bytes.ts';
@@ -45,6 +46,16 @@ export function forged(
   const size = source.blobs.get(configDigest)?.length ?? expect.fail();
   const { descriptor, bytes } = buildManifest({ ...config, size }, [layer, ...layers.slice(1)]);
   return { root: descriptor, bytes };
+}
+
+/** The base, whose manifest states more or something else about its first layer. */
+export function restated(base: TestCargo, stated: Record<string, unknown>): Buffer {
+  const manifest = JSON.parse(Buffer.from(forged(base, first(base)).bytes).toString()) as {
+    layers: object[];
+  };
+  Object.assign(manifest.layers[0] ?? {}, stated);
+  const { descriptor, bytes } = toDocument(OCI_MANIFEST, JSON.stringify(manifest));
+  return artifact(base, { entries: [{ root: descriptor }], blobs: [bytes] });
 }
 
 export interface ArtifactOptions {
