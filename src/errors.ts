@@ -113,7 +113,7 @@ export type RefusalReason =
  * - which image: `NO_IMAGE_GIVEN`, `NOTHING_NAMED` in the layout of a builder, `SEVERAL_IMAGES` if one is required, `TWO_IMAGES` under one name, `NO_IMAGE` in a
  *   layout
  * - layers: `OMITTED_DIFFER` between the parts of one image, `BASE_UNREACHABLE`,
- *   `BASE_JOB_UNREACHABLE`, `BASE_UNOPENED` by this caller, `LAYOUT_SIZE`, `NO_CODEC` in this
+ *   `BASE_JOB_UNREACHABLE`, `BASE_JOB_DAMAGED`, `BASE_UNOPENED` by this caller, `LAYOUT_SIZE`, `NO_CODEC` in this
  *   runtime, whose best one is `facts.name`
  * - folders: `LOCK_HELD` by another process, `CACHE_OWNER` who is not trusted
  * - the job: `CI_VARIABLE` for one that is absent or malformed
@@ -145,6 +145,7 @@ export type ErrorReason =
   | 'OMITTED_DIFFER'
   | 'BASE_UNREACHABLE'
   | 'BASE_JOB_UNREACHABLE'
+  | 'BASE_JOB_DAMAGED'
   | 'BASE_UNOPENED'
   | 'BASE_EXPIRES'
   | 'LAYOUT_SIZE'

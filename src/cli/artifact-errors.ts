@@ -57,7 +57,8 @@ function isTagged(text: string): boolean {
 
 /**
  * For damaged content of an artifact, adds whose artifact it came with and what to do: the runner keeps damaged and cut files
- * without failing. Other errors, errors about a folder that no other job shipped, and all errors outside GitLab stay as they are.
+ * without failing. Other errors, errors about a folder that no other job shipped, errors that name a base job, and all errors outside GitLab stay as
+ * they are.
  * @param layouts those that were read
  */
 export async function explainDamage<E>(
@@ -65,7 +66,7 @@ export async function explainDamage<E>(
   layouts: readonly Restored[],
   context: Pick<Context, 'env'>,
 ): Promise<E | DrayageError> {
-  if (!isGitLab(context) || !isDrayageError(error)) return error;
+  if (!isGitLab(context) || !isDrayageError(error) || error.facts.reason === 'BASE_JOB_DAMAGED') return error;
   const isMissingBlob = error.code === 'NOT_FOUND' && error.facts.digest !== undefined;
   if (!isMissingBlob && !isDamage(error)) return error;
   const layout = await layoutWith(error, layouts);

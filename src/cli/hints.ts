@@ -16,6 +16,7 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
     'complete them first: drayage fetch --complete LAYOUT; or save all of them with the same --thin and --base',
   BASE_UNREACHABLE: behind(', or save with --thin never'),
   BASE_JOB_UNREACHABLE: behind(': drayage save --base-job none'),
+  BASE_JOB_DAMAGED: behind(': drayage save --base-job none'),
   BASE_EXPIRES: '--keep says how long this one is needed',
   LOCK_HELD: behind(', or wait longer: --lock-timeout 5m'),
   EXPANSION: behind(': --max-expansion 8GB'),

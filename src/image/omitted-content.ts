@@ -190,7 +190,9 @@ class OmittedContent implements ContentSource {
 
   /** Damage is reported as such; any other failure means that the base did not deliver, or must not be asked. */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
-    if (isDamage(error) || !isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
+    if (!isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
+    const isDamaged: boolean = isDamage(error);
+    if (isDamaged) return reference.job === undefined ? error : damageIn(reference, error);
     const isForbidden = error.facts.reason === 'UNNAMED_HOST';
     const isDenied = isDrayageError(error, 'DENIED', 'REFUSED');
     return new DrayageError(
@@ -207,11 +209,24 @@ class OmittedContent implements ContentSource {
   }
 }
 
+/** What helps when a base job does not. */
+const AGAIN = 'run the job that saved the image again, without this base';
+
+/** Damage in the artifact of a base job. That artifact stays as it is, so no retry helps. */
+function damageIn({ name }: BaseReference, error: DrayageError): DrayageError {
+  const facts = { ...error.facts, cause: error, reason: 'BASE_JOB_DAMAGED', hint: AGAIN } as const;
+  return new DrayageError(
+    error.code,
+    `${error.message} (omitted from its layout, and read from its base ${name})`,
+    facts,
+  );
+}
+
 function adviceFor({ name, job }: BaseReference): Pick<ErrorFacts, 'reason' | 'hint'> {
   if (job !== undefined)
     return {
       reason: 'BASE_JOB_UNREACHABLE',
-      hint: `if project ${job.project} is not this one, its job token allowlist must name this one; otherwise run the job that saved the image again, without this base`,
+      hint: `if project ${job.project} is not this one, its job token allowlist must name this one; otherwise ${AGAIN}`,
     };
   return { reason: 'BASE_UNREACHABLE', hint: `make sure that ${name} exists and that this job may pull it` };
 }

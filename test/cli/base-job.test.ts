@@ -323,8 +323,10 @@ describe('a layout whose base is a job', () => {
       { path: `.drayage/1/blobs/sha256/${layer?.digest.slice(7)}`, bytes: evil },
     ]);
     expect(before).not.toEqual(index.archive);
-    const { code } = await chain.archive('2');
-    expect(code).toBe(4);
+    const { code, stderr } = await chain.archive('2');
+    expect([code, stderr]).toEqual([4, expect.stringContaining('read from its base job 1 of project 12')]);
+    expect(stderr).toContain('without this base: drayage save --base-job none');
+    expect(stderr).not.toContain('retry this job');
     expect(await readdir(chain.cwd)).not.toContain('app.tar');
   });
 });
