@@ -9,6 +9,7 @@ import { referrersOf } from '../image/referrers.ts';
 import type { ImagePlace } from '../content/image-index.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { pace, startLayers } from '../progress.ts';
+import { presentImage } from '../select/present.ts';
 import { select } from '../select/select.ts';
 import type { Selection } from '../select/selection.ts';
 import type { OpenBase } from '../image/open-base.ts';
@@ -23,7 +24,7 @@ export interface ExportOptions extends Selection {
   /**
    * `docker`: the form of `docker save` up to version 24, which every daemon and tool reads: manifest.json over
    * uncompressed layers; of a multi-platform image the first one. `oci`: an OCI layout in a tar, with all blobs and
-   * digests as they are, and with the images' referrers. Default `docker`.
+   * digests as they are, and with the images' referrers; of an index only what is present. Default `docker`.
    */
   format?: 'docker' | 'oci' | undefined;
 }
@@ -48,18 +49,20 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const images = [];
   const sources: ContentSource[] = [...from];
   const outgoing: PlacedContents[] = [];
-  for (const placed of await select(from, options)) {
+  const isOci = options.format === 'oci';
+  for (const selected of await select(from, options)) {
+    const held = chainSources([selected.content, ...from]);
+    const placed = isOci ? await presentImage(selected, held, { signal }) : selected;
     const { place, content, image: stored, root, read } = placed;
     images.push({ image: read[0], names: stored.names });
     const whole = omittedContent(placed, { signal, onProgress, openBase, others: from });
     if (whole !== content) sources.push(whole);
-    if (options.format !== 'oci') continue;
+    if (!isOci) continue;
     const contents = await contentsOf(whole, root, { signal });
     outgoing.push({ contents, names: stored.names, source: whole });
     for (const referrer of await referrersOf(content, place, contents, { signal }))
       outgoing.push({ contents: referrer.contents, names: [], source: content });
   }
-  const isOci = options.format === 'oci';
   const blobs = isOci
     ? outgoing.flatMap(({ contents }) => contents.blobs)
     : layersOf(images).map(({ blob }) => blob);

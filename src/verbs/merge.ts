@@ -1,7 +1,5 @@
 import type { ImagePlace } from '../content/image-index.ts';
-import { withDocuments } from '../content/overlay.ts';
 import { chainSources } from '../content/source.ts';
-import { annotatePart } from '../image/annotations.ts';
 import { withPlatform } from '../image/image.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageIdentity, OnPlanned } from '../listing/unique-reference.ts';
@@ -11,11 +9,11 @@ import type { PlannedCopy } from './copy-selected.ts';
 import { copySelected } from './copy-selected.ts';
 import { omittedContent } from '../image/omitted-content.ts';
 import { contentsOf } from '../image/contents.ts';
-import { presentPart } from '../image/present-part.ts';
 import { statedLayers } from '../image/stated-layers.ts';
 import { keptAnnotations } from '../image/omitted-layers.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { paced } from '../progress.ts';
+import { presentEach } from '../select/present.ts';
 import { joinPlaces, referrersAcross } from '../select/places.ts';
 import { selectAny } from '../select/select.ts';
 import type { Selected, Selection } from '../select/selection.ts';
@@ -72,30 +70,25 @@ export async function merge(options: MergeOptions): Promise<MergeResult> {
 async function mergeSelected(options: MergeOptions): Promise<MergeResult> {
   const started = performance.now();
   const { from, to, signal } = options;
-  const chosen = await selectAny(from, options);
   const everywhere = joinPlaces(from);
+  const chosen = await presentEach(await selectAny(from, options), [everywhere], { signal });
   const index = referrersAcross(from);
   const plan = async (placed: Selected): Promise<PlannedCopy> => {
-    const { image, content } = placed;
-    const { annotations: stated } = image;
+    const { content, image, root } = placed;
     const held = chainSources([content, everywhere]);
-    const reading = { annotations: stated, signal };
+    const contents = await contentsOf(held, root, { annotations: image.annotations, signal });
     if (isReferred(placed)) {
-      const contents = await contentsOf(held, placed.root, reading);
-      const annotations = withOrigin(stated, options.annotations);
-      return { contents, source: content, index, root: placed.root, annotations };
+      const annotations = withOrigin(image.annotations, options.annotations);
+      return { contents, source: content, index, root, annotations };
     }
-    // What no layout has of an index is left out, as a save does.
-    const { root, written, contents } = await presentPart(held, placed.root, reading);
     // An omitted layer from another layout must be the layer that it stands for.
     const filled = omittedContent(placed, { signal, others: [everywhere] });
-    const source = withDocuments(chainSources([filled, everywhere]), written);
+    const source = chainSources([filled, everywhere]);
     // The merged layout calls the images its own: their layers must be what their configs state.
     const present = new Set(contents.blobs.map(({ digest }) => digest));
     const all = await statedLayers(source, contents, { signal });
     const layers = all.filter(({ blob }) => present.has(blob.digest));
-    const named = { ...annotatePart(root.digest, placed.root.digest), ...stated };
-    const annotations = withOrigin(keptAnnotations(named, contents), options.annotations);
+    const annotations = withOrigin(keptAnnotations(image.annotations, contents), options.annotations);
     return {
       contents,
       layers,

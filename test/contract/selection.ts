@@ -6,7 +6,10 @@ import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { blobName } from '../../src/oci/layout.ts';
 import { isLayerType, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { Selection } from '../../src/select/selection.ts';
+import { exportArchive } from '../../src/verbs/export.ts';
+import { merge } from '../../src/verbs/merge.ts';
 import { save } from '../../src/verbs/save/save.ts';
+import { verify } from '../../src/verbs/verify/verify.ts';
 import type { SampleImage } from '../../src/testing/sample-images.ts';
 import { describeBytes, sampleImage, sampleIndex } from '../../src/testing/sample-images.ts';
 import { sampleAttestation, withForeignLayer } from '../layout/sample-images.ts';
@@ -46,6 +49,8 @@ interface Case {
   tagged?: boolean;
   /** Whether it is about the version of a layout. */
   isOfVersion?: boolean;
+  /** Whether an archive of it can be written: that lacks no layer. Default true. */
+  isArchived?: boolean;
 }
 
 const ONE = sampleImage(['one']);
@@ -279,6 +284,7 @@ const CASES: Record<string, Case> = {
       entries: [named(FOREIGN.root, 'app:1')],
     },
     expected: [{ ...answer(FOREIGN, 'app:1'), layers: 0 }],
+    isArchived: false,
   },
   'nothing at all that is an image': {
     content: { blobs: CHART.blobs, entries: [named(CHART.root, 'chart:1')] },
@@ -475,7 +481,7 @@ const CASES: Record<string, Case> = {
 };
 
 /**
- * The same content gives the same images, the same names and the same refusals, wherever it is.
+ * The same content gives the same images, the same names and the same refusals, wherever it is, and what is made of it is whole.
  */
 export function selectionContract(name: string, place: SelectionPlace): void {
   const { hasIndex = true, readsVersion = true } = place;
@@ -487,7 +493,33 @@ export function selectionContract(name: string, place: SelectionPlace): void {
     test.each(cases)('%s', async (_, { content, selection = {}, expected }) => {
       expect(await chosen(place, content, selection)).toEqual(expected);
     });
+
+    test.each(cases)('%s: merge takes the same', async (_, { content, selection = {}, expected }) => {
+      const found = await answerOf(async (to) => {
+        const from = [await place.open(content, selection)];
+        await merge({ ...selection, from, to });
+      });
+      expect(found).toEqual(withoutLayers(expected));
+    });
+
+    const archived = cases.filter(([, { isArchived = true }]) => isArchived);
+    test.each(archived)(
+      '%s: an archive of it has the same',
+      async (_, { content, selection = {}, expected }) => {
+        const found = await answerOf(async (to) => {
+          const from = [await place.open(content, selection)];
+          const archive = await exportArchive({ ...selection, from, format: 'oci' });
+          await save({ from: { archive }, to, compress: 'none' });
+        });
+        expect(found).toEqual(withoutLayers(expected));
+      },
+    );
   });
+}
+
+function withoutLayers(expected: Answer): Omit<AnsweredImage, 'layers'>[] | string {
+  if (typeof expected === 'string') return expected;
+  return expected.map(({ digest, names }) => ({ digest, names }));
 }
 
 async function chosen(
@@ -495,13 +527,26 @@ async function chosen(
   content: SelectionContent,
   selection: Selection,
 ): Promise<Answer> {
-  try {
+  const layers = new Map<string, number>();
+  const found = await answerOf(async (to) => {
     const from = await place.open(content, selection);
+    const { images } = await save({ ...selection, from, to, compress: 'none' });
+    for (const image of images) layers.set(image.digest, image.layers.length);
+  });
+  if (typeof found === 'string') return found;
+  return found.map((image) => ({ ...image, layers: layers.get(image.digest) ?? -1 }));
+}
+
+/** What a verb puts into a layout, or the code of its refusal. */
+async function answerOf(
+  verb: (to: Layout) => Promise<unknown>,
+): Promise<Omit<AnsweredImage, 'layers'>[] | string> {
+  try {
     const to = await Layout.create(`${await temporaryFolder()}/to`);
-    const saved = await save({ ...selection, from, to, compress: 'none' });
-    const layers = new Map(saved.images.map((image) => [image.digest, image.layers.length]));
-    const images = await to.images();
-    return images.map(({ root: { digest }, names }) => ({ digest, names, layers: layers.get(digest) ?? -1 }));
+    await verb(to);
+    const { problems } = await verify({ layout: to });
+    if (problems.length > 0) throw new Error('it is damaged', { cause: problems });
+    return (await to.images()).map(({ root: { digest }, names }) => ({ digest, names }));
   } catch (error) {
     if (!isDrayageError(error)) throw error;
     // An archive lacks what is missing; another place is asked for it. Both are exit code 4.

@@ -137,7 +137,8 @@ test.each<[string, Descriptor[]]>([
   const from = await layoutOf({ image: PLATFORMS, names: ['app:1'] });
   for (const { digest } of without) await rm(join(from.path, blobName(digest)));
   const [merged, saved] = [await emptyLayout(), await emptyLayout()];
-  await merge({ from: [from], to: merged });
+  const { images } = await merge({ from: [from], to: merged });
+  expect(images).toMatchObject([{ id: AMD.config.digest, platforms: ['linux/amd64'] }]);
   await save({ from, to: saved });
   expect(await merged.images()).toMatchObject([
     {
