@@ -29,6 +29,7 @@ export { expectationsOf, originKeys, signatureKeys } from './ci/expectations.ts'
 export { originPolicy } from './ci/origin-policy.ts';
 export type { Env, Origin } from './ci/origin.ts';
 export { originAnnotations, originOf } from './ci/origin.ts';
+export type { SealedJob } from './ci/seal.ts';
 export { sealOf } from './ci/seal.ts';
 export { ownImages } from './ci/own-images.ts';
 export type { ImageVariables, ShippedImage, Variable } from './ci/variables.ts';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 /** What names the run of a job among all. */
-interface SealedJob {
+export interface SealedJob {
   ci: string;
   server: string;
   jobId: string;
@@ -11,7 +11,7 @@ interface SealedJob {
 export const SEAL = 'dev.drayage.seal';
 
 /**
- * The value of {@link SEAL}: a code of the job that only who knows the job's secret can compute. What was in a folder before the
+ * The value of the annotation `dev.drayage.seal`: a code of the job that only who knows the job's secret can compute. What was in a folder before the
  * job began has none.
  * @param content what else the code is about, such as the text of a report. Default: nothing
  */
