@@ -1,7 +1,7 @@
 import type { DockerImage } from '../../archive/docker-manifest.ts';
 import { blobEntry } from '../../archive/docker-manifest.ts';
 import { parseDockerManifest } from '../../archive/read/docker-manifest.ts';
-import type { ContentOptions } from '../../content/source.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import { images as imagesOf } from '../../image/image.ts';
 import type { Layout } from '../../layout/layout.ts';
@@ -11,12 +11,17 @@ import { DOCKER_MANIFEST_FILE } from '../../oci/layout.ts';
 /**
  * Compares manifest.json, which `docker load` reads in a layout packed as a tar, with index.json: each image, with its
  * layers and each of its names, must be in index.json. It may lack some.
- * @throws {@link DrayageError} `MALFORMED` if it differs; `LIMIT`, `LINK`, `IO`; errors of `layout` for damaged content
+ * @param content where the layout's documents are read
+ * @throws {@link DrayageError} `MALFORMED` if it differs; `LIMIT`, `LINK`, `IO`; errors of `content` for damaged content
  */
-export async function assertDockerManifest(layout: Layout, options: ContentOptions): Promise<void> {
+export async function assertDockerManifest(
+  layout: Layout,
+  content: ContentSource,
+  options: ContentOptions,
+): Promise<void> {
   const bytes = await readSmallFile(layout.path, DOCKER_MANIFEST_FILE);
   if (bytes === undefined) return;
-  const indexed = await indexedImages(layout, options);
+  const indexed = await indexedImages(layout, content, options);
   const { images, unread } = parseDockerManifest(bytes);
   for (const { names, problem } of unread) throw differs(layout, `${names[0] ?? 'an image'} (${problem})`);
   for (const { config, layers, names } of images) {
@@ -30,10 +35,14 @@ export async function assertDockerManifest(layout: Layout, options: ContentOptio
 }
 
 /** The images of index.json in the terms of manifest.json. */
-async function indexedImages(layout: Layout, options: ContentOptions): Promise<DockerImage[]> {
+async function indexedImages(
+  layout: Layout,
+  content: ContentSource,
+  options: ContentOptions,
+): Promise<DockerImage[]> {
   const found: DockerImage[] = [];
   for (const { root, names } of await layout.images(options)) {
-    for await (const { config, layers } of imagesOf(layout, root, options)) {
+    for await (const { config, layers } of imagesOf(content, root, options)) {
       const blobs = layers.map(({ blob }) => blob);
       found.push(blobEntry(config.descriptor, blobs, names));
     }

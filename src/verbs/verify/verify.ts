@@ -1,6 +1,7 @@
 import type { StoredImage } from '../../content/image-index.ts';
 import type { DaemonIdentity } from '../../content/endpoint.ts';
-import type { ContentOptions } from '../../content/source.ts';
+import { placeOf } from '../../content/overlay.ts';
+import type { ContentOptions, ContentSource } from '../../content/source.ts';
 import { DrayageError } from '../../errors.ts';
 import type { ParsedDocument, Manifest } from '../../oci/manifest.ts';
 import type { ImageContents } from '../../image/contents.ts';
@@ -8,6 +9,7 @@ import { contentsOf } from '../../image/contents.ts';
 import { readReference } from '../../image/reference.ts';
 import { layeredManifests } from '../../image/documents.ts';
 import { layersOf } from '../../image/stated-layers.ts';
+import { keepDocuments } from '../../image/keep-documents.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { OmittedPart } from '../../image/omitted-layers.ts';
 import { omittedParts } from '../../image/omitted-layers.ts';
@@ -81,7 +83,9 @@ export interface VerifyResult {
 type OmittingRoot = Parameters<typeof omittedParts>[0][number];
 
 /** A pass over a layout. */
-interface Verification extends Pick<VerifyOptions, 'layout'> {
+interface Verification {
+  /** What the layout contains. A document that many entries lead to is read once. */
+  content: ContentSource;
   checks: Checks;
   /** What the roots omit. */
   omitted: OmittingRoot[];
@@ -122,9 +126,10 @@ async function verifySettled(options: VerifyOptions): Promise<VerifyResult> {
 }
 
 async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<VerifyResult> {
-  const checks = new Checks(layout, selection.onProgress);
+  const content = keepDocuments(layout);
+  const checks = new Checks(content, selection.onProgress);
   const verification: Verification = {
-    layout,
+    content,
     checks,
     omitted: [],
     elsewhere: new Map(),
@@ -139,10 +144,11 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const byContent = selection.authenticate !== undefined;
   const listed = await layout.images({ ...options, references: true, byContent, onDamaged });
   const { problems, counts } = checks;
-  if (problems.length === 0) await checks.collect(async () => assertDockerManifest(layout, options));
+  if (problems.length === 0) await checks.collect(async () => assertDockerManifest(layout, content, options));
   const images: VerifiedImage[] = [];
+  const place = placeOf(content, layout);
   for (const image of listed) {
-    images.push({ image, refusal: (await refusalOf({ place: layout, image }, selection)) ?? null });
+    images.push({ image, refusal: (await refusalOf({ place, image }, selection)) ?? null });
   }
   return {
     entries: entries.length,
@@ -166,12 +172,12 @@ function sumOf(parts: OmittedPart[]): VerifyResult['omitted'] {
 
 /** Lists what every entry leads to, so that the totals are known, then reads it. */
 async function verifyEntries(entries: readonly Descriptor[], verification: Verification): Promise<void> {
-  const { layout, checks, options } = verification;
+  const { content, checks, options } = verification;
   const roots: ImageContents[] = [];
   for (const entry of entries) {
     const isImage = isDocumentType(entry.mediaType);
     await checks.collect(async () =>
-      isImage ? roots.push(await list(entry, verification)) : verifyOther(layout, entry, options),
+      isImage ? roots.push(await list(entry, verification)) : verifyOther(content, entry, options),
     );
   }
   checks.start(
@@ -184,17 +190,17 @@ async function verifyEntries(entries: readonly Descriptor[], verification: Verif
 /** What a root leads to. Its documents are read and checked. */
 async function list(
   root: Descriptor,
-  { layout, checks, omitted, options }: Verification,
+  { content, checks, omitted, options }: Verification,
 ): Promise<ImageContents> {
   const { annotations } = root;
   const onDamaged = (error: DrayageError): void => void checks.problems.push(error);
-  const contents = await contentsOf(layout, root, { ...options, annotations, onDamaged });
+  const contents = await contentsOf(content, root, { ...options, annotations, onDamaged });
   if (contents.omitted.length > 0) omitted.push({ root, annotations, omitted: contents.omitted });
   return contents;
 }
 
 async function verifyContents(contents: ImageContents, verification: Verification): Promise<void> {
-  const { layout, checks, elsewhere, layers, options } = verification;
+  const { content, checks, elsewhere, layers, options } = verification;
   const root = contents.root.descriptor;
   const read = async (blob: Descriptor): Promise<void> => drain(await checks.source.open(blob, options));
   for (const child of contents.absent) {
@@ -206,7 +212,7 @@ async function verifyContents(contents: ImageContents, verification: Verificatio
     if (await checks.once(config, () => read(config)))
       await checks.once(manifest.descriptor, () => learnLayers(manifest, verification));
   }
-  const reference = contents.images.length > 0 ? undefined : await readReference(layout, root, options);
+  const reference = contents.images.length > 0 ? undefined : await readReference(content, root, options);
   if (reference !== undefined) verification.references.set(root.digest, reference.daemon);
   // The other documents were checked when they were read.
   for (const { descriptor } of contents.documents) await checks.once(descriptor, async () => {});
@@ -226,9 +232,9 @@ async function verifyContents(contents: ImageContents, verification: Verificatio
 /** Reads from an image's config which layers its blobs contain. */
 async function learnLayers(
   manifest: ParsedDocument<Manifest>,
-  { layout, layers, options }: Verification,
+  { content, layers, options }: Verification,
 ): Promise<void> {
-  for (const layer of await layersOf(layout, manifest, options)) {
+  for (const layer of await layersOf(content, manifest, options)) {
     const known = layers.get(layer.blob.digest) ?? [];
     if (!known.some(({ diffId }) => diffId === layer.diffId))
       layers.set(layer.blob.digest, [...known, layer]);
@@ -236,8 +242,12 @@ async function learnLayers(
 }
 
 /** An entry that claims to be neither manifest nor index must not be one. */
-async function verifyOther(layout: Layout, entry: Descriptor, options: ContentOptions): Promise<void> {
-  const bytes = await layout.open(entry, options);
+async function verifyOther(
+  content: ContentSource,
+  entry: Descriptor,
+  options: ContentOptions,
+): Promise<void> {
+  const bytes = await content.open(entry, options);
   if (entry.size > MAX_DOCUMENT_SIZE) return drain(bytes);
   const stated = statedMediaType(await readDocument(bytes, entry));
   if (stated === undefined || stated === entry.mediaType || entry.mediaType === '') return;

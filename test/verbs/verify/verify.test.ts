@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { originPolicy } from '../../../src/ci/origin-policy.ts';
 import type { ImagePolicy } from '../../../src/content/policy.ts';
 import { DrayageError } from '../../../src/errors.ts';
@@ -342,4 +342,24 @@ test('an index of blobs, as BuildKit exports its cache, is intact; a damaged or 
   await rm(join(path, 'blobs', others[0][0].digest.replace(':', '/')));
   const { problems } = await verify({ layout });
   expect(problems.map(({ code }) => code).toSorted()).toEqual(['DIGEST_MISMATCH', 'NOT_FOUND']);
+});
+
+test('documents are read no more often for many names than for one', async () => {
+  const [image, other] = [sampleImage(['base', 'app']), sampleImage(['base', 'other'], 'arm64')];
+  const openedFor = async (n: number): Promise<string[]> => {
+    const made = await Layout.create(join(await temporaryFolder(), 'layout'));
+    await made.update(async (content) => {
+      const names = Array.from({ length: n }, (_, i) => `app:${i}`);
+      await addSample(content, sampleIndex([image, other]), names);
+      await addSample(content, image, ['single:1']);
+    });
+    const layout = await Layout.open(made.path);
+    const open = vi.spyOn(layout, 'open');
+    expect(await verify({ layout, policy: originPolicy({}) })).toMatchObject({
+      entries: n + 1,
+      problems: [],
+    });
+    return open.mock.calls.map(([{ digest }]) => digest).toSorted();
+  };
+  expect(await openedFor(20)).toEqual(await openedFor(1));
 });
