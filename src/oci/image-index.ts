@@ -41,6 +41,7 @@ const indexSchema: v.GenericSchema<unknown, Index> = documentObject({
   annotations: optional(stringsSchema),
   layers: v.optional(v.undefined('an index must not have "layers"')),
   config: v.optional(v.undefined('an index must not have "config"')),
+  fsLayers: v.optional(v.undefined('an index must not have "fsLayers"')),
 });
 
 /** The entries of a layout's index.json. */

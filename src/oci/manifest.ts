@@ -42,8 +42,9 @@ const manifestSchema: v.GenericSchema<unknown, Manifest> = documentObject({
   layers: list(descriptorSchema),
   subject: optional(descriptorSchema),
   annotations: optional(stringsSchema),
-  // A document that is a manifest and an index at once attacks programs that trust the media type.
+  // A document that is a manifest and an index at once, or one of schema 1, attacks programs that trust the media type.
   manifests: v.optional(v.undefined('a manifest must not have "manifests"')),
+  fsLayers: v.optional(v.undefined('a manifest must not have "fsLayers"')),
 });
 
 /**

@@ -45,6 +45,7 @@ describe('not an index', () => {
     ['manifests and layers at once', { layers: [] }, 'an index must not have "layers"'],
     ['manifests and null layers', { layers: null }, 'an index must not have "layers"'],
     ['manifests and a config at once', { config: CHILD }, 'an index must not have "config"'],
+    ['layers of schema 1, too', { fsLayers: [] }, 'an index must not have "fsLayers"'],
     ['the media type of a manifest', { mediaType: OCI_MANIFEST }, 'mediaType: '],
     ['schema version 1', { schemaVersion: 1 }, 'schemaVersion: '],
     ['schema version "2"', { schemaVersion: '2' }, 'schemaVersion: '],
