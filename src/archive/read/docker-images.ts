@@ -13,6 +13,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { LayoutEntries } from '../../oci/image-index.ts';
 import { EMPTY_INDEX, parseLayoutIndex } from '../../oci/image-index.ts';
 import type { Document } from '../../oci/manifest.ts';
+import { parseIfJson } from '../../oci/json.ts';
 import { DOCKER_MANIFEST_FILE, INDEX_FILE } from '../../oci/layout.ts';
 import { buildManifest } from '../../oci/manifest.ts';
 import { OCI_CONFIG } from '../../oci/media-types.ts';
@@ -38,7 +39,8 @@ interface Unusable {
  * image is the one in index.json, if that leads to the same blobs. Otherwise a manifest is written over the stored layers.
  * Images that only index.json lists come last.
  *
- * An image that cannot be used is an error where it is chosen, by name or with all others.
+ * An image that cannot be used is an error where it is chosen, by name or with all others. So is one whose name means
+ * another image in index.json, which other programs read instead.
  */
 export class DockerImages implements ImageIndex {
   /** The images whose manifest was written here, by its digest. */
@@ -116,6 +118,8 @@ export class DockerImages implements ImageIndex {
     const { names } = image;
     try {
       const parts = await reader.docker(image);
+      const disputed = names.find((name) => this.#own.contradicts(name, parts.config.descriptor));
+      if (disputed !== undefined) throw twoImages(disputed);
       for (const name of names.length === 0 ? [undefined] : names) this.#add(parts, name);
     } catch (error) {
       if (!isUnusable(error)) throw error;
@@ -158,13 +162,22 @@ export class DockerImages implements ImageIndex {
   });
 }
 
-/** index.json beside a manifest.json: an addition, so that damage to it does no harm. */
+/**
+ * index.json beside a manifest.json: an addition, so that damage to it does no harm. JSON that is refused is no damage: other
+ * programs may read it, and find other images.
+ */
 async function ownEntries(contents: ArchiveContents): Promise<LayoutEntries> {
-  if (!contents.has(INDEX_FILE)) return EMPTY_INDEX;
+  const bytes = await indexBytes(contents);
+  const isJson = bytes !== undefined && parseIfJson(bytes, INDEX_FILE) !== undefined;
+  return isJson ? parseLayoutIndex(bytes, INDEX_FILE) : EMPTY_INDEX;
+}
+
+async function indexBytes(contents: ArchiveContents): Promise<Uint8Array | undefined> {
+  if (!contents.has(INDEX_FILE)) return undefined;
   try {
-    return parseLayoutIndex((await contents.document(INDEX_FILE, '')).bytes, INDEX_FILE);
+    return (await contents.document(INDEX_FILE, '')).bytes;
   } catch (error) {
-    if (isDamage(error)) return EMPTY_INDEX;
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }
@@ -177,6 +190,12 @@ function titleOf({ names: [name] }: UnreadImage): string {
 function cannotBeRead(image: UnreadImage): DrayageError {
   const message = `${titleOf(image)} cannot be read in ${ARCHIVE}: in ${DOCKER_MANIFEST_FILE}, ${image.problem}`;
   return new DrayageError('MALFORMED', message);
+}
+
+/** The error for a name by which programs find one image or the other, as they read one file or the other. */
+function twoImages(name: string): DrayageError {
+  const message = `${name} is one image in ${DOCKER_MANIFEST_FILE} and another in ${INDEX_FILE}: programs would load either`;
+  return new DrayageError('MALFORMED', message, { hint: 'make the archive again' });
 }
 
 /** The manifest of an image over its layers as they are stored. */

@@ -22,6 +22,7 @@ interface Found {
   unread: readonly UnreadEntry[];
   byBlobs: ReadonlyMap<string, Candidates>;
   whole: ReadonlySet<Digest>;
+  configs: ReadonlyMap<string, ReadonlySet<Digest>>;
 }
 
 /** The entries of index.json that lead to an image of these blobs. */
@@ -43,13 +44,16 @@ export class OwnDocuments {
   readonly #byBlobs: ReadonlyMap<string, Candidates>;
   /** The entries that lead to an image with all of its blobs. */
   readonly #whole: ReadonlySet<Digest>;
+  /** The configs of the images that each name means and that have all of their blobs. */
+  readonly #configs: ReadonlyMap<string, ReadonlySet<Digest>>;
 
-  private constructor(content: ArchiveContent, { entries, unread, byBlobs, whole }: Found) {
+  private constructor(content: ArchiveContent, { entries, unread, byBlobs, whole, configs }: Found) {
     this.entries = entries;
     this.unread = unread;
     this.#content = content;
     this.#byBlobs = byBlobs;
     this.#whole = whole;
+    this.#configs = configs;
   }
 
   static async read(
@@ -60,6 +64,7 @@ export class OwnDocuments {
     const byBlobs = new Map<string, Candidates>();
     const readable = new Set<Digest>();
     const whole = new Set<Digest>();
+    const configs = new Map<string, Set<Digest>>();
     let count = 0;
     for (const entry of groupEntries(manifests)) {
       try {
@@ -74,6 +79,8 @@ export class OwnDocuments {
           if (!isWhole) continue;
           whole.add(entry.root.digest);
           note(byBlobs, keyOf(received(config), layers.map(received)), entry);
+          for (const name of entry.names)
+            configs.set(name, (configs.get(name) ?? new Set()).add(content.received(config)));
         }
         readable.add(entry.root.digest);
       } catch (error) {
@@ -85,6 +92,7 @@ export class OwnDocuments {
       unread,
       byBlobs,
       whole,
+      configs,
     });
   }
 
@@ -96,6 +104,11 @@ export class OwnDocuments {
       kindOf,
     );
     return { images: images.filter(({ root }) => this.#whole.has(root.digest)), notes };
+  }
+
+  /** Whether a name means another image here: a whole one, and none with this config. */
+  contradicts(name: string, { digest }: Pick<Descriptor, 'digest'>): boolean {
+    return this.#configs.get(name)?.has(digest) === false;
   }
 
   /** The entry that leads to an image of these blobs; one of this name comes first. */

@@ -429,6 +429,91 @@ describe('a hybrid archive', () => {
   });
 });
 
+/** A manifest over one layer. */
+function manifestOf(config: Buffer, layer: Buffer): Buffer {
+  return json({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: descriptor(config, OCI_CONFIG),
+    layers: [descriptor(layer, OCI_LAYER)],
+  });
+}
+
+/** The annotations that name an entry of index.json. */
+function refName(name: string, key = 'org.opencontainers.image.ref.name'): Record<string, unknown> {
+  return { annotations: { [key]: name } };
+}
+
+describe('a name that is one image in manifest.json and another in index.json', () => {
+  const [config, other] = [imageConfig([APP]), imageConfig([BASE])];
+  const listed = (...names: string[]): Buffer =>
+    entry(
+      'manifest.json',
+      json([
+        { Config: `blobs/sha256/${hex(config)}`, RepoTags: names, Layers: [`blobs/sha256/${hex(APP)}`] },
+      ]),
+    );
+  const [ours, theirs] = [manifestOf(config, APP), manifestOf(other, BASE)];
+  const all = [config, APP, other, BASE, ours, theirs].map(blob);
+  const index2 = json({
+    schemaVersion: 2,
+    mediaType: OCI_INDEX,
+    manifests: [descriptor(theirs, OCI_MANIFEST)],
+  });
+
+  test.each<[string, string[], object[], Buffer[]]>([
+    ['by its reference', ['temp:1'], [descriptor(theirs, OCI_MANIFEST, refName('temp:1'))], []],
+    [
+      'by the name of containerd',
+      ['temp:1'],
+      [descriptor(theirs, OCI_MANIFEST, refName('docker.io/library/temp:1', 'io.containerd.image.name'))],
+      [],
+    ],
+    [
+      'as one of several',
+      ['more:1', 'temp:1'],
+      [
+        descriptor(ours, OCI_MANIFEST, refName('more:1')),
+        descriptor(theirs, OCI_MANIFEST, refName('temp:1')),
+      ],
+      [],
+    ],
+    ['below an index', ['temp:1'], [descriptor(index2, OCI_INDEX, refName('temp:1'))], [blob(index2)]],
+  ])('is refused: %s', async (_, names, entries, more) => {
+    const bytes = tar(listed(...names), ...all, index(...entries), ...more);
+    await expect(readBytes(bytes)).rejects.toMatchObject({
+      code: 'MALFORMED',
+      message: expect.stringContaining('temp:1 is one image in manifest.json and another in index.json'),
+    });
+  });
+
+  test.each([
+    ['has a key twice', '{"schemaVersion":2,"manifests":[],"manifests":[]}', 'twice in one object'],
+    ['has a key in two spellings', '{"schemaVersion":2,"manifests":[],"Manifests":[]}', 'other spelling'],
+    ['has other fields', '{"schemaVersion":2,"manifests":7}', 'manifests: '],
+  ])('is not looked for in an index.json that %s: the archive is refused', async (_, text, message) => {
+    await expect(readBytes(tar(listed('temp:1'), ...all, entry('index.json', text)))).rejects.toMatchObject({
+      code: 'MALFORMED',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test.each<[string, object[]]>([
+    [
+      'one of its images is the same',
+      [
+        descriptor(theirs, OCI_MANIFEST, refName('temp:1')),
+        descriptor(ours, OCI_MANIFEST, refName('temp:1')),
+      ],
+    ],
+    ['the other has another name', [descriptor(theirs, OCI_MANIFEST, refName('other:1'))]],
+    ['the other is not whole', [descriptor(Buffer.from('absent'), OCI_MANIFEST, refName('temp:1'))]],
+  ])('is none where %s', async (_, entries) => {
+    const { images } = await readBytes(tar(listed('temp:1'), ...all, index(...entries)));
+    expect(images.find(({ names }) => names.includes('temp:1'))).toMatchObject({ id: digestOf(config) });
+  });
+});
+
 test.each(['A B', `temp:1@${digestOf(CONFIG)}`])('%s cannot be a name: a line says so', async (text) => {
   const listed = json([{ Config: 'c.json', RepoTags: [text, 'temp:2'], Layers: ['base', 'app'] }]);
   const notes: unknown[] = [];
