@@ -41,6 +41,9 @@ export interface Statement {
   claims: Claims;
 }
 
+/** The claims of a statement in a form of another tool, whose signer may have read no layer. */
+const UNKNOWN: Claims = { layersRead: false };
+
 const MAX_SUBJECTS = 64;
 /** The maximum number of names of one image. */
 const MAX_NAMES = 1024;
@@ -121,7 +124,8 @@ export function readStatement(
       },
     );
   }
-  return { predicateType, claims: predicateType === PROVENANCE_V1 ? readClaims(predicate, buildTypes) : {} };
+  const claims = predicateType === PROVENANCE_V1 ? readClaims(predicate, buildTypes) : UNKNOWN;
+  return { predicateType, claims };
 }
 
 /** The fields of an unknown build type may mean anything, so none is read. */
@@ -129,7 +133,7 @@ function readClaims(predicate: unknown, buildTypes: readonly BuildType[]): Claim
   const kind = v.safeParse(buildTypeSchema, predicate);
   if (!kind.success) throw refusal('PREDICATE', 'the provenance states no build type');
   const { buildType } = kind.output.buildDefinition;
-  if (!buildTypes.some(({ uri }) => uri === buildType)) return {};
+  if (!buildTypes.some(({ uri }) => uri === buildType)) return UNKNOWN;
   const result = v.safeParse(predicateSchema, predicate, { abortEarly: true });
   if (!result.success) {
     const [issue] = result.issues;

@@ -21,7 +21,10 @@ export interface Provenance {
   names: readonly string[] | null;
   /** Blobs of layers that the signer has not read, as the statement says: a base states them. */
   unreadLayers: readonly Digest[];
-  /** False if the signer has read no layer, because the image stays in a daemon: `unreadLayers` are diffIDs then. */
+  /**
+   * Whether the signer has read layers. False for an image that stays in a daemon: `unreadLayers` are diffIDs then. False
+   * also for a statement in the form of another tool, which does not say.
+   */
   layersRead: boolean;
   /** Claims of the job itself, whoever signed. */
   claimed: { jobName: string | null; pipeline: string | null };

@@ -27,7 +27,7 @@ export interface SignedFacts {
   names: readonly string[] | null;
   /** Blobs of layers that the signer has not read: a base states them, or they are non-distributable and were absent. */
   unreadLayers: readonly Digest[];
-  /** Whether the signer has read layers at all. A signature of a reference proves none. */
+  /** Whether the signer has read layers at all. A signature of a reference, or of another tool, proves none. */
   layersRead: boolean;
 }
 

@@ -421,6 +421,23 @@ describe('what is signed with a key', () => {
     ).toBeDefined();
   });
 
+  test.each<[string, (value: Loose) => void, string]>([
+    [
+      'of an unknown build type',
+      (value) => (value.predicate.buildDefinition.buildType = 'https://example.com/v1'),
+      'https://slsa.dev/provenance/v1',
+    ],
+    [
+      'of another predicate type',
+      (value) => (value.predicateType = 'https://cyclonedx.org/bom'),
+      'https://cyclonedx.org/bom',
+    ],
+  ])('a statement %s does not say that its signer has read layers', (_, change, predicateType) => {
+    const bundle = bytesOf(keyBundle(KEYS.privateKey, statement(change)));
+    const expectation = expected({ 'predicate-type': predicateType });
+    expect(verifyBundle(bundle, DIGEST, keyTrust, expectation)).toMatchObject({ layersRead: false });
+  });
+
   test('of a build type that is not known nothing is believed', () => {
     const foreign = statement(
       (value) => (value.predicate.buildDefinition.buildType = 'https://example.com/v1'),

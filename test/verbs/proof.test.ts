@@ -740,6 +740,16 @@ describe('what is promoted', () => {
     }
   });
 
+  test('is refused where a blob of it is not the layer that it stands for, though another tool has signed it', async () => {
+    const { app } = victim();
+    const fake = await FakeRegistry.start();
+    const signed = { names: null, origin: {}, unreadLayers: [], layersRead: false };
+    const authenticate = async (): Promise<Voucher[]> => [{ ...app.root, signed }];
+    const promoting = promoteTo(await layoutOf(forged(app, 1), 'app:1'), fake.host, { authenticate });
+    await expect(promoting).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(fake.store.repository('app').tags.size).toBe(0);
+  });
+
   test.each([
     ['the repository holds the image', { authenticate: undefined }, 2],
     ['somebody was asked for who vouches for it', { authenticate: async () => [{} as Descriptor] }, 1],

@@ -120,7 +120,7 @@ function describeOrigin({ name, digest, provenance, claimedPipeline }: Origin): 
     ...(job === null ? [] : [`job ${job}`]),
     ...(claimed.pipeline === null ? [] : [`pipeline ${claimed.pipeline} (claimed)`]),
     ...(provenance.names === null && name !== null ? ['names not covered'] : []),
-    ...(layersRead ? [] : ['no layer read by the signer']),
+    ...(layersRead || unread.length === 0 ? [] : ['no layer read by the signer']),
     ...(layersRead && unread.length > 0
       ? [`${count(unread.length, 'layer')} of its base not read by the signer`]
       : []),

@@ -159,15 +159,15 @@ async function promotionsOf({
 
 /**
  * Proves the layers of an image. Exceptions: every target repository holds the image already; or a signature was
- * required, whose signer has proven them but those that the signature lists as not read. A registry that only has its
- * blobs proves nothing.
+ * required, and drayage made it: its signer has proven them but those that the signature lists as not read. A signature
+ * that another tool made, and a registry that only has the blobs, prove nothing.
  */
 async function proveUnknown(
   { content, image, root, read, elsewhere, vouchers = [], targets }: Planned,
   holders: ReadonlySet<RegistryRepository> = new Set(),
   { bases, baseJobs, signal, onProgress }: PromoteOptions,
 ): Promise<void> {
-  // A signature of a reference vouches for no layer.
+  // Not every signer reads layers.
   const provers = vouchers.filter(({ signed }) => signed?.layersRead !== false);
   const unread = new Set(provers.flatMap(({ signed }) => signed?.unreadLayers ?? []));
   if (provers.length > 0 && unread.size === 0) return;
