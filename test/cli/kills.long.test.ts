@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
@@ -18,7 +18,7 @@ import { killAtRandom } from '../support/kill-at-random.ts';
 import { writeCargo } from '../support/write-cargo.ts';
 import { zip } from '../support/zip-bytes.ts';
 
-const KILLS = 60;
+const KILLS = Number(process.env['DRAYAGE_KILLS'] ?? 60);
 const API = 'drayage-demo/api:1.0';
 const KEPT = { id: `sha256:${'c'.repeat(64)}`, names: ['kept:1'], diffIds: [`sha256:${'1'.repeat(64)}`] };
 const INFO = { ID: 'ABCD', Name: 'runner-3', DockerRootDir: '/var/lib/docker', DriverStatus: [] };
@@ -44,7 +44,7 @@ function assertWhole(registry: FakeRegistry, what: string): void {
 
 test(
   `${KILLS} kills of what goes to daemons, registries and archives leave nothing half-done`,
-  { timeout: 400_000 },
+  { timeout: 100_000 + KILLS * 4000 },
   async () => {
     const cwd = tempFolderInMemory();
     const image = makeCargo({ layers: ['base', 'app'] });
@@ -75,10 +75,15 @@ test(
       ['save', '--from', 'built', '-o', 'based', '--base-job', 'other'],
     ];
     let whole: Buffer | undefined;
-    await killAtRandom(commands, {
+    const killed = await killAtRandom(commands, {
       kills: KILLS,
       cwd,
       env,
+      prepare: async () => {
+        for (const made of ['sticky', 'copied', 'app.tar', 'based'])
+          rmSync(join(cwd, made), { recursive: true, force: true });
+        for (const held of Object.values(registry.store.repository('api'))) held.clear();
+      },
       afterEach: async (args, isDone, what) => {
         for (const layout of ['a', 'sticky', 'copied', 'based']) await assertIntact(join(cwd, layout), what);
         assertWhole(registry, what);
@@ -96,6 +101,7 @@ test(
         ageLeftovers(cwd);
       },
     });
+    console.log(Object.fromEntries(killed));
     for (const args of [...commands, ['unload', '--pipeline'], ['unload']])
       expect(await drayage(args, { cwd, env })).toMatchObject({ code: 0 });
     expect(daemon.images).toEqual([KEPT]);

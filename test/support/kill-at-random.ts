@@ -3,10 +3,12 @@ import { drayage } from './cli.ts';
 
 /** What is killed, and what must hold after that. */
 export interface KillOptions {
-  /** How many runs are killed in all. */
+  /** How many runs are killed at least. */
   kills: number;
   cwd: string;
   env: Record<string, string>;
+  /** Called before each round, so that each command has all to do again. */
+  prepare: () => Promise<void>;
   /**
    * Called after each run.
    * @param isDone whether it came to its end
@@ -24,27 +26,40 @@ function random(seed: number): () => number {
   };
 }
 
-/** Runs commands in turn. The first run of each is timed; later ones are killed at random moments within that time. */
+/**
+ * Runs commands in turn, in rounds. In the first round each is timed. In later ones each is killed at a random moment within
+ * that time, and then runs to its end.
+ * @returns how many runs of each command were killed
+ */
 export async function killAtRandom(
   commands: readonly (readonly string[])[],
-  { kills, cwd, env, afterEach }: KillOptions,
-): Promise<void> {
+  { kills, cwd, env, prepare, afterEach }: KillOptions,
+): Promise<ReadonlyMap<string, number>> {
   const next = random(4711);
   const durations = new Map<readonly string[], number>();
-  let killed = 0;
-  for (let run = 0; killed < kills; run++) {
-    const args = commands[run % commands.length] ?? [];
-    const started = performance.now();
-    const duration = durations.get(args);
-    const delay = (duration ?? 0) * next();
-    const result = await drayage(args, {
+  const killed = new Map<string, number>();
+  const count = (): number => [...killed.values()].reduce((sum, one) => sum + one, 0);
+  const run = async (args: readonly string[], delay?: number): Promise<boolean> => {
+    const { code, stderr } = await drayage(args, {
       cwd,
       env,
-      onStart: (child) => void (duration !== undefined && setTimeout(() => child.kill('SIGKILL'), delay)),
+      onStart: (child) => void (delay !== undefined && setTimeout(() => child.kill('SIGKILL'), delay)),
     });
-    if (duration === undefined) durations.set(args, performance.now() - started);
-    if (result.code === null) killed += 1;
-    else expect(result.code, `${args.join(' ')}: ${result.stderr}`).toBe(0);
-    await afterEach(args, result.code === 0, `after kill ${killed}: ${args.join(' ')}`);
+    const line = args.join(' ');
+    if (code === null) killed.set(line, (killed.get(line) ?? 0) + 1);
+    else expect(code, `after kill ${count()}: ${line}: ${stderr}`).toBe(0);
+    await afterEach(args, code === 0, `after kill ${count()}: ${line}`);
+    return code === 0;
+  };
+  while (count() < kills) {
+    await prepare();
+    for (const args of commands) {
+      const duration = durations.get(args);
+      if (duration !== undefined && (await run(args, duration * next()))) continue;
+      const started = performance.now();
+      await run(args);
+      durations.set(args, duration ?? performance.now() - started);
+    }
   }
+  return killed;
 }
