@@ -156,7 +156,7 @@ async function presentReference(
   try {
     return await readReference(source, root, options);
   } catch (error) {
-    if (!isUnreadable(error)) throw error;
+    if (!isUnreadable(error) && !isDrayageError(error, 'LINK')) throw error;
     return undefined;
   }
 }
