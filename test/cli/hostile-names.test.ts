@@ -99,10 +99,12 @@ describe('what GitLab says is escaped', () => {
 
 test('what GitHub states is escaped, and adds no line to the outputs of a step', async () => {
   const output = join(chain.cwd, 'output');
-  const env = githubJob({ GITHUB_REF_NAME: HOSTILE, GITHUB_OUTPUT: output });
+  const env = githubJob({ GITHUB_OUTPUT: output });
   await chain.build(makeCargo({ layers: ['base', 'one'] }));
   await told(['save', '--from', 'built'], { code: 0, says: 'app:1', env });
   expect(await readFile(output, 'utf8')).toMatch(/^(?:DRAYAGE_APP_(?:REF|ID|DIGEST)=[\w.:-]+\n)+$/);
-  const odd = { ...env, GITHUB_JOB: HOSTILE };
-  await told(['save', '--from', 'built'], { code: 2, says: 'GITHUB_JOB is malformed', env: odd });
+  for (const name of ['GITHUB_REF_NAME', 'GITHUB_JOB']) {
+    const odd = { ...env, [name]: HOSTILE };
+    await told(['save', '--from', 'built'], { code: 2, says: `${name} is malformed`, env: odd });
+  }
 });
