@@ -31,7 +31,7 @@ function short(line: string): string {
 
 async function loadFor(job: string, fake: FakeDaemon, store: MemoryStore): Promise<LoadResult> {
   await using to = await connectDocker({ host: fake.host });
-  return load({ from: [store], to, names: 'unique', lease: { job, now: NOW } });
+  return await load({ from: [store], to, names: 'unique', lease: { job, now: NOW } });
 }
 
 test.each<[NonNullable<FakeOptions['kind']>, string]>([
