@@ -32,8 +32,8 @@ interface Caller {
 }
 
 /**
- * A thread that hashes and compresses. It keeps the process alive only while a reply is due. If it dies, every reply that
- * is due or requested later is that error: nobody waits for a dead thread.
+ * A thread that hashes and compresses. It keeps the process alive while a reply is due, and after {@link Thread.end} until
+ * it is gone. If it dies, every reply that is due or requested later is that error: nobody waits for a dead thread.
  */
 export class Thread {
   readonly #worker: Worker;
@@ -81,7 +81,8 @@ export class Thread {
   #settle({ id, value, error }: Reply): void {
     const caller = this.#callers.get(id);
     this.#callers.delete(id);
-    if (this.#callers.size === 0) this.#worker.unref();
+    // While it ends, its end is awaited.
+    if (this.#callers.size === 0 && !this.isOver) this.#worker.unref();
     if (error === undefined) caller?.resolve(value);
     else caller?.reject(threadFailed(error));
   }

@@ -164,20 +164,45 @@ test('each close, and giving a file up, waits until the thread is gone', async (
   expect(() => pool.take()).toThrow('enough');
 });
 
-test('an idle thread does not keep the process alive, one that works does', async () => {
-  const thread = join(await temporaryFolder(), 'thread.mjs');
+/** Runs a script beside a thread alone: nothing else keeps its process alive. */
+async function runAlone(script: string): Promise<string> {
+  const file = join(await temporaryFolder(), 'thread.mjs');
   await build({
     input: fileURLToPath(new URL('../../src/ingest/thread.ts', import.meta.url)),
     platform: 'node',
-    output: { file: thread },
+    output: { file },
     logLevel: 'silent',
   });
-  const script = `
-    const { Thread } = await import(${JSON.stringify(pathToFileURL(thread).href)});
+  const all = `const { Thread } = await import(${JSON.stringify(pathToFileURL(file).href)}); ${script}`;
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', all], { timeout: 60_000 });
+  return stdout.trim();
+}
+
+test('an idle thread does not keep the process alive, one that works does', async () => {
+  const printed = await runAlone(`
     const thread = new Thread();
     await thread.run({ kind: 'block', key: 1, bytes: Buffer.from('bytes') });
-    console.log(await thread.run({ kind: 'end', key: 1 }));`;
-  const run = promisify(execFile);
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { timeout: 60_000 });
-  expect(stdout.trim()).toBe(digestHex(digestOf(Buffer.from('bytes'))));
+    console.log(await thread.run({ kind: 'end', key: 1 }));`);
+  expect(printed).toBe(digestHex(digestOf(Buffer.from('bytes'))));
+});
+
+test('a thread that is ended keeps the process alive until it is gone, also if a reply was on its way', async () => {
+  const source = `
+    const { parentPort } = process.getBuiltinModule('node:worker_threads');
+    parentPort.on('message', ({ id, bytes }) => {
+      parentPort.postMessage({ id });
+      const replied = new Int32Array(bytes.buffer);
+      Atomics.store(replied, 0, 1);
+      Atomics.notify(replied, 0);
+    });`;
+  const printed = await runAlone(`
+    process.once('beforeExit', () => console.log('nothing to wait for'));
+    const thread = new Thread(${JSON.stringify(source)});
+    const replied = new Int32Array(new SharedArrayBuffer(4));
+    const due = thread.run({ kind: 'block', key: 1, bytes: new Uint8Array(replied.buffer) });
+    Atomics.wait(replied, 0, 0);
+    await thread.end(new Error('enough'));
+    console.log('gone');`);
+  expect(printed).toBe('gone\nnothing to wait for');
 });
