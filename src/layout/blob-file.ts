@@ -80,7 +80,7 @@ export async function* readBlob(
       throw sizeMismatch(descriptor, Number(before.size), `blob ${path}`);
     }
     // No receiver gets more than it was told to expect.
-    const bytes = sized(readFrom(path, handle, offset, signal), descriptor, `blob ${path}`, offset);
+    const bytes = sized(readFrom({ path, handle, size: descriptor.size }, offset, signal), descriptor, `blob ${path}`, offset);
     const reading = { handle, path, before };
     const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
     const isHashed = !isKnown && offset === 0;
@@ -156,17 +156,18 @@ async function stateOf(handle: FileHandle, path: string): Promise<BigIntStats> {
   return onDisk(path, 'read', () => handle.stat({ bigint: true }));
 }
 
-/** The bytes of an open file from an offset on. */
+/** The bytes of an open file from an offset on. For a file of a few hundred bytes, the memory is no larger than it. */
 export async function* readFrom(
-  path: string,
-  handle: FileHandle,
+  { path, handle, size }: { path: string; handle: FileHandle; size: number },
   offset: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (let position = offset; ;) {
     signal?.throwIfAborted();
-    const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
-    const { bytesRead } = await onDisk(path, 'read', () => handle.read(buffer, 0, READ_SIZE, position));
+    // A byte more shows whether the file has grown.
+    const length = Math.min(READ_SIZE, Math.max(0, size - position) + 1);
+    const buffer = Buffer.allocUnsafeSlow(length);
+    const { bytesRead } = await onDisk(path, 'read', () => handle.read(buffer, 0, length, position));
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);

@@ -23,7 +23,7 @@ export async function* spool(
       await onDisk(path, 'write', () => writeAll(handle, [chunk], position));
       size += chunk.length;
     }
-    yield* readFrom(path, handle, 0, signal);
+    yield* readFrom({ path, handle, size }, 0, signal);
   } finally {
     await handle.close();
   }
