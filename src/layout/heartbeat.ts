@@ -81,9 +81,10 @@ export class Heartbeat {
     });
   }
 
-  /** Stops refreshing; the file stays. */
+  /** Stops refreshing. The file stays, and shows from now on that its owner is gone: its removal may fail. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await ignoreErrors(() => this.#handle.utimes(0, 0));
     await ignoreErrors(() => this.#handle.close());
   }
 }

@@ -1,6 +1,7 @@
 import type * as Promises from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { UpdateOptions } from '../../src/layout/layout.ts';
 import { Layout } from '../../src/layout/layout.ts';
 import { faults, inject } from './faulty-disk.ts';
 import { ageLeftovers, snapshot, tempFolderInMemory } from './folders.ts';
@@ -33,8 +34,8 @@ async function place(isNew: boolean): Promise<{ folder: string; layout: Layout }
   return { folder, layout };
 }
 
-function update(layout: Layout): Promise<void> {
-  return layout.update((transaction) => addSample(transaction, APP, ['app']));
+function update(layout: Layout, options?: UpdateOptions): Promise<void> {
+  return layout.update((transaction) => addSample(transaction, APP, ['app']), options);
 }
 
 /** How many calls an update makes that a fault can hit. */
@@ -78,7 +79,8 @@ describe.each([
           });
           expect(snapshot(folder), `call ${i}`).toEqual(before);
         }
-        await update(layout);
+        // It waits for no lock that is left.
+        await update(layout, { lockTimeout: 0 });
         for (const [descriptor] of APP.blobs) await layout.verifyBlob(descriptor);
       }
     },

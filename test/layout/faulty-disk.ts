@@ -58,6 +58,7 @@ export function faulty(real: typeof Promises): typeof Promises {
         writev: guard(handle.writev.bind(handle)),
         writeFile: guard(handle.writeFile.bind(handle)),
         sync: guard(handle.sync.bind(handle)),
+        utimes: guardCleanup(handle.utimes.bind(handle)),
         read: guardRead(handle.read.bind(handle)),
         readFile: guardRead(handle.readFile.bind(handle)),
         stat: guardRead(handle.stat.bind(handle)),
