@@ -3,13 +3,13 @@ import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCargo } from '../docker/cargo.ts';
 import type { CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
 import type { FakeOptions } from '../support/fake-daemon.ts';
 import { FakeDaemon } from '../support/fake-daemon.ts';
-import type { Fault } from '../support/fake-gitlab.ts';
+import type { FakeJob, Fault } from '../support/fake-gitlab.ts';
 import { JobChain } from '../support/job-chain.ts';
 import { listFiles } from '../support/list-files.ts';
 
@@ -20,12 +20,15 @@ const FIRST = makeCargo({ layers: OLD });
 const SECOND = makeCargo({ layers: [...OLD, randomBytes(SIZE)] });
 
 let chain: JobChain;
-beforeEach(async () => {
-  chain = await JobChain.start();
+let shipped: readonly FakeJob[];
+beforeAll(async () => {
+  chain = await JobChain.open();
   await chain.pipeline('1', FIRST);
   await chain.pipeline('2', SECOND);
-  chain.gitlab.seen.splice(0);
+  shipped = [...chain.jobs];
 });
+afterAll(async () => chain.close());
+beforeEach(async () => chain.reset(shipped));
 
 /** Requests of the storage that are for layers. */
 const layerRequests = (): string[] =>

@@ -1,4 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { SaveResult } from '../../src/index.ts';
@@ -43,6 +44,26 @@ export class JobChain {
   static async start(options: Omit<FakeGitLabOptions, 'jobs'> = { describes: true }): Promise<JobChain> {
     const jobs: FakeJob[] = [];
     return new JobChain(await temporaryFolder(), await FakeGitLab.start({ ...options, jobs }), jobs);
+  }
+
+  /** One for all tests of a file; {@link JobChain.close} ends it. */
+  static async open(): Promise<JobChain> {
+    const jobs: FakeJob[] = [];
+    const cwd = await mkdtemp(join(tmpdir(), 'drayage-chain-'));
+    return new JobChain(cwd, await FakeGitLab.open({ describes: true, jobs }), jobs);
+  }
+
+  async close(): Promise<void> {
+    await this.gitlab.stop();
+    await rm(this.cwd, { recursive: true });
+  }
+
+  /** Forgets faults, requests, files, and all jobs but these. */
+  async reset(jobs: readonly FakeJob[]): Promise<void> {
+    this.jobs.splice(0, Infinity, ...jobs);
+    this.gitlab.seen.splice(0);
+    Object.assign(this.gitlab.faults, { api: undefined, storage: undefined });
+    for (const name of await readdir(this.cwd)) await rm(join(this.cwd, name), { recursive: true });
   }
 
   /** The environment of a build job; its server is the fake one, and its pipeline has the same ID. */
