@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCargo } from '../docker/cargo.ts';
 import type { SaveResult } from '../../src/index.ts';
 import type { CliResult } from '../support/cli.ts';
 import { drayage } from '../support/cli.ts';
+import type { FakeJob } from '../support/fake-gitlab.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { SIGNING_JOB } from '../support/gitlab-job.ts';
 import { JobChain } from '../support/job-chain.ts';
@@ -21,13 +22,20 @@ const ANSWERS = [
 ] as const;
 
 let chain: JobChain;
+let shipped: readonly FakeJob[];
 let registry: FakeRegistry;
 let env: Record<string, string>;
+beforeAll(async () => {
+  chain = await JobChain.open();
+  await chain.pipeline('1', FIRST);
+  shipped = [...chain.jobs];
+});
+afterAll(async () => chain.close());
 beforeEach(async () => {
-  chain = await JobChain.start();
+  await chain.reset(shipped);
+  chain.gitlab.options.ranges = true;
   registry = await FakeRegistry.start();
   env = { ...SIGNING_JOB, ...chain.envOf('2'), DRAYAGE_PLAIN_HTTP: registry.host };
-  await chain.pipeline('1', FIRST);
 });
 
 const run = async (...args: string[]): Promise<CliResult> => drayage(args, { cwd: chain.cwd, env });
