@@ -161,6 +161,17 @@ describe.each(DAEMON_KINDS)('foreign bytes, and images of %s,', (kind) => {
       },
     ],
     [
+      'an OCI layout',
+      async (layout) => {
+        const folder = join(cwd, `${layout}-oci`);
+        const written = await cli(['load', layout, '-i', 'app:1', '--to', `oci:${folder}`]);
+        const files = await readdir(folder, { recursive: true }).catch(() => undefined);
+        if (files === undefined) return [written, undefined];
+        const index = await readFile(join(folder, 'index.json')).catch(() => Buffer.alloc(0));
+        return [written, Buffer.concat([Buffer.from(files.join(' ')), index])];
+      },
+    ],
+    [
       'a merged layout',
       async (layout) => {
         const merged = await cli(['merge', layout, '-i', 'app:1', '-o', `${layout}-merged`]);
