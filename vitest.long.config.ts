@@ -8,7 +8,7 @@ const config: ViteUserConfig = defineConfig({
     include: ['test/system/**/*.test.ts', 'test/**/*.long.test.ts'],
     globalSetup: './test/support/build.ts',
     // Each file has daemons of its own, and waits for them half of its time.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 600_000,
     hookTimeout: 600_000,
     reporters: ['verbose', './test/support/tally-reporter.ts'],

@@ -80,7 +80,12 @@ export async function* readBlob(
       throw sizeMismatch(descriptor, Number(before.size), `blob ${path}`);
     }
     // No receiver gets more than it was told to expect.
-    const bytes = sized(readFrom({ path, handle, size: descriptor.size }, offset, signal), descriptor, `blob ${path}`, offset);
+    const bytes = sized(
+      readFrom({ path, handle, size: descriptor.size }, offset, signal),
+      descriptor,
+      `blob ${path}`,
+      offset,
+    );
     const reading = { handle, path, before };
     const isKnown = trustUnchanged && isKnownBlob(path, descriptor.digest, before);
     const isHashed = !isKnown && offset === 0;
