@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Folder, Name } from './folder.ts';
+import { ignoreErrors } from './io-error.ts';
+
+/** Read, write and enter, for the owner. */
+const ALL_OF_OWNER = 0o700;
 
 /**
  * Removes a file, or a folder of our own with its content, whatever others put into it. A link is removed itself. What is deeper
@@ -37,6 +41,14 @@ async function removeContent(tree: Folder): Promise<void> {
   }
 }
 
+/** Whether it is a folder. Then its content can be removed, if it belongs to us: an artifact may bring along read-only ones. */
 async function isFolder(folder: Folder, name: Name): Promise<boolean> {
-  return (await folder.stat(name)).isDirectory();
+  const stats = await folder.stat(name);
+  if (!stats.isDirectory()) return false;
+  if ((Number(stats.mode) & ALL_OF_OWNER) !== ALL_OF_OWNER) {
+    // Through its handle, so that no link is followed. What belongs to somebody else stays as it is.
+    await using opened = await folder.folder(name);
+    await ignoreErrors(async () => opened?.setMode(ALL_OF_OWNER));
+  }
+  return true;
 }

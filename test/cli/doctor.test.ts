@@ -19,6 +19,7 @@ import { FakeGitLab, JOB_TOKEN, TOKEN } from '../support/fake-gitlab.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 import { contextOf } from './contexts.ts';
+import { asNobody } from '../support/as-nobody.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -70,17 +71,6 @@ function input(options: DoctorCommandOptions, env: Record<string, string> = {}):
   const { stdin, stdout } = process;
   const { signal } = new AbortController();
   return { names: [], options, context: { env, stdin, stdout, signal, onProgress: () => {} } };
-}
-
-/** Does something with no more rights than any user has. */
-async function asNobody<T>(work: () => Promise<T>): Promise<T> {
-  if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(65_534);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-  }
 }
 
 describe('the report', () => {

@@ -1,4 +1,6 @@
 import {
+  chmodSync,
+  chownSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -13,6 +15,7 @@ import { describe, expect, test } from 'vitest';
 import { inFolder, lookBelow, openBelow, removeBelow } from '../../src/disk/below.ts';
 import { Folder } from '../../src/disk/folder.ts';
 import { removeTree } from '../../src/disk/remove-tree.ts';
+import { asNobody, NOBODY } from '../support/as-nobody.ts';
 import { makeDeepTree } from '../support/deep-tree.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -105,6 +108,21 @@ describe('an open folder', () => {
     await removeTree(folder, 'top');
     expect(readdirSync(ours)).toEqual(['file']);
     expect(readFileSync(join(victim, 'inner/file'), 'utf8')).toBe('precious');
+  });
+
+  test('removes what its owner may not write to', async () => {
+    const home = await temporaryFolder();
+    mkdirSync(join(home, 'tree/a/b/c'), { recursive: true });
+    writeFileSync(join(home, 'tree/a/b/file'), '');
+    for (const name of ['tree/a/b/c', 'tree/a/b', 'tree/a', 'tree', '']) {
+      chownSync(join(home, name), NOBODY, NOBODY);
+      chmodSync(join(home, name), name === '' ? 0o700 : 0o555);
+    }
+    await asNobody(async () => {
+      await using folder = await openFolder(home);
+      await removeTree(folder, 'tree');
+    });
+    expect(readdirSync(home)).toEqual([]);
   });
 
   test('removes a tree of any depth, with names that are no text, and as many as there are', async () => {
