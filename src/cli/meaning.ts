@@ -65,6 +65,6 @@ function isOfVariable(options: object, name: string): boolean {
 }
 
 /** `maxSize` is `--max-size`. */
-function flagOf(name: string): string {
+export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

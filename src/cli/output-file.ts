@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { DrayageError } from '../errors.ts';
 import { lookAt } from '../disk/look-at.ts';
 import { ignoreErrors, linkError, onDisk } from '../disk/io-error.ts';
 import { fileError } from '../system-error.ts';
@@ -67,11 +68,18 @@ export async function writeFileWhole(
 /** In /dev and /proc, also a name that leads to a regular file is not one: /dev/stdout. */
 const OF_SYSTEM = /^\/(?:dev(?!\/shm\/)|proc)\//;
 
+const STANDARD_OUTPUT = /^\/(?:dev\/stdout|(?:dev|proc\/self)\/fd\/1)$/;
+
 async function assertReplaceable(path: string): Promise<void> {
   const stats = await lookAt(path);
   const isReplaceable = stats === undefined || stats.isFile() || stats.isDirectory();
   if (isReplaceable && !OF_SYSTEM.test(resolve(path))) return;
-  throw linkError(path, 'no regular file');
+  const error = linkError(path, 'no regular file');
+  if (!STANDARD_OUTPUT.test(resolve(path))) throw error;
+  throw new DrayageError(error.code, error.message, {
+    path,
+    hint: 'for standard output, write - in its place',
+  });
 }
 
 function intoFile(path: string, handle: FileHandle): Writable {

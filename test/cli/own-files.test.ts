@@ -72,6 +72,16 @@ describe.runIf(process.platform === 'linux')('an output that replaces no file', 
     expect((await lstat(path)).isFIFO()).toBe(true);
   });
 
+  test.each(['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'])(
+    'is told how standard output is written: %s',
+    async (path) => {
+      await expect(writeFileWhole(path, Readable.from(['x']), signal)).rejects.toMatchObject({
+        code: 'LINK',
+        facts: { hint: 'for standard output, write - in its place' },
+      });
+    },
+  );
+
   test('is refused as a link to a device, which stays', async () => {
     const path = join(outside, 'stdout');
     await symlink('/dev/null', path);

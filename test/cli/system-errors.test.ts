@@ -27,6 +27,13 @@ beforeEach(async () => {
 const run = async (args: string[], options: Partial<CliOptions> = {}): Promise<CliResult> =>
   drayage(args, { cwd, ...options });
 
+/** Runs in a folder that is gone before the run begins. */
+async function runNowhere(args: readonly string[]): Promise<CliResult> {
+  const folder = join(cwd, 'gone');
+  await mkdir(folder);
+  return drayage(args, { cwd: folder, before: 'rmdir "$PWD"' });
+}
+
 async function layoutAt(path: string): Promise<void> {
   await mkdir(join(cwd, path, '..'), { recursive: true });
   await save({ from: fixtureArchive('demo.tar'), to: await Layout.create(join(cwd, path)) });
@@ -145,11 +152,11 @@ describe('wrong values need no daemon to be found', () => {
     ['save', '--from', ''],
     ['load', 'lay', '--tag', '::'],
     ['load', 'lay', '--env', '1A'],
-    ['load', 'lay', '--cache-size', 'large'],
+    ['load', 'lay', '--cache=c', '--cache-size', 'large'],
     ['load', 'lay', '--lock-timeout', 'long'],
     ['load', 'lay', '--platform', 'a/b/c/d'],
     ['unload', '--older-than', 'old'],
-    ['promote', 'app:1', 'registry.example/app:1', '--cache-size', '1x'],
+    ['promote', 'app:1', 'registry.example/app:1', '--cache=c', '--cache-size=1x'],
     ['promote', 'app:1', 'registry.example/app:1', '--base', '::'],
     ['untag', '::'],
     ['prune', 'lay', '--older-than', 'old'],
@@ -162,6 +169,29 @@ describe('wrong values need no daemon to be found', () => {
   test('but doctor lists them beside all else', async () => {
     const { code, stdout } = await run(['doctor', '--max-size', 'large'], { env: NOWHERE });
     expect([code, stdout]).toEqual([2, expect.stringContaining('fail  request      not a size: large')]);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a working folder that was removed', () => {
+  test.each([
+    ['save', '--from', DEMO],
+    ['load'],
+    ['inspect', '/nowhere'],
+    ['verify'],
+    ['merge', '/nowhere', '-o', '/nowhere'],
+    ['fetch', '--complete', 'lay'],
+    ['diff', 'a', 'b'],
+    ['prune', 'lay'],
+  ])('ends drayage %s with what to do', async (...args) => {
+    const { code, stderr } = await runNowhere(args);
+    expect([code, stderr]).toEqual([
+      1,
+      'drayage: the working folder does not exist any more\n  change into a folder that exists\n',
+    ]);
+  });
+
+  test('does not keep drayage from its help', async () => {
+    expect(await runNowhere(['save', '--help'])).toMatchObject({ code: 0, stderr: '' });
   });
 });
 

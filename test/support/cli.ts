@@ -16,6 +16,8 @@ export interface CliOptions {
   uid?: number | undefined;
   /** The umask that it runs with, in octal. */
   umask?: string | undefined;
+  /** What the shell does first. */
+  before?: string | undefined;
   /** Standard input. */
   input?: AsyncIterable<Uint8Array>;
   /** Where standard output goes instead of the result, as a file descriptor. */
@@ -35,9 +37,9 @@ export interface CliResult {
 export async function drayage(args: readonly string[], options: CliOptions): Promise<CliResult> {
   const { PATH = '', HOME = '' } = process.env;
   const node = [process.execPath, BIN, ...args];
-  const { umask } = options;
+  const { umask, before = umask && `umask ${umask}` } = options;
   const [program = '', ...all] =
-    umask === undefined ? node : ['/bin/sh', '-c', `umask ${umask} && exec "$@"`, 'sh', ...node];
+    before === undefined ? node : ['/bin/sh', '-c', `${before} && exec "$@"`, 'sh', ...node];
   const child = spawn(program, all, {
     cwd: options.cwd,
     env: { PATH, HOME, ...options.env },

@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommonOptions, Context, Outcome, Run } from '../context.ts';
 import type { ValueKind } from '../commands/values.ts';
-import { OF_VARIABLES, withoutExcluded } from '../meaning.ts';
+import { DrayageError } from '../../errors.ts';
+import { flagOf, OF_VARIABLES, onlyMeaningful, withoutExcluded } from '../meaning.ts';
 import { assertNode } from '../node-version.ts';
 
 /** Runs a command and shows its result. */
@@ -51,6 +52,8 @@ interface OptionDetails {
   choices?: readonly string[];
   /** The options that it excludes; see {@link withoutExcluded}. */
   conflicts?: string | string[];
+  /** The option without which it has no meaning. */
+  needs?: string;
   /** Takes in a value, with what was taken in before. */
   parse?(value: string, before: unknown): unknown;
   /** Whether an empty value of a list says nothing, as of a variable that not every pipeline has. */
@@ -85,9 +88,11 @@ export function command<T extends CommonOptions>(row: CommandRow<T>): MakeComman
       made.addOption(optionOf(option));
     return made.action(async () => {
       const given = { ...made.opts<T>(), [OF_VARIABLES]: variablesIn(made) };
-      const options = withoutExcluded(given, exclusionsOf(row.options));
+      let options = withoutExcluded(given, exclusionsOf(row.options));
       if (row.reportsMistakes !== true) {
         assertNode(process.versions.node);
+        assertWorkingFolder();
+        options = withoutUseless(options, row.options);
         await checkKinds(row.options, options);
       }
       const run = await row.load();
@@ -107,6 +112,29 @@ function exclusionsOf(rows: object): (readonly [string, string[]])[] {
   return Object.entries<AnyRow>({ ...rows }).map(
     ([name, [, , { conflicts = [] } = {}]]) => [name, [conflicts].flat()] as const,
   );
+}
+
+/** Options without those that need another one, where that is not given. */
+function withoutUseless<T extends object>(options: T, rows: object): T {
+  let kept = options;
+  const isGiven = (name: string): name is keyof T & string => Reflect.get(options, name) !== undefined;
+  for (const [name, [, , { needs } = {}]] of Object.entries<AnyRow>({ ...rows })) {
+    if (needs === undefined || isGiven(needs) || !isGiven(name)) continue;
+    const flag = flagOf(needs);
+    kept = onlyMeaningful(kept, [name], `without ${flag}`, `give ${flag}, too`);
+  }
+  return kept;
+}
+
+/** @throws {@link DrayageError} `IO` if it was removed: every path would be a puzzle */
+function assertWorkingFolder(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new DrayageError('IO', 'the working folder does not exist any more', {
+      hint: 'change into a folder that exists',
+    });
+  }
 }
 
 async function checkKinds(rows: object, options: object): Promise<void> {

@@ -125,12 +125,12 @@ export const CACHE: Options<CacheOptions> = {
   cacheScope: [
     '--cache-scope <scope>',
     'which projects share the cache; default project',
-    { choices: ['project', 'shared'] },
+    { choices: ['project', 'shared'], needs: 'cache' },
   ],
   cacheSize: [
     '--cache-size <size>',
     'the maximum size of the cache, such as 20GB; default 10 GiB',
-    { is: 'size' },
+    { is: 'size', needs: 'cache' },
   ],
 };
 
