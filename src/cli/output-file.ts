@@ -6,7 +6,6 @@ import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DrayageError } from '../errors.ts';
 import { lookAt } from '../disk/look-at.ts';
 import { ignoreErrors, linkError, onDisk } from '../disk/io-error.ts';
 import { fileError } from '../system-error.ts';
@@ -71,15 +70,12 @@ const OF_SYSTEM = /^\/(?:dev(?!\/shm\/)|proc)\//;
 const STANDARD_OUTPUT = /^\/(?:dev\/stdout|(?:dev|proc\/self)\/fd\/1)$/;
 
 async function assertReplaceable(path: string): Promise<void> {
+  const full = resolve(path);
   const stats = await lookAt(path);
   const isReplaceable = stats === undefined || stats.isFile() || stats.isDirectory();
-  if (isReplaceable && !OF_SYSTEM.test(resolve(path))) return;
-  const error = linkError(path, 'no regular file');
-  if (!STANDARD_OUTPUT.test(resolve(path))) throw error;
-  throw new DrayageError(error.code, error.message, {
-    path,
-    hint: 'for standard output, write - in its place',
-  });
+  if (isReplaceable && !OF_SYSTEM.test(full)) return;
+  const hint = STANDARD_OUTPUT.test(full) ? 'for standard output, write - in its place' : undefined;
+  throw linkError(path, 'no regular file', hint);
 }
 
 function intoFile(path: string, handle: FileHandle): Writable {

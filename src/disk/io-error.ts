@@ -38,10 +38,14 @@ export async function ignoreErrors(calls: () => Promise<unknown>): Promise<void>
 }
 
 /** The error for something other than a regular file or folder. */
-export function linkError(path: string, what: string): DrayageError {
+export function linkError(
+  path: string,
+  what: string,
+  hint = 'name another place, or make a copy without links: cp -rL FROM TO',
+): DrayageError {
   return new DrayageError('LINK', `${path} is ${what}: only regular files and folders are used here`, {
     path,
-    hint: 'name another place, or make a copy without links: cp -rL FROM TO',
+    hint,
   });
 }
 

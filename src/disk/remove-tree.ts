@@ -11,7 +11,7 @@ const ALL_OF_OWNER = 0o700;
  * Rejects with the system's error.
  */
 export async function removeTree(folder: Folder, name: Name): Promise<void> {
-  if (!(await isFolder(folder, name))) return folder.remove(name);
+  if (!(await unlockFolder(folder, name))) return folder.remove(name);
   await using tree = await folder.folder(name);
   if (tree !== undefined) await removeContent(tree);
   // Awaited here: a failure while the inner folder is being closed would have no handler.
@@ -23,10 +23,10 @@ async function removeContent(tree: Folder): Promise<void> {
   const names: Name[] = await tree.rawNames();
   // Goes on with what is added on the way.
   for (const name of names) {
-    if (await isFolder(tree, name)) {
+    if (await unlockFolder(tree, name)) {
       await using inner = await tree.folder(name);
       for (const below of (await inner?.rawNames()) ?? []) {
-        if (inner === undefined || !(await isFolder(inner, below))) {
+        if (inner === undefined || !(await unlockFolder(inner, below))) {
           await inner?.remove(below);
           continue;
         }
@@ -41,8 +41,11 @@ async function removeContent(tree: Folder): Promise<void> {
   }
 }
 
-/** Whether it is a folder. Then its content can be removed, if it belongs to us: an artifact may bring along read-only ones. */
-async function isFolder(folder: Folder, name: Name): Promise<boolean> {
+/**
+ * Lets the owner of a folder remove its content: an artifact may bring along read-only ones.
+ * @returns false for what is no folder
+ */
+async function unlockFolder(folder: Folder, name: Name): Promise<boolean> {
   const stats = await folder.stat(name);
   if (!stats.isDirectory()) return false;
   if ((Number(stats.mode) & ALL_OF_OWNER) !== ALL_OF_OWNER) {
