@@ -19,7 +19,7 @@ import { FakeGitLab, JOB_TOKEN, TOKEN } from '../support/fake-gitlab.ts';
 import { fixturePath } from '../support/fixtures.ts';
 import { gitlabJob } from '../support/gitlab-job.ts';
 import { contextOf } from './contexts.ts';
-import { asNobody } from '../support/as-nobody.ts';
+import { asNobody, NOBODY } from '../support/as-nobody.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -293,8 +293,8 @@ describe('the cache', () => {
     const folder = join(home, 'cache');
     await mkdir(folder);
     const isRoot = process.geteuid?.() === 0;
-    if (isRoot) await chown(folder, 65_534, 65_534);
-    const owner = isRoot ? 65_534 : process.geteuid?.();
+    if (isRoot) await chown(folder, NOBODY, NOBODY);
+    const owner = isRoot ? NOBODY : process.geteuid?.();
     const found = await checkCache(input({ cache: folder }), 4711);
     expect(found).toMatchObject({
       status: 'warn',

@@ -44,7 +44,7 @@ async function fileVariable(name: string, text: string | Buffer): Promise<string
 async function run(args: string[], env: Record<string, string> = {}): Promise<CliResult> {
   const cwd = join(builds, 'group/app');
   const all = { ...TAKING_JOB, CI_PROJECT_DIR: cwd, HOME: '', ...env };
-  return drayage(args, { cwd, uid: JOB_USER, umask: '000', env: all });
+  return drayage(args, { cwd, uid: JOB_USER, before: 'umask 000', env: all });
 }
 const done = { code: 0 };
 const save = ['save', API, '--from', fixturePath('demo.tar')];

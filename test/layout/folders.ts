@@ -21,9 +21,12 @@ export function tempFolder(home: string = tmpdir()): string {
   return folder;
 }
 
-/** The same in memory, where that can be had: for tests that sync hundreds of times and do not care for the disk. */
+/** Where files are in memory, if that can be had: for tests that sync hundreds of times and do not care for the disk. */
+export const IN_MEMORY: string = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+/** A folder {@link IN_MEMORY} that lasts as long as the test. */
 export function tempFolderInMemory(): string {
-  return tempFolder(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+  return tempFolder(IN_MEMORY);
 }
 
 /** The path of a file that is reached through the handle of a folder. */

@@ -14,9 +14,7 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** The user that runs it, with the group of that number. */
   uid?: number | undefined;
-  /** The umask that it runs with, in octal. */
-  umask?: string | undefined;
-  /** What the shell does first. */
+  /** What a shell does first, such as `umask 000`. */
   before?: string | undefined;
   /** Standard input. */
   input?: AsyncIterable<Uint8Array>;
@@ -37,7 +35,7 @@ export interface CliResult {
 export async function drayage(args: readonly string[], options: CliOptions): Promise<CliResult> {
   const { PATH = '', HOME = '' } = process.env;
   const node = [process.execPath, BIN, ...args];
-  const { umask, before = umask && `umask ${umask}` } = options;
+  const { before } = options;
   const [program = '', ...all] =
     before === undefined ? node : ['/bin/sh', '-c', `${before} && exec "$@"`, 'sh', ...node];
   const child = spawn(program, all, {

@@ -78,7 +78,7 @@ describe.skipIf(skipReason('docker-28-graph') !== undefined)(
       const run = async (cwd: string, ...args: string[]): Promise<CliResult> => {
         const job = cwd === build ? SIGNING_JOB : TAKING_JOB;
         const env = { ...job, CI_PROJECT_DIR: cwd, DOCKER_HOST: runner.host, ...own(runner) };
-        const result = await drayage(args, { cwd, uid: USER, umask, env });
+        const result = await drayage(args, { cwd, uid: USER, before: `umask ${umask}`, env });
         expect(`${args.join(' ')}: ${result.code} ${result.code === 0 ? '' : result.stderr}`).toBe(
           `${args.join(' ')}: 0 `,
         );

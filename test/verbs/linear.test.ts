@@ -1,5 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { Budget, withBudget } from '../../src/budget.ts';
@@ -20,13 +19,13 @@ import { save } from '../../src/verbs/save/save.ts';
 import { sign } from '../../src/verbs/sign.ts';
 import { verify } from '../../src/verbs/verify/verify.ts';
 import { drain } from '../../src/stream/drain.ts';
-import { tempFolderInMemory } from '../layout/folders.ts';
+import { IN_MEMORY, tempFolderInMemory } from '../layout/folders.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { MemoryEndpoint } from '../support/memory-endpoint.ts';
 import { addSample, sampleImage, sampleIndex, sampleReferrer } from '../../src/testing/sample-images.ts';
 
 /** Where layouts are made, each once for all verbs. */
-const home = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'drayage-linear-'));
+const home = mkdtempSync(join(IN_MEMORY, 'drayage-linear-'));
 afterAll(() => rmSync(home, { recursive: true }));
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
