@@ -51,6 +51,7 @@ export type {
   SaveArchiveOptions,
 } from './content/endpoint.ts';
 export type {
+  EntriesOptions,
   ImageIndex,
   ImagePlace,
   ListOptions,

@@ -27,10 +27,16 @@ export function nameOf(image: Omit<StoredImage, 'annotations'>): string {
   return reference === image.root.digest ? `${NO_NAME} ${reference}` : reference;
 }
 
-/** Options of {@link ImageIndex.images} and {@link ImageIndex.resolve}. */
-export interface ListOptions extends ContentOptions {
-  /** Gets a note for each entry that is skipped. */
+/** What is told about the entries of an index.json. */
+export interface EntriesOptions extends ContentOptions {
+  /** Gets a note for each entry that is skipped, and for each that has two names. */
   onProgress?: OnProgress | undefined;
+  /** Gets an error for each entry that names content and cannot be read. Default: such an entry is skipped. */
+  onDamaged?: ((error: DrayageError) => void) | undefined;
+}
+
+/** Options of {@link ImageIndex.images} and {@link ImageIndex.resolve}. */
+export interface ListOptions extends EntriesOptions {
   /** Whether `images` lists references to images in daemons, too, whose layers are not here. Default false. */
   references?: boolean | undefined;
   /**
@@ -38,8 +44,6 @@ export interface ListOptions extends ContentOptions {
    * hides none. Default false.
    */
   byContent?: boolean | undefined;
-  /** Gets an error for each entry that names content and cannot be read. Default: such an entry is skipped. */
-  onDamaged?: ((error: DrayageError) => void) | undefined;
 }
 
 /** The images of a reference: one image, or all images that share a name, each for its own platform. */

@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
+import type { EntriesOptions, ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
 import type { ContentOptions, OpenOptions } from '../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import { currentBudget } from '../budget.ts';
@@ -133,8 +133,8 @@ export class Layout implements ImageStore, AsyncDisposable {
   }
 
   /** Every descriptor in index.json, of an image or of anything else. */
-  async entries(): Promise<Descriptor[]> {
-    return (await this.#index()).manifests;
+  async entries(options: EntriesOptions = {}): Promise<Descriptor[]> {
+    return this.#listing.entries(options);
   }
 
   async images(options: ListOptions = {}): Promise<StoredImage[]> {

@@ -1,4 +1,10 @@
-import type { ImageIndex, ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
+import type {
+  EntriesOptions,
+  ImageIndex,
+  ListOptions,
+  ResolvedImages,
+  StoredImage,
+} from '../content/image-index.ts';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -13,7 +19,7 @@ import { notFound, resolveImage } from './lookup.ts';
 import { entryNames } from './names.ts';
 import type { ReferrersBySubject } from './referrers.ts';
 import { findReferrers } from './referrers.ts';
-import { sortEntries } from './sort-entries.ts';
+import { entryNotes, sortEntries } from './sort-entries.ts';
 import { reportDamaged, unreadError } from './unread.ts';
 
 /** An index.json, and where the content of its entries is. */
@@ -42,11 +48,15 @@ export class Listing implements ImageIndex {
 
   async images(options: ListOptions = {}): Promise<StoredImage[]> {
     const { images, notes } = await this.#list(options);
-    const { index, place } = this.#options;
-    if (options.onDamaged !== undefined)
-      reportDamaged((await index(options)).unread, place, options.onDamaged);
     for (const message of notes) options.onProgress?.({ kind: 'note', message });
     return images.map(bare);
+  }
+
+  /** Every entry that can be read, of an image or of anything else. The others get a line, or an error as in `images`. */
+  async entries(options: EntriesOptions = {}): Promise<Descriptor[]> {
+    const index = await this.#read(options);
+    for (const message of entryNotes(index)) options.onProgress?.({ kind: 'note', message });
+    return index.manifests;
   }
 
   /** Reads documents for digests only, never for a name. */
@@ -86,9 +96,17 @@ export class Listing implements ImageIndex {
     return this.#walked.referrers;
   }
 
+  /** The index without the entries for which the caller gets an error. */
+  async #read(options: EntriesOptions): Promise<LayoutEntries> {
+    const { index, place } = this.#options;
+    const { manifests, unread } = await index(options);
+    const { onDamaged } = options;
+    return { manifests, unread: onDamaged === undefined ? unread : reportDamaged(unread, place, onDamaged) };
+  }
+
   async #list(options: ListOptions): Promise<{ images: ListedImage[]; notes: string[] }> {
     options.signal?.throwIfAborted();
-    const index = await this.#options.index(options);
+    const index = await this.#read(options);
     const kindOf = (root: Descriptor): Promise<EntryKind> => this.#kindOf(root, options);
     const entries = options.byContent === true ? await entriesByContent(index, kindOf) : index;
     return sortEntries(entries, kindOf, options.references);

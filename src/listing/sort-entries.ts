@@ -15,6 +15,12 @@ export interface SortedEntries {
   notes: string[];
 }
 
+/** One line for each entry that has two names or that nobody reads: for whoever reads the others, images or not. */
+export function entryNotes({ manifests, unread }: LayoutEntries): string[] {
+  const names = manifests.flatMap((entry) => entryNames(entry).note ?? []);
+  return [...names, ...unread.map((entry) => noteUnread(entry))];
+}
+
 /** Facts about all entries together. */
 interface Context {
   references: boolean;
@@ -31,10 +37,11 @@ interface Context {
  * @param references whether references to images in daemons count as images; otherwise they are skipped
  */
 export async function sortEntries(
-  { manifests, unread }: LayoutEntries,
+  index: LayoutEntries,
   readKind: (root: Descriptor) => Promise<EntryKind>,
   references = false,
 ): Promise<SortedEntries> {
+  const { manifests } = index;
   const subjectOf = cosignSubjects(manifests);
   const kinds = new Map<ListedImage, EntryKind>();
   const holders = new Map<Digest, ListedImage>();
@@ -50,14 +57,13 @@ export async function sortEntries(
   }
   const entries = new Set(manifests.map(({ digest }) => digest));
   const images: ListedImage[] = [];
-  const notes = manifests.flatMap((entry) => entryNames(entry).note ?? []);
+  const skipped: string[] = [];
   for (const [image, kind] of kinds) {
     const reason = reasonAgainst(image, kind, { holders, entries, references });
-    if (reason !== undefined) notes.push(`${titleOf(image)} is skipped: ${reason}`);
+    if (reason !== undefined) skipped.push(`${titleOf(image)} is skipped: ${reason}`);
     else if (kind.kind === 'image' || kind.kind === 'reference') images.push(image);
   }
-  const unknown = unread.map((entry) => noteUnread(entry));
-  return { images, notes: [...notes, ...unknown] };
+  return { images, notes: [...skipped, ...entryNotes(index)] };
 }
 
 function reasonAgainst(

@@ -29,13 +29,19 @@ export function unreadError(
 /**
  * Reports the entries that name content and cannot be read. They are damaged: an entry of another kind names content that
  * nobody here can find.
+ * @returns the others
  */
 export function reportDamaged(
   unread: readonly UnreadEntry[],
   place: string,
   onDamaged: (error: DrayageError) => void,
-): void {
-  for (const entry of unread) if (contentNamed(entry) !== undefined) onDamaged(unreadable(entry, place));
+): UnreadEntry[] {
+  for (const entry of unread) if (namesContent(entry)) onDamaged(unreadable(entry, place));
+  return unread.filter((entry) => !namesContent(entry));
+}
+
+function namesContent(entry: UnreadEntry): boolean {
+  return contentNamed(entry) !== undefined;
 }
 
 function unreadable(entry: UnreadEntry, place: string): DrayageError {

@@ -19,7 +19,7 @@ export async function diffLayouts(
 ): Promise<Outcome> {
   await using one = await openSide(a, options, context);
   await using other = await openSide(b, options, context);
-  const result = await diff({ a: one, b: other, signal: context.signal });
+  const result = await diff({ a: one, b: other, signal: context.signal, onProgress: context.onProgress });
   return {
     json: { a, b, ...result },
     text: describe(result, a, b),

@@ -29,7 +29,7 @@ export async function inspectLayouts(
   }
   if (html !== undefined && html !== '-') await assertWritable(html);
   const layouts = await openLayouts(paths, context);
-  const result = await inspect({ from: layouts, signal: context.signal });
+  const result = await inspect({ from: layouts, signal: context.signal, onProgress: context.onProgress });
   const page =
     html === undefined
       ? ''

@@ -138,11 +138,12 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     options: { signal: selection.signal },
   };
   const { omitted, elsewhere, references, options } = verification;
-  const entries = await layout.entries();
-  await verifyEntries(entries, verification);
   const onDamaged = (error: DrayageError): void => void checks.problems.push(error);
+  const entries = await layout.entries({ ...options, onProgress: selection.onProgress, onDamaged });
+  await verifyEntries(entries, verification);
   const byContent = selection.authenticate !== undefined;
-  const listed = await layout.images({ ...options, references: true, byContent, onDamaged });
+  // What is no image is verified like the others: the lines that say that it is skipped are for other verbs.
+  const listed = await layout.images({ ...options, references: true, byContent });
   const { problems, counts } = checks;
   if (problems.length === 0) await checks.collect(async () => assertDockerManifest(layout, content, options));
   const images: VerifiedImage[] = [];
