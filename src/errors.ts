@@ -277,6 +277,14 @@ export function isError(value: unknown): value is Error {
   return isNativeError(value) || value instanceof Error;
 }
 
+/**
+ * The error of the work itself, if what it used could not be closed after that: `await using` then reports both failures as
+ * one, without a message.
+ */
+export function firstFailure(error: unknown): unknown {
+  return isError(error) && 'suppressed' in error ? firstFailure(error.suppressed) : error;
+}
+
 /** Whether `error` says that bytes do not match a descriptor or diffID. Their content was not examined. */
 export function isMismatch(error: unknown): error is DrayageError {
   return isDrayageError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH');

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../src/errors.ts';
 import {
   asError,
   DrayageError,
+  firstFailure,
   isAbsentOrDamaged,
   isDamage,
   isDrayageError,
@@ -199,4 +200,32 @@ test('whatever was thrown becomes an error, which an error is already', () => {
   const error = new Error('broken');
   expect(asError(error)).toBe(error);
   expect(asError('broken')).toMatchObject({ message: 'broken', cause: 'broken' });
+});
+
+const failing = (message: string): AsyncDisposable => ({
+  [Symbol.asyncDispose]: async () => {
+    throw new Error(message);
+  },
+});
+
+async function failClosing(name: string, work: () => Promise<void>): Promise<void> {
+  await using _ = failing(name);
+  await work();
+}
+
+async function failTwiceAfterwards(): Promise<void> {
+  await failClosing('outer', async () =>
+    failClosing('inner', async () => {
+      throw new DrayageError('LINK', 'it is a link');
+    }),
+  );
+}
+
+test('the error of the work is the one that counts, whatever fails while it is closed', async () => {
+  const thrown = await failTwiceAfterwards().catch((error: unknown) => error);
+  expect(thrown).not.toBeInstanceOf(DrayageError);
+  expect(firstFailure(thrown)).toMatchObject({ code: 'LINK', message: 'it is a link' });
+  const alone = new DrayageError('IO', 'alone');
+  expect(firstFailure(alone)).toBe(alone);
+  expect(firstFailure('text')).toBe('text');
 });

@@ -1,10 +1,11 @@
 import type { ContentSource, OpenBase, OpenRepository } from '../index.ts';
 import { DrayageError, localFirst } from '../index.ts';
 import { lazyArtifacts } from './artifacts.ts';
-import type { CacheOptions, OpenCache } from './cache.ts';
+import type { CacheOptions } from './cache.ts';
 import { openCache } from './cache.ts';
 import type { Context } from './context.ts';
-import type { RegistryCommandOptions, openRegistries } from './registries.ts';
+import { lazily } from './lazily.ts';
+import type { RegistryCommandOptions } from './registries.ts';
 import type { HostOptions } from './registry-hosts.ts';
 import { onlyNamedHosts } from './registry-hosts.ts';
 
@@ -20,14 +21,11 @@ export interface Repositories extends AsyncDisposable {
 
 /** Registries of base images: those that this job names. None is asked before it is needed. */
 export function lazyRepositories(options: HostOptions, context: Context): Repositories {
-  let opened: ReturnType<typeof openRegistries> | undefined;
-  const open: OpenRepository = async (reference) => {
-    opened ??= import('./registries.ts').then(async (file) => file.openRegistries(options, context));
-    return (await opened).registries.repository(reference);
-  };
+  const opened = lazily(async () => (await import('./registries.ts')).openRegistries(options, context));
+  const open: OpenRepository = async (reference) => (await opened.get()).registries.repository(reference);
   return {
     open: onlyNamedHosts(open, options, context),
-    [Symbol.asyncDispose]: async () => (await opened)?.[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
 
@@ -40,22 +38,21 @@ export interface Bases extends AsyncDisposable {
 export function openBases(options: BaseOptions, context: Context): Bases {
   const repositories = lazyRepositories(options, context);
   const artifacts = lazyArtifacts(options, context);
-  let cache: Promise<OpenCache> | undefined;
+  const cache = lazily(async () => openCache(options, context));
   const openRemote: OpenBase = async ({ name, job }, own) => {
     if (options.offline === true) return refusing();
     return job === undefined ? repositories.open(name, own) : artifacts.openJob(job, own);
   };
   return {
     open: async (base, own) => {
-      cache ??= openCache(options, context);
-      const { cache: kept } = await cache;
+      const { cache: kept } = await cache.get();
       const remote = await openRemote(base, own);
       return remote && localFirst([kept], kept.filledFrom(remote));
     },
     [Symbol.asyncDispose]: async () => {
       await repositories[Symbol.asyncDispose]();
       await artifacts[Symbol.asyncDispose]();
-      await (await cache)?.[Symbol.asyncDispose]();
+      await cache[Symbol.asyncDispose]();
     },
   };
 }

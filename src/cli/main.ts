@@ -1,6 +1,5 @@
-import { isError } from '../errors.ts';
 import { Budget, withProcessBudget } from '../budget.ts';
-import { DrayageError } from '../errors.ts';
+import { DrayageError, firstFailure, isError } from '../errors.ts';
 import { diskError } from '../system-error.ts';
 import type { CommonOptions, Outcome } from './context.ts';
 import { FAILURE, OK } from './exit-code.ts';
@@ -64,8 +63,9 @@ export async function main(argv: readonly string[], onLoaded?: () => void): Prom
     command = program.commands.map((one) => one.name()).find((name) => name === argv[0]);
     await program.parseAsync(completeArguments(argv, program), { from: 'user' });
     return isLost ? FAILURE : exitCode;
-  } catch (error) {
+  } catch (thrown) {
     display.end();
+    const error = firstFailure(thrown);
     return isLost ? FAILURE : await printFailure(error, options, command);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('beforeExit', onStandstill);

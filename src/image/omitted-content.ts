@@ -2,7 +2,7 @@ import { nameOf } from '../content/image-index.ts';
 import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import { isRemote } from '../content/source.ts';
-import type { ErrorFacts } from '../errors.ts';
+import type { ErrorCode, ErrorFacts } from '../errors.ts';
 import { DrayageError, isDamage, isDrayageError } from '../errors.ts';
 import { compressedAsStated } from './as-stated.ts';
 import type { JobPlace } from './base-jobs.ts';
@@ -29,6 +29,9 @@ export interface OmittedContentOptions extends ContentOptions {
   openBase?: OpenBase | undefined;
   onProgress?: OnProgress | undefined;
 }
+
+/** Failures of a cache that is in between, or of what the run may spend: no base can mend them. */
+const OF_THIS_MACHINE: ReadonlySet<ErrorCode> = new Set(['LINK', 'UNSAFE', 'IO', 'LIMIT']);
 
 /** An image that was read, and the content of the place that holds it. */
 export interface ReadImage {
@@ -188,9 +191,13 @@ class OmittedContent implements ContentSource {
     );
   }
 
-  /** Damage is reported as such; any other failure means that the base did not deliver, or must not be asked. */
+  /**
+   * Damage, and failures of this machine, are reported as such; any other failure means that the base did not deliver, or
+   * must not be asked.
+   */
   #unreachable(error: unknown, { digest }: Descriptor, reference: BaseReference): unknown {
     if (!isDrayageError(error) || error.facts.reason === 'BASE_UNOPENED') return error;
+    if (OF_THIS_MACHINE.has(error.code)) return error;
     const isDamaged: boolean = isDamage(error);
     if (isDamaged) return reference.job === undefined ? error : damageIn(reference, error);
     const isForbidden = error.facts.reason === 'UNNAMED_HOST';
