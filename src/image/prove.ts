@@ -8,7 +8,7 @@ import { BlockHash } from '../ingest/hash.ts';
 import type { HashManyOptions } from '../ingest/hash-many.ts';
 import { hashMany } from '../ingest/hash-many.ts';
 import { Slots } from '../ingest/slots.ts';
-import type { Threads } from '../ingest/threads.ts';
+import { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
 import type { Digester } from '../oci/digest.ts';
@@ -33,9 +33,36 @@ const MEMORY = 16 * BLOCK;
 export async function prove(
   source: ContentSource,
   layer: Layer,
-  options: ContentOptions = {},
+  { hashing, ...options }: ProveOptions = {},
 ): Promise<number> {
-  return provenSize(layer) ?? read(source, layer, options);
+  return provenSize(layer) ?? read(source, layer, options, hashing);
+}
+
+/** Options of {@link prove}. */
+export interface ProveOptions extends ContentOptions {
+  /** Default: all is done on this thread. */
+  hashing?: Hashing | undefined;
+}
+
+/** Threads and memory for proofs. */
+export interface Hashing {
+  readonly threads: Threads;
+  readonly slots: Slots;
+}
+
+/** Threads and memory for many proofs, one after another; undefined on one core, where threads only cost. */
+export function proofThreads(): (Hashing & AsyncDisposable) | undefined {
+  return availableCores() > 1 ? new ProofThreads() : undefined;
+}
+
+class ProofThreads implements Hashing, AsyncDisposable {
+  readonly threads: Threads = new Threads(1);
+  readonly slots: Slots = new Slots(BLOCK, MEMORY, { memory: PROCESS_MEMORY });
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.slots.close();
+    await this.threads[Symbol.asyncDispose]();
+  }
 }
 
 /** Options of {@link proveAll}. */
@@ -70,12 +97,6 @@ export async function proveAll(
   await proving.finally(() => slots.close());
 }
 
-/** Hashing on threads. */
-interface Hashing {
-  threads: Threads;
-  slots: Slots;
-}
-
 async function read(
   source: ContentSource,
   layer: Layer,
@@ -84,47 +105,56 @@ async function read(
 ): Promise<number> {
   const { diffId, blob } = layer;
   const open = async (): Promise<Readable> => source.open(blob, { ...options, diffIdChecked: true });
-  const { digest, size, compression } = await digestOpened(await open(), layer, hashing).catch(
-    async (error: unknown) => {
+  const digestHere = async (): Promise<Content> =>
+    digestOpened(await open(), layer).catch(async (error: unknown) => {
       // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
-      if (isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED')) await drain(await open());
+      if (isUndecodable(error)) await drain(await open());
       throw error;
-    },
-  );
+    });
+  const digestOnThreads = async (threads: Hashing): Promise<Content> =>
+    digestOpened(await open(), layer, threads).catch((error: unknown) => {
+      // What threads cannot decompress in one call is decided by the decoders of streams, which also say what is wrong.
+      if (isUndecodable(error)) return digestHere();
+      throw error;
+    });
+  const { digest, size, compression } = await (hashing === undefined
+    ? digestHere()
+    : digestOnThreads(hashing));
   if (digest !== diffId)
     throw digestMismatch({ digest: diffId, size }, digest, `content of layer ${blob.digest}`);
   noteProven(layer, size, compression);
   return size;
 }
 
+/** Whether a decoder did not take the bytes. */
+function isUndecodable(error: unknown): boolean {
+  return isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED');
+}
+
+/** What was computed of a layer's content. */
+interface Content {
+  digest: string;
+  size: number;
+  compression: Compression;
+}
+
 /** The digest of an opened blob's content. The source has hashed the blob, so an uncompressed one is not hashed again. */
-async function digestOpened(
-  opened: Readable,
-  layer: Layer,
-  hashing: Hashing | undefined,
-): Promise<{ digest: string; size: number; compression: Compression }> {
+async function digestOpened(opened: Readable, layer: Layer, hashing?: Hashing): Promise<Content> {
   const what = `layer ${layer.blob.digest}`;
   const { compression, bytes } = await sniffed(opened, what);
   if (compression === 'none' && layer.blob.digest === layer.diffId)
     return { digest: layer.diffId, size: await countBytes(bytes), compression };
-  const content = CODECS[compression].decompress(bytes, what);
-  return { ...(await digestLayer(content, layer, hashing)), compression };
-}
-
-async function digestLayer(
-  bytes: AsyncIterable<Uint8Array>,
-  { diffId }: Layer,
-  hashing: Hashing | undefined,
-): Promise<{ digest: string; size: number }> {
-  const algorithm = digestAlgorithm(diffId);
+  const codec = CODECS[compression];
+  const algorithm = digestAlgorithm(layer.diffId);
   if (hashing === undefined || algorithm !== 'sha256') {
     const digester = createDigester(algorithm);
-    const size = await digestContent(bytes, [digester]);
-    return { digest: digester.digest(), size };
+    const size = await digestContent(codec.decompress(bytes, what), [digester]);
+    return { digest: digester.digest(), size, compression };
   }
   const hash = new BlockHash(hashing.threads);
   try {
-    return await hash.drain(hashing.slots.blocks(bytes));
+    const content = codec.decompress(bytes, what, { takePart: (part) => hash.takePart(part) });
+    return { ...(await hash.drain(hashing.slots.blocks(content))), compression };
   } finally {
     await hash.drop();
   }

@@ -2,6 +2,7 @@ import type { FileDigester } from '../content/sink.ts';
 import { DrayageError } from '../errors.ts';
 import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, parseDigest } from '../oci/digest.ts';
+import type { CompressedPart } from '../stream/codec.ts';
 import { hasRoomForThreads } from './block-memory.ts';
 import type { Slot } from './slots.ts';
 import type { ThreadTurn, Threads } from './threads.ts';
@@ -15,6 +16,9 @@ export class BlockHash {
   #turn: ThreadTurn | undefined;
   #here: Digester | undefined;
   #isOver = false;
+  /** The part that is decompressed at present, and how many bytes the parts have. */
+  #part: Promise<void> = Promise.resolve();
+  #size = 0;
 
   /** @param threads without them, everything is hashed here */
   constructor(threads: Threads | undefined) {
@@ -34,6 +38,26 @@ export class BlockHash {
     await this.#turn?.run({ kind: 'block', bytes: block });
   }
 
+  /**
+   * Decompresses a part and hashes its content, both on the thread. Parts come before all blocks. Resolves when the part before
+   * is done: one is read while another one is decompressed.
+   * @returns false if the part is too small for a thread of its own, or there is none: nothing is done then
+   * @throws {@link DrayageError} `MALFORMED` if an earlier one is no whole part
+   */
+  async takePart(part: CompressedPart): Promise<boolean> {
+    if (this.#turn === undefined) {
+      if (this.#threads === undefined || part.size < SMALL || !hasRoomForThreads()) return false;
+      this.#turn = this.#threads.take();
+    }
+    const before = this.#part;
+    this.#part = decompressOn(this.#turn, part);
+    // The next part reports it, or the end.
+    this.#part.catch(() => undefined);
+    this.#size += part.size;
+    await before;
+    return true;
+  }
+
   /** Hashes blocks to their end and releases them. The next one is read while one is hashed. */
   async drain(blocks: AsyncIterable<Slot>): Promise<{ digest: Digest; size: number }> {
     let last: Promise<void> = Promise.resolve();
@@ -44,8 +68,8 @@ export class BlockHash {
       // It is awaited at the end; until then it must not count as unhandled.
       last.catch(() => undefined);
     }
-    await last;
-    return { digest: await this.digest(), size };
+    await Promise.all([last, this.#part]);
+    return { digest: await this.digest(), size: size + this.#size };
   }
 
   /** Ends the digest; call once. */
@@ -95,6 +119,18 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
       },
     };
   };
+}
+
+async function decompressOn(turn: ThreadTurn, { call, chunks, size }: CompressedPart): Promise<void> {
+  // A copy, because the thread gets the memory.
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, end);
+    end += chunk.length;
+  }
+  if ((await turn.run({ kind: 'part', call, bytes, size })) !== true)
+    throw new DrayageError('MALFORMED', `a compressed part does not have the ${size} bytes that it states`);
 }
 
 async function endOf(turn: ThreadTurn): Promise<Digest> {

@@ -2,7 +2,8 @@
  * The code of a thread. It is text and uses only built-in modules: bundlers lose a thread's code in its own file, and
  * Node 20 cannot run it as TypeScript.
  *
- * It hashes and compresses in the order of the messages: blocks in shared memory, and files as far as they are written.
+ * It hashes and compresses in the order of the messages: blocks in shared memory, files as far as they are written, and
+ * what compressed parts decompress to.
  * File descriptors belong to the whole process, so a file that was opened safely is not opened again.
  */
 export const THREAD_SOURCE = `
@@ -18,6 +19,21 @@ function begin(key, file) {
   const begun = { hash: createHash('sha256'), file: opened ?? file, opened, position: 0 };
   running.set(key, begun);
   return begun;
+}
+
+// Other bytes after the part are not read, and that is no error: whoever reads it otherwise might see them.
+function unzlib({ name, options }, bytes, size) {
+  try {
+    const { buffer, engine } = zlib[name](bytes, { ...options, info: true });
+    return engine.bytesWritten === bytes.length && buffer.length === size ? buffer : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// Memory of a few megabytes is not left to the garbage collector, where the runtime can free it.
+function free(bytes) {
+  if (bytes?.length >= 262144) bytes.buffer.transfer?.(0);
 }
 
 const jobs = {
@@ -38,6 +54,13 @@ const jobs = {
   },
   zlib({ call, bytes }) {
     return zlib[call.name](bytes, call.options);
+  },
+  part({ key, call, bytes, size }) {
+    const content = unzlib(call, bytes, size);
+    if (content !== undefined) (running.get(key) ?? begin(key)).hash.update(content);
+    free(bytes);
+    free(content);
+    return content !== undefined;
   },
   end({ key }) {
     const run = running.get(key) ?? begin(key);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { DrayageError } from '../errors.ts';
-import type { ZlibCall } from '../stream/codec.ts';
+import type { UnzlibCall, ZlibCall } from '../stream/codec.ts';
 import { THREAD_SOURCE } from './thread-source.ts';
 
 /** What a thread is told to do. `key` names the hash that goes on from job to job. */
@@ -14,11 +14,16 @@ export type ThreadJob =
   | { kind: 'file'; key: number; file: string | number; size: number; stop?: Int32Array }
   /** Compress a block in shared memory, and reply with the bytes. */
   | { kind: 'zlib'; key: number; call: ZlibCall; bytes: Uint8Array }
+  /**
+   * Decompress bytes, whose memory is given away, and hash the content. Replies whether they are one whole part with `size`
+   * bytes of content; nothing is hashed if not.
+   */
+  | { kind: 'part'; key: number; call: UnzlibCall; bytes: Uint8Array<ArrayBuffer>; size: number }
   /** End the hash, and reply with its hex. */
   | { kind: 'end'; key: number };
 
-/** The hex of a hash, compressed bytes, or nothing. */
-export type JobResult = string | Uint8Array | undefined;
+/** The hex of a hash, compressed bytes, whether a part is whole, or nothing. */
+export type JobResult = string | Uint8Array | boolean | undefined;
 
 interface Reply {
   id: number;
@@ -32,7 +37,7 @@ interface Caller {
 }
 
 /**
- * A thread that hashes and compresses. It keeps the process alive while a reply is due, and after {@link Thread.end} until
+ * A thread that hashes, compresses and decompresses. It keeps the process alive while a reply is due, and after {@link Thread.end} until
  * it is gone. If it dies, every reply that is due or requested later is that error: nobody waits for a dead thread.
  */
 export class Thread {
@@ -64,7 +69,7 @@ export class Thread {
       const id = ++this.#lastId;
       if (this.#callers.size === 0) this.#worker.ref();
       this.#callers.set(id, { resolve, reject });
-      this.#worker.postMessage({ ...job, id });
+      this.#worker.postMessage({ ...job, id }, job.kind === 'part' ? [job.bytes.buffer] : []);
     });
   }
 

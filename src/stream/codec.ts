@@ -6,6 +6,23 @@ export type ZlibCall =
   | { name: 'gzipSync'; options: ZlibOptions }
   | { name: 'zstdCompressSync'; options: NativeZstdOptions };
 
+/** A call of `node:zlib` that decompresses a part in one go, as data: a thread can make it. */
+export type UnzlibCall =
+  | { name: 'gunzipSync'; options: ZlibOptions }
+  | { name: 'zstdDecompressSync'; options: NativeZstdOptions };
+
+/** A part of compressed content that decompresses by itself: a member or a frame. */
+export interface CompressedPart {
+  call: UnzlibCall;
+  /** The compressed bytes, in one or more chunks. They may share memory with others. */
+  chunks: readonly Uint8Array[];
+  /** How many decompressed bytes it states. Do not trust it. */
+  size: number;
+}
+
+/** The most decompressed bytes of a {@link CompressedPart}: those of the largest block that is written here. */
+export const MAX_PART: number = 4 * 1024 * 1024;
+
 /** Makes a call for a block. The block must not change before the result; the memory of the result is the caller's. */
 export type CallZlib = (call: ZlibCall, block: Uint8Array) => Promise<Uint8Array>;
 
@@ -22,6 +39,12 @@ export interface DecompressOptions {
    * memory itself is stored decompressed before that is read. Default: it holds none.
    */
   putAside?: ((bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
+  /**
+   * Takes the parts at the beginning of the content, in their order, so that only the bytes after them are yielded. The
+   * first part that it refuses is yielded, and all that follow. Resolves when it is done with the part, or may get the next
+   * one. Default: everything is yielded.
+   */
+  takePart?: ((part: CompressedPart) => Promise<boolean>) | undefined;
 }
 
 /** A way to compress layers: a row of the table of codecs. */

@@ -1,5 +1,8 @@
+import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
+import type { CompressedPart, DecompressOptions } from './codec.ts';
+import { MAX_PART } from './codec.ts';
 import { countBytes } from './drain.ts';
 import { gunzip } from './gunzip.ts';
 
@@ -7,6 +10,9 @@ import { gunzip } from './gunzip.ts';
 const PLAIN_HEADER = 10;
 /** The same header with an extra field of one subfield, as {@link statingSize} writes it. */
 const STATING_HEADER = PLAIN_HEADER + 10;
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** The longest member that is a part. */
+const MAX_MEMBER = 2 * MAX_PART;
 /** FLG.FEXTRA. */
 const EXTRA = 4;
 /** The length of the extra field, the name of its subfield, and the subfield's length. */
@@ -27,6 +33,50 @@ export function statingSize(member: Uint8Array): Uint8Array[] {
   FIELD.copy(header, PLAIN_HEADER);
   header.writeUInt32LE(header.length + rest.length, PLAIN_HEADER + FIELD.length);
   return [header, rest];
+}
+
+/**
+ * As {@link gunzip}, for content whose first members {@link DecompressOptions.takePart} takes: those that state their
+ * length.
+ */
+export async function* gunzipParts(
+  bytes: AsyncIterable<Uint8Array>,
+  what: string,
+  takePart: NonNullable<DecompressOptions['takePart']>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = new ByteReader(bytes);
+  let unread = NOTHING;
+  try {
+    for (let first = true; ; first = false) {
+      const header = await reader.peek(STATING_HEADER);
+      if (header.length === 0 && !first) return;
+      const length = statedSize(header);
+      if (length === undefined || length < STATING_HEADER + 8 || length > MAX_MEMBER) break;
+      unread = await reader.read(length);
+      const part = partOf(unread);
+      if (unread.length < length || part.size > MAX_PART || !(await takePart(part))) break;
+      currentBudget()?.spendExpansion(length, part.size);
+      unread = NOTHING;
+    }
+    yield* gunzip(startingWith(unread, reader), what);
+  } finally {
+    await reader.release();
+  }
+}
+
+async function* startingWith(
+  head: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (head.length > 0) yield head;
+  yield* rest;
+}
+
+function partOf(member: Uint8Array): CompressedPart {
+  const size = Buffer.from(member.buffer, member.byteOffset, member.length).readUInt32LE(member.length - 4);
+  const chunkSize = Math.max(size + 1, 64);
+  const options = { chunkSize, maxOutputLength: chunkSize };
+  return { call: { name: 'gunzipSync', options }, chunks: [member], size };
 }
 
 /**

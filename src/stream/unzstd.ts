@@ -3,9 +3,9 @@ import { countBytes } from './drain.ts';
 import { boundedExpansion } from './expansion.ts';
 import type { DecodeFrame, ZstdFrame } from './zstd-frames.ts';
 import { zstdFrames } from './zstd-frames.ts';
-import { nativeFrameDecoder } from './zstd-native.ts';
+import { frameCall, nativeFrameDecoder } from './zstd-native.ts';
 import { nativeZstd } from './zstd-runtime.ts';
-import { withOwnWindow } from './zstd-small-frame.ts';
+import { offerFrame, withOwnWindow } from './zstd-small-frame.ts';
 import type { DecompressOptions } from './codec.ts';
 import type { Windows } from './zstd-windows.ts';
 import { ContainerWindows, contentWindows } from './zstd-windows.ts';
@@ -34,9 +34,9 @@ export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   decode: DecodeFrame = runtimeFrameDecoder(),
-  { putAside }: DecompressOptions = {},
+  { putAside, takePart }: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (putAside === undefined) yield* decodeAll(bytes, what, decode, contentWindows());
+  if (putAside === undefined) yield* decodeAll(bytes, what, decode, contentWindows(), takePart);
   else yield* decodeContainer(bytes, what, decode, putAside);
 }
 
@@ -64,10 +64,21 @@ async function* decodeAll(
   what: string,
   decode: DecodeFrame,
   windows: Windows,
+  takePart?: DecompressOptions['takePart'],
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* boundedExpansion(bytes, async function* (counted) {
+  const native = nativeZstd();
+  let take = native && takePart;
+  yield* boundedExpansion(bytes, async function* (counted, spend) {
     try {
-      for await (const frame of zstdFrames(counted, what)) yield* decodeFrame(frame, what, decode, windows);
+      for await (const frame of zstdFrames(counted, what)) {
+        const rest =
+          native && take ? await offerFrame(frame, take, (size) => frameCall(native, size)) : frame;
+        if (rest === undefined) spend(frame.header.contentSize ?? 0);
+        else {
+          take = undefined;
+          yield* decodeFrame(rest, what, decode, windows);
+        }
+      }
     } finally {
       windows.end();
     }

@@ -1,20 +1,21 @@
 import { DrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
+import type { UnzlibCall } from './codec.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
 import type { DecodeFrame, ZstdPiece } from './zstd-frames.ts';
 import { MAX_WINDOW_LOG } from './zstd-header.ts';
 import type { FrameStart } from './zstd-small-frame.ts';
 import { gather } from './zstd-small-frame.ts';
-import type { NativeZstd, NativeZstdOptions } from './zstd-runtime.ts';
+import type { NativeZstd } from './zstd-runtime.ts';
 
 /** Decompresses frames with Node's own zstd: small ones in one call, others as a stream beside the event loop. */
 export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
-  const params = { [zstd.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG };
+  const params = paramsOf(zstd);
   return async function* decode(frame, what) {
     const start = await gather(frame);
     if (start.whole) {
-      yield atOnce(zstd, start, params, what);
+      yield atOnce(zstd, start, what);
       return;
     }
     const passage: Passage = { received: 0 };
@@ -29,20 +30,22 @@ export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
   };
 }
 
-function atOnce(
-  zstd: NativeZstd,
-  start: FrameStart,
-  params: NativeZstdOptions['params'] & {},
-  what: string,
-): Uint8Array {
+/** How to decompress a frame in one call, into at most `size` bytes. */
+export function frameCall(zstd: NativeZstd, size: number): UnzlibCall {
   // One byte more than the output: if the output fills the buffer exactly, Node calls the decoder again.
-  const chunkSize = Math.max(start.maxOutput + 1, 64);
+  const chunkSize = Math.max(size + 1, 64);
+  const options = { chunkSize, maxOutputLength: chunkSize, params: paramsOf(zstd) };
+  return { name: 'zstdDecompressSync', options };
+}
+
+function paramsOf({ constants }: NativeZstd): Record<number, number> {
+  return { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG };
+}
+
+function atOnce(zstd: NativeZstd, start: FrameStart, what: string): Uint8Array {
+  const { options } = frameCall(zstd, start.maxOutput);
   try {
-    return zstd.zstdDecompressSync(Buffer.concat(start.pieces.map(({ bytes }) => bytes)), {
-      chunkSize,
-      maxOutputLength: chunkSize,
-      params,
-    });
+    return zstd.zstdDecompressSync(Buffer.concat(start.pieces.map(({ bytes }) => bytes)), options);
   } catch (error) {
     throw zstdError(error, what);
   }

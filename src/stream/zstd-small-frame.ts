@@ -1,8 +1,13 @@
+import type { DecompressOptions, UnzlibCall } from './codec.ts';
+import { MAX_PART } from './codec.ts';
 import type { ZstdFrame, ZstdPiece } from './zstd-frames.ts';
 import { MAX_WINDOW_LOG } from './zstd-header.ts';
 
-/** A frame with at most this much output, in bytes, is small: it is decompressed in one call where that is possible. */
-const SMALL_FRAME = 256 * 1024;
+/** A frame with at most this much output is decompressed in one call where that is possible. */
+const AT_ONCE: SmallFrame = { size: 256 * 1024, maxOutput: 256 * 1024, pieces: Infinity };
+
+/** Encoders cut a frame into smaller blocks than they may, but not into many small ones. */
+const PART: SmallFrame = { size: MAX_PART, maxOutput: Infinity, pieces: 512 };
 
 /** The first pieces of a frame. */
 export interface FrameStart {
@@ -13,13 +18,27 @@ export interface FrameStart {
   whole: boolean;
 }
 
+/** What a frame has at most to be small. */
+interface SmallFrame {
+  /** Bytes, compressed and decompressed. */
+  size: number;
+  /** Bytes that its pieces may decompress to, by what is known of each alone. */
+  maxOutput: number;
+  pieces: number;
+}
+
 /** Gathers the pieces of a frame while it may be small. The others stay in the frame. */
-export async function gather({ header, pieces }: ZstdFrame): Promise<FrameStart> {
+export async function gather(
+  { header, pieces }: ZstdFrame,
+  limits: SmallFrame = AT_ONCE,
+): Promise<FrameStart> {
   const start: FrameStart = { pieces: [], maxOutput: 0, whole: false };
-  if (header.contentSize !== undefined && header.contentSize > SMALL_FRAME) return start;
+  if (header.contentSize !== undefined && header.contentSize > limits.size) return start;
   let size = 0;
   // Not `for await`: leaving it early would close the pieces, and the rest of them may be needed.
-  while (!start.whole && size <= SMALL_FRAME && start.maxOutput <= SMALL_FRAME) {
+  const mayBeSmall = (): boolean =>
+    size <= limits.size && start.maxOutput <= limits.maxOutput && start.pieces.length < limits.pieces;
+  while (!start.whole && mayBeSmall()) {
     const next = await pieces.next();
     if (next.done === true) break;
     start.pieces.push(next.value);
@@ -50,6 +69,21 @@ export async function withOwnWindow(frame: ZstdFrame): Promise<ZstdFrame> {
     header: { ...frame.header, windowSize },
     pieces: joined([{ ...first, bytes }, ...rest], undefined),
   };
+}
+
+/** Offers a frame as a part. @returns the frame with all of its pieces if it is not taken */
+export async function offerFrame(
+  frame: ZstdFrame,
+  takePart: NonNullable<DecompressOptions['takePart']>,
+  callFor: (size: number) => UnzlibCall,
+): Promise<ZstdFrame | undefined> {
+  const { contentSize } = frame.header;
+  if (contentSize === undefined) return frame;
+  const start = await gather(frame, PART);
+  const chunks = start.pieces.map(({ bytes }) => bytes);
+  if (start.whole && (await takePart({ call: callFor(contentSize), chunks, size: contentSize })))
+    return undefined;
+  return { ...frame, pieces: joined(start.pieces, start.whole ? undefined : frame.pieces) };
 }
 
 async function* joined(

@@ -1,10 +1,10 @@
 import type { Codec, CompressBlock } from './codec.ts';
-import { outputSize } from './codec.ts';
+import { MAX_PART, outputSize } from './codec.ts';
 import { runtimeFrameDecoder, unzstd, unzstdSize } from './unzstd.ts';
 import { nativeZstd } from './zstd-runtime.ts';
 
 /** A power of two. The window is as large: less time and smaller blobs than with the narrow windows of low levels. */
-const BLOCK_SIZE = 4 * 1024 * 1024;
+const BLOCK_SIZE = MAX_PART;
 
 /** zstd: one frame per block. */
 export const ZSTD: Codec = {

@@ -13,7 +13,8 @@ import { keepDocuments } from '../../image/keep-documents.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { OmittedPart } from '../../image/omitted-layers.ts';
 import { omittedParts } from '../../image/omitted-layers.ts';
-import { prove } from '../../image/prove.ts';
+import type { Hashing } from '../../image/prove.ts';
+import { proofThreads, prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
 import type { Layout } from '../../layout/layout.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -94,6 +95,8 @@ interface Verification {
   references: Map<Digest, DaemonIdentity>;
   /** The layers that configs name, by their blobs. */
   layers: Map<Digest, Layer[]>;
+  /** Threads for the proofs, where they help. */
+  hashing: Hashing | undefined;
   options: ContentOptions;
 }
 
@@ -128,6 +131,7 @@ async function verifySettled(options: VerifyOptions): Promise<VerifyResult> {
 async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<VerifyResult> {
   const content = keepDocuments(layout);
   const checks = new Checks(content, selection.onProgress);
+  await using hashing = proofThreads();
   const verification: Verification = {
     content,
     checks,
@@ -135,6 +139,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
     elsewhere: new Map(),
     references: new Map(),
     layers: new Map(),
+    hashing,
     options: { signal: selection.signal },
   };
   const { omitted, elsewhere, references, options } = verification;
@@ -201,7 +206,7 @@ async function list(
 }
 
 async function verifyContents(contents: ImageContents, verification: Verification): Promise<void> {
-  const { content, checks, elsewhere, layers, options } = verification;
+  const { content, checks, elsewhere, hashing, layers, options } = verification;
   const root = contents.root.descriptor;
   const read = async (blob: Descriptor): Promise<void> => drain(await checks.source.open(blob, options));
   for (const child of contents.absent) {
@@ -223,7 +228,7 @@ async function verifyContents(contents: ImageContents, verification: Verificatio
       const isRead = layer === undefined || isProven(layer);
       await checks.once(
         blob,
-        () => (isRead ? read(blob) : prove(checks.source, layer, options)),
+        () => (isRead ? read(blob) : prove(checks.source, layer, { ...options, hashing })),
         layer?.diffId,
       );
     }
