@@ -14,6 +14,10 @@ test.each([
   ['https:\t//user:password@host', 'https:\t//host'],
   [String.raw`https:/\u000a/user:password@host`, String.raw`https:/\u000a/host`],
   ['proxy=//user:password@host:80', 'proxy=//host:80'],
+  ['/builds/docker:/user:password@host/app:1', '/builds/docker:/host/app:1'],
+  ['/builds/git+ssh:/user:p@ssword@[::1]:22', '/builds/git+ssh:/[::1]:22'],
+  ['"unix:////user:password@host"', '"unix:////host"'],
+  ['https:user:password@host', 'https:host'],
 ])('%j is told as %s, in messages and in data', (text, told) => {
   expect(withoutUserinfo(text)).toBe(told);
   expect(withoutCredentials(text)).toBe(told);
@@ -26,6 +30,8 @@ test.each([
   ],
   ['"deploy:p:w@[::1]:80"', '"[::1]:80"'],
   ['HTTP_PROXY=user:pass@word@host', 'HTTP_PROXY=host'],
+  ['/builds/user:password@host/app:1', '/builds/host/app:1'],
+  ['cannot read https://user:pass word@host/app', 'cannot read https://host/app'],
 ])('%j is told as %s in messages, and is left alone in data', (text, told) => {
   expect(withoutCredentials(text)).toBe(told);
   expect(withoutUserinfo(text)).toBe(text);
@@ -51,6 +57,10 @@ test.each([
   "['a:b','c@d']",
   'a:b,c@d;e:f;g@h',
   'label:a=b@c',
+  'docker://app:1 app:1@sha256:0123',
+  'docker://host:5000 me@host',
+  'https://host: ask me@host',
+  'a:/b@c',
   'f(a:b)@c <a:b>@c [a:b]@c {a:b}@c',
 ])('%s has no credentials', (text) => {
   expect(withoutCredentials(text)).toBe(text);
