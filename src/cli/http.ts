@@ -87,14 +87,20 @@ function variableOf(name: string, env: Context['env']): string {
   return env[name] ? name : name.toUpperCase();
 }
 
-/** Reads the address of a proxy. Without a scheme it speaks http, as for curl and Go. Errors do not hold its login. */
+/**
+ * Reads the address of a proxy. Without a scheme it speaks http, and a path means nothing, as for curl and Go. Errors do not
+ * hold its login.
+ */
 function readProxy(variable: string, env: Context['env']): string {
   const text = (env[variable] ?? '').trim();
   if (text === '') return '';
   const address = text.includes('://') ? text : `http://${text}`;
   if (!isAddress(address)) throw unusable(`the address of the proxy in ${variable} is not valid`);
-  const { protocol } = new URL(address);
-  if (protocol === 'http:' || protocol === 'https:') return address;
+  const url = new URL(address);
+  const { protocol } = url;
+  // undici refuses an address with more than an origin and a login.
+  [url.pathname, url.search, url.hash] = ['', '', ''];
+  if (protocol === 'http:' || protocol === 'https:') return url.href;
   throw unusable(`the proxy in ${variable} is a ${protocol}// proxy, which is not supported`);
 }
 

@@ -47,6 +47,11 @@ describe('a proxy', () => {
     expect([status, proxy.seen]).toEqual([200, [`GET http://localhost.example:${port}/v2/`]]);
   });
 
+  test.each(['/', '/proxy.pac', '?a=b', '/x/?a=b#c', '#c'])('may have %s after its address', async (more) => {
+    const { proxy, status } = await ask('a.example', (url) => new URL(more, url).href);
+    expect([status, proxy.seen.length]).toEqual([200, 1]);
+  });
+
   test('may be written without a scheme', async () => {
     const { proxy, status } = await ask('a.example', (url) => url.replace('http://', ''));
     expect([status, proxy.seen.length]).toEqual([200, 1]);
