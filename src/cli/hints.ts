@@ -39,8 +39,8 @@ const WORDS: Partial<Record<ErrorReason, string | ((facts: Facts) => string | un
   UNREAD_CODEC: 'for those, save with --compress gzip',
   UNKNOWN_AUTHORITY: 'name the certificate authority by --ca FILE or CI_SERVER_TLS_CA_FILE',
   IDLE: behind(': --idle-timeout 5m'),
-  TOKEN_SERVER: ({ name = 'HOST' }) => `if it is its token server: DRAYAGE_REGISTRIES=${shellWord(name)}`,
-  NEAR_HOST: ({ name = 'HOST' }) => `if it is its storage: DRAYAGE_REGISTRIES=${shellWord(name)}`,
+  TOKEN_SERVER: trust('if it is its token server'),
+  NEAR_HOST: trust('if it is its storage'),
   PLAIN_HTTP: ({ name = 'HOST' }) => `use https there, or permit it: --plain-http ${shellWord(name)}`,
   TOKEN_MISSING: behind('; elsewhere set DRAYAGE_GITLAB_TOKEN (scope read_api)'),
   TOKEN_INVALID: behind(', and DRAYAGE_GITLAB_TOKEN may have expired'),
@@ -101,6 +101,11 @@ export function hintOf(facts: Facts): string | undefined {
   const words = facts.reason && WORDS[facts.reason];
   const told = (typeof words === 'function' ? words(facts) : words) ?? facts.hint;
   return told ?? (facts.url === undefined ? OF_CODE.get(facts.actual) : undefined);
+}
+
+/** Words before the option that trusts a host; nothing for one that nobody should trust. */
+function trust(words: string): (facts: Facts) => string | undefined {
+  return ({ hint, name = 'HOST' }) => hint && `${words}: DRAYAGE_REGISTRIES=${shellWord(name)}`;
 }
 
 function before(words: string): (facts: Facts) => string | undefined {

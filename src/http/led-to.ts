@@ -35,6 +35,11 @@ export async function mayLeadTo(
   return true;
 }
 
+/** Whether a job may be told to trust a host: never a metadata service, however a server calls it. */
+export async function mayBeTrusted({ hostname }: URL, lookup?: Lookup): Promise<boolean> {
+  return (await nearnessOfHost(hostname, lookup)) !== 'never';
+}
+
 /**
  * Refuses a redirect to an address that only this job can reach.
  * @throws {@link DrayageError} `UNSAFE`
@@ -46,6 +51,6 @@ export async function assertMayLeadTo(url: URL, options: LeadOptions): Promise<v
     url: withoutSecrets(url),
     reason: 'NEAR_HOST',
     name: url.host,
-    hint: 'trust that host if it is the storage',
+    hint: (await mayBeTrusted(url, options.lookup)) ? 'trust that host if it is the storage' : undefined,
   });
 }

@@ -1,6 +1,6 @@
 import { DrayageError } from '../errors.ts';
 import { withoutSecrets } from '../http/address.ts';
-import { mayLeadTo } from '../http/led-to.ts';
+import { mayBeTrusted, mayLeadTo } from '../http/led-to.ts';
 import type { Lookup } from '../http/nearness.ts';
 import type { Challenge } from './challenge.ts';
 
@@ -47,7 +47,9 @@ export async function realmOf(challenge: Challenge, options: RealmOptions): Prom
       url: withoutSecrets(url),
       reason: 'TOKEN_SERVER',
       name: url.host,
-      hint: 'trust that host if it is the token server',
+      hint: (await mayBeTrusted(url, options.lookup))
+        ? 'trust that host if it is the token server'
+        : undefined,
     });
   }
   return url;

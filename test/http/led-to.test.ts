@@ -1,9 +1,12 @@
 import { lookup } from 'node:dns/promises';
 import type { LookupAddress } from 'node:dns';
 import { describe, expect, test } from 'vitest';
+import { hintOf } from '../../src/cli/hints.ts';
+import { isDrayageError } from '../../src/errors.ts';
 import { assertMayLeadTo, mayLeadTo } from '../../src/http/led-to.ts';
 import { freeHost, judgedLookup, limitHost } from '../../src/http/nearness.ts';
 import { GitLab } from '../../src/gitlab/gitlab.ts';
+import { realmOf } from '../../src/registry/realm.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { registryOf } from '../registry/registries.ts';
 import { FakeGitLab, JOB_TOKEN } from '../support/fake-gitlab.ts';
@@ -108,6 +111,24 @@ describe('a name that was judged', () => {
     expect(await connected('localhost')).toEqual(await lookup('localhost', { all: true }));
     expect(typeof (await connected('localhost', false))).toBe('string');
   });
+});
+
+test.each<[target: string, isProposed: boolean]>([
+  ['https://inside.example/x', true],
+  ['https://local.example:9000/x', true],
+  ['https://169.254.169.254/x', false],
+  ['https://[::ffff:169.254.169.254]/x', false],
+  ['https://metadata.example/x', false],
+  ['https://0.0.0.0:2375/x', false],
+])('who is led to %s is told to trust it: %s', async (target, isProposed) => {
+  const options = { base: new URL('https://public.example/'), lookup: resolve };
+  const leading = assertMayLeadTo(new URL(target), options).catch((error: unknown) => error);
+  const parameters = new Map([['realm', target]]);
+  const asking = realmOf({ scheme: 'bearer', parameters }, { ...options, host: 'public.example' }).catch(
+    (error: unknown) => error,
+  );
+  for (const error of [await leading, await asking])
+    expect(isDrayageError(error, 'UNSAFE') && hintOf(error.facts) !== undefined).toBe(isProposed);
 });
 
 describe('who is on this machine', () => {
