@@ -15,6 +15,9 @@ interface Proxies {
   noProxy: string;
 }
 
+/** How long a proxy may take to make a tunnel, in milliseconds: as long as a server may be silent. */
+const TUNNEL_TIMEOUT = 60_000;
+
 /** Connections to servers. */
 interface Connections extends AsyncDisposable {
   dispatcher: Dispatcher;
@@ -29,16 +32,16 @@ interface Connections extends AsyncDisposable {
  */
 export async function openConnections(
   caFile: string | undefined,
-  context: Pick<Context, 'env' | 'onProgress'>,
+  context: Pick<Context, 'env' | 'onProgress' | 'idleTimeout'>,
   more: readonly string[] = [],
 ): Promise<Connections> {
-  const { env } = context;
+  const { env, idleTimeout } = context;
   const proxies = proxiesOf(env);
   const ca = await readAuthorities(caFile, context, more);
   const direct = await openAgent({ connect: { ...(ca && { ca }), lookup: judgedLookup } });
   if (proxies.httpProxy === '' && proxies.httpsProxy === '')
     return { dispatcher: direct, [Symbol.asyncDispose]: async () => direct.destroy() };
-  const proxied = await throughProxies(proxies, ca);
+  const proxied = await throughProxies(proxies, ca, idleTimeout);
   // Most jobs have no proxy.
   const { isExempt } = await import('./no-proxy.ts');
   // undici asks the proxy for http also for https if there is no other.
@@ -122,7 +125,15 @@ function unusable(message: string): DrayageError {
   });
 }
 
-async function throughProxies(proxies: Proxies, ca: string[] | undefined): Promise<Dispatcher> {
+/**
+ * A request waits until its proxy has made a tunnel, and no other time limit counts then.
+ * @param patience how long a proxy may take for that, in milliseconds
+ */
+async function throughProxies(
+  proxies: Proxies,
+  ca: string[] | undefined,
+  patience = TUNNEL_TIMEOUT,
+): Promise<Dispatcher> {
   const { EnvHttpProxyAgent, Pool: ProxyPool } = await loadProxies();
   return new EnvHttpProxyAgent({
     // Each is given even if it is empty; otherwise undici reads the environment itself.
@@ -130,7 +141,8 @@ async function throughProxies(proxies: Proxies, ca: string[] | undefined): Promi
     noProxy: '',
     proxyTunnel: false,
     factory: await countedPools(),
-    clientFactory: (url, options) => new ProxyPool(url, namingProxy(url, options)),
+    clientFactory: (url, options) =>
+      new ProxyPool(url, { ...namingProxy(url, options), headersTimeout: patience }),
     connect: { ...(ca && { ca }), lookup: judgedLookup },
     ...(ca && { requestTls: { ca }, proxyTls: { ca } }),
   });

@@ -8,6 +8,7 @@ import { drop } from '../../src/http/reply.ts';
 import type { FakeProxy } from '../support/fake-proxy.ts';
 import { startProxy } from '../support/fake-proxy.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
+import { SLOW, startSlowServer } from '../support/slow-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { contextOf } from './contexts.ts';
 
@@ -50,6 +51,18 @@ describe('a proxy', () => {
   test.each(['/', '/proxy.pac', '?a=b', '/x/?a=b#c', '#c'])('may have %s after its address', async (more) => {
     const { proxy, status } = await ask('a.example', (url) => new URL(more, url).href);
     expect([status, proxy.seen.length]).toEqual([200, 1]);
+  });
+
+  test.each(Object.entries(SLOW).slice(0, 3))('that %s, and makes no tunnel, is given up', async (_, way) => {
+    const { url } = await startSlowServer(way);
+    const context = { ...contextOf({ HTTPS_PROXY: url.href }), idleTimeout: 150 };
+    await using connections = await openConnections(undefined, context);
+    await expect(
+      new Http(connections.dispatcher, 150).send(new URL('https://a.example/')),
+    ).rejects.toMatchObject({
+      code: expect.stringMatching(/TIMEOUT|UNREACHABLE/) as string,
+      retryable: true,
+    });
   });
 
   test('may be written without a scheme', async () => {
