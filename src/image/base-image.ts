@@ -3,6 +3,7 @@ import type { ContentOptions, ContentSource } from '../content/source.ts';
 import { readIndex } from './documents.ts';
 import { readImage } from './image.ts';
 import type { Layer } from './layer.ts';
+import { assertReadable } from './layer-type.ts';
 import { pairOf } from './proven.ts';
 import { BASE_DIGEST, BASE_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -54,6 +55,8 @@ export class BaseImage {
     const [{ root }] = await source.resolve(digest ?? normalizedReference(reference), options);
     const child = await childFor(source, root, platform, options);
     const { layers } = await readImage(source, child, { ...options, platform });
+    // Whoever needs an omitted layer has to read it.
+    for (const { blob } of layers) assertReadable(blob);
     const bare = layers.map(({ diffId, blob }) => ({ diffId, blob: bareDescriptor(blob) }));
     return new BaseImage(name, root.digest, bare, source);
   }

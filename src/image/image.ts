@@ -3,12 +3,13 @@ import { DrayageError, isDrayageError, isUnusable } from '../errors.ts';
 import { walk } from './contents.ts';
 import { isImageManifest } from './documents.ts';
 import type { Layer } from './layer.ts';
+import { assertLayer } from './layer-type.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import { configPlatform, parseConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Manifest, ParsedDocument } from '../oci/manifest.ts';
 import { pairLayers } from '../oci/manifest.ts';
-import { isManifestType, layerCompression } from '../oci/media-types.ts';
+import { isManifestType } from '../oci/media-types.ts';
 import type { Platform, PlatformOption } from '../oci/platform.ts';
 import { formatPlatform, matchesPlatform } from '../oci/platform.ts';
 import { readDocument } from '../stream/document.ts';
@@ -74,7 +75,7 @@ export async function readConfig(
   manifest: ParsedDocument<Manifest>,
   options: ContentOptions,
 ): Promise<Image> {
-  for (const layer of manifest.value.layers) assertReadable(layer);
+  for (const layer of manifest.value.layers) assertLayer(layer);
   const descriptor = manifest.value.config;
   const bytes = await readDocument(await source.open(descriptor, options), descriptor);
   const value = parseConfig(bytes, `config ${descriptor.digest}`);
@@ -83,16 +84,6 @@ export async function readConfig(
     config: { descriptor, bytes, value },
     layers: pairLayers(manifest.value, value.rootfs.diff_ids, manifest.descriptor.digest),
   };
-}
-
-/** A manifest with a layer in an unknown compression is an image that cannot be read. */
-function assertReadable({ digest, mediaType }: Descriptor): void {
-  if (layerCompression(mediaType) !== undefined) return;
-  throw new DrayageError('UNSUPPORTED', `layer ${digest} has the unsupported media type ${mediaType}`, {
-    digest,
-    actual: mediaType,
-    hint: 'build the image with gzip or zstd layers',
-  });
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { decompressDetected, measure } from '../stream/sniffed.ts';
 import { sized, verified } from '../stream/verified.ts';
+import { assertReadable } from './layer-type.ts';
 import { provenSize } from './proven.ts';
 
 /** A layer: the digest of its uncompressed bytes, and the blob that stores it. */
@@ -18,6 +19,7 @@ export async function* openLayer(
   blob: Descriptor,
   options: Omit<OpenOptions, 'offset'> = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  assertReadable(blob);
   yield* decompressDetected(await source.open(blob, options), `layer ${blob.digest}`);
 }
 
@@ -58,6 +60,7 @@ export async function prepareLayer(
     const bytes = openLayer(source, blob, { signal, diffIdChecked: true, once: true });
     return { size: known, bytes: sized(bytes, { digest: diffId, size: known }, contentOf(blob)) };
   }
+  assertReadable(blob);
   const stored = await source.open(blob, { signal, diffIdChecked: true });
   const { compression, size } = await measure(stored, `layer ${blob.digest}`);
   // Then the source itself checks the bytes against the digest.

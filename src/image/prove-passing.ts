@@ -8,6 +8,7 @@ import type { Compression } from '../oci/media-types.ts';
 import { derived } from '../stream/derived.ts';
 import { decompressDetected } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
+import { assertReadable } from './layer-type.ts';
 import { digestContent } from './prove.ts';
 import { noteProven } from './proven.ts';
 
@@ -24,6 +25,7 @@ export async function openProving(
   diffIds: readonly Digest[],
   options: OpenOptions,
 ): Promise<Readable> {
+  if (diffIds.length > 0) assertReadable(blob);
   const bytes = await source.open(blob, { ...options, once: true, diffIdChecked: true });
   return diffIds.length === 0 ? bytes : derived(bytes, provenPassing(bytes, blob, diffIds));
 }

@@ -10,6 +10,7 @@ import { hashMany } from '../ingest/hash-many.ts';
 import { Slots } from '../ingest/slots.ts';
 import { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
+import { assertReadable } from './layer-type.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
 import type { Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
@@ -106,13 +107,13 @@ async function read(
   const { diffId, blob } = layer;
   const open = async (): Promise<Readable> => source.open(blob, { ...options, diffIdChecked: true });
   const digestHere = async (): Promise<Content> =>
-    digestOpened(await open(), layer).catch(async (error: unknown) => {
+    digestBlob(open, layer).catch(async (error: unknown) => {
       // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
       if (isUndecodable(error)) await drain(await open());
       throw error;
     });
   const digestOnThreads = async (threads: Hashing): Promise<Content> =>
-    digestOpened(await open(), layer, threads).catch((error: unknown) => {
+    digestBlob(open, layer, threads).catch((error: unknown) => {
       // What threads cannot decompress in one call is decided by the decoders of streams, which also say what is wrong.
       if (isUndecodable(error)) return digestHere();
       throw error;
@@ -138,10 +139,11 @@ interface Content {
   compression: Compression;
 }
 
-/** The digest of an opened blob's content. The source has hashed the blob, so an uncompressed one is not hashed again. */
-async function digestOpened(opened: Readable, layer: Layer, hashing?: Hashing): Promise<Content> {
+/** The digest of a blob's content. The source hashes the blob, so an uncompressed one is not hashed again. */
+async function digestBlob(open: () => Promise<Readable>, layer: Layer, hashing?: Hashing): Promise<Content> {
+  assertReadable(layer.blob);
   const what = `layer ${layer.blob.digest}`;
-  const { compression, bytes } = await sniffed(opened, what);
+  const { compression, bytes } = await sniffed(await open(), what);
   if (compression === 'none' && layer.blob.digest === layer.diffId)
     return { digest: layer.diffId, size: await countBytes(bytes), compression };
   const codec = CODECS[compression];

@@ -5,6 +5,7 @@ import { isAbsentOrDamaged, isDrayageError } from '../errors.ts';
 import { statedOmission } from '../image/omitted-layers.ts';
 import type { Image } from '../image/image.ts';
 import { images } from '../image/image.ts';
+import { assertReadable } from '../image/layer-type.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { listImages } from '../listing/entries.ts';
@@ -49,7 +50,10 @@ async function completeImages(
   const found: Image[] = [];
   try {
     for await (const image of images(source, root, options)) {
-      for (const { blob } of image.layers) if (!(await source.has(blob, options))) return undefined;
+      for (const { blob } of image.layers) {
+        assertReadable(blob);
+        if (!(await source.has(blob, options))) return undefined;
+      }
       found.push(image);
     }
     return found;

@@ -143,7 +143,7 @@ async function orAbsent<T>(reading: Promise<T>): Promise<T | DrayageError> {
 }
 
 /** An error about the documents of an image, with the name that a person looks for. */
-function ofImage(image: StoredImage, cause: unknown): unknown {
+export function ofImage(image: StoredImage, cause: unknown): unknown {
   const name = nameOf(image);
   const isNamed = isDrayageError(cause) && cause.message.includes(referenceTo(image));
   if (isDrayageError(cause, 'NOT_FOUND'))

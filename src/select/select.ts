@@ -4,6 +4,7 @@ import type { ContentSource } from '../content/source.ts';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import { noImage } from '../image/image.ts';
 import { keepDocuments } from '../image/keep-documents.ts';
+import { assertReadable } from '../image/layer-type.ts';
 import { daemonTitle } from '../image/reference.ts';
 import { matchesPlatform } from '../oci/platform.ts';
 import { normalizeName } from '../oci/reference.ts';
@@ -12,10 +13,10 @@ import { combineByName, mergeByRoot } from './by-name.ts';
 import { findByReference, findWhole } from './places.ts';
 import type { JudgedImage } from './judge.ts';
 import { judge } from './judge.ts';
-import { ImageReader } from './read.ts';
+import { ImageReader, ofImage } from './read.ts';
 import { withLaterRuns } from './later-runs.ts';
 import type { Selected, SelectedImage, Selection } from './selection.ts';
-import { isReferred } from './selection.ts';
+import { blobsOfLayers, isReferred } from './selection.ts';
 
 /**
  * Selects images from several places and reads their documents. Images of several platforms under one name become one
@@ -23,7 +24,7 @@ import { isReferred } from './selection.ts';
  * read.
  * @throws {@link DrayageError} `USAGE` for a reference to an image in a daemon; `NOT_FOUND` if no place has an image, or has it for the platform; `POLICY` if no image
  * of a reference, or no image at all, may be used, or a required signature is missing; `AMBIGUOUS` if one name means
- * different images for one platform, or `as` would name several
+ * different images for one platform, or `as` would name several; `UNSUPPORTED` for a layer that cannot be read here
  */
 export async function select(
   places: readonly ImagePlace[],
@@ -43,11 +44,24 @@ export async function selectAny(
   const names = namesUnder(as, found.length);
   const named =
     names === undefined ? found : found.map((one) => ({ ...one, image: { ...one.image, names } }));
-  return readEach(named, selection);
+  const selected = await readEach(named, selection);
+  for (const one of selected) assertLayersReadable(one);
+  return selected;
+}
+
+/** Refuses an image that has a layer which cannot be read here. Who gets it would get what nobody has proven. */
+export function assertLayersReadable(selected: Selected): void {
+  if (isReferred(selected)) return;
+  try {
+    for (const blob of blobsOfLayers(selected)) assertReadable(blob);
+  } catch (error) {
+    throw ofImage(selected.image, error);
+  }
 }
 
 /**
- * Selects images as {@link select} does, but keeps each as it is in its place: one name may stand for several.
+ * Selects images as {@link select} does, but keeps each as it is in its place: one name may stand for several. Its layers
+ * may be of a kind that cannot be read here.
  * @throws {@link DrayageError} `NOT_FOUND`, `POLICY`
  */
 export async function selectEach(

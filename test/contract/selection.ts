@@ -589,10 +589,9 @@ function artifact(
   configType: string,
   blobType: string,
 ): { root: Descriptor; blobs: [Descriptor, Uint8Array][] } {
-  const config = Buffer.from(
-    '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}',
-  );
   const content = Buffer.from('content');
+  const rootfs = { type: 'layers', diff_ids: [describeBytes(content).digest] };
+  const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs }));
   const blobs: [Descriptor, Uint8Array][] = [
     [describeBytes(config, configType), config],
     [describeBytes(content, blobType), content],

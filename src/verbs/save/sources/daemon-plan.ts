@@ -13,7 +13,7 @@ import type { Descriptor } from '../../../oci/descriptor.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { SourceOptions } from './source.ts';
 import { HeldBlobs } from './held-blobs.ts';
-import { select, selectEach } from '../../../select/select.ts';
+import { assertLayersReadable, select, selectEach } from '../../../select/select.ts';
 import type { SelectedImage } from '../../../select/selection.ts';
 
 /** An image that is requested from a daemon. */
@@ -149,7 +149,9 @@ export class DaemonSave {
       const bytes = await archive;
       onProgress?.({ kind: 'phase', phase: 'reading' });
       const read = await readArchive(bytes, { ...this.#options, stored, expected });
-      return { archive: read, images: await selectEach([read.place], { signal: this.#options.signal }) };
+      const images = await selectEach([read.place], { signal: this.#options.signal });
+      for (const image of images) assertLayersReadable(image);
+      return { archive: read, images };
     });
   }
 
