@@ -200,7 +200,9 @@ class LayerIngest implements Ingest {
     writer: BlobWriter,
   ): Promise<IngestedLayer> {
     const stored = tap(bytes, (chunk) => writer.write(chunk));
-    const { digest: diffId, size } = await this.#digest(CODECS[compression].decompress(stored, entry));
+    const { digest: diffId, size } = await this.#digest(
+      CODECS[compression].decompress(stored, entry, { keepsNothing: true }),
+    );
     const blob = await writer.commit({ mediaType: ociLayerType(compression) });
     const found = await this.#find(diffId);
     const status = found?.digest === blob.digest ? 'reused' : 'written';

@@ -45,6 +45,8 @@ export interface DecompressOptions {
    * one. Default: everything is yielded.
    */
   takePart?: ((part: CompressedPart) => Promise<boolean>) | undefined;
+  /** Whether the consumer reads no chunk any more when it asks for the next one. Then its memory is freed. Default false. */
+  keepsNothing?: boolean | undefined;
 }
 
 /** A way to compress layers: a row of the table of codecs. */

@@ -9,15 +9,17 @@ import { STREAM_BUFFERS, through } from './through.ts';
  * Decompresses gzip (RFC 1952), one member or several. Ends without an error only if the input was gzip to its last
  * byte.
  * @param what names the content in errors
+ * @param keepsNothing as in {@link DecompressOptions}
  * @throws {@link DrayageError} `TRUNCATED`, also for empty input; `MALFORMED` for damage and for anything after the
  * last member, including zeros
  */
 export async function* gunzip(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
+  keepsNothing?: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoder = createGunzip(STREAM_BUFFERS);
-  const passage: Passage = { received: 0 };
+  const passage: Passage = { received: 0, keepsNothing };
   try {
     yield* boundedExpansion(bytes, (counted) => through(counted, decoder, passage));
   } catch (error) {

@@ -43,6 +43,7 @@ export async function* gunzipParts(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   takePart: NonNullable<DecompressOptions['takePart']>,
+  keepsNothing?: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(bytes);
   let unread = NOTHING;
@@ -58,7 +59,7 @@ export async function* gunzipParts(
       currentBudget()?.spendExpansion(length, part.size);
       unread = NOTHING;
     }
-    yield* gunzip(startingWith(unread, reader), what);
+    yield* gunzip(startingWith(unread, reader), what, keepsNothing);
   } finally {
     await reader.release();
   }

@@ -12,8 +12,10 @@ export const GZIP: Codec = {
   magic: /^1f8b/,
   blockSize: 1024 * 1024,
   levels: { max: 9, byDefault: 1 },
-  decompress: (bytes, what, { takePart } = {}) =>
-    takePart === undefined ? gunzip(bytes, what) : gunzipParts(bytes, what, takePart),
+  decompress: (bytes, what, { takePart, keepsNothing } = {}) =>
+    takePart === undefined
+      ? gunzip(bytes, what, keepsNothing)
+      : gunzipParts(bytes, what, takePart, keepsNothing),
   measure: gunzippedSize,
   compressor: (level) => async (block, callZlib) => {
     const options = { level, memLevel, chunkSize: outputSize(block) };

@@ -1,5 +1,6 @@
 import type { Compression } from '../oci/media-types.ts';
 import { ByteReader } from './byte-reader.ts';
+import type { DecompressOptions } from './codec.ts';
 import { CODECS, detectCompression, MAGIC_BYTES, refuseForeign } from './codecs.ts';
 
 /** Content whose compression is known. */
@@ -33,10 +34,11 @@ export async function* decompressDetected(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   onCompression?: (compression: Compression) => void,
+  options?: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { compression, bytes: whole } = await sniffed(bytes, what);
   onCompression?.(compression);
-  yield* CODECS[compression].decompress(whole, what);
+  yield* CODECS[compression].decompress(whole, what, options);
 }
 
 /** What is known about content after its compressed bytes have been read. */

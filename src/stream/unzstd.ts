@@ -34,9 +34,9 @@ export async function* unzstd(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
   decode: DecodeFrame = runtimeFrameDecoder(),
-  { putAside, takePart }: DecompressOptions = {},
+  { putAside, ...options }: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (putAside === undefined) yield* decodeAll(bytes, what, decode, contentWindows(), takePart);
+  if (putAside === undefined) yield* decodeAll(bytes, what, decode, contentWindows(), options);
   else yield* decodeContainer(bytes, what, decode, putAside);
 }
 
@@ -64,10 +64,11 @@ async function* decodeAll(
   what: string,
   decode: DecodeFrame,
   windows: Windows,
-  takePart?: DecompressOptions['takePart'],
+  { takePart, keepsNothing }: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const native = nativeZstd();
   let take = native && takePart;
+  const decodeOne: DecodeFrame = (frame, name) => decode(frame, name, { keepsNothing });
   yield* boundedExpansion(bytes, async function* (counted, spend) {
     try {
       for await (const frame of zstdFrames(counted, what)) {
@@ -76,7 +77,7 @@ async function* decodeAll(
         if (rest === undefined) spend(frame.header.contentSize ?? 0);
         else {
           take = undefined;
-          yield* decodeFrame(rest, what, decode, windows);
+          yield* decodeFrame(rest, what, decodeOne, windows);
         }
       }
     } finally {

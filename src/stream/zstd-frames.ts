@@ -1,5 +1,6 @@
 import { DrayageError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
+import type { DecompressOptions } from './codec.ts';
 import type { ZstdHeader } from './zstd-header.ts';
 import { FRAME_MAGIC, MAX_BLOCK_SIZE, SKIPPABLE_MAGIC, headerSize, parseHeader } from './zstd-header.ts';
 
@@ -26,7 +27,11 @@ export interface ZstdFrame {
  * @param what names the content in errors
  * @throws {@link DrayageError} `MALFORMED`
  */
-export type DecodeFrame = (frame: ZstdFrame, what: string) => AsyncIterable<Uint8Array>;
+export type DecodeFrame = (
+  frame: ZstdFrame,
+  what: string,
+  options?: Pick<DecompressOptions, 'keepsNothing'>,
+) => AsyncIterable<Uint8Array>;
 
 /**
  * Walks the frames of a zstd stream (RFC 8878, section 3.1) without decompressing, in chunks of any size. Skips

@@ -12,13 +12,13 @@ import type { NativeZstd } from './zstd-runtime.ts';
 /** Decompresses frames with Node's own zstd: small ones in one call, others as a stream beside the event loop. */
 export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
   const params = paramsOf(zstd);
-  return async function* decode(frame, what) {
+  return async function* decode(frame, what, { keepsNothing } = {}) {
     const start = await gather(frame);
     if (start.whole) {
       yield atOnce(zstd, start, what);
       return;
     }
-    const passage: Passage = { received: 0 };
+    const passage: Passage = { received: 0, keepsNothing };
     try {
       const decoder = zstd.createZstdDecompress({ ...STREAM_BUFFERS, params });
       // Node 22 frees the window of a closed decoder only when it collects garbage, a reset at once.
