@@ -16,13 +16,15 @@ type Frame = Set<string>;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+/** Keys of whole numbers that Go programs read: they refuse `1.0` and `1e3` for one, which JavaScript reads. */
+const WHOLE: ReadonlySet<string> = new Set(['size', 'schemaVersion']);
 /** A number, from where it begins. */
 const NUMBER = /-?\d[\d.eE+-]*/y;
 
 /**
  * Parses JSON so that every parser reads the same: strictly as UTF-8, without a byte order mark, without a key twice
- * in one object, without half a surrogate pair (Go programs replace it), without a number that is infinite here and
- * refused there (`1e999`), and with limited nesting.
+ * in one object, without half a surrogate pair (Go programs replace it), without a number that is read here and refused
+ * there (`1e999`, a size of `1e3`), and with limited nesting.
  * @param what names the document in errors: `manifest.json`, `manifest sha256:…`
  * @throws {@link DrayageError} `MALFORMED`; `LIMIT` if it is nested too deeply
  */
@@ -79,29 +81,40 @@ function isJson(bytes: Uint8Array): boolean {
 /** One pass over the text, before anything is built of it. What is not JSON is left to the parser. */
 function assertOneMeaning(text: string, what: string, depth: number): void {
   const open: Frame[] = [];
+  /** The key whose value comes next. */
+  let key: string | undefined;
   for (let i = 0; i < text.length; i++) {
     const char = text[i];
     if (char === '{' || char === '[') {
+      key = undefined;
       if (open.push(new Set()) > depth) throw tooDeep(what, depth);
     } else if (char === '}' || char === ']') {
       open.pop();
     } else if (char === '"') {
       const end = endOfString(text, i);
       const isKey = isBeforeColon(text, end);
-      assertString(text.slice(i, end), isKey ? open.at(-1) : undefined, what);
+      key = assertString(text.slice(i, end), isKey ? open.at(-1) : undefined, what);
       i = end - 1;
     } else if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
-      i = assertFinite(text, i, what) - 1;
+      i = assertNumber(text, i, key, what) - 1;
     }
   }
 }
 
-/** @returns the index behind the number */
-function assertFinite(text: string, start: number, what: string): number {
+/**
+ * @param key whose value it is, if there is one
+ * @returns the index behind the number
+ */
+function assertNumber(text: string, start: number, key: string | undefined, what: string): number {
   NUMBER.lastIndex = start;
   const [number = '-'] = NUMBER.exec(text) ?? [];
   if (Math.abs(Number(number)) === Infinity)
     throw new DrayageError('MALFORMED', `${what} has a number beyond all limits: ${number.slice(0, 40)}`);
+  if (key !== undefined && WHOLE.has(key) && /[.eE]/.test(number) && Number.isInteger(Number(number)))
+    throw new DrayageError(
+      'MALFORMED',
+      `${what} writes its ${key} as a fraction or a power, which docker does not read: ${number.slice(0, 40)}`,
+    );
   return start + number.length;
 }
 
@@ -118,10 +131,13 @@ function isBeforeColon(text: string, start: number): boolean {
   return text.charCodeAt(i) === COLON;
 }
 
-/** @param keys of the object, if the string is a key */
-function assertString(quoted: string, keys: Frame | undefined, what: string): void {
+/**
+ * @param keys of the object, if the string is a key
+ * @returns the key
+ */
+function assertString(quoted: string, keys: Frame | undefined, what: string): string | undefined {
   const hasEscapes = quoted.includes('\\');
-  if (!hasEscapes && keys === undefined) return;
+  if (!hasEscapes && keys === undefined) return undefined;
   const value = hasEscapes ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
   if (hasEscapes && /\p{Surrogate}/u.test(value))
     throw new DrayageError(
@@ -130,6 +146,7 @@ function assertString(quoted: string, keys: Frame | undefined, what: string): vo
     );
   if (keys?.has(value) === true) throw keyTwice(value, what);
   keys?.add(value);
+  return keys && value;
 }
 
 function keyTwice(key: string, what: string): DrayageError {

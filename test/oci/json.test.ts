@@ -63,11 +63,34 @@ describe('half a surrogate pair, which Go replaces,', () => {
   });
 });
 
-describe('a number beyond all limits, which Go refuses,', () => {
+describe('a number that Go refuses, because it is beyond all limits or not written whole,', () => {
   test.each(['1e999', '-1e999', '{"size":1e400}', `[${'9'.repeat(400)}]`])('is refused: %s', (text) => {
     expect(thrown('MALFORMED', () => parseJson(Buffer.from(text), 'x')).message).toContain(
       'beyond all limits',
     );
+  });
+
+  test.each([
+    '{"size":681.0}',
+    '{"size": 1e3}',
+    '{"manifests":[{"size"\t:1E0}]}',
+    String.raw`{"s\u0069ze":2.0}`,
+    '{"schemaVersion":2.0}',
+    '{"a":[{}],"schemaVersion":2e0}',
+  ])('is refused where docker reads whole numbers only: %s', (text) => {
+    const { message } = thrown('MALFORMED', () => parseJson(Buffer.from(text), 'm.json'));
+    expect(message).toMatch(/^m\.json writes its (?:size|schemaVersion) as a fraction or a power/);
+  });
+
+  test.each([
+    '{"size":681,"a":1.0}',
+    '{"size":-0}',
+    '{"size":"1.0","schemaVersion":[2.0]}',
+    '["size",1.0]',
+    '{"size":{"a":1e3}}',
+    '{"a":"size","b":1.0}',
+  ])('stays as it is where none is a size: %s', (text) => {
+    expect(parseJson(Buffer.from(text), 'm.json')).toEqual(JSON.parse(text));
   });
 
   test.each(['1e308', '-0', '1e-999', '{"a":"1e999","1e999":[0.5,-1E+3]}'])('is none in %s', (text) => {
