@@ -2,6 +2,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FakeGitLab } from '../test/support/fake-gitlab.ts';
+import { JOB_TOKEN } from '../test/support/fake-gitlab.ts';
 import type { Lab } from './lab.ts';
 
 export type Codec = 'none' | 'gzip' | 'zstd';
@@ -34,6 +36,15 @@ export function ourLoad(node: string, args: string): string {
 /** `node drayage promote …`, with the Node that the codec needs elsewhere, too. */
 export function ourPromote(codec: Codec, args: string, lab: Lab): string {
   return `${quote(nodeFor(codec, lab))} ${DRAYAGE} promote ${args} --json`;
+}
+
+export function ourFetch(node: string, args: string): string {
+  return `${quote(node)} ${DRAYAGE} fetch ${args} --json`;
+}
+
+/** A command of a job: the variables of its GitLab come first. */
+export function inJob(command: string, { url }: FakeGitLab): string {
+  return `CI_API_V4_URL=${url} CI_JOB_TOKEN=${JOB_TOKEN} CI_PROJECT_ID=12 ${command}`;
 }
 
 /** The same save of an archive by the library. */

@@ -1,14 +1,15 @@
 /** Only what is new: an artifact without what an earlier one has, and a load of it out of both. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FakeGitLab, JOB_TOKEN } from '../../test/support/fake-gitlab.ts';
+import { FakeGitLab } from '../../test/support/fake-gitlab.ts';
 import type { DaemonKind } from '../../test/system/support/daemons.ts';
 import type { BenchDaemon } from '../bench-daemon.ts';
-import { bytesOf, clear, ourLoad, ourSave } from '../commands.ts';
+import { bytesOf, clear, inJob, ourLoad, ourSave } from '../commands.ts';
 import type { Contender, Race } from '../contender.ts';
 import { type Archives, archivesOf, FIRST, SECOND } from '../images.ts';
 import type { Lab } from '../lab.ts';
 import { measure } from '../measure.ts';
+import { fetchAgainRace } from './fetch-again.ts';
 
 const KINDS: DaemonKind[] = ['docker-20.10', 'docker-28-graph', 'docker-28-containerd'];
 /** The jobs, which are also their pipelines: yesterday's, today's, and today's without a base. */
@@ -33,7 +34,13 @@ export async function baseJobRaces(lab: Lab): Promise<(() => Promise<Race>)[]> {
   return lab.usable(KINDS).flatMap((kind) => {
     let started: Promise<Jobs> | undefined;
     const jobs = async (): Promise<Jobs> => (started ??= prepare(kind, lab));
-    return [async () => artifactRace(await jobs()), async () => loadRace(await jobs())];
+    const fetchAgain = async (): Promise<Race> => fetchAgainRace((await jobs()).gitlab, BEFORE, lab);
+    // The daemon stops with the last race. A fetch needs none: one kind is enough.
+    return [
+      async () => artifactRace(await jobs()),
+      ...(kind === lab.usable(KINDS)[0] ? [fetchAgain] : []),
+      async () => loadRace(await jobs()),
+    ];
   });
 }
 
@@ -61,14 +68,12 @@ function zip(id: number): string {
   return `rm -f ${id}.zip && zip -q -r -0 ${id}.zip .drayage/${id}`;
 }
 
-/** A command of a job: the variables of its GitLab come first. */
-export function inJob(command: string, { gitlab }: Pick<Jobs, 'gitlab'>): string {
-  return `CI_API_V4_URL=${gitlab.url} CI_JOB_TOKEN=${JOB_TOKEN} CI_PROJECT_ID=12 ${command}`;
-}
-
 function save(name: string, id: number, jobs: Jobs, options = ''): string {
   const { daemon, lab } = jobs;
-  return inJob(ourSave('gzip', `${name} --host ${daemon.host} ${options}`, `.drayage/${id}`, lab), jobs);
+  return inJob(
+    ourSave('gzip', `${name} --host ${daemon.host} ${options}`, `.drayage/${id}`, lab),
+    jobs.gitlab,
+  );
 }
 
 async function artifactRace(jobs: Jobs): Promise<Race> {
@@ -108,7 +113,7 @@ async function loadRace(jobs: Jobs): Promise<Race> {
   const missing = join(lab.folder, `missing-${daemon.kind}.tar`);
   await writeMissing(archives, missing, lab);
   const load = (options: string): string =>
-    inJob(ourLoad(lab.node, `${options} --private --host ${daemon.host}`), jobs);
+    inJob(ourLoad(lab.node, `${options} --private --host ${daemon.host}`), gitlab);
   const loadJob = `--job-id ${NOW} --project 12`;
   let sent = 0;
   const ours = (name: string, before: () => Promise<void>, options = ''): Contender => ({
@@ -130,7 +135,7 @@ async function loadRace(jobs: Jobs): Promise<Race> {
   const emptyWithCache = async (): Promise<void> => {
     await daemon.empty();
     const fill = ourLoad(lab.node, `--job-id ${BEFORE} --project 12 --cache cache --to oci:filled`);
-    await measure(`rm -rf cache filled .drayage && ${inJob(fill, jobs)} && rm -rf filled`, lab);
+    await measure(`rm -rf cache filled .drayage && ${inJob(fill, gitlab)} && rm -rf filled`, lab);
     sent = gitlab.sent;
   };
   return {

@@ -3,12 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FakeGitLab } from '../../test/support/fake-gitlab.ts';
-import { bytesOf, clear, ourLoad } from '../commands.ts';
+import { inJob, bytesOf, clear, ourLoad } from '../commands.ts';
 import type { Race } from '../contender.ts';
 import { measure } from '../measure.ts';
 import type { Builder } from '../builder.ts';
 import { adopt, build, change, image, layout, NAME, REFERENCE } from '../builder.ts';
-import { inJob } from './basejob.ts';
 
 const PUSH = 'docker push, docker pull';
 const OURS = 'ours, adopt with a base job, zip -0, load';
@@ -28,13 +27,11 @@ export async function journeyRace(builder: Builder): Promise<Race> {
     await measure(`mkdir -p job && ${build(builder, `${image()} ${layout()}`)}`, lab);
     await daemon.run('tag', NAME, REFERENCE);
   };
-  const save = inJob(adopt(lab, '--base-job build --pipeline 1'), { gitlab });
+  const save = inJob(adopt(lab, '--base-job build --pipeline 1'), gitlab);
   const zip = '(cd job && zip -q -r -0 artifact.zip layout && unzip -q artifact.zip -d restored)';
   const load = ourLoad(lab.node24, `job/restored/layout --private --host ${test.host}`);
   const upload = '(cd job && mkdir .drayage && mv layout .drayage/2 && zip -q -r -0 artifact.zip .drayage)';
-  const loadJob = inJob(ourLoad(lab.node24, `--job-id 2 --project 12 --private --host ${test.host}`), {
-    gitlab,
-  });
+  const loadJob = inJob(ourLoad(lab.node24, `--job-id 2 --project 12 --private --host ${test.host}`), gitlab);
   let stored = 0;
   return {
     title: `of what buildx wrote, from ${daemon.kind} to ${daemon.kind}`,
