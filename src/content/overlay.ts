@@ -11,6 +11,7 @@ export function placeOf(content: ContentSource, index: ImageIndex): ImagePlace {
     open: (descriptor, options) => content.open(descriptor, options),
     isRemote: (descriptor, options) => isRemote(content, descriptor, options),
     position: (descriptor) => content.position?.(descriptor),
+    digests: async () => content.digests?.(),
     images: (options) => index.images(options),
     resolve: (reference, options) => index.resolve(reference, options),
     referrers: (descriptor, options) => index.referrers(descriptor, options),

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { DrayageError, isDrayageError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 
 /** Options of every operation on content. */
 export interface ContentOptions {
@@ -44,6 +45,11 @@ export interface ContentSource {
    * ascending order, one after the other, and each once. A source that wraps another one passes this on. Default: all content can be read in any order.
    */
   position?(descriptor: Descriptor): number | undefined;
+  /**
+   * The digests of the content that is here, if the place can list them at the cost of a few looks. It only says where to look
+   * first: content may come and go. Default: undefined, which says nothing.
+   */
+  digests?(): Promise<ReadonlySet<Digest> | undefined>;
 }
 
 /** A place that can check its content without giving it out: a layout, a cache. */
@@ -52,13 +58,22 @@ export interface VerifiableSource extends ContentSource {
   verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void>;
 }
 
-/** Reads from the first of several places that has the content. */
+/**
+ * Reads from the first of several places that has the content. What the places list is looked for there first. So the number
+ * of looks grows with the content, not with content times places.
+ */
 export function chainSources(sources: readonly ContentSource[]): ContentSource {
+  const [first, ...others] = sources;
+  let ordered: ReturnType<typeof likeliestFirst> | undefined;
   const find = async (
     descriptor: Descriptor,
     options?: ContentOptions,
   ): Promise<ContentSource | undefined> => {
-    for (const source of sources) if (await source.has(descriptor, options)) return source;
+    if (first === undefined || (await first.has(descriptor, options))) return first;
+    // Not before it is needed: most content is in the first place.
+    ordered ??= likeliestFirst(others);
+    for (const source of (await ordered)(descriptor.digest))
+      if (await source.has(descriptor, options)) return source;
     return undefined;
   };
   return {
@@ -71,6 +86,25 @@ export function chainSources(sources: readonly ContentSource[]): ContentSource {
     isRemote: async (descriptor, options) => isRemote(await find(descriptor, options), descriptor, options),
     position: (descriptor) =>
       sources.map((source) => source.position?.(descriptor)).find((position) => position !== undefined),
+  };
+}
+
+/** Orders places for a digest: those that list it or list nothing, as they come, then the others, which may have got it since. */
+async function likeliestFirst(
+  sources: readonly ContentSource[],
+): Promise<(digest: Digest) => Iterable<ContentSource>> {
+  // A place that fails to list its content says why when it is asked for some.
+  const lists = await Promise.all(sources.map(async (source) => source.digests?.().catch(() => undefined)));
+  const holders = new Map<Digest, Set<number>>();
+  const unlisted = new Set<number>();
+  for (const [i, digests] of lists.entries()) {
+    if (digests === undefined) unlisted.add(i);
+    for (const digest of digests ?? []) holders.set(digest, (holders.get(digest) ?? new Set()).add(i));
+  }
+  return function* (digest) {
+    const likely = new Set([...(holders.get(digest) ?? []), ...unlisted]);
+    yield* sources.filter((_, i) => likely.has(i));
+    yield* sources.filter((_, i) => !likely.has(i));
   };
 }
 

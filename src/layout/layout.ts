@@ -123,6 +123,11 @@ export class Layout implements ImageStore, AsyncDisposable {
     return this.#stored.open(descriptor, options);
   }
 
+  /** The digests of all blobs in the folder. */
+  async digests(): Promise<ReadonlySet<Digest>> {
+    return this.#stored.digests();
+  }
+
   /**
    * Checks a blob by hashing it. A file that this process has hashed before and that has not changed since is not read
    * again.

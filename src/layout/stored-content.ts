@@ -2,9 +2,11 @@ import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { isDigest } from '../oci/digest.ts';
+import { BLOBS_FOLDER } from '../oci/layout.ts';
 import type { BlobFile } from './blob-file.ts';
 import { blobNames, hasBlob, openBlob } from './blob-file.ts';
-import { lookBelow } from '../disk/below.ts';
+import { lookBelow, namesBelow } from '../disk/below.ts';
 import { verifyBlobFile } from './verify-blob.ts';
 
 /** The blobs of a layout. */
@@ -23,6 +25,18 @@ export class StoredContent implements ContentSource {
 
   async open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable> {
     return openBlob(this.#file(descriptor), descriptor, options);
+  }
+
+  /** The digests of all blobs here. */
+  async digests(): Promise<ReadonlySet<Digest>> {
+    const found = new Set<Digest>();
+    for (const algorithm of ['sha256', 'sha512'] as const) {
+      for (const hex of await namesBelow(this.root, [BLOBS_FOLDER, algorithm])) {
+        const digest = `${algorithm}:${hex}`;
+        if (isDigest(digest)) found.add(digest);
+      }
+    }
+    return found;
   }
 
   /**

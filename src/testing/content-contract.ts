@@ -53,6 +53,11 @@ export function contentSourceContract(
         await assertHolds(source, describeBytes(bytes), bytes);
       }),
     ),
+    promise('it lists what it has, if it lists anything', async (source) => {
+      const digests = await source.digests?.();
+      if (digests === undefined) return;
+      for (const [, bytes] of SIZES) assert.ok(digests.has(describeBytes(bytes).digest));
+    }),
     promise('it lacks what it was not given', async (source) => {
       const other = describeBytes(Buffer.from('other'));
       assert.equal(await source.has(other), false);

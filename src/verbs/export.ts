@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import type { PlacedContents } from '../archive/write/oci.ts';
 import { writeOciArchives } from '../archive/write/oci.ts';
 import { layersOf, writeDockerArchive } from '../archive/write/docker.ts';
-import type { ContentSource } from '../content/source.ts';
 import { chainSources } from '../content/source.ts';
 import { contentsOf } from '../image/contents.ts';
 import { referrersOf } from '../image/referrers.ts';
@@ -47,16 +46,15 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   const { from, signal, openBase } = options;
   const { onProgress, flush } = pace(options.onProgress ?? (() => {}));
   const images = [];
-  const sources: ContentSource[] = [...from];
+  const everywhere = chainSources(from);
   const outgoing: PlacedContents[] = [];
   const isOci = options.format === 'oci';
   for (const selected of await select(from, options)) {
-    const held = chainSources([selected.content, ...from]);
+    const held = chainSources([selected.content, everywhere]);
     const placed = isOci ? await presentImage(selected, held, { signal }) : selected;
     const { place, content, image: stored, root, read } = placed;
-    images.push({ image: read[0], names: stored.names });
-    const whole = omittedContent(placed, { signal, onProgress, openBase, others: from });
-    if (whole !== content) sources.push(whole);
+    const whole = omittedContent(placed, { signal, onProgress, openBase, others: [everywhere] });
+    images.push({ image: read[0], names: stored.names, source: whole });
     if (!isOci) continue;
     const contents = await contentsOf(whole, root, { signal });
     outgoing.push({ contents, names: stored.names, source: whole });
@@ -75,6 +73,6 @@ export async function exportArchive(options: ExportOptions): Promise<Readable> {
   };
   const archive = isOci
     ? writeOciArchives(outgoing, writing)
-    : writeDockerArchive(images, chainSources(sources), writing);
+    : writeDockerArchive(images, everywhere, writing);
   return archive.once('close', flush);
 }

@@ -1,5 +1,6 @@
 import type { ImagePlace } from '../content/image-index.ts';
 import type { ContentSource } from '../content/source.ts';
+import { chainSources } from '../content/source.ts';
 import type { ImageStore } from '../content/store.ts';
 import type { ImageIdentity } from '../listing/unique-reference.ts';
 import type { PlannedCopy } from './copy-selected.ts';
@@ -83,10 +84,11 @@ async function fetchSelected(
   options: FetchOptions,
 ): Promise<FetchResult> {
   const { to, complete, signal } = options;
+  const everywhere = chainSources([...options.from, ...(options.others ?? [])]);
   const plan = async (placed: Selected): Promise<PlannedCopy> => {
     const { place: index, root } = placed;
     const { annotations: stated } = placed.image;
-    const source = contentOf(placed, options);
+    const source = contentOf(placed, everywhere, options);
     const asStated = complete === undefined;
     const contents = await contentsOf(source, root, { annotations: stated, asStated, signal });
     return { contents, source, index, root, annotations: keptAnnotations(stated, contents) };
@@ -104,8 +106,9 @@ async function fetchSelected(
 /** The source of an image's content: its place, or all places that may have its omitted layers. */
 function contentOf(
   placed: Selected,
-  { from, others = [], complete, signal, onProgress }: FetchOptions,
+  everywhere: ContentSource,
+  { complete, signal, onProgress }: FetchOptions,
 ): ContentSource {
   if (complete === undefined || isReferred(placed)) return placed.content;
-  return omittedContent(placed, { signal, onProgress, openBase: complete, others: [...from, ...others] });
+  return omittedContent(placed, { signal, onProgress, openBase: complete, others: [everywhere] });
 }

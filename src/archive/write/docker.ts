@@ -18,6 +18,8 @@ export interface TaggedImage {
   image: Pick<Image, 'config' | 'layers'>;
   /** References with their tags, as docker shows them. */
   names: readonly string[];
+  /** Where its layers are read. Default: the source of all images. */
+  source?: ContentSource | undefined;
 }
 
 /** Options of {@link writeDockerArchive}. */
@@ -62,8 +64,12 @@ async function* dockerEntries(
     yield smallEntry(name, bytes);
   }
   const wanted = layersOf(images).filter(({ diffId }) => omit?.has(diffId) !== true);
+  // The last image that has a layer says which blob it is, as in the list.
+  const sources = new Map(
+    images.flatMap(({ image, source: own = source }) => image.layers.map(({ diffId }) => [diffId, own])),
+  );
   const near = fetchAhead(
-    wanted.map((layer) => ({ layer, blob: layer.blob, source })),
+    wanted.map((layer) => ({ layer, blob: layer.blob, source: sources.get(layer.diffId) ?? source })),
     { signal, diffIdChecked: true },
   );
   yield* oneAhead(near, async ({ layer, source: from }) => ({

@@ -3,7 +3,7 @@ import { formatSeconds } from '../format.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
 import type { FetchResult, Selection } from '../../index.ts';
-import { DrayageError, fetchImages, prepareFetch } from '../../index.ts';
+import { DrayageError, fetchImages, joinPlaces, prepareFetch } from '../../index.ts';
 import type { BaseOptions, Bases } from '../bases.ts';
 import { readJob } from '../ci.ts';
 import { openBases } from '../bases.ts';
@@ -60,9 +60,10 @@ async function completeLayouts(
   context: Context,
 ): Promise<Outcome> {
   const layouts = await openLayouts(paths, context, options);
+  const others = [joinPlaces(layouts)];
   const fetches = [];
   for (const layout of layouts) {
-    const places = { from: [layout], others: layouts, to: layout };
+    const places = { from: [layout], others, to: layout };
     fetches.push(await prepareFetch({ ...selection, ...places, complete: bases.open }));
   }
   const results: FetchResult[] = [];

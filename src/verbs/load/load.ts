@@ -13,6 +13,7 @@ import { identify } from '../../listing/unique-reference.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { normalizeName } from '../../oci/reference.ts';
 import type { ImagePlace } from '../../content/image-index.ts';
+import { chainSources } from '../../content/source.ts';
 import { imageFor } from '../../select/read.ts';
 import { paced, startLayers } from '../../progress.ts';
 import { selectAny } from '../../select/select.ts';
@@ -20,6 +21,7 @@ import type { Selected, SelectedImage, Selection } from '../../select/selection.
 import { isReferred } from '../../select/selection.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { OpenBase } from '../../image/open-base.ts';
+import type { OmittedContentOptions } from '../../image/omitted-content.ts';
 import { omittedContent } from '../../image/omitted-content.ts';
 
 /**
@@ -98,6 +100,7 @@ async function loadSelected(options: LoadOptions): Promise<LoadResult> {
     chosen.length,
     chosen.map((placed) => layersOf(placed, prefer).map(({ blob }) => blob)),
   );
+  const others = [chainSources(options.from)];
   const images: LoadedImage[] = [];
   for (const entry of chosen) {
     const identity = identityOf(entry, prefer);
@@ -106,7 +109,7 @@ async function loadSelected(options: LoadOptions): Promise<LoadResult> {
     options.onProgress?.({ kind: 'image', name: identity.name ?? identity.ref });
     const result = isReferred(entry)
       ? await loadReference(entry, identity.ref, wanted, options)
-      : await loadContent(entry, identity.ref, wanted, options);
+      : await loadContent(entry, identity.ref, wanted, { ...options, others });
     images.push({ ...identity, ...result, tags, bytesTotal: bytesOf(layersOf(entry, prefer)) });
   }
   return { images, seconds: (performance.now() - started) / 1000 };
@@ -117,10 +120,10 @@ async function loadContent(
   placed: SelectedImage,
   unique: string,
   wanted: readonly string[],
-  options: LoadOptions,
+  options: LoadOptions & Pick<OmittedContentOptions, 'others'>,
 ): Promise<EndpointLoadResult> {
-  const { signal, onProgress, openBase } = options;
-  const source = omittedContent(placed, { signal, onProgress, openBase, others: options.from });
+  const { signal, onProgress, openBase, others } = options;
+  const source = omittedContent(placed, { signal, onProgress, openBase, others });
   return putHeld(options, unique, wanted, async (names) =>
     options.to.load(placed.root, source, names, {
       signal,
