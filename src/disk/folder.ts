@@ -17,6 +17,8 @@ export interface OpenFolderOptions {
 }
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
+/** Opens a folder only to name it: this needs no permission to read it. Linux's O_PATH, which Node has no name for. */
+const PATH_ONLY = 0o10_000_000;
 /** A name in a folder, or its bytes: what others wrote need not be text. */
 export type Name = string | Buffer;
 
@@ -114,7 +116,7 @@ export class Folder implements AsyncDisposable {
       if (systemCode(error) === 'EEXIST') return false;
       throw error;
     }
-    if (mode !== undefined) await ignoreErrors(() => this.#setModeOf(name, mode));
+    if (mode !== undefined) await ignoreErrors(() => this.setModeOf(name, mode));
     return true;
   }
 
@@ -195,6 +197,21 @@ export class Folder implements AsyncDisposable {
     await (this.#handle?.chmod(mode) ?? chmod(this.#base, mode));
   }
 
+  /** Sets the mode of a folder in this one, also of one that its owner may not read. */
+  async setModeOf(name: Name, mode: number): Promise<void> {
+    const way = this.#wayTo(name);
+    if (this.#handle === undefined) {
+      await assertFolder(way, this.pathOf(name), false);
+      return chmod(way, mode);
+    }
+    const handle = await open(way, PATH_ONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await chmod(`/proc/self/fd/${handle.fd}`, mode);
+    } finally {
+      await handle.close();
+    }
+  }
+
   /**
    * Makes the names in this folder survive a power cut.
    * @throws {@link DrayageError} `IO`
@@ -233,11 +250,6 @@ export class Folder implements AsyncDisposable {
     if (folder !== undefined) return folder;
     const path = this.pathOf(name);
     throw new DrayageError('IO', `the folder ${path} was removed meanwhile`, { path, actual: 'ENOENT' });
-  }
-
-  async #setModeOf(name: string, mode: number): Promise<void> {
-    await using folder = await this.folder(name);
-    await folder?.setMode(mode);
   }
 
   #wayTo(name: Name): Name {

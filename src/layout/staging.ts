@@ -1,7 +1,7 @@
 import { namesBelow } from '../disk/below.ts';
 import type { Folder } from '../disk/folder.ts';
 import { ignoreErrors, ifThere } from '../disk/io-error.ts';
-import { removeTree } from '../disk/remove-tree.ts';
+import { removeTree, unlockFolder } from '../disk/remove-tree.ts';
 import { Heartbeat, isAlive, lastBeat } from './heartbeat.ts';
 import { removeAbandonedLock, removeEmptyLock, untilNotExclusive } from './lock.ts';
 import type { Home, TransactionFolder } from './staging-home.ts';
@@ -125,7 +125,7 @@ export class Staging {
     const now = await this.#lease.beat();
     await inHome(home, async (shared) => {
       for (const name of await this.#othersIn(shared))
-        if (!(await isAtWork(shared, name, now))) await ignoreErrors(() => removeTree(shared, name));
+        await ignoreErrors(async () => (await isAtWork(shared, name, now)) || removeTree(shared, name));
       await removeAbandonedLock(shared, now);
     });
     await removeEmptyHome(home);
@@ -147,7 +147,7 @@ async function isAtWork(shared: Folder, name: string, now: number): Promise<bool
 /** When a transaction was last seen alive, in the file system's time. */
 async function lastSign(shared: Folder, name: string): Promise<number | undefined> {
   const stats = await ifThere(shared.pathOf(name), 'look at', () => shared.stat(name));
-  if (stats?.isDirectory() !== true) return undefined;
+  if (stats === undefined || !(await unlockFolder(shared, name))) return undefined;
   await using folder = await shared.folder(name);
   const beat = folder && (await lastBeat(folder, LEASE));
   return beat ?? Number(stats.mtimeMs);

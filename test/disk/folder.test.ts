@@ -29,6 +29,21 @@ async function openFolder(path: string): Promise<Folder> {
   return folder;
 }
 
+const MODES = [0o000, 0o111, 0o222, 0o333, 0o444, 0o555].map((mode) => [mode.toString(8), mode] as const);
+
+/** A tree with folders of a mode, in a folder of a user without rights. */
+async function treeOf(mode: number, owner: number): Promise<string> {
+  const home = await temporaryFolder();
+  mkdirSync(join(home, 'tree/a/b/c'), { recursive: true });
+  for (const name of ['tree/file', 'tree/a/b/file']) writeFileSync(join(home, name), '');
+  for (const name of ['tree/a/b/c', 'tree/a/b', 'tree/a', 'tree']) {
+    chownSync(join(home, name), owner, owner);
+    chmodSync(join(home, name), mode);
+  }
+  chownSync(home, NOBODY, NOBODY);
+  return home;
+}
+
 /** A folder `ours`, and one of somebody else's with the same names in it. */
 async function places(): Promise<{ ours: string; victim: string; outside: string }> {
   const outside = await temporaryFolder();
@@ -110,20 +125,39 @@ describe('an open folder', () => {
     expect(readFileSync(join(victim, 'inner/file'), 'utf8')).toBe('precious');
   });
 
-  test('removes what its owner may not write to', async () => {
-    const home = await temporaryFolder();
-    mkdirSync(join(home, 'tree/a/b/c'), { recursive: true });
-    writeFileSync(join(home, 'tree/a/b/file'), '');
-    for (const name of ['tree/a/b/c', 'tree/a/b', 'tree/a', 'tree', '']) {
-      chownSync(join(home, name), NOBODY, NOBODY);
-      chmodSync(join(home, name), name === '' ? 0o700 : 0o555);
-    }
+  test.each(MODES)('of mode %s goes with what is in it, if it is ours', async (_, mode) => {
+    const home = await treeOf(mode, NOBODY);
     await asNobody(async () => {
       await using folder = await openFolder(home);
       await removeTree(folder, 'tree');
     });
     expect(readdirSync(home)).toEqual([]);
   });
+
+  // Only root can give a folder to somebody else.
+  test.runIf(process.geteuid?.() === 0).each([...MODES, ['755', 0o755] as const])(
+    'of mode %s that somebody else owns is named, with what to do',
+    async (_, mode) => {
+      const home = await treeOf(mode, 0);
+      const removing = asNobody(async () => {
+        await using folder = await openFolder(home);
+        await removeTree(folder, 'tree');
+      });
+      const error = await removing.catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'IO',
+        message: expect.stringMatching(
+          /the folder \S+\/tree(\/a)?, which belongs to user 0: permission denied/,
+        ),
+        facts: {
+          path: expect.stringMatching(/\/tree(\/a)?$/),
+          actual: 'EACCES',
+          hint: 'remove that folder as its owner, or as root',
+        },
+      });
+      expect(readdirSync(join(home, 'tree'))).toEqual(['a', 'file']);
+    },
+  );
 
   test('removes a tree of any depth, with names that are no text, and as many as there are', async () => {
     const { ours, victim } = await places();

@@ -1,10 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Layout } from '../../src/layout/layout.ts';
 import { ownMark } from '../../src/layout/process-mark.ts';
 import type { ProgressEvent } from '../../src/progress.ts';
+import { asNobody, NOBODY } from '../support/as-nobody.ts';
 import { makeDeepTree } from '../support/deep-tree.ts';
 import { snapshot, tempFolder } from './folders.ts';
 import { addSample, sampleImage } from '../../src/testing/sample-images.ts';
@@ -54,6 +64,29 @@ describe('staging', () => {
     expect(readdirSync(home)).toEqual(['tx-young']);
     expect(readdirSync(folder)).toHaveLength(2);
   });
+
+  test.each([0o000, 0o111, 0o222, 0o333, 0o444, 0o555].map((mode) => [mode.toString(8), mode] as const))(
+    'that an artifact planted with the mode %s is in the way of no job that owns it',
+    async (_, mode) => {
+      const { folder, path } = place();
+      await (await Layout.create(path)).update((content) => addSample(content, APP));
+      const planted = ['a', 'b'].map((name) => join(path, '.drayage-tmp', `tx-${name}`));
+      for (const at of planted) {
+        mkdirSync(join(at, 'inner'), { recursive: true });
+        writeFileSync(join(at, 'inner/file'), '');
+        const old = new Date('2020-01-01');
+        utimesSync(at, old, old);
+      }
+      spawnSync('chown', ['-R', String(NOBODY), folder]);
+      for (const at of planted.flatMap((one) => [join(one, 'inner'), one])) chmodSync(at, mode);
+      await asNobody(async () => {
+        const layout = await Layout.open(path);
+        await layout.update(async () => {});
+        expect(readdirSync(path)).not.toContain('.drayage-tmp');
+        await layout.prune(async (entries) => entries);
+      });
+    },
+  );
 
   test('of a process that was killed is swept at once, and its lock is broken', async () => {
     const { home, path } = place();
