@@ -94,6 +94,15 @@ export async function beginSave(
   const request = await readRequest(options);
   if (options.sign !== true) onlyMeaningful(options, OF_SIGNING, 'without --sign', 'sign the images: --sign');
   if (options.sticky !== true) onlyMeaningful(options, ['shared'], 'without --sticky', STAYS);
+  if (options.from !== undefined)
+    onlyMeaningful(
+      options,
+      ['host', 'oneRequest'],
+      'with --from',
+      'no daemon is asked then: omit one of them',
+    );
+  if (options.compress === 'none')
+    onlyMeaningful(options, ['level'], 'with --compress none', 'omit the level, or choose a compression');
   if (options.from === undefined) assertNames(names, [...request.ids, ...request.described]);
   const job = readJob(context.env);
   if (job !== undefined) await assertReportsWritable(job, context);

@@ -15,6 +15,7 @@ import { adoptLayout, createLayout, defaultLayout, openLayout } from './places.t
 import { folderOf, isFolder, isSameFolder, isStream, parseNotation } from './notation.ts';
 import { reportPlan } from './reports.ts';
 import type { SaveCommandOptions } from './save-request.ts';
+import { onlyMeaningful } from './meaning.ts';
 import { beginSave, noteMovingTags } from './save-request.ts';
 import { openBaseLayouts } from './sources.ts';
 
@@ -138,10 +139,11 @@ function layoutFolder(from: string | undefined): string | undefined {
 }
 
 async function openSource(
-  { from, host }: SaveCommandOptions,
+  options: SaveCommandOptions,
   layout: Layout,
   context: Context,
 ): Promise<OpenSource> {
+  const { from, host } = options;
   if (from === undefined) {
     const daemon = await openDaemon(host, context);
     return { from: daemon, daemon, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
@@ -149,6 +151,8 @@ async function openSource(
   const { kind, path, image } = parseNotation(from);
   const isBare = kind === undefined && !isStream(path);
   if (kind === 'oci' || (isBare && (await isFolder(path)))) {
+    const asTheyAre = 'its layers are taken as they are';
+    onlyMeaningful(options, ['compress', 'level'], `with the layout ${path}`, asTheyAre);
     const isTarget = await isSameFolder(path, layout.path);
     const place = isTarget ? layout : await openLayout(path, context);
     return { from: place, image, [Symbol.asyncDispose]: nothing };

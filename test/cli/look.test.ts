@@ -56,8 +56,8 @@ describe('diff', () => {
   });
 });
 
-function compare(a: string, b: string, image: string[] = []): Promise<Outcome> {
-  return diffLayouts([a, b], { image }, contextOf());
+function compare(a: string, b: string, image?: string[]): Promise<Outcome> {
+  return diffLayouts([a, b], image === undefined ? {} : { image }, contextOf());
 }
 
 test('diff takes archives, too, and leaves nothing of them behind', async () => {

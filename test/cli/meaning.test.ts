@@ -12,6 +12,7 @@ const DEMO = fixturePath('demo.tar');
 const LAYOUT = ['load', 'lay', '--to', 'oci:out'];
 const ARCHIVE = ['load', 'lay', '--to', 'docker-archive:out.tar'];
 const SAVE = ['save', '--from', DEMO, '-o', 'out'];
+const FROM_LAYOUT = ['save', '--from', 'lay', '-o', 'out'];
 const COMPLETE = ['fetch', '--complete', 'lay'];
 
 let cwd: string;
@@ -49,6 +50,12 @@ describe('an option without a meaning is a mistake, and its variable is ignored:
     [SAVE, '--public-sigstore'],
     [SAVE, '--expect', 'commit=any'],
     [SAVE, '--shared'],
+    [SAVE, '--host', 'unix:///nowhere'],
+    [SAVE, '--one-request'],
+    [[...SAVE, '--compress', 'none'], '--level', '3'],
+    [FROM_LAYOUT, '--compress', 'gzip'],
+    [FROM_LAYOUT, '--level', '3'],
+    [['diff', 'oci:lay:drayage-demo/api:1.0', 'oci:lay:drayage-demo/worker:1.0'], '--image', 'other:2'],
     [COMPLETE, '--out', 'elsewhere'],
   ])('%j %s', async (command, flag, value) => {
     await save({ from: fixtureArchive('demo.tar'), to: await Layout.create(join(cwd, 'lay')) });
@@ -58,6 +65,17 @@ describe('an option without a meaning is a mistake, and its variable is ignored:
     const { code, stderr } = await drayage(command, { cwd, env: { [name]: value ?? '1' } });
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('no meaning')]);
   });
+});
+
+test.each([
+  [['load', 'lay', '--env', 'KEY'], '--env has no meaning without --dotenv'],
+  [
+    ['promote', 'app:1', 'registry.example/app:1', '--attach', 'all'],
+    '--attach has no meaning without a required signature',
+  ],
+])('%j is a mistake', async (command, message) => {
+  const { code, stderr } = await drayage(command, { cwd });
+  expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
 });
 
 test('an argument counts more than the variable of an option that it excludes', async () => {

@@ -3,6 +3,7 @@ import { diff } from '../../index.ts';
 import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
+import { onlyMeaningful } from '../meaning.ts';
 import { folderOf, isArchive, isFolder, parseNotation } from '../notation.ts';
 import { openLayout } from '../places.ts';
 import type { ImageOptions } from '../selection.ts';
@@ -17,6 +18,8 @@ export async function diffLayouts(
   options: DiffCommandOptions,
   context: Context,
 ): Promise<Outcome> {
+  if (parseNotation(a).image !== undefined && parseNotation(b).image !== undefined)
+    onlyMeaningful(options, ['image'], 'with an image on both sides', 'omit it, or omit :NAME');
   await using one = await openSide(a, options, context);
   await using other = await openSide(b, options, context);
   const result = await diff({ a: one, b: other, signal: context.signal, onProgress: context.onProgress });

@@ -51,6 +51,8 @@ export async function loadImages(
   collectLessOften();
   const target = given.to === undefined ? undefined : parseTarget(given.to, { ...given, ...context });
   const options = target === undefined ? given : withoutDaemonOptions(given, target);
+  if (options.dotenv === undefined)
+    onlyMeaningful(options, ['env'], 'without --dotenv', 'name the file for the variables: --dotenv FILE');
   if (target?.kind === 'archive') await assertWritable(target.path);
   if (options.dotenv !== undefined) await checkDotenvFile(options.dotenv);
   const selection = await readSelection(options, context);

@@ -7,6 +7,7 @@ import type { CommonOptions, Context, Outcome } from '../context.ts';
 import { formatSeconds } from '../format.ts';
 import { count } from '../../text/count.ts';
 import { formatBytes } from '../../text/bytes.ts';
+import { onlyMeaningful } from '../meaning.ts';
 import type { PromotionOptions } from '../promotions.ts';
 import { lazyReferences } from '../references.ts';
 import { readPromotions } from '../promotions.ts';
@@ -50,6 +51,13 @@ export async function promoteImages(
   if (job !== undefined) await assertReportsWritable(job, context);
   const promotions = readPromotions(args, options, context);
   const selection = await readSelection(options, context, { protectedRef: true });
+  if (selection.authenticate === undefined)
+    onlyMeaningful(
+      options,
+      ['attach'],
+      'without a required signature',
+      'then all attached documents are copied',
+    );
   await using opened = await openRegistries(options, context);
   const { registries } = opened;
   const image = typeof promotions === 'function' ? [] : promotions.flatMap((one) => one.image ?? []);
