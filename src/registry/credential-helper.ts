@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import * as v from 'valibot';
 import type { ContentOptions } from '../content/source.ts';
-import { DrayageError } from '../errors.ts';
+import { asError, DrayageError } from '../errors.ts';
 import { parseJson } from '../oci/json.ts';
 import { goObject } from '../oci/go-object.ts';
 import { textSchema } from '../oci/parse.ts';
@@ -71,9 +71,10 @@ async function run(
 ): Promise<{ code: number | null; output: string }> {
   signal?.throwIfAborted();
   const over = AbortSignal.timeout(helperTimeout);
+  const stop = eitherSignal(signal, over);
   const child = spawn(program, ['get'], {
     stdio: ['pipe', 'pipe', 'ignore'],
-    signal: eitherSignal(signal, over),
+    signal: stop,
     ...(env && { env: { ...env } }),
   });
   let output = '';
@@ -85,6 +86,8 @@ async function run(
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject).once('close', resolve);
+      // Once the program has ended, its own signal does nothing, and what it started may still hold its output.
+      stop.addEventListener('abort', () => reject(asError(stop.reason)), { once: true });
     });
     return { code, output };
   } catch (cause) {
@@ -93,5 +96,8 @@ async function run(
     const hint =
       "docker's config.json names it (credsStore, credHelpers): install it, or take its name out there";
     throw fileError(cause, `${program} cannot be run`, { hint: isNoFile(cause) ? hint : undefined });
+  } finally {
+    // Otherwise what the program started would keep this process alive.
+    for (const stream of [child.stdin, child.stdout]) stream.destroy();
   }
 }

@@ -281,6 +281,23 @@ describe('helpers', () => {
     );
   });
 
+  test.each([
+    ['waits for it', 'sleep 3'],
+    ['has ended', 'sleep 3 & printf "{}"'],
+    ['lets it write', 'yes planted'],
+  ])(
+    'a helper whose program holds its output is given up, and holds nothing here: it %s',
+    async (_, lines) => {
+      const before = process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap');
+      const env = await helper(lines);
+      const text = JSON.stringify({ credsStore: 'vault' });
+      const asking = dockerConfigCredentials(text, { name: 'c', env, helperTimeout: 300 })('r.example');
+      await expect(asking).rejects.toMatchObject({ code: 'TIMEOUT' });
+      await new Promise((closed) => setTimeout(closed, 50));
+      expect(process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap')).toEqual(before);
+    },
+  );
+
   test('a name that is a path is no helper', async () => {
     await expect(find({ credsStore: '../evil' }, 'r.example')).rejects.toMatchObject({ code: 'USAGE' });
   });
