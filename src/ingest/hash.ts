@@ -16,9 +16,10 @@ export class BlockHash {
   #turn: ThreadTurn | undefined;
   #here: Digester | undefined;
   #isOver = false;
-  /** The part that is decompressed at present, and how many bytes the parts have. */
-  #part: Promise<void> = Promise.resolve();
-  #size = 0;
+  /** Settles when the last part is hashed. */
+  #lastPart: Promise<void> = Promise.resolve();
+  /** The decompressed bytes of all parts. */
+  #partsSize = 0;
 
   /** @param threads without them, everything is hashed here */
   constructor(threads: Threads | undefined) {
@@ -29,31 +30,26 @@ export class BlockHash {
    * Hashes the next block, in shared memory; it must not change until this resolves. Only the last one may be short.
    */
   async update(block: Uint8Array): Promise<void> {
-    if (this.#turn === undefined && this.#here === undefined) {
-      if (this.#threads === undefined || block.length < SMALL || !hasRoomForThreads())
-        this.#here = createDigester();
-      else this.#turn = this.#threads.take();
-    }
+    const turn = this.#here === undefined ? this.#turnFor(block.length) : undefined;
+    if (turn === undefined) this.#here ??= createDigester();
     this.#here?.update(block);
-    await this.#turn?.run({ kind: 'block', bytes: block });
+    await turn?.run({ kind: 'block', bytes: block });
   }
 
   /**
-   * Decompresses a part and hashes its content, both on the thread. Parts come before all blocks. Resolves when the part before
-   * is done: one is read while another one is decompressed.
-   * @returns false if the part is too small for a thread of its own, or there is none: nothing is done then
-   * @throws {@link DrayageError} `MALFORMED` if an earlier one is no whole part
+   * Decompresses a part and hashes its content, both on the thread. Parts come before all blocks. Resolves when the part
+   * before is done, so that one is read while another one is decompressed.
+   * @returns false, with nothing done, if the first part is too small for a thread, or there is no thread or memory
+   * @throws {@link DrayageError} `MALFORMED` if the part before did not decompress to the size that it states
    */
   async takePart(part: CompressedPart): Promise<boolean> {
-    if (this.#turn === undefined) {
-      if (this.#threads === undefined || part.size < SMALL || !hasRoomForThreads()) return false;
-      this.#turn = this.#threads.take();
-    }
-    const before = this.#part;
-    this.#part = decompressOn(this.#turn, part);
+    const turn = this.#turnFor(part.size);
+    if (turn === undefined) return false;
+    const before = this.#lastPart;
+    this.#lastPart = decompressOn(turn, part);
     // The next part reports it, or the end.
-    this.#part.catch(() => undefined);
-    this.#size += part.size;
+    this.#lastPart.catch(() => undefined);
+    this.#partsSize += part.size;
     await before;
     return true;
   }
@@ -68,8 +64,8 @@ export class BlockHash {
       // It is awaited at the end; until then it must not count as unhandled.
       last.catch(() => undefined);
     }
-    await Promise.all([last, this.#part]);
-    return { digest: await this.digest(), size: size + this.#size };
+    await Promise.all([last, this.#lastPart]);
+    return { digest: await this.digest(), size: size + this.#partsSize };
   }
 
   /** Ends the digest; call once. */
@@ -84,6 +80,12 @@ export class BlockHash {
     const isOver = this.#isOver;
     this.#isOver = true;
     if (this.#turn !== undefined && !isOver) await endOf(this.#turn).catch(() => undefined);
+  }
+
+  /** The turn on a thread, which begins if there is enough to do for it, and memory. */
+  #turnFor(size: number): ThreadTurn | undefined {
+    this.#turn ??= size >= SMALL && hasRoomForThreads() ? this.#threads?.take() : undefined;
+    return this.#turn;
   }
 
   async #updateAndRelease(block: Slot, previous: Promise<void>): Promise<void> {

@@ -21,8 +21,8 @@ function begin(key, file) {
   return begun;
 }
 
-// Other bytes after the part are not read, and that is no error: whoever reads it otherwise might see them.
-function unzlib({ name, options }, bytes, size) {
+// zlib ignores bytes after the part. They are refused here, because other decoders may read them as content.
+function decompress({ name, options }, bytes, size) {
   try {
     const { buffer, engine } = zlib[name](bytes, { ...options, info: true });
     return engine.bytesWritten === bytes.length && buffer.length === size ? buffer : undefined;
@@ -56,7 +56,7 @@ const jobs = {
     return zlib[call.name](bytes, call.options);
   },
   part({ key, call, bytes, size }) {
-    const content = unzlib(call, bytes, size);
+    const content = decompress(call, bytes, size);
     if (content !== undefined) (running.get(key) ?? begin(key)).hash.update(content);
     free(bytes);
     free(content);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { DrayageError } from '../errors.ts';
-import type { UnzlibCall, ZlibCall } from '../stream/codec.ts';
+import type { DecompressCall, ZlibCall } from '../stream/codec.ts';
 import { THREAD_SOURCE } from './thread-source.ts';
 
 /** What a thread is told to do. `key` names the hash that goes on from job to job. */
@@ -15,10 +15,10 @@ export type ThreadJob =
   /** Compress a block in shared memory, and reply with the bytes. */
   | { kind: 'zlib'; key: number; call: ZlibCall; bytes: Uint8Array }
   /**
-   * Decompress bytes, whose memory is given away, and hash the content. Replies whether they are one whole part with `size`
-   * bytes of content; nothing is hashed if not.
+   * Decompress bytes, whose memory is given away, and hash the content. Reply whether they are one whole part with `size`
+   * bytes of content; otherwise nothing is hashed.
    */
-  | { kind: 'part'; key: number; call: UnzlibCall; bytes: Uint8Array<ArrayBuffer>; size: number }
+  | { kind: 'part'; key: number; call: DecompressCall; bytes: Uint8Array<ArrayBuffer>; size: number }
   /** End the hash, and reply with its hex. */
   | { kind: 'end'; key: number };
 
