@@ -81,7 +81,7 @@ class Proof {
       this.#input,
       `layer ${blob.digest}`,
       (compression) => (this.#compression = compression),
-      { keepsNothing: true },
+      { freesChunks: true },
     );
     this.#size = digestContent(content, [...this.#digesters.values()]);
     this.#size.catch(() => (this.hasFailed = true));

@@ -150,14 +150,14 @@ async function digestBlob(open: () => Promise<Readable>, layer: Layer, hashing?:
   const algorithm = digestAlgorithm(layer.diffId);
   if (hashing === undefined || algorithm !== 'sha256') {
     const digester = createDigester(algorithm);
-    const size = await digestContent(codec.decompress(bytes, what, { keepsNothing: true }), [digester]);
+    const size = await digestContent(codec.decompress(bytes, what, { freesChunks: true }), [digester]);
     return { digest: digester.digest(), size, compression };
   }
   const hash = new BlockHash(hashing.threads);
   try {
     const content = codec.decompress(bytes, what, {
       takePart: (part) => hash.takePart(part),
-      keepsNothing: true,
+      freesChunks: true,
     });
     return { ...(await hash.drain(hashing.slots.blocks(content))), compression };
   } finally {

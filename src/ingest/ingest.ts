@@ -201,7 +201,7 @@ class LayerIngest implements Ingest {
   ): Promise<IngestedLayer> {
     const stored = tap(bytes, (chunk) => writer.write(chunk));
     const { digest: diffId, size } = await this.#digest(
-      CODECS[compression].decompress(stored, entry, { keepsNothing: true }),
+      CODECS[compression].decompress(stored, entry, { freesChunks: true }),
     );
     const blob = await writer.commit({ mediaType: ociLayerType(compression) });
     const found = await this.#find(diffId);

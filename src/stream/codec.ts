@@ -7,18 +7,21 @@ export type ZlibCall =
   | { name: 'zstdCompressSync'; options: NativeZstdOptions };
 
 /** A call of `node:zlib` that decompresses a part in one go, as data: a thread can make it. */
-export type UnzlibCall =
+export type DecompressCall =
   | { name: 'gunzipSync'; options: ZlibOptions }
   | { name: 'zstdDecompressSync'; options: NativeZstdOptions };
 
-/** A part of compressed content that decompresses by itself: a member or a frame. */
+/** A part of compressed content that decompresses by itself: a gzip member or a zstd frame. */
 export interface CompressedPart {
-  call: UnzlibCall;
+  call: DecompressCall;
   /** The compressed bytes, in one or more chunks. They may share memory with others. */
   chunks: readonly Uint8Array[];
-  /** How many decompressed bytes it states. Do not trust it. */
+  /** How many decompressed bytes it states. The content decides whether that is true. */
   size: number;
 }
+
+/** Takes a part, or refuses it: then it resolves with false. */
+export type TakePart = (part: CompressedPart) => Promise<boolean>;
 
 /** The most decompressed bytes of a {@link CompressedPart}: those of the largest block that is written here. */
 export const MAX_PART: number = 4 * 1024 * 1024;
@@ -40,13 +43,15 @@ export interface DecompressOptions {
    */
   putAside?: ((bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined;
   /**
-   * Takes the parts at the beginning of the content, in their order, so that only the bytes after them are yielded. The
-   * first part that it refuses is yielded, and all that follow. Resolves when it is done with the part, or may get the next
-   * one. Default: everything is yielded.
+   * Takes the parts at the beginning of the content, in their order. From the first part that it refuses (false), or that
+   * is too large, everything is yielded. Resolves when it may get the next part. Default: everything is yielded.
    */
-  takePart?: ((part: CompressedPart) => Promise<boolean>) | undefined;
-  /** Whether the consumer reads no chunk any more when it asks for the next one. Then its memory is freed. Default false. */
-  keepsNothing?: boolean | undefined;
+  takePart?: TakePart | undefined;
+  /**
+   * Whether a chunk's memory may be freed when the consumer asks for the next chunk. The consumer must not keep chunks
+   * then. Default false.
+   */
+  freesChunks?: boolean | undefined;
 }
 
 /** A way to compress layers: a row of the table of codecs. */
@@ -88,4 +93,11 @@ export interface Codec {
  */
 export function outputSize(block: Uint8Array): number {
   return block.length + (block.length >> 8) + 128 * 1024;
+}
+
+/** Options of `node:zlib` for output of at most `size` bytes in one buffer. */
+export function boundedOutput(size: number): { chunkSize: number; maxOutputLength: number } {
+  // One byte more than the output: if the output fills the buffer exactly, Node calls the decoder again.
+  const chunkSize = Math.max(size + 1, 64);
+  return { chunkSize, maxOutputLength: chunkSize };
 }

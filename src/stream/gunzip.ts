@@ -1,6 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import { DrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
+import type { DecompressOptions } from './codec.ts';
 import { boundedExpansion } from './expansion.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
@@ -9,17 +10,16 @@ import { STREAM_BUFFERS, through } from './through.ts';
  * Decompresses gzip (RFC 1952), one member or several. Ends without an error only if the input was gzip to its last
  * byte.
  * @param what names the content in errors
- * @param keepsNothing as in {@link DecompressOptions}
  * @throws {@link DrayageError} `TRUNCATED`, also for empty input; `MALFORMED` for damage and for anything after the
  * last member, including zeros
  */
 export async function* gunzip(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
-  keepsNothing?: boolean,
+  { freesChunks }: Pick<DecompressOptions, 'freesChunks'> = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const decoder = createGunzip(STREAM_BUFFERS);
-  const passage: Passage = { received: 0, keepsNothing };
+  const passage: Passage = { received: 0, freesChunks };
   try {
     yield* boundedExpansion(bytes, (counted) => through(counted, decoder, passage));
   } catch (error) {

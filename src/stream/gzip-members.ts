@@ -1,8 +1,8 @@
 import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
-import type { CompressedPart, DecompressOptions } from './codec.ts';
-import { MAX_PART } from './codec.ts';
+import type { CompressedPart, DecompressOptions, TakePart } from './codec.ts';
+import { boundedOutput, MAX_PART } from './codec.ts';
 import { countBytes } from './drain.ts';
 import { gunzip } from './gunzip.ts';
 
@@ -10,9 +10,11 @@ import { gunzip } from './gunzip.ts';
 const PLAIN_HEADER = 10;
 /** The same header with an extra field of one subfield, as {@link statingSize} writes it. */
 const STATING_HEADER = PLAIN_HEADER + 10;
-const NOTHING: Uint8Array = new Uint8Array(0);
-/** The longest member that is a part. */
+/** The checksum and the uncompressed size, which end a member. */
+const TRAILER = 8;
+/** The longest member that is offered as a part, in bytes: content that does not shrink fits, too. */
 const MAX_MEMBER = 2 * MAX_PART;
+const NOTHING: Uint8Array = new Uint8Array(0);
 /** FLG.FEXTRA. */
 const EXTRA = 4;
 /** The length of the extra field, the name of its subfield, and the subfield's length. */
@@ -22,7 +24,7 @@ const FIELD = Buffer.from([8, 0, 0x44, 0x79, 4, 0]);
  * Makes a gzip member state its length, in an extra field that decoders ignore (RFC 1952, section 2.3.1.1). With it,
  * {@link gunzippedSize} finds the member's end and the uncompressed size there without decompressing.
  * @param member a whole member as `node:zlib` makes them; one with fields in its header stays as it is
- * @returns its parts: the rest of the member is not copied
+ * @returns the member in chunks: what follows the header is not copied
  */
 export function statingSize(member: Uint8Array): Uint8Array[] {
   if (member[3] !== 0) return [member];
@@ -36,14 +38,13 @@ export function statingSize(member: Uint8Array): Uint8Array[] {
 }
 
 /**
- * As {@link gunzip}, for content whose first members {@link DecompressOptions.takePart} takes: those that state their
- * length.
+ * As {@link gunzip}, but offers the first members to `takePart` ({@link DecompressOptions}): those that state their length.
+ * Only the members after them are decompressed here.
  */
 export async function* gunzipParts(
   bytes: AsyncIterable<Uint8Array>,
   what: string,
-  takePart: NonNullable<DecompressOptions['takePart']>,
-  keepsNothing?: boolean,
+  { takePart, ...options }: DecompressOptions & { takePart: TakePart },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ByteReader(bytes);
   let unread = NOTHING;
@@ -52,14 +53,14 @@ export async function* gunzipParts(
       const header = await reader.peek(STATING_HEADER);
       if (header.length === 0 && !first) return;
       const length = statedSize(header);
-      if (length === undefined || length < STATING_HEADER + 8 || length > MAX_MEMBER) break;
+      if (length === undefined || length < STATING_HEADER + TRAILER || length > MAX_MEMBER) break;
       unread = await reader.read(length);
       const part = partOf(unread);
       if (unread.length < length || part.size > MAX_PART || !(await takePart(part))) break;
       currentBudget()?.spendExpansion(length, part.size);
       unread = NOTHING;
     }
-    yield* gunzip(startingWith(unread, reader), what, keepsNothing);
+    yield* gunzip(startingWith(unread, reader), what, options);
   } finally {
     await reader.release();
   }
@@ -75,9 +76,7 @@ async function* startingWith(
 
 function partOf(member: Uint8Array): CompressedPart {
   const size = Buffer.from(member.buffer, member.byteOffset, member.length).readUInt32LE(member.length - 4);
-  const chunkSize = Math.max(size + 1, 64);
-  const options = { chunkSize, maxOutputLength: chunkSize };
-  return { call: { name: 'gunzipSync', options }, chunks: [member], size };
+  return { call: { name: 'gunzipSync', options: boundedOutput(size) }, chunks: [member], size };
 }
 
 /**

@@ -12,10 +12,10 @@ export const GZIP: Codec = {
   magic: /^1f8b/,
   blockSize: 1024 * 1024,
   levels: { max: 9, byDefault: 1 },
-  decompress: (bytes, what, { takePart, keepsNothing } = {}) =>
+  decompress: (bytes, what, { takePart, ...options } = {}) =>
     takePart === undefined
-      ? gunzip(bytes, what, keepsNothing)
-      : gunzipParts(bytes, what, takePart, keepsNothing),
+      ? gunzip(bytes, what, options)
+      : gunzipParts(bytes, what, { ...options, takePart }),
   measure: gunzippedSize,
   compressor: (level) => async (block, callZlib) => {
     const options = { level, memLevel, chunkSize: outputSize(block) };

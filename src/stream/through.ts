@@ -11,12 +11,12 @@ export const STREAM_BUFFERS: { chunkSize: number; readableHighWaterMark: number 
   readableHighWaterMark: 1024 * 1024,
 };
 
-/** Facts that {@link through} records while bytes pass, and how they pass. */
+/** How bytes pass through {@link through}, and the facts that it records meanwhile. */
 export interface Passage {
   /** Bytes that went in so far. */
   received: number;
-  /** As {@link DecompressOptions.keepsNothing}. */
-  keepsNothing?: boolean | undefined;
+  /** As in `DecompressOptions`. */
+  freesChunks?: boolean | undefined;
   /** The source's own error, if it failed. Distinguishes it from errors of the transform. */
   failure?: unknown;
 }
@@ -39,9 +39,9 @@ export async function* through(
   const output: AsyncIterable<Uint8Array> = transform;
   for await (const chunk of output) {
     yield chunk;
-    // A decoder makes several chunks in one memory, and new memory after the chunk that ends there.
+    // Several chunks may share one buffer. The decoder writes no more into it after the chunk at its end.
     const isLast = chunk.byteOffset + chunk.length === chunk.buffer.byteLength;
-    if (passage.keepsNothing === true && isLast) freeMemory(chunk);
+    if (passage.freesChunks === true && isLast) freeMemory(chunk);
   }
 }
 

@@ -64,11 +64,11 @@ async function* decodeAll(
   what: string,
   decode: DecodeFrame,
   windows: Windows,
-  { takePart, keepsNothing }: DecompressOptions = {},
+  { takePart, freesChunks }: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const native = nativeZstd();
   let take = native && takePart;
-  const decodeOne: DecodeFrame = (frame, name) => decode(frame, name, { keepsNothing });
+  const decodeOne: DecodeFrame = (frame, name) => decode(frame, name, { freesChunks });
   yield* boundedExpansion(bytes, async function* (counted, spend) {
     try {
       for await (const frame of zstdFrames(counted, what)) {

@@ -30,7 +30,7 @@ export interface ZstdFrame {
 export type DecodeFrame = (
   frame: ZstdFrame,
   what: string,
-  options?: Pick<DecompressOptions, 'keepsNothing'>,
+  options?: Pick<DecompressOptions, 'freesChunks'>,
 ) => AsyncIterable<Uint8Array>;
 
 /**

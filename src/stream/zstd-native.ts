@@ -1,6 +1,7 @@
 import { DrayageError, isError } from '../errors.ts';
 import { systemCode } from '../system-error.ts';
-import type { UnzlibCall } from './codec.ts';
+import type { DecompressCall } from './codec.ts';
+import { boundedOutput } from './codec.ts';
 import type { Passage } from './through.ts';
 import { STREAM_BUFFERS, through } from './through.ts';
 import type { DecodeFrame, ZstdPiece } from './zstd-frames.ts';
@@ -12,13 +13,13 @@ import type { NativeZstd } from './zstd-runtime.ts';
 /** Decompresses frames with Node's own zstd: small ones in one call, others as a stream beside the event loop. */
 export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
   const params = paramsOf(zstd);
-  return async function* decode(frame, what, { keepsNothing } = {}) {
+  return async function* decode(frame, what, { freesChunks } = {}) {
     const start = await gather(frame);
     if (start.whole) {
       yield atOnce(zstd, start, what);
       return;
     }
-    const passage: Passage = { received: 0, keepsNothing };
+    const passage: Passage = { received: 0, freesChunks };
     try {
       const decoder = zstd.createZstdDecompress({ ...STREAM_BUFFERS, params });
       // Node 22 frees the window of a closed decoder only when it collects garbage, a reset at once.
@@ -31,11 +32,8 @@ export function nativeFrameDecoder(zstd: NativeZstd): DecodeFrame {
 }
 
 /** How to decompress a frame in one call, into at most `size` bytes. */
-export function frameCall(zstd: NativeZstd, size: number): UnzlibCall {
-  // One byte more than the output: if the output fills the buffer exactly, Node calls the decoder again.
-  const chunkSize = Math.max(size + 1, 64);
-  const options = { chunkSize, maxOutputLength: chunkSize, params: paramsOf(zstd) };
-  return { name: 'zstdDecompressSync', options };
+export function frameCall(zstd: NativeZstd, size: number): DecompressCall {
+  return { name: 'zstdDecompressSync', options: { ...boundedOutput(size), params: paramsOf(zstd) } };
 }
 
 function paramsOf({ constants }: NativeZstd): Record<number, number> {

@@ -1,13 +1,16 @@
-import type { DecompressOptions, UnzlibCall } from './codec.ts';
+import type { DecompressCall, TakePart } from './codec.ts';
 import { MAX_PART } from './codec.ts';
 import type { ZstdFrame, ZstdPiece } from './zstd-frames.ts';
 import { MAX_WINDOW_LOG } from './zstd-header.ts';
 
 /** A frame with at most this much output is decompressed in one call where that is possible. */
-const AT_ONCE: SmallFrame = { size: 256 * 1024, maxOutput: 256 * 1024, pieces: Infinity };
+const AT_ONCE: FrameLimits = { size: 256 * 1024, maxOutput: 256 * 1024, pieces: Infinity };
 
-/** Encoders cut a frame into smaller blocks than they may, but not into many small ones. */
-const PART: SmallFrame = { size: MAX_PART, maxOutput: Infinity, pieces: 512 };
+/**
+ * A frame within these limits is offered as a part. The maximum output says little here: encoders make blocks that are
+ * smaller than they may be. So the number of pieces is limited.
+ */
+const PART: FrameLimits = { size: MAX_PART, maxOutput: Infinity, pieces: 512 };
 
 /** The first pieces of a frame. */
 export interface FrameStart {
@@ -18,27 +21,28 @@ export interface FrameStart {
   whole: boolean;
 }
 
-/** What a frame has at most to be small. */
-interface SmallFrame {
-  /** Bytes, compressed and decompressed. */
+/** The largest frame that is gathered whole. */
+interface FrameLimits {
+  /** Bytes of the compressed frame, and of the content that its header states. */
   size: number;
-  /** Bytes that its pieces may decompress to, by what is known of each alone. */
+  /** As in {@link FrameStart}. */
   maxOutput: number;
+  /** The number of pieces. */
   pieces: number;
 }
 
-/** Gathers the pieces of a frame while it may be small. The others stay in the frame. */
+/** Gathers the pieces of a frame while it may be within the limits. The others stay in the frame. */
 export async function gather(
   { header, pieces }: ZstdFrame,
-  limits: SmallFrame = AT_ONCE,
+  limits: FrameLimits = AT_ONCE,
 ): Promise<FrameStart> {
   const start: FrameStart = { pieces: [], maxOutput: 0, whole: false };
   if (header.contentSize !== undefined && header.contentSize > limits.size) return start;
   let size = 0;
   // Not `for await`: leaving it early would close the pieces, and the rest of them may be needed.
-  const mayBeSmall = (): boolean =>
+  const isWithin = (): boolean =>
     size <= limits.size && start.maxOutput <= limits.maxOutput && start.pieces.length < limits.pieces;
-  while (!start.whole && mayBeSmall()) {
+  while (!start.whole && isWithin()) {
     const next = await pieces.next();
     if (next.done === true) break;
     start.pieces.push(next.value);
@@ -71,11 +75,15 @@ export async function withOwnWindow(frame: ZstdFrame): Promise<ZstdFrame> {
   };
 }
 
-/** Offers a frame as a part. @returns the frame with all of its pieces if it is not taken */
+/**
+ * Offers a small frame as a part.
+ * @param callFor makes the call that decompresses it into at most `size` bytes
+ * @returns undefined if it was taken; otherwise the frame with all of its pieces
+ */
 export async function offerFrame(
   frame: ZstdFrame,
-  takePart: NonNullable<DecompressOptions['takePart']>,
-  callFor: (size: number) => UnzlibCall,
+  takePart: TakePart,
+  callFor: (size: number) => DecompressCall,
 ): Promise<ZstdFrame | undefined> {
   const { contentSize } = frame.header;
   if (contentSize === undefined) return frame;

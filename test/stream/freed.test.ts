@@ -19,13 +19,13 @@ const stored = {
 /** Reads all, and tells how many chunks had lost their memory when the next one was there, and what was read. */
 async function read(
   name: 'gzip' | 'zstd',
-  keepsNothing?: boolean,
+  freesChunks?: boolean,
 ): Promise<{ freed: number; digest: string }> {
   const hash = createHash('sha256');
   const chunks: Uint8Array[] = [];
   let freed = 0;
   const bytes = source(stored[name] ?? Buffer.of(), 16 * 1024);
-  for await (const chunk of CODECS[name].decompress(bytes, 'layer', { keepsNothing })) {
+  for await (const chunk of CODECS[name].decompress(bytes, 'layer', { freesChunks })) {
     freed = chunks.filter(({ buffer }) => buffer.byteLength === 0).length;
     hash.update(chunk);
     chunks.push(chunk);
