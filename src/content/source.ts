@@ -25,6 +25,12 @@ export interface OpenOptions extends ContentOptions {
   once?: boolean | undefined;
 }
 
+/** Options of {@link ContentSource.hashBlob}. */
+export interface HashBlobOptions extends ContentOptions {
+  /** Hashes the first `size` bytes of a file, given as an open descriptor, on a thread. */
+  digestFile: (file: number, size: number) => Promise<Digest>;
+}
+
 /** Where content is read from: a layout, a cache, an opened archive, a job artifact, a registry. */
 export interface ContentSource {
   /** Whether there is content of this digest and size. Says nothing about whether its bytes are intact. */
@@ -35,6 +41,12 @@ export interface ContentSource {
    * @throws {@link DrayageError} `NOT_FOUND`; from the stream: `DIGEST_MISMATCH`, `SIZE_MISMATCH`
    */
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Readable>;
+  /**
+   * Of content in files: checks it as {@link open} does, without reading it on this thread.
+   * @returns its first bytes, at least 10 if it has as many
+   * @throws {@link DrayageError} `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`
+   */
+  hashBlob?(descriptor: Descriptor, options: HashBlobOptions): Promise<Uint8Array>;
   /**
    * Whether opening this content costs requests to a server each time, so that it should be read once, and with other
    * content at the same time. Default: it does not.

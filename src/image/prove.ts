@@ -4,7 +4,7 @@ import type { DrayageError } from '../errors.ts';
 import { isDrayageError, isUnusable } from '../errors.ts';
 import { PROCESS_MEMORY } from '../ingest/block-memory.ts';
 import { availableCores } from '../ingest/cores.ts';
-import { BlockHash } from '../ingest/hash.ts';
+import { BlockHash, usableDigesters, SMALL } from '../ingest/hash.ts';
 import type { HashManyOptions } from '../ingest/hash-many.ts';
 import { hashMany } from '../ingest/hash-many.ts';
 import { Slots } from '../ingest/slots.ts';
@@ -12,10 +12,10 @@ import { Threads } from '../ingest/threads.ts';
 import type { Layer } from './layer.ts';
 import { assertReadable } from './layer-type.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
-import type { Digester } from '../oci/digest.ts';
+import type { Digest, Digester } from '../oci/digest.ts';
 import { createDigester, digestAlgorithm } from '../oci/digest.ts';
 import type { Compression } from '../oci/media-types.ts';
-import { CODECS } from '../stream/codecs.ts';
+import { CODECS, detectCompression } from '../stream/codecs.ts';
 import { countBytes, drain } from '../stream/drain.ts';
 import { sniffed } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
@@ -41,22 +41,22 @@ export async function prove(
 
 /** Options of {@link prove}. */
 export interface ProveOptions extends ContentOptions {
-  /** Decompresses and hashes on these threads. Default: on the calling thread. */
-  hashing?: ProofThreads | undefined;
+  /** Default: all is done on this thread. */
+  hashing?: Hashing | undefined;
 }
 
 /** Threads and memory for proofs. */
-export interface ProofThreads {
+export interface Hashing {
   readonly threads: Threads;
   readonly slots: Slots;
 }
 
 /** Threads and memory for many proofs, one after another; undefined on one core, where threads only cost. */
-export function proofThreads(): (ProofThreads & AsyncDisposable) | undefined {
-  return availableCores() > 1 ? new OwnThreads() : undefined;
+export function proofThreads(): (Hashing & AsyncDisposable) | undefined {
+  return availableCores() > 1 ? new ProofThreads() : undefined;
 }
 
-class OwnThreads implements ProofThreads, AsyncDisposable {
+class ProofThreads implements Hashing, AsyncDisposable {
   readonly threads: Threads = new Threads(1);
   readonly slots: Slots = new Slots(BLOCK, MEMORY, { memory: PROCESS_MEMORY });
 
@@ -102,7 +102,7 @@ async function read(
   source: ContentSource,
   layer: Layer,
   options: ContentOptions,
-  hashing?: ProofThreads,
+  hashing?: Hashing,
 ): Promise<number> {
   const { diffId, blob } = layer;
   const open = async (): Promise<Readable> => source.open(blob, { ...options, diffIdChecked: true });
@@ -112,12 +112,14 @@ async function read(
       if (isUndecodable(error)) await drain(await open());
       throw error;
     });
-  const digestOnThreads = async (threads: ProofThreads): Promise<Content> =>
+  const digestOnThreads = async (threads: Hashing): Promise<Content> =>
     digestBlob(open, layer, threads).catch((error: unknown) => {
-      // Threads decompress each part in one call. If that fails, stream decoders read all again and decide.
+      // What threads cannot decompress in one call is decided by the decoders of streams, which also say what is wrong.
       if (isUndecodable(error)) return digestHere();
       throw error;
     });
+  const isHashed = hashing !== undefined && (await hashPlain(source, layer, options, hashing));
+  if (isHashed) return blob.size;
   const { digest, size, compression } = await (hashing === undefined
     ? digestHere()
     : digestOnThreads(hashing));
@@ -127,7 +129,33 @@ async function read(
   return size;
 }
 
-/** Whether a decoder refused the bytes. */
+/**
+ * Proves a layer that is uncompressed, in a file, and large enough for a thread, which reads it from there.
+ * @returns false if it is not such a layer: nothing is proven then
+ */
+async function hashPlain(
+  source: ContentSource,
+  layer: Layer,
+  { signal }: ContentOptions,
+  { threads }: Hashing,
+): Promise<boolean> {
+  const { diffId, blob } = layer;
+  if (blob.digest !== diffId || blob.size < SMALL || digestAlgorithm(diffId) !== 'sha256') return false;
+  const digesterOf = usableDigesters(threads);
+  if (digesterOf === undefined || source.hashBlob === undefined) return false;
+  const digestFile = async (file: number, size: number): Promise<Digest> => {
+    const digester = digesterOf(file);
+    digester.grown(size);
+    return digester.digest();
+  };
+  const head = await source.hashBlob(blob, { digestFile, signal });
+  // What is compressed is not its own layer: reading it says so.
+  if (detectCompression(head) !== 'none') return false;
+  noteProven(layer, blob.size, 'none');
+  return true;
+}
+
+/** Whether a decoder did not take the bytes. */
 function isUndecodable(error: unknown): boolean {
   return isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED');
 }
@@ -140,11 +168,7 @@ interface Content {
 }
 
 /** The digest of a blob's content. The source hashes the blob, so an uncompressed one is not hashed again. */
-async function digestBlob(
-  open: () => Promise<Readable>,
-  layer: Layer,
-  hashing?: ProofThreads,
-): Promise<Content> {
+async function digestBlob(open: () => Promise<Readable>, layer: Layer, hashing?: Hashing): Promise<Content> {
   assertReadable(layer.blob);
   const what = `layer ${layer.blob.digest}`;
   const { compression, bytes } = await sniffed(await open(), what);

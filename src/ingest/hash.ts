@@ -8,7 +8,9 @@ import type { Slot } from './slots.ts';
 import type { ThreadTurn, Threads } from './threads.ts';
 
 /** Up to this many bytes, a thread costs more than it saves. */
-const SMALL = 1024 * 1024;
+export const SMALL: number = 1024 * 1024;
+/** Whether a thread can read a file that this one has opened: descriptors belong to the process, in Deno to the thread. */
+const SHARES_FILES = !('deno' in process.versions);
 
 /** The digest of a layer's blocks, computed on a thread once there is enough to do. */
 export class BlockHash {
@@ -121,6 +123,11 @@ export function fileDigesters(threads: Threads): (file: string | number) => File
       },
     };
   };
+}
+
+/** {@link fileDigesters}, where threads can hash open files at present, and there is memory for them. */
+export function usableDigesters(threads: Threads | undefined): ReturnType<typeof fileDigesters> | undefined {
+  return threads !== undefined && SHARES_FILES && hasRoomForThreads() ? fileDigesters(threads) : undefined;
 }
 
 async function decompressOn(turn: ThreadTurn, { call, chunks, size }: CompressedPart): Promise<void> {

@@ -16,12 +16,12 @@ import { tap } from '../stream/tap.ts';
 import { digestMismatch } from '../stream/verified.ts';
 import type { CallZlib } from '../stream/codec.ts';
 import type { ChosenCodec } from './codec.ts';
-import { hasRoomForThreads, PROCESS_MEMORY } from './block-memory.ts';
+import { PROCESS_MEMORY } from './block-memory.ts';
 import type { BlockWork } from './compressed-blocks.ts';
 import { compressBlocks } from './compressed-blocks.ts';
 import { canFlush, copyBlocks } from './copied-blocks.ts';
 import { availableCores } from './cores.ts';
-import { BlockHash, fileDigesters } from './hash.ts';
+import { BlockHash, usableDigesters } from './hash.ts';
 import { Slots } from './slots.ts';
 import { Threads } from './threads.ts';
 import { zlibOn } from './zlib.ts';
@@ -54,8 +54,6 @@ export interface Ingest extends AsyncDisposable {
   readonly layer: IngestLayer;
 }
 
-/** Whether a thread can read a file that this one has opened: descriptors belong to the process, in Deno to the thread. */
-const SHARES_FILES = !('deno' in process.versions);
 /** Eight blocks for zstd: those that are compressed, those that wait to be written, and the one that fills. */
 const MEMORY = 32 * 1024 * 1024;
 
@@ -225,8 +223,7 @@ class LayerIngest implements Ingest {
   }
 
   #beginOptions(): BeginOptions {
-    const threads = SHARES_FILES && hasRoomForThreads() ? this.#threads : undefined;
-    return { signal: this.#options.signal, digestFile: threads && fileDigesters(threads) };
+    return { signal: this.#options.signal, digestFile: usableDigesters(this.#threads) };
   }
 
   async #writing(write: (writer: BlobWriter) => Promise<IngestedLayer>): Promise<IngestedLayer> {

@@ -1,11 +1,11 @@
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { OpenOptions } from '../content/source.ts';
+import type { HashBlobOptions, OpenOptions } from '../content/source.ts';
 import { DrayageError, isMismatch } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { sized, sizeMismatch, verified } from '../stream/verified.ts';
+import { digestMismatch, sized, sizeMismatch, verified } from '../stream/verified.ts';
 import { onDisk } from '../disk/io-error.ts';
 import { forgetBlob, isKnownBlob, rememberBlob, stampOf } from './known-blobs.ts';
 import type { Root } from '../disk/below.ts';
@@ -20,6 +20,9 @@ export interface BlobFile {
 
 /** How much is read at a time, in bytes. */
 const READ_SIZE = 512 * 1024;
+
+/** How many bytes show how content is compressed. */
+const HEAD = 64;
 
 /** The path of a digest's content in a layout. */
 export function blobNames(digest: Digest): string[] {
@@ -96,6 +99,43 @@ export async function* readBlob(
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Checks a blob file as reading it does, and remembers its digest. Its bytes are hashed by `digestFile`.
+ * @returns its first bytes
+ */
+export async function hashBlobFile(
+  file: BlobFile,
+  descriptor: Descriptor,
+  { digestFile, signal }: HashBlobOptions,
+): Promise<Uint8Array> {
+  const path = blobPath(file);
+  const handle = await openBelow(file.root, file.names);
+  if (handle === undefined) throw blobNotFound(file, descriptor);
+  try {
+    const reading = { handle, path, before: await stateOf(handle, path) };
+    const { size } = reading.before;
+    if (size !== BigInt(descriptor.size)) throw sizeMismatch(descriptor, Number(size), `blob ${path}`);
+    forgetBlob(path);
+    const head = await headOf(reading, signal);
+    const actual = await digestFile(handle.fd, descriptor.size).catch(async (error: unknown) => {
+      throw (await hasChanged(reading)) ? changedWhileRead(descriptor, path) : error;
+    });
+    if (await hasChanged(reading)) throw changedWhileRead(descriptor, path);
+    if (actual !== descriptor.digest) throw digestMismatch(descriptor, actual, `blob ${path}`);
+    rememberBlob(path, descriptor.digest, reading.before);
+    return head;
+  } catch (error) {
+    throw withPath(error, path);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function headOf({ path, handle }: Reading, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  for await (const bytes of readFrom({ path, handle, size: HEAD }, 0, signal)) return bytes;
+  return new Uint8Array(0);
 }
 
 /** A file that is being read, and its state at the start. */

@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { EntriesOptions, ListOptions, ResolvedImages, StoredImage } from '../content/image-index.ts';
-import type { ContentOptions, OpenOptions } from '../content/source.ts';
+import type { ContentOptions, HashBlobOptions, OpenOptions } from '../content/source.ts';
 import type { ImageStore, StoreTransaction } from '../content/store.ts';
 import { currentBudget } from '../budget.ts';
 import { DrayageError } from '../errors.ts';
@@ -135,6 +135,11 @@ export class Layout implements ImageStore, AsyncDisposable {
    */
   async verifyBlob(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
     await this.#stored.verify(descriptor, options);
+  }
+
+  /** @throws {@link DrayageError} as {@link verifyBlob} */
+  async hashBlob(descriptor: Descriptor, options: HashBlobOptions): Promise<Uint8Array> {
+    return this.#stored.hashBlob(descriptor, options);
   }
 
   /** Every descriptor in index.json, of an image or of anything else. */

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { ContentOptions, ContentSource, OpenOptions } from '../content/source.ts';
+import type { ContentOptions, ContentSource, HashBlobOptions, OpenOptions } from '../content/source.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import { BLOBS_FOLDER } from '../oci/layout.ts';
 import type { BlobFile } from './blob-file.ts';
-import { blobNames, hasBlob, openBlob } from './blob-file.ts';
+import { blobNames, hasBlob, hashBlobFile, openBlob } from './blob-file.ts';
 import { lookBelow, namesBelow } from '../disk/below.ts';
 import { verifyBlobFile } from './verify-blob.ts';
 
@@ -60,6 +60,11 @@ export class StoredContent implements ContentSource {
   /** Checks a blob by hashing it; see {@link verifyBlobFile}. */
   async verify(descriptor: Descriptor, options?: ContentOptions): Promise<void> {
     await verifyBlobFile(this.#file(descriptor), descriptor, options);
+  }
+
+  /** As {@link verify}, and hashes it on a thread; see {@link hashBlobFile}. */
+  async hashBlob(descriptor: Descriptor, options: HashBlobOptions): Promise<Uint8Array> {
+    return hashBlobFile(this.#file(descriptor), descriptor, options);
   }
 
   #file({ digest }: Descriptor): BlobFile {
