@@ -29,9 +29,11 @@ class Remote extends MemoryContent {
     this.opened.push(args[0].digest);
     this.running += 1;
     this.atOnce = Math.max(this.atOnce, this.running);
-    args[1]?.signal?.addEventListener('abort', () => (this.aborted += 1));
+    const onAbort = (): void => void (this.aborted += 1);
+    args[1]?.signal?.addEventListener('abort', onAbort);
     await this.go;
     await setImmediate();
+    args[1]?.signal?.removeEventListener('abort', onAbort);
     this.running -= 1;
     return super.open(...args);
   }
@@ -113,7 +115,8 @@ describe('fetchAhead', () => {
   test('ends what is on its way if nobody reads on', async () => {
     const remote = new Remote(BLOBS);
     for await (const _ of fetchAhead(itemsOf(remote))) break;
-    expect(remote.aborted).toBe(remote.opened.length);
+    // The first one has arrived.
+    expect(remote.aborted).toBe(remote.opened.length - 1);
     expect(remote.opened.length).toBeLessThan(BLOBS.length);
   });
 });
