@@ -16,9 +16,12 @@ export function runtimeFrameDecoder(): DecodeFrame {
   return native === undefined ? decodePortably : nativeFrameDecoder(native);
 }
 
-/** Loads the decoder in JavaScript with the first frame: a Node with zstd never needs it. */
+let portable: Promise<{ decodeFramePortably: DecodeFrame }> | undefined;
+
+/** Loads the decoder in JavaScript with the first frame: a Node with zstd never needs it. Each import costs, also a known one. */
 async function* decodePortably(frame: ZstdFrame, what: string): AsyncGenerator<Uint8Array, void, undefined> {
-  const { decodeFramePortably } = await import('./zstd-portable.ts');
+  portable ??= import('./zstd-portable.ts');
+  const { decodeFramePortably } = await portable;
   yield* decodeFramePortably(frame, what);
 }
 
