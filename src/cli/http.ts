@@ -126,13 +126,13 @@ function unusable(message: string): DrayageError {
 }
 
 /**
- * A request waits until its proxy has made a tunnel, and no other time limit counts then.
- * @param patience how long a proxy may take for that, in milliseconds
+ * A request waits until its proxy has made a tunnel, and no other timeout applies.
+ * @param tunnelTimeout in milliseconds
  */
 async function throughProxies(
   proxies: Proxies,
   ca: string[] | undefined,
-  patience = TUNNEL_TIMEOUT,
+  tunnelTimeout = TUNNEL_TIMEOUT,
 ): Promise<Dispatcher> {
   const { EnvHttpProxyAgent, Pool: ProxyPool } = await loadProxies();
   return new EnvHttpProxyAgent({
@@ -142,7 +142,7 @@ async function throughProxies(
     proxyTunnel: false,
     factory: await countedPools(),
     clientFactory: (url, options) =>
-      new ProxyPool(url, { ...namingProxy(url, options), headersTimeout: patience }),
+      new ProxyPool(url, { ...namingProxy(url, options), headersTimeout: tunnelTimeout }),
     connect: { ...(ca && { ca }), lookup: judgedLookup },
     ...(ca && { requestTls: { ca }, proxyTls: { ca } }),
   });

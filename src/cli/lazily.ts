@@ -1,4 +1,4 @@
-/** Something that is opened with the first use, and closed with this. */
+/** A resource that is opened at its first use. Disposing of this closes it. */
 export interface Lazy<T> extends AsyncDisposable {
   /** Opens it, or gives what was opened. A failure is given again. */
   get: () => Promise<T>;

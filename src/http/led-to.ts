@@ -35,7 +35,7 @@ export async function mayLeadTo(
   return true;
 }
 
-/** Whether a job may be told to trust a host: never a metadata service, however a server calls it. */
+/** Whether a job may be told to trust a host. It must never trust a metadata service, under whatever name. */
 export async function mayBeTrusted({ hostname }: URL, lookup?: Lookup): Promise<boolean> {
   return (await nearnessOfHost(hostname, lookup)) !== 'never';
 }

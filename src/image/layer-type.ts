@@ -3,8 +3,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { isLayerType, layerCompression } from '../oci/media-types.ts';
 
 /**
- * Refuses the bytes of a layer whose media type says that they cannot be read here: in another compression, encrypted. Only
- * who needs the bytes asks: the image's documents, and the blob as it is stored, are of use all the same.
+ * Refuses a layer whose media type names an unsupported compression, or encryption. Call it before its bytes are
+ * decompressed or passed on. The image's documents and the stored blob can be read without it.
  * @throws {@link DrayageError} `UNSUPPORTED`
  */
 export function assertReadable(blob: Descriptor): void {
@@ -13,8 +13,8 @@ export function assertReadable(blob: Descriptor): void {
 }
 
 /**
- * Refuses what an image lists among its layers, and is none: programs that run images ignore it, so nobody knows which diffID
- * belongs to which layer.
+ * Refuses a descriptor among an image's layers that is not a layer. Programs that run images ignore it, so diffIDs cannot be
+ * paired with layers.
  * @throws {@link DrayageError} `UNSUPPORTED`
  */
 export function assertLayer(blob: Descriptor): void {

@@ -30,7 +30,7 @@ export interface OmittedContentOptions extends ContentOptions {
   onProgress?: OnProgress | undefined;
 }
 
-/** Failures of a cache that is in between, or of what the run may spend: no base can mend them. */
+/** Failures of the cache, and exceeded limits: another base cannot avoid them. */
 const OF_THIS_MACHINE: ReadonlySet<ErrorCode> = new Set(['LINK', 'UNSAFE', 'IO', 'LIMIT']);
 
 /** An image that was read, and the content of the place that holds it. */

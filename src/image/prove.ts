@@ -41,22 +41,22 @@ export async function prove(
 
 /** Options of {@link prove}. */
 export interface ProveOptions extends ContentOptions {
-  /** Default: all is done on this thread. */
-  hashing?: Hashing | undefined;
+  /** Decompresses and hashes on these threads. Default: on the calling thread. */
+  hashing?: ProofThreads | undefined;
 }
 
 /** Threads and memory for proofs. */
-export interface Hashing {
+export interface ProofThreads {
   readonly threads: Threads;
   readonly slots: Slots;
 }
 
 /** Threads and memory for many proofs, one after another; undefined on one core, where threads only cost. */
-export function proofThreads(): (Hashing & AsyncDisposable) | undefined {
-  return availableCores() > 1 ? new ProofThreads() : undefined;
+export function proofThreads(): (ProofThreads & AsyncDisposable) | undefined {
+  return availableCores() > 1 ? new OwnThreads() : undefined;
 }
 
-class ProofThreads implements Hashing, AsyncDisposable {
+class OwnThreads implements ProofThreads, AsyncDisposable {
   readonly threads: Threads = new Threads(1);
   readonly slots: Slots = new Slots(BLOCK, MEMORY, { memory: PROCESS_MEMORY });
 
@@ -102,7 +102,7 @@ async function read(
   source: ContentSource,
   layer: Layer,
   options: ContentOptions,
-  hashing?: Hashing,
+  hashing?: ProofThreads,
 ): Promise<number> {
   const { diffId, blob } = layer;
   const open = async (): Promise<Readable> => source.open(blob, { ...options, diffIdChecked: true });
@@ -112,9 +112,9 @@ async function read(
       if (isUndecodable(error)) await drain(await open());
       throw error;
     });
-  const digestOnThreads = async (threads: Hashing): Promise<Content> =>
+  const digestOnThreads = async (threads: ProofThreads): Promise<Content> =>
     digestBlob(open, layer, threads).catch((error: unknown) => {
-      // What threads cannot decompress in one call is decided by the decoders of streams, which also say what is wrong.
+      // Threads decompress each part in one call. If that fails, stream decoders read all again and decide.
       if (isUndecodable(error)) return digestHere();
       throw error;
     });
@@ -137,7 +137,7 @@ async function hashPlain(
   source: ContentSource,
   layer: Layer,
   { signal }: ContentOptions,
-  { threads }: Hashing,
+  { threads }: ProofThreads,
 ): Promise<boolean> {
   const { diffId, blob } = layer;
   if (blob.digest !== diffId || blob.size < SMALL || digestAlgorithm(diffId) !== 'sha256') return false;
@@ -155,7 +155,7 @@ async function hashPlain(
   return true;
 }
 
-/** Whether a decoder did not take the bytes. */
+/** Whether a decoder refused the bytes. */
 function isUndecodable(error: unknown): boolean {
   return isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED');
 }
@@ -168,7 +168,11 @@ interface Content {
 }
 
 /** The digest of a blob's content. The source hashes the blob, so an uncompressed one is not hashed again. */
-async function digestBlob(open: () => Promise<Readable>, layer: Layer, hashing?: Hashing): Promise<Content> {
+async function digestBlob(
+  open: () => Promise<Readable>,
+  layer: Layer,
+  hashing?: ProofThreads,
+): Promise<Content> {
   assertReadable(layer.blob);
   const what = `layer ${layer.blob.digest}`;
   const { compression, bytes } = await sniffed(await open(), what);

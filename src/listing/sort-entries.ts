@@ -15,7 +15,7 @@ export interface SortedEntries {
   notes: string[];
 }
 
-/** One line for each entry that has two names or that nobody reads: for whoever reads the others, images or not. */
+/** A note for each entry that has two names, or cannot be read. They hold for every reader of entries. */
 export function entryNotes({ manifests, unread }: LayoutEntries): string[] {
   const names = manifests.flatMap((entry) => entryNames(entry).note ?? []);
   return [...names, ...unread.map((entry) => noteUnread(entry))];

@@ -49,7 +49,7 @@ export async function selectAny(
   return selected;
 }
 
-/** Refuses an image that has a layer which cannot be read here. Who gets it would get what nobody has proven. */
+/** Refuses an image with a layer that cannot be read here. Otherwise the receiver would get an unproven layer. */
 export function assertLayersReadable(selected: Selected): void {
   if (isReferred(selected)) return;
   try {

@@ -13,7 +13,7 @@ import { keepDocuments } from '../../image/keep-documents.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { OmittedPart } from '../../image/omitted-layers.ts';
 import { omittedParts } from '../../image/omitted-layers.ts';
-import type { Hashing } from '../../image/prove.ts';
+import type { ProofThreads } from '../../image/prove.ts';
 import { proofThreads, prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
 import type { Layout } from '../../layout/layout.ts';
@@ -95,8 +95,8 @@ interface Verification {
   references: Map<Digest, DaemonIdentity>;
   /** The layers that configs name, by their blobs. */
   layers: Map<Digest, Layer[]>;
-  /** Threads for the proofs, where they help. */
-  hashing: Hashing | undefined;
+  /** Threads for the proofs; undefined on one core. */
+  hashing: ProofThreads | undefined;
   options: ContentOptions;
 }
 
@@ -147,7 +147,7 @@ async function verifyOnce({ layout, ...selection }: VerifyOptions): Promise<Veri
   const entries = await layout.entries({ ...options, onProgress: selection.onProgress, onDamaged });
   await verifyEntries(entries, verification);
   const byContent = selection.authenticate !== undefined;
-  // What is no image is verified like the others: the lines that say that it is skipped are for other verbs.
+  // No progress callback: its notes say that artifacts are skipped, but verify reads them.
   const listed = await layout.images({ ...options, references: true, byContent });
   const { problems, counts } = checks;
   if (problems.length === 0) await checks.collect(async () => assertDockerManifest(layout, content, options));
