@@ -9,7 +9,7 @@ import { derived } from '../stream/derived.ts';
 import { decompressDetected } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
 import { assertReadable } from './layer-type.ts';
-import { digestContent } from './prove.ts';
+import { digestContent } from './digest-layer.ts';
 import { noteProven } from './proven.ts';
 
 /** How many bytes of the blob the decoder may be behind. */

@@ -1,23 +1,16 @@
-import type { Readable } from 'node:stream';
 import type { ContentOptions, ContentSource } from '../content/source.ts';
 import type { DrayageError } from '../errors.ts';
-import { isDrayageError, isUnusable } from '../errors.ts';
+import { isUnusable } from '../errors.ts';
 import { PROCESS_MEMORY } from '../ingest/block-memory.ts';
 import { availableCores } from '../ingest/cores.ts';
-import { BlockHash, usableDigesters, SMALL } from '../ingest/hash.ts';
 import type { HashManyOptions } from '../ingest/hash-many.ts';
 import { hashMany } from '../ingest/hash-many.ts';
 import { Slots } from '../ingest/slots.ts';
 import { Threads } from '../ingest/threads.ts';
+import type { ProofThreads } from './digest-layer.ts';
+import { digestLayer } from './digest-layer.ts';
 import type { Layer } from './layer.ts';
-import { assertReadable } from './layer-type.ts';
 import { isProven, noteProven, pairOf, provenSize } from './proven.ts';
-import type { Digest, Digester } from '../oci/digest.ts';
-import { createDigester, digestAlgorithm } from '../oci/digest.ts';
-import type { Compression } from '../oci/media-types.ts';
-import { CODECS, detectCompression } from '../stream/codecs.ts';
-import { countBytes, drain } from '../stream/drain.ts';
-import { sniffed } from '../stream/sniffed.ts';
 import { digestMismatch } from '../stream/verified.ts';
 
 /** The bytes that are hashed at a time, and how many of all layers are in memory at once on few cores. */
@@ -43,12 +36,6 @@ export async function prove(
 export interface ProveOptions extends ContentOptions {
   /** Decompresses and hashes on these threads. Default: on the calling thread. */
   hashing?: ProofThreads | undefined;
-}
-
-/** Threads and memory for proofs. */
-export interface ProofThreads {
-  readonly threads: Threads;
-  readonly slots: Slots;
 }
 
 /** Threads and memory for many proofs, one after another; undefined on one core, where threads only cost. */
@@ -105,107 +92,9 @@ async function read(
   hashing?: ProofThreads,
 ): Promise<number> {
   const { diffId, blob } = layer;
-  const open = async (): Promise<Readable> => source.open(blob, { ...options, diffIdChecked: true });
-  const digestHere = async (): Promise<Content> =>
-    digestBlob(open, layer).catch(async (error: unknown) => {
-      // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
-      if (isUndecodable(error)) await drain(await open());
-      throw error;
-    });
-  const digestOnThreads = async (threads: ProofThreads): Promise<Content> =>
-    digestBlob(open, layer, threads).catch((error: unknown) => {
-      // Threads decompress each part in one call. If that fails, stream decoders read all again and decide.
-      if (isUndecodable(error)) return digestHere();
-      throw error;
-    });
-  const isHashed = hashing !== undefined && (await hashPlain(source, layer, options, hashing));
-  if (isHashed) return blob.size;
-  const { digest, size, compression } = await (hashing === undefined
-    ? digestHere()
-    : digestOnThreads(hashing));
+  const { digest, size, compression } = await digestLayer(source, layer, options, hashing);
   if (digest !== diffId)
     throw digestMismatch({ digest: diffId, size }, digest, `content of layer ${blob.digest}`);
   noteProven(layer, size, compression);
-  return size;
-}
-
-/**
- * Proves a layer that is uncompressed, in a file, and large enough for a thread, which reads it from there.
- * @returns false if it is not such a layer: nothing is proven then
- */
-async function hashPlain(
-  source: ContentSource,
-  layer: Layer,
-  { signal }: ContentOptions,
-  { threads }: ProofThreads,
-): Promise<boolean> {
-  const { diffId, blob } = layer;
-  if (blob.digest !== diffId || blob.size < SMALL || digestAlgorithm(diffId) !== 'sha256') return false;
-  const digesterOf = usableDigesters(threads);
-  if (digesterOf === undefined || source.hashBlob === undefined) return false;
-  const digestFile = async (file: number, size: number): Promise<Digest> => {
-    const digester = digesterOf(file);
-    digester.grown(size);
-    return digester.digest();
-  };
-  const head = await source.hashBlob(blob, { digestFile, signal });
-  // What is compressed is not its own layer: reading it says so.
-  if (detectCompression(head) !== 'none') return false;
-  noteProven(layer, blob.size, 'none');
-  return true;
-}
-
-/** Whether a decoder refused the bytes. */
-function isUndecodable(error: unknown): boolean {
-  return isDrayageError(error, 'MALFORMED', 'TRUNCATED', 'UNSUPPORTED');
-}
-
-/** What was computed of a layer's content. */
-interface Content {
-  digest: string;
-  size: number;
-  compression: Compression;
-}
-
-/** The digest of a blob's content. The source hashes the blob, so an uncompressed one is not hashed again. */
-async function digestBlob(
-  open: () => Promise<Readable>,
-  layer: Layer,
-  hashing?: ProofThreads,
-): Promise<Content> {
-  assertReadable(layer.blob);
-  const what = `layer ${layer.blob.digest}`;
-  const { compression, bytes } = await sniffed(await open(), what);
-  if (compression === 'none' && layer.blob.digest === layer.diffId)
-    return { digest: layer.diffId, size: await countBytes(bytes), compression };
-  const codec = CODECS[compression];
-  const algorithm = digestAlgorithm(layer.diffId);
-  if (hashing === undefined || algorithm !== 'sha256') {
-    const digester = createDigester(algorithm);
-    const size = await digestContent(codec.decompress(bytes, what, { freesChunks: true }), [digester]);
-    return { digest: digester.digest(), size, compression };
-  }
-  const hash = new BlockHash(hashing.threads);
-  try {
-    const content = codec.decompress(bytes, what, {
-      takePart: (part) => hash.takePart(part),
-      freesChunks: true,
-    });
-    return { ...(await hash.drain(hashing.slots.blocks(content))), compression };
-  } finally {
-    await hash.drop();
-  }
-}
-
-/** Hashes uncompressed bytes on this thread. @returns their number */
-export async function digestContent(
-  bytes: AsyncIterable<Uint8Array>,
-  digesters: readonly Digester[],
-): Promise<number> {
-  let size = 0;
-  for await (const chunk of bytes) {
-    for (const digester of digesters) digester.update(chunk);
-    size += chunk.length;
-  }
   return size;
 }

@@ -13,6 +13,7 @@ import { StoredContent } from '../../src/layout/stored-content.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { digestHex } from '../../src/oci/digest.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { OCI_LAYER } from '../../src/oci/media-types.ts';
 import { describeBytes } from '../../src/testing/sample-images.ts';
 import { tempFolder } from '../layout/folders.ts';
 
@@ -121,4 +122,10 @@ test.each([
     code: 'DIGEST_MISMATCH',
     message: expect.stringContaining('was changed while it was read') as string,
   });
+});
+
+test('a blob of a layer type that nobody reads is refused, however it is stored', async () => {
+  const { content, blob } = stored();
+  const layer = { diffId: blob.digest, blob: { ...blob, mediaType: `${OCI_LAYER}+xz` } };
+  await expect(proveAll(content, [layer], { concurrency: 2 })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
 });

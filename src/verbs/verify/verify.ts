@@ -13,7 +13,7 @@ import { keepDocuments } from '../../image/keep-documents.ts';
 import type { Layer } from '../../image/layer.ts';
 import type { OmittedPart } from '../../image/omitted-layers.ts';
 import { omittedParts } from '../../image/omitted-layers.ts';
-import type { ProofThreads } from '../../image/prove.ts';
+import type { ProofThreads } from '../../image/digest-layer.ts';
 import { proofThreads, prove } from '../../image/prove.ts';
 import { isProven } from '../../image/proven.ts';
 import type { Layout } from '../../layout/layout.ts';
