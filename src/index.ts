@@ -62,7 +62,13 @@ export type { SavedLayer } from './content/layer.ts';
 export { overlay } from './content/overlay.ts';
 export type { Authenticate, ImagePolicy, SignedFacts, Voucher } from './content/policy.ts';
 export type { BeginOptions, BlobWriter, ContentSink, FileDigester } from './content/sink.ts';
-export type { ContentOptions, ContentSource, OpenOptions, VerifiableSource } from './content/source.ts';
+export type {
+  ContentOptions,
+  ContentSource,
+  HashBlobOptions,
+  OpenOptions,
+  VerifiableSource,
+} from './content/source.ts';
 export type { ImageStore, StoreTransaction } from './content/store.ts';
 export type {
   AddressReason,

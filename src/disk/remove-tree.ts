@@ -70,7 +70,7 @@ async function inFolder(outer: Folder, name: Name, work: (folder: Folder) => Pro
     throw new DrayageError(
       'IO',
       `cannot remove what is in the folder ${path}, which belongs to user ${uid}: ${systemReason(system)}`,
-      { path, actual: code, hint: 'remove that folder as its owner, or as root' },
+      { path, actual: code, hint: 'run this as the owner of that folder, or as root' },
     );
   }
 }

@@ -152,7 +152,7 @@ describe('an open folder', () => {
         facts: {
           path: expect.stringMatching(/\/tree(\/a)?$/),
           actual: 'EACCES',
-          hint: 'remove that folder as its owner, or as root',
+          hint: 'run this as the owner of that folder, or as root',
         },
       });
       expect(readdirSync(join(home, 'tree'))).toEqual(['a', 'file']);

