@@ -3,7 +3,7 @@ import { drayage } from './cli.ts';
 
 /** What is killed, and what must hold after that. */
 export interface KillOptions {
-  /** How many runs are killed at least. */
+  /** How many runs are killed at least, of each command the same number. */
   kills: number;
   cwd: string;
   env: Record<string, string>;
@@ -39,6 +39,9 @@ export async function killAtRandom(
   const durations = new Map<readonly string[], number>();
   const killed = new Map<string, number>();
   const count = (): number => [...killed.values()].reduce((sum, one) => sum + one, 0);
+  const share = Math.ceil(kills / commands.length);
+  // A short command ends before its kill more often than a long one, and would get fewer.
+  const isDue = (args: readonly string[]): boolean => (killed.get(args.join(' ')) ?? 0) < share;
   const run = async (args: readonly string[], delay?: number): Promise<boolean> => {
     const { code, stderr } = await drayage(args, {
       cwd,
@@ -51,11 +54,11 @@ export async function killAtRandom(
     await afterEach(args, code === 0, `after kill ${count()}: ${line}`);
     return code === 0;
   };
-  while (count() < kills) {
+  while (commands.some(isDue)) {
     await prepare();
     for (const args of commands) {
       const duration = durations.get(args);
-      if (duration !== undefined && (await run(args, duration * next()))) continue;
+      if (duration !== undefined && isDue(args) && (await run(args, duration * next()))) continue;
       const started = performance.now();
       await run(args);
       durations.set(args, duration ?? performance.now() - started);
