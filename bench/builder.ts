@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { DaemonKind } from '../test/system/support/daemons.ts';
 import { largeContext } from '../test/system/support/images.ts';
 import type { BenchDaemon } from './bench-daemon.ts';
-import { ourSave } from './commands.ts';
+import { ourAdopt } from './commands.ts';
 import type { Lab } from './lab.ts';
 import { measure } from './measure.ts';
 import { BenchRegistry, REGISTRY } from './registry.ts';
@@ -76,5 +76,5 @@ export function build({ daemon, context }: Builder, outputs: string): string {
 
 /** Saves what the builder has written, in place. */
 export function adopt(lab: Lab, options = ''): string {
-  return ourSave('zstd', `--from job/layout --metadata-file job.json ${options}`, 'job/layout', lab);
+  return ourAdopt(`--metadata-file job.json ${options}`, 'job/layout', lab);
 }

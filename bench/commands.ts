@@ -28,6 +28,11 @@ export function ourSave(codec: Codec, args: string, out: string, lab: Lab, flags
   return `${quote(nodeFor(codec, lab))} ${flags} ${DRAYAGE} save ${args} --compress ${codec} --out ${out} --json`;
 }
 
+/** `node drayage save …` of what a builder wrote into the layout `out`. */
+export function ourAdopt(args: string, out: string, lab: Lab): string {
+  return `${quote(lab.node24)} ${DRAYAGE} save --from ${out} --out ${out} ${args} --json`;
+}
+
 /** `node drayage load …`. */
 export function ourLoad(node: string, args: string): string {
   return `${quote(node)} ${DRAYAGE} load ${args} --json`;
