@@ -111,7 +111,8 @@ describe('--metadata-file', () => {
 
   test('finds the image in an archive, too', async () => {
     await writeFile(join(cwd, 'build.json'), JSON.stringify(built(worker, 'built:1')));
-    expect(await save(['--metadata-file', 'build.json', '--from', DEMO])).toMatchObject({ code: 0 });
+    const args = ['save', '--metadata-file', 'build.json', '--from', DEMO, '--out', 'out'];
+    expect(await drayage(args, { cwd, env: {} })).toMatchObject({ code: 0 });
     const [[id, names] = []] = await saved();
     expect([id, names]).toEqual([worker, expect.arrayContaining(['built:1'])]);
     expect(fake.seen).toEqual([]);
