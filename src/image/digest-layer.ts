@@ -41,33 +41,21 @@ export async function digestLayer(
 ): Promise<LayerContent> {
   const open = async (): Promise<Readable> => source.open(layer.blob, { ...options, diffIdChecked: true });
   if (hashing !== undefined) {
-    const content = await digestOnThreads({ source, open, layer, options }, hashing);
-    if (content !== undefined) return content;
+    try {
+      assertReadable(layer.blob);
+      return (
+        (await digestFile(source, layer, options, hashing)) ?? (await digestOpened(open, layer, hashing))
+      );
+    } catch (error) {
+      // Threads decompress each part in one call. If that fails, stream decoders read all again and decide.
+      if (!isUndecodable(error)) throw error;
+    }
   }
   return digestOpened(open, layer).catch(async (error: unknown) => {
     // Damaged bytes may have reached the decoder before their digest was known: then the blob itself is checked.
     if (isUndecodable(error)) await drain(await open());
     throw error;
   });
-}
-
-/** @returns undefined if stream decoders must read all again and decide: threads decompress each part in one call */
-async function digestOnThreads(
-  {
-    source,
-    open,
-    layer,
-    options,
-  }: { source: ContentSource; open: () => Promise<Readable>; layer: Layer; options: ContentOptions },
-  hashing: ProofThreads,
-): Promise<LayerContent | undefined> {
-  try {
-    assertReadable(layer.blob);
-    return (await digestFile(source, layer, options, hashing)) ?? (await digestOpened(open, layer, hashing));
-  } catch (error) {
-    if (isUndecodable(error)) return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -36,12 +36,12 @@ export function reportDamaged(
   place: string,
   onDamaged: (error: DrayageError) => void,
 ): UnreadEntry[] {
-  for (const entry of unread) if (namesContent(entry)) onDamaged(unreadable(entry, place));
-  return unread.filter((entry) => !namesContent(entry));
-}
-
-function namesContent(entry: UnreadEntry): boolean {
-  return contentNamed(entry) !== undefined;
+  const others: UnreadEntry[] = [];
+  for (const entry of unread) {
+    if (contentNamed(entry) === undefined) others.push(entry);
+    else onDamaged(unreadable(entry, place));
+  }
+  return others;
 }
 
 function unreadable(entry: UnreadEntry, place: string): DrayageError {
